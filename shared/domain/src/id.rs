@@ -1,0 +1,158 @@
+//! Ids: UUIDv7 newtypes, printed with a prefix that names their kind (`int_0198...`).
+//!
+//! The prefix is part of the text form only. An id with another kind's prefix never parses.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+/// Why a text is not the id that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected an id that looks like {prefix}_ followed by 32 hexadecimal digits")]
+pub struct IdError {
+    /// The prefix the id should have had, without the underscore.
+    pub prefix: &'static str,
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident, $prefix:literal;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// The text before the underscore.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A fresh id, ordered by creation time.
+            #[must_use]
+            #[expect(clippy::new_without_default, reason = "a fresh id is never a default")]
+            pub fn new() -> Self {
+                Self(Uuid::now_v7())
+            }
+
+            /// Wraps the UUID that the store or a message carries.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The bare UUID, as stored.
+            #[must_use]
+            pub const fn uuid(self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "_{}"), self.0.simple())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                parse($prefix, text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// A customer of this installation; owns projects.
+    TenantId, "tnt";
+    /// A group of integrations and virtual keys inside a tenant.
+    ProjectId, "prj";
+    /// One credential for one provider in a project.
+    IntegrationId, "int";
+    /// The sealed secret of an integration.
+    SecretId, "sec";
+    /// A tenant's wrapped data key.
+    DataKeyId, "dek";
+    /// A key an application presents to the proxy.
+    VirtualKeyId, "vk";
+    /// What a command started and what the dashboard polls.
+    OperationId, "op";
+    /// A custom provider of a tenant (predefined providers are known by name alone).
+    ProviderId, "prv";
+    /// A message on the bus; the AMQP `message_id` and the outbox row's key.
+    MessageId, "msg";
+    /// One HTTP request; shown to the caller, in logs and in the metered ledger.
+    RequestId, "req";
+}
+
+impl MessageId {
+    /// The id of attempt `attempt` of an operation: the same for everybody who derives it, so that
+    /// writing the attempt twice is one row.
+    #[must_use]
+    pub fn of_attempt(operation: OperationId, attempt: u32) -> Self {
+        Self(Uuid::new_v5(&operation.uuid(), &attempt.to_be_bytes()))
+    }
+
+    /// The id of a message that follows from another one, told apart by `label`.
+    #[must_use]
+    pub fn derived(self, label: &str) -> Self {
+        Self(Uuid::new_v5(&self.0, label.as_bytes()))
+    }
+}
+
+fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {
+    let error = IdError { prefix };
+    let hex = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).ok_or_else(|| error.clone())?;
+    if hex.len() != 32 || hex.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(error);
+    }
+    Uuid::try_parse(hex).map_err(|_| error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_prints_and_parses_with_its_own_prefix_only() {
+        let id = IntegrationId::new();
+        assert_eq!(id.to_string().parse(), Ok(id));
+        assert!(id.to_string().starts_with("int_"));
+        assert!(id.to_string().parse::<ProjectId>().is_err());
+        for bad in [
+            "",
+            "int_",
+            "int",
+            "int_xyz",
+            "int_0198C0DE0198c0de0198c0de0198c0de",
+            "int_0198c0de-198c-0de0-198c-0de0198c0de",
+        ] {
+            assert_eq!(bad.parse::<IntegrationId>(), Err(IdError { prefix: "int" }), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_an_attempt_is_the_same_for_everybody() {
+        let operation = OperationId::new();
+        assert_eq!(MessageId::of_attempt(operation, 2), MessageId::of_attempt(operation, 2));
+        assert_ne!(MessageId::of_attempt(operation, 2), MessageId::of_attempt(operation, 3));
+    }
+}

@@ -1,0 +1,109 @@
+//! Lanes: a lane is a queue with its worker pool. The queue of a lane is `keyway.<lane>`.
+
+use std::{fmt, str::FromStr};
+
+/// A queue with its worker pool. The handlers of each are named in `workers/src/pools.rs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// Probes one key of one integration.
+    Verify,
+    /// Writes one `FetchUsage` per integration.
+    UsagePlan,
+    /// Fetches one integration's usage from its provider.
+    UsageFetch,
+    /// Applies status events; the only writer of operation and integration status.
+    Status,
+    /// Appends audit events; the only writer of the audit log.
+    Audit,
+    /// Appends proxied calls to the metered ledger.
+    Meter,
+}
+
+impl Lane {
+    /// Every lane: topology, pools, metrics and dashboards are folds over this list.
+    pub const ALL: [Self; 6] =
+        [Self::Verify, Self::UsagePlan, Self::UsageFetch, Self::Status, Self::Audit, Self::Meter];
+
+    /// The name in queues, tables, metrics and logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::UsagePlan => "usage.plan",
+            Self::UsageFetch => "usage.fetch",
+            Self::Status => "status",
+            Self::Audit => "audit",
+            Self::Meter => "meter",
+        }
+    }
+
+    /// Whether the lane carries events (true) or commands (false): the exchange it is bound to.
+    #[must_use]
+    pub const fn carries_events(self) -> bool {
+        matches!(self, Self::Status | Self::Audit)
+    }
+}
+
+impl fmt::Display for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Lane {
+    type Err = UnknownLane;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLane> {
+        Self::ALL.into_iter().find(|lane| lane.name() == name).ok_or(UnknownLane)
+    }
+}
+
+/// No lane has this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no lane has this name; the lanes are verify, usage.plan, usage.fetch, status, audit and meter")]
+pub struct UnknownLane;
+
+/// Where a message goes: to one lane's queue, or to every process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// The queue of a lane.
+    Lane(Lane),
+    /// Every live process, best effort: caches drop what changed.
+    Invalidate,
+}
+
+impl Route {
+    /// Every route, for the relay, which serves each on its own.
+    pub const ALL: [Self; 7] = [
+        Self::Lane(Lane::Verify),
+        Self::Lane(Lane::UsagePlan),
+        Self::Lane(Lane::UsageFetch),
+        Self::Lane(Lane::Status),
+        Self::Lane(Lane::Audit),
+        Self::Lane(Lane::Meter),
+        Self::Invalidate,
+    ];
+
+    /// The name in the outbox and in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lane(lane) => lane.name(),
+            Self::Invalidate => "invalidate",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lane_is_a_route_and_parses_from_its_name() {
+        for lane in Lane::ALL {
+            assert!(Route::ALL.contains(&Route::Lane(lane)));
+            assert_eq!(lane.name().parse(), Ok(lane));
+        }
+        assert!("usage".parse::<Lane>().is_err());
+    }
+}

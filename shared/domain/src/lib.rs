@@ -1,0 +1,29 @@
+//! The words of Keyway: ids, messages, lanes, outcomes and state machines.
+//!
+//! Everything here is plain data and pure functions. This crate must never do IO, read a clock
+//! other than through [`Timestamp::now`], or hold a secret.
+
+mod audit;
+mod id;
+mod integration;
+mod lane;
+mod message;
+mod operation;
+mod outcome;
+mod retry;
+mod timestamp;
+mod usage;
+
+pub use audit::{Actor, AuditEvent, AuditOutcome};
+pub use id::{
+    DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, RequestId, SecretId, TenantId,
+    VirtualKeyId,
+};
+pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
+pub use lane::{Lane, Route};
+pub use message::{Body, Command, DecodeError, Event, Invalidation, MESSAGE_VERSION, Message};
+pub use operation::{OperationKind, OperationState};
+pub use outcome::{Code, Outcome};
+pub use retry::RetryPolicy;
+pub use timestamp::Timestamp;
+pub use usage::{Ledger, MeteredCall, NanoUsd, ReportedUsage, TokenCounts, UsageWindow};

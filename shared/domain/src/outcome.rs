@@ -1,0 +1,130 @@
+//! What a handler returns. A handler never sleeps, loops on retry or spawns: it returns an outcome.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Command, Event};
+
+/// How one attempt of a command ended. Failures of our own infrastructure (database, broker) are
+/// not outcomes: the worker keeps the message and waits.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The effect is in place; these events tell the rest of the system.
+    Done(Vec<Event>),
+    /// Inconclusive: another attempt, not before `after` (`None`: the policy's own delay).
+    Retry {
+        /// Why, for the operation's error field until the next attempt.
+        code: Code,
+        /// What the provider asked for, already clamped.
+        after: Option<Duration>,
+        /// What the next attempt is to do, when it differs from this one.
+        next: Option<Command>,
+        /// What this attempt did find out.
+        events: Vec<Event>,
+    },
+    /// No further attempt can help.
+    Failed {
+        /// Why.
+        code: Code,
+        /// What this attempt did find out.
+        events: Vec<Event>,
+    },
+}
+
+impl Outcome {
+    /// The label in metrics and logs.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Retry { .. } => "retry",
+            Self::Failed { .. } => "failed",
+        }
+    }
+}
+
+/// Why an attempt did not succeed: a closed list, stored, counted and shown. Each has a sentence
+/// that says what the reader can do; no provider text is ever stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The first of two probes said the key is wrong; the second is due.
+    ConfirmationDue,
+    /// The provider asked to wait.
+    RateLimited,
+    /// The provider could not be reached, or answered 5xx.
+    Unreachable,
+    /// The provider answered something that is not its documented shape.
+    BadAnswer,
+    /// The provider refused this secret for this call.
+    Refused,
+    /// The sealed secret cannot be opened.
+    Undecryptable,
+    /// The integration is gone or was switched off meanwhile.
+    Gone,
+    /// The handler did not finish in its time.
+    TimedOut,
+    /// The handler panicked; a defect of ours.
+    Panicked,
+    /// The last allowed attempt was inconclusive.
+    AttemptsExhausted,
+}
+
+impl Code {
+    /// Every code, for documents.
+    pub const ALL: [Self; 10] = [
+        Self::ConfirmationDue,
+        Self::RateLimited,
+        Self::Unreachable,
+        Self::BadAnswer,
+        Self::Refused,
+        Self::Undecryptable,
+        Self::Gone,
+        Self::TimedOut,
+        Self::Panicked,
+        Self::AttemptsExhausted,
+    ];
+
+    /// The text in tables, JSON and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConfirmationDue => "confirmation_due",
+            Self::RateLimited => "rate_limited",
+            Self::Unreachable => "unreachable",
+            Self::BadAnswer => "bad_answer",
+            Self::Refused => "refused",
+            Self::Undecryptable => "undecryptable",
+            Self::Gone => "gone",
+            Self::TimedOut => "timed_out",
+            Self::Panicked => "panicked",
+            Self::AttemptsExhausted => "attempts_exhausted",
+        }
+    }
+
+    /// Reads [`Self::name`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// One sentence for the reader: what happened and what to do.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::ConfirmationDue => "the provider refused the key once; a second, independent check is due",
+            Self::RateLimited => "the provider asked to wait; the next attempt is scheduled",
+            Self::Unreachable => "the provider could not be reached; the next attempt is scheduled",
+            Self::BadAnswer => "the provider's answer was not in its documented form",
+            Self::Refused => "the provider does not allow this call with this key; check the key's permissions",
+            Self::Undecryptable => "the stored secret cannot be opened; check the keyring or enter the secret again",
+            Self::Gone => "the integration was deleted or disabled before this ran",
+            Self::TimedOut => "the attempt took too long and was ended",
+            Self::Panicked => "the attempt hit a defect in Keyway; the log has the details",
+            Self::AttemptsExhausted => {
+                "every allowed attempt was inconclusive; start it again when the provider is well"
+            }
+        }
+    }
+}

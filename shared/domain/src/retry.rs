@@ -1,0 +1,64 @@
+//! When the next attempt of a command is due.
+
+use std::time::Duration;
+
+use crate::OperationKind;
+
+/// Attempts and delays of one kind of operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    /// How many attempts there are in all, the first included.
+    pub attempts: u32,
+    /// The delay before the second attempt; doubles with each further one.
+    pub base: Duration,
+    /// No delay is longer than this, whatever a provider asks for.
+    pub cap: Duration,
+}
+
+impl RetryPolicy {
+    /// The policy of a kind.
+    #[must_use]
+    pub const fn of(kind: OperationKind) -> Self {
+        match kind {
+            OperationKind::VerifyKey => {
+                Self { attempts: 8, base: Duration::from_secs(2), cap: Duration::from_secs(600) }
+            }
+            OperationKind::PlanUsage => {
+                Self { attempts: 5, base: Duration::from_secs(1), cap: Duration::from_secs(60) }
+            }
+            OperationKind::FetchUsage => {
+                Self { attempts: 6, base: Duration::from_secs(5), cap: Duration::from_secs(900) }
+            }
+        }
+    }
+
+    /// The delay after attempt number `attempt` (from 1). `asked` is what the provider wants: it can
+    /// lengthen the delay up to the cap, never shorten it. `jitter` (0 to 1) spreads attempts over the
+    /// upper half of the delay.
+    #[must_use]
+    pub fn delay(&self, attempt: u32, asked: Option<Duration>, jitter: f64) -> Duration {
+        let doublings = attempt.saturating_sub(1).min(16);
+        let full = self.base.saturating_mul(1 << doublings).min(self.cap);
+        let own = full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
+        own.max(asked.unwrap_or_default().min(self.cap))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_delay_is_positive_and_capped_whatever_the_provider_asks(attempt in 0u32..1000, asked in 0u64..u64::MAX, jitter in -1.0f64..2.0) {
+            for kind in OperationKind::ALL {
+                let policy = RetryPolicy::of(kind);
+                let delay = policy.delay(attempt, Some(Duration::from_secs(asked)), jitter);
+                prop_assert!(delay <= policy.cap);
+                prop_assert!(delay >= policy.base / 2);
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The two usage ledgers: *metered* (seen by our proxy) and *reported* (by the provider).
+//!
+//! Unknown is never zero: a figure that nobody gave is `None`, and stays so up to the dashboard.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
+
+/// Money: billionths of a US dollar.
+pub type NanoUsd = i64;
+
+/// Which ledger a figure comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ledger {
+    /// Counted by Keyway's proxy.
+    Metered,
+    /// Reported by the provider.
+    Reported,
+}
+
+impl Ledger {
+    /// The text in JSON and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Metered => "metered",
+            Self::Reported => "reported",
+        }
+    }
+}
+
+/// Tokens of one call or one bucket, in one normal form for all providers: `input` counts every
+/// input token, cached ones included; `output` counts reasoning tokens too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenCounts {
+    /// All input tokens.
+    pub input: Option<i64>,
+    /// Those of them read from the provider's cache.
+    pub cached_input: Option<i64>,
+    /// All output tokens.
+    pub output: Option<i64>,
+    /// Those of them spent on reasoning.
+    pub reasoning: Option<i64>,
+}
+
+/// One proxied call, as the metered ledger keeps it; one row, once, by `request_id`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MeteredCall {
+    /// The natural key.
+    pub request_id: RequestId,
+    /// The project of the virtual key.
+    pub project_id: ProjectId,
+    /// Who called.
+    pub virtual_key_id: VirtualKeyId,
+    /// Whose secret served it.
+    pub integration_id: IntegrationId,
+    /// The provider's name.
+    pub provider: String,
+    /// The model the provider says it used, else the one asked for.
+    pub model: Option<String>,
+    /// The path that was called, without its query.
+    pub path: String,
+    /// The provider's HTTP status; `None` when no answer came.
+    pub http_status: Option<u16>,
+    /// Tokens as the provider counted them.
+    pub tokens: TokenCounts,
+    /// When the request came in.
+    pub started_at: Timestamp,
+    /// From the request's arrival to the last byte of the answer.
+    pub duration_ms: i64,
+    /// From the request's arrival to the first byte of the answer.
+    pub first_byte_ms: Option<i64>,
+    /// Whether the answer was streamed.
+    pub streamed: bool,
+    /// Whether the answer came to its own end (false: the client or the provider broke off).
+    pub complete: bool,
+}
+
+/// One bucket of usage as a provider reports it. Its natural key is integration, source,
+/// `bucket_start`, `bucket_end`, model and line item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportedUsage {
+    /// The report it is from: `usage.completions`, `usage.embeddings`, `costs`.
+    pub source: String,
+    /// Start of the bucket, inclusive.
+    pub bucket_start: Timestamp,
+    /// End of the bucket, exclusive.
+    pub bucket_end: Timestamp,
+    /// The model, where the report splits by it.
+    pub model: Option<String>,
+    /// The provider's own line of the bill, where the report splits by it.
+    pub line_item: Option<String>,
+    /// Calls in the bucket.
+    pub requests: Option<i64>,
+    /// Tokens in the bucket.
+    pub tokens: TokenCounts,
+    /// What the provider charges for it.
+    pub cost_nano_usd: Option<NanoUsd>,
+}
+
+/// A span of time whose usage is to be fetched: `from` inclusive, `to` exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageWindow {
+    /// Start, inclusive.
+    pub from: Timestamp,
+    /// End, exclusive.
+    pub to: Timestamp,
+}
