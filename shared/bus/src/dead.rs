@@ -1,0 +1,89 @@
+//! Dead letters: messages that no handler can be given, on their way to the `dead_letters` table.
+
+use keyway_domain::{DecodeError, Lane, MessageId};
+use uuid::Uuid;
+
+use crate::{BusError, settle::Ticket};
+
+/// Why a message is dead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeadReason {
+    /// The body is not a message.
+    Malformed,
+    /// The body was written by a newer build.
+    Version,
+    /// It was put back again and again.
+    Crashed,
+    /// The broker gave it up before a worker could say why.
+    Broker,
+}
+
+impl DeadReason {
+    const ALL: [Self; 4] = [Self::Malformed, Self::Version, Self::Crashed, Self::Broker];
+
+    /// The text in tables, headers and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Version => "version",
+            Self::Crashed => "crashed",
+            Self::Broker => "broker",
+        }
+    }
+
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
+    pub(crate) const fn of(error: &DecodeError) -> Self {
+        match error {
+            DecodeError::Malformed(_) => Self::Malformed,
+            DecodeError::Version(_) => Self::Version,
+        }
+    }
+}
+
+/// A message that is to be filed. Dropped without [`Self::ack`], it comes again.
+#[derive(Debug)]
+pub struct DeadLetter {
+    /// The lane it was for.
+    pub lane: Lane,
+    /// Why it is dead.
+    pub reason: DeadReason,
+    /// The error in words.
+    pub error: String,
+    /// The bytes as they came.
+    pub body: Vec<u8>,
+    /// The message's id; derived from the body where the message has none.
+    pub message_id: MessageId,
+    /// How often it was delivered in vain.
+    pub attempts: u32,
+    pub(crate) ticket: Ticket,
+}
+
+impl DeadLetter {
+    /// It is filed: the bus may forget it.
+    ///
+    /// # Errors
+    /// It will come again; file it by its id, once.
+    pub async fn ack(self) -> Result<(), BusError> {
+        self.ticket.ack().await
+    }
+}
+
+/// The dead letters of every lane.
+#[derive(Debug)]
+pub struct DeadLetterStream(pub(crate) flume::Receiver<DeadLetter>);
+
+impl DeadLetterStream {
+    /// The next one; `None` when it was told to stop.
+    pub async fn next(&mut self) -> Option<DeadLetter> {
+        self.0.recv_async().await.ok()
+    }
+}
+
+/// The same id for the same bytes, for a body whose sender gave it none.
+pub(crate) fn id_of_body(body: &[u8]) -> MessageId {
+    MessageId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, body))
+}
