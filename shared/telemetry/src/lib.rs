@@ -1,1 +1,13 @@
-//! placeholder
+//! Telemetry: log output, every metric, the ops listener, and the one place that spawns tasks.
+//!
+//! Metric labels are closed sets (lane, outcome, provider kind ...), never ids, models or free text.
+
+mod logs;
+mod metrics;
+mod ops;
+mod task;
+
+pub use logs::{LogFormat, LogSettings, TelemetryError, init};
+pub use metrics::{Metrics, metrics};
+pub use ops::{Readiness, serve};
+pub use task::spawn;

@@ -1,0 +1,225 @@
+//! From root key to sealed secret: derivation, tenant data keys, fingerprints.
+
+use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
+use keyway_domain::{DataKeyId, TenantId};
+use rand::{TryRng, rngs::SysRng};
+use sha2::Sha256;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{
+    CheckValue, Keyring, Sealed, Secret, SecretBytes, VaultError,
+    envelope::{self, SivKey},
+};
+
+/// Opens and makes tenant keys, or says why it is sealed.
+pub struct Vault(Result<Keyring, String>);
+
+/// A tenant's data keys as the store keeps them: wrapped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedDataKey {
+    /// The row.
+    pub id: DataKeyId,
+    /// The owner.
+    pub tenant_id: TenantId,
+    /// The root key version it is wrapped under.
+    pub root_version: u32,
+    /// The key that seals secrets.
+    pub wrapped_enc: Vec<u8>,
+    /// The key that makes fingerprints.
+    pub wrapped_fp: Vec<u8>,
+}
+
+/// Fresh data keys of a tenant: the row to store, and the keys to use at once.
+pub struct NewDataKey {
+    /// What to store.
+    pub row: WrappedDataKey,
+    /// What to seal with.
+    pub keys: TenantKeys,
+}
+
+/// A tenant's data keys, unwrapped. Lives in memory only.
+pub struct TenantKeys {
+    id: DataKeyId,
+    tenant_id: TenantId,
+    enc: SivKey,
+    fp: Secret<[u8; 32]>,
+}
+
+impl Vault {
+    /// A vault that opens with this keyring.
+    #[must_use]
+    pub const fn open(keyring: Keyring) -> Self {
+        Self(Ok(keyring))
+    }
+
+    /// A vault that opens nothing, and why.
+    #[must_use]
+    pub const fn sealed(reason: String) -> Self {
+        Self(Err(reason))
+    }
+
+    /// Why it is sealed; `None` when it is not.
+    #[must_use]
+    pub fn sealed_reason(&self) -> Option<&str> {
+        self.0.as_ref().err().map(String::as_str)
+    }
+
+    /// What proves, without showing them, which root keys this vault has.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`].
+    pub fn check_values(&self) -> Result<Vec<CheckValue>, VaultError> {
+        Ok(self.keyring()?.check_values())
+    }
+
+    /// Makes data keys for a tenant, wrapped under the active root key.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`], or [`VaultError::Keyring`] when the system has no randomness.
+    pub fn new_data_key(&self, tenant_id: TenantId) -> Result<NewDataKey, VaultError> {
+        let keyring = self.keyring()?;
+        let id = DataKeyId::new();
+        let keys = TenantKeys { id, tenant_id, enc: Secret::new(random()?), fp: Secret::new(random()?) };
+        let root_version = keyring.active_version();
+        let kek = keyring.derive_kek(root_version, tenant_id)?;
+        let row = WrappedDataKey {
+            id,
+            tenant_id,
+            root_version,
+            wrapped_enc: envelope::wrap(&kek, root_version, &labels(b"dek", tenant_id, id), keys.enc.expose())?,
+            wrapped_fp: envelope::wrap(&kek, root_version, &labels(b"fp", tenant_id, id), keys.fp.expose())?,
+        };
+        Ok(NewDataKey { row, keys })
+    }
+
+    /// Unwraps a tenant's data keys.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`], [`VaultError::UnknownVersion`], or [`VaultError::Unauthentic`] when the
+    /// row was not wrapped by this keyring for this tenant.
+    pub fn unwrap(&self, row: &WrappedDataKey) -> Result<TenantKeys, VaultError> {
+        let kek = self.keyring()?.derive_kek(row.root_version, row.tenant_id)?;
+        let key = |label, wrapped: &[u8]| {
+            envelope::unwrap(&kek, row.root_version, &labels(label, row.tenant_id, row.id), wrapped)
+        };
+        Ok(TenantKeys {
+            id: row.id,
+            tenant_id: row.tenant_id,
+            enc: fixed(&key(b"dek", &row.wrapped_enc)?)?,
+            fp: fixed(&key(b"fp", &row.wrapped_fp)?)?,
+        })
+    }
+
+    fn keyring(&self) -> Result<&Keyring, VaultError> {
+        self.0.as_ref().map_err(|reason| VaultError::Sealed(reason.clone()))
+    }
+}
+
+impl TenantKeys {
+    /// The row these keys are from.
+    #[must_use]
+    pub const fn id(&self) -> DataKeyId {
+        self.id
+    }
+
+    /// Seals a secret of this tenant. Sealing the same text twice gives different bytes.
+    ///
+    /// # Errors
+    /// [`VaultError::Keyring`] when the system has no randomness.
+    pub fn seal(
+        &self,
+        secret_id: keyway_domain::SecretId,
+        version: i32,
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, VaultError> {
+        let sealed = Sealed { tenant_id: self.tenant_id, secret_id, version };
+        envelope::seal(&self.enc, self.id, &sealed, random()?, plaintext)
+    }
+
+    /// Opens a secret of this tenant.
+    ///
+    /// # Errors
+    /// [`VaultError::Malformed`] or [`VaultError::Unauthentic`].
+    pub fn open(
+        &self,
+        secret_id: keyway_domain::SecretId,
+        version: i32,
+        envelope: &[u8],
+    ) -> Result<SecretBytes, VaultError> {
+        envelope::open(&self.enc, self.id, &Sealed { tenant_id: self.tenant_id, secret_id, version }, envelope)
+    }
+
+    /// Tells equal secrets of this tenant apart from others without opening any. Another tenant's
+    /// fingerprint of the same secret is different.
+    #[must_use]
+    pub fn fingerprint(&self, provider: &str, secret: &[u8]) -> [u8; 32] {
+        fingerprint(&self.fp, provider, secret)
+    }
+}
+
+/// HKDF-SHA-256 with length-prefixed info: `keyway/v1`, purpose, version, context.
+pub(crate) fn derive(
+    salt: &[u8],
+    root: &[u8; 32],
+    purpose: &str,
+    version: u32,
+    context: &[u8],
+    out: &mut [u8],
+) -> Result<(), VaultError> {
+    let mut info = Vec::with_capacity(64);
+    for part in [b"keyway/v1".as_slice(), purpose.as_bytes(), &version.to_be_bytes(), context] {
+        length_prefixed(&mut info, part);
+    }
+    Hkdf::<Sha256>::new(Some(salt), root)
+        .expand(&info, out)
+        .map_err(|_| VaultError::Keyring("a derived key would be too long".to_owned()))
+}
+
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
+    let mut bytes = [0; N];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .map_err(|_| VaultError::Keyring("the system gives no random bytes".to_owned()))?;
+    Ok(bytes)
+}
+
+fn fingerprint(key: &Secret<[u8; 32]>, provider: &str, secret: &[u8]) -> [u8; 32] {
+    // HMAC pads a key to its block of 64 bytes with zeros: the padded key is the same key.
+    let mut block = Zeroizing::new([0; 64]);
+    block[..32].copy_from_slice(key.expose());
+    let mut mac = Hmac::<Sha256>::new((&*block).into());
+    for part in [provider.as_bytes(), secret] {
+        mac.update(&length(part));
+        mac.update(part);
+    }
+    mac.finalize().into_bytes().into()
+}
+
+fn labels(label: &'static [u8], tenant_id: TenantId, id: DataKeyId) -> [Vec<u8>; 3] {
+    [label.to_vec(), tenant_id.uuid().as_bytes().to_vec(), id.uuid().as_bytes().to_vec()]
+}
+
+fn length_prefixed(out: &mut Vec<u8>, part: &[u8]) {
+    out.extend_from_slice(&length(part));
+    out.extend_from_slice(part);
+}
+
+fn length(part: &[u8]) -> [u8; 4] {
+    u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes()
+}
+
+fn fixed<const N: usize>(bytes: &SecretBytes) -> Result<Secret<[u8; N]>, VaultError> {
+    let mut array = [0; N];
+    if bytes.expose().len() != N {
+        return Err(VaultError::Malformed);
+    }
+    array.copy_from_slice(bytes.expose());
+    let secret = Secret::new(array);
+    array.zeroize();
+    Ok(secret)
+}
+
+#[cfg(test)]
+#[path = "keys_tests.rs"]
+mod tests;
