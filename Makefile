@@ -1,0 +1,63 @@
+# Keyway's tasks. `make` alone lists them.
+
+TOOLS := $(CURDIR)/target/tools
+export PATH := $(TOOLS)/bin:$(PATH)
+CARGO_DENY_VERSION := 0.20.2
+CARGO_NEXTEST_VERSION := 0.9.143
+NEXTEST_PROFILE ?= default
+
+# mold links the debug build in a third of the time; without it the ordinary linker does.
+ifneq ($(shell command -v mold 2>/dev/null),)
+export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint check bench fmt deny doc deps files nextest clean
+
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Start Keyway: embedded, data in ./data, no services needed
+	cargo run --locked --release -- serve
+
+demo: ## Show everything with a simulated provider, then leave it running
+	scripts/demo.sh
+
+test: deps files nextest ## Run every test (starts its own PostgreSQL, RabbitMQ and Prometheus)
+	cargo nextest run --locked --workspace --profile $(NEXTEST_PROFILE)
+	cargo test --locked --workspace --doc --quiet
+
+lint: deps ## Formatting, clippy without a warning, shell scripts
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	shellcheck scripts/*.sh .ci/run
+
+check: lint doc deny test ## All that CI checks
+
+bench: ## Measure every figure of the design beside its limit
+	cargo bench --locked --workspace
+
+fmt: ## Format the code
+	cargo fmt --all
+
+doc: ## Build the documentation without a warning
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --quiet
+
+deny: ## Licences, banned crates and sources of every dependency
+	@command -v cargo-deny >/dev/null || \
+	    cargo install --locked --debug --quiet --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
+	cargo deny --all-features check --hide-inclusion-graph bans licenses sources
+
+files: deps ## Check the compose file, the Prometheus rules with their tests, and the dashboards
+	scripts/check_files.sh
+
+deps: ## Install the system packages that are missing (apt, root or sudo)
+	@scripts/install_packages.sh
+
+# A fresh machine builds nextest once (three minutes): `cargo test` knows no test groups and no time limits.
+nextest:
+	@command -v cargo-nextest >/dev/null || \
+	    cargo install --locked --debug --root $(TOOLS) cargo-nextest@$(CARGO_NEXTEST_VERSION)
+
+clean: ## Remove everything built and every test's data
+	cargo clean

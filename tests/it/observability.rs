@@ -1,0 +1,92 @@
+//! The dashboard and the alert rules, evaluated by a real Prometheus against a running Keyway.
+//!
+//! Each expression must parse, name only metrics that Keyway exports, and yield data.
+
+use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+use crate::prometheus::Prometheus;
+
+/// An expression and where it stands.
+struct Expression {
+    place: String,
+    text: String,
+}
+
+/// Fails with every expression of a panel or an alert that these ops listeners cannot answer.
+pub(crate) async fn check_every_expression(targets: &[SocketAddr]) -> Result<()> {
+    let prometheus = Prometheus::start(targets).await?;
+    let known: BTreeSet<String> = prometheus.metric_names().await?.into_iter().collect();
+    let mut expressions = panel_expressions()?;
+    expressions.extend(prometheus.alerts().await?.iter().map(alert_expression).collect::<Result<Vec<_>>>()?);
+    ensure!(expressions.len() > 40, "only {} expressions were found", expressions.len());
+
+    let mut wrong = Vec::new();
+    for Expression { place, text } in &expressions {
+        for name in metrics_in(text).into_iter().filter(|name| !known.contains(*name)) {
+            wrong.push(format!("{place}: Keyway exports no {name}"));
+        }
+        match prometheus.query(text).await {
+            Err(error) => wrong.push(format!("{place}: {error}: {text}")),
+            Ok(series) if series.is_empty() => wrong.push(format!("{place}: no data: {text}")),
+            Ok(_) => {}
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Every target of every panel of every dashboard, with Grafana's variables filled in.
+fn panel_expressions() -> Result<Vec<Expression>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("grafana/dashboards"))? {
+        let path = entry?.path();
+        let dashboard: Value = serde_json::from_slice(&fs::read(&path)?).with_context(|| path.display().to_string())?;
+        let panels = dashboard["panels"].as_array().context("a dashboard has panels")?;
+        let folded = panels.iter().filter_map(|row| row["panels"].as_array()).flatten();
+        for panel in panels.iter().chain(folded) {
+            let place = format!("panel {}", panel["title"]);
+            for target in panel["targets"].as_array().into_iter().flatten() {
+                let text = target["expr"].as_str().with_context(|| format!("{place} has a target without expr"))?;
+                let text = text.replace("$__rate_interval", "30s").replace("$__range", "30s");
+                found.push(Expression { place: place.clone(), text });
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// An alert's condition, rewritten so that a quiet system yields data too: a comparison answers 0 or 1 instead of
+/// filtering, and what alerts when absent is counted.
+fn alert_expression(alert: &Value) -> Result<Expression> {
+    let place = format!("alert {}", alert["name"]);
+    ensure!(alert["health"] == "ok", "{place} is {}: {}", alert["health"], alert["lastError"]);
+    for annotation in ["summary", "runbook"] {
+        ensure!(alert["annotations"][annotation].is_string(), "{place} has no {annotation}");
+    }
+    let query = alert["query"].as_str().context("an alert has a query")?.replace("absent(", "count(");
+    let text: Vec<_> = query
+        .split_whitespace()
+        .map(|word| match word {
+            ">" | "<" | ">=" | "<=" | "==" | "!=" => format!("{word} bool"),
+            _ => word.to_owned(),
+        })
+        .collect();
+    Ok(Expression { place, text: text.join(" ") })
+}
+
+/// The metric names in an expression: identifiers with a prefix that only metrics have.
+fn metrics_in(expression: &str) -> Vec<&str> {
+    expression
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .filter(|word| word.starts_with("keyway_") || word.starts_with("process_"))
+        .collect()
+}
+
+#[test]
+fn metric_names_are_found_in_expressions() {
+    let expression = r#"sum by (lane) (rate(keyway_jobs_total{outcome!="ok"}[30s])) / process_open_fds"#;
+    assert_eq!(metrics_in(expression), ["keyway_jobs_total", "process_open_fds"]);
+}
