@@ -1,1 +1,30 @@
-//! placeholder
+//! The providers: the catalog (`models.yaml`), the guarded HTTP client, and one file per provider.
+//!
+//! Nothing here stores, schedules or retries: a call makes at most a few requests and says what it
+//! found. No text of a provider ever leaves this crate, because it may echo the key; statuses,
+//! request ids, known codes and our own sentences do.
+
+mod catalog;
+mod decimal;
+mod format;
+mod grade;
+pub mod guard;
+mod metering;
+mod openai;
+mod openai_compatible;
+mod openai_usage;
+mod provider;
+mod registry;
+mod retry_after;
+mod usage_page;
+
+pub use catalog::{
+    AuthStyle, Capability, Catalog, CatalogError, Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod,
+    ProbeSpec, ProviderSpec, Signal, SignalVerdict, Tier,
+};
+pub use format::{FormatError, KeyFacts, KeyFamily};
+pub use guard::{GuardError, GuardSettings, GuardedClient};
+pub use metering::Metered;
+pub use provider::{BadSecret, Finding, Provider, Target};
+pub use registry::for_spec;
+pub use usage_page::{FetchError, MAX_USAGE_PAGES, PageTrail, UsagePage, UsageQuery};

@@ -1,0 +1,261 @@
+//! Reads `models.yaml` and refuses, with a sentence that helps, everything it does not understand.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    AuthStyle, Capability, CatalogError, Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod, ProbeSpec,
+    ProviderSpec, Signal, SignalVerdict, Tier, spec::without_slash,
+};
+use crate::{decimal, registry};
+
+/// Every provider of the file.
+pub(super) fn read(yaml: &str) -> Result<Vec<ProviderSpec>, CatalogError> {
+    let file: File = serde_yaml_ng::from_str(yaml).map_err(|error| CatalogError::Syntax(error.to_string()))?;
+    let mut names = HashSet::new();
+    file.providers
+        .into_iter()
+        .map(|stanza| {
+            let provider = stanza.name.clone();
+            let fault = |problem| CatalogError::Provider { provider: provider.clone(), problem };
+            if !names.insert(provider.clone()) {
+                return Err(fault("is there twice; names are unique".to_owned()));
+            }
+            stanza.check().map_err(fault)
+        })
+        .collect()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    providers: Vec<Stanza>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stanza {
+    name: String,
+    display_name: String,
+    kind: String,
+    base_url: String,
+    #[serde(default)]
+    auth: AuthStyle,
+    #[serde(default)]
+    key_prefixes: Vec<String>,
+    #[serde(default)]
+    output_tokens: OutputTokens,
+    probe: Option<ProbeStanza>,
+    capabilities: Option<Vec<Capability>>,
+    #[serde(default)]
+    models: Vec<ModelStanza>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProbeStanza {
+    #[serde(default)]
+    method: ProbeMethod,
+    path: String,
+    proof: String,
+    signals: Vec<SignalStanza>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SignalStanza {
+    status: u16,
+    pointer: Option<String>,
+    equals: Option<Value>,
+    contains: Option<String>,
+    verdict: SignalVerdict,
+    reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelStanza {
+    name: String,
+    #[serde(default)]
+    mode: ModelMode,
+    max_input_tokens: Option<i64>,
+    max_output_tokens: Option<i64>,
+    price: Option<PriceStanza>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PriceStanza {
+    input: Option<Dollars>,
+    cached_input: Option<Dollars>,
+    output: Option<Dollars>,
+    #[serde(default)]
+    long_context: Vec<TierStanza>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TierStanza {
+    above_input_tokens: i64,
+    input: Option<Dollars>,
+    cached_input: Option<Dollars>,
+    output: Option<Dollars>,
+}
+
+/// Dollars in quotes, held as nano-USD.
+#[derive(Clone, Copy)]
+struct Dollars(i64);
+
+impl<'de> Deserialize<'de> for Dollars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const FORM: &str = "a price is US dollars per million tokens in quotes, like \"0.15\", with at most 9 decimals";
+        let text = String::deserialize(deserializer).map_err(|error| D::Error::custom(format!("{FORM} ({error})")))?;
+        decimal::exact_nano_usd(&text).map(Self).ok_or_else(|| D::Error::custom(format!("{FORM}, not \"{text}\"")))
+    }
+}
+
+impl Stanza {
+    fn check(self) -> Result<ProviderSpec, String> {
+        check_name(&self.name)?;
+        let kind = registry::kind_named(&self.kind)
+            .ok_or_else(|| format!("kind `{}` does not exist; there are {}", self.kind, registry::kind_names()))?;
+        if kind == registry::OPENAI_COMPATIBLE && self.probe.is_none() {
+            return Err("an openai_compatible provider needs a `probe` that tells a good key from a wrong one".into());
+        }
+        let mut models = Vec::with_capacity(self.models.len());
+        let mut names = HashSet::new();
+        for model in self.models {
+            if !names.insert(model.name.clone()) {
+                return Err(format!("model `{}` is there twice", model.name));
+            }
+            models.push(model.check()?);
+        }
+        let mut key_prefixes = self.key_prefixes;
+        key_prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
+        Ok(ProviderSpec {
+            base_url: check_url(&self.base_url)?,
+            probe: self.probe.map(ProbeStanza::check).transpose()?,
+            capabilities: self.capabilities.unwrap_or_else(|| default_capabilities(kind, &models)),
+            name: self.name,
+            display_name: self.display_name,
+            kind,
+            auth: self.auth,
+            key_prefixes,
+            custom: false,
+            output_tokens: self.output_tokens,
+            models,
+        })
+    }
+}
+
+fn default_capabilities(kind: &str, models: &[Model]) -> Vec<Capability> {
+    let mut capabilities = vec![Capability::Chat];
+    if kind == "openai" {
+        capabilities.extend([Capability::Completions, Capability::Usage]);
+    }
+    if models.iter().any(|model| model.mode == ModelMode::Embedding) {
+        capabilities.push(Capability::Embeddings);
+    }
+    capabilities
+}
+
+impl ProbeStanza {
+    fn check(self) -> Result<ProbeSpec, String> {
+        if !self.path.starts_with('/') || !self.proof.starts_with('/') {
+            return Err("`probe.path` and `probe.proof` start with a slash".to_owned());
+        }
+        let signals = self.signals.into_iter().map(SignalStanza::check).collect::<Result<Vec<_>, _>>()?;
+        if !signals.iter().any(|signal| signal.verdict == SignalVerdict::Invalid) {
+            return Err("`probe.signals` names no answer that means `invalid`; wrong keys would never be found".into());
+        }
+        Ok(ProbeSpec { method: self.method, path: self.path, proof: self.proof, signals })
+    }
+}
+
+impl SignalStanza {
+    fn check(self) -> Result<Signal, String> {
+        let matcher = match (self.pointer, self.equals, self.contains) {
+            (Some(pointer), _, _) if !pointer.starts_with('/') => {
+                return Err(format!("pointer `{pointer}` does not start with a slash"));
+            }
+            (Some(pointer), Some(value), None) => Matcher::Equals(pointer, value),
+            (Some(pointer), None, Some(text)) if !text.is_empty() => Matcher::Contains(pointer, text),
+            (None, None, Some(text)) if !text.is_empty() => Matcher::BodyContains(text),
+            _ => {
+                return Err("a signal needs `pointer` with `equals` or `contains`, or `contains` alone; \
+                            a status alone says nothing about a key"
+                    .to_owned());
+            }
+        };
+        Ok(Signal { status: self.status, matcher, verdict: self.verdict, reason: self.reason })
+    }
+}
+
+impl ModelStanza {
+    fn check(self) -> Result<Model, String> {
+        if self.name.is_empty() {
+            return Err("a model has no name".to_owned());
+        }
+        let mode = self.mode;
+        let price = self.price.map(|price| price.check(mode)).transpose();
+        Ok(Model {
+            price: price.map_err(|problem| format!("model `{}`: {problem}", self.name))?,
+            name: self.name,
+            mode,
+            max_input_tokens: self.max_input_tokens,
+            max_output_tokens: self.max_output_tokens,
+        })
+    }
+}
+
+impl PriceStanza {
+    fn check(self, mode: ModelMode) -> Result<Price, String> {
+        let ascending = self.long_context.windows(2).all(|pair| match pair {
+            [first, second] => first.above_input_tokens < second.above_input_tokens,
+            _ => true,
+        });
+        if !ascending {
+            return Err("`long_context` is not in ascending order of `above_input_tokens`".to_owned());
+        }
+        // Embeddings have no output tokens, so their price is known: nothing.
+        let output = self.output.map(|dollars| dollars.0).or((mode == ModelMode::Embedding).then_some(0));
+        Ok(Price {
+            input: self.input.map(|dollars| dollars.0),
+            cached_input: self.cached_input.map(|dollars| dollars.0),
+            output,
+            long_context: self.long_context.into_iter().map(TierStanza::tier).collect(),
+        })
+    }
+}
+
+impl TierStanza {
+    fn tier(self) -> Tier {
+        Tier {
+            above_input_tokens: self.above_input_tokens,
+            input: self.input.map(|dollars| dollars.0),
+            cached_input: self.cached_input.map(|dollars| dollars.0),
+            output: self.output.map(|dollars| dollars.0),
+        }
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
+        return Err("a name has 1 to 64 characters of a-z, 0-9, `_` and `-`".to_owned());
+    }
+    Ok(())
+}
+
+fn check_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("base_url `{text}` is not a URL: {error}"))?;
+    let bare =
+        url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "https" | "http") || !url.has_host() || !bare {
+        return Err(format!("base_url `{text}` is not an http(s) URL of host and path alone"));
+    }
+    Ok(without_slash(url))
+}

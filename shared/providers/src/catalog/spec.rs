@@ -1,0 +1,269 @@
+//! What one provider is, as data: where it is, how its keys are sent and checked, its models.
+
+use keyway_domain::VerdictKind;
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use super::Price;
+use crate::registry::OPENAI_COMPATIBLE;
+
+/// One provider, predefined or a tenant's own.
+#[derive(Clone, Debug)]
+pub struct ProviderSpec {
+    /// The name in paths and JSON: `openai`.
+    pub name: String,
+    /// The name people read.
+    pub display_name: String,
+    /// Which code serves it: `openai`, `openai_compatible`.
+    pub kind: &'static str,
+    /// What endpoint paths are appended to; without a slash at its end.
+    pub base_url: Url,
+    /// How a key is sent.
+    pub auth: AuthStyle,
+    /// Fixed public beginnings of its keys, longest first.
+    pub key_prefixes: Vec<String>,
+    /// Whether a tenant made it: then its host is not trusted to check keys at all.
+    pub custom: bool,
+    /// How a key is checked; `None`: the kind's own way.
+    pub probe: Option<ProbeSpec>,
+    /// How its output tokens are counted.
+    pub output_tokens: OutputTokens,
+    /// What can be done with it.
+    pub capabilities: Vec<Capability>,
+    /// Its models; for a custom provider those its owner named.
+    pub models: Vec<Model>,
+}
+
+/// How a key is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthStyle {
+    /// `Authorization: Bearer <key>`.
+    #[default]
+    Bearer,
+}
+
+/// What can be done with a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// `/chat/completions`.
+    Chat,
+    /// `/completions`.
+    Completions,
+    /// `/embeddings`.
+    Embeddings,
+    /// Reported usage, given the right kind of key.
+    Usage,
+}
+
+impl Capability {
+    /// The text in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Completions => "completions",
+            Self::Embeddings => "embeddings",
+            Self::Usage => "usage",
+        }
+    }
+}
+
+/// What `completion_tokens` counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OutputTokens {
+    /// All output, reasoning included.
+    #[default]
+    Completion,
+    /// Output without reasoning: all output is `total_tokens` less `prompt_tokens`.
+    TotalMinusPrompt,
+}
+
+/// One model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// Its name in requests.
+    pub name: String,
+    /// What it does.
+    pub mode: ModelMode,
+    /// The longest input.
+    pub max_input_tokens: Option<i64>,
+    /// The longest output.
+    pub max_output_tokens: Option<i64>,
+    /// What it costs; `None`: unknown.
+    pub price: Option<Price>,
+}
+
+/// What a model does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelMode {
+    /// Chat and completions.
+    #[default]
+    Chat,
+    /// Embeddings.
+    Embedding,
+}
+
+impl ModelMode {
+    /// The text in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Embedding => "embedding",
+        }
+    }
+}
+
+/// A free request that tells a good key from a wrong one.
+#[derive(Clone, Debug)]
+pub struct ProbeSpec {
+    /// Its method.
+    pub method: ProbeMethod,
+    /// Its path, appended to the base URL.
+    pub path: String,
+    /// A JSON pointer that only an accepted key's answer has.
+    pub proof: String,
+    /// Answers with a meaning of their own; the first that matches counts.
+    pub signals: Vec<Signal>,
+}
+
+/// The method of a probe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub enum ProbeMethod {
+    /// GET.
+    #[default]
+    #[serde(rename = "GET")]
+    Get,
+    /// POST with an empty body.
+    #[serde(rename = "POST")]
+    Post,
+}
+
+/// An answer with a meaning.
+#[derive(Clone, Debug)]
+pub struct Signal {
+    /// The HTTP status it comes with.
+    pub status: u16,
+    /// What its body shows. A status alone is never a signal.
+    pub matcher: Matcher,
+    /// What it means.
+    pub verdict: SignalVerdict,
+    /// Our sentence for it, where the verdict's own does not say enough.
+    pub reason: Option<String>,
+}
+
+/// What a body shows.
+#[derive(Clone, Debug)]
+pub enum Matcher {
+    /// The value at the JSON pointer equals this one.
+    Equals(String, Value),
+    /// The text at the JSON pointer contains this one, whatever the case.
+    Contains(String, String),
+    /// The whole body, of any type, contains this text, whatever the case.
+    BodyContains(String),
+}
+
+/// What a signal can mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalVerdict {
+    /// The provider says the key is wrong.
+    Invalid,
+    /// The key is live, but there is no money left.
+    NoCredit,
+    /// The key is live, but not allowed to do everything.
+    Restricted,
+}
+
+impl From<SignalVerdict> for VerdictKind {
+    fn from(verdict: SignalVerdict) -> Self {
+        match verdict {
+            SignalVerdict::Invalid => Self::Invalid,
+            SignalVerdict::NoCredit => Self::NoCredit,
+            SignalVerdict::Restricted => Self::Restricted,
+        }
+    }
+}
+
+impl ProviderSpec {
+    /// A tenant's own OpenAI-compatible provider. The URL has passed
+    /// [`crate::guard::Guard::check_base_url`].
+    #[must_use]
+    pub fn custom(name: &str, display_name: &str, base_url: Url, models: Vec<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            display_name: display_name.to_owned(),
+            kind: OPENAI_COMPATIBLE,
+            base_url: without_slash(base_url),
+            auth: AuthStyle::Bearer,
+            key_prefixes: Vec::new(),
+            custom: true,
+            probe: None,
+            output_tokens: OutputTokens::Completion,
+            capabilities: vec![Capability::Chat, Capability::Completions, Capability::Embeddings],
+            models: models.into_iter().map(Model::unpriced).collect(),
+        }
+    }
+
+    /// The model of that name, or the one `name` is a dated snapshot of.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<&Model> {
+        let named = |wanted: &str| self.models.iter().find(|model| model.name == wanted);
+        named(name).or_else(|| named(without_date(name)?))
+    }
+
+    /// Whether something can be done with it.
+    #[must_use]
+    pub fn can(&self, capability: Capability) -> bool {
+        self.capabilities.contains(&capability)
+    }
+
+    /// The URL of an endpoint: `path` (`/chat/completions`) appended to the base URL.
+    #[must_use]
+    pub fn endpoint(&self, path: &str) -> Url {
+        join(&self.base_url, path)
+    }
+
+    /// Scheme, host and port, without a slash at the end: where `/proxy/{provider}/{path}` is
+    /// appended to.
+    #[must_use]
+    pub fn host_root(&self) -> String {
+        self.base_url.origin().ascii_serialization()
+    }
+}
+
+impl Model {
+    /// A model about which nothing but its name is known.
+    #[must_use]
+    pub const fn unpriced(name: String) -> Self {
+        Self { name, mode: ModelMode::Chat, max_input_tokens: None, max_output_tokens: None, price: None }
+    }
+}
+
+/// `base` with `path` appended to its own path.
+pub(crate) fn join(base: &Url, path: &str) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url
+}
+
+/// The URL without the slashes its path ends with.
+pub(super) fn without_slash(mut url: Url) -> Url {
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    url
+}
+
+fn without_date(model: &str) -> Option<&str> {
+    let (name, date) = model.split_at_checked(model.len().checked_sub(11)?)?;
+    let dashes = date.bytes().enumerate().all(|(at, byte)| match at {
+        0 | 5 | 8 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    dashes.then_some(name)
+}

@@ -1,0 +1,160 @@
+//! From an answer to a finding. The HTTP status alone never decides: only a signal in the body can
+//! say that a key is wrong, and whatever is not understood is inconclusive. No text of the answer
+//! gets into a finding.
+
+use http::{HeaderMap, StatusCode};
+use keyway_domain::{Evidence, Timestamp, VerdictKind};
+use serde_json::Value;
+
+use crate::{Finding, GuardError, Matcher, Signal, SignalVerdict, guard::Answer, retry_after};
+
+/// An answer, read once.
+pub(crate) struct Reading<'a> {
+    answer: &'a Answer,
+    json: Option<Value>,
+    request_id: Option<String>,
+}
+
+/// The codes we repeat in evidence; any other text stays out of it.
+const KNOWN_CODES: &[&str] = &[
+    "account_deactivated",
+    "authentication_error",
+    "billing_not_active",
+    "blocked_api_access",
+    "credit_balance_exhausted",
+    "expired_api_key",
+    "insufficient_quota",
+    "invalid_api_key",
+    "invalid_request_error",
+    "ip_not_authorized",
+    "model_not_found",
+    "organization_restricted",
+    "organization_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "permission_error",
+    "project_spend_limit_exceeded",
+    "rate_limit_exceeded",
+    "server_error",
+    "slow_down",
+    "unsupported_country_region_territory",
+];
+
+/// Codes and types that mean: live, but no money or quota is left.
+const NO_CREDIT_CODES: &[&str] = &[
+    "billing_not_active",
+    "credit_balance_exhausted",
+    "insufficient_quota",
+    "organization_spend_limit_exceeded",
+    "organization_usage_limit_exceeded",
+    "project_spend_limit_exceeded",
+];
+
+impl<'a> Reading<'a> {
+    /// Reads an answer to a call that was made with `secret`.
+    pub(crate) fn new(answer: &'a Answer, secret: &str) -> Self {
+        let json = serde_json::from_slice(&answer.body).ok();
+        Self { answer, json, request_id: request_id(&answer.headers, secret) }
+    }
+
+    pub(crate) const fn status(&self) -> StatusCode {
+        self.answer.status
+    }
+
+    pub(crate) fn json_at(&self, pointer: &str) -> Option<&Value> {
+        self.json.as_ref()?.pointer(pointer)
+    }
+
+    fn text_at(&self, pointer: &str) -> Option<&str> {
+        self.json_at(pointer)?.as_str()
+    }
+
+    /// Whether the body carries one of the codes that mean "no money".
+    pub(crate) fn says_no_credit(&self) -> bool {
+        let named = |pointer| self.text_at(pointer).is_some_and(|code| NO_CREDIT_CODES.contains(&code));
+        matches!(self.status().as_u16(), 402 | 403 | 429) && (named("/error/code") || named("/error/type"))
+    }
+
+    /// How long the provider asks to wait.
+    pub(crate) fn retry_after(&self) -> Option<std::time::Duration> {
+        retry_after::parse(&self.answer.headers, Timestamp::now())
+    }
+
+    pub(crate) fn matches(&self, signal: &Signal) -> bool {
+        let contains = |text: &str, part: &str| text.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
+        self.status().as_u16() == signal.status
+            && match &signal.matcher {
+                Matcher::Equals(pointer, value) => self.json_at(pointer) == Some(value),
+                Matcher::Contains(pointer, part) => self.text_at(pointer).is_some_and(|text| contains(text, part)),
+                Matcher::BodyContains(part) => contains(&String::from_utf8_lossy(&self.answer.body), part),
+            }
+    }
+
+    /// A finding with this answer's evidence.
+    pub(crate) fn finding(&self, kind: VerdictKind, reason: &str) -> Finding {
+        let code = self.text_at("/error/code").or_else(|| self.text_at("/error/type"));
+        let waits = matches!(kind, VerdictKind::RateLimited | VerdictKind::Unreachable);
+        Finding {
+            kind,
+            evidence: Evidence {
+                http_status: Some(self.status().as_u16()),
+                provider_request_id: self.request_id.clone(),
+                provider_code: code.filter(|code| KNOWN_CODES.contains(code)).map(str::to_owned),
+                reason: reason.to_owned(),
+            },
+            retry_after: waits.then(|| self.retry_after()).flatten(),
+        }
+    }
+
+    /// Grades the answer to a probe: the first matching signal, else what every provider shares.
+    pub(crate) fn grade(&self, signals: &[Signal], proof: &str) -> Finding {
+        if let Some(signal) = signals.iter().find(|signal| self.matches(signal)) {
+            let reason = signal.reason.as_deref().unwrap_or_else(|| reason_of(signal.verdict));
+            return self.finding(signal.verdict.into(), reason);
+        }
+        if self.says_no_credit() {
+            return self.finding(VerdictKind::NoCredit, reason_of(SignalVerdict::NoCredit));
+        }
+        let (kind, reason) = match self.status().as_u16() {
+            200..=299 if self.json_at(proof).is_some() => (VerdictKind::Valid, "the provider accepts the key"),
+            200..=299 => (VerdictKind::Unreachable, "the answer is not in the provider's documented form; no verdict"),
+            300..=399 => {
+                (VerdictKind::Unreachable, "the host redirects elsewhere, which is never followed; check the base URL")
+            }
+            401 | 403 if self.text_at("/error/code") == Some("unsupported_country_region_territory") => {
+                (VerdictKind::Unreachable, "the provider does not serve this region; this says nothing about the key")
+            }
+            401 | 403 => {
+                (VerdictKind::Unreachable, "access was refused without saying that the key is wrong; no verdict")
+            }
+            404 => (VerdictKind::Unreachable, "there is nothing at this address; check the base URL"),
+            429 => (VerdictKind::RateLimited, "the provider asks to wait"),
+            500..=599 => (VerdictKind::Unreachable, "the provider has an error of its own"),
+            _ => (VerdictKind::Unreachable, "the answer says nothing about the key"),
+        };
+        self.finding(kind, reason)
+    }
+}
+
+/// The finding when there was no answer.
+pub(crate) fn no_answer(error: GuardError) -> Finding {
+    let evidence = Evidence { reason: error.to_string(), ..Evidence::default() };
+    Finding { kind: VerdictKind::Unreachable, evidence, retry_after: None }
+}
+
+const fn reason_of(verdict: SignalVerdict) -> &'static str {
+    match verdict {
+        SignalVerdict::Invalid => "the provider says that this key is wrong; enter a new one",
+        SignalVerdict::NoCredit => "the key works, but the account has no credit or quota left; check its billing",
+        SignalVerdict::Restricted => "the key works, but lacks the permission this check needs; other calls may work",
+    }
+}
+
+/// The provider's id of the call, unless it is no plain id or repeats a part of the secret.
+fn request_id(headers: &HeaderMap, secret: &str) -> Option<String> {
+    const LONGEST: usize = 100;
+    const TELLING: usize = 6;
+    let id = ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+    let repeats = secret.as_bytes().windows(TELLING).any(|part| memchr::memmem::find(id.as_bytes(), part).is_some());
+    (!id.is_empty() && id.len() <= LONGEST && id.bytes().all(plain) && !repeats).then(|| id.to_owned())
+}

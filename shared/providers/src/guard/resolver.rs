@@ -1,0 +1,81 @@
+//! Resolves names and lets through only what the rule allows, so that the address that was checked
+//! is the address that is connected to. For reqwest and for hyper-util's connector alike.
+
+use std::{
+    future::Future,
+    net::{IpAddr, SocketAddr},
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use hyper_util::client::legacy::connect::dns::Name;
+use tower_service::Service;
+
+use super::{Guard, GuardError};
+
+/// A resolver under the rule.
+#[derive(Clone, Debug)]
+pub struct Resolver {
+    guard: Guard,
+}
+
+type Resolved = std::vec::IntoIter<SocketAddr>;
+
+impl Resolver {
+    /// A resolver under this rule.
+    #[must_use]
+    pub const fn new(guard: Guard) -> Self {
+        Self { guard }
+    }
+
+    async fn resolve(self, name: String) -> Result<Resolved, GuardError> {
+        let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| GuardError::Unresolved)?;
+        let sockets: Vec<SocketAddr> = found.collect();
+        let addresses: Vec<IpAddr> = sockets.iter().map(SocketAddr::ip).collect();
+        self.guard.check_addresses(&name, &addresses)?;
+        Ok(sockets.into_iter())
+    }
+}
+
+impl Service<Name> for Resolver {
+    type Response = Resolved;
+    type Error = GuardError;
+    type Future = Pin<Box<dyn Future<Output = Result<Resolved, GuardError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), GuardError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        Box::pin(self.clone().resolve(name.as_str().to_owned()))
+    }
+}
+
+impl reqwest::dns::Resolve for Resolver {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let resolving = self.clone().resolve(name.as_str().to_owned());
+        Box::pin(async move { Ok(Box::new(resolving.await?) as reqwest::dns::Addrs) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_name_that_stands_for_this_machine_is_refused_unless_trusted() -> Result<(), GuardError> {
+        let name = || "localhost".parse::<Name>().expect("a name");
+        let refused = Resolver::new(Guard::default()).call(name()).await;
+        assert!(matches!(refused, Err(GuardError::Refused(_))), "{refused:?}");
+        let mut trusting = Resolver::new(Guard::new(&["localhost".to_owned()])?);
+        assert!(trusting.call(name()).await?.next().is_some());
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_exist_is_unresolved() {
+        let mut resolver = Resolver::new(Guard::default());
+        let nowhere = resolver.call("nowhere.invalid".parse().expect("a name")).await;
+        assert_eq!(nowhere.err(), Some(GuardError::Unresolved));
+    }
+}

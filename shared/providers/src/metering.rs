@@ -1,0 +1,317 @@
+//! Reads model and tokens from OpenAI-shaped answers, whole or streamed. Builds no tree of the
+//! answer and keeps none of its content; a figure of an unexpected kind is unknown, not 0.
+
+use std::{borrow::Cow, fmt};
+
+use keyway_domain::TokenCounts;
+use memchr::memmem;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::OutputTokens;
+
+/// What one answer, or one event of it, says about its cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metered {
+    /// The model the provider says it used.
+    pub model: Option<String>,
+    /// The tokens it counted.
+    pub tokens: TokenCounts,
+}
+
+/// Reads a whole JSON answer; everything is unknown if it is not one.
+pub(crate) fn body(output: OutputTokens, path: &str, bytes: &[u8]) -> Metered {
+    let answer: Answer<'_> = serde_json::from_slice(bytes).unwrap_or_default();
+    let mut metered = answer.into_metered(output);
+    if path.ends_with("/embeddings") && metered.tokens.input.is_some() {
+        // The shape of embeddings has no output count because there is no output to count.
+        metered.tokens.output = metered.tokens.output.or(Some(0));
+    }
+    metered
+}
+
+/// Reads the data of one event. Only events with a `"usage"` that is not null are parsed at all.
+pub(crate) fn event(output: OutputTokens, data: &[u8]) -> Option<Metered> {
+    if !has_usage(data) {
+        return None;
+    }
+    let answer: Answer<'_> = serde_json::from_slice(data).ok()?;
+    let metered = answer.into_metered(output);
+    (metered.tokens != TokenCounts::default()).then_some(metered)
+}
+
+fn has_usage(data: &[u8]) -> bool {
+    memmem::find_iter(data, b"\"usage\"").any(|at| {
+        let mut rest = data.get(at + 7..).unwrap_or_default().trim_ascii_start();
+        rest = rest.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+        rest.starts_with(b"{")
+    })
+}
+
+#[derive(Default, Deserialize)]
+struct Answer<'a> {
+    #[serde(borrow, default)]
+    model: Text<'a>,
+    #[serde(default)]
+    usage: Maybe<Usage>,
+    /// Where Groq puts the figures of a stream.
+    #[serde(default)]
+    x_groq: Maybe<Extension>,
+    /// Where the events of the Responses API carry the answer.
+    #[serde(borrow, default)]
+    response: Option<Inner<'a>>,
+}
+
+#[derive(Default, Deserialize)]
+struct Inner<'a> {
+    #[serde(borrow, default)]
+    model: Text<'a>,
+    #[serde(default)]
+    usage: Maybe<Usage>,
+}
+
+#[derive(Default, Deserialize)]
+struct Extension {
+    #[serde(default)]
+    usage: Maybe<Usage>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+struct Usage {
+    #[serde(default)]
+    prompt_tokens: Count,
+    #[serde(default)]
+    completion_tokens: Count,
+    /// The Responses API's names; some hosts send both.
+    #[serde(default)]
+    input_tokens: Count,
+    #[serde(default)]
+    output_tokens: Count,
+    #[serde(default)]
+    total_tokens: Count,
+    #[serde(default)]
+    prompt_tokens_details: Maybe<InputDetails>,
+    #[serde(default)]
+    completion_tokens_details: Maybe<OutputDetails>,
+    #[serde(default)]
+    input_tokens_details: Maybe<InputDetails>,
+    #[serde(default)]
+    output_tokens_details: Maybe<OutputDetails>,
+    /// DeepSeek's name for what came from the cache.
+    #[serde(default)]
+    prompt_cache_hit_tokens: Count,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+struct InputDetails {
+    #[serde(default)]
+    cached_tokens: Count,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+struct OutputDetails {
+    #[serde(default)]
+    reasoning_tokens: Count,
+}
+
+impl Answer<'_> {
+    fn into_metered(self, output: OutputTokens) -> Metered {
+        let inner = self.response.unwrap_or_default();
+        let usage = self.usage.0.or(inner.usage.0).or_else(|| self.x_groq.0.and_then(|extension| extension.usage.0));
+        Metered {
+            model: self.model.0.or(inner.model.0).map(Cow::into_owned),
+            tokens: usage.map(|usage| usage.tokens(output)).unwrap_or_default(),
+        }
+    }
+}
+
+impl Usage {
+    fn tokens(self, output: OutputTokens) -> TokenCounts {
+        let input = self.prompt_tokens.0.or(self.input_tokens.0);
+        let input_details = self.prompt_tokens_details.0.or(self.input_tokens_details.0);
+        let output_details = self.completion_tokens_details.0.or(self.output_tokens_details.0);
+        let cached = input_details.and_then(|details| details.cached_tokens.0);
+        let beyond_prompt = || self.total_tokens.0?.checked_sub(input?).filter(|count| *count >= 0);
+        TokenCounts {
+            input,
+            cached_input: cached.or(self.prompt_cache_hit_tokens.0),
+            output: match output {
+                OutputTokens::Completion => self.completion_tokens.0.or(self.output_tokens.0),
+                OutputTokens::TotalMinusPrompt => beyond_prompt(),
+            },
+            reasoning: output_details.and_then(|details| details.reasoning_tokens.0),
+        }
+    }
+}
+
+/// A text; anything else is unknown.
+#[derive(Default)]
+struct Text<'a>(Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        const LONGEST: usize = 200;
+        let text = Option::<Cow<'a, str>>::deserialize(deserializer)?;
+        Ok(Self(text.filter(|text| !text.is_empty() && text.len() <= LONGEST)))
+    }
+}
+
+/// An object, or nothing when it is null.
+#[derive(Clone, Copy, Default)]
+struct Maybe<T>(Option<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Maybe<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self)
+    }
+}
+
+/// A count: a whole number that is not negative; anything else is unknown.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Count(pub(crate) Option<i64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CountVisitor)
+    }
+}
+
+struct CountVisitor;
+
+impl<'de> Visitor<'de> for CountVisitor {
+    type Value = Count;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a count")
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Count, E> {
+        Ok(Count(i64::try_from(value).ok()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Count, E> {
+        Ok(Count((value >= 0).then_some(value)))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_unit<E>(self) -> Result<Count, E> {
+        Ok(Count(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Count, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Count(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Count(None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(
+        input: Option<i64>,
+        cached_input: Option<i64>,
+        output: Option<i64>,
+        reasoning: Option<i64>,
+    ) -> TokenCounts {
+        TokenCounts { input, cached_input, output, reasoning }
+    }
+
+    #[test]
+    fn usage_is_read_in_every_shape_and_unknown_stays_unknown() {
+        for (json, expected) in [
+            (r#"{"usage":{"prompt_tokens":5,"completion_tokens":7}}"#, counts(Some(5), None, Some(7), None)),
+            (
+                r#"{"usage":{"input_tokens":5,"output_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens_details":{"reasoning_tokens":3}}}"#,
+                counts(Some(5), Some(2), Some(7), Some(3)),
+            ),
+            (
+                r#"{"usage":{"prompt_tokens":5,"input_tokens":5,"completion_tokens":7,"output_tokens":7}}"#,
+                counts(Some(5), None, Some(7), None),
+            ),
+            (
+                r#"{"usage":{"prompt_tokens":5,"completion_tokens":7,"prompt_cache_hit_tokens":4}}"#,
+                counts(Some(5), Some(4), Some(7), None),
+            ),
+            (
+                r#"{"usage":{"prompt_tokens":-5,"completion_tokens":7.5,"prompt_tokens_details":null}}"#,
+                counts(None, None, None, None),
+            ),
+            (
+                r#"{"usage":{"prompt_tokens":"5","completion_tokens":[1,{"a":2}],"total_tokens":{"x":1}}}"#,
+                counts(None, None, None, None),
+            ),
+            (
+                r#"{"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":1}}"#,
+                counts(None, None, Some(1), None),
+            ),
+            (r#"{"usage":null}"#, TokenCounts::default()),
+            (r#"{"choices":[{"message":{"content":"{\"usage\":{\"prompt_tokens\":9}}"}}]}"#, TokenCounts::default()),
+            ("<html>", TokenCounts::default()),
+            ("", TokenCounts::default()),
+            (r#"{"usage":{"prompt_tokens":5"#, TokenCounts::default()),
+        ] {
+            assert_eq!(
+                body(OutputTokens::Completion, "/v1/chat/completions", json.as_bytes()).tokens,
+                expected,
+                "{json}"
+            );
+        }
+    }
+
+    #[test]
+    fn reasoning_apart_from_the_output_is_added_from_the_total() {
+        let json = br#"{"usage":{"prompt_tokens":32,"completion_tokens":9,"total_tokens":135}}"#;
+        assert_eq!(body(OutputTokens::TotalMinusPrompt, "/c", json).tokens.output, Some(103));
+        assert_eq!(body(OutputTokens::TotalMinusPrompt, "/c", br#"{"usage":{"prompt_tokens":3}}"#).tokens.output, None);
+    }
+
+    #[test]
+    fn embeddings_have_no_output_but_only_when_they_were_counted() {
+        let json = br#"{"model":"e","usage":{"prompt_tokens":2,"total_tokens":2}}"#;
+        let metered = body(OutputTokens::Completion, "/v1/embeddings", json);
+        assert_eq!(metered, Metered { model: Some("e".to_owned()), tokens: counts(Some(2), None, Some(0), None) });
+        assert_eq!(body(OutputTokens::Completion, "/v1/embeddings", b"{}").tokens, TokenCounts::default());
+    }
+
+    #[test]
+    fn only_events_with_figures_are_metered() {
+        for data in [
+            &br#"{"choices":[{"delta":{"content":"Hi"}}],"usage":null}"#[..],
+            br#"{"choices":[{"delta":{"content":"\"usage\":{\"prompt_tokens\":1}"}}]}"#,
+            br#"{"usage":{}}"#,
+            br#"{"usage":{"prompt_tokens":1"#,
+            br#"{"error":{"message":"x"}}"#,
+            b"[DONE]",
+            b"",
+        ] {
+            assert_eq!(event(OutputTokens::Completion, data), None, "{}", String::from_utf8_lossy(data));
+        }
+        for data in [
+            &br#"{"model":"m","choices":[],"usage" : {"prompt_tokens":5,"completion_tokens":7}}"#[..],
+            br#"{"model":"m","usage":null,"x_groq":{"id":"r","usage":{"prompt_tokens":5,"completion_tokens":7}}}"#,
+            br#"{"type":"response.completed","response":{"model":"m","usage":{"input_tokens":5,"output_tokens":7}}}"#,
+        ] {
+            let expected = Metered { model: Some("m".to_owned()), tokens: counts(Some(5), None, Some(7), None) };
+            assert_eq!(event(OutputTokens::Completion, data), Some(expected), "{}", String::from_utf8_lossy(data));
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! OpenAI: ordinary keys call models and list them; admin keys read the organisation's usage and
+//! costs and nothing else.
+
+use async_trait::async_trait;
+use http::HeaderMap;
+use keyway_domain::Timestamp;
+use serde_json::json;
+use url::Url;
+
+use crate::{
+    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered, Provider,
+    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery,
+    catalog::join,
+    format,
+    grade::{self, Reading},
+    metering, openai_compatible, openai_usage,
+};
+
+const ADMIN_PREFIX: &str = "sk-admin-";
+
+/// OpenAI's ways.
+pub(crate) struct OpenAi {
+    spec: ProviderSpec,
+    signals: Vec<Signal>,
+}
+
+impl OpenAi {
+    pub(crate) fn new(spec: &ProviderSpec) -> Self {
+        let restricted = |status| Signal {
+            status,
+            matcher: Matcher::Contains("/error/message".to_owned(), "Missing scopes".to_owned()),
+            verdict: SignalVerdict::Restricted,
+            reason: None,
+        };
+        let invalid = Signal {
+            status: 401,
+            matcher: Matcher::Equals("/error/code".to_owned(), json!("invalid_api_key")),
+            verdict: SignalVerdict::Invalid,
+            reason: None,
+        };
+        Self { spec: spec.clone(), signals: vec![invalid, restricted(401), restricted(403)] }
+    }
+}
+
+fn family(key: &str) -> KeyFamily {
+    if key.starts_with(ADMIN_PREFIX) { KeyFamily::Admin } else { KeyFamily::Ordinary }
+}
+
+fn probe_url(base: &Url, family: KeyFamily) -> Url {
+    match family {
+        KeyFamily::Ordinary => join(base, "/models"),
+        KeyFamily::Admin => {
+            let mut url = join(base, "/organization/costs");
+            let start = Timestamp::now().floor(openai_usage::DAY).seconds();
+            url.query_pairs_mut().append_pair("start_time", &start.to_string()).append_pair("limit", "1");
+            url
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for OpenAi {
+    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+        format::check(&self.spec, credentials)?;
+        Ok(KeyFacts { hint: format::hint(&self.spec, credentials), family: family(credentials) })
+    }
+
+    async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
+        let key = target.secret.expose();
+        let url = probe_url(target.base_url, family(key));
+        let answer = match openai_compatible::get(http, url, key).await {
+            Ok(answer) => answer,
+            Err(error) => return grade::no_answer(error),
+        };
+        Reading::new(&answer, key).grade(&self.signals, "/data")
+    }
+
+    fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError> {
+        match family {
+            KeyFamily::Admin => Ok(openai_usage::SOURCES),
+            KeyFamily::Ordinary => Err(openai_usage::NEEDS_ADMIN_KEY),
+        }
+    }
+
+    async fn usage_page(
+        &self,
+        target: Target<'_>,
+        query: UsageQuery<'_>,
+        http: &GuardedClient,
+    ) -> Result<UsagePage, FetchError> {
+        let key = target.secret.expose();
+        self.usage_sources(family(key))?;
+        let url = openai_usage::url(target.base_url, query)?;
+        let answer = openai_compatible::get(http, url, key).await.map_err(openai_usage::no_answer)?;
+        openai_usage::read(&answer, key, query)
+    }
+
+    fn authorize(&self, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+        openai_compatible::bearer(headers, secret)
+    }
+
+    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
+        metering::body(self.spec.output_tokens, path, body)
+    }
+
+    fn meter_event(&self, data: &[u8]) -> Option<Metered> {
+        metering::event(self.spec.output_tokens, data)
+    }
+}

@@ -1,0 +1,140 @@
+//! Every provider that speaks the OpenAI shape: those of the catalog by the data of their stanza,
+//! custom hosts by the shape's own conventions. A custom host that lists its models to anybody
+//! cannot prove a key; the finding then says so.
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderValue, Method, header};
+use keyway_domain::VerdictKind;
+use serde_json::json;
+use url::Url;
+
+use crate::{
+    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher,
+    Metered, ProbeMethod, ProbeSpec, Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery,
+    catalog::join,
+    format,
+    grade::{self, Reading},
+    guard::{Answer, Question},
+    metering,
+};
+
+/// Sent to a custom host that accepted the real key: if it accepts this too, it checks no keys.
+const CONTROL_KEY: &str = "sk-keyway-control-call-not-a-key";
+const UNPROVEN: &str =
+    "the host answers, but it lists its models to anybody, so this check cannot tell whether the key is right";
+const NOT_REPORTABLE: FetchError = FetchError::NotReportable { why: "this provider has no usage report for API keys" };
+
+/// The ways of one OpenAI-compatible provider.
+pub(crate) struct OpenAiCompatible {
+    spec: ProviderSpec,
+    probe: ProbeSpec,
+}
+
+impl OpenAiCompatible {
+    pub(crate) fn new(spec: &ProviderSpec) -> Self {
+        Self { probe: spec.probe.clone().unwrap_or_else(conventional_probe), spec: spec.clone() }
+    }
+
+    async fn grade(&self, base: &Url, key: &str, http: &GuardedClient) -> Finding {
+        let method = match self.probe.method {
+            ProbeMethod::Get => Method::GET,
+            ProbeMethod::Post => Method::POST,
+        };
+        match ask(http, method, join(base, &self.probe.path), key).await {
+            Ok(answer) => Reading::new(&answer, key).grade(&self.probe.signals, &self.probe.proof),
+            Err(error) => grade::no_answer(error),
+        }
+    }
+}
+
+/// How hosts of this shape say that a key is wrong, where nothing more is known of them.
+fn conventional_probe() -> ProbeSpec {
+    let invalid = |matcher| Signal { status: 401, matcher, verdict: SignalVerdict::Invalid, reason: None };
+    let equals = |pointer: &str, value| invalid(Matcher::Equals(pointer.to_owned(), json!(value)));
+    let contains = |pointer: &str, part: &str| invalid(Matcher::Contains(pointer.to_owned(), part.to_owned()));
+    let mut signals: Vec<Signal> = [401, 403]
+        .into_iter()
+        .map(|status| Signal {
+            status,
+            matcher: Matcher::Contains("/error/message".to_owned(), "Missing scopes".to_owned()),
+            verdict: SignalVerdict::Restricted,
+            reason: None,
+        })
+        .collect();
+    signals.extend([
+        equals("/error/code", "invalid_api_key"),
+        equals("/code", "invalid_api_key"),
+        equals("/error/type", "authentication_error"),
+        equals("/error", "Unauthorized"),
+        equals("/detail", "Unauthorized"),
+        equals("/message", "Unauthorized"),
+    ]);
+    for pointer in ["/error/message", "/error", "/detail", "/message"] {
+        for part in ["invalid api key", "incorrect api key", "invalid token", "invalid authentication"] {
+            signals.push(contains(pointer, part));
+        }
+    }
+    ProbeSpec { method: ProbeMethod::Get, path: "/models".to_owned(), proof: "/data".to_owned(), signals }
+}
+
+#[async_trait]
+impl Provider for OpenAiCompatible {
+    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+        format::check(&self.spec, credentials)?;
+        Ok(KeyFacts { hint: format::hint(&self.spec, credentials), family: KeyFamily::Ordinary })
+    }
+
+    async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
+        let mut finding = self.grade(target.base_url, target.secret.expose(), http).await;
+        if self.spec.custom && finding.kind == VerdictKind::Valid {
+            let control = self.grade(target.base_url, CONTROL_KEY, http).await;
+            if control.kind == VerdictKind::Valid {
+                finding.evidence.reason = UNPROVEN.to_owned();
+            }
+        }
+        finding
+    }
+
+    fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
+        Err(NOT_REPORTABLE)
+    }
+
+    async fn usage_page(&self, _: Target<'_>, _: UsageQuery<'_>, _: &GuardedClient) -> Result<UsagePage, FetchError> {
+        Err(NOT_REPORTABLE)
+    }
+
+    fn authorize(&self, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+        match self.spec.auth {
+            AuthStyle::Bearer => bearer(headers, secret),
+        }
+    }
+
+    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
+        metering::body(self.spec.output_tokens, path, body)
+    }
+
+    fn meter_event(&self, data: &[u8]) -> Option<Metered> {
+        metering::event(self.spec.output_tokens, data)
+    }
+}
+
+/// Sets `Authorization: Bearer <secret>`, marked sensitive.
+pub(crate) fn bearer(headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    let mut value = HeaderValue::from_bytes(&[b"Bearer ", secret].concat()).map_err(|_| BadSecret)?;
+    value.set_sensitive(true);
+    headers.insert(header::AUTHORIZATION, value);
+    Ok(())
+}
+
+/// A GET with the key.
+pub(crate) async fn get(http: &GuardedClient, url: Url, key: &str) -> Result<Answer, GuardError> {
+    ask(http, Method::GET, url, key).await
+}
+
+async fn ask(http: &GuardedClient, method: Method, url: Url, key: &str) -> Result<Answer, GuardError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    bearer(&mut headers, key.as_bytes())
+        .map_err(|_| GuardError::Refused("the key holds characters that no header can carry; enter it again"))?;
+    http.ask(Question { method, url, headers }).await
+}

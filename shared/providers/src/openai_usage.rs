@@ -1,0 +1,205 @@
+//! OpenAI's organisation reports: usage of completions and embeddings by the hour, costs by the
+//! day. Every figure is read from the answer's own digits; what is absent, negative or in another
+//! currency is unknown.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use url::Url;
+
+use crate::{
+    FetchError, GuardError, UsagePage, UsageQuery, catalog::join, decimal, grade::Reading, guard::Answer,
+    metering::Count,
+};
+
+/// The reports, in the order they are fetched.
+pub(crate) const SOURCES: &[&str] = &[COMPLETIONS, EMBEDDINGS, COSTS];
+/// What an ordinary key gets.
+pub(crate) const NEEDS_ADMIN_KEY: FetchError =
+    FetchError::NotReportable { why: "OpenAI reports usage only to an organisation's admin key (sk-admin-...)" };
+/// The bucket of costs.
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
+
+const COMPLETIONS: &str = "usage.completions";
+const EMBEDDINGS: &str = "usage.embeddings";
+const COSTS: &str = "costs";
+const HOUR: Duration = Duration::from_secs(3600);
+const LACKS_SCOPE: FetchError =
+    FetchError::NotReportable { why: "this admin key lacks the permission to read usage (api.usage.read)" };
+
+/// How one report is asked for. Buckets a page are few enough that a page of an organisation with
+/// many models stays well below the size that is read.
+struct Report {
+    path: &'static str,
+    group_by: &'static str,
+    width: &'static str,
+    bucket: Duration,
+    buckets: &'static str,
+}
+
+fn report(source: &str) -> Option<Report> {
+    let usage = |path| Report { path, group_by: "model", width: "1h", bucket: HOUR, buckets: "24" };
+    match source {
+        COMPLETIONS => Some(usage("/organization/usage/completions")),
+        EMBEDDINGS => Some(usage("/organization/usage/embeddings")),
+        COSTS => {
+            Some(Report { path: "/organization/costs", group_by: "line_item", width: "1d", bucket: DAY, buckets: "14" })
+        }
+        _ => None,
+    }
+}
+
+/// The URL of one page. The window is widened to whole buckets, so that a bucket's figures are
+/// always those of the whole bucket.
+pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> {
+    let report = report(query.source).ok_or(FetchError::NotReportable { why: "OpenAI has no such report" })?;
+    let mut url = join(base, report.path);
+    let start = query.window.from.floor(report.bucket);
+    let last = query.window.to.before(Duration::from_millis(1)).max(start);
+    let end = last.floor(report.bucket).after(report.bucket);
+    url.query_pairs_mut()
+        .append_pair("start_time", &start.seconds().to_string())
+        .append_pair("end_time", &end.seconds().to_string())
+        .append_pair("bucket_width", report.width)
+        .append_pair("group_by", report.group_by)
+        .append_pair("limit", report.buckets);
+    if let Some(page) = query.page {
+        url.query_pairs_mut().append_pair("page", page);
+    }
+    Ok(url)
+}
+
+/// Reads the answer to [`url`].
+pub(crate) fn read(answer: &Answer, key: &str, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+    let reading = Reading::new(answer, key);
+    match answer.status.as_u16() {
+        200 => {}
+        401 | 403 if says(&reading, "Missing scopes") => return Err(LACKS_SCOPE),
+        401 | 403 if says(&reading, "session key") => return Err(NEEDS_ADMIN_KEY),
+        401 | 403 if reading.json_at("/error").is_some() => return Err(FetchError::Refused),
+        429 if reading.says_no_credit() => return Err(FetchError::Refused),
+        429 => return Err(FetchError::RateLimited { retry_after: reading.retry_after() }),
+        300..=399 | 500..=599 => return Err(FetchError::Unreachable),
+        _ => return Err(FetchError::BadAnswer),
+    }
+    let page: Page<'_> = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
+    page.read(query)
+}
+
+/// The failure when there was no answer.
+pub(crate) fn no_answer(error: GuardError) -> FetchError {
+    match error {
+        GuardError::TooLarge => FetchError::BadAnswer,
+        _ => FetchError::Unreachable,
+    }
+}
+
+fn says(reading: &Reading<'_>, part: &str) -> bool {
+    reading.json_at("/error/message").and_then(|message| message.as_str()).is_some_and(|text| text.contains(part))
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    #[serde(borrow)]
+    data: Vec<Bucket<'a>>,
+    has_more: bool,
+    next_page: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Bucket<'a> {
+    start_time: i64,
+    end_time: i64,
+    #[serde(borrow)]
+    results: Vec<Entry<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'a> {
+    model: Option<String>,
+    line_item: Option<String>,
+    #[serde(default)]
+    num_model_requests: Count,
+    #[serde(default)]
+    input_tokens: Count,
+    #[serde(default)]
+    input_cached_tokens: Count,
+    #[serde(default)]
+    output_tokens: Count,
+    #[serde(borrow)]
+    amount: Option<Amount<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Amount<'a> {
+    #[serde(borrow)]
+    value: Option<&'a RawValue>,
+    currency: Option<String>,
+}
+
+impl Page<'_> {
+    fn read(self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+        // Rows with one natural key are one row: a host may split finer than it was asked to.
+        let mut rows: BTreeMap<(Timestamp, Option<String>, Option<String>), ReportedUsage> = BTreeMap::new();
+        for bucket in self.data {
+            let (start, end) = (Timestamp::from_seconds(bucket.start_time), Timestamp::from_seconds(bucket.end_time));
+            if bucket.start_time < 0 || end <= start {
+                return Err(FetchError::BadAnswer);
+            }
+            for entry in bucket.results {
+                let row = entry.row(query.source, start, end);
+                let key = (start, row.model.clone(), row.line_item.clone());
+                rows.entry(key).and_modify(|existing| add(existing, &row)).or_insert(row);
+            }
+        }
+        let next = match (self.has_more, self.next_page) {
+            (false, _) => None,
+            (true, Some(token)) if !token.is_empty() && Some(token.as_str()) != query.page => Some(token),
+            (true, _) => return Err(FetchError::BadAnswer),
+        };
+        Ok(UsagePage { rows: rows.into_values().collect(), next })
+    }
+}
+
+impl Entry<'_> {
+    fn row(self, source: &str, bucket_start: Timestamp, bucket_end: Timestamp) -> ReportedUsage {
+        ReportedUsage {
+            source: source.to_owned(),
+            bucket_start,
+            bucket_end,
+            model: self.model,
+            line_item: self.line_item,
+            requests: self.num_model_requests.0,
+            tokens: TokenCounts {
+                input: self.input_tokens.0,
+                cached_input: self.input_cached_tokens.0,
+                output: self.output_tokens.0,
+                reasoning: None,
+            },
+            cost_nano_usd: self.amount.and_then(|amount| amount.nano_usd()),
+        }
+    }
+}
+
+impl Amount<'_> {
+    fn nano_usd(&self) -> Option<i64> {
+        let dollars = self.currency.as_deref().is_some_and(|currency| currency.eq_ignore_ascii_case("usd"));
+        // A number, or a number in quotes.
+        dollars.then(|| decimal::nano_usd(self.value?.get().trim_matches('"'))).flatten()
+    }
+}
+
+/// Adds the figures of `row`; one that is unknown makes the sum unknown.
+fn add(sum: &mut ReportedUsage, row: &ReportedUsage) {
+    let plus = |left: Option<i64>, right: Option<i64>| left?.checked_add(right?);
+    sum.requests = plus(sum.requests, row.requests);
+    sum.tokens.input = plus(sum.tokens.input, row.tokens.input);
+    sum.tokens.cached_input = plus(sum.tokens.cached_input, row.tokens.cached_input);
+    sum.tokens.output = plus(sum.tokens.output, row.tokens.output);
+    sum.cost_nano_usd = plus(sum.cost_nano_usd, row.cost_nano_usd);
+}
+
+#[cfg(test)]
+mod tests;

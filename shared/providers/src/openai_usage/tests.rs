@@ -1,0 +1,113 @@
+//! What a page of a report is read as.
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode};
+use keyway_domain::UsageWindow;
+
+use super::*;
+
+fn query(source: &'static str, page: Option<&'static str>) -> UsageQuery<'static> {
+    let from = Timestamp::parse("2026-11-01T10:20:00Z").expect("a time");
+    let to = Timestamp::parse("2026-11-01T12:00:00Z").expect("a time");
+    UsageQuery { source, window: UsageWindow { from, to }, page }
+}
+
+fn read_body(status: u16, body: &str, page: Option<&'static str>) -> Result<UsagePage, FetchError> {
+    let status = StatusCode::from_u16(status).expect("a status");
+    let answer = Answer { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) };
+    read(&answer, "sk-admin-canary", query(COSTS, page))
+}
+
+fn entries(results: &str) -> String {
+    format!(
+        r#"{{"data":[{{"start_time":0,"end_time":86400,"results":[{results}]}}],"has_more":false,"next_page":null}}"#
+    )
+}
+
+#[test]
+fn a_window_is_widened_to_whole_buckets() -> Result<(), FetchError> {
+    let base = "https://api.openai.com/v1".parse().expect("a URL");
+    let hours = url(&base, query(COMPLETIONS, Some("page_a=b&c")))?;
+    assert_eq!(
+        hours.as_str(),
+        "https://api.openai.com/v1/organization/usage/completions?start_time=1793527200&end_time=1793534400\
+         &bucket_width=1h&group_by=model&limit=24&page=page_a%3Db%26c"
+    );
+    let days = url(&base, query(COSTS, None))?;
+    assert!(days.as_str().ends_with(
+        "/organization/costs?start_time=1793491200&end_time=1793577600&bucket_width=1d&group_by=line_item&limit=14"
+    ));
+    assert!(matches!(url(&base, query("gossip", None)), Err(FetchError::NotReportable { .. })));
+    Ok(())
+}
+
+#[test]
+fn money_is_exact_and_what_is_not_dollars_is_unknown() {
+    for (amount, expected) in [
+        (r#"{"value":0.06,"currency":"usd"}"#, Some(60_000_000)),
+        (r#"{"value":1.2345678,"currency":"USD"}"#, Some(1_234_567_800)),
+        (r#"{"value":1e-7,"currency":"usd"}"#, Some(100)),
+        (r#"{"value":"0.5","currency":"usd"}"#, Some(500_000_000)),
+        (r#"{"value":0,"currency":"usd"}"#, Some(0)),
+        (r#"{"value":-1,"currency":"usd"}"#, None),
+        (r#"{"value":null,"currency":"usd"}"#, None),
+        (r#"{"value":1,"currency":"eur"}"#, None),
+        (r#"{"value":1}"#, None),
+        ("null", None),
+    ] {
+        let page = read_body(200, &entries(&format!(r#"{{"amount":{amount}}}"#)), None).expect("a page");
+        assert_eq!(page.rows.first().map(|row| row.cost_nano_usd), Some(expected), "{amount}");
+    }
+}
+
+#[test]
+fn rows_of_one_natural_key_are_one_row_and_unknown_stays_unknown() {
+    let body = entries(
+        r#"{"model":"m","input_tokens":5,"output_tokens":1,"num_model_requests":1,"project_id":"a"},
+           {"model":"m","input_tokens":7,"output_tokens":-2,"num_model_requests":2,"project_id":"b"},
+           {"model":null,"input_tokens":9}"#,
+    );
+    let page = read_body(200, &body, None).expect("a page");
+    let figures: Vec<_> =
+        page.rows.iter().map(|row| (row.model.as_deref(), row.tokens.input, row.tokens.output, row.requests)).collect();
+    assert_eq!(figures, [(None, Some(9), None, None), (Some("m"), Some(12), None, Some(3))]);
+}
+
+#[test]
+fn a_page_that_makes_no_sense_is_a_bad_answer() {
+    for body in [
+        "<html></html>",
+        "{}",
+        r#"{"data":[],"has_more":true,"next_page":null}"#,
+        r#"{"data":[],"has_more":true,"next_page":""}"#,
+        r#"{"data":[],"has_more":true,"next_page":"again"}"#,
+        r#"{"data":[{"start_time":5,"end_time":5,"results":[]}],"has_more":false}"#,
+        r#"{"data":[{"start_time":-5,"end_time":5,"results":[]}],"has_more":false}"#,
+        r#"{"data":[{"start_time":0,"end_"#,
+    ] {
+        assert_eq!(read_body(200, body, Some("again")), Err(FetchError::BadAnswer), "{body}");
+    }
+    let more = r#"{"data":[],"has_more":true,"next_page":"other"}"#;
+    assert_eq!(read_body(200, more, Some("again")), Ok(UsagePage { rows: vec![], next: Some("other".to_owned()) }));
+    assert_eq!(read_body(200, r#"{"data":[],"has_more":false,"next_page":"x"}"#, None), Ok(UsagePage::default()));
+}
+
+#[test]
+fn a_refusal_is_told_from_a_missing_permission() {
+    let error = |message: &str, code: &str| format!(r#"{{"error":{{"message":"{message}","code":"{code}"}}}}"#);
+    for (status, body, expected) in [
+        (401, error("Missing scopes: api.usage.read", ""), LACKS_SCOPE),
+        (403, error("... must be made with a session key", ""), NEEDS_ADMIN_KEY),
+        (401, error("Incorrect API key", "invalid_api_key"), FetchError::Refused),
+        (403, "<html>".to_owned(), FetchError::BadAnswer),
+        (429, error("wait", "rate_limit_exceeded"), FetchError::RateLimited { retry_after: None }),
+        (429, error("pay", "insufficient_quota"), FetchError::Refused),
+        (400, error("bad", "integer_above_max_value"), FetchError::BadAnswer),
+        (307, String::new(), FetchError::Unreachable),
+        (503, String::new(), FetchError::Unreachable),
+    ] {
+        assert_eq!(read_body(status, &body, None), Err(expected), "{status} {body}");
+    }
+    assert_eq!(no_answer(GuardError::TooLarge), FetchError::BadAnswer);
+    assert_eq!(no_answer(GuardError::TimedOut), FetchError::Unreachable);
+}

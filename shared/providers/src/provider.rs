@@ -1,0 +1,81 @@
+//! What every provider can do, and what a probe found. Implementations must never keep a secret
+//! beyond the call and never put a provider's text into what they return.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::HeaderMap;
+use keyway_domain::{Evidence, VerdictKind};
+use keyway_vault::SecretString;
+use url::Url;
+
+use crate::{FetchError, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, UsagePage, UsageQuery};
+
+/// Whom to ask, with which secret.
+#[derive(Clone, Copy)]
+pub struct Target<'a> {
+    /// The base URL the secret is bound to (`https://api.openai.com/v1`).
+    pub base_url: &'a Url,
+    /// The secret.
+    pub secret: &'a SecretString,
+}
+
+/// What one probe found. [`VerdictKind::Invalid`] is the provider's own "this key is wrong", said
+/// once: the caller asks a second time before it believes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What was found.
+    pub kind: VerdictKind,
+    /// What shows it.
+    pub evidence: Evidence,
+    /// How long the provider asked to wait, clamped.
+    pub retry_after: Option<Duration>,
+}
+
+/// The secret cannot be sent as a header: it holds a control character or a line break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the secret holds characters that no header can carry; enter it again")]
+pub struct BadSecret;
+
+/// One provider's ways.
+#[async_trait]
+pub trait Provider: Send + Sync + 'static {
+    /// Looks at a credential without calling anybody. Refuses only what cannot be a key at all.
+    ///
+    /// # Errors
+    /// Says what is wrong with it and what to enter instead.
+    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError>;
+
+    /// Asks the provider, free of charge, whether it accepts the secret.
+    async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding;
+
+    /// The reports a key of this family can read, in the order they are to be fetched.
+    ///
+    /// # Errors
+    /// [`FetchError::NotReportable`], with the reason, when there is none.
+    fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError>;
+
+    /// Fetches one page of one report.
+    ///
+    /// # Errors
+    /// See [`FetchError`]; nothing of the page was usable.
+    async fn usage_page(
+        &self,
+        target: Target<'_>,
+        query: UsageQuery<'_>,
+        http: &GuardedClient,
+    ) -> Result<UsagePage, FetchError>;
+
+    /// Adds the provider's auth header, marked sensitive, replacing what was there.
+    ///
+    /// # Errors
+    /// The secret cannot be sent; answer as for a broken integration.
+    fn authorize(&self, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret>;
+
+    /// Reads model and tokens from a whole JSON answer to a call of `path`.
+    fn meter_body(&self, path: &str, body: &[u8]) -> Metered;
+
+    /// Reads model and tokens from the data of one server-sent event; `None` for the many events
+    /// that carry no figures. Cheap for those.
+    fn meter_event(&self, data: &[u8]) -> Option<Metered>;
+}

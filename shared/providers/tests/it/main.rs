@@ -1,0 +1,1 @@
+//! The providers through the real client, against recorded answers and the simulator.
