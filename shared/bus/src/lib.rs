@@ -1,24 +1,38 @@
 //! The bus: how outbox rows and events reach the lanes' workers, and caches their invalidations.
 //!
-//! Two implementations stand behind [`Bus`]: `RabbitBus` over RabbitMQ and `EmbeddedBus` inside one process.
+//! Two implementations stand behind [`Bus`]: [`RabbitBus`] over RabbitMQ and [`EmbeddedBus`] inside one process.
 //! Handlers cannot tell them apart. This crate never decides about retries: those live in the database.
 
 mod backoff;
+mod batch;
+mod confirms;
 mod contract;
 mod dead;
 mod delivery;
+mod embedded;
+mod embedded_source;
 mod error;
 mod health;
 mod invalidations;
+mod lane_map;
+mod publisher;
+mod rabbit;
+mod rabbit_dead;
+mod rabbit_invalidations;
+mod rabbit_session;
+mod rabbit_source;
 mod settle;
 mod source;
 mod task;
+mod topology;
 
 pub use contract::{Bus, ConsumeOptions, Handover, Journal, Outgoing};
 pub use dead::{DeadLetter, DeadLetterStream, DeadReason};
 pub use delivery::Delivery;
+pub use embedded::EmbeddedBus;
 pub use error::BusError;
 pub use health::{Health, LaneDepth, LaneHealth};
 pub use invalidations::{InvalidationSignal, InvalidationStream};
+pub use rabbit::{RabbitBus, RabbitSettings};
 pub use settle::{SettleLayer, SettleService};
 pub use source::Source;

@@ -1,1 +1,2 @@
-//! placeholder
+//! Development only: private services, the provider simulator and fault tools for tests.
+pub mod rabbitmq;

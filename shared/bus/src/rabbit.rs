@@ -1,0 +1,171 @@
+//! The bus over RabbitMQ. Publishing, each lane, dead letters and invalidations have a connection each, so
+//! that a broker that blocks publishers does not hold up acks.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use keyway_domain::{Lane, Message, Route};
+use lapin::{Connection, options::QueueDeclareOptions, types::FieldTable};
+use serde::Deserialize;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::{
+    Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationStream, LaneDepth, Outgoing,
+    Source,
+    publisher::{Packet, Publisher},
+    rabbit_dead,
+    rabbit_invalidations::Invalidations,
+    rabbit_session::Link,
+    rabbit_source, topology,
+};
+
+/// How often a waiting relay looks whether it may go on.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Which broker, and what this process calls itself there. Has no `Debug`: the URL holds a password.
+pub struct RabbitSettings {
+    /// `amqp://user:password@host:port/vhost`.
+    pub amqp_url: String,
+    /// The name of the process in the broker's list of connections.
+    pub name: String,
+}
+
+impl std::fmt::Debug for RabbitSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RabbitSettings").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// The bus over RabbitMQ; everything ends when it is dropped.
+#[derive(Debug)]
+pub struct RabbitBus {
+    link: Arc<Link>,
+    publisher: Arc<Publisher>,
+    invalidations: Invalidations,
+    asking: tokio::sync::Mutex<Option<Connection>>,
+    _stop: DropGuard,
+}
+
+impl RabbitBus {
+    /// Starts connecting and returns at once; [`Bus::health`] tells how it goes. Call it within a tokio runtime.
+    #[must_use]
+    pub fn start(settings: RabbitSettings) -> Self {
+        let (link, stop) = (Arc::new(Link::new(settings)), CancellationToken::new());
+        Self {
+            publisher: Arc::new(Publisher::start(&link, stop.clone())),
+            invalidations: Invalidations::new(&link, stop.clone()),
+            asking: tokio::sync::Mutex::new(None),
+            link,
+            _stop: stop.drop_guard(),
+        }
+    }
+
+    async fn store(&self, packet: Packet, route: Route) -> Result<(), BusError> {
+        match route {
+            Route::Lane(lane) if self.publisher.is_broken(lane) => Err(BusError::Topology {
+                name: topology::queue(lane),
+                reply: "it was refused when it was declared".into(),
+            }),
+            _ => self.publisher.publish(packet).await,
+        }
+    }
+}
+
+#[async_trait]
+impl Bus for RabbitBus {
+    async fn publish(&self, messages: &[Message]) -> Result<(), BusError> {
+        let mut stores = Vec::with_capacity(messages.len());
+        for message in messages {
+            let (id, route) = (message.id, message.route());
+            let packet = packet(Outgoing { id, route, body: message.encode()? }, Some(message.kind().into()));
+            stores.push(self.store(packet, route));
+        }
+        futures::future::join_all(stores).await.into_iter().collect()
+    }
+
+    async fn relay(&self, rows: Vec<Outgoing>) -> Vec<Result<Handover, BusError>> {
+        let stores = rows.into_iter().map(|row| {
+            let (kind, route) = (kind_of(&row.body), row.route);
+            let packet = packet(row, kind);
+            async move { self.store(packet, route).await.map(|()| Handover::Stored) }
+        });
+        futures::future::join_all(stores).await
+    }
+
+    fn capacity(&self, route: Route) -> usize {
+        match route {
+            Route::Lane(lane) => self.publisher.capacity(Some(lane)),
+            Route::Invalidate => self.publisher.capacity(None),
+        }
+    }
+
+    async fn ready(&self, route: Route) {
+        while self.capacity(route) == 0 {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn consume(&self, lane: Lane, options: ConsumeOptions, stop: &CancellationToken) -> Source {
+        rabbit_source::consume(&self.link, &self.publisher, lane, options, stop)
+    }
+
+    fn dead_letters(&self, stop: &CancellationToken) -> DeadLetterStream {
+        rabbit_dead::dead_letters(&self.link, stop)
+    }
+
+    fn invalidations(&self) -> InvalidationStream {
+        self.invalidations.subscribe()
+    }
+
+    fn health(&self) -> Health {
+        self.link.health()
+    }
+
+    async fn depths(&self) -> Result<Vec<LaneDepth>, BusError> {
+        let mut asking = self.asking.lock().await;
+        let connection = match asking.take().filter(|connection| connection.status().connected()) {
+            Some(connection) => connection,
+            None => self.link.connect("metrics").await?,
+        };
+        let mut depths = Vec::with_capacity(Lane::ALL.len());
+        for lane in Lane::ALL {
+            let (waiting, consumers) = ask(&connection, &topology::queue(lane)).await?;
+            let (dead, _) = ask(&connection, &topology::dead_queue(lane)).await?;
+            depths.push(LaneDepth { lane, waiting, dead, consumers });
+        }
+        *asking = Some(connection);
+        Ok(depths)
+    }
+}
+
+/// Messages and consumers of a queue. Each has a channel of its own: the broker closes it if there is no queue.
+async fn ask(connection: &Connection, queue: &str) -> Result<(u64, u64), BusError> {
+    let channel = connection.create_channel().await?;
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    let asked = channel.queue_declare(queue.into(), options, FieldTable::default()).await;
+    let counts = match asked {
+        Ok(queue) => (u64::from(queue.message_count()), u64::from(queue.consumer_count())),
+        Err(error) if connection.status().connected() => {
+            tracing::debug!(queue, %error, "a queue could not be asked for its depth");
+            return Ok((0, 0));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    channel.close(200, "asked".into()).await?;
+    Ok(counts)
+}
+
+fn packet(row: Outgoing, kind: Option<String>) -> Packet {
+    let (exchange, key) = topology::address(row.route);
+    let mandatory = row.route != Route::Invalidate;
+    Packet { exchange, key, mandatory, id: row.id, kind, headers: FieldTable::default(), body: row.body }
+}
+
+/// The kind an encoded message names, for people who look at the broker.
+fn kind_of(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Kinded {
+        kind: String,
+    }
+    serde_json::from_slice(body).ok().map(|Kinded { kind }| kind)
+}

@@ -1,0 +1,111 @@
+//! Dead letters on RabbitMQ: the queues `keyway.dead.<lane>`, and the headers that say why.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt as _, stream::select_all};
+use keyway_domain::Lane;
+use lapin::{
+    Connection,
+    message::Delivery as Raw,
+    options::{BasicConsumeOptions, BasicQosOptions},
+    types::{AMQPValue, FieldTable},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    BusError, DeadLetter, DeadLetterStream, DeadReason,
+    rabbit_session::{Link, Reconnect, close},
+    rabbit_source::{self, RabbitTicket},
+    settle::Ticket,
+    task, topology,
+};
+
+const REASON: &str = "keyway-reason";
+const ERROR: &str = "keyway-error";
+const ATTEMPTS: &str = "keyway-attempts";
+/// A header must fit the broker's frame; the body tells the rest.
+const ERROR_CHARS: usize = 500;
+const PREFETCH: u16 = 16;
+const REST: Duration = Duration::from_secs(1);
+
+/// The headers of a dead letter.
+pub(crate) fn headers(reason: DeadReason, error: &str, attempts: u32) -> FieldTable {
+    let error: String = error.chars().take(ERROR_CHARS).collect();
+    topology::table([
+        (REASON, topology::text(reason.name())),
+        (ERROR, topology::text(&error)),
+        (ATTEMPTS, AMQPValue::LongLongInt(attempts.into())),
+    ])
+}
+
+pub(crate) fn dead_letters(link: &Arc<Link>, stop: &CancellationToken) -> DeadLetterStream {
+    let (sender, receiver) = flume::bounded(1);
+    let (link, stop) = (Arc::clone(link), stop.clone());
+    task::spawn(async move {
+        let mut reconnect = Reconnect::new("dead letters".into());
+        while !stop.is_cancelled() && !sender.is_disconnected() {
+            let lost = CancellationToken::new();
+            let ended = session(&link, &sender, &lost, &stop, &mut reconnect).await;
+            lost.cancel();
+            if let Err(error) = ended {
+                reconnect.pause(&link, error, &stop).await;
+            }
+        }
+    });
+    DeadLetterStream(receiver)
+}
+
+async fn session(
+    link: &Link,
+    sender: &flume::Sender<DeadLetter>,
+    lost: &CancellationToken,
+    stop: &CancellationToken,
+    reconnect: &mut Reconnect,
+) -> Result<(), BusError> {
+    let connection = link.connect("dead letters").await?;
+    let mut letters = consume_all(&connection).await?;
+    reconnect.established(link);
+    loop {
+        let Some(next) = stop.run_until_cancelled(letters.next()).await else { break };
+        let Some((lane, raw)) = next else { return Err(BusError::Disconnected("the broker ended the consumers".into())) };
+        let letter = letter(lane, raw?, lost, stop);
+        if !matches!(stop.run_until_cancelled(sender.send_async(letter)).await, Some(Ok(()))) {
+            break;
+        }
+    }
+    close(connection).await;
+    Ok(())
+}
+
+async fn consume_all(
+    connection: &Connection,
+) -> Result<impl futures::Stream<Item = (Lane, lapin::Result<Raw>)> + Unpin + use<>, BusError> {
+    // What is wrong with a lane's queues, publisher and pump report; the others' dead letters are filed.
+    let broken = topology::declare(connection).await?;
+    let channel = connection.create_channel().await?;
+    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+    let mut consumers = Vec::with_capacity(Lane::ALL.len());
+    for lane in Lane::ALL.into_iter().filter(|lane| broken.iter().all(|(other, _)| other != lane)) {
+        let (queue, options) = (topology::dead_queue(lane), BasicConsumeOptions::default());
+        let consumer = channel.basic_consume(queue.as_str().into(), "".into(), options, FieldTable::default()).await?;
+        consumers.push(consumer.map(move |raw| (lane, raw)));
+    }
+    Ok(select_all(consumers))
+}
+
+fn letter(lane: Lane, raw: Raw, lost: &CancellationToken, stop: &CancellationToken) -> DeadLetter {
+    let stated = |name| match raw.properties.headers().as_ref().and_then(|headers| headers.inner().get(name)) {
+        Some(AMQPValue::LongString(text)) => Some(text.to_string()),
+        _ => None,
+    };
+    let ticket = RabbitTicket { acker: raw.acker.clone(), session: lost.clone(), stop: stop.clone(), rest: REST };
+    DeadLetter {
+        lane,
+        reason: stated(REASON).and_then(|reason| DeadReason::parse(&reason)).unwrap_or(DeadReason::Broker),
+        error: stated(ERROR).unwrap_or_else(|| "the broker gave it up at its delivery limit".into()),
+        attempts: rabbit_source::header(&raw, ATTEMPTS),
+        message_id: rabbit_source::message_id(&raw),
+        ticket: Ticket::new(ticket),
+        body: raw.data,
+    }
+}

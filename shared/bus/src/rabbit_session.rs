@@ -1,0 +1,132 @@
+//! Connections to RabbitMQ: how one is opened, what it does to health, and how long to wait for the next.
+//!
+//! Never logs or shows the broker's URL: it holds a password.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use keyway_domain::Lane;
+use lapin::{Connection, ConnectionProperties, uri::AMQPUri};
+use tokio_util::sync::CancellationToken;
+
+use crate::{BusError, Health, LaneHealth, RabbitSettings, backoff::Backoff, lane_map::LaneMap};
+
+/// A broker that says nothing for twice this long is gone.
+const HEARTBEAT_S: u16 = 10;
+const CONNECT: Duration = Duration::from_secs(10);
+
+/// What every part of the bus shares: the address, and the health they report to.
+#[derive(Debug)]
+pub(crate) struct Link {
+    settings: RabbitSettings,
+    pub(crate) connected: AtomicBool,
+    pub(crate) blocked: AtomicBool,
+    consumed: LaneMap<AtomicBool>,
+    consuming: LaneMap<AtomicBool>,
+    errors: Mutex<BTreeMap<String, BusError>>,
+}
+
+impl Link {
+    pub(crate) fn new(settings: RabbitSettings) -> Self {
+        Self {
+            settings,
+            connected: AtomicBool::new(false),
+            blocked: AtomicBool::new(false),
+            consumed: LaneMap::new(|_| AtomicBool::new(false)),
+            consuming: LaneMap::new(|_| AtomicBool::new(false)),
+            errors: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// Opens a connection for `purpose`, which operators read in the broker's list of connections.
+    pub(crate) async fn connect(&self, purpose: &str) -> Result<Connection, BusError> {
+        let mut uri: AMQPUri = self
+            .settings
+            .amqp_url
+            .parse()
+            .map_err(|_| BusError::Disconnected("the address is not an AMQP URL".into()))?;
+        uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
+        let name = format!("{} {purpose}", self.settings.name);
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        match tokio::time::timeout(CONNECT, Connection::connect_uri(uri, properties)).await {
+            Ok(connection) => Ok(connection?),
+            Err(_) => Err(BusError::Disconnected(format!("no answer within {} s", CONNECT.as_secs()))),
+        }
+    }
+
+    /// What is wrong with `part` of the bus; `None` when all is well with it.
+    pub(crate) fn report(&self, part: &str, error: Option<BusError>) {
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        match error {
+            Some(error) => errors.insert(part.into(), error),
+            None => errors.remove(part),
+        };
+    }
+
+    /// Marks the lane as one of this process, live or not.
+    pub(crate) fn consuming(&self, lane: Lane, live: bool) {
+        self.consumed[lane].store(true, Ordering::Relaxed);
+        self.consuming[lane].store(live, Ordering::Relaxed);
+    }
+
+    /// The lane is none of this process any more.
+    pub(crate) fn ended(&self, lane: Lane) {
+        self.consumed[lane].store(false, Ordering::Relaxed);
+    }
+
+    pub(crate) fn health(&self) -> Health {
+        let lanes = Lane::ALL.into_iter().filter(|lane| self.consumed[*lane].load(Ordering::Relaxed));
+        Health {
+            connected: self.connected.load(Ordering::Relaxed),
+            blocked: self.blocked.load(Ordering::Relaxed),
+            lanes: lanes
+                .map(|lane| LaneHealth { lane, consuming: self.consuming[lane].load(Ordering::Relaxed) })
+                .collect(),
+            errors: self.errors.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect(),
+        }
+    }
+}
+
+/// The pauses of one part of the bus between two sessions with the broker.
+#[derive(Debug)]
+pub(crate) struct Reconnect {
+    part: String,
+    backoff: Backoff,
+}
+
+impl Reconnect {
+    pub(crate) const fn new(part: String) -> Self {
+        Self { part, backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)) }
+    }
+
+    /// The session stands.
+    pub(crate) fn established(&mut self, link: &Link) {
+        self.backoff.reset();
+        link.report(&self.part, None);
+        tracing::info!(part = self.part, "connected to the broker");
+    }
+
+    /// The session is lost: tells everybody, and waits.
+    pub(crate) async fn pause(&mut self, link: &Link, error: BusError, stop: &CancellationToken) {
+        let pause = self.backoff.next_pause();
+        if matches!(error, BusError::Topology { .. }) {
+            tracing::error!(part = self.part, %error, "the broker's topology is not Keyway's");
+        } else {
+            tracing::warn!(part = self.part, %error, pause_ms = pause.as_millis(), "no session with the broker");
+        }
+        link.report(&self.part, Some(error));
+        stop.run_until_cancelled(tokio::time::sleep(pause)).await;
+    }
+}
+
+/// Closes politely; a broker that is gone does not mind.
+pub(crate) async fn close(connection: Connection) {
+    let bye = connection.close(200, "done".into());
+    let _ = tokio::time::timeout(Duration::from_secs(2), bye).await;
+}

@@ -1,0 +1,242 @@
+//! Consuming a lane from RabbitMQ. The pump outlives broker restarts; the worker never hears of them.
+//!
+//! A delivery is settled only on the channel it came by; when that is gone, the broker delivers it again.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use futures::{FutureExt as _, StreamExt as _};
+use keyway_domain::{Lane, Message, MessageId};
+use lapin::{
+    Acker, Channel, Connection, Consumer,
+    message::Delivery as Raw,
+    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
+    types::{AMQPValue, FieldTable},
+};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    BusError, ConsumeOptions, DeadReason, Delivery, Source, dead,
+    publisher::{Packet, Publisher},
+    rabbit_dead,
+    rabbit_session::{Link, Reconnect, close},
+    settle::{Settle, Ticket},
+    source::Feed,
+    task, topology,
+};
+
+static CONSUMERS: AtomicU64 = AtomicU64::new(0);
+
+pub(crate) fn consume(
+    link: &Arc<Link>,
+    publisher: &Arc<Publisher>,
+    lane: Lane,
+    options: ConsumeOptions,
+    stop: &CancellationToken,
+) -> Source {
+    link.consuming(lane, false);
+    let (link, publisher) = (Arc::clone(link), Arc::clone(publisher));
+    Source::new(options, stop, |feed| task::spawn(Pump { link, publisher, lane, feed }.run()))
+}
+
+struct Pump {
+    link: Arc<Link>,
+    publisher: Arc<Publisher>,
+    lane: Lane,
+    feed: Feed,
+}
+
+impl Pump {
+    async fn run(self) {
+        let mut reconnect = Reconnect::new(format!("consumer of {}", self.lane));
+        let mut open = None;
+        while !self.feed.stop.is_cancelled() {
+            let session = CancellationToken::new();
+            match self.session(&session, &mut reconnect).await {
+                Ok(connection) => open = connection,
+                Err(error) => {
+                    session.cancel();
+                    self.link.consuming(self.lane, false);
+                    self.feed.forget_waiting();
+                    reconnect.pause(&self.link, error, &self.feed.stop).await;
+                }
+            }
+        }
+        self.link.ended(self.lane);
+        // Started jobs still settle on the open connection.
+        self.feed.finish().await;
+        if let Some(connection) = open {
+            close(connection).await;
+        }
+    }
+
+    /// Delivers until told to stop; then consumption has ended, but the connection is still open.
+    async fn session(
+        &self,
+        session: &CancellationToken,
+        reconnect: &mut Reconnect,
+    ) -> Result<Option<Connection>, BusError> {
+        let opening = self.open();
+        let Some(opened) = self.feed.stop.run_until_cancelled(opening).await else { return Ok(None) };
+        let (connection, channel, tag, mut consumer) = opened?;
+        reconnect.established(&self.link);
+        self.link.consuming(self.lane, true);
+        loop {
+            tokio::select! {
+                biased;
+                () = self.feed.stop.cancelled() => {
+                    self.cancel(&channel, &tag, consumer).await;
+                    return Ok(Some(connection));
+                }
+                raw = consumer.next() => match raw {
+                    Some(raw) => self.accept(raw?, session).await,
+                    None => return Err(BusError::Disconnected("the broker ended the consumer".into())),
+                }
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<(Connection, Channel, String, Consumer), BusError> {
+        let connection = self.link.connect(self.lane.name()).await?;
+        let channel = connection.create_channel().await?;
+        topology::declare_exchanges(&channel).await?;
+        topology::declare_lane(&channel, self.lane).await?;
+        channel.basic_qos(self.feed.options.prefetch, BasicQosOptions::default()).await?;
+        let tag = format!("{}-{}", self.lane, CONSUMERS.fetch_add(1, Ordering::Relaxed));
+        let (queue, options) = (topology::queue(self.lane), BasicConsumeOptions::default());
+        let consumer =
+            channel.basic_consume(queue.as_str().into(), tag.as_str().into(), options, FieldTable::default()).await?;
+        Ok((connection, channel, tag, consumer))
+    }
+
+    async fn accept(&self, raw: Raw, session: &CancellationToken) {
+        let crashes = crashes(&raw);
+        let options = &self.feed.options;
+        let ticket = Ticket::new(RabbitTicket {
+            acker: raw.acker.clone(),
+            session: session.clone(),
+            stop: self.feed.stop.clone(),
+            rest: options.put_back_delay,
+        });
+        let (reason, error) = match Message::decode(&raw.data) {
+            Ok(message) if crashes < options.crash_limit => {
+                let delivery = Delivery { message, lane: self.lane, redelivered: raw.redelivered, crashes };
+                return self.feed.deliver(delivery, ticket).await;
+            }
+            Ok(_) => (DeadReason::Crashed, format!("put back {crashes} times without an ack")),
+            Err(error) => (DeadReason::of(&error), error.to_string()),
+        };
+        // Its neighbours do not wait for its burial.
+        task::spawn(bury(Arc::clone(&self.publisher), self.lane, raw, (reason, error), ticket));
+    }
+
+    /// Stops consuming and gives back what lies between the broker and the worker.
+    async fn cancel(&self, channel: &Channel, tag: &str, mut consumer: Consumer) {
+        let cancelled = channel.basic_cancel(tag.into(), BasicCancelOptions::default());
+        // A connection that dies now gives everything back by itself.
+        let _ = tokio::time::timeout(Duration::from_secs(5), cancelled).await;
+        while let Some(Some(Ok(raw))) = consumer.next().now_or_never() {
+            let _ = raw.acker.nack(BasicNackOptions { requeue: true, multiple: false }).now_or_never();
+        }
+    }
+}
+
+async fn bury(publisher: Arc<Publisher>, lane: Lane, raw: Raw, (reason, error): (DeadReason, String), ticket: Ticket) {
+    let id = message_id(&raw);
+    tracing::error!(%lane, %id, reason = reason.name(), error, "a message is a dead letter");
+    let packet = Packet {
+        exchange: topology::DEAD,
+        key: lane.name(),
+        mandatory: true,
+        id,
+        kind: raw.properties.kind().as_ref().map(ToString::to_string),
+        headers: rabbit_dead::headers(reason, &error, crashes(&raw)),
+        body: raw.data,
+    };
+    let buried = match publisher.publish(packet).await {
+        Ok(()) => ticket.ack().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = buried {
+        tracing::warn!(%lane, %id, %error, "a dead letter could not be buried, it will come again");
+    }
+}
+
+/// How often the broker had to take the message back.
+pub(crate) fn crashes(raw: &Raw) -> u32 {
+    header(raw, "x-delivery-count")
+}
+
+/// A number in a message's headers; 0 when it has none.
+pub(crate) fn header(raw: &Raw, name: &str) -> u32 {
+    let value = raw.properties.headers().as_ref().and_then(|headers| headers.inner().get(name));
+    match value {
+        Some(AMQPValue::LongLongInt(number)) => u32::try_from(*number).unwrap_or(0),
+        Some(AMQPValue::LongInt(number)) => u32::try_from(*number).unwrap_or(0),
+        Some(AMQPValue::ShortInt(number)) => u32::try_from(*number).unwrap_or(0),
+        Some(AMQPValue::ShortShortInt(number)) => u32::try_from(*number).unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The id of a message that need not be one of ours.
+pub(crate) fn message_id(raw: &Raw) -> MessageId {
+    let named = raw.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
+    named.unwrap_or_else(|| dead::id_of_body(&raw.data))
+}
+
+/// Settles by the delivery's own acker.
+#[derive(Debug)]
+pub(crate) struct RabbitTicket {
+    pub(crate) acker: Acker,
+    /// Cancelled when the connection is lost: what is on its way then may never be answered.
+    pub(crate) session: CancellationToken,
+    pub(crate) stop: CancellationToken,
+    pub(crate) rest: Duration,
+}
+
+#[async_trait]
+impl Settle for RabbitTicket {
+    async fn ack(&self) -> Result<(), BusError> {
+        tokio::select! {
+            biased;
+            sent = self.acker.ack(BasicAckOptions::default()) => if sent? { Ok(()) } else { Err(BusError::Lost) },
+            () = self.session.cancelled() => Err(BusError::Lost),
+        }
+    }
+
+    async fn give_back(&self) {
+        give_back(&self.acker, &self.session).await;
+    }
+}
+
+impl Drop for RabbitTicket {
+    fn drop(&mut self) {
+        if !self.acker.usable() || Handle::try_current().is_err() {
+            return;
+        }
+        let (acker, session, stop, rest) = (self.acker.clone(), self.session.clone(), self.stop.clone(), self.rest);
+        task::spawn(async move {
+            tokio::select! {
+                () = session.cancelled() => return,
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(rest) => {}
+            }
+            give_back(&acker, &session).await;
+        });
+    }
+}
+
+async fn give_back(acker: &Acker, session: &CancellationToken) {
+    let options = BasicNackOptions { requeue: true, multiple: false };
+    if let Some(Err(error)) = session.run_until_cancelled(acker.nack(options)).await {
+        tracing::debug!(%error, "a delivery could not be given back, its connection is gone");
+    }
+}

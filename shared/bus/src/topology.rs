@@ -1,0 +1,159 @@
+//! Everything Keyway declares on the broker: names, arguments, bindings. No other file declares.
+//!
+//! Lanes are quorum queues with at-least-once dead letters; a full one refuses publishes instead of dropping.
+
+use keyway_domain::{Lane, Route};
+use lapin::{
+    Channel, Connection, ErrorKind, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable},
+};
+
+use crate::BusError;
+
+/// Where dead letters go, with the lane's name as routing key.
+pub(crate) const DEAD: &str = "keyway.dead";
+/// Where invalidations go, to every process.
+pub(crate) const INVALIDATE: &str = "keyway.invalidate";
+
+const COMMANDS: &str = "keyway.commands";
+const EVENTS: &str = "keyway.events";
+/// The broker's own net for messages that kill their worker; workers bury such a message earlier, with a reason.
+const DELIVERY_LIMIT: i32 = 20;
+/// Dead letters are read until they are filed: newer brokers drop at 20 deliveries unless told otherwise.
+const DEAD_DELIVERY_LIMIT: i32 = 1_000_000;
+const LANE_MESSAGES: i32 = 500_000;
+const DEAD_MESSAGES: i32 = 100_000;
+const INVALIDATIONS: i32 = 10_000;
+
+const PRECONDITION_FAILED: u16 = 406;
+
+/// The exchange and routing key of a route.
+pub(crate) const fn address(route: Route) -> (&'static str, &'static str) {
+    match route {
+        Route::Lane(lane) if lane.carries_events() => (EVENTS, lane.name()),
+        Route::Lane(lane) => (COMMANDS, lane.name()),
+        Route::Invalidate => (INVALIDATE, ""),
+    }
+}
+
+/// The queue of a lane.
+pub(crate) fn queue(lane: Lane) -> String {
+    format!("keyway.{lane}")
+}
+
+/// The queue of a lane's dead letters.
+pub(crate) fn dead_queue(lane: Lane) -> String {
+    format!("{DEAD}.{lane}")
+}
+
+/// Declares everything. A lane that exists otherwise does not keep the others from being declared; what is
+/// wrong with which lane is the answer.
+///
+/// # Errors
+/// An exchange exists with another type, or the connection failed.
+pub(crate) async fn declare(connection: &Connection) -> Result<Vec<(Lane, BusError)>, BusError> {
+    let mut channel = connection.create_channel().await?;
+    declare_exchanges(&channel).await?;
+    let mut problems = Vec::new();
+    for lane in Lane::ALL {
+        match declare_lane(&channel, lane).await {
+            Err(error @ BusError::Topology { .. }) => {
+                problems.push((lane, error));
+                // The broker closes the channel on which it refused something.
+                channel = connection.create_channel().await?;
+            }
+            other => other?,
+        }
+    }
+    // The channel has done its work; if it cannot be closed, the connection is going too.
+    let _ = channel.close(200, "declared".into()).await;
+    Ok(problems)
+}
+
+pub(crate) async fn declare_exchanges(channel: &Channel) -> Result<(), BusError> {
+    let direct = ExchangeKind::Direct;
+    for (name, kind) in
+        [(COMMANDS, &direct), (EVENTS, &direct), (DEAD, &direct), (INVALIDATE, &ExchangeKind::Fanout)]
+    {
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let declared = channel.exchange_declare(name.into(), kind.clone(), options, FieldTable::default()).await;
+        declared.map_err(|error| refused(name, error))?;
+    }
+    Ok(())
+}
+
+/// Declares a lane's two queues; the exchanges are there already.
+pub(crate) async fn declare_lane(channel: &Channel, lane: Lane) -> Result<(), BusError> {
+    let dead = [
+        ("x-queue-type", text("quorum")),
+        ("x-overflow", text("reject-publish")),
+        ("x-max-length", AMQPValue::LongInt(DEAD_MESSAGES)),
+        ("x-delivery-limit", AMQPValue::LongInt(DEAD_DELIVERY_LIMIT)),
+    ];
+    durable_queue(channel, &dead_queue(lane), table(dead), (DEAD, lane.name())).await?;
+    let live = [
+        ("x-queue-type", text("quorum")),
+        ("x-overflow", text("reject-publish")),
+        ("x-max-length", AMQPValue::LongInt(LANE_MESSAGES)),
+        ("x-delivery-limit", AMQPValue::LongInt(DELIVERY_LIMIT)),
+        ("x-dead-letter-exchange", text(DEAD)),
+        ("x-dead-letter-routing-key", text(lane.name())),
+        ("x-dead-letter-strategy", text("at-least-once")),
+    ];
+    durable_queue(channel, &queue(lane), table(live), address(Route::Lane(lane))).await
+}
+
+/// Declares this process's own queue for invalidations and says its name.
+pub(crate) async fn declare_invalidations(channel: &Channel) -> Result<String, BusError> {
+    declare_exchanges(channel).await?;
+    let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
+    let arguments = table([("x-max-length", AMQPValue::LongInt(INVALIDATIONS))]);
+    let queue = channel.queue_declare("".into(), options, arguments).await?.name().to_string();
+    let bound = channel
+        .queue_bind(queue.as_str().into(), INVALIDATE.into(), "".into(), QueueBindOptions::default(), FieldTable::default())
+        .await;
+    bound.map_err(|error| refused(&queue, error))?;
+    Ok(queue)
+}
+
+pub(crate) fn table<const N: usize>(pairs: [(&str, AMQPValue); N]) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (key, value) in pairs {
+        table.insert(key.into(), value);
+    }
+    table
+}
+
+pub(crate) fn text(value: &str) -> AMQPValue {
+    AMQPValue::LongString(value.into())
+}
+
+async fn durable_queue(
+    channel: &Channel,
+    name: &str,
+    arguments: FieldTable,
+    (exchange, key): (&str, &str),
+) -> Result<(), BusError> {
+    let declared = channel.queue_declare(name.into(), QueueDeclareOptions::durable(), arguments).await;
+    declared.map_err(|error| refused(name, error))?;
+    let bound = channel
+        .queue_bind(name.into(), exchange.into(), key.into(), QueueBindOptions::default(), FieldTable::default())
+        .await;
+    bound.map_err(|error| refused(name, error))
+}
+
+fn refused(name: &str, error: lapin::Error) -> BusError {
+    match error.kind() {
+        ErrorKind::ProtocolError(reply) if reply.get_id() == PRECONDITION_FAILED => {
+            BusError::Topology { name: name.into(), reply: reply.get_message().to_string() }
+        }
+        _ => error.into(),
+    }
+}
+
+impl From<lapin::Error> for BusError {
+    fn from(error: lapin::Error) -> Self {
+        Self::Disconnected(error.to_string())
+    }
+}
