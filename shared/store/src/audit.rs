@@ -1,0 +1,139 @@
+//! The audit log: appended once by event id, never changed. Only the audit writer appends.
+
+use keyway_domain::{Actor, AuditEvent, AuditOutcome, MessageId, RequestId, TenantId, Timestamp};
+use sea_orm::Value;
+
+use crate::{
+    Page, Paged, StoreError, SystemTx, TenantTx,
+    entity::audit_events as table,
+    sql::{Sql, chunk, limit},
+};
+
+/// A line as the audit writer hands it over.
+#[derive(Clone, Debug)]
+pub struct AuditRecord {
+    /// The id of the message that carried it: the natural key.
+    pub event_id: MessageId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The line.
+    pub event: AuditEvent,
+}
+
+/// The key of a line in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AuditKey {
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Which event, among those of the same time.
+    pub event_id: MessageId,
+}
+
+/// Which lines to list; `None` means any.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// With this action.
+    pub action: Option<String>,
+    /// About this thing.
+    pub target: Option<String>,
+    /// By an actor of this type: `admin`, `virtual_key` or `system`.
+    pub actor_type: Option<String>,
+    /// From this time on.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub to: Option<Timestamp>,
+}
+
+/// Appends lines; those that are there already are passed over. Returns how many were new.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn append(tx: &SystemTx, records: &[AuditRecord]) -> Result<u64, StoreError> {
+    let mut records: Vec<_> = records.iter().collect();
+    records.sort_unstable_by_key(|record| record.event_id);
+    let mut added = 0;
+    for records in records.chunks(chunk(10)) {
+        let mut sql = Sql::new(
+            "INSERT INTO audit_events (event_id, tenant_id, action, actor_type, actor, target, outcome, \
+             occurred_at_ms, request_id, changes) VALUES ",
+        );
+        sql.tuples(records.iter().map(|record| values(record)));
+        sql.push(" ON CONFLICT DO NOTHING");
+        added += sql.run(tx).await?;
+    }
+    Ok(added)
+}
+
+/// Lines of the tenant, newest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<AuditKey>) -> Result<Paged<AuditRecord>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM audit_events WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid());
+    let texts = [(" AND action = ", &filter.action), (" AND target = ", &filter.target)];
+    for (condition, value) in texts.into_iter().chain([(" AND actor_type = ", &filter.actor_type)]) {
+        if let Some(value) = value {
+            sql.push(condition).bind(value.as_str());
+        }
+    }
+    if let Some(from) = filter.from {
+        sql.push(" AND occurred_at_ms >= ").bind(from.ms());
+    }
+    if let Some(to) = filter.to {
+        sql.push(" AND occurred_at_ms < ").bind(to.ms());
+    }
+    if let Some(after) = page.after {
+        sql.push(" AND (occurred_at_ms, event_id) < (").bind(after.occurred_at.ms());
+        sql.push(", ").bind(after.event_id.uuid()).push(")");
+    }
+    sql.push(" ORDER BY occurred_at_ms DESC, event_id DESC LIMIT ").bind(limit(page.probe()));
+    let rows = sql.models::<table::Entity>(tx).await?;
+    Ok(Paged::of(&page, rows.into_iter().map(record).collect::<Result<_, _>>()?))
+}
+
+fn values(record: &AuditRecord) -> [Value; 10] {
+    let event = &record.event;
+    let actor_type = match event.actor {
+        Actor::Admin => "admin",
+        Actor::VirtualKey { .. } => "virtual_key",
+        Actor::System { .. } => "system",
+    };
+    [
+        record.event_id.uuid().into(),
+        record.tenant_id.uuid().into(),
+        event.action.clone().into(),
+        actor_type.into(),
+        serde_json::to_value(&event.actor).unwrap_or_default().to_string().into(),
+        event.target.clone().into(),
+        outcome_name(event.outcome).into(),
+        event.occurred_at.ms().into(),
+        event.request_id.map(RequestId::uuid).into(),
+        event.changes.to_string().into(),
+    ]
+}
+
+fn record(model: table::Model) -> Result<AuditRecord, StoreError> {
+    let outcomes = [AuditOutcome::Success, AuditOutcome::Denied];
+    let outcome = outcomes.into_iter().find(|outcome| outcome_name(*outcome) == model.outcome);
+    Ok(AuditRecord {
+        event_id: MessageId::from_uuid(model.event_id),
+        tenant_id: TenantId::from_uuid(model.tenant_id),
+        event: AuditEvent {
+            action: model.action,
+            actor: serde_json::from_str(&model.actor).map_err(|_| StoreError::Corrupt("audit actor"))?,
+            target: model.target,
+            outcome: outcome.ok_or(StoreError::Corrupt("audit outcome"))?,
+            occurred_at: Timestamp::from_ms(model.occurred_at_ms),
+            request_id: model.request_id.map(RequestId::from_uuid),
+            changes: serde_json::from_str(&model.changes).map_err(|_| StoreError::Corrupt("audit changes"))?,
+        },
+    })
+}
+
+const fn outcome_name(outcome: AuditOutcome) -> &'static str {
+    match outcome {
+        AuditOutcome::Success => "success",
+        AuditOutcome::Denied => "denied",
+    }
+}

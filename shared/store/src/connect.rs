@@ -1,0 +1,174 @@
+//! Pools, and the transactions they hand out.
+//!
+//! PostgreSQL: one URL, two pools, each bound to its role for the life of a connection. SQLite: one
+//! writing connection, several reading ones. Neither logs statements or values.
+
+use std::time::Duration;
+
+use keyway_domain::TenantId;
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection,
+    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::sync::watch;
+
+use crate::{StoreError, SystemTx, TenantTx, Wakeups, tx::Mode};
+
+/// How much of the database one process may use.
+#[derive(Clone, Copy, Debug)]
+pub struct DatabaseLimits {
+    /// Connections of each of the two PostgreSQL pools; readers on SQLite.
+    pub connections: u32,
+    /// How long a transaction waits for a connection.
+    pub acquire_timeout: Duration,
+    /// How long one statement may run (PostgreSQL).
+    pub statement_timeout: Duration,
+}
+
+impl Default for DatabaseLimits {
+    fn default() -> Self {
+        Self { connections: 8, acquire_timeout: Duration::from_secs(10), statement_timeout: Duration::from_secs(30) }
+    }
+}
+
+/// The database. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    tenant_write: DatabaseConnection,
+    tenant_read: DatabaseConnection,
+    system_write: DatabaseConnection,
+    system_read: DatabaseConnection,
+    committed: watch::Sender<u64>,
+    postgres: bool,
+}
+
+impl Store {
+    /// Opens the pools. The schema must have been migrated already.
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`] for anything but `postgres:` and `sqlite:`; [`StoreError::Unavailable`]
+    /// when nobody answers.
+    pub async fn connect(url: &str, limits: DatabaseLimits) -> Result<Self, StoreError> {
+        let committed = watch::Sender::new(0);
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let tenant = Database::connect(postgres(url, limits, "keyway_app")).await?;
+            let system = Database::connect(postgres(url, limits, "keyway_system")).await?;
+            return Ok(Self {
+                tenant_write: tenant.clone(),
+                tenant_read: tenant,
+                system_write: system.clone(),
+                system_read: system,
+                committed,
+                postgres: true,
+            });
+        }
+        if !url.starts_with("sqlite:") {
+            return Err(StoreError::BadUrl("it must begin with postgres: or sqlite:"));
+        }
+        let write = Database::connect(sqlite(url, limits, false)).await?;
+        let read = Database::connect(sqlite(url, limits, true)).await?;
+        Ok(Self {
+            tenant_write: write.clone(),
+            tenant_read: read.clone(),
+            system_write: write,
+            system_read: read,
+            committed,
+            postgres: false,
+        })
+    }
+
+    /// Begins a transaction that reads and writes the rows of one tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    pub async fn tenant(&self, tenant_id: TenantId) -> Result<TenantTx, StoreError> {
+        TenantTx::begin(&self.tenant_write, Mode::Write, self.committed.clone(), tenant_id).await
+    }
+
+    /// Begins a transaction that only reads the rows of one tenant.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    pub async fn tenant_read(&self, tenant_id: TenantId) -> Result<TenantTx, StoreError> {
+        TenantTx::begin(&self.tenant_read, Mode::Read, self.committed.clone(), tenant_id).await
+    }
+
+    /// Begins a transaction that reads and writes across tenants.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    pub async fn system(&self) -> Result<SystemTx, StoreError> {
+        SystemTx::begin(&self.system_write, Mode::Write, self.committed.clone()).await
+    }
+
+    /// Begins a transaction that only reads, across tenants.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    pub async fn system_read(&self) -> Result<SystemTx, StoreError> {
+        SystemTx::begin(&self.system_read, Mode::Read, self.committed.clone()).await
+    }
+
+    /// Wake-ups for the relay of this process.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    pub async fn outbox_wakeups(&self) -> Result<Wakeups, StoreError> {
+        if self.postgres {
+            Wakeups::postgres(&self.system_read).await
+        } else {
+            Ok(Wakeups::local(self.committed.subscribe()))
+        }
+    }
+
+    /// Whether the database answers and has this build's schema.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when nobody answers, [`StoreError::Refused`] without the schema.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let tx = self.system_read().await?;
+        crate::settings::find(&tx, "ping").await.map(drop)
+    }
+
+    /// Closes every connection; transactions under way end first.
+    pub async fn close(self) {
+        for pool in [self.tenant_write, self.tenant_read, self.system_write, self.system_read] {
+            // Closing a pool twice is no error, and there is nobody left to tell.
+            let _ = pool.close().await;
+        }
+    }
+}
+
+fn postgres(url: &str, limits: DatabaseLimits, role: &'static str) -> ConnectOptions {
+    let mut options = bounded(url, limits, limits.connections.max(2));
+    let timeout_ms = limits.statement_timeout.as_millis().to_string();
+    options.map_sqlx_postgres_opts(move |postgres| {
+        postgres.application_name("keyway").options([
+            ("role", role),
+            ("statement_timeout", timeout_ms.as_str()),
+            ("idle_in_transaction_session_timeout", timeout_ms.as_str()),
+        ])
+    });
+    options
+}
+
+fn sqlite(url: &str, limits: DatabaseLimits, read_only: bool) -> ConnectOptions {
+    let mut options = bounded(url, limits, if read_only { limits.connections.max(1) } else { 1 });
+    let busy_timeout = limits.acquire_timeout;
+    options.map_sqlx_sqlite_opts(move |sqlite| {
+        let sqlite = sqlite
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(if read_only { SqliteSynchronous::Normal } else { SqliteSynchronous::Full })
+            .busy_timeout(busy_timeout)
+            .foreign_keys(true);
+        if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
+    });
+    options
+}
+
+fn bounded(url: &str, limits: DatabaseLimits, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(connections).acquire_timeout(limits.acquire_timeout).sqlx_logging(false);
+    options
+}

@@ -1,0 +1,78 @@
+//! Sealed secrets with all that is needed to open and use them: what the proxy's cache and the
+//! verify and fetch workers load. Still sealed: only the vault opens an envelope.
+
+use std::collections::HashMap;
+
+use keyway_domain::{DataKeyId, IntegrationId, ProjectId, SecretId};
+
+use crate::{
+    StoreError, TenantTx,
+    data_keys::{self, DataKeyRow},
+    entity::{integrations as table, secrets},
+    integrations::{self, IntegrationRow},
+    sql::Sql,
+};
+
+/// The most candidates of one project and provider.
+const MAX_CANDIDATES: i64 = 32;
+
+/// An integration with its sealed secret and the wrapped data key that opens it.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    /// The integration; `secret_id` and `secret_version` are what the envelope is bound to.
+    pub integration: IntegrationRow,
+    /// The sealed secret.
+    pub envelope: Vec<u8>,
+    /// The data key that seals it.
+    pub data_key: DataKeyRow,
+}
+
+/// The credentials that may serve calls of a project to a provider: not disabled, not in error; best first
+/// (connected before verifying, then oldest).
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn for_proxy(tx: &TenantTx, project_id: ProjectId, provider: &str) -> Result<Vec<Credential>, StoreError> {
+    let text = "SELECT * FROM integrations WHERE tenant_id = $1 AND project_id = $2 AND provider = $3 \
+                AND status IN ('connected', 'verifying') ORDER BY status, id LIMIT $4";
+    let tenant_id = tx.tenant_id().uuid().into();
+    let values = [tenant_id, project_id.uuid().into(), provider.into(), MAX_CANDIDATES.into()];
+    let found = Sql::with(text, values).models::<table::Entity>(tx).await?;
+    with_secrets(tx, found).await
+}
+
+/// The credential of one integration, whatever its status.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn of_integration(tx: &TenantTx, id: IntegrationId) -> Result<Option<Credential>, StoreError> {
+    let text = "SELECT * FROM integrations WHERE tenant_id = $1 AND id = $2";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]);
+    let found = sql.models::<table::Entity>(tx).await?;
+    Ok(with_secrets(tx, found).await?.pop())
+}
+
+async fn with_secrets(tx: &TenantTx, found: Vec<table::Model>) -> Result<Vec<Credential>, StoreError> {
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("SELECT * FROM secrets WHERE id IN (");
+    sql.list(found.iter().map(|integration| integration.secret_id)).push(")");
+    let sealed = sql.models::<secrets::Entity>(tx).await?;
+    let keys = data_keys::of_ids(tx, sealed.iter().map(|secret| DataKeyId::from_uuid(secret.data_key_id))).await?;
+    let keys: HashMap<_, _> = keys.into_iter().map(|key| (key.id, key)).collect();
+    let mut sealed: HashMap<_, _> = sealed.into_iter().map(|secret| (SecretId::from_uuid(secret.id), secret)).collect();
+    let mut credentials = Vec::with_capacity(found.len());
+    for model in found {
+        let integration = integrations::row(model)?;
+        // A row of another version was replaced between the two reads: the invalidation that follows reloads it.
+        let Some(secret) = sealed.remove(&integration.secret_id).filter(|it| it.version == integration.secret_version)
+        else {
+            continue;
+        };
+        let data_key = keys.get(&DataKeyId::from_uuid(secret.data_key_id)).cloned();
+        let data_key = data_key.ok_or(StoreError::Corrupt("reference to a data key"))?;
+        credentials.push(Credential { integration, envelope: secret.envelope, data_key });
+    }
+    Ok(credentials)
+}

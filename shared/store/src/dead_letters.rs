@@ -1,0 +1,135 @@
+//! Messages nobody could handle, kept to be looked at, replayed or discarded.
+
+use keyway_domain::{Lane, MessageId, TenantId, Timestamp};
+use sea_orm::EntityTrait;
+
+use crate::{
+    Page, Paged, StoreError, SystemTx, TenantTx, Tx,
+    entity::dead_letters as table,
+    sql::{Sql, int, limit, time, uint},
+};
+
+/// A dead letter as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetterRow {
+    /// Its id: the message's where that is known, so that filing it twice is one row.
+    pub id: MessageId,
+    /// Whose it is, where that could be read.
+    pub tenant_id: Option<TenantId>,
+    /// The lane it was on.
+    pub lane: Lane,
+    /// Why it is here, one word: `malformed`, `version`, `crashed`, ...
+    pub reason: String,
+    /// What went wrong, in a sentence.
+    pub error: String,
+    /// The body as it came.
+    pub body: Vec<u8>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it was filed.
+    pub created_at: Timestamp,
+    /// When it was last replayed.
+    pub replayed_at: Option<Timestamp>,
+}
+
+/// Files a dead letter; one that is there already is passed over.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn insert(tx: &SystemTx, letter: DeadLetterRow) -> Result<(), StoreError> {
+    let model = table::Model {
+        id: letter.id.uuid(),
+        tenant_id: letter.tenant_id.map(TenantId::uuid),
+        lane: letter.lane.name().to_owned(),
+        reason: letter.reason,
+        error: letter.error,
+        body: letter.body,
+        attempts: int(letter.attempts),
+        created_at_ms: letter.created_at.ms(),
+        replayed_at_ms: None,
+    };
+    let stored: table::ActiveModel = model.into();
+    let nothing = sea_orm::sea_query::OnConflict::new().do_nothing().to_owned();
+    let insert = table::Entity::insert(stored).on_conflict(nothing).try_insert();
+    insert.exec_without_returning(crate::tx::sealed::Inner::db(tx)).await?;
+    Ok(())
+}
+
+/// One dead letter.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &TenantTx, id: MessageId) -> Result<Option<DeadLetterRow>, StoreError> {
+    let text = "SELECT * FROM dead_letters WHERE tenant_id = $1 AND id = $2";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]);
+    sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
+}
+
+/// Dead letters of the tenant by id, latest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(tx: &TenantTx, page: Page<MessageId>) -> Result<Paged<DeadLetterRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM dead_letters WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid());
+    rows(tx, sql, page).await
+}
+
+/// Dead letters of every tenant and of none, for the operator.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list_all(tx: &SystemTx, page: Page<MessageId>) -> Result<Paged<DeadLetterRow>, StoreError> {
+    rows(tx, Sql::new("SELECT * FROM dead_letters WHERE true"), page).await
+}
+
+/// How many dead letters there are in all.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn count(tx: &SystemTx) -> Result<i64, StoreError> {
+    Sql::new("SELECT count(*) AS n FROM dead_letters").number(tx).await
+}
+
+/// Notes that a dead letter was replayed.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn mark_replayed(tx: &TenantTx, id: MessageId, now: Timestamp) -> Result<(), StoreError> {
+    let text = "UPDATE dead_letters SET replayed_at_ms = $1 WHERE tenant_id = $2 AND id = $3";
+    let values = [now.ms().into(), tx.tenant_id().uuid().into(), id.uuid().into()];
+    if Sql::with(text, values).run(tx).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+}
+
+/// Discards a dead letter.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn delete(tx: &TenantTx, id: MessageId) -> Result<(), StoreError> {
+    let text = "DELETE FROM dead_letters WHERE tenant_id = $1 AND id = $2";
+    let deleted = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
+    if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+}
+
+async fn rows(tx: &impl Tx, mut sql: Sql, page: Page<MessageId>) -> Result<Paged<DeadLetterRow>, StoreError> {
+    if let Some(after) = page.after {
+        sql.push(" AND id < ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    let rows = sql.models::<table::Entity>(tx).await?;
+    Ok(Paged::of(&page, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+}
+
+fn row(model: table::Model) -> Result<DeadLetterRow, StoreError> {
+    Ok(DeadLetterRow {
+        id: MessageId::from_uuid(model.id),
+        tenant_id: model.tenant_id.map(TenantId::from_uuid),
+        lane: model.lane.parse().map_err(|_| StoreError::Corrupt("lane"))?,
+        reason: model.reason,
+        error: model.error,
+        body: model.body,
+        attempts: uint(model.attempts),
+        created_at: Timestamp::from_ms(model.created_at_ms),
+        replayed_at: time(model.replayed_at_ms),
+    })
+}

@@ -1,0 +1,18 @@
+//! Rows as they are stored, one entity per table that is read row by row. Nothing outside this crate sees them;
+//! the usage tables have none: they are only summed and upserted.
+
+pub(crate) mod audit_events;
+pub(crate) mod data_keys;
+pub(crate) mod dead_letters;
+pub(crate) mod idempotency_keys;
+pub(crate) mod integrations;
+pub(crate) mod operations;
+pub(crate) mod outbox;
+pub(crate) mod projects;
+pub(crate) mod provider_models;
+pub(crate) mod providers;
+pub(crate) mod secrets;
+pub(crate) mod settings;
+pub(crate) mod tenants;
+pub(crate) mod verdicts;
+pub(crate) mod virtual_keys;

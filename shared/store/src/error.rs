@@ -1,0 +1,88 @@
+//! What can go wrong with a query, in terms of what the caller can do about it.
+//!
+//! Must never carry a connection URL or a bound value.
+
+use keyway_domain::IntegrationId;
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
+
+/// Why a query did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database is away, busy or broke a deadlock: roll back, wait and run the transaction again.
+    #[error("the database is not available at the moment: {0}")]
+    Unavailable(#[source] DbErr),
+    /// No such row in this tenant: answer "not found".
+    #[error("there is no such row")]
+    NotFound,
+    /// The tenant already keeps this very secret: point the owner to it.
+    #[error("the tenant already has this secret in {existing}")]
+    Duplicate {
+        /// The integration that has it.
+        existing: IntegrationId,
+    },
+    /// The name is in use: ask for another one.
+    #[error("the name is already in use")]
+    NameTaken,
+    /// The row was changed since it was read: read it again.
+    #[error("the row has changed since it was read")]
+    Stale,
+    /// Something refers to the row, or what it refers to is gone: resolve that first.
+    #[error("another row stands in the way")]
+    Conflict,
+    /// A stored value is not readable by this build: report it, retrying cannot help.
+    #[error("a stored {0} is not readable")]
+    Corrupt(&'static str),
+    /// The database URL is not usable: fix the setting.
+    #[error("the database URL is not usable: {0}")]
+    BadUrl(&'static str),
+    /// The database refused the statement (a missing migration or a defect): report it.
+    #[error("the database refused a statement: {0}")]
+    Refused(#[source] DbErr),
+}
+
+impl StoreError {
+    /// Whether the same transaction may succeed when it is run again later.
+    #[must_use]
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        match error.sql_err() {
+            Some(SqlErr::UniqueConstraintViolation(_) | SqlErr::ForeignKeyConstraintViolation(_)) => Self::Conflict,
+            _ if is_transient(&error) => Self::Unavailable(error),
+            _ => Self::Refused(error),
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        DbErr::Conn(RuntimeErr::SqlxError(error.into())).into()
+    }
+}
+
+fn is_transient(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) => true,
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => match error.as_database_error() {
+            Some(refusal) => refusal.code().is_some_and(|code| is_transient_code(&code)),
+            None => !matches!(**error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Configuration(_)),
+        },
+        DbErr::Conn(_) => true,
+        _ => false,
+    }
+}
+
+/// SQLSTATE classes of lost connections, exhausted resources, shutdown, deadlock and lock timeouts;
+/// for SQLite, its codes for busy, locked, I/O error and full.
+fn is_transient_code(code: &str) -> bool {
+    if code.len() == 5 {
+        return ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class));
+    }
+    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
+}

@@ -1,0 +1,64 @@
+//! Answers to requests that carried an `Idempotency-Key`, kept to be given again.
+
+use keyway_domain::Timestamp;
+use sea_orm::{EntityTrait, TryInsertResult, sea_query::OnConflict};
+
+use crate::{StoreError, TenantTx, entity::idempotency_keys as table, sql::Sql, tx::sealed::Inner};
+
+/// A stored answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAnswer {
+    /// The SHA-256 of the request: another one under the same key is a mistake of the caller.
+    pub request_sha256: [u8; 32],
+    /// The HTTP status.
+    pub status: u16,
+    /// The body and what else the API needs to answer again; never a secret.
+    pub response: Vec<u8>,
+}
+
+/// The answer that was given for this key before.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &TenantTx, route: &str, key: &str) -> Result<Option<StoredAnswer>, StoreError> {
+    let text = "SELECT * FROM idempotency_keys WHERE tenant_id = $1 AND route = $2 AND key = $3";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), route.into(), key.into()]);
+    sql.models::<table::Entity>(tx).await?.pop().map(answer).transpose()
+}
+
+/// Keeps the answer, in the transaction of what it answers.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when a request with the same key was answered meanwhile: roll back and read that answer.
+pub async fn insert(
+    tx: &TenantTx,
+    route: &str,
+    key: &str,
+    answer: StoredAnswer,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let model = table::Model {
+        tenant_id: tx.tenant_id().uuid(),
+        route: route.to_owned(),
+        key: key.to_owned(),
+        request_sha256: answer.request_sha256.to_vec(),
+        status: answer.status.into(),
+        response: answer.response,
+        created_at_ms: now.ms(),
+    };
+    let stored: table::ActiveModel = model.into();
+    let nothing = OnConflict::new().do_nothing().to_owned();
+    let insert = table::Entity::insert(stored).on_conflict(nothing).try_insert();
+    match insert.exec_without_returning(tx.db()).await? {
+        TryInsertResult::Inserted(1) => Ok(()),
+        _ => Err(StoreError::Conflict),
+    }
+}
+
+fn answer(model: table::Model) -> Result<StoredAnswer, StoreError> {
+    let corrupt = StoreError::Corrupt("idempotency record");
+    let (Ok(request_sha256), Ok(status)) = (model.request_sha256.try_into(), u16::try_from(model.status)) else {
+        return Err(corrupt);
+    };
+    Ok(StoredAnswer { request_sha256, status, response: model.response })
+}

@@ -1,0 +1,199 @@
+//! What changes an integration: its owner, and notes about its use.
+
+use keyway_domain::{IntegrationId, IntegrationStatus, Timestamp};
+use sea_orm::Value;
+
+use super::{IntegrationRow, SealedSecret, find, find_by_fingerprint};
+use crate::{
+    StoreError, SystemTx, TenantTx,
+    sql::{Sql, chunk, ms},
+};
+
+/// What its owner changes; `None` leaves a field as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Another name.
+    pub name: Option<String>,
+    /// Other settings of the provider.
+    pub config: Option<serde_json::Value>,
+    /// Another expiry; `Some(None)` takes it away.
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+/// Applies a change; with `expected`, only if the version is still that one.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::NameTaken`].
+pub async fn update(
+    tx: &TenantTx,
+    id: IntegrationId,
+    change: Change,
+    expected: Option<i32>,
+    now: Timestamp,
+) -> Result<IntegrationRow, StoreError> {
+    let mut assignments: Vec<(&str, Value)> = Vec::new();
+    if let Some(name) = change.name {
+        assignments.push(("name", name.into()));
+    }
+    if let Some(config) = change.config {
+        assignments.push(("config", config.to_string().into()));
+    }
+    if let Some(expires_at) = change.expires_at {
+        assignments.push(("expires_at_ms", ms(expires_at).into()));
+    }
+    match assign(tx, id, assignments, expected, now).await {
+        Err(StoreError::Conflict) => Err(StoreError::NameTaken),
+        result => result,
+    }
+}
+
+/// Switches an integration off, or on again: then it is verified anew. Nothing changes when it is
+/// that way already.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`].
+pub async fn set_enabled(
+    tx: &TenantTx,
+    id: IntegrationId,
+    enabled: bool,
+    expected: Option<i32>,
+    now: Timestamp,
+) -> Result<IntegrationRow, StoreError> {
+    let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    if expected.is_some_and(|expected| expected != before.version) {
+        return Err(StoreError::Stale);
+    }
+    if enabled != (before.status == IntegrationStatus::Disabled) {
+        return Ok(before);
+    }
+    let status = if enabled { IntegrationStatus::Verifying } else { IntegrationStatus::Disabled };
+    assign(tx, id, vec![("status", status.name().into())], Some(before.version), now).await
+}
+
+/// Replaces the secret: the new envelope is sealed for `secret_version` + 1. The status goes back
+/// to `verifying` unless the integration is disabled. `base_url` is set too when it is given.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`] when `secret_version` is not the current one,
+/// [`StoreError::Duplicate`].
+pub async fn replace_secret(
+    tx: &TenantTx,
+    id: IntegrationId,
+    secret_version: i32,
+    secret: SealedSecret,
+    base_url: Option<Option<String>>,
+    now: Timestamp,
+) -> Result<IntegrationRow, StoreError> {
+    let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    let key_id = secret.data_key_id.uuid();
+    match find_by_fingerprint(tx, key_id, &secret.fingerprint).await? {
+        Some(existing) if existing != id => return Err(StoreError::Duplicate { existing }),
+        _ => {}
+    }
+    let text = "UPDATE secrets SET version = version + 1, envelope = $1, data_key_id = $2, created_at_ms = $3 \
+                WHERE tenant_id = $4 AND id = $5 AND version = $6";
+    let tenant_id = tx.tenant_id().uuid().into();
+    let values = [
+        secret.envelope.into(),
+        key_id.into(),
+        now.ms().into(),
+        tenant_id,
+        before.secret_id.uuid().into(),
+        secret_version.into(),
+    ];
+    if Sql::with(text, values).run(tx).await? == 0 {
+        return Err(StoreError::Stale);
+    }
+    let mut assignments: Vec<(&str, Value)> = vec![
+        ("secret_version", (secret_version + 1).into()),
+        ("fingerprint", secret.fingerprint.to_vec().into()),
+        ("fingerprint_key_id", key_id.into()),
+        ("hint", secret.hint.into()),
+        ("key_family", secret.key_family.into()),
+        ("usage_not_reportable", Option::<String>::None.into()),
+    ];
+    if before.status != IntegrationStatus::Disabled {
+        assignments.push(("status", IntegrationStatus::Verifying.name().into()));
+    }
+    if let Some(base_url) = base_url {
+        assignments.push(("base_url", base_url.into()));
+    }
+    assign(tx, id, assignments, Some(before.version), now).await
+}
+
+/// Deletes an integration with its secret and its verdicts; usage and operations stay.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`].
+pub async fn delete(tx: &TenantTx, id: IntegrationId, expected: Option<i32>) -> Result<IntegrationRow, StoreError> {
+    let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    let tenant_id = tx.tenant_id().uuid();
+    let expected = expected.unwrap_or(before.version);
+    let text = "DELETE FROM integrations WHERE tenant_id = $1 AND id = $2 AND version = $3";
+    let deleted = Sql::with(text, [tenant_id.into(), id.uuid().into(), expected.into()]).run(tx).await?;
+    if deleted == 0 {
+        return Err(StoreError::Stale);
+    }
+    let text = "DELETE FROM secrets WHERE tenant_id = $1 AND id = $2";
+    Sql::with(text, [tenant_id.into(), before.secret_id.uuid().into()]).run(tx).await?;
+    Ok(before)
+}
+
+/// Notes why usage cannot be fetched for integrations, or (`None`) that it can.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn set_usage_not_reportable(
+    tx: &SystemTx,
+    notes: &[(IntegrationId, Option<String>)],
+) -> Result<(), StoreError> {
+    let mut notes = notes.to_vec();
+    notes.sort_unstable();
+    for notes in notes.chunks(chunk(2)) {
+        let mut sql = Sql::new("WITH note(note_id, why) AS (VALUES ");
+        sql.tuples(notes.iter().map(|(id, why)| [id.uuid().into(), why.clone().into()]));
+        sql.push(") UPDATE integrations SET usage_not_reportable = why FROM note WHERE id = note_id");
+        sql.run(tx).await?;
+    }
+    Ok(())
+}
+
+/// Notes when integrations last served a call; an older time than the stored one changes nothing.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn touch_last_used(tx: &SystemTx, uses: &[(IntegrationId, Timestamp)]) -> Result<(), StoreError> {
+    let mut uses = uses.to_vec();
+    uses.sort_unstable();
+    for uses in uses.chunks(chunk(2)) {
+        let mut sql = Sql::new("WITH used(used_id, at_ms) AS (VALUES ");
+        sql.tuples(uses.iter().map(|(id, at)| [id.uuid().into(), at.ms().into()]));
+        sql.push(
+            ") UPDATE integrations SET last_used_at_ms = at_ms FROM used WHERE id = used_id \
+             AND (last_used_at_ms IS NULL OR last_used_at_ms < at_ms)",
+        );
+        sql.run(tx).await?;
+    }
+    Ok(())
+}
+
+async fn assign(
+    tx: &TenantTx,
+    id: IntegrationId,
+    assignments: Vec<(&str, Value)>,
+    expected: Option<i32>,
+    now: Timestamp,
+) -> Result<IntegrationRow, StoreError> {
+    let mut sql = Sql::new("UPDATE integrations SET version = version + 1, updated_at_ms = ");
+    sql.bind(now.ms());
+    for (column, value) in assignments {
+        sql.push(", ").push(column).push(" = ").bind(value);
+    }
+    sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND id = ").bind(id.uuid());
+    if let Some(expected) = expected {
+        sql.push(" AND version = ").bind(expected);
+    }
+    let changed = sql.run(tx).await?;
+    let after = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    if changed == 0 { Err(StoreError::Stale) } else { Ok(after) }
+}

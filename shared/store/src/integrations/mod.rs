@@ -1,0 +1,246 @@
+//! Integrations: one credential for one provider in a project.
+//!
+//! Status after a verdict is written by [`crate::verdicts`] alone; here it is only reset when the
+//! owner switches an integration off or on, or replaces its secret.
+
+mod change;
+mod row;
+
+use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, TenantId, Timestamp};
+use sea_orm::{EntityTrait, FromQueryResult, TryInsertResult, sea_query::OnConflict};
+
+use crate::{
+    Page, Paged, StoreError, SystemTx, TenantTx, Tx,
+    entity::{integrations as table, secrets},
+    sql::{Sql, chunk, limit, skip_locked},
+    tx::sealed::Inner,
+};
+
+pub use change::{Change, delete, replace_secret, set_enabled, set_usage_not_reportable, touch_last_used, update};
+pub(crate) use row::row;
+pub use row::{IntegrationRow, NewIntegration, SealedSecret};
+
+/// Which integrations to list; `None` means any.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this project.
+    pub project_id: Option<ProjectId>,
+    /// Of the provider with this name.
+    pub provider: Option<String>,
+    /// With this status.
+    pub status: Option<IntegrationStatus>,
+}
+
+/// What the planner needs to know of an integration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ActiveIntegration {
+    /// Its id.
+    pub id: IntegrationId,
+    /// The provider's name.
+    pub provider: String,
+    /// What kind of key it is.
+    pub key_family: String,
+    /// Why its usage cannot be fetched, when that is known.
+    pub usage_not_reportable: Option<String>,
+}
+
+/// An integration whose next verification is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueIntegration {
+    /// Its id.
+    pub id: IntegrationId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// Which version of its secret is current.
+    pub secret_version: i32,
+}
+
+/// Adds an integration with its sealed secret, in status `verifying`.
+///
+/// # Errors
+/// [`StoreError::Duplicate`] when the tenant has this secret already, [`StoreError::NameTaken`],
+/// [`StoreError::Conflict`] when the project does not exist in the tenant.
+pub async fn insert(tx: &TenantTx, new: NewIntegration, now: Timestamp) -> Result<IntegrationRow, StoreError> {
+    let (integration, secret) = new.models(tx.tenant_id(), now);
+    let stored: secrets::ActiveModel = secret.into();
+    secrets::Entity::insert(stored).exec_without_returning(tx.db()).await?;
+    let stored: table::ActiveModel = integration.clone().into();
+    let inserted = table::Entity::insert(stored)
+        .on_conflict(OnConflict::new().do_nothing().to_owned())
+        .try_insert()
+        .exec_without_returning(tx.db())
+        .await?;
+    if matches!(inserted, TryInsertResult::Inserted(1)) {
+        return row(integration);
+    }
+    let (fingerprint, key_id) = (&integration.fingerprint, integration.fingerprint_key_id);
+    match find_by_fingerprint(tx, key_id, fingerprint).await? {
+        Some(existing) => Err(StoreError::Duplicate { existing }),
+        None => Err(StoreError::NameTaken),
+    }
+}
+
+/// One integration.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &TenantTx, id: IntegrationId) -> Result<Option<IntegrationRow>, StoreError> {
+    let text = "SELECT * FROM integrations WHERE tenant_id = $1 AND id = $2";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]);
+    sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
+}
+
+/// Integrations, newest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(
+    tx: &TenantTx,
+    filter: &Filter,
+    page: Page<IntegrationId>,
+) -> Result<Paged<IntegrationRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM integrations WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid());
+    if let Some(project_id) = filter.project_id {
+        sql.push(" AND project_id = ").bind(project_id.uuid());
+    }
+    if let Some(provider) = &filter.provider {
+        sql.push(" AND provider = ").bind(provider.as_str());
+    }
+    if let Some(status) = filter.status {
+        sql.push(" AND status = ").bind(status.name());
+    }
+    if let Some(after) = page.after {
+        sql.push(" AND id < ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    let rows = sql.models::<table::Entity>(tx).await?;
+    Ok(Paged::of(&page, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+}
+
+/// The names of the providers that the tenant has an integration of, for "has a key" marks.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn providers_with_keys(tx: &TenantTx) -> Result<Vec<String>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Name {
+        provider: String,
+    }
+    let text = "SELECT DISTINCT provider FROM integrations WHERE tenant_id = $1 ORDER BY provider";
+    let names = Sql::with(text, [tx.tenant_id().uuid().into()]).rows::<Name>(tx).await?;
+    Ok(names.into_iter().map(|name| name.provider).collect())
+}
+
+/// How many integrations of the tenant are active: `connected` or `verifying`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn count_active(tx: &TenantTx) -> Result<i64, StoreError> {
+    let text = "SELECT count(*) AS n FROM integrations \
+                WHERE tenant_id = $1 AND status IN ('connected', 'verifying')";
+    Sql::with(text, [tx.tenant_id().uuid().into()]).number(tx).await
+}
+
+/// Active integrations of the tenant in the order of their ids, from the one after `after`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn active_page(
+    tx: &TenantTx,
+    after: Option<IntegrationId>,
+    rows: u64,
+) -> Result<Vec<ActiveIntegration>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM integrations WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid()).push(" AND status IN ('connected', 'verifying')");
+    if let Some(after) = after {
+        sql.push(" AND id > ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id LIMIT ").bind(limit(rows));
+    let active = |model: table::Model| ActiveIntegration {
+        id: IntegrationId::from_uuid(model.id),
+        provider: model.provider,
+        key_family: model.key_family,
+        usage_not_reportable: model.usage_not_reportable,
+    };
+    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(active).collect())
+}
+
+/// Tenants that have an active integration, in the order of their ids, from the one after `after`:
+/// for the usage schedule.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn tenants_with_active(
+    tx: &SystemTx,
+    after: Option<TenantId>,
+    rows: u64,
+) -> Result<Vec<TenantId>, StoreError> {
+    let mut sql =
+        Sql::new("SELECT DISTINCT tenant_id AS id FROM integrations WHERE status IN ('connected', 'verifying')");
+    if let Some(after) = after {
+        sql.push(" AND tenant_id > ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id LIMIT ").bind(limit(rows));
+    Ok(sql.ids(tx).await?.into_iter().map(TenantId::from_uuid).collect())
+}
+
+/// Takes integrations whose next verification is due at `now` and puts their next one off to
+/// `next`, so that nobody else takes them too. Disabled ones are left alone.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn due_for_verification(
+    tx: &SystemTx,
+    now: Timestamp,
+    next: Timestamp,
+    rows: u64,
+) -> Result<Vec<DueIntegration>, StoreError> {
+    let mut sql =
+        Sql::new("WITH due AS MATERIALIZED (SELECT id AS due_id FROM integrations WHERE next_check_at_ms <= ");
+    sql.bind(now.ms()).push(" AND status <> 'disabled' ORDER BY next_check_at_ms, id LIMIT ").bind(limit(rows));
+    sql.push(skip_locked(tx)).push(") UPDATE integrations SET next_check_at_ms = ").bind(next.ms());
+    sql.push(" FROM due WHERE id = due_id RETURNING *");
+    let due = |model: table::Model| DueIntegration {
+        id: IntegrationId::from_uuid(model.id),
+        tenant_id: TenantId::from_uuid(model.tenant_id),
+        secret_version: model.secret_version,
+    };
+    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(due).collect())
+}
+
+/// Sets when integrations are verified next: jitter for those that [`due_for_verification`] took.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn set_next_check(tx: &SystemTx, checks: &[(IntegrationId, Timestamp)]) -> Result<(), StoreError> {
+    let mut checks = checks.to_vec();
+    checks.sort_unstable();
+    for checks in checks.chunks(chunk(2)) {
+        let mut sql = Sql::new("WITH due(due_id, at_ms) AS (VALUES ");
+        sql.tuples(checks.iter().map(|(id, at)| [id.uuid().into(), at.ms().into()]));
+        sql.push(") UPDATE integrations SET next_check_at_ms = at_ms FROM due WHERE id = due_id");
+        sql.run(tx).await?;
+    }
+    Ok(())
+}
+
+pub(crate) async fn find_by_fingerprint(
+    tx: &TenantTx,
+    key_id: uuid::Uuid,
+    fingerprint: &[u8],
+) -> Result<Option<IntegrationId>, StoreError> {
+    let text = "SELECT id FROM integrations WHERE tenant_id = $1 AND fingerprint_key_id = $2 AND fingerprint = $3";
+    let values = [tx.tenant_id().uuid().into(), key_id.into(), fingerprint.to_vec().into()];
+    Ok(Sql::with(text, values).ids(tx).await?.pop().map(IntegrationId::from_uuid))
+}
+
+pub(crate) async fn of_ids(
+    tx: &impl Tx,
+    ids: impl IntoIterator<Item = IntegrationId>,
+    lock: &str,
+) -> Result<Vec<table::Model>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM integrations WHERE id IN (");
+    sql.list(ids.into_iter().map(IntegrationId::uuid)).push(") ORDER BY id").push(lock);
+    sql.models::<table::Entity>(tx).await
+}

@@ -1,0 +1,178 @@
+//! An integration's row in the words of the domain.
+
+use keyway_domain::{
+    DataKeyId, Evidence, IntegrationId, IntegrationStatus, ProjectId, SecretId, TenantId, Timestamp, Verdict,
+    VerdictKind,
+};
+
+use crate::{
+    StoreError,
+    entity::{integrations as table, secrets},
+    sql::{ms, time},
+};
+
+/// An integration as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IntegrationRow {
+    /// Its id.
+    pub id: IntegrationId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The project it belongs to.
+    pub project_id: ProjectId,
+    /// The provider's name.
+    pub provider: String,
+    /// Its name, unique in the project.
+    pub name: String,
+    /// Where it stands.
+    pub status: IntegrationStatus,
+    /// Enough of the secret to recognise it by.
+    pub hint: String,
+    /// Its own base URL, where it has one.
+    pub base_url: Option<String>,
+    /// Further settings of the provider.
+    pub config: serde_json::Value,
+    /// What kind of key it is, as the provider's format check names it.
+    pub key_family: String,
+    /// Why its usage cannot be fetched, when that is known.
+    pub usage_not_reportable: Option<String>,
+    /// Its secret.
+    pub secret_id: SecretId,
+    /// Which version of the secret is current.
+    pub secret_version: i32,
+    /// When its owner says the secret expires.
+    pub expires_at: Option<Timestamp>,
+    /// What the latest verification found.
+    pub verdict: Option<Verdict>,
+    /// When it is verified next.
+    pub next_check_at: Option<Timestamp>,
+    /// When it last served a call, give or take the interval at which that is written.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its owner or a verdict last changed it.
+    pub updated_at: Timestamp,
+    /// Counts its owner's changes, for ETag and If-Match.
+    pub version: i32,
+}
+
+/// A sealed secret, ready to be stored.
+#[derive(Clone, Debug)]
+pub struct SealedSecret {
+    /// The envelope; it names the data key and is bound to tenant, secret id and version.
+    pub envelope: Vec<u8>,
+    /// The data key that sealed it.
+    pub data_key_id: DataKeyId,
+    /// The fingerprint by which duplicates are found.
+    pub fingerprint: [u8; 32],
+    /// Enough of the secret to recognise it by.
+    pub hint: String,
+    /// What kind of key it is, as the provider's format check names it.
+    pub key_family: String,
+}
+
+/// What a new integration is made of. Id and secret id are the caller's: the envelope is bound to them.
+#[derive(Clone, Debug)]
+pub struct NewIntegration {
+    /// Its id.
+    pub id: IntegrationId,
+    /// Its secret's id; the envelope is sealed for version 1 of it.
+    pub secret_id: SecretId,
+    /// The project it belongs to.
+    pub project_id: ProjectId,
+    /// The provider's name.
+    pub provider: String,
+    /// Its name, unique in the project.
+    pub name: String,
+    /// Its own base URL, where it has one.
+    pub base_url: Option<String>,
+    /// Further settings of the provider.
+    pub config: serde_json::Value,
+    /// When its owner says the secret expires.
+    pub expires_at: Option<Timestamp>,
+    /// The secret.
+    pub secret: SealedSecret,
+    /// When the schedule may verify it, should the first verification get nowhere.
+    pub next_check_at: Option<Timestamp>,
+}
+
+impl NewIntegration {
+    pub(crate) fn models(self, tenant_id: TenantId, now: Timestamp) -> (table::Model, secrets::Model) {
+        let secret = secrets::Model {
+            id: self.secret_id.uuid(),
+            tenant_id: tenant_id.uuid(),
+            version: 1,
+            envelope: self.secret.envelope,
+            data_key_id: self.secret.data_key_id.uuid(),
+            created_at_ms: now.ms(),
+        };
+        let integration = table::Model {
+            id: self.id.uuid(),
+            tenant_id: tenant_id.uuid(),
+            project_id: self.project_id.uuid(),
+            provider: self.provider,
+            name: self.name,
+            status: IntegrationStatus::Verifying.name().to_owned(),
+            hint: self.secret.hint,
+            base_url: self.base_url,
+            config: self.config.to_string(),
+            key_family: self.secret.key_family,
+            usage_not_reportable: None,
+            secret_id: secret.id,
+            secret_version: secret.version,
+            fingerprint: self.secret.fingerprint.to_vec(),
+            fingerprint_key_id: secret.data_key_id,
+            expires_at_ms: ms(self.expires_at),
+            verdict_kind: None,
+            verdict_http_status: None,
+            verdict_request_id: None,
+            verdict_code: None,
+            verdict_reason: None,
+            checked_at_ms: None,
+            next_check_at_ms: ms(self.next_check_at),
+            last_used_at_ms: None,
+            created_at_ms: now.ms(),
+            updated_at_ms: now.ms(),
+            version: 1,
+        };
+        (integration, secret)
+    }
+}
+
+pub(crate) fn row(model: table::Model) -> Result<IntegrationRow, StoreError> {
+    let verdict = match (model.verdict_kind, model.checked_at_ms) {
+        (Some(kind), Some(checked_at_ms)) => Some(Verdict {
+            kind: VerdictKind::parse(&kind).ok_or(StoreError::Corrupt("verdict"))?,
+            evidence: Evidence {
+                http_status: model.verdict_http_status.and_then(|status| u16::try_from(status).ok()),
+                provider_request_id: model.verdict_request_id,
+                provider_code: model.verdict_code,
+                reason: model.verdict_reason.unwrap_or_default(),
+            },
+            checked_at: Timestamp::from_ms(checked_at_ms),
+        }),
+        _ => None,
+    };
+    Ok(IntegrationRow {
+        id: IntegrationId::from_uuid(model.id),
+        tenant_id: TenantId::from_uuid(model.tenant_id),
+        project_id: ProjectId::from_uuid(model.project_id),
+        provider: model.provider,
+        name: model.name,
+        status: IntegrationStatus::parse(&model.status).ok_or(StoreError::Corrupt("integration status"))?,
+        hint: model.hint,
+        base_url: model.base_url,
+        config: serde_json::from_str(&model.config).map_err(|_| StoreError::Corrupt("integration config"))?,
+        key_family: model.key_family,
+        usage_not_reportable: model.usage_not_reportable,
+        secret_id: SecretId::from_uuid(model.secret_id),
+        secret_version: model.secret_version,
+        expires_at: time(model.expires_at_ms),
+        verdict,
+        next_check_at: time(model.next_check_at_ms),
+        last_used_at: time(model.last_used_at_ms),
+        created_at: Timestamp::from_ms(model.created_at_ms),
+        updated_at: Timestamp::from_ms(model.updated_at_ms),
+        version: model.version,
+    })
+}

@@ -1,0 +1,166 @@
+//! Operations: what commands started and what the dashboard polls.
+//!
+//! They are written by whoever accepts a command; after that, only the status writer moves them
+//! ([`crate::transitions`]), and their owner may call them off.
+
+mod row;
+
+use std::collections::HashMap;
+
+use keyway_domain::{IntegrationId, OperationId, OperationKind, OperationState, Timestamp};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+use crate::{
+    Page, Paged, StoreError, TenantTx, Tx,
+    entity::operations as table,
+    sql::{Sql, chunk, limit},
+    transitions,
+};
+
+pub use row::{NewOperation, OperationRow, Origin, Progress};
+pub(crate) use row::{command_text, row};
+
+/// Which operations to list; `None` means any.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filter {
+    /// Of this kind.
+    pub kind: Option<OperationKind>,
+    /// In this state.
+    pub state: Option<OperationState>,
+    /// Children of this operation.
+    pub parent_id: Option<OperationId>,
+    /// About this integration.
+    pub integration_id: Option<IntegrationId>,
+}
+
+/// Adds an operation in state `queued`, attempt 1.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the id or its parent is not right.
+pub async fn insert(tx: &impl Tx, new: NewOperation, now: Timestamp) -> Result<OperationRow, StoreError> {
+    let row = new.clone().row(now);
+    insert_children(tx, std::slice::from_ref(&new), now).await?;
+    Ok(row)
+}
+
+/// Adds many operations; those that exist already, by id, are passed over. Returns how many were added.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn insert_children(tx: &impl Tx, new: &[NewOperation], now: Timestamp) -> Result<u64, StoreError> {
+    let mut added = 0;
+    for new in new.chunks(chunk(10)) {
+        let mut sql = Sql::new(
+            "WITH n(n_id, n_tenant, n_parent, n_kind, n_origin, n_integration, n_total, n_due, n_created, n_command) \
+             AS (VALUES ",
+        );
+        sql.tuples(new.iter().map(|new| new.values(now)));
+        sql.push(
+            ") INSERT INTO operations (id, tenant_id, parent_id, kind, origin, integration_id, state, attempt, total, \
+             due_at_ms, created_at_ms, command) SELECT n_id, n_tenant, n_parent, n_kind, n_origin, n_integration, \
+             'queued', 1, n_total, n_due, n_created, n_command FROM n WHERE true ON CONFLICT DO NOTHING",
+        );
+        added += sql.run(tx).await?;
+    }
+    Ok(added)
+}
+
+/// One operation, with its progress.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &TenantTx, id: OperationId) -> Result<Option<OperationRow>, StoreError> {
+    let text = "SELECT * FROM operations WHERE tenant_id = $1 AND id = $2";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]);
+    let found = sql.models::<table::Entity>(tx).await?;
+    Ok(with_progress(tx, found).await?.pop())
+}
+
+/// Operations, newest first, with their progress.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<OperationId>) -> Result<Paged<OperationRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM operations WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid());
+    if let Some(kind) = filter.kind {
+        sql.push(" AND kind = ").bind(kind.name());
+    }
+    if let Some(state) = filter.state {
+        sql.push(" AND state = ").bind(state.name());
+    }
+    if let Some(parent_id) = filter.parent_id {
+        sql.push(" AND parent_id = ").bind(parent_id.uuid());
+    }
+    if let Some(integration_id) = filter.integration_id {
+        sql.push(" AND integration_id = ").bind(integration_id.uuid());
+    }
+    if let Some(after) = page.after {
+        sql.push(" AND id < ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    let found = sql.models::<table::Entity>(tx).await?;
+    Ok(Paged::of(&page, with_progress(tx, found).await?))
+}
+
+/// How far the children of an operation are.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn progress(tx: &impl Tx, id: OperationId) -> Result<Progress, StoreError> {
+    Ok(progress_of(tx, &[id.uuid()]).await?.remove(&id.uuid()).unwrap_or_default())
+}
+
+/// Calls off an operation that has not ended, with its children, and takes back those of their
+/// messages that nobody has claimed yet. Returns whether it was still to be called off.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn cancel(tx: &TenantTx, id: OperationId, now: Timestamp) -> Result<bool, StoreError> {
+    let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    transitions::lock(tx, &[id]).await?;
+    let tenant_id = tx.tenant_id().uuid();
+    let text = "UPDATE operations SET state = 'cancelled', finished_at_ms = $1, due_at_ms = NULL \
+                WHERE tenant_id = $2 AND (id = $3 OR parent_id = $3) AND state IN ('queued', 'running') RETURNING id";
+    let cancelled = Sql::with(text, [now.ms().into(), tenant_id.into(), id.uuid().into()]).ids(tx).await?;
+    let text = "DELETE FROM outbox WHERE tenant_id = $1 AND claimed_until_ms IS NULL AND operation_id IN \
+                (SELECT id FROM operations WHERE tenant_id = $1 AND (id = $2 OR parent_id = $2))";
+    if !cancelled.is_empty() {
+        Sql::with(text, [tenant_id.into(), id.uuid().into()]).run(tx).await?;
+    }
+    if let Some(parent_id) = before.parent_id {
+        transitions::complete_parents(tx, &[parent_id], now).await?;
+    }
+    Ok(cancelled.contains(&id.uuid()))
+}
+
+async fn with_progress(tx: &impl Tx, found: Vec<table::Model>) -> Result<Vec<OperationRow>, StoreError> {
+    let parents: Vec<Uuid> =
+        found.iter().filter(|it| it.kind == OperationKind::PlanUsage.name()).map(|it| it.id).collect();
+    let mut progress = progress_of(tx, &parents).await?;
+    let rows = found.into_iter().map(|model| {
+        let progress = progress.remove(&model.id);
+        row(model, progress)
+    });
+    rows.collect()
+}
+
+async fn progress_of(tx: &impl Tx, parents: &[Uuid]) -> Result<HashMap<Uuid, Progress>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Count {
+        parent_id: Uuid,
+        state: String,
+        n: i64,
+    }
+    if parents.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut sql = Sql::new("SELECT parent_id, state, count(*) AS n FROM operations WHERE parent_id IN (");
+    sql.list(parents.iter().copied()).push(") GROUP BY parent_id, state");
+    let mut progress: HashMap<Uuid, Progress> = HashMap::new();
+    for Count { parent_id, state, n } in sql.rows::<Count>(tx).await? {
+        progress.entry(parent_id).or_default().add(OperationState::parse(&state), n);
+    }
+    Ok(progress)
+}

@@ -1,0 +1,196 @@
+//! An operation's row in the words of the domain.
+
+use keyway_domain::{Code, Command, IntegrationId, OperationId, OperationKind, OperationState, TenantId, Timestamp};
+use sea_orm::Value;
+
+use crate::{
+    StoreError,
+    entity::operations as table,
+    sql::{ms, time, uint},
+};
+
+/// Who set an operation off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A request.
+    Request,
+    /// A schedule.
+    Schedule,
+    /// The fan-out of another operation.
+    Parent,
+}
+
+impl Origin {
+    const ALL: [Self; 3] = [Self::Request, Self::Schedule, Self::Parent];
+
+    /// The text in the table and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Request => "request",
+            Self::Schedule => "schedule",
+            Self::Parent => "parent",
+        }
+    }
+}
+
+/// How far the children of an operation are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Children written so far.
+    pub total: i64,
+    /// Those that succeeded.
+    pub done: i64,
+    /// Those that failed or were called off.
+    pub failed: i64,
+}
+
+impl Progress {
+    pub(crate) const fn add(&mut self, state: Option<OperationState>, children: i64) {
+        self.total += children;
+        match state {
+            Some(OperationState::Succeeded) => self.done += children,
+            Some(OperationState::Failed | OperationState::Cancelled) => self.failed += children,
+            _ => {}
+        }
+    }
+}
+
+/// An operation as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OperationRow {
+    /// Its id.
+    pub id: OperationId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The fan-out it belongs to.
+    pub parent_id: Option<OperationId>,
+    /// What it does.
+    pub kind: OperationKind,
+    /// Who set it off.
+    pub origin: Origin,
+    /// What it is about.
+    pub integration_id: Option<IntegrationId>,
+    /// Where it stands.
+    pub state: OperationState,
+    /// The current attempt, from 1.
+    pub attempt: u32,
+    /// For a fan-out: how far it is. `total` is at least the number that was announced.
+    pub progress: Option<Progress>,
+    /// Why the last attempt did not succeed.
+    pub error: Option<Code>,
+    /// When the next attempt is due, while it is queued.
+    pub due_at: Option<Timestamp>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// When its first attempt was taken up.
+    pub started_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// What the current attempt does.
+    pub command: Command,
+}
+
+/// What a new operation is made of; its kind and integration follow from the command.
+#[derive(Clone, Debug)]
+pub struct NewOperation {
+    /// Its id; derive it to make writing it twice one row.
+    pub id: OperationId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The fan-out it belongs to.
+    pub parent_id: Option<OperationId>,
+    /// Who set it off.
+    pub origin: Origin,
+    /// How many children it is expected to have, to be shown until they are written.
+    pub total: Option<i64>,
+    /// When it is due.
+    pub due_at: Timestamp,
+    /// What it does.
+    pub command: Command,
+}
+
+impl NewOperation {
+    pub(crate) fn row(self, now: Timestamp) -> OperationRow {
+        let progress = matches!(self.command, Command::PlanUsage { .. })
+            .then(|| Progress { total: self.total.unwrap_or(0), ..Progress::default() });
+        OperationRow {
+            id: self.id,
+            tenant_id: self.tenant_id,
+            parent_id: self.parent_id,
+            kind: kind(&self.command),
+            origin: self.origin,
+            integration_id: integration(&self.command),
+            state: OperationState::Queued,
+            attempt: 1,
+            progress,
+            error: None,
+            due_at: Some(self.due_at),
+            created_at: now,
+            started_at: None,
+            finished_at: None,
+            command: self.command,
+        }
+    }
+
+    pub(crate) fn values(&self, now: Timestamp) -> [Value; 10] {
+        [
+            self.id.uuid().into(),
+            self.tenant_id.uuid().into(),
+            self.parent_id.map(OperationId::uuid).into(),
+            kind(&self.command).name().into(),
+            self.origin.name().into(),
+            integration(&self.command).map(IntegrationId::uuid).into(),
+            self.total.into(),
+            ms(Some(self.due_at)).into(),
+            now.ms().into(),
+            command_text(&self.command).into(),
+        ]
+    }
+}
+
+/// The stored form of a command.
+pub(crate) fn command_text(command: &Command) -> String {
+    serde_json::to_value(command).map_or_else(|_| String::new(), |json| json.to_string())
+}
+
+pub(crate) fn row(model: table::Model, progress: Option<Progress>) -> Result<OperationRow, StoreError> {
+    let kind = OperationKind::parse(&model.kind).ok_or(StoreError::Corrupt("operation kind"))?;
+    let announced = model.total.unwrap_or(0);
+    let progress = (kind == OperationKind::PlanUsage).then(|| {
+        let seen = progress.unwrap_or_default();
+        Progress { total: seen.total.max(announced), ..seen }
+    });
+    Ok(OperationRow {
+        id: OperationId::from_uuid(model.id),
+        tenant_id: TenantId::from_uuid(model.tenant_id),
+        parent_id: model.parent_id.map(OperationId::from_uuid),
+        kind,
+        origin: Origin::ALL
+            .into_iter()
+            .find(|origin| origin.name() == model.origin)
+            .ok_or(StoreError::Corrupt("operation origin"))?,
+        integration_id: model.integration_id.map(IntegrationId::from_uuid),
+        state: OperationState::parse(&model.state).ok_or(StoreError::Corrupt("operation state"))?,
+        attempt: uint(model.attempt),
+        progress,
+        error: model.error_code.as_deref().and_then(Code::parse),
+        due_at: time(model.due_at_ms),
+        created_at: Timestamp::from_ms(model.created_at_ms),
+        started_at: time(model.started_at_ms),
+        finished_at: time(model.finished_at_ms),
+        command: serde_json::from_str(&model.command).map_err(|_| StoreError::Corrupt("command"))?,
+    })
+}
+
+fn kind(command: &Command) -> OperationKind {
+    // Metering has no operation of its own; nobody writes one for it.
+    command.operation_kind().unwrap_or(OperationKind::FetchUsage)
+}
+
+const fn integration(command: &Command) -> Option<IntegrationId> {
+    match command {
+        Command::VerifyKey { integration_id, .. } | Command::FetchUsage { integration_id, .. } => Some(*integration_id),
+        Command::PlanUsage { .. } | Command::MeterCalls { .. } => None,
+    }
+}

@@ -1,0 +1,86 @@
+//! Models that a tenant added: of its custom providers, or further ones of predefined providers.
+
+use keyway_domain::Timestamp;
+use uuid::Uuid;
+
+use crate::{
+    StoreError, TenantTx,
+    entity::provider_models as table,
+    sql::{Sql, chunk, limit},
+};
+
+/// The most models of one tenant that are read at once.
+const MAX: u64 = 2000;
+
+/// A model as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelRow {
+    /// Its id.
+    pub id: Uuid,
+    /// The provider's name.
+    pub provider: String,
+    /// The model's name, as the provider spells it.
+    pub model: String,
+}
+
+/// Adds models to a provider; those it has already are passed over.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn insert(tx: &TenantTx, provider: &str, models: &[String], now: Timestamp) -> Result<(), StoreError> {
+    for models in models.chunks(chunk(5)) {
+        let mut sql =
+            Sql::new("INSERT INTO provider_models (id, tenant_id, provider_name, model, created_at_ms) VALUES ");
+        sql.tuples(models.iter().map(|model| {
+            let (id, tenant_id) = (Uuid::now_v7().into(), tx.tenant_id().uuid().into());
+            [id, tenant_id, provider.into(), model.as_str().into(), now.ms().into()]
+        }));
+        sql.push(" ON CONFLICT DO NOTHING");
+        sql.run(tx).await?;
+    }
+    Ok(())
+}
+
+/// The models of one provider, or of all, by name.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(tx: &TenantTx, provider: Option<&str>) -> Result<Vec<ModelRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM provider_models WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid());
+    if let Some(provider) = provider {
+        sql.push(" AND provider_name = ").bind(provider);
+    }
+    sql.push(" ORDER BY provider_name, model LIMIT ").bind(limit(MAX));
+    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect())
+}
+
+/// The names of the providers that offer a model with this name.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn providers_of(tx: &TenantTx, model: &str) -> Result<Vec<String>, StoreError> {
+    let text = "SELECT * FROM provider_models WHERE tenant_id = $1 AND model = $2 ORDER BY provider_name";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), model.into()]);
+    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(|model| model.provider_name).collect())
+}
+
+/// Deletes one model and returns it.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn delete(tx: &TenantTx, id: Uuid) -> Result<ModelRow, StoreError> {
+    let text = "DELETE FROM provider_models WHERE tenant_id = $1 AND id = $2 RETURNING *";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.into()]);
+    sql.models::<table::Entity>(tx).await?.pop().map(row).ok_or(StoreError::NotFound)
+}
+
+pub(crate) async fn delete_of_provider(tx: &TenantTx, provider: &str) -> Result<(), StoreError> {
+    let text = "DELETE FROM provider_models WHERE tenant_id = $1 AND provider_name = $2";
+    Sql::with(text, [tx.tenant_id().uuid().into(), provider.into()]).run(tx).await?;
+    Ok(())
+}
+
+fn row(model: table::Model) -> ModelRow {
+    ModelRow { id: model.id, provider: model.provider_name, model: model.model }
+}

@@ -1,0 +1,152 @@
+//! Custom providers of a tenant. Predefined ones live in the catalog, not here.
+
+use keyway_domain::{ProviderId, TenantId, Timestamp};
+
+use crate::{
+    Page, Paged, StoreError, TenantTx,
+    entity::providers as table,
+    provider_models,
+    sql::{Sql, limit},
+};
+
+/// A custom provider as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderRow {
+    /// Its id.
+    pub id: ProviderId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// Its name, unique in the tenant; what integrations and paths call it.
+    pub name: String,
+    /// Its name for people.
+    pub display_name: String,
+    /// Where its API is.
+    pub base_url: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts its changes, for ETag and If-Match.
+    pub version: i32,
+}
+
+/// Adds a custom provider.
+///
+/// # Errors
+/// [`StoreError::NameTaken`].
+pub async fn insert(
+    tx: &TenantTx,
+    name: &str,
+    display_name: &str,
+    base_url: &str,
+    now: Timestamp,
+) -> Result<ProviderRow, StoreError> {
+    let row = ProviderRow {
+        id: ProviderId::new(),
+        tenant_id: tx.tenant_id(),
+        name: name.to_owned(),
+        display_name: display_name.to_owned(),
+        base_url: base_url.to_owned(),
+        created_at: now,
+        version: 1,
+    };
+    let text = "INSERT INTO providers (id, tenant_id, name, display_name, base_url, created_at_ms, version) \
+                VALUES ($1, $2, $3, $4, $5, $6, 1) ON CONFLICT DO NOTHING";
+    let tenant_id = row.tenant_id.uuid().into();
+    let values = [row.id.uuid().into(), tenant_id, name.into(), display_name.into(), base_url.into(), now.ms().into()];
+    if Sql::with(text, values).run(tx).await? == 1 { Ok(row) } else { Err(StoreError::NameTaken) }
+}
+
+/// One custom provider.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &TenantTx, id: ProviderId) -> Result<Option<ProviderRow>, StoreError> {
+    let text = "SELECT * FROM providers WHERE tenant_id = $1 AND id = $2";
+    one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()])).await
+}
+
+/// One custom provider by its name.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProviderRow>, StoreError> {
+    let text = "SELECT * FROM providers WHERE tenant_id = $1 AND name = $2";
+    one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), name.into()])).await
+}
+
+/// Custom providers, newest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(tx: &TenantTx, page: Page<ProviderId>) -> Result<Paged<ProviderRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM providers WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid());
+    if let Some(after) = page.after {
+        sql.push(" AND id < ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
+}
+
+/// Changes name for people and base URL; with `expected`, only if the version is still that one.
+/// The base URL of a provider that has integrations stays: their secrets are bound to it.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`].
+pub async fn update(
+    tx: &TenantTx,
+    id: ProviderId,
+    display_name: &str,
+    base_url: &str,
+    expected: Option<i32>,
+) -> Result<ProviderRow, StoreError> {
+    let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    if before.base_url != base_url && is_used(tx, &before.name).await? {
+        return Err(StoreError::Conflict);
+    }
+    let expected = expected.unwrap_or(before.version);
+    let text = "UPDATE providers SET display_name = $1, base_url = $2, version = version + 1 \
+                WHERE tenant_id = $3 AND id = $4 AND version = $5";
+    let tenant_id = tx.tenant_id().uuid().into();
+    let values = [display_name.into(), base_url.into(), tenant_id, id.uuid().into(), expected.into()];
+    if Sql::with(text, values).run(tx).await? == 0 {
+        return Err(StoreError::Stale);
+    }
+    let (display_name, base_url) = (display_name.to_owned(), base_url.to_owned());
+    Ok(ProviderRow { display_name, base_url, version: expected + 1, ..before })
+}
+
+/// Deletes a custom provider with its models. One that still has integrations is kept.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Conflict`].
+pub async fn delete(tx: &TenantTx, id: ProviderId) -> Result<(), StoreError> {
+    let provider = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    if is_used(tx, &provider.name).await? {
+        return Err(StoreError::Conflict);
+    }
+    provider_models::delete_of_provider(tx, &provider.name).await?;
+    let text = "DELETE FROM providers WHERE tenant_id = $1 AND id = $2";
+    Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
+    Ok(())
+}
+
+async fn is_used(tx: &TenantTx, name: &str) -> Result<bool, StoreError> {
+    let text = "SELECT count(*) AS n FROM integrations WHERE tenant_id = $1 AND provider = $2";
+    Ok(Sql::with(text, [tx.tenant_id().uuid().into(), name.into()]).number(tx).await? > 0)
+}
+
+async fn one(tx: &TenantTx, sql: Sql) -> Result<Option<ProviderRow>, StoreError> {
+    Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
+}
+
+fn row(model: table::Model) -> ProviderRow {
+    ProviderRow {
+        id: ProviderId::from_uuid(model.id),
+        tenant_id: TenantId::from_uuid(model.tenant_id),
+        name: model.name,
+        display_name: model.display_name,
+        base_url: model.base_url,
+        created_at: Timestamp::from_ms(model.created_at_ms),
+        version: model.version,
+    }
+}

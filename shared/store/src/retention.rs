@@ -1,0 +1,64 @@
+//! Deletes what is old, in slices, so that no transaction is long. Each returns how many rows went;
+//! fewer than `rows` means that nothing is left. The audit log is never cut here.
+
+use keyway_domain::Timestamp;
+
+use crate::{
+    StoreError, SystemTx,
+    sql::{Sql, limit},
+};
+
+/// Operations that ended before `before`; a fan-out goes after its children.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_finished_operations(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM operations WHERE id IN (SELECT id FROM operations AS old WHERE finished_at_ms < $1 \
+                AND NOT EXISTS (SELECT 1 FROM operations AS child WHERE child.parent_id = old.id) \
+                ORDER BY finished_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
+/// Verdicts older than `before`; the latest one of each integration stays on its row.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_verdicts(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM verdicts WHERE (operation_id, attempt) IN (SELECT operation_id, attempt FROM verdicts \
+                WHERE checked_at_ms < $1 ORDER BY checked_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
+/// Answers kept for `Idempotency-Key` since before `before`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_idempotency_keys(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM idempotency_keys WHERE (tenant_id, route, key) IN (SELECT tenant_id, route, key \
+                FROM idempotency_keys WHERE created_at_ms < $1 ORDER BY created_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
+/// Proxied calls that began before `before`; the sums of their days stay.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_metered_calls(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM metered_calls WHERE request_id IN (SELECT request_id FROM metered_calls \
+                WHERE started_at_ms < $1 ORDER BY started_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
+/// Firings of schedules before `before`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_schedule_fires(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM schedule_fires WHERE (schedule, fire_at_ms) IN (SELECT schedule, fire_at_ms \
+                FROM schedule_fires WHERE fire_at_ms < $1 ORDER BY fire_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
+async fn slice(tx: &SystemTx, text: &str, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    Sql::with(text, [before.ms().into(), limit(rows).into()]).run(tx).await
+}

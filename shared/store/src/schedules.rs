@@ -1,0 +1,31 @@
+//! Firings of schedules, each single by its key.
+
+use keyway_domain::Timestamp;
+use sea_orm::FromQueryResult;
+
+use crate::{StoreError, SystemTx, sql::Sql};
+
+/// Takes one firing. False: another process has it already. The caller writes the outbox row of
+/// what is to be done in the same transaction.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn fire(tx: &SystemTx, schedule: &str, fire_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+    let text = "INSERT INTO schedule_fires (schedule, fire_at_ms, created_at_ms) VALUES ($1, $2, $3) \
+                ON CONFLICT DO NOTHING";
+    Ok(Sql::with(text, [schedule.into(), fire_at.ms().into(), now.ms().into()]).run(tx).await? == 1)
+}
+
+/// The latest firing of a schedule.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn last(tx: &SystemTx, schedule: &str) -> Result<Option<Timestamp>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        fire_at_ms: i64,
+    }
+    let text = "SELECT fire_at_ms FROM schedule_fires WHERE schedule = $1 ORDER BY fire_at_ms DESC LIMIT 1";
+    let row = Sql::with(text, [schedule.into()]).rows::<Row>(tx).await?.pop();
+    Ok(row.map(|row| Timestamp::from_ms(row.fire_at_ms)))
+}

@@ -1,0 +1,32 @@
+//! Facts about this installation: the hash of the admin key, the keyring's check values.
+
+use crate::{StoreError, SystemTx, entity::settings as table, sql::Sql};
+
+/// A fact.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &SystemTx, key: &str) -> Result<Option<String>, StoreError> {
+    let sql = Sql::with("SELECT * FROM settings WHERE key = $1", [key.into()]);
+    Ok(sql.models::<table::Entity>(tx).await?.pop().map(|setting| setting.value))
+}
+
+/// Keeps a fact, replacing what was known.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn put(tx: &SystemTx, key: &str, value: &str) -> Result<(), StoreError> {
+    let text =
+        "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    Sql::with(text, [key.into(), value.into()]).run(tx).await.map(drop)
+}
+
+/// Keeps a fact unless one is known, and returns the one that holds: for what only the first process decides.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn put_if_absent(tx: &SystemTx, key: &str, value: &str) -> Result<String, StoreError> {
+    let text = "INSERT INTO settings (key, value) VALUES ($1, $2) ON CONFLICT (key) DO NOTHING";
+    Sql::with(text, [key.into(), value.into()]).run(tx).await?;
+    find(tx, key).await?.ok_or(StoreError::NotFound)
+}

@@ -1,0 +1,132 @@
+//! Statements with bound values, written once for both databases: `$1` is understood by each.
+//!
+//! Values are always bound, never written into the text.
+
+use keyway_domain::Timestamp;
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Statement, Value};
+use uuid::Uuid;
+
+use crate::{StoreError, Tx};
+
+/// The most bound values of one statement; below the limit of both databases.
+const MAX_VALUES: usize = 30_000;
+
+/// A statement under construction.
+pub(crate) struct Sql {
+    text: String,
+    values: Vec<Value>,
+}
+
+impl Sql {
+    pub(crate) fn new(text: &str) -> Self {
+        Self { text: text.to_owned(), values: Vec::new() }
+    }
+
+    /// A whole statement whose placeholders are numbered already.
+    pub(crate) fn with(text: &str, values: impl IntoIterator<Item = Value>) -> Self {
+        Self { text: text.to_owned(), values: values.into_iter().collect() }
+    }
+
+    pub(crate) fn push(&mut self, text: &str) -> &mut Self {
+        self.text.push_str(text);
+        self
+    }
+
+    pub(crate) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        self.values.push(value.into());
+        self.text.push('$');
+        self.text.push_str(&self.values.len().to_string());
+        self
+    }
+
+    /// `$1, $2, $3`
+    pub(crate) fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
+        for (index, value) in values.into_iter().enumerate() {
+            if index > 0 {
+                self.push(", ");
+            }
+            self.bind(value);
+        }
+        self
+    }
+
+    /// `($1, $2), ($3, $4)`
+    pub(crate) fn tuples<const N: usize>(&mut self, rows: impl IntoIterator<Item = [Value; N]>) -> &mut Self {
+        for (index, row) in rows.into_iter().enumerate() {
+            self.push(if index > 0 { "), (" } else { "(" }).list(row);
+        }
+        self.push(")")
+    }
+
+    fn statement(self, tx: &impl Tx) -> Statement {
+        Statement::from_sql_and_values(tx.db().get_database_backend(), self.text, self.values)
+    }
+
+    /// Runs it and says how many rows it touched.
+    pub(crate) async fn run(self, tx: &impl Tx) -> Result<u64, StoreError> {
+        let statement = self.statement(tx);
+        Ok(tx.db().execute_raw(statement).await?.rows_affected())
+    }
+
+    /// Runs it and reads whole rows of an entity.
+    pub(crate) async fn models<E: EntityTrait>(self, tx: &impl Tx) -> Result<Vec<E::Model>, StoreError> {
+        Ok(E::find().from_raw_sql(self.statement(tx)).all(tx.db()).await?)
+    }
+
+    /// Runs it and reads rows of a shape of its own.
+    pub(crate) async fn rows<R: FromQueryResult>(self, tx: &impl Tx) -> Result<Vec<R>, StoreError> {
+        Ok(R::find_by_statement(self.statement(tx)).all(tx.db()).await?)
+    }
+
+    /// Runs it and reads the column `id` of each row.
+    pub(crate) async fn ids(self, tx: &impl Tx) -> Result<Vec<Uuid>, StoreError> {
+        let rows = tx.db().query_all_raw(self.statement(tx)).await?;
+        Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
+    }
+
+    /// Runs it and reads the column `n` of its one row.
+    pub(crate) async fn number(self, tx: &impl Tx) -> Result<i64, StoreError> {
+        let row = tx.db().query_one_raw(self.statement(tx)).await?.ok_or(StoreError::NotFound)?;
+        Ok(row.try_get("", "n")?)
+    }
+}
+
+/// How many rows of `columns` values each fit into one statement.
+pub(crate) const fn chunk(columns: usize) -> usize {
+    MAX_VALUES / columns
+}
+
+/// `FOR UPDATE` where rows can be locked one by one; SQLite has one writer at a time anyway.
+pub(crate) fn for_update(tx: &impl Tx) -> &'static str {
+    if tx.is_postgres() { " FOR UPDATE" } else { "" }
+}
+
+/// Like [`for_update`], passing over rows that another transaction holds.
+pub(crate) fn skip_locked(tx: &impl Tx) -> &'static str {
+    if tx.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
+}
+
+/// The stored form of an optional time.
+pub(crate) fn ms(at: Option<Timestamp>) -> Option<i64> {
+    at.map(Timestamp::ms)
+}
+
+/// Reads [`ms`].
+pub(crate) fn time(ms: Option<i64>) -> Option<Timestamp> {
+    ms.map(Timestamp::from_ms)
+}
+
+/// A number as the databases keep it; out of range cannot happen for attempts and HTTP statuses.
+pub(crate) fn int(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+/// Reads [`int`].
+pub(crate) fn uint(number: i32) -> u32 {
+    u32::try_from(number).unwrap_or(0)
+}
+
+/// A limit as the databases want it.
+pub(crate) fn limit(rows: u64) -> i64 {
+    i64::try_from(rows).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,179 @@
+//! The state machine of operations, guarded in SQL, many operations to a statement.
+//!
+//! Only the status writer uses this. Every function returns the operations it changed; a late,
+//! repeated or outdated step changes nothing. Call [`lock`] first with every operation of the
+//! transaction, so that two writers never wait for each other in a circle.
+
+use keyway_domain::{Code, Command, OperationId, Timestamp};
+use sea_orm::Value;
+use uuid::Uuid;
+
+use crate::{
+    StoreError, SystemTx, Tx,
+    entity::operations as table,
+    operations::{OperationRow, command_text, row},
+    sql::{Sql, chunk, for_update, int},
+};
+
+/// A step of one attempt of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The operation.
+    pub id: OperationId,
+    /// The attempt the step is about; another one is not touched.
+    pub attempt: u32,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// An attempt that is to be followed by another one.
+#[derive(Clone, Debug)]
+pub struct Deferral {
+    /// The operation and the attempt that ended.
+    pub step: Step,
+    /// Why.
+    pub code: Code,
+    /// When the next attempt is due.
+    pub due_at: Timestamp,
+    /// What it does.
+    pub next: Command,
+}
+
+/// Reads operations and holds them, and their parents, until the transaction ends. Progress is not read.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn lock(tx: &impl Tx, ids: &[OperationId]) -> Result<Vec<OperationRow>, StoreError> {
+    let mut rows = Vec::new();
+    for ids in ids.chunks(chunk(2)) {
+        let mut sql = Sql::new("SELECT * FROM operations WHERE id IN (");
+        sql.list(ids.iter().map(|id| id.uuid()));
+        sql.push(") OR id IN (SELECT parent_id FROM operations WHERE id IN (").list(ids.iter().map(|id| id.uuid()));
+        sql.push(")) ORDER BY id").push(for_update(tx));
+        rows.extend(sql.models::<table::Entity>(tx).await?);
+    }
+    rows.into_iter().map(|model| row(model, None)).collect()
+}
+
+/// `queued -> running`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn start(tx: &SystemTx, steps: &[Step]) -> Result<Vec<OperationId>, StoreError> {
+    let set = "state = 'running', due_at_ms = NULL, started_at_ms = COALESCE(started_at_ms, s_at)";
+    apply(tx, steps.iter().map(|step| (*step, None)), set, "state = 'queued'").await
+}
+
+/// `queued | running -> succeeded`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn succeed(tx: &SystemTx, steps: &[Step]) -> Result<Vec<OperationId>, StoreError> {
+    let set = "state = 'succeeded', due_at_ms = NULL, error_code = NULL, finished_at_ms = s_at, \
+               started_at_ms = COALESCE(started_at_ms, s_at)";
+    apply(tx, steps.iter().map(|step| (*step, None)), set, "state IN ('queued', 'running')").await
+}
+
+/// `queued | running -> failed`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn fail(tx: &SystemTx, steps: &[(Step, Code)]) -> Result<Vec<OperationId>, StoreError> {
+    let set = "state = 'failed', due_at_ms = NULL, error_code = s_code, finished_at_ms = s_at, \
+               started_at_ms = COALESCE(started_at_ms, s_at)";
+    let steps = steps.iter().map(|(step, code)| (*step, Some(*code)));
+    apply(tx, steps, set, "state IN ('queued', 'running')").await
+}
+
+/// `queued | running -> queued`, one attempt further. The caller writes the outbox row of the next
+/// attempt for those that are returned, in the same transaction.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn defer(tx: &SystemTx, deferrals: &[Deferral]) -> Result<Vec<OperationId>, StoreError> {
+    let mut changed = Vec::new();
+    for deferrals in deferrals.chunks(chunk(6)) {
+        let mut sql = Sql::new("WITH s(s_id, s_attempt, s_at, s_code, s_due, s_command) AS (VALUES ");
+        sql.tuples(deferrals.iter().map(|deferral| -> [Value; 6] {
+            let Step { id, attempt, at } = deferral.step;
+            [
+                id.uuid().into(),
+                int(attempt).into(),
+                at.ms().into(),
+                deferral.code.name().into(),
+                deferral.due_at.ms().into(),
+                command_text(&deferral.next).into(),
+            ]
+        }));
+        sql.push(
+            ") UPDATE operations SET state = 'queued', attempt = attempt + 1, error_code = s_code, due_at_ms = s_due, \
+             command = s_command, started_at_ms = COALESCE(started_at_ms, s_at) FROM s \
+             WHERE id = s_id AND attempt = s_attempt AND state IN ('queued', 'running') RETURNING id",
+        );
+        changed.extend(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid));
+    }
+    Ok(changed)
+}
+
+/// Notes that a fan-out has written all its `total` children; it ends when they have.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn planned(tx: &SystemTx, id: OperationId, total: i64, at: Timestamp) -> Result<bool, StoreError> {
+    let text = "UPDATE operations SET total = $1, planned_at_ms = $2 \
+                WHERE id = $3 AND planned_at_ms IS NULL AND state IN ('queued', 'running')";
+    Ok(Sql::with(text, [total.into(), at.ms().into(), id.uuid().into()]).run(tx).await? == 1)
+}
+
+/// Ends those of the fan-outs `ids` whose children are all written and have all ended. Failed
+/// children do not fail it: it shows how many there are. Returns those that ended now.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn complete_parents(
+    tx: &impl Tx,
+    ids: &[OperationId],
+    now: Timestamp,
+) -> Result<Vec<OperationId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    // Two writers that end the last two children must see each other: the later one waits here, then counts.
+    let mut sql = Sql::new("SELECT id FROM operations WHERE id IN (");
+    sql.list(ids.iter().copied()).push(") ORDER BY id").push(for_update(tx));
+    let ids = sql.ids(tx).await?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("UPDATE operations SET state = 'succeeded', error_code = NULL, due_at_ms = NULL, ");
+    sql.push("finished_at_ms = ").bind(now.ms()).push(" WHERE id IN (").list(ids);
+    sql.push(
+        ") AND state IN ('queued', 'running') AND planned_at_ms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM operations \
+         AS child WHERE child.parent_id = operations.id AND child.state IN ('queued', 'running')) RETURNING id",
+    );
+    Ok(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid).collect())
+}
+
+async fn apply(
+    tx: &SystemTx,
+    steps: impl Iterator<Item = (Step, Option<Code>)>,
+    set: &str,
+    guard: &str,
+) -> Result<Vec<OperationId>, StoreError> {
+    let steps: Vec<_> = steps.collect();
+    let mut changed = Vec::new();
+    for steps in steps.chunks(chunk(4)) {
+        let mut sql = Sql::new("WITH s(s_id, s_attempt, s_at, s_code) AS (VALUES ");
+        sql.tuples(steps.iter().map(|(step, code)| -> [Value; 4] {
+            let code = code.map(Code::name);
+            [step.id.uuid().into(), int(step.attempt).into(), step.at.ms().into(), code.into()]
+        }));
+        sql.push(") UPDATE operations SET ").push(set).push(" FROM s WHERE id = s_id AND attempt = s_attempt AND ");
+        sql.push(guard).push(" RETURNING id");
+        changed.extend(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid));
+    }
+    Ok(changed)
+}

@@ -1,0 +1,151 @@
+//! Transactions: the only way to a connection. A tenant's transaction has told the database whose it is.
+//!
+//! Dropping a transaction rolls it back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use keyway_domain::TenantId;
+use sea_orm::{
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use tokio::sync::watch;
+
+use crate::{StoreError, sql::Sql};
+
+pub(crate) mod sealed {
+    use sea_orm::DatabaseTransaction;
+
+    pub trait Inner {
+        fn db(&self) -> &DatabaseTransaction;
+        fn is_postgres(&self) -> bool;
+        fn wrote_outbox(&self);
+    }
+}
+
+/// A transaction of either kind, for queries that both need.
+pub trait Tx: sealed::Inner + Send + Sync {}
+
+/// A transaction that sees the rows of one tenant.
+pub struct TenantTx {
+    open: Open,
+    tenant_id: TenantId,
+}
+
+/// A transaction that sees every tenant: for relay, schedules, writers and sign-in.
+pub struct SystemTx(Open);
+
+/// Whether the transaction may write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Read,
+    Write,
+}
+
+impl TenantTx {
+    /// Whose rows it sees.
+    #[must_use]
+    pub const fn tenant_id(&self) -> TenantId {
+        self.tenant_id
+    }
+
+    /// Makes everything done in it durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: it is unknown whether it was committed; every write has a natural key.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.open.commit().await
+    }
+
+    pub(crate) async fn begin(
+        pool: &DatabaseConnection,
+        mode: Mode,
+        committed: watch::Sender<u64>,
+        tenant_id: TenantId,
+    ) -> Result<Self, StoreError> {
+        let tx = Self { open: Open::begin(pool, mode, committed).await?, tenant_id };
+        if tx.open.postgres {
+            let tenant = tenant_id.uuid().to_string();
+            let set = Sql::with("SELECT set_config('keyway.tenant_id', $1, true)", [tenant.into()]);
+            set.run(&tx).await?;
+        }
+        Ok(tx)
+    }
+}
+
+impl SystemTx {
+    /// Makes everything done in it durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: it is unknown whether it was committed; every write has a natural key.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        self.0.commit().await
+    }
+
+    pub(crate) async fn begin(
+        pool: &DatabaseConnection,
+        mode: Mode,
+        committed: watch::Sender<u64>,
+    ) -> Result<Self, StoreError> {
+        Ok(Self(Open::begin(pool, mode, committed).await?))
+    }
+}
+
+impl Tx for TenantTx {}
+impl Tx for SystemTx {}
+
+impl sealed::Inner for TenantTx {
+    fn db(&self) -> &DatabaseTransaction {
+        &self.open.tx
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.open.postgres
+    }
+
+    fn wrote_outbox(&self) {
+        self.open.wrote_outbox.store(true, Ordering::Relaxed);
+    }
+}
+
+impl sealed::Inner for SystemTx {
+    fn db(&self) -> &DatabaseTransaction {
+        &self.0.tx
+    }
+
+    fn is_postgres(&self) -> bool {
+        self.0.postgres
+    }
+
+    fn wrote_outbox(&self) {
+        self.0.wrote_outbox.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Open {
+    tx: DatabaseTransaction,
+    postgres: bool,
+    wrote_outbox: AtomicBool,
+    committed: watch::Sender<u64>,
+}
+
+impl Open {
+    async fn begin(pool: &DatabaseConnection, mode: Mode, committed: watch::Sender<u64>) -> Result<Self, StoreError> {
+        let postgres = pool.get_database_backend() == DbBackend::Postgres;
+        let options = TransactionOptions {
+            access_mode: (postgres && mode == Mode::Read).then_some(AccessMode::ReadOnly),
+            sqlite_transaction_mode: (mode == Mode::Write).then_some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        let tx = pool.begin_with_options(options).await?;
+        Ok(Self { tx, postgres, wrote_outbox: AtomicBool::new(false), committed })
+    }
+
+    async fn commit(self) -> Result<(), StoreError> {
+        self.tx.commit().await?;
+        if self.wrote_outbox.into_inner() {
+            self.committed.send_modify(|commits| *commits = commits.wrapping_add(1));
+        }
+        Ok(())
+    }
+}

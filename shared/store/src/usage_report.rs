@@ -1,0 +1,181 @@
+//! Reports over both ledgers, grouped as asked.
+
+use keyway_domain::{IntegrationId, Ledger, NanoUsd, ProjectId, Timestamp, TokenCounts, VirtualKeyId};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+use crate::{
+    StoreError, TenantTx,
+    sql::{Sql, limit},
+};
+
+/// The most groups of one report.
+pub const MAX_GROUPS: u64 = 10_000;
+
+/// What a report can be split by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GroupBy {
+    /// The provider's name.
+    Provider,
+    /// The model.
+    Model,
+    /// The integration.
+    Integration,
+    /// The project.
+    Project,
+    /// The UTC day.
+    Day,
+    /// The virtual key; providers know nothing of it, so the reported ledger has none.
+    VirtualKey,
+}
+
+impl GroupBy {
+    const ALL: [Self; 6] = [Self::Day, Self::Project, Self::Integration, Self::VirtualKey, Self::Provider, Self::Model];
+
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Model => "model",
+            Self::Integration => "integration_id",
+            Self::Project => "project_id",
+            Self::Day => "day",
+            Self::VirtualKey => "virtual_key_id",
+        }
+    }
+}
+
+/// What to report.
+#[derive(Clone, Debug)]
+pub struct ReportQuery {
+    /// Start, inclusive; whole days in UTC.
+    pub from: Timestamp,
+    /// End, exclusive; a day that has begun counts whole.
+    pub to: Timestamp,
+    /// What to split by, in any order.
+    pub group_by: Vec<GroupBy>,
+    /// Which ledger.
+    pub ledger: Ledger,
+}
+
+/// One group of a report. Columns that were not asked for are `None`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UsageGroup {
+    /// The UTC day.
+    pub day: Option<String>,
+    /// The project.
+    pub project_id: Option<ProjectId>,
+    /// The integration.
+    pub integration_id: Option<IntegrationId>,
+    /// The virtual key.
+    pub virtual_key_id: Option<VirtualKeyId>,
+    /// The provider's name.
+    pub provider: Option<String>,
+    /// The model; `None` also for usage whose model is unknown.
+    pub model: Option<String>,
+    /// Calls; `None` when nobody reported how many.
+    pub requests: Option<i64>,
+    /// Metered only: calls that failed.
+    pub failed_requests: Option<i64>,
+    /// Metered only: calls whose tokens are unknown, so that the token sums are too low.
+    pub unknown_token_requests: Option<i64>,
+    /// Metered only: calls whose cost is unknown, so that the cost is too low.
+    pub unpriced_requests: Option<i64>,
+    /// Tokens, as far as they are known.
+    pub tokens: TokenCounts,
+    /// Cost, as far as it is known.
+    pub cost_nano_usd: Option<NanoUsd>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    day: Option<String>,
+    project_id: Option<Uuid>,
+    integration_id: Option<Uuid>,
+    virtual_key_id: Option<Uuid>,
+    provider: Option<String>,
+    model: Option<String>,
+    requests: Option<i64>,
+    failed_requests: Option<i64>,
+    unknown_token_requests: Option<i64>,
+    unpriced_requests: Option<i64>,
+    input_tokens: Option<i64>,
+    cached_input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    cost_nano_usd: Option<i64>,
+}
+
+/// Sums a ledger of the tenant.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup>, StoreError> {
+    let metered = query.ledger == Ledger::Metered;
+    let columns: Vec<&str> = GroupBy::ALL
+        .into_iter()
+        .filter(|by| query.group_by.contains(by) && (metered || *by != GroupBy::VirtualKey))
+        .map(GroupBy::column)
+        .collect();
+    let mut sql = Sql::new("SELECT ");
+    for by in GroupBy::ALL.map(GroupBy::column) {
+        let kind = if by.ends_with("_id") && tx_is_postgres(tx) { "UUID" } else { "TEXT" };
+        match (columns.contains(&by), by) {
+            (true, _) => sql.push(by),
+            (false, by) => sql.push(&format!("CAST(NULL AS {kind}) AS {by}")),
+        };
+        sql.push(", ");
+    }
+    for (column, in_metered_only) in SUMS {
+        let sum = if metered || !in_metered_only { column } else { "NULL" };
+        sql.push(&format!("CAST(sum({sum}) AS BIGINT) AS {column}, "));
+    }
+    sql.push("CAST(sum(cost_nano_usd) AS BIGINT) AS cost_nano_usd FROM ");
+    sql.push(if metered { "usage_daily" } else { "reported_usage" }).push(" WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid()).push(" AND day >= ").bind(query.from.day());
+    sql.push(" AND day <= ").bind(Timestamp::from_ms(query.to.ms().saturating_sub(1)).day());
+    if columns.is_empty() {
+        sql.push(" HAVING count(*) > 0");
+    } else {
+        let columns = columns.join(", ");
+        sql.push(" GROUP BY ").push(&columns).push(" ORDER BY ").push(&columns);
+    }
+    sql.push(" LIMIT ").bind(limit(MAX_GROUPS));
+    Ok(sql.rows::<Row>(tx).await?.into_iter().map(group).collect())
+}
+
+const SUMS: [(&str, bool); 8] = [
+    ("requests", false),
+    ("failed_requests", true),
+    ("unknown_token_requests", true),
+    ("unpriced_requests", true),
+    ("input_tokens", false),
+    ("cached_input_tokens", false),
+    ("output_tokens", false),
+    ("reasoning_tokens", false),
+];
+
+fn tx_is_postgres(tx: &TenantTx) -> bool {
+    crate::tx::sealed::Inner::is_postgres(tx)
+}
+
+fn group(row: Row) -> UsageGroup {
+    UsageGroup {
+        day: row.day,
+        project_id: row.project_id.map(ProjectId::from_uuid),
+        integration_id: row.integration_id.map(IntegrationId::from_uuid),
+        virtual_key_id: row.virtual_key_id.map(VirtualKeyId::from_uuid),
+        provider: row.provider,
+        model: row.model.filter(|model| !model.is_empty()),
+        requests: row.requests,
+        failed_requests: row.failed_requests,
+        unknown_token_requests: row.unknown_token_requests,
+        unpriced_requests: row.unpriced_requests,
+        tokens: TokenCounts {
+            input: row.input_tokens,
+            cached_input: row.cached_input_tokens,
+            output: row.output_tokens,
+            reasoning: row.reasoning_tokens,
+        },
+        cost_nano_usd: row.cost_nano_usd,
+    }
+}

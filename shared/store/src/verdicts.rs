@@ -1,0 +1,198 @@
+//! What verifications found: the history, and its effect on an integration's status.
+//!
+//! Only the status writer records verdicts.
+
+use std::collections::HashMap;
+
+use keyway_domain::{
+    Evidence, IntegrationId, IntegrationStatus, OperationId, TenantId, Timestamp, Verdict, VerdictKind,
+};
+use sea_orm::Value;
+
+use crate::{
+    StoreError, SystemTx, TenantTx,
+    entity::{integrations as integration_table, verdicts as table},
+    integrations,
+    sql::{Sql, chunk, for_update, int, limit, ms, uint},
+};
+
+/// A verdict as the status writer hands it over; its natural key is operation and attempt.
+#[derive(Clone, Debug)]
+pub struct VerdictRecord {
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The operation that found it.
+    pub operation_id: OperationId,
+    /// The attempt of it.
+    pub attempt: u32,
+    /// What was verified.
+    pub integration_id: IntegrationId,
+    /// Which version of its secret.
+    pub secret_version: i32,
+    /// What was found.
+    pub verdict: Verdict,
+    /// When it is verified next; `None` leaves what is planned.
+    pub next_check_at: Option<Timestamp>,
+}
+
+/// An integration that a verdict was applied to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// Which one.
+    pub integration_id: IntegrationId,
+    /// Its status before.
+    pub from: IntegrationStatus,
+    /// Its status now.
+    pub to: IntegrationStatus,
+}
+
+/// One line of an integration's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerdictRow {
+    /// The operation that found it.
+    pub operation_id: OperationId,
+    /// The attempt of it.
+    pub attempt: u32,
+    /// Which version of the secret was verified.
+    pub secret_version: i32,
+    /// What was found.
+    pub verdict: Verdict,
+}
+
+/// Files verdicts, and applies each to its integration if it is about the current secret and newer
+/// than the one stored there. Returns the integrations it was applied to.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn record(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Applied>, StoreError> {
+    let mut applied = Vec::new();
+    for records in records.chunks(chunk(11)) {
+        let ids = records.iter().map(|record| record.integration_id);
+        let models = integrations::of_ids(tx, ids, for_update(tx)).await?;
+        let mut current: HashMap<_, _> = models.into_iter().map(|model| (model.id, (model, None))).collect();
+        file(tx, records.iter().filter(|record| current.contains_key(&record.integration_id.uuid()))).await?;
+        for record in records {
+            if let Some((model, change)) = current.get_mut(&record.integration_id.uuid()) {
+                apply(model, change, record)?;
+            }
+        }
+        let mut changed: Vec<_> = current.into_values().filter_map(|(model, change)| Some((model, change?))).collect();
+        changed.sort_unstable_by_key(|(model, _)| model.id);
+        store_applied(tx, &changed).await?;
+        applied.extend(changed.into_iter().map(|(_, change)| change));
+    }
+    Ok(applied)
+}
+
+/// The history of an integration, newest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn history(tx: &TenantTx, id: IntegrationId, rows: u64) -> Result<Vec<VerdictRow>, StoreError> {
+    let text = "SELECT * FROM verdicts WHERE tenant_id = $1 AND integration_id = $2 \
+                ORDER BY checked_at_ms DESC, operation_id DESC, attempt DESC LIMIT $3";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into(), limit(rows).into()]);
+    sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()
+}
+
+fn apply(
+    model: &mut integration_table::Model,
+    change: &mut Option<Applied>,
+    record: &VerdictRecord,
+) -> Result<(), StoreError> {
+    let verdict = &record.verdict;
+    let is_newer = model.checked_at_ms.is_none_or(|checked_at_ms| checked_at_ms < verdict.checked_at.ms());
+    if model.secret_version != record.secret_version || !is_newer {
+        return Ok(());
+    }
+    let from = IntegrationStatus::parse(&model.status).ok_or(StoreError::Corrupt("integration status"))?;
+    let to = from.after(verdict.kind);
+    to.name().clone_into(&mut model.status);
+    model.verdict_kind = Some(verdict.kind.name().to_owned());
+    model.verdict_http_status = verdict.evidence.http_status.map(i32::from);
+    model.verdict_request_id.clone_from(&verdict.evidence.provider_request_id);
+    model.verdict_code.clone_from(&verdict.evidence.provider_code);
+    model.verdict_reason = Some(verdict.evidence.reason.clone());
+    model.checked_at_ms = Some(verdict.checked_at.ms());
+    model.next_check_at_ms = ms(record.next_check_at).or(model.next_check_at_ms);
+    let from = change.map_or(from, |earlier| earlier.from);
+    let tenant_id = TenantId::from_uuid(model.tenant_id);
+    *change = Some(Applied { tenant_id, integration_id: record.integration_id, from, to });
+    Ok(())
+}
+
+async fn store_applied(tx: &SystemTx, changed: &[(integration_table::Model, Applied)]) -> Result<(), StoreError> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let mut sql =
+        Sql::new("WITH v(v_id, v_status, v_kind, v_http, v_request, v_code, v_reason, v_at, v_next) AS (VALUES ");
+    sql.tuples(changed.iter().map(|(model, _)| -> [Value; 9] {
+        [
+            model.id.into(),
+            model.status.clone().into(),
+            model.verdict_kind.clone().into(),
+            model.verdict_http_status.into(),
+            model.verdict_request_id.clone().into(),
+            model.verdict_code.clone().into(),
+            model.verdict_reason.clone().into(),
+            model.checked_at_ms.into(),
+            model.next_check_at_ms.into(),
+        ]
+    }));
+    sql.push(
+        ") UPDATE integrations SET status = v_status, verdict_kind = v_kind, verdict_http_status = v_http, \
+         verdict_request_id = v_request, verdict_code = v_code, verdict_reason = v_reason, checked_at_ms = v_at, \
+         updated_at_ms = v_at, next_check_at_ms = v_next FROM v WHERE id = v_id",
+    );
+    sql.run(tx).await.map(drop)
+}
+
+async fn file<'r>(tx: &SystemTx, records: impl Iterator<Item = &'r VerdictRecord>) -> Result<(), StoreError> {
+    let mut records = records.peekable();
+    if records.peek().is_none() {
+        return Ok(());
+    }
+    let mut sql = Sql::new(
+        "INSERT INTO verdicts (operation_id, attempt, tenant_id, integration_id, secret_version, kind, http_status, \
+         provider_request_id, provider_code, reason, checked_at_ms) VALUES ",
+    );
+    sql.tuples(records.map(|record| -> [Value; 11] {
+        let evidence = &record.verdict.evidence;
+        [
+            record.operation_id.uuid().into(),
+            int(record.attempt).into(),
+            record.tenant_id.uuid().into(),
+            record.integration_id.uuid().into(),
+            record.secret_version.into(),
+            record.verdict.kind.name().into(),
+            evidence.http_status.map(i32::from).into(),
+            evidence.provider_request_id.clone().into(),
+            evidence.provider_code.clone().into(),
+            evidence.reason.clone().into(),
+            record.verdict.checked_at.ms().into(),
+        ]
+    }));
+    sql.push(" ON CONFLICT DO NOTHING");
+    sql.run(tx).await.map(drop)
+}
+
+fn row(model: table::Model) -> Result<VerdictRow, StoreError> {
+    Ok(VerdictRow {
+        operation_id: OperationId::from_uuid(model.operation_id),
+        attempt: uint(model.attempt),
+        secret_version: model.secret_version,
+        verdict: Verdict {
+            kind: VerdictKind::parse(&model.kind).ok_or(StoreError::Corrupt("verdict"))?,
+            evidence: Evidence {
+                http_status: model.http_status.and_then(|status| u16::try_from(status).ok()),
+                provider_request_id: model.provider_request_id,
+                provider_code: model.provider_code,
+                reason: model.reason,
+            },
+            checked_at: Timestamp::from_ms(model.checked_at_ms),
+        },
+    })
+}

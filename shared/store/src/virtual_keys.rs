@@ -1,0 +1,167 @@
+//! Virtual keys: what applications present to the proxy. Only the SHA-256 of a key is stored.
+
+use keyway_domain::{ProjectId, TenantId, Timestamp, VirtualKeyId};
+use sea_orm::EntityTrait;
+
+use crate::{
+    Page, Paged, StoreError, SystemTx, TenantTx,
+    entity::virtual_keys as table,
+    sql::{Sql, chunk, limit, ms, time},
+    tx::sealed::Inner,
+};
+
+/// A virtual key as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VirtualKeyRow {
+    /// Its id.
+    pub id: VirtualKeyId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// Whose integrations it may use.
+    pub project_id: ProjectId,
+    /// Its name.
+    pub name: String,
+    /// Enough of it to recognise it by.
+    pub hint: String,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// When it was last used, give or take the interval at which that is written.
+    pub last_used_at: Option<Timestamp>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Counts its changes, for ETag and If-Match.
+    pub version: i32,
+}
+
+impl VirtualKeyRow {
+    /// Whether it may be used at `now`.
+    #[must_use]
+    pub fn is_usable(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
+    }
+}
+
+/// What a new virtual key is made of.
+#[derive(Clone, Debug)]
+pub struct NewVirtualKey {
+    /// Whose integrations it may use.
+    pub project_id: ProjectId,
+    /// Its name.
+    pub name: String,
+    /// The SHA-256 of the key.
+    pub token_sha256: [u8; 32],
+    /// Enough of it to recognise it by.
+    pub hint: String,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Adds a virtual key.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the project does not exist in the tenant.
+pub async fn insert(tx: &TenantTx, new: NewVirtualKey, now: Timestamp) -> Result<VirtualKeyRow, StoreError> {
+    let model = table::Model {
+        id: VirtualKeyId::new().uuid(),
+        tenant_id: tx.tenant_id().uuid(),
+        project_id: new.project_id.uuid(),
+        name: new.name,
+        token_sha256: new.token_sha256.to_vec(),
+        hint: new.hint,
+        expires_at_ms: ms(new.expires_at),
+        revoked_at_ms: None,
+        last_used_at_ms: None,
+        created_at_ms: now.ms(),
+        version: 1,
+    };
+    let stored: table::ActiveModel = model.clone().into();
+    table::Entity::insert(stored).exec_without_returning(tx.db()).await?;
+    Ok(row(model))
+}
+
+/// Virtual keys, newest first; of one project if one is named.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(
+    tx: &TenantTx,
+    project_id: Option<ProjectId>,
+    page: Page<VirtualKeyId>,
+) -> Result<Paged<VirtualKeyRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM virtual_keys WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid());
+    if let Some(project_id) = project_id {
+        sql.push(" AND project_id = ").bind(project_id.uuid());
+    }
+    if let Some(after) = page.after {
+        sql.push(" AND id < ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
+}
+
+/// One virtual key.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &TenantTx, id: VirtualKeyId) -> Result<Option<VirtualKeyRow>, StoreError> {
+    let text = "SELECT * FROM virtual_keys WHERE tenant_id = $1 AND id = $2";
+    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]);
+    Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
+}
+
+/// Revokes a virtual key for good. Revoking it again changes nothing.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn revoke(tx: &TenantTx, id: VirtualKeyId, now: Timestamp) -> Result<VirtualKeyRow, StoreError> {
+    let text = "UPDATE virtual_keys SET revoked_at_ms = $1, version = version + 1 \
+                WHERE tenant_id = $2 AND id = $3 AND revoked_at_ms IS NULL";
+    Sql::with(text, [now.ms().into(), tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
+    find(tx, id).await?.ok_or(StoreError::NotFound)
+}
+
+/// The virtual key with this hash, of whichever tenant, revoked and expired ones too.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find_by_token_hash(tx: &SystemTx, sha256: &[u8; 32]) -> Result<Option<VirtualKeyRow>, StoreError> {
+    let sql = Sql::with("SELECT * FROM virtual_keys WHERE token_sha256 = $1", [sha256.to_vec().into()]);
+    Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
+}
+
+/// Notes when keys were last used; an older time than the stored one changes nothing.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn touch_last_used(tx: &SystemTx, uses: &[(VirtualKeyId, Timestamp)]) -> Result<(), StoreError> {
+    let mut uses: Vec<_> = uses.to_vec();
+    uses.sort_unstable();
+    for uses in uses.chunks(chunk(2)) {
+        let mut sql = Sql::new("WITH used(id, at_ms) AS (VALUES ");
+        sql.tuples(uses.iter().map(|(id, at)| [id.uuid().into(), at.ms().into()]));
+        sql.push(
+            ") UPDATE virtual_keys SET last_used_at_ms = used.at_ms FROM used WHERE virtual_keys.id = used.id \
+             AND (last_used_at_ms IS NULL OR last_used_at_ms < used.at_ms)",
+        );
+        sql.run(tx).await?;
+    }
+    Ok(())
+}
+
+fn row(model: table::Model) -> VirtualKeyRow {
+    VirtualKeyRow {
+        id: VirtualKeyId::from_uuid(model.id),
+        tenant_id: TenantId::from_uuid(model.tenant_id),
+        project_id: ProjectId::from_uuid(model.project_id),
+        name: model.name,
+        hint: model.hint,
+        expires_at: time(model.expires_at_ms),
+        revoked_at: time(model.revoked_at_ms),
+        last_used_at: time(model.last_used_at_ms),
+        created_at: Timestamp::from_ms(model.created_at_ms),
+        version: model.version,
+    }
+}

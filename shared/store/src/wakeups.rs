@@ -1,0 +1,48 @@
+//! Tells the relay that outbox rows were committed. Only a hint: a poll remains the truth.
+
+use sea_orm::{DatabaseConnection, sqlx::postgres::PgListener};
+use tokio::sync::watch;
+
+use crate::StoreError;
+
+/// The notification channel of PostgreSQL; its payload is the route.
+pub(crate) const CHANNEL: &str = "keyway_outbox";
+
+/// Wake-ups of one relay. Keep one per process: on PostgreSQL it holds a connection.
+pub struct Wakeups(Source);
+
+enum Source {
+    Postgres(Box<PgListener>),
+    Local(watch::Receiver<u64>),
+}
+
+impl Wakeups {
+    pub(crate) async fn postgres(pool: &DatabaseConnection) -> Result<Self, StoreError> {
+        let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(Self(Source::Postgres(Box::new(listener))))
+    }
+
+    pub(crate) const fn local(receiver: watch::Receiver<u64>) -> Self {
+        Self(Source::Local(receiver))
+    }
+
+    /// Returns when rows were committed since the last call, or when that may have been missed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the connection is lost; calling again reconnects.
+    pub async fn next(&mut self) -> Result<(), StoreError> {
+        match &mut self.0 {
+            Source::Postgres(listener) => {
+                listener.try_recv().await?;
+                Ok(())
+            }
+            Source::Local(receiver) => {
+                if receiver.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                Ok(())
+            }
+        }
+    }
+}
