@@ -22,6 +22,23 @@ pub enum KeyFamily {
     Admin,
 }
 
+impl KeyFamily {
+    /// The text in the table and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ordinary => "ordinary",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Reads [`Self::name`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Ordinary, Self::Admin].into_iter().find(|family| family.name() == name)
+    }
+}
+
 /// Why a text cannot be a key. Each sentence says what to enter instead and repeats nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {

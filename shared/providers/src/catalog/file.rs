@@ -105,7 +105,7 @@ struct TierStanza {
     output: Option<Dollars>,
 }
 
-/// Dollars in quotes, held as nano-USD.
+/// Dollars as decimal text, held as nano-USD. YAML hands an unquoted number over as it is written.
 #[derive(Clone, Copy)]
 struct Dollars(i64);
 
