@@ -1,1 +1,81 @@
-fn main(){}
+//! The one binary. Each subcommand has a file of its own; what they share is in `parts`.
+
+mod api;
+mod harden;
+mod healthcheck;
+mod keyring;
+mod keys;
+mod migrate;
+mod parts;
+mod say;
+mod serve;
+mod signals;
+mod workers;
+
+use clap::{Parser, Subcommand};
+use keyway_config::Config;
+
+// One process serves many small requests for a long time: jemalloc holds memory steady and costs
+// less per request than the system's allocator.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+/// Keeps a team's provider keys: sealed, verified, metered, and usable without ever being seen.
+///
+/// Settings are KEYWAY_* environment variables, all listed in .env.example.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run everything in one process: API, proxy and workers (embedded by default)
+    Serve,
+    /// Run the API and the proxy only
+    Api,
+    /// Run the relay, the worker pools and the schedules only
+    Workers,
+    /// Bring the database's schema up to date and exit
+    Migrate,
+    /// Create or check the keyring
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Exit with 0 if the process on the ops address is alive
+    Healthcheck,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command).await {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            say::error(&format!("keyway: {error:#}"));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    let config = Config::load()?;
+    if matches!(command, Command::Healthcheck) {
+        return healthcheck::run(&config).await;
+    }
+    keyway_telemetry::init(&keyway_telemetry::LogSettings {
+        format: config.log_format.parse().map_err(anyhow::Error::msg)?,
+        filter: config.log.clone(),
+    })?;
+    harden::forbid_core_dumps();
+    match command {
+        Command::Serve => serve::run(config).await,
+        Command::Api => api::run(config).await,
+        Command::Workers => workers::run(config).await,
+        Command::Migrate => migrate::run(&config).await,
+        Command::Keys(keys) => keys::run(&config, keys).await,
+        Command::Healthcheck => Ok(()),
+    }
+}

@@ -1,1 +1,66 @@
-//! placeholder
+//! Everything asynchronous: the relay, one worker pool per lane, the two writers, the schedules.
+//!
+//! Data flows one way: outbox, relay, bus, worker, event, writer. Only the relay and the workers
+//! publish; only the status writer changes a status; only the audit writer appends audit rows.
+
+mod attempt;
+mod ctx;
+mod dead_letters;
+mod error;
+mod gauges;
+mod group;
+mod jobs;
+mod journal;
+mod patience;
+mod pools;
+mod relay;
+mod schedules;
+mod writers;
+
+use std::sync::Arc;
+
+use keyway_store::{StoreError, outbox};
+use tokio_util::sync::CancellationToken;
+
+pub use ctx::{WorkerParts, WorkerSettings};
+pub use error::HandlerError;
+pub use journal::OutboxJournal;
+
+use ctx::Ctx;
+
+/// Runs all parts of a worker process until `stop` is cancelled and every started job has ended, or
+/// the drain time is over; what is not finished then is delivered again elsewhere.
+///
+/// # Errors
+/// [`StoreError`] when the embedded outbox cannot be read at the start.
+pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), StoreError> {
+    let WorkerParts { store, keys, bus, catalog, http, settings } = parts;
+    if settings.embedded {
+        // Nobody else can hold a claim: what was claimed before a crash is free again.
+        let tx = store.system().await?;
+        outbox::release_all(&tx).await?;
+        tx.commit().await?;
+    }
+    let status = writers::status::start(store.clone(), settings.verify_interval);
+    let audit = writers::audit::start(store.clone());
+    let ctx = Arc::new(Ctx { store, keys, bus, catalog, http, settings, status, audit });
+    let relay_stop = CancellationToken::new();
+    let relay = keyway_telemetry::spawn(
+        "relay",
+        relay::run(ctx.store.clone(), Arc::clone(&ctx.bus), settings.embedded, relay_stop.clone()),
+    );
+    let pools = keyway_telemetry::spawn("pools", pools::run(Arc::clone(&ctx), stop.clone()));
+    let others = [
+        keyway_telemetry::spawn("schedules", schedules::run(Arc::clone(&ctx), stop.clone())),
+        keyway_telemetry::spawn("dead letters", dead_letters::run(Arc::clone(&ctx), stop.clone())),
+        keyway_telemetry::spawn("gauges", gauges::run(Arc::clone(&ctx), stop.clone())),
+    ];
+    stop.cancelled().await;
+    if tokio::time::timeout(settings.drain, pools).await.is_err() {
+        tracing::warn!("started jobs did not end in time; their messages will be delivered again");
+    }
+    // Handlers that end during the drain still publish: the relay stops last.
+    relay_stop.cancel();
+    let _ = tokio::time::timeout(settings.drain, futures::future::join_all(others.into_iter().chain([relay]))).await;
+    Ok(())
+}

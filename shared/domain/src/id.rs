@@ -103,6 +103,14 @@ ids! {
     RequestId, "req";
 }
 
+impl OperationId {
+    /// The id of the child that a fan-out writes for an integration: planning twice names it the same.
+    #[must_use]
+    pub fn child(self, integration: IntegrationId) -> Self {
+        Self(Uuid::new_v5(&self.0, integration.0.as_bytes()))
+    }
+}
+
 impl MessageId {
     /// The id of attempt `attempt` of an operation: the same for everybody who derives it, so that
     /// writing the attempt twice is one row.

@@ -72,7 +72,9 @@ pub async fn record(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Appl
         let ids = records.iter().map(|record| record.integration_id);
         let models = integrations::of_ids(tx, ids, for_update(tx)).await?;
         let mut current: HashMap<_, _> = models.into_iter().map(|model| (model.id, (model, None))).collect();
-        file(tx, records.iter().filter(|record| current.contains_key(&record.integration_id.uuid()))).await?;
+        let known: Vec<_> =
+            records.iter().filter(|record| current.contains_key(&record.integration_id.uuid())).collect();
+        file(tx, &known).await?;
         for record in records {
             if let Some((model, change)) = current.get_mut(&record.integration_id.uuid()) {
                 apply(model, change, record)?;
@@ -150,16 +152,15 @@ async fn store_applied(tx: &SystemTx, changed: &[(integration_table::Model, Appl
     sql.run(tx).await.map(drop)
 }
 
-async fn file<'r>(tx: &SystemTx, records: impl Iterator<Item = &'r VerdictRecord>) -> Result<(), StoreError> {
-    let mut records = records.peekable();
-    if records.peek().is_none() {
+async fn file(tx: &SystemTx, records: &[&VerdictRecord]) -> Result<(), StoreError> {
+    if records.is_empty() {
         return Ok(());
     }
     let mut sql = Sql::new(
         "INSERT INTO verdicts (operation_id, attempt, tenant_id, integration_id, secret_version, kind, http_status, \
          provider_request_id, provider_code, reason, checked_at_ms) VALUES ",
     );
-    sql.tuples(records.map(|record| -> [Value; 11] {
+    sql.tuples(records.iter().map(|record| -> [Value; 11] {
         let evidence = &record.verdict.evidence;
         [
             record.operation_id.uuid().into(),

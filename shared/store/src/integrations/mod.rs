@@ -142,6 +142,21 @@ pub async fn count_active(tx: &TenantTx) -> Result<i64, StoreError> {
     Sql::with(text, [tx.tenant_id().uuid().into()]).number(tx).await
 }
 
+/// How many integrations of all tenants have each status; a status that none has is left out.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn count_by_status(tx: &SystemTx) -> Result<Vec<(IntegrationStatus, i64)>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Count {
+        status: String,
+        n: i64,
+    }
+    let counts = Sql::new("SELECT status, count(*) AS n FROM integrations GROUP BY status").rows::<Count>(tx).await?;
+    let counts = counts.into_iter().filter_map(|count| Some((IntegrationStatus::parse(&count.status)?, count.n)));
+    Ok(counts.collect())
+}
+
 /// Active integrations of the tenant in the order of their ids, from the one after `after`.
 ///
 /// # Errors

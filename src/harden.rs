@@ -1,0 +1,11 @@
+//! Process-wide protection of what is in memory.
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// A core dump would hold every opened secret: forbids it.
+pub(crate) fn forbid_core_dumps() {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    if let Err(error) = setrlimit(Resource::Core, none) {
+        tracing::warn!(%error, "core dumps could not be switched off; they would hold secrets");
+    }
+}

@@ -1,0 +1,109 @@
+//! From the keyring file and the database's record of it to a vault, open or sealed.
+//!
+//! A keyring is created only for a database that has never seen one. Anything else that does not
+//! fit seals the process: it serves health, refuses to decrypt, and never makes a new keyring.
+
+use keyway_config::Config;
+use keyway_store::{Store, SystemTx, settings};
+use keyway_vault::{Keyring, Vault, VaultError};
+
+/// The record of a root key version in the database: its check value.
+const PREFIX: &str = "keyring.check.";
+
+/// Opens the vault of this installation.
+///
+/// # Errors
+/// The database is away, or a fresh keyring cannot be written.
+pub(crate) async fn open(config: &Config, store: &Store) -> anyhow::Result<Vault> {
+    let tx = store.system().await?;
+    let recorded = settings::with_prefix(&tx, PREFIX).await?;
+    let keyring = match Keyring::load(&config.keyring) {
+        Ok(keyring) => keyring,
+        Err(_) if recorded.is_empty() && !config.keyring.exists() => create(config)?,
+        Err(error) => return Ok(sealed(error.to_string())),
+    };
+    match check(&keyring, &recorded) {
+        Ok(()) => {
+            record(&tx, &keyring).await?;
+            tx.commit().await?;
+            Ok(Vault::open(keyring))
+        }
+        Err(why) => Ok(sealed(format!("{}: {why}", config.keyring.display()))),
+    }
+}
+
+/// Whether the keyring is the one this database was sealed with.
+pub(crate) fn check(keyring: &Keyring, recorded: &[(String, String)]) -> Result<(), String> {
+    let values = keyring.check_values();
+    for (name, recorded) in recorded {
+        let version = name.trim_start_matches(PREFIX);
+        match values.iter().find(|value| value.version.to_string() == version) {
+            None => return Err(format!("it lacks root key version {version}, which this database needs")),
+            Some(value) if hex(&value.value) != *recorded => {
+                return Err(format!("its root key version {version} is not the one this database was sealed with"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// What the database knows of its keyring.
+///
+/// # Errors
+/// The database is away.
+pub(crate) async fn recorded(tx: &SystemTx) -> anyhow::Result<Vec<(String, String)>> {
+    Ok(settings::with_prefix(tx, PREFIX).await?)
+}
+
+/// Writes a fresh keyring and says what follows from that.
+///
+/// # Errors
+/// [`VaultError::Keyring`] when it cannot be written.
+pub(crate) fn create(config: &Config) -> Result<Keyring, VaultError> {
+    let keyring = Keyring::generate()?;
+    match keyring.create(&config.keyring) {
+        Ok(()) => {}
+        // Two processes start together: the other one was first.
+        Err(_) if config.keyring.exists() => return Keyring::load(&config.keyring),
+        Err(error) => return Err(error),
+    }
+    crate::say::line(&format!(
+        "Created the keyring {}.\nBack it up now, and keep it apart from backups of the database: \
+         restoring needs both, and without the keyring no stored key can ever be read again.",
+        config.keyring.display()
+    ));
+    Ok(keyring)
+}
+
+async fn record(tx: &SystemTx, keyring: &Keyring) -> anyhow::Result<()> {
+    for value in keyring.check_values() {
+        settings::insert_if_absent(tx, &format!("{PREFIX}{}", value.version), &hex(&value.value)).await?;
+    }
+    Ok(())
+}
+
+fn sealed(why: String) -> Vault {
+    tracing::error!(why, "the vault is sealed: nothing is decrypted until the right keyring is back and Keyway is started again");
+    Vault::sealed(why)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_recorded_keyring_fits() {
+        let keyring = Keyring::generate().unwrap();
+        let value = keyring.check_values()[0];
+        let own = vec![(format!("{PREFIX}1"), hex(&value.value))];
+        assert_eq!(check(&keyring, &[]), Ok(()));
+        assert_eq!(check(&keyring, &own), Ok(()));
+        assert!(check(&Keyring::generate().unwrap(), &own).unwrap_err().contains("not the one"));
+        assert!(check(&keyring, &[(format!("{PREFIX}2"), String::new())]).unwrap_err().contains("lacks root key version 2"));
+    }
+}

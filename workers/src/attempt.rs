@@ -1,0 +1,160 @@
+//! One attempt of a command: start event, deadline, handler, outcome, events, and only then the ack.
+//!
+//! The handler says what happened; everything about retries, time and publishing is here, so that no
+//! handler sleeps, loops or publishes. What this returns as `Ok` is acked by the bus.
+
+use std::{panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt as _;
+use keyway_bus::Delivery;
+use keyway_domain::{Body, Code, Command, Event, Message, OperationKind, Outcome, RetryPolicy, Timestamp};
+use keyway_telemetry::metrics;
+
+use crate::{Ctx, HandlerError, jobs, patience};
+
+/// No attempt runs longer: a broker takes a message back after 30 minutes, and a provider that has
+/// not answered by then will not.
+const DEADLINE: Duration = Duration::from_secs(240);
+
+/// Runs a command's handler once and publishes what came of it.
+///
+/// # Errors
+/// Only when the process is stopping while database or bus are away: the message is put back.
+pub(crate) async fn run(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerError> {
+    let message = &delivery.message;
+    let Body::Command(command) = &message.body else {
+        // Only a mistaken binding brings an event here; it has its own lane.
+        return publish(ctx, vec![message.clone()]).await;
+    };
+    let started = async {
+        if command.operation_kind().is_some() {
+            let event = Event::OperationStarted { observed_at: Timestamp::now() };
+            publish(ctx, vec![message.event(event)]).await?;
+        }
+        Ok::<(), HandlerError>(())
+    };
+    let (told, outcome) = tokio::join!(started, handle(delivery, command, ctx));
+    told?;
+    let outcome = outcome?;
+    let lane = delivery.lane.name();
+    metrics().attempts.with_label_values(&[lane, command.name(), outcome.name()]).inc();
+    report(message, command, &outcome);
+    publish(ctx, events(message, command, outcome).into_iter().map(|event| message.event(event)).collect()).await
+}
+
+/// The handler's outcome; waits as long as our own infrastructure is away.
+async fn handle(delivery: &Delivery, command: &Command, ctx: &Ctx) -> Result<Outcome, HandlerError> {
+    let lane = delivery.lane.name();
+    patience::until_well(lane, || async {
+        let timer = metrics().handler_seconds.with_label_values(&[lane]).start_timer();
+        let attempt = AssertUnwindSafe(jobs::dispatch(command, &delivery.message, ctx)).catch_unwind();
+        let ended = tokio::time::timeout(DEADLINE, attempt).await;
+        timer.observe_duration();
+        match ended {
+            Ok(Ok(Err(HandlerError::Defect(what)))) => {
+                tracing::error!(lane, message = %delivery.message.id, what, "a handler met a defect");
+                Ok(inconclusive(Code::Panicked))
+            }
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => {
+                metrics().task_panics.inc();
+                tracing::error!(lane, message = %delivery.message.id, "a handler panicked");
+                Ok(inconclusive(Code::Panicked))
+            }
+            Err(_) => Ok(inconclusive(Code::TimedOut)),
+        }
+    })
+    .await
+}
+
+/// The events an outcome stands for, the operation's own last.
+fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> {
+    let observed_at = Timestamp::now();
+    let Some(kind) = command.operation_kind() else { return Vec::new() };
+    match outcome {
+        // A plan succeeds when its children have ended, which the status writer sees.
+        Outcome::Done(events) if kind == OperationKind::PlanUsage => events,
+        Outcome::Done(events) => with(events, Event::OperationSucceeded { observed_at }),
+        Outcome::Failed { code, events } => with(events, Event::OperationFailed { code, observed_at }),
+        Outcome::Retry { code, after, next, events } => {
+            let policy = RetryPolicy::of(kind);
+            if message.attempt >= policy.attempts {
+                return with(events, Event::OperationFailed { code: Code::AttemptsExhausted, observed_at });
+            }
+            let delay = match (code, after) {
+                (Code::ConfirmationDue, Some(after)) => after,
+                _ => policy.delay(message.attempt, after, fastrand::f64()),
+            };
+            let next = next.unwrap_or_else(|| command.clone());
+            with(events, Event::OperationDeferred { code, due_at: observed_at.after(delay), next, observed_at })
+        }
+    }
+}
+
+fn with(mut events: Vec<Event>, last: Event) -> Vec<Event> {
+    events.push(last);
+    events
+}
+
+const fn inconclusive(code: Code) -> Outcome {
+    Outcome::Retry { code, after: None, next: None, events: Vec::new() }
+}
+
+/// One line per attempt that did not succeed, none per success.
+fn report(message: &Message, command: &Command, outcome: &Outcome) {
+    let (Outcome::Retry { code, .. } | Outcome::Failed { code, .. }) = outcome else { return };
+    tracing::warn!(
+        kind = command.name(),
+        message = %message.id,
+        tenant = %message.tenant_id,
+        operation = message.operation_id.map(tracing::field::display),
+        attempt = message.attempt,
+        traceparent = message.traceparent,
+        outcome = outcome.name(),
+        code = code.name(),
+        "an attempt did not succeed"
+    );
+}
+
+async fn publish(ctx: &Ctx, messages: Vec<Message>) -> Result<(), HandlerError> {
+    if messages.is_empty() {
+        return Ok(());
+    }
+    patience::until_well("publish", || async { Ok(ctx.bus.publish(&messages).await?) }).await
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_domain::{IntegrationId, OperationId, TenantId};
+
+    use super::*;
+
+    fn verify(attempt: u32) -> Message {
+        let command = Command::VerifyKey { integration_id: IntegrationId::new(), secret_version: 1, confirming: false };
+        Message { attempt, ..Message::command(TenantId::new(), OperationId::new(), command) }
+    }
+
+    fn outcome_of(attempt: u32, outcome: Outcome) -> Vec<Event> {
+        let message = verify(attempt);
+        let Body::Command(command) = message.body.clone() else { unreachable!() };
+        events(&message, &command, outcome)
+    }
+
+    #[test]
+    fn the_last_allowed_attempt_is_not_deferred_again() {
+        let last = RetryPolicy::of(OperationKind::VerifyKey).attempts;
+        let deferred = outcome_of(last - 1, inconclusive(Code::Unreachable));
+        assert!(matches!(deferred[..], [Event::OperationDeferred { code: Code::Unreachable, .. }]));
+        let ended = outcome_of(last, inconclusive(Code::Unreachable));
+        assert!(matches!(ended[..], [Event::OperationFailed { code: Code::AttemptsExhausted, .. }]));
+    }
+
+    #[test]
+    fn a_confirmation_is_due_exactly_when_it_was_asked_for() {
+        let after = Some(Duration::from_millis(1));
+        let retry = Outcome::Retry { code: Code::ConfirmationDue, after, next: None, events: Vec::new() };
+        let events = outcome_of(5, retry);
+        let [Event::OperationDeferred { due_at, observed_at, .. }] = events[..] else { panic!("{events:?}") };
+        assert_eq!(due_at.since(observed_at), Duration::from_millis(1));
+    }
+}

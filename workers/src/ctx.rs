@@ -1,0 +1,65 @@
+//! What every handler may use.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_bus::Bus;
+use keyway_domain::Message;
+use keyway_providers::{Catalog, GuardedClient};
+use keyway_store::{Store, TenantKeyCache, audit::AuditRecord};
+
+use crate::group::Group;
+
+/// The parts a worker process is made of, as the binary hands them in.
+pub struct WorkerParts {
+    /// The database.
+    pub store: Store,
+    /// Tenant keys over the vault.
+    pub keys: TenantKeyCache,
+    /// Lanes.
+    pub bus: Arc<dyn Bus>,
+    /// Providers and prices.
+    pub catalog: Arc<Catalog>,
+    /// The only way out.
+    pub http: GuardedClient,
+    /// Cadences and sizes.
+    pub settings: WorkerSettings,
+}
+
+/// Cadences and sizes.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerSettings {
+    /// How often usage is fetched for every integration.
+    pub usage_interval: Duration,
+    /// How often every key is verified again.
+    pub verify_interval: Duration,
+    /// When the second, independent probe follows the first that refused a key.
+    pub confirm_after: Duration,
+    /// How long finished operations and verdicts are kept.
+    pub retention: Duration,
+    /// Jobs at once in each of the verify and usage lanes.
+    pub concurrency: u16,
+    /// How long started jobs may take to end after a stop.
+    pub drain: Duration,
+    /// Whether this process owns the database alone: claims need no expiry then.
+    pub embedded: bool,
+}
+
+/// What a handler is given.
+pub(crate) struct Ctx {
+    /// The database.
+    pub store: Store,
+    /// Tenant keys over the vault.
+    pub keys: TenantKeyCache,
+    /// Where the shell publishes a handler's events; handlers themselves never publish.
+    pub bus: Arc<dyn Bus>,
+    /// Providers and prices.
+    pub catalog: Arc<Catalog>,
+    /// The only way out.
+    pub http: GuardedClient,
+    /// Cadences and sizes.
+    pub settings: WorkerSettings,
+    /// Where status events are committed in groups.
+    pub status: Group<Message>,
+    /// Where audit events are committed in groups.
+    pub audit: Group<AuditRecord>,
+}

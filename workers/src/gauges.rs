@@ -1,0 +1,58 @@
+//! Samples what only the database and the bus know into gauges, every few seconds.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_domain::{IntegrationStatus, Route, Timestamp};
+use keyway_store::{StoreError, dead_letters, integrations, outbox};
+use keyway_telemetry::metrics;
+use tokio_util::sync::CancellationToken;
+
+use crate::Ctx;
+
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Samples until `stop`.
+pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
+    loop {
+        if let Err(error) = sample(&ctx).await {
+            tracing::debug!(%error, "gauges could not be sampled");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+}
+
+async fn sample(ctx: &Ctx) -> Result<(), StoreError> {
+    let health = ctx.bus.health();
+    metrics().bus_connected.set(i64::from(health.connected));
+    if let Ok(depths) = ctx.bus.depths().await {
+        for depth in depths {
+            let lane = depth.lane.name();
+            metrics().lane_depth.with_label_values(&[lane]).set(gauge(depth.waiting));
+            metrics().lane_consumers.with_label_values(&[lane]).set(gauge(depth.consumers));
+        }
+    }
+    let now = Timestamp::now();
+    let tx = ctx.store.system_read().await?;
+    let waiting = outbox::stats(&tx, now).await?;
+    for route in Route::ALL {
+        let stats = waiting.iter().find(|stats| stats.route == route);
+        let rows = stats.map_or(0, |stats| stats.ready);
+        let oldest = stats.and_then(|stats| stats.oldest_ready_at).map_or(0, |at| now.since(at).as_secs());
+        metrics().outbox_rows.with_label_values(&[route.name()]).set(rows);
+        metrics().outbox_oldest_seconds.with_label_values(&[route.name()]).set(gauge(oldest));
+    }
+    let counts = integrations::count_by_status(&tx).await?;
+    for status in IntegrationStatus::ALL {
+        let count = counts.iter().find(|(counted, _)| *counted == status).map_or(0, |(_, count)| *count);
+        metrics().integrations.with_label_values(&[status.name()]).set(count);
+    }
+    metrics().dead_letters.set(dead_letters::count(&tx).await?);
+    Ok(())
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}

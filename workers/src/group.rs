@@ -1,0 +1,109 @@
+//! Grouped commits: many handlers hand in one row each and await the one transaction that holds them.
+//!
+//! A pool with concurrency N commits up to N rows in one transaction. A row that the database refuses
+//! for its own sake must not take its neighbours with it, hence the second try one by one.
+
+use std::{future::Future, sync::Arc};
+
+use keyway_telemetry::metrics;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::HandlerError;
+
+/// A way to write rows in groups.
+pub(crate) struct Group<T> {
+    queue: mpsc::Sender<(T, oneshot::Sender<Result<(), HandlerError>>)>,
+}
+
+impl<T: Send + Sync + 'static> Group<T> {
+    /// Starts the writer task. `commit` writes all rows it is given in one transaction or none; it is
+    /// called with at most `most` rows.
+    pub(crate) fn start<C, F>(name: &'static str, most: usize, commit: C) -> Self
+    where
+        C: Fn(Arc<Vec<T>>) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), HandlerError>> + Send,
+    {
+        let (queue, mut waiting) = mpsc::channel::<(T, oneshot::Sender<_>)>(most * 2);
+        keyway_telemetry::spawn(name, async move {
+            let mut taken = Vec::with_capacity(most);
+            while waiting.recv_many(&mut taken, most).await > 0 {
+                let (rows, answers): (Vec<_>, Vec<_>) = taken.drain(..).unzip();
+                metrics()
+                    .group_rows
+                    .with_label_values(&[name])
+                    .observe(f64::from(u32::try_from(rows.len()).unwrap_or(0)));
+                for (answer, result) in answers.into_iter().zip(write(&commit, rows).await) {
+                    // A handler that is gone will be given its message again.
+                    let _ = answer.send(result);
+                }
+            }
+        });
+        Self { queue }
+    }
+
+    /// Hands in a row; returns when it is committed.
+    ///
+    /// # Errors
+    /// What `commit` said about this row's transaction.
+    pub(crate) async fn write(&self, row: T) -> Result<(), HandlerError> {
+        let (answer, answered) = oneshot::channel();
+        let ended = || HandlerError::Unavailable("the writer has ended".to_owned());
+        self.queue.send((row, answer)).await.map_err(|_| ended())?;
+        answered.await.map_err(|_| ended())?
+    }
+}
+
+async fn write<T, C, F>(commit: &C, rows: Vec<T>) -> Vec<Result<(), HandlerError>>
+where
+    T: Send + Sync,
+    C: Fn(Arc<Vec<T>>) -> F + Send + Sync,
+    F: Future<Output = Result<(), HandlerError>> + Send,
+{
+    let rows = Arc::new(rows);
+    let count = rows.len();
+    match commit(Arc::clone(&rows)).await {
+        Err(HandlerError::Defect(_)) if count > 1 => {
+            let mut results = Vec::with_capacity(count);
+            for row in Arc::into_inner(rows).unwrap_or_default() {
+                results.push(commit(Arc::new(vec![row])).await);
+            }
+            results
+        }
+        result => vec![result; count],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn rows_are_committed_together_and_a_bad_one_fails_alone() {
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&written);
+        let group = Arc::new(Group::start("test", 64, move |rows: Arc<Vec<u32>>| {
+            let log = Arc::clone(&log);
+            async move {
+                tokio::task::yield_now().await;
+                if rows.contains(&13) {
+                    return Err(HandlerError::Defect("13".to_owned()));
+                }
+                log.lock().unwrap().push(rows.to_vec());
+                Ok(())
+            }
+        }));
+        let results = futures::future::join_all((0..40).map(|row| {
+            let group = Arc::clone(&group);
+            async move { (row, group.write(row).await.is_ok()) }
+        }))
+        .await;
+        for (row, ok) in results {
+            assert_eq!(ok, row != 13, "{row}");
+        }
+        let mut rows: Vec<_> = written.lock().unwrap().iter().flatten().copied().collect();
+        rows.sort_unstable();
+        assert_eq!(rows, (0..40).filter(|row| *row != 13).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,29 @@
+//! Where each command is handled. A queue `keyway.<lane>` carries the commands whose
+//! `Command::lane` names it; the one `match` below leads to the handler's file.
+
+mod fetch_usage;
+mod meter_calls;
+mod plan_usage;
+mod target;
+mod verify_key;
+
+use keyway_domain::{Command, Message, Outcome};
+
+use crate::{Ctx, HandlerError};
+
+/// Runs the handler of a command.
+///
+/// # Errors
+/// [`HandlerError`]: a failure of our own. Everything about keys and providers is an outcome.
+pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) -> Result<Outcome, HandlerError> {
+    match command {
+        Command::VerifyKey { integration_id, secret_version, confirming } => {
+            verify_key::run(ctx, message, *integration_id, *secret_version, *confirming).await
+        }
+        Command::PlanUsage { window, spread_ms } => plan_usage::run(ctx, message, *window, *spread_ms).await,
+        Command::FetchUsage { integration_id, window } => {
+            fetch_usage::run(ctx, message, *integration_id, *window).await
+        }
+        Command::MeterCalls { calls } => meter_calls::run(ctx, message, calls).await,
+    }
+}

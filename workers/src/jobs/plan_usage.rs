@@ -1,0 +1,68 @@
+//! `PlanUsage` (lane `usage.plan`): write one `FetchUsage` per active integration of the tenant.
+//!
+//! Integrations are read in pages and each page's children are written in one transaction, so memory
+//! does not grow with their number. A child's id follows from plan and integration: planning twice
+//! writes nothing twice.
+
+use std::time::Duration;
+
+use keyway_domain::{Command, Event, Message, OperationId, Outcome, Timestamp, UsageWindow};
+use keyway_store::{
+    integrations,
+    operations::{self, NewOperation, Origin},
+    outbox,
+};
+
+use crate::{Ctx, HandlerError};
+
+const PAGE: u64 = 500;
+
+/// Writes the children of one plan.
+pub(super) async fn run(
+    ctx: &Ctx,
+    message: &Message,
+    window: UsageWindow,
+    spread_ms: u64,
+) -> Result<Outcome, HandlerError> {
+    let Some(plan) = message.operation_id else {
+        return Err(HandlerError::Defect("a plan without its operation".to_owned()));
+    };
+    let now = message.created_at;
+    let (mut after, mut total) = (None, 0_i64);
+    loop {
+        let tx = ctx.store.tenant(message.tenant_id).await?;
+        let page = integrations::active_page(&tx, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = Some(last.id);
+        total += i64::try_from(page.len()).unwrap_or(i64::MAX);
+        let children: Vec<_> = page
+            .iter()
+            .map(|active| {
+                let id = plan.child(active.id);
+                let due_at = now.after(offset(id, spread_ms));
+                let command = Command::FetchUsage { integration_id: active.id, window };
+                let (tenant_id, parent_id) = (message.tenant_id, Some(plan));
+                NewOperation { id, tenant_id, parent_id, origin: Origin::Parent, total: None, due_at, command }
+            })
+            .collect();
+        operations::insert_children(&tx, &children, now).await?;
+        let fetches: Vec<_> = children
+            .into_iter()
+            .map(|child| {
+                let fetch = Message::command(message.tenant_id, child.id, child.command);
+                let traceparent = message.traceparent.clone();
+                (Message { traceparent, created_at: child.due_at, ..fetch }, child.due_at)
+            })
+            .collect();
+        let due: Vec<_> = fetches.iter().map(|(fetch, due_at)| (fetch, *due_at)).collect();
+        outbox::insert_due(&tx, &due).await?;
+        tx.commit().await?;
+    }
+    Ok(Outcome::Done(vec![Event::UsagePlanned { total, observed_at: Timestamp::now() }]))
+}
+
+/// The same offset each time it is asked, spread evenly over all children.
+fn offset(id: OperationId, spread_ms: u64) -> Duration {
+    let low = u64::try_from(id.uuid().as_u128() & u128::from(u64::MAX)).unwrap_or(0);
+    Duration::from_millis(if spread_ms == 0 { 0 } else { low % spread_ms })
+}

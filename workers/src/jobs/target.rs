@@ -1,0 +1,88 @@
+//! From an integration's id to its opened secret and its provider: what both provider jobs start with.
+//!
+//! The secret lives for one attempt. No transaction is open while a provider is asked.
+
+use std::sync::Arc;
+
+use keyway_domain::{Code, IntegrationId, IntegrationStatus, TenantId};
+use keyway_providers::{Provider, ProviderSpec, Target, for_spec};
+use keyway_store::{KeyError, credentials, integrations::IntegrationRow, providers};
+use keyway_vault::{SecretString, VaultError};
+use url::Url;
+
+use crate::{Ctx, HandlerError};
+
+/// An integration, ready to be used for a call.
+pub(super) struct Opened {
+    /// Its row.
+    pub(super) integration: IntegrationRow,
+    /// Its provider's ways.
+    pub(super) provider: Arc<dyn Provider>,
+    base_url: Url,
+    secret: SecretString,
+}
+
+/// Why there is nothing to call with; each becomes an outcome.
+pub(super) enum Missing {
+    /// Deleted, disabled, or without its provider.
+    Gone,
+    /// The envelope does not open with the keys at hand.
+    Undecryptable,
+}
+
+impl Missing {
+    /// The code of the outcome.
+    pub(super) const fn code(&self) -> Code {
+        match self {
+            Self::Gone => Code::Gone,
+            Self::Undecryptable => Code::Undecryptable,
+        }
+    }
+}
+
+impl Opened {
+    /// Whom to ask, with which secret.
+    pub(super) const fn target(&self) -> Target<'_> {
+        Target { base_url: &self.base_url, secret: &self.secret }
+    }
+}
+
+/// Loads and opens an integration.
+pub(super) async fn open(
+    ctx: &Ctx,
+    tenant_id: TenantId,
+    id: IntegrationId,
+) -> Result<Result<Opened, Missing>, HandlerError> {
+    let tx = ctx.store.tenant_read(tenant_id).await?;
+    let credential = match credentials::of_integration(&tx, id).await? {
+        Some(credential) if credential.integration.status != IntegrationStatus::Disabled => credential,
+        _ => return Ok(Err(Missing::Gone)),
+    };
+    let integration = credential.integration;
+    let spec = match ctx.catalog.get(&integration.provider) {
+        Some(spec) => spec.clone(),
+        None => match providers::find_by_name(&tx, &integration.provider).await? {
+            Some(row) => ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, Vec::new()),
+            None => return Ok(Err(Missing::Gone)),
+        },
+    };
+    let base_url = match &integration.base_url {
+        Some(own) => readable(own)?,
+        None => spec.base_url.clone(),
+    };
+    drop(tx);
+    let opened = match ctx.keys.unwrapped(credential.data_key) {
+        Ok(keys) => keys.open(integration.secret_id, integration.secret_version, &credential.envelope),
+        Err(KeyError::Vault(error)) => Err(error),
+        Err(KeyError::Store(error)) => return Err(error.into()),
+    };
+    match opened.and_then(keyway_vault::SecretBytes::into_text) {
+        Ok(secret) => Ok(Ok(Opened { provider: for_spec(&spec), integration, base_url, secret })),
+        Err(VaultError::Sealed(why)) => Err(HandlerError::Unavailable(why)),
+        Err(_) => Ok(Err(Missing::Undecryptable)),
+    }
+}
+
+fn readable(base_url: &str) -> Result<Url, HandlerError> {
+    base_url.parse().map_err(|_| HandlerError::Defect("a stored base URL is not readable".to_owned()))
+}

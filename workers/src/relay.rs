@@ -1,0 +1,146 @@
+//! The relay: from the outbox to the bus. Besides workers, the only publisher.
+//!
+//! Rows are claimed by flag, never by "greater than the last seen": sequences commit out of order. A
+//! row leaves the outbox only when the bus has it (or, embedded, when its handler has acked). Each
+//! route has a loop of its own, so a full lane holds no other up.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_bus::{Bus, Handover, Outgoing};
+use keyway_domain::{MessageId, Route, Timestamp};
+use keyway_store::{Store, StoreError, outbox};
+use keyway_telemetry::metrics;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+const MOST_ROWS: usize = 256;
+const POLL: Duration = Duration::from_secs(1);
+/// Longer than a publish can take to be confirmed: after it, another relay may take the row.
+const CLAIM: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs one loop per route until `stop`; a batch that was claimed is finished first.
+pub(crate) async fn run(store: Store, bus: Arc<dyn Bus>, embedded: bool, stop: CancellationToken) {
+    let wake = watch::Sender::new(());
+    let loops = Route::ALL.map(|route| {
+        let relay = Relay { store: store.clone(), bus: Arc::clone(&bus), route, embedded };
+        relay.run(wake.subscribe(), stop.clone())
+    });
+    tokio::join!(futures::future::join_all(loops), wake_up(&store, &wake, &stop));
+}
+
+/// Passes the store's wake-ups on to every loop.
+async fn wake_up(store: &Store, wake: &watch::Sender<()>, stop: &CancellationToken) {
+    let listen = async {
+        loop {
+            match store.outbox_wakeups().await {
+                Ok(mut wakeups) => {
+                    while wakeups.next().await.is_ok() {
+                        wake.send_replace(());
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "the relay cannot listen for new rows, it polls"),
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    };
+    tokio::select! {
+        () = listen => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+struct Relay {
+    store: Store,
+    bus: Arc<dyn Bus>,
+    route: Route,
+    embedded: bool,
+}
+
+impl Relay {
+    async fn run(self, mut wake: watch::Receiver<()>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = self.bus.ready(self.route) => {}
+            }
+            wake.borrow_and_update();
+            let pause = match self.batch().await {
+                Ok(Batch { claimed: 0, .. }) => POLL,
+                Ok(Batch { refused: 0, .. }) => continue,
+                Ok(_) => PAUSE,
+                Err(error) => {
+                    tracing::warn!(route = self.route.name(), %error, "the relay cannot read the outbox");
+                    POLL
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+                _ = wake.changed(), if pause == POLL => {}
+            }
+        }
+    }
+
+    async fn batch(&self) -> Result<Batch, StoreError> {
+        let limit = self.bus.capacity(self.route).min(MOST_ROWS);
+        if limit == 0 {
+            return Ok(Batch { claimed: 0, refused: 0 });
+        }
+        let now = Timestamp::now();
+        let until = if self.embedded { Timestamp::from_ms(i64::MAX) } else { now.after(CLAIM) };
+        let tx = self.store.system().await?;
+        let rows = outbox::claim(&tx, self.route, limit as u64, until).await?;
+        if rows.is_empty() {
+            return Ok(Batch { claimed: 0, refused: 0 });
+        }
+        tx.commit().await?;
+        for row in &rows {
+            let lag = now.since(row.available_at);
+            metrics().relay_lag_seconds.with_label_values(&[self.route.name()]).observe(lag.as_secs_f64());
+        }
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        let outgoing = rows.into_iter().map(|row| Outgoing { id: row.id, route: self.route, body: row.body }).collect();
+        let answers = self.bus.relay(outgoing).await;
+        self.settle(&ids, answers).await
+    }
+
+    /// Deletes what the bus keeps, frees what it refused. If this fails the claims run out by
+    /// themselves and the rows are handed over once more: duplicates are allowed, losses are not.
+    async fn settle(
+        &self,
+        ids: &[MessageId],
+        answers: Vec<Result<Handover, keyway_bus::BusError>>,
+    ) -> Result<Batch, StoreError> {
+        let (mut stored, mut refused, mut why) = (Vec::new(), Vec::new(), None);
+        for (id, answer) in ids.iter().zip(answers) {
+            match answer {
+                Ok(Handover::Stored) => stored.push(*id),
+                Ok(Handover::InFlight) => {}
+                Err(error) => {
+                    refused.push(*id);
+                    why = Some(error);
+                }
+            }
+        }
+        let name = self.route.name();
+        metrics().relayed.with_label_values(&[name]).inc_by((ids.len() - refused.len()) as u64);
+        if let Some(error) = why {
+            metrics().relay_failures.with_label_values(&[name]).inc_by(refused.len() as u64);
+            tracing::warn!(route = name, rows = refused.len(), %error, "the bus did not take rows, they stay in the outbox");
+        }
+        if !stored.is_empty() || !refused.is_empty() {
+            let tx = self.store.system().await?;
+            outbox::delete(&tx, &stored).await?;
+            outbox::release(&tx, &refused, Timestamp::now()).await?;
+            tx.commit().await?;
+        }
+        Ok(Batch { claimed: ids.len(), refused: refused.len() })
+    }
+}
+
+struct Batch {
+    claimed: usize,
+    refused: usize,
+}

@@ -1,0 +1,153 @@
+//! The schedules: usage for every integration, verification of every key that is due, retention.
+//!
+//! They fire on every worker and are made single by `UNIQUE(schedule, fire_at)` in the transaction
+//! that writes the outbox rows: no leader election. What was missed while nobody ran coalesces to one.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_domain::{Command, Message, OperationId, TenantId, Timestamp, UsageWindow};
+use keyway_store::{
+    StoreError, SystemTx, integrations,
+    operations::{self, NewOperation, Origin},
+    outbox, retention, schedules,
+};
+use keyway_telemetry::metrics;
+use tokio_util::sync::CancellationToken;
+
+use crate::Ctx;
+
+const TICK: Duration = Duration::from_secs(1);
+const SLICE: u64 = 500;
+/// Providers restate the last days: they are read again each time.
+const RESTATED: Duration = Duration::from_secs(3 * 86_400);
+const DAY: Duration = Duration::from_secs(86_400);
+const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// Fires until `stop`.
+pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
+    let mut fired = Fired::default();
+    loop {
+        let result = tick(&ctx, &mut fired, Timestamp::now()).await;
+        if let Err(error) = result {
+            tracing::warn!(%error, "a schedule could not fire, it tries again");
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TICK) => {}
+        }
+    }
+}
+
+/// The rounds this process knows to be fired, by whomever.
+#[derive(Default)]
+struct Fired {
+    usage: Option<Timestamp>,
+    retention: Option<Timestamp>,
+}
+
+async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreError> {
+    let usage = now.floor(ctx.settings.usage_interval);
+    if fired.usage != Some(usage) {
+        plan_usage(ctx, usage, now).await?;
+        fired.usage = Some(usage);
+    }
+    while verify_due(ctx, now).await? == SLICE {}
+    let round = now.floor(RETENTION_INTERVAL);
+    if fired.retention != Some(round) {
+        delete_old(ctx, round, now).await?;
+        fired.retention = Some(round);
+    }
+    Ok(())
+}
+
+/// One plan per tenant that has active integrations, all in the transaction of the fire.
+async fn plan_usage(ctx: &Ctx, fire_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let tx = ctx.store.system().await?;
+    if !fire(&tx, "usage", fire_at, now).await? {
+        return Ok(());
+    }
+    let window = UsageWindow { from: now.before(RESTATED).floor(DAY), to: now };
+    // Every fetch at the same moment would be a burst for the providers: a fifth of the interval is enough.
+    let spread_ms = u64::try_from(ctx.settings.usage_interval.as_millis()).unwrap_or(u64::MAX) / 5;
+    let mut after = None;
+    loop {
+        let tenants = integrations::tenants_with_active(&tx, after, SLICE).await?;
+        let Some(last) = tenants.last() else { break };
+        after = Some(*last);
+        start(&tx, tenants.into_iter().map(|tenant| (tenant, Command::PlanUsage { window, spread_ms })), now).await?;
+    }
+    tx.commit().await
+}
+
+/// Starts the verification of keys whose check is due; says how many.
+async fn verify_due(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
+    let tx = ctx.store.system().await?;
+    let due = integrations::due_for_verification(&tx, now, now.after(ctx.settings.verify_interval), SLICE).await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let jittered = due.iter().map(|due| (due.id, next_check(now, ctx.settings.verify_interval)));
+    integrations::set_next_check(&tx, &jittered.collect::<Vec<_>>()).await?;
+    let commands = due.iter().map(|due| {
+        let command =
+            Command::VerifyKey { integration_id: due.id, secret_version: due.secret_version, confirming: false };
+        (due.tenant_id, command)
+    });
+    start(&tx, commands, now).await?;
+    tx.commit().await?;
+    metrics().schedule_fires.with_label_values(&["verify"]).inc();
+    Ok(due.len() as u64)
+}
+
+/// Writes an operation and its first message for each command.
+async fn start(
+    tx: &SystemTx,
+    commands: impl Iterator<Item = (TenantId, Command)>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let (mut started, mut messages) = (Vec::new(), Vec::new());
+    for (tenant_id, command) in commands {
+        let id = OperationId::new();
+        messages.push(Message::command(tenant_id, id, command.clone()));
+        let origin = Origin::Schedule;
+        started.push(NewOperation { id, tenant_id, parent_id: None, origin, total: None, due_at: now, command });
+    }
+    operations::insert_children(tx, &started, now).await?;
+    outbox::insert(tx, &messages, now).await
+}
+
+/// Old rows go in slices, so that no delete holds others up.
+async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let tx = ctx.store.system().await?;
+    if !fire(&tx, "retention", round, now).await? {
+        return Ok(());
+    }
+    tx.commit().await?;
+    let before = now.before(ctx.settings.retention);
+    let mut left = true;
+    while left {
+        let tx = ctx.store.system().await?;
+        let deleted = [
+            retention::delete_finished_operations(&tx, before, SLICE).await?,
+            retention::delete_verdicts(&tx, before, SLICE).await?,
+            retention::delete_idempotency_keys(&tx, now.before(DAY), SLICE).await?,
+            retention::delete_schedule_fires(&tx, before, SLICE).await?,
+        ];
+        tx.commit().await?;
+        left = deleted.contains(&SLICE);
+    }
+    Ok(())
+}
+
+async fn fire(tx: &SystemTx, schedule: &'static str, fire_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+    let first = schedules::fire(tx, schedule, fire_at, now).await?;
+    if first {
+        metrics().schedule_fires.with_label_values(&[schedule]).inc();
+    }
+    Ok(first)
+}
+
+/// A day after `now`, more or less a tenth: keys that came together do not stay together.
+pub(crate) fn next_check(now: Timestamp, interval: Duration) -> Timestamp {
+    now.after(interval.mul_f64(0.9 + 0.2 * fastrand::f64()))
+}

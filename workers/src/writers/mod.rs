@@ -1,0 +1,5 @@
+//! The two writers. Only [`status`] changes the status of operations and integrations; only [`audit`]
+//! appends audit rows.
+
+pub(crate) mod audit;
+pub(crate) mod status;

@@ -1,0 +1,166 @@
+//! The status writer (lane `status`): the state machine of operations and integrations.
+//!
+//! The only writer of either's status. Events of many handlers are applied in one transaction, each
+//! under a guard in SQL: one that is late, doubled or about an older attempt or secret changes nothing.
+//! A retry is written here too, as the next attempt's outbox row in that same transaction.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use keyway_domain::{
+    Actor, AuditEvent, AuditOutcome, Body, Event, Invalidation, Message, MessageId, OperationId, Timestamp,
+};
+use keyway_store::{
+    Store, SystemTx, integrations, outbox,
+    transitions::{self, Deferral, Step},
+    verdicts::{self, Applied, VerdictRecord},
+};
+
+use crate::{Ctx, HandlerError, group::Group, patience, schedules::next_check};
+
+/// The most events of one transaction.
+const GROUP: usize = 128;
+
+/// Starts the group that applies status events.
+pub(crate) fn start(store: Store, verify_interval: Duration) -> Group<Message> {
+    Group::start("status", GROUP, move |events: Arc<Vec<Message>>| {
+        let store = store.clone();
+        async move {
+            let batch = Batch::sort(&events, verify_interval);
+            let tx = store.system().await?;
+            batch.apply(&tx).await?;
+            Ok(tx.commit().await?)
+        }
+    })
+}
+
+/// Applies one event; returns when that is durable.
+pub(crate) async fn run(message: &Message, ctx: &Ctx) -> Result<(), HandlerError> {
+    patience::until_well("status", || ctx.status.write(message.clone())).await
+}
+
+/// Events sorted by what they do.
+#[derive(Default)]
+struct Batch<'m> {
+    operations: BTreeSet<OperationId>,
+    started: Vec<Step>,
+    succeeded: Vec<Step>,
+    failed: Vec<(Step, keyway_domain::Code)>,
+    deferred: Vec<(Deferral, &'m Message)>,
+    planned: Vec<(OperationId, i64, Timestamp)>,
+    verdicts: Vec<VerdictRecord>,
+    fetched: Vec<(keyway_domain::IntegrationId, Option<String>)>,
+}
+
+impl<'m> Batch<'m> {
+    fn sort(messages: &'m [Message], verify_interval: Duration) -> Self {
+        let mut batch = Self::default();
+        for message in messages {
+            let (Body::Event(event), Some(operation)) = (&message.body, message.operation_id) else {
+                tracing::error!(message = %message.id, kind = message.kind(), "not a status event of an operation, passed over");
+                continue;
+            };
+            batch.operations.insert(operation);
+            batch.add(message, operation, event, verify_interval);
+        }
+        batch
+    }
+
+    fn add(&mut self, message: &'m Message, id: OperationId, event: &Event, verify_interval: Duration) {
+        let step = |at: &Timestamp| Step { id, attempt: message.attempt, at: *at };
+        match event {
+            Event::OperationStarted { observed_at } => self.started.push(step(observed_at)),
+            Event::OperationSucceeded { observed_at } => self.succeeded.push(step(observed_at)),
+            Event::OperationFailed { code, observed_at } => self.failed.push((step(observed_at), *code)),
+            Event::OperationDeferred { code, due_at, next, observed_at } => {
+                let deferral = Deferral { step: step(observed_at), code: *code, due_at: *due_at, next: next.clone() };
+                self.deferred.push((deferral, message));
+            }
+            Event::UsagePlanned { total, observed_at } => self.planned.push((id, *total, *observed_at)),
+            Event::UsageFetched { integration_id, not_reportable, .. } => {
+                self.fetched.push((*integration_id, not_reportable.clone()));
+            }
+            Event::KeyVerified { integration_id, secret_version, verdict } => self.verdicts.push(VerdictRecord {
+                tenant_id: message.tenant_id,
+                operation_id: id,
+                attempt: message.attempt,
+                integration_id: *integration_id,
+                secret_version: *secret_version,
+                verdict: verdict.clone(),
+                next_check_at: Some(next_check(verdict.checked_at, verify_interval)),
+            }),
+            Event::Audited(_) | Event::Invalidated(_) => {
+                tracing::error!(message = %message.id, kind = message.kind(), "not a status event, passed over");
+            }
+        }
+    }
+
+    async fn apply(self, tx: &SystemTx) -> Result<(), HandlerError> {
+        let ids: Vec<_> = self.operations.iter().copied().collect();
+        let locked = transitions::lock(tx, &ids).await?;
+        transitions::start(tx, &self.started).await?;
+        let mut ended = transitions::succeed(tx, &self.succeeded).await?;
+        ended.extend(transitions::fail(tx, &self.failed).await?);
+        self.defer(tx).await?;
+        for (id, total, at) in &self.planned {
+            transitions::planned(tx, *id, *total, *at).await?;
+        }
+        let parents = locked.iter().filter(|row| ended.contains(&row.id)).filter_map(|row| row.parent_id);
+        let parents: Vec<_> = parents.chain(self.planned.iter().map(|(id, ..)| *id)).collect();
+        transitions::complete_parents(tx, &parents, Timestamp::now()).await?;
+        integrations::set_usage_not_reportable(tx, &self.fetched).await?;
+        let applied = verdicts::record(tx, &self.verdicts).await?;
+        let messages = self.consequences(&applied);
+        Ok(outbox::insert(tx, &messages, Timestamp::now()).await?)
+    }
+
+    /// The next attempts of those operations that really were deferred now.
+    async fn defer(&self, tx: &SystemTx) -> Result<(), HandlerError> {
+        let deferrals: Vec<_> = self.deferred.iter().map(|(deferral, _)| deferral.clone()).collect();
+        let changed = transitions::defer(tx, &deferrals).await?;
+        for (deferral, message) in &self.deferred {
+            if !changed.contains(&deferral.step.id) {
+                continue;
+            }
+            let attempt = deferral.step.attempt + 1;
+            let next = Message {
+                id: MessageId::of_attempt(deferral.step.id, attempt),
+                attempt,
+                created_at: deferral.due_at,
+                body: Body::Command(deferral.next.clone()),
+                ..(*message).clone()
+            };
+            outbox::insert(tx, &[next], deferral.due_at).await?;
+        }
+        Ok(())
+    }
+
+    /// A status that changed is audited, and caches hear of it.
+    fn consequences(&self, applied: &[Applied]) -> Vec<Message> {
+        let mut messages = Vec::new();
+        for change in applied.iter().filter(|change| change.from != change.to) {
+            let of_change = |record: &&VerdictRecord| record.integration_id == change.integration_id;
+            let Some(record) = self.verdicts.iter().rfind(of_change) else { continue };
+            let origin = MessageId::of_attempt(record.operation_id, record.attempt);
+            let invalidated = Event::Invalidated(Invalidation::Integrations);
+            for event in [status_changed(change, record), invalidated] {
+                messages.push(Message::new(origin.derived(event.name()), change.tenant_id, Body::Event(event)));
+            }
+        }
+        messages
+    }
+}
+
+fn status_changed(change: &Applied, record: &VerdictRecord) -> Event {
+    Event::Audited(AuditEvent {
+        action: "integration.status_changed".to_owned(),
+        actor: Actor::System { part: "status".to_owned() },
+        target: change.integration_id.to_string(),
+        outcome: AuditOutcome::Success,
+        occurred_at: record.verdict.checked_at,
+        request_id: None,
+        changes: serde_json::json!({
+            "from": change.from, "to": change.to, "verdict": record.verdict.kind,
+            "operation_id": record.operation_id,
+        }),
+    })
+}
