@@ -1,2 +1,5 @@
 //! Development only: private services, the provider simulator and fault tools for tests.
+pub mod postgres;
 pub mod rabbitmq;
+pub mod replay;
+pub mod simulator;

@@ -1,0 +1,187 @@
+//! A private PostgreSQL server, shared by all tests of a run, and a fresh database for each test.
+//!
+//! The first process that needs the server starts it under `target/`; it stops by itself when no
+//! process has used it for a while. It listens on the loopback only and syncs nothing to disk:
+//! never keep anything in it.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Mutex,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Says that this process uses the server; held until the process ends.
+static IN_USE: Mutex<Option<File>> = Mutex::new(None);
+
+/// A database for one test. Dropped with the value.
+pub struct TestDatabase {
+    /// Where it is: `postgres:` with a superuser, or `sqlite:`.
+    pub url: String,
+    home: Home,
+}
+
+enum Home {
+    Postgres { port: u16, name: String },
+    Sqlite { directory: PathBuf },
+}
+
+impl TestDatabase {
+    /// A fresh database on the shared server, which is started if need be.
+    ///
+    /// # Errors
+    /// When PostgreSQL is not installed (Debian: `postgresql`) or does not start; the message names its log.
+    pub async fn postgres() -> Result<Self> {
+        tokio::task::spawn_blocking(|| {
+            let port = running_server()?;
+            let name = format!("keyway_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
+            psql(port, &format!("CREATE DATABASE {name} TEMPLATE template0"))?;
+            Ok(Self {
+                url: format!("postgres://postgres@127.0.0.1:{port}/{name}"),
+                home: Home::Postgres { port, name },
+            })
+        })
+        .await?
+    }
+
+    /// A fresh file in a directory of its own.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn sqlite() -> Result<Self> {
+        let name = format!("sqlite/{}-{:016x}", std::process::id(), fastrand::u64(..));
+        let directory = testkit_dir().join(name);
+        fs::create_dir_all(&directory).with_context(|| format!("make {}", directory.display()))?;
+        let url = format!("sqlite://{}", directory.join("keyway.db").display());
+        Ok(Self { url, home: Home::Sqlite { directory } })
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // What cannot be cleaned up goes with the server's next start, or with `target/`.
+        let _ = match &self.home {
+            Home::Postgres { port, name } => psql(*port, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")),
+            Home::Sqlite { directory } => fs::remove_dir_all(directory).map_err(Into::into),
+        };
+    }
+}
+
+fn testkit_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/testkit")
+}
+
+fn running_server() -> Result<u16> {
+    let home = testkit_dir().join("postgres");
+    fs::create_dir_all(&home).with_context(|| format!("make {}", home.display()))?;
+    let home = home.canonicalize()?;
+    let mut in_use = IN_USE.lock().map_err(|_| anyhow::anyhow!("another test panicked while starting PostgreSQL"))?;
+    if in_use.is_none() {
+        let users = open_lock(&home.join("users.lock"))?;
+        users.lock_shared()?;
+        *in_use = Some(users);
+    }
+    let starting = open_lock(&home.join("start.lock"))?;
+    starting.lock()?;
+    if let Some(port) = answering_port(&home) {
+        return Ok(port);
+    }
+    start(&home)
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    Ok(File::options().create(true).truncate(false).write(true).open(path)?)
+}
+
+fn answering_port(home: &Path) -> Option<u16> {
+    let port = fs::read_to_string(home.join("port")).ok()?.trim().parse().ok()?;
+    psql(port, "SELECT 1").ok().map(|()| port)
+}
+
+fn start(home: &Path) -> Result<u16> {
+    let (data, log) = (home.join("data"), home.join("server.log"));
+    let _ = server_command(home, "pg_ctl")?.args(["stop", "-m", "immediate", "-D"]).arg(&data).output();
+    let _ = fs::remove_dir_all(&data);
+    let owned = home.join("data");
+    fs::create_dir_all(&owned)?;
+    fs::write(&log, "")?;
+    if is_root() {
+        run(Command::new("chown").arg("postgres:").arg(&owned).arg(&log))?;
+    }
+    let mut initdb = server_command(home, "initdb")?;
+    run(initdb
+        .args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"])
+        .arg(&data))?;
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let settings = format!(
+        "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit=off \
+         -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB"
+    );
+    let mut pg_ctl = server_command(home, "pg_ctl")?;
+    pg_ctl.args(["start", "-w", "-t", "60", "-o", &settings, "-l"]).arg(&log).arg("-D").arg(&data);
+    let started = pg_ctl.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    ensure!(started.success(), "PostgreSQL did not start; see {}", log.display());
+    fs::write(home.join("port"), port.to_string())?;
+    stop_when_unused(home, &data)?;
+    Ok(port)
+}
+
+/// Leaves a process behind that stops the server once nobody holds the lock of its users.
+fn stop_when_unused(home: &Path, data: &Path) -> Result<()> {
+    let script = "while sleep 20; do flock -n -x \"$1\" \"$2\" stop -m immediate -D \"$3\" && exit; done";
+    let mut watch = as_postgres(Path::new("/bin/sh"));
+    watch.args(["-c", script, "sh"]).arg(home.join("users.lock")).arg(binary("pg_ctl")?).arg(data);
+    run(Command::new("chmod").arg("a+rw").arg(home.join("users.lock")))?;
+    let mut detached = Command::new("setsid");
+    detached.arg("--fork").arg(watch.get_program()).args(watch.get_args());
+    let status = detached.current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    ensure!(status.success(), "the watch over the idle PostgreSQL did not start");
+    Ok(())
+}
+
+fn psql(port: u16, statement: &str) -> Result<()> {
+    let mut psql = Command::new(binary("psql")?);
+    psql.args(["-X", "-q", "-w", "-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1"]);
+    run(psql.args(["-p", &port.to_string(), "-c", statement]))
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("run {command:?}"))?;
+    if !output.status.success() {
+        bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(())
+}
+
+fn server_command(home: &Path, name: &str) -> Result<Command> {
+    let mut command = as_postgres(&binary(name)?);
+    command.current_dir(home);
+    Ok(command)
+}
+
+/// The server refuses to run as root, so root runs it as the user that the package made for it.
+fn as_postgres(program: &Path) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(program);
+    command
+}
+
+fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// The newest installed version's program.
+fn binary(name: &str) -> Result<PathBuf> {
+    let versions =
+        fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is not installed; apt install postgresql")?;
+    let versions = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let newest = versions.max().context("PostgreSQL is not installed; apt install postgresql")?;
+    Ok(Path::new("/usr/lib/postgresql").join(newest.to_string()).join("bin").join(name))
+}

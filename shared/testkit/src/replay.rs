@@ -1,0 +1,160 @@
+//! Recorded answers (`fixtures/<provider>/<case>.json`) and a server that gives them, byte for byte.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use anyhow::Context as _;
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::{net::TcpListener, task::JoinSet};
+
+/// One recorded case.
+#[derive(Clone, Debug)]
+pub struct Fixture {
+    /// Its name, for messages.
+    pub name: String,
+    /// What kind of call it is: `verify`, `usage`, `chat`...
+    pub kind: String,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// The headers of the answer.
+    pub headers: Vec<(String, String)>,
+    /// The body of the answer.
+    pub body: Vec<u8>,
+    /// What a correct client makes of it.
+    pub expect: Value,
+}
+
+impl Fixture {
+    /// The case `provider/case`.
+    ///
+    /// # Errors
+    /// There is no such case, or it is not in its form.
+    pub fn load(name: &str) -> anyhow::Result<Self> {
+        let path = root().join(format!("{name}.json"));
+        let text = std::fs::read_to_string(&path).with_context(|| format!("no fixture {name}"))?;
+        Self::read(name, &serde_json::from_str(&text)?).with_context(|| format!("fixture {name} is not in its form"))
+    }
+
+    /// Every case of a provider, by name.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn all(provider: &str) -> anyhow::Result<Vec<Self>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(root().join(provider))? {
+            let file = entry?.file_name();
+            let case = file.to_string_lossy().trim_end_matches(".json").to_owned();
+            names.push(format!("{provider}/{case}"));
+        }
+        names.sort_unstable();
+        names.iter().map(|name| Self::load(name)).collect()
+    }
+
+    fn read(name: &str, case: &Value) -> Option<Self> {
+        let response = case.get("response")?;
+        let headers = response.get("headers")?.as_object()?;
+        let body = match (response.get("body"), response.get("body_text")) {
+            (Some(body), _) => body.to_string().into_bytes(),
+            (None, Some(text)) => text.as_str()?.as_bytes().to_vec(),
+            (None, None) => Vec::new(),
+        };
+        Some(Self {
+            name: name.to_owned(),
+            kind: case.get("kind")?.as_str()?.to_owned(),
+            status: u16::try_from(response.get("status")?.as_u64()?).ok()?,
+            headers: headers
+                .iter()
+                .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+                .collect(),
+            body,
+            expect: case.get("expect").cloned().unwrap_or_default(),
+        })
+    }
+}
+
+/// A request the server got.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// `GET /v1/models?x=y`.
+    pub line: String,
+    /// Its headers.
+    pub headers: http::HeaderMap,
+}
+
+/// Answers one recorded case after the other; the last one again and again.
+pub struct Replay {
+    /// `http://127.0.0.1:<port>`.
+    pub root: String,
+    /// `127.0.0.1:<port>`, for the list of trusted upstreams.
+    pub host: String,
+    received: Arc<Mutex<Vec<Received>>>,
+    _server: JoinSet<()>,
+}
+
+impl Replay {
+    /// Starts one on a free port.
+    ///
+    /// # Errors
+    /// No port could be opened.
+    pub async fn start(cases: Vec<Fixture>) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let host = listener.local_addr()?.to_string();
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let cases = Arc::new(Mutex::new(VecDeque::from(cases)));
+        let mut server = JoinSet::new();
+        server.spawn(accept(listener, cases, Arc::clone(&received)));
+        Ok(Self { root: format!("http://{host}"), host, received, _server: server })
+    }
+
+    /// What it was asked so far.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+type Cases = Arc<Mutex<VecDeque<Fixture>>>;
+
+async fn accept(listener: TcpListener, cases: Cases, received: Arc<Mutex<Vec<Received>>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((socket, _)) = listener.accept().await {
+        let (cases, received) = (Arc::clone(&cases), Arc::clone(&received));
+        connections.spawn(async move {
+            let service = service_fn(move |request: Request<Incoming>| {
+                let seen = Received {
+                    line: format!("{} {}", request.method(), request.uri()),
+                    headers: request.headers().clone(),
+                };
+                received.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+                let answer = next(&cases);
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
+        });
+    }
+}
+
+fn next(cases: &Cases) -> Response<Full<Bytes>> {
+    let mut cases = cases.lock().unwrap_or_else(PoisonError::into_inner);
+    let case = if cases.len() > 1 { cases.pop_front() } else { cases.front().cloned() };
+    let Some(case) = case else { return Response::default() };
+    let builder = case
+        .headers
+        .iter()
+        .fold(Response::builder().status(case.status), |builder, (name, value)| builder.header(name, value));
+    builder.body(Full::new(case.body.into())).unwrap_or_default()
+}

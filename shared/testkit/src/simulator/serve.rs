@@ -1,0 +1,131 @@
+//! The server: accepts, reads a request whole, finds what its key is to get, and answers.
+
+use std::{collections::HashMap, convert::Infallible, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use http_body_util::BodyExt;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+
+use super::{
+    Fault, Script,
+    answer::{self, Answer, Content},
+    chat, models,
+    reports::{self, Report},
+    state::{State, Turn},
+};
+
+/// Serves until `stopped`; ends its connections with it.
+pub(super) async fn run(listener: TcpListener, state: Arc<State>, mut stopped: oneshot::Receiver<()>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let socket = tokio::select! {
+            _ = &mut stopped => return,
+            Some(_) = connections.join_next() => continue,
+            accepted = listener.accept() => match accepted {
+                Ok((socket, _)) => socket,
+                Err(_) => continue,
+            },
+        };
+        // Without it each event of a stream waits for the acknowledgement of the one before.
+        let _ = socket.set_nodelay(true);
+        let state = Arc::clone(&state);
+        connections.spawn(async move {
+            let service = service_fn(move |request| respond(Arc::clone(&state), request));
+            http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
+        });
+    }
+}
+
+struct Call {
+    method: Method,
+    path: String,
+    query: String,
+    key: Option<String>,
+    body: Bytes,
+}
+
+async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+    let (head, body) = request.into_parts();
+    let call = Call {
+        method: head.method,
+        path: head.uri.path().to_owned(),
+        query: head.uri.query().unwrap_or_default().to_owned(),
+        key: key_of(&head.headers),
+        body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
+    };
+    if let Some(path) = call.path.strip_prefix("/__sim/") {
+        return Ok(administer(&state, &call, path));
+    }
+    let key = call.key.clone().unwrap_or_default();
+    let turn = state.take_turn(&key, &call.path, &call.body);
+    tokio::time::sleep(turn.latency).await;
+    if turn.fault == Fault::Hang {
+        std::future::pending::<()>().await;
+    }
+    if call.key.is_none() {
+        let message = "You didn't provide an API key. You need to provide your API key in an Authorization header using \
+                       Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
+        let missing = answer::invalid_request(StatusCode::UNAUTHORIZED, message, None);
+        return Ok(answer::of_content(missing, Fault::None, "", turn.number));
+    }
+    if let Some(broken) = answer::of_fault(turn.fault, &key) {
+        return Ok(broken);
+    }
+    Ok(answer::of_content(content(&call, &key, &turn), turn.fault, &key, turn.number))
+}
+
+fn content(call: &Call, key: &str, turn: &Turn) -> Content {
+    let path = call.path.strip_prefix("/v1").unwrap_or(&call.path);
+    let report = match path {
+        "/organization/usage/completions" => Some(Report::Completions),
+        "/organization/usage/embeddings" => Some(Report::Embeddings),
+        "/organization/costs" => Some(Report::Costs),
+        _ => None,
+    };
+    match (call.method.as_str(), path, report, turn.admin) {
+        ("GET", _, Some(report), true) => reports::page(report, &pairs(&call.query), key, turn.fault),
+        ("GET", _, Some(_), false) => answer::missing_scopes("api.usage.read"),
+        (_, "/models" | "/chat/completions" | "/completions" | "/embeddings", _, true) => {
+            answer::missing_scopes("model.request")
+        }
+        ("GET", "/models", ..) => Content::Json(models::list()),
+        ("POST", "/chat/completions", ..) => chat::chat(&call.body, turn.number),
+        ("POST", "/completions", ..) => chat::completions(&call.body, turn.number),
+        ("POST", "/embeddings", ..) => chat::embeddings(&call.body),
+        (method, ..) => {
+            let message = format!("Invalid URL ({method} {})", call.path);
+            answer::invalid_request(StatusCode::NOT_FOUND, &message, None)
+        }
+    }
+}
+
+fn administer(state: &State, call: &Call, path: &str) -> Answer {
+    match (call.method.as_str(), path) {
+        ("GET", "requests") => answer::finish(answer::with_status(200), &json!({ "keys": state.all_calls() })),
+        ("POST", "script") => match serde_json::from_slice::<Script>(&call.body) {
+            Ok(script) => {
+                state.script(script);
+                answer::finish(answer::with_status(200), &json!({ "scripted": true }))
+            }
+            Err(error) => answer::finish(answer::with_status(400), &json!({ "error": error.to_string() })),
+        },
+        _ => answer::finish(answer::with_status(404), &json!({ "error": "GET requests or POST script" })),
+    }
+}
+
+fn key_of(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    value.strip_prefix("Bearer ").map(str::to_owned)
+}
+
+fn pairs(query: &str) -> HashMap<String, String> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.replace("%5B%5D", "[]"), value.to_owned()))
+        .collect()
+}

@@ -1,0 +1,118 @@
+//! What the simulator remembers: scripts, counts, and the last body of each key and path.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use serde::Deserialize;
+
+use super::{
+    Fault,
+    key::{self, KeyScript},
+};
+
+/// How a key is answered from now on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    /// Which key.
+    pub key: String,
+    /// What is wrong with its answers.
+    pub fault: Fault,
+    /// For how many calls; left out: for ever.
+    #[serde(default)]
+    pub times: Option<u32>,
+    /// How long each answer waits.
+    #[serde(default)]
+    pub latency_ms: u64,
+}
+
+/// What one call is to get.
+pub(super) struct Turn {
+    pub fault: Fault,
+    pub admin: bool,
+    pub latency: Duration,
+    /// The number of this call, for ids.
+    pub number: u64,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    total: u64,
+    keys: HashMap<String, KeyState>,
+}
+
+struct KeyState {
+    script: KeyScript,
+    latency: Duration,
+    calls: BTreeMap<String, Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    count: u64,
+    last_body: Vec<u8>,
+}
+
+impl State {
+    pub(super) fn script(&self, script: Script) {
+        let mut inner = self.lock();
+        let entry = inner.entry(&script.key);
+        entry.script = KeyScript { fault: script.fault, times: script.times, ..entry.script };
+        entry.latency = Duration::from_millis(script.latency_ms);
+    }
+
+    /// Counts a call and says what it is to get.
+    pub(super) fn take_turn(&self, key: &str, path: &str, body: &[u8]) -> Turn {
+        let mut inner = self.lock();
+        inner.total += 1;
+        let number = inner.total;
+        let entry = inner.entry(key);
+        let seen = entry.calls.entry(path.to_owned()).or_default();
+        seen.count += 1;
+        seen.last_body = body.to_vec();
+        let fault = match &mut entry.script.times {
+            None => entry.script.fault,
+            Some(0) => Fault::None,
+            Some(left) => {
+                *left -= 1;
+                entry.script.fault
+            }
+        };
+        Turn { fault, admin: entry.script.admin, latency: entry.latency, number }
+    }
+
+    pub(super) fn calls(&self, key: &str, path: &str) -> u64 {
+        self.lock().keys.get(key).and_then(|entry| entry.calls.get(path)).map_or(0, |seen| seen.count)
+    }
+
+    pub(super) fn last_body(&self, key: &str, path: &str) -> Option<Vec<u8>> {
+        self.lock().keys.get(key)?.calls.get(path).map(|seen| seen.last_body.clone())
+    }
+
+    pub(super) fn all_calls(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
+        let counts = |entry: &KeyState| entry.calls.iter().map(|(path, seen)| (path.clone(), seen.count)).collect();
+        self.lock().keys.iter().map(|(key, entry)| (key.clone(), counts(entry))).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn entry(&mut self, key: &str) -> &mut KeyState {
+        self.keys.entry(key.to_owned()).or_insert_with(|| KeyState {
+            script: key::read(key),
+            latency: Duration::ZERO,
+            calls: BTreeMap::new(),
+        })
+    }
+}
