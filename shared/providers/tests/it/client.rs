@@ -1,0 +1,73 @@
+//! The guarded client against hosts that must not be called and answers that must not be followed.
+
+use http::{HeaderMap, Method};
+use keyway_providers::{
+    GuardError, GuardSettings, GuardedClient,
+    guard::{Answer, Question},
+};
+use keyway_testkit::{
+    replay::{Fixture, Replay},
+    simulator::Simulator,
+};
+
+use crate::world::client;
+
+async fn get(http: &GuardedClient, url: &str, key: &str) -> anyhow::Result<Result<Answer, GuardError>> {
+    let mut headers = HeaderMap::new();
+    headers.insert("authorization", format!("Bearer {key}").parse()?);
+    Ok(http.ask(Question { method: Method::GET, url: url.parse()?, headers }).await)
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_trusted_is_never_connected_to() -> anyhow::Result<()> {
+    let simulator = Simulator::start().await?;
+    let port = simulator.address.port();
+    let distrusting = GuardedClient::new(&GuardSettings::default())?;
+    for url in [
+        format!("http://127.0.0.1:{port}/v1/models"),
+        format!("https://127.0.0.1:{port}/v1/models"),
+        format!("http://localhost:{port}/v1/models"),
+        format!("https://localhost:{port}/v1/models"),
+        format!("https://[::ffff:127.0.0.1]:{port}/v1/models"),
+        format!("https://2130706433:{port}/v1/models"),
+        format!("https://127.0.0.1.nip.io:{port}/v1/models"),
+    ] {
+        let result = get(&distrusting, &url, "sk-sim-good-1").await?;
+        assert!(matches!(result, Err(GuardError::Refused(_))), "{url}: {result:?}");
+    }
+    assert!(simulator.all_calls().is_empty(), "somebody called");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_and_is_not_followed() -> anyhow::Result<()> {
+    let simulator = Simulator::start().await?;
+    let http = client(&simulator.host())?;
+    let answer = get(&http, &format!("{}/models", simulator.base_url), "sk-sim-redirect-1").await??;
+    assert_eq!(answer.status.as_u16(), 307);
+    assert_eq!(simulator.calls("sk-sim-redirect-1", "/v1/models"), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_hangs_or_breaks_off_ends_in_an_error_without_its_url() -> anyhow::Result<()> {
+    let simulator = Simulator::start().await?;
+    let http = client(&simulator.host())?;
+    let url = format!("{}/models", simulator.base_url);
+    for (key, expected) in [("sk-sim-hang-1", GuardError::TimedOut), ("sk-sim-cut-1", GuardError::Broken)] {
+        let error = get(&http, &url, key).await?.err();
+        assert_eq!(error, Some(expected), "{key}");
+        assert!(!format!("{error:?}").contains("127.0.0.1"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_is_not_read_to_its_end() -> anyhow::Result<()> {
+    let mut long = Fixture::load("openai/verify_ok")?;
+    long.body = vec![b' '; (1 << 20) + 1];
+    let server = Replay::start(vec![long]).await?;
+    let result = get(&client(&server.host)?, &format!("{}/v1/models", server.root), "k").await?;
+    assert_eq!(result.err(), Some(GuardError::TooLarge));
+    Ok(())
+}

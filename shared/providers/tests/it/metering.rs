@@ -1,0 +1,111 @@
+//! Tokens of recorded answers, whole and streamed, and of the simulator's.
+
+use keyway_domain::TokenCounts;
+use keyway_providers::Metered;
+use keyway_testkit::{
+    replay::Fixture,
+    simulator::{Simulator, tokens_of},
+};
+use serde_json::{Value, json};
+
+use crate::world::predefined;
+
+/// What the fixture says the tokens are, in the ledger's normal form.
+fn expected(usage: &Value) -> TokenCounts {
+    let figure = |name: &str| usage[name].as_i64();
+    let cached = figure("input_cached");
+    TokenCounts {
+        input: figure("input_uncached").map(|uncached| uncached + cached.unwrap_or(0)),
+        cached_input: cached,
+        output: figure("output"),
+        reasoning: figure("reasoning"),
+    }
+}
+
+#[test]
+fn recorded_answers_are_metered() -> anyhow::Result<()> {
+    for (name, path, model) in [
+        ("openai/chat_ok", "/v1/chat/completions", "gpt-5.4-mini-2026-03-17"),
+        ("openai/embeddings_ok", "/v1/embeddings", "text-embedding-3-small"),
+        ("xai/chat_ok", "/v1/chat/completions", "grok-4.5"),
+    ] {
+        let case = Fixture::load(name)?;
+        let (ways, spec) = predefined(name.split('/').next().unwrap_or_default())?;
+        let metered = ways.meter_body(path, &case.body);
+        assert_eq!(metered.tokens, expected(&case.expect["usage"]), "{name}");
+        assert_eq!(metered.model.as_deref(), Some(model), "{name}");
+        assert!(spec.model(model).is_some(), "{name}: {model} has a price");
+    }
+    let (openai, _) = predefined("openai")?;
+    assert_eq!(
+        openai.meter_body("/v1/chat/completions", &Fixture::load("openai/model_not_found")?.body),
+        Metered::default()
+    );
+    Ok(())
+}
+
+#[test]
+fn recorded_streams_are_metered_by_their_last_figures() -> anyhow::Result<()> {
+    let (openai, _) = predefined("openai")?;
+    for name in [
+        "chat_stream_with_usage",
+        "chat_stream_no_usage",
+        "chat_stream_cut",
+        "chat_stream_error_event",
+        "responses_stream",
+    ] {
+        let case = Fixture::load(&format!("openai/{name}"))?;
+        let metered = metered_events(openai.as_ref(), &case.body);
+        match &case.expect["usage"] {
+            Value::Null => assert_eq!(metered, None, "{name}"),
+            usage => {
+                let metered = metered.unwrap_or_default();
+                assert_eq!(metered.tokens, expected(usage), "{name}");
+                assert_eq!(metered.model.as_deref(), Some("gpt-5.4-mini-2026-03-17"), "{name}");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_simulators_answers_cost_what_a_test_can_compute() -> anyhow::Result<()> {
+    let simulator = Simulator::start().await?;
+    let (openai, _) = predefined("openai")?;
+    let prompt = "one two three four five";
+    let messages = json!([{ "role": "user", "content": prompt }]);
+    let mut body = json!({ "model": "gpt-4o-mini", "messages": messages });
+    let whole = openai.meter_body("/v1/chat/completions", &post(&simulator, "chat/completions", &body).await?);
+    assert_eq!(whole.tokens.input, Some(tokens_of(prompt)));
+    assert_eq!(whole.tokens.output, Some(8));
+    body["stream"] = json!(true);
+    let bare = post(&simulator, "chat/completions", &body).await?;
+    assert_eq!(metered_events(openai.as_ref(), &bare), None);
+    assert!(!String::from_utf8_lossy(&bare).contains("\"usage\""));
+    body["stream_options"] = json!({ "include_usage": true });
+    let streamed = post(&simulator, "chat/completions", &body).await?;
+    assert_eq!(metered_events(openai.as_ref(), &streamed), Some(whole));
+    assert!(streamed.ends_with(b"data: [DONE]\n\n"));
+
+    let request = json!({ "model": "text-embedding-3-small", "input": [prompt, "six"] });
+    let embedded = post(&simulator, "embeddings", &request).await?;
+    assert_eq!(openai.meter_body("/v1/embeddings", &embedded).tokens.input, Some(6));
+    let completed = post(&simulator, "completions", &json!({ "model": "gpt-4o-mini", "prompt": prompt })).await?;
+    assert_eq!(openai.meter_body("/v1/completions", &completed).tokens.input, Some(5));
+    let refused = post(&simulator, "chat/completions", &json!({ "model": "gpt-nope", "messages": messages })).await?;
+    assert_eq!(serde_json::from_slice::<Value>(&refused)?["error"]["code"], "model_not_found");
+    Ok(())
+}
+
+fn metered_events(ways: &dyn keyway_providers::Provider, stream: &[u8]) -> Option<Metered> {
+    let lines = stream.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
+    lines.filter_map(|data| ways.meter_event(data)).last()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the test plays an application that calls the simulator itself")]
+async fn post(simulator: &Simulator, path: &str, body: &Value) -> anyhow::Result<Vec<u8>> {
+    crate::world::client(&simulator.host())?; // installs the TLS provider that any client needs
+    let http = reqwest::Client::new();
+    let request = http.post(format!("{}/{path}", simulator.base_url)).bearer_auth("sk-sim-good-1").json(body);
+    Ok(request.send().await?.bytes().await?.to_vec())
+}

@@ -1,0 +1,167 @@
+//! Reported usage: recorded pages, whole reports of the simulator, and who gets none.
+
+use keyway_domain::{ReportedUsage, Timestamp, UsageWindow};
+use keyway_providers::{FetchError, KeyFamily, PageTrail, UsagePage, UsageQuery};
+use keyway_testkit::{
+    replay::{Fixture, Replay},
+    simulator::Simulator,
+};
+use url::Url;
+
+use crate::world::{CANARY, client, custom, predefined, secret, target};
+
+const NOVEMBER: i64 = 1_793_491_200;
+
+fn window(days: i64) -> UsageWindow {
+    let from = Timestamp::from_seconds(NOVEMBER);
+    UsageWindow { from, to: Timestamp::from_seconds(NOVEMBER + days * 86_400) }
+}
+
+async fn fetch(case: Fixture, source: &str, key: &str) -> anyhow::Result<Result<UsagePage, FetchError>> {
+    let server = Replay::start(vec![case]).await?;
+    let (openai, _) = predefined("openai")?;
+    let base: Url = format!("{}/v1", server.root).parse()?;
+    let secret = secret(key);
+    let query = UsageQuery { source, window: window(3), page: None };
+    Ok(openai.usage_page(target(&base, &secret), query, &client(&server.host)?).await)
+}
+
+fn sum(rows: &[ReportedUsage], figure: impl Fn(&ReportedUsage) -> Option<i64>) -> Option<i64> {
+    rows.iter().map(figure).sum()
+}
+
+#[tokio::test]
+async fn every_recorded_page_of_usage_is_read() -> anyhow::Result<()> {
+    for name in ["page1", "page2_last", "empty", "older_shape"] {
+        let case = Fixture::load(&format!("openai/usage_completions_{name}"))?;
+        let expect = case.expect.clone();
+        let page = fetch(case, "usage.completions", "sk-admin-canary").await??;
+        assert_eq!(page.next.as_deref(), expect["next"]["page"].as_str(), "{name}");
+        let expected = |fields: &[&str]| -> i64 {
+            let rows = expect["rows"].as_array().map(Vec::as_slice).unwrap_or_default();
+            rows.iter().flat_map(|row| fields.iter().filter_map(|field| row[*field].as_i64())).sum()
+        };
+        let input = expected(&["input_uncached", "input_cached", "cache_write"]);
+        assert_eq!(sum(&page.rows, |row| row.tokens.input), Some(input), "{name}");
+        assert_eq!(sum(&page.rows, |row| row.tokens.cached_input), Some(expected(&["input_cached"])), "{name}");
+        assert_eq!(sum(&page.rows, |row| row.tokens.output), Some(expected(&["output"])), "{name}");
+        assert_eq!(sum(&page.rows, |row| row.requests), Some(expected(&["requests"])), "{name}");
+    }
+    let page = fetch(Fixture::load("openai/usage_embeddings")?, "usage.embeddings", "sk-admin-canary").await??;
+    let row = page.rows.first().ok_or_else(|| anyhow::anyhow!("no row"))?;
+    assert_eq!((row.tokens.input, row.tokens.output, row.requests), (Some(16_000), None, Some(4)));
+    assert_eq!(row.model.as_deref(), Some("text-embedding-3-small"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn recorded_costs_are_exact() -> anyhow::Result<()> {
+    for (name, nano_usd, next) in [
+        ("costs_page1", 111_000_000, Some("page_Y29zdHMy")),
+        ("costs_page2_last", 1_234_567_800, None),
+        ("costs_empty", 0, None),
+    ] {
+        let page = fetch(Fixture::load(&format!("openai/{name}"))?, "costs", "sk-admin-canary").await??;
+        assert_eq!(sum(&page.rows, |row| row.cost_nano_usd), Some(nano_usd), "{name}");
+        assert_eq!(page.next.as_deref(), next, "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn recorded_refusals_have_their_reason() -> anyhow::Result<()> {
+    let not_reportable =
+        |result: &Result<UsagePage, FetchError>| matches!(result, Err(FetchError::NotReportable { .. }));
+    for name in ["usage_project_key_forbidden_401", "usage_project_key_forbidden_403", "usage_not_admin_session_key"] {
+        let result = fetch(Fixture::load(&format!("openai/{name}"))?, "costs", "sk-admin-canary").await?;
+        assert!(not_reportable(&result), "{name}: {result:?}");
+    }
+    for (name, expected) in [
+        ("verify_invalid_key", FetchError::Refused),
+        ("usage_bad_request", FetchError::BadAnswer),
+        ("server_error", FetchError::Unreachable),
+        ("gateway_html_502", FetchError::Unreachable),
+        ("rate_limited", FetchError::RateLimited { retry_after: Some(std::time::Duration::from_secs(20)) }),
+        ("quota_exhausted", FetchError::Refused),
+    ] {
+        let result = fetch(Fixture::load(&format!("openai/{name}"))?, "costs", "sk-admin-canary").await?;
+        assert_eq!(result, Err(expected), "{name}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_ordinary_key_and_a_custom_host_report_nothing_and_are_not_asked() -> anyhow::Result<()> {
+    let simulator = Simulator::start().await?;
+    let base: Url = simulator.base_url.parse()?;
+    let http = client(&simulator.host())?;
+    let key = secret("sk-sim-good-1");
+    let query = UsageQuery { source: "costs", window: window(1), page: None };
+    let (openai, _) = predefined("openai")?;
+    for ways in [openai, custom(&base)] {
+        let result = ways.usage_page(target(&base, &key), query, &http).await;
+        assert!(matches!(result, Err(FetchError::NotReportable { .. })), "{result:?}");
+        assert!(ways.usage_sources(KeyFamily::Ordinary).is_err());
+    }
+    assert!(simulator.all_calls().is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_whole_report_is_the_same_however_often_it_is_read() -> anyhow::Result<()> {
+    let simulator = Simulator::start().await?;
+    let base: Url = simulator.base_url.parse()?;
+    let http = client(&simulator.host())?;
+    let (openai, _) = predefined("openai")?;
+    let admin = secret("sk-admin-sim-1");
+    for source in openai.usage_sources(KeyFamily::Admin)? {
+        let mut readings = Vec::new();
+        for _ in 0..2 {
+            let mut trail = PageTrail::default();
+            let (mut rows, mut page, mut pages) = (Vec::new(), None, 0);
+            loop {
+                let query = UsageQuery { source, window: window(31), page: page.as_deref() };
+                let got = openai.usage_page(target(&base, &admin), query, &http).await?;
+                rows.extend(got.rows);
+                pages += 1;
+                page = trail.follow(got.next)?;
+                if page.is_none() {
+                    break;
+                }
+            }
+            let (buckets, a_page, models) = match *source {
+                "costs" => (31, 14, 2),
+                "usage.embeddings" => (31 * 24, 24, 1),
+                _ => (31 * 24, 24, 2),
+            };
+            assert_eq!(pages, usize::div_ceil(buckets, a_page), "{source}");
+            assert_eq!(rows.len(), buckets * models, "{source}");
+            assert!(rows.iter().all(|row| row.source == *source), "{source}");
+            readings.push(rows);
+        }
+        assert_eq!(readings.first(), readings.last(), "{source}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_report_that_goes_in_circles_ends() -> anyhow::Result<()> {
+    let simulator = Simulator::start().await?;
+    let base: Url = simulator.base_url.parse()?;
+    let http = client(&simulator.host())?;
+    let (openai, _) = predefined("openai")?;
+    let admin = secret("sk-admin-sim-circle-1");
+    let query = |page| UsageQuery { source: "costs", window: window(1), page };
+    let first = openai.usage_page(target(&base, &admin), query(None), &http).await?;
+    let again = openai.usage_page(target(&base, &admin), query(first.next.as_deref()), &http).await;
+    assert_eq!(again, Err(FetchError::BadAnswer));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unknown_canary_never_shows_in_a_failure() -> anyhow::Result<()> {
+    let result =
+        fetch(Fixture::load("openai/verify_invalid_key")?, "costs", &CANARY.replace("sk-", "sk-admin-")).await?;
+    assert!(!format!("{result:?}").contains("canary"), "{result:?}");
+    Ok(())
+}

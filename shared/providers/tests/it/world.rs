@@ -1,0 +1,43 @@
+//! What every test here needs: a client that trusts one host, and a secret.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_providers::{Catalog, GuardSettings, GuardedClient, Provider, ProviderSpec, Target, for_spec};
+use keyway_vault::SecretString;
+use url::Url;
+
+/// A secret whose every part would be recognised.
+pub(crate) const CANARY: &str = "sk-canary-7h1s-mu5t-n3v3r-l34k-0123456789";
+
+/// A client that trusts `host` and waits briefly.
+pub(crate) fn client(host: &str) -> anyhow::Result<GuardedClient> {
+    Ok(GuardedClient::new(&GuardSettings {
+        trusted: vec![host.to_owned()],
+        connect_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_millis(300),
+        total_timeout: Duration::from_secs(5),
+        max_body_bytes: 1 << 20,
+    })?)
+}
+
+/// The ways of a predefined provider.
+pub(crate) fn predefined(name: &str) -> anyhow::Result<(Arc<dyn Provider>, ProviderSpec)> {
+    let spec = Catalog::load(None)?.get(name).cloned();
+    let spec = spec.ok_or_else(|| anyhow::anyhow!("no provider {name}"))?;
+    Ok((for_spec(&spec), spec))
+}
+
+/// The ways of a custom host.
+pub(crate) fn custom(base_url: &Url) -> Arc<dyn Provider> {
+    for_spec(&ProviderSpec::custom("acme", "Acme", base_url.clone(), vec!["acme-1".to_owned()]))
+}
+
+/// A secret.
+pub(crate) fn secret(text: &str) -> SecretString {
+    SecretString::new(text.to_owned())
+}
+
+/// A target.
+pub(crate) const fn target<'a>(base_url: &'a Url, secret: &'a SecretString) -> Target<'a> {
+    Target { base_url, secret }
+}
