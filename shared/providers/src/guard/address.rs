@@ -16,7 +16,8 @@ pub fn is_allowed(address: IpAddr) -> bool {
 #[must_use]
 pub fn is_metadata(address: IpAddr) -> bool {
     match address.to_canonical() {
-        IpAddr::V4(v4) => METADATA_V4.contains(&v4) || embedded(v4),
+        // Link-local as a whole is where clouds put such services.
+        IpAddr::V4(v4) => METADATA_V4.contains(&v4) || v4.is_link_local(),
         IpAddr::V6(v6) => {
             let [first, second, third, .., high, low] = v6.segments();
             // fd00:ec2::/32 serves AWS; the rest are forms that carry an IPv4 address at the end.
@@ -38,11 +39,6 @@ const METADATA_V4: [Ipv4Addr; 6] = [
     Ipv4Addr::new(168, 63, 129, 16),
     Ipv4Addr::new(192, 0, 0, 192),
 ];
-
-/// Link-local as a whole is where clouds put such services.
-const fn embedded(v4: Ipv4Addr) -> bool {
-    v4.is_link_local()
-}
 
 fn v4_of(high: u16, low: u16) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(high) << 16 | u32::from(low))

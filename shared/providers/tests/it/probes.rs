@@ -146,8 +146,9 @@ async fn a_flaky_key_works_after_its_failures() -> anyhow::Result<()> {
         found.push(openai.probe(target(&base, &flaky), &http).await.kind);
     }
     assert_eq!(found, [Unreachable, Unreachable, Valid]);
-    simulator.script(Script { key: "sk-sim-flaky-1".to_owned(), fault: Fault::Revoked, times: None, latency_ms: 1 });
+    simulator.script(Script { key: "sk-sim-flaky-1".to_owned(), fault: Fault::Revoked, times: Some(1), latency_ms: 1 });
     assert_eq!(openai.probe(target(&base, &flaky), &http).await.kind, Invalid);
+    assert_eq!(openai.probe(target(&base, &flaky), &http).await.kind, Valid);
     Ok(())
 }
 

@@ -22,7 +22,7 @@ pub(super) fn read(key: &str) -> KeyScript {
     let (rest, admin) = match (key.strip_prefix("sk-sim-"), key.strip_prefix("sk-admin-sim-")) {
         (Some(rest), _) => (rest, false),
         (_, Some(rest)) => (rest, true),
-        _ => return KeyScript { fault: Fault::Revoked, times: None, admin: false },
+        _ => return KeyScript { fault: Fault::Revoked, times: None, admin: key.starts_with("sk-admin-") },
     };
     let word = rest.split('-').next().unwrap_or_default();
     let always = |fault| KeyScript { fault, times: None, admin };
@@ -62,6 +62,7 @@ mod tests {
             ("sk-admin-sim-1", Fault::None, None, true),
             ("sk-admin-sim-circle-1", Fault::Circle, None, true),
             ("sk-proj-anything", Fault::Revoked, None, false),
+            ("sk-admin-anything", Fault::Revoked, None, true),
             ("", Fault::Revoked, None, false),
         ] {
             assert_eq!(read(key), KeyScript { fault, times, admin }, "{key}");
