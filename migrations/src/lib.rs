@@ -1,1 +1,33 @@
-//! placeholder
+//! The schema of Keyway's database, for PostgreSQL and SQLite from one list of migrations.
+//!
+//! Any number of processes may migrate one database, or several databases of one cluster, at the
+//! same time. On PostgreSQL every table of tenants forces row-level security, and the ordinary role
+//! owns nothing. A released migration is never edited: a change is a new file and a line in [`Migrator`].
+
+mod m0001_tenancy;
+mod m0002_integrations;
+mod m0003_operations;
+mod m0004_usage;
+mod m0005_audit;
+mod migrate;
+mod protect;
+mod table;
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait};
+
+pub use migrate::{MigrateError, is_current, migrate};
+
+/// The list of migrations, in order.
+pub struct Migrator;
+
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_tenancy::Migration),
+            Box::new(m0002_integrations::Migration),
+            Box::new(m0003_operations::Migration),
+            Box::new(m0004_usage::Migration),
+            Box::new(m0005_audit::Migration),
+        ]
+    }
+}

@@ -1,0 +1,83 @@
+//! Runs the migrations, alone: everybody else waits, then finds nothing left to do.
+
+use std::time::Duration;
+
+use sea_orm_migration::{
+    MigratorTrait,
+    sea_orm::{
+        ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+        SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx::sqlite::SqliteJournalMode,
+    },
+};
+
+use crate::{Migrator, protect};
+
+/// How long to wait for another process that is migrating.
+const WAIT: Duration = Duration::from_secs(300);
+
+/// Held while migrating; any number does that nothing else uses in this database.
+const ADVISORY_LOCK: i64 = 0x6b65_7977_6179;
+
+/// Why the schema could not be brought up to date. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database does not answer: check the URL, or wait.
+    #[error("the database cannot be opened: {0}")]
+    Connect(#[source] DbErr),
+    /// A statement was refused: the login needs the right to create tables and, once per cluster, roles.
+    #[error("a migration was refused: {0}")]
+    Refused(#[from] DbErr),
+}
+
+/// Brings the schema at `url` up to date and returns how many migrations that took. All or none
+/// are applied.
+///
+/// # Errors
+/// See [`MigrateError`].
+pub async fn migrate(url: &str) -> Result<usize, MigrateError> {
+    let pool = connect(url).await?;
+    let result = migrate_alone(&pool).await;
+    // The connection is of no use any more, whatever closing it says.
+    let _ = pool.close().await;
+    Ok(result?)
+}
+
+/// Whether the schema at `url` has every migration of this build.
+///
+/// # Errors
+/// See [`MigrateError`].
+pub async fn is_current(url: &str) -> Result<bool, MigrateError> {
+    let pool = connect(url).await?;
+    let pending = Migrator::get_pending_migrations(&pool).await;
+    let _ = pool.close().await;
+    Ok(pending?.is_empty())
+}
+
+async fn connect(url: &str) -> Result<DatabaseConnection, MigrateError> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false).acquire_timeout(Duration::from_secs(15));
+    options.map_sqlx_sqlite_opts(|sqlite| {
+        sqlite.create_if_missing(true).journal_mode(SqliteJournalMode::Wal).busy_timeout(WAIT).foreign_keys(true)
+    });
+    Database::connect(options).await.map_err(MigrateError::Connect)
+}
+
+async fn migrate_alone(pool: &DatabaseConnection) -> Result<usize, DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..TransactionOptions::default()
+    };
+    let tx = pool.begin_with_options(options).await?;
+    if pool.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")).await?;
+        protect::create_roles(&tx).await?;
+    }
+    let pending = pending(&tx).await?;
+    Migrator::up(&tx, None).await?;
+    tx.commit().await?;
+    Ok(pending)
+}
+
+async fn pending(tx: &DatabaseTransaction) -> Result<usize, DbErr> {
+    Ok(Migrator::get_pending_migrations(tx).await?.len())
+}
