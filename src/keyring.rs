@@ -78,7 +78,7 @@ pub(crate) fn create(config: &Config) -> Result<Keyring, VaultError> {
 
 async fn record(tx: &SystemTx, keyring: &Keyring) -> anyhow::Result<()> {
     for value in keyring.check_values() {
-        settings::insert_if_absent(tx, &format!("{PREFIX}{}", value.version), &hex(&value.value)).await?;
+        settings::put_if_absent(tx, &format!("{PREFIX}{}", value.version), &hex(&value.value)).await?;
     }
     Ok(())
 }

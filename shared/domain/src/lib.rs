@@ -4,6 +4,8 @@
 //! other than through [`Timestamp::now`], or hold a secret.
 
 mod audit;
+mod command;
+mod event;
 mod id;
 mod integration;
 mod lane;
@@ -15,13 +17,15 @@ mod timestamp;
 mod usage;
 
 pub use audit::{Actor, AuditEvent, AuditOutcome};
+pub use command::Command;
+pub use event::{Event, Invalidation};
 pub use id::{
     DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, RequestId, SecretId, TenantId,
     VirtualKeyId,
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use lane::{Lane, Route};
-pub use message::{Body, Command, DecodeError, Event, Invalidation, MESSAGE_VERSION, Message};
+pub use message::{Body, DecodeError, MESSAGE_VERSION, Message};
 pub use operation::{OperationKind, OperationState};
 pub use outcome::{Code, Outcome};
 pub use retry::RetryPolicy;

@@ -4,10 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    AuditEvent, Code, IntegrationId, Lane, MessageId, MeteredCall, OperationId, OperationKind, Route, TenantId,
-    Timestamp, UsageWindow, Verdict, VirtualKeyId,
-};
+use crate::{Command, Event, MessageId, OperationId, Route, TenantId, Timestamp};
 
 /// The body format this build writes, and the only one it reads.
 pub const MESSAGE_VERSION: u16 = 1;
@@ -45,120 +42,6 @@ pub enum Body {
     Command(Command),
     /// Something happened.
     Event(Event),
-}
-
-/// Work for a lane, imperative.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Command {
-    /// Open the secret, probe the provider, report a verdict with evidence.
-    VerifyKey {
-        /// Whose secret.
-        integration_id: IntegrationId,
-        /// Which version of the secret; an older one is not worth a probe any more.
-        secret_version: i32,
-        /// True for the second probe, which confirms that a key is wrong.
-        confirming: bool,
-    },
-    /// Write one `FetchUsage` for every active integration of the tenant.
-    PlanUsage {
-        /// What to fetch.
-        window: UsageWindow,
-        /// Children become due spread over this many milliseconds (0: at once).
-        spread_ms: u64,
-    },
-    /// Fetch one integration's usage and upsert it by natural key.
-    FetchUsage {
-        /// Whose usage.
-        integration_id: IntegrationId,
-        /// What to fetch.
-        window: UsageWindow,
-    },
-    /// Append proxied calls to the metered ledger.
-    MeterCalls {
-        /// The calls; each is recorded once by its request id.
-        calls: Vec<MeteredCall>,
-    },
-}
-
-/// Something that happened, past tense.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Event {
-    /// A worker took up an attempt.
-    OperationStarted {
-        /// When.
-        observed_at: Timestamp,
-    },
-    /// The operation reached its end.
-    OperationSucceeded {
-        /// When.
-        observed_at: Timestamp,
-    },
-    /// The attempt was inconclusive; the status writer schedules the next one.
-    OperationDeferred {
-        /// Why.
-        code: Code,
-        /// When the next attempt is due.
-        due_at: Timestamp,
-        /// What the next attempt does.
-        next: Command,
-        /// When.
-        observed_at: Timestamp,
-    },
-    /// The operation was given up.
-    OperationFailed {
-        /// Why.
-        code: Code,
-        /// When.
-        observed_at: Timestamp,
-    },
-    /// A probe found this.
-    KeyVerified {
-        /// Whose secret.
-        integration_id: IntegrationId,
-        /// Which version of it.
-        secret_version: i32,
-        /// What was found; `verdict.checked_at` is when.
-        verdict: Verdict,
-    },
-    /// A plan wrote its children.
-    UsagePlanned {
-        /// How many there are.
-        total: i64,
-        /// When.
-        observed_at: Timestamp,
-    },
-    /// A fetch ended: rows upserted, or why the provider reports nothing for this key.
-    UsageFetched {
-        /// Whose usage.
-        integration_id: IntegrationId,
-        /// Rows upserted.
-        rows: i64,
-        /// Why nothing can be reported with this key, if that is so.
-        not_reportable: Option<String>,
-        /// When.
-        observed_at: Timestamp,
-    },
-    /// Something that belongs in the audit log.
-    Audited(AuditEvent),
-    /// Something cached is out of date.
-    Invalidated(Invalidation),
-}
-
-/// What a cache has to drop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
-pub enum Invalidation {
-    /// A virtual key was changed, revoked or deleted.
-    VirtualKey {
-        /// Which one.
-        id: VirtualKeyId,
-    },
-    /// An integration of the tenant changed: status, secret, host or existence.
-    Integrations,
-    /// A custom provider of the tenant changed.
-    Providers,
 }
 
 /// Why bytes are not a message.
@@ -253,69 +136,6 @@ impl Message {
     }
 }
 
-impl Command {
-    /// Its kind on the wire.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::VerifyKey { .. } => "verify_key",
-            Self::PlanUsage { .. } => "plan_usage",
-            Self::FetchUsage { .. } => "fetch_usage",
-            Self::MeterCalls { .. } => "meter_calls",
-        }
-    }
-
-    /// The lane that handles it.
-    #[must_use]
-    pub const fn lane(&self) -> Lane {
-        match self {
-            Self::VerifyKey { .. } => Lane::Verify,
-            Self::PlanUsage { .. } => Lane::UsagePlan,
-            Self::FetchUsage { .. } => Lane::UsageFetch,
-            Self::MeterCalls { .. } => Lane::Meter,
-        }
-    }
-
-    /// The kind of operation it is an attempt of; `None` for work outside operations.
-    #[must_use]
-    pub const fn operation_kind(&self) -> Option<OperationKind> {
-        match self {
-            Self::VerifyKey { .. } => Some(OperationKind::VerifyKey),
-            Self::PlanUsage { .. } => Some(OperationKind::PlanUsage),
-            Self::FetchUsage { .. } => Some(OperationKind::FetchUsage),
-            Self::MeterCalls { .. } => None,
-        }
-    }
-}
-
-impl Event {
-    /// Its kind on the wire.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::OperationStarted { .. } => "operation_started",
-            Self::OperationSucceeded { .. } => "operation_succeeded",
-            Self::OperationDeferred { .. } => "operation_deferred",
-            Self::OperationFailed { .. } => "operation_failed",
-            Self::KeyVerified { .. } => "key_verified",
-            Self::UsagePlanned { .. } => "usage_planned",
-            Self::UsageFetched { .. } => "usage_fetched",
-            Self::Audited(_) => "audited",
-            Self::Invalidated(_) => "invalidated",
-        }
-    }
-
-    /// Where it goes.
-    #[must_use]
-    pub const fn route(&self) -> Route {
-        match self {
-            Self::Audited(_) => Route::Lane(Lane::Audit),
-            Self::Invalidated(_) => Route::Invalidate,
-            _ => Route::Lane(Lane::Status),
-        }
-    }
-}
-
 const fn first_attempt() -> u32 {
     1
 }
@@ -323,6 +143,7 @@ const fn first_attempt() -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{IntegrationId, Lane};
 
     fn verify() -> Message {
         let command = Command::VerifyKey { integration_id: IntegrationId::new(), secret_version: 1, confirming: false };

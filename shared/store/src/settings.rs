@@ -30,3 +30,12 @@ pub async fn put_if_absent(tx: &SystemTx, key: &str, value: &str) -> Result<Stri
     Sql::with(text, [key.into(), value.into()]).run(tx).await?;
     find(tx, key).await?.ok_or(StoreError::NotFound)
 }
+
+/// Settings whose key begins with `prefix`, as key and value, in the order of their keys.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn with_prefix(tx: &SystemTx, prefix: &str) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = Sql::with("SELECT * FROM settings WHERE substr(key, 1, length($1)) = $1 ORDER BY key", [prefix.into()]);
+    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(|setting| (setting.key, setting.value)).collect())
+}

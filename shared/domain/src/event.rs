@@ -1,0 +1,113 @@
+//! Events: what happened. Status events change a status, the others are written down or heard.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{AuditEvent, Code, Command, IntegrationId, Lane, Route, Timestamp, Verdict, VirtualKeyId};
+
+/// Something that happened, past tense.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// A worker took up an attempt.
+    OperationStarted {
+        /// When.
+        observed_at: Timestamp,
+    },
+    /// The operation reached its end.
+    OperationSucceeded {
+        /// When.
+        observed_at: Timestamp,
+    },
+    /// The attempt was inconclusive; the status writer schedules the next one.
+    OperationDeferred {
+        /// Why.
+        code: Code,
+        /// When the next attempt is due.
+        due_at: Timestamp,
+        /// What the next attempt does.
+        next: Command,
+        /// When.
+        observed_at: Timestamp,
+    },
+    /// The operation was given up.
+    OperationFailed {
+        /// Why.
+        code: Code,
+        /// When.
+        observed_at: Timestamp,
+    },
+    /// A probe found this.
+    KeyVerified {
+        /// Whose secret.
+        integration_id: IntegrationId,
+        /// Which version of it.
+        secret_version: i32,
+        /// What was found; `verdict.checked_at` is when.
+        verdict: Verdict,
+    },
+    /// A plan wrote its children.
+    UsagePlanned {
+        /// How many there are.
+        total: i64,
+        /// When.
+        observed_at: Timestamp,
+    },
+    /// A fetch ended: rows upserted, or why the provider reports nothing for this key.
+    UsageFetched {
+        /// Whose usage.
+        integration_id: IntegrationId,
+        /// Rows upserted.
+        rows: i64,
+        /// Why nothing can be reported with this key, if that is so.
+        not_reportable: Option<String>,
+        /// When.
+        observed_at: Timestamp,
+    },
+    /// Something that belongs in the audit log.
+    Audited(AuditEvent),
+    /// Something cached is out of date.
+    Invalidated(Invalidation),
+}
+
+/// What a cache has to drop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Invalidation {
+    /// A virtual key was changed, revoked or deleted.
+    VirtualKey {
+        /// Which one.
+        id: VirtualKeyId,
+    },
+    /// An integration of the tenant changed: status, secret, host or existence.
+    Integrations,
+    /// A custom provider of the tenant changed.
+    Providers,
+}
+
+impl Event {
+    /// Its kind on the wire.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::OperationStarted { .. } => "operation_started",
+            Self::OperationSucceeded { .. } => "operation_succeeded",
+            Self::OperationDeferred { .. } => "operation_deferred",
+            Self::OperationFailed { .. } => "operation_failed",
+            Self::KeyVerified { .. } => "key_verified",
+            Self::UsagePlanned { .. } => "usage_planned",
+            Self::UsageFetched { .. } => "usage_fetched",
+            Self::Audited(_) => "audited",
+            Self::Invalidated(_) => "invalidated",
+        }
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub const fn route(&self) -> Route {
+        match self {
+            Self::Audited(_) => Route::Lane(Lane::Audit),
+            Self::Invalidated(_) => Route::Invalidate,
+            _ => Route::Lane(Lane::Status),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What no compiler checks: the shape of the repository, and the test tools themselves.
+
+mod tidy;

@@ -1,0 +1,108 @@
+//! The rules of the house: the crate graph, file sizes and heads, names, and where a job is handled.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, Result, ensure};
+
+/// Which of Keyway's crates each crate may use. An arrow that is not here is not allowed.
+const GRAPH: &[(&str, &[&str])] = &[
+    ("shared/domain", &[]),
+    ("shared/vault", &["domain"]),
+    ("shared/store", &["domain", "vault"]),
+    ("shared/bus", &["domain"]),
+    ("shared/providers", &["domain", "vault"]),
+    ("shared/config", &["vault"]),
+    ("shared/telemetry", &[]),
+    ("shared/testkit", &[]),
+    ("migrations", &[]),
+    ("api", &["bus", "config", "domain", "providers", "store", "telemetry", "vault"]),
+    ("workers", &["bus", "config", "domain", "providers", "store", "telemetry", "vault"]),
+];
+
+const MOST_LINES: usize = 400;
+const VAGUE: &[&str] = &["utils", "util", "common", "helpers", "helper", "manager", "misc", "types"];
+
+#[test]
+fn dependencies_point_one_way() -> Result<()> {
+    for (folder, allowed) in GRAPH {
+        let manifest = fs::read_to_string(root().join(folder).join("Cargo.toml"))?;
+        let own = manifest.split("[dependencies]").nth(1).and_then(|rest| rest.split("\n[").next());
+        let own = own.with_context(|| format!("{folder}/Cargo.toml has no dependencies"))?;
+        for line in own.lines().filter_map(|line| line.strip_prefix("keyway-")) {
+            let used = line.split(['.', ' ', '=']).next().unwrap_or_default();
+            ensure!(allowed.contains(&used), "{folder} may not use keyway-{used}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_file_says_what_it_is_and_stays_short() -> Result<()> {
+    let files = rust_files()?;
+    ensure!(files.len() > 100, "the search finds the files: {}", files.len());
+    for (path, text) in files {
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        ensure!(text.starts_with("//!"), "{} does not open by saying what it is", path.display());
+        ensure!(text.lines().count() <= MOST_LINES, "{} has more than {MOST_LINES} lines", path.display());
+        ensure!(!VAGUE.contains(&name), "{} has a name that says nothing", path.display());
+    }
+    Ok(())
+}
+
+#[test]
+fn every_command_is_handled_in_a_file_of_its_name() -> Result<()> {
+    let commands = fs::read_to_string(root().join("shared/domain/src/command.rs"))?;
+    let names = commands.split("fn name(").nth(1).and_then(|rest| rest.split("fn ").next()).context("Command::name")?;
+    let names: BTreeSet<_> = names.split('"').skip(1).step_by(2).collect();
+    ensure!(names.contains("verify_key"), "the kinds are found: {names:?}");
+    for name in names {
+        ensure!(root().join(format!("workers/src/jobs/{name}.rs")).exists(), "no file handles {name}");
+    }
+    Ok(())
+}
+
+#[test]
+fn dashboards_and_alerts_name_only_metrics_that_exist() -> Result<()> {
+    let list = fs::read_to_string(root().join("shared/telemetry/src/metrics.rs"))?;
+    let known: BTreeSet<&str> = list.split('"').filter(|text| text.starts_with("keyway_")).collect();
+    let files = ["grafana/dashboards/overview.json", "grafana/alerts.yml"];
+    let mut used = BTreeMap::new();
+    for file in files {
+        let text = fs::read_to_string(root().join(file))?;
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        used.extend(words.filter(|word| word.starts_with("keyway_")).map(|word| (word.to_owned(), file)));
+    }
+    ensure!(used.len() > 30, "the search finds the metrics: {}", used.len());
+    for (name, file) in used {
+        let base = ["_bucket", "_count", "_sum"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
+        ensure!(known.contains(base) || known.contains(name.as_str()), "{file} names {name}, which no code exports");
+    }
+    Ok(())
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn rust_files() -> Result<Vec<(PathBuf, String)>> {
+    let mut folders: Vec<_> =
+        ["api", "workers", "shared", "migrations", "src", "tests", "bench"].map(|name| root().join(name)).into();
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path)?;
+                files.push((path, text));
+            }
+        }
+    }
+    Ok(files)
+}

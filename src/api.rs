@@ -1,0 +1,104 @@
+//! `keyway api`: the listener with API and proxy, beside any number of others.
+
+use anyhow::Context as _;
+use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
+use keyway_config::Config;
+use keyway_domain::{TenantId, Timestamp};
+use keyway_store::{settings, tenants};
+use tokio::net::TcpListener;
+
+use crate::{
+    parts::{self, Parts},
+    say,
+};
+
+/// The name under which the database knows the admin key's SHA-256.
+const ADMIN_KEY: &str = "admin_key.sha256";
+
+/// Runs until a signal, then lets running requests end.
+///
+/// # Errors
+/// With what to do about it.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    parts::require_services(&config, "api")?;
+    parts::make_directory(&config.data_dir)?;
+    serve(&parts::open(config, "api").await?).await
+}
+
+/// Serves API and proxy until the stop token is cancelled and both are drained.
+///
+/// # Errors
+/// The address is taken, or the database went away during the start.
+pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
+    let config = &parts.config;
+    let (admin_key_sha256, default_tenant) = identity(parts).await?;
+    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
+    let app = App::new(AppParts {
+        store: parts.store.clone(),
+        keys: parts.keys.clone(),
+        catalog: parts.catalog.clone(),
+        guard: parts.http.guard().clone(),
+        admin_key_sha256,
+        default_tenant,
+        body_bytes: config.api_body_bytes,
+        body_timeout: std::time::Duration::from_secs(30),
+        verify_interval: config.verify_interval,
+    });
+    let proxy = Proxy::new(ProxyParts {
+        store: parts.store.clone(),
+        keys: parts.keys.clone(),
+        catalog: parts.catalog.clone(),
+        guard: parts.http.guard().clone(),
+        invalidations: parts.bus.invalidations(),
+        spool_directory: config.data_dir.join("spool"),
+        body_bytes: config.proxy_body_bytes,
+    })?;
+    proxy.warm().await;
+    parts::announce(config, "API");
+    let limits = ServerLimits { max_connections: config.max_connections, drain: config.drain, ..ServerLimits::default() };
+    keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await;
+    proxy.drain().await;
+    Ok(())
+}
+
+/// The admin key's hash and the default tenant; makes whichever is not there yet.
+async fn identity(parts: &Parts) -> anyhow::Result<([u8; 32], TenantId)> {
+    let tx = parts.store.system().await?;
+    let default = tenants::ensure_default(&tx, Timestamp::now()).await?;
+    let stored = match &parts.config.admin_key {
+        Some(key) => {
+            let hash = hex(&admin_key_hash(key.expose()));
+            settings::put(&tx, ADMIN_KEY, &hash).await?;
+            hash
+        }
+        None => match settings::find(&tx, ADMIN_KEY).await? {
+            Some(stored) => stored,
+            None => {
+                let key = new_admin_key().context("the system gives no random bytes")?;
+                let own = hex(&admin_key_hash(key.expose()));
+                let stored = settings::put_if_absent(&tx, ADMIN_KEY, &own).await?;
+                if stored == own {
+                    say::line(&format!("Admin key (shown once, stored only as a hash): {}", key.expose()));
+                }
+                stored
+            }
+        },
+    };
+    tx.commit().await?;
+    Ok((from_hex(&stored).context("the stored hash of the admin key is not readable")?, default.id))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return None;
+    }
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    Some(bytes)
+}

@@ -1,0 +1,141 @@
+//! What the roles share: from settings to database, vault, catalog, bus and listeners.
+
+use std::{fs, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
+
+use anyhow::{Context as _, bail};
+use keyway_bus::{Bus, EmbeddedBus, RabbitBus, RabbitSettings};
+use keyway_config::Config;
+use keyway_providers::{Catalog, GuardSettings, GuardedClient};
+use keyway_store::{DatabaseLimits, Store, TenantKeyCache};
+use keyway_telemetry::{Readiness, metrics};
+use keyway_workers::OutboxJournal;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{keyring, say};
+
+/// Messages per lane that the embedded bus holds in memory; the rest waits in the outbox.
+const EMBEDDED_LANE_CAPACITY: usize = 256;
+const WAIT_FOR_DATABASE: Duration = Duration::from_secs(2);
+
+/// What every role is made of.
+pub(crate) struct Parts {
+    /// The settings.
+    pub(crate) config: Config,
+    /// The database.
+    pub(crate) store: Store,
+    /// Tenant keys over the vault.
+    pub(crate) keys: TenantKeyCache,
+    /// Providers and prices.
+    pub(crate) catalog: Arc<Catalog>,
+    /// The only way out for workers, and the rule for base URLs.
+    pub(crate) http: GuardedClient,
+    /// Lanes and invalidations.
+    pub(crate) bus: Arc<dyn Bus>,
+    /// Cancelled by SIGTERM.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Opens everything. The ops listener runs from the first moment, so that a process that waits for
+/// its database is seen to be alive and not ready.
+///
+/// # Errors
+/// With what to do about it.
+pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<Parts> {
+    let stop = crate::signals::stop_token()?;
+    metrics().build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), role]).set(1);
+    let ready = Arc::new(std::sync::OnceLock::new());
+    let ops = TcpListener::bind(config.ops_listen).await.with_context(|| format!("listening on {}", config.ops_listen))?;
+    keyway_telemetry::spawn("ops", keyway_telemetry::serve(ops, readiness(Arc::clone(&ready)), stop.clone()));
+    let catalog = Arc::new(Catalog::load(config.models_file.as_deref())?);
+    let http = GuardedClient::new(&GuardSettings { trusted: config.trusted_upstreams.clone(), ..GuardSettings::default() })?;
+    let store = tokio::select! {
+        store = connect_when_ready(&config) => store?,
+        () = stop.cancelled() => bail!("stopped before the database was there"),
+    };
+    let vault = Arc::new(keyring::open(&config, &store).await?);
+    metrics().sealed.set(i64::from(vault.sealed_reason().is_some()));
+    let keys = TenantKeyCache::new(vault);
+    let bus: Arc<dyn Bus> = match &config.amqp_url {
+        None => Arc::new(EmbeddedBus::new(Arc::new(OutboxJournal::new(store.clone())), EMBEDDED_LANE_CAPACITY)),
+        Some(url) => Arc::new(RabbitBus::start(RabbitSettings {
+            amqp_url: url.expose().clone(),
+            name: format!("keyway {role}"),
+        })),
+    };
+    // Set once, here: a second call would be a defect that changes nothing.
+    let _ = ready.set((store.clone(), keys.clone()));
+    Ok(Parts { config, store, keys, catalog, http, bus, stop })
+}
+
+/// Connects to a database that is there already.
+///
+/// # Errors
+/// It is away, or the URL is not usable.
+pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
+    let limits = DatabaseLimits { connections: config.database_connections, ..DatabaseLimits::default() };
+    Ok(Store::connect(config.database_url.expose(), limits).await?)
+}
+
+/// Refuses roles that need services which are not configured.
+///
+/// # Errors
+/// Says which settings are missing.
+pub(crate) fn require_services(config: &Config, role: &str) -> anyhow::Result<()> {
+    if is_sqlite(config) || config.amqp_url.is_none() {
+        bail!(
+            "keyway {role} works with others through PostgreSQL and RabbitMQ: set KEYWAY_DATABASE_URL=postgres://... and \
+             KEYWAY_AMQP_URL=amqp://..., or run everything in one process with: keyway serve"
+        );
+    }
+    Ok(())
+}
+
+/// Whether the database is a file of this machine.
+pub(crate) fn is_sqlite(config: &Config) -> bool {
+    config.database_url.expose().starts_with("sqlite:")
+}
+
+/// Makes the data directory, readable by its owner only.
+///
+/// # Errors
+/// It cannot be made.
+pub(crate) fn make_directory(path: &Path) -> anyhow::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("creating {}", path.display()))
+}
+
+/// Says where things are.
+pub(crate) fn announce(config: &Config, role: &str) {
+    say::line(&format!("Keyway {role} is ready: API, proxy and docs on http://{}/api/docs, metrics on http://{}/metrics", config.listen, config.ops_listen));
+}
+
+async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {
+    if is_sqlite(config) {
+        return connect(config).await;
+    }
+    loop {
+        let waiting_for = match keyway_migrations::is_current(config.database_url.expose()).await {
+            Ok(true) => match connect(config).await {
+                Ok(store) => return Ok(store),
+                Err(error) => error.to_string(),
+            },
+            Ok(false) => "the schema is not up to date; run: keyway migrate".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        tracing::warn!(why = waiting_for, "waiting for the database");
+        tokio::time::sleep(WAIT_FOR_DATABASE).await;
+    }
+}
+
+fn readiness(parts: Arc<std::sync::OnceLock<(Store, TenantKeyCache)>>) -> Readiness {
+    Arc::new(move || {
+        let parts = Arc::clone(&parts);
+        Box::pin(async move {
+            let (store, keys) = parts.get().ok_or("the database is not there yet")?;
+            if keys.vault().sealed_reason().is_some() {
+                return Err("the vault is sealed; the log says why".to_owned());
+            }
+            store.ping().await.map_err(|error| error.to_string())
+        })
+    })
+}

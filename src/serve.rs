@@ -1,0 +1,32 @@
+//! `keyway serve`: everything in one process. With SQLite and without RabbitMQ this needs no service.
+
+use std::fs;
+
+use anyhow::{Context as _, bail};
+use keyway_config::Config;
+
+use crate::{api, parts, workers};
+
+/// Runs until a signal, then drains: first the listener, then the jobs it started.
+///
+/// # Errors
+/// With what to do about it.
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    if !parts::is_sqlite(&config) && config.amqp_url.is_none() {
+        bail!("PostgreSQL is shared, the embedded bus is not: set KEYWAY_AMQP_URL as well, or leave KEYWAY_DATABASE_URL out");
+    }
+    parts::make_directory(&config.data_dir)?;
+    let path = config.data_dir.join("keyway.lock");
+    let lock = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    if lock.try_lock().is_err() {
+        bail!("another keyway serve uses {}; give this one a KEYWAY_DATA_DIR of its own", config.data_dir.display());
+    }
+    crate::migrate::run(&config).await?;
+    let parts = parts::open(config, "serve").await?;
+    let jobs_stop = tokio_util::sync::CancellationToken::new();
+    let jobs = keyway_telemetry::spawn("workers", keyway_workers::run(workers::parts(&parts), jobs_stop.clone()));
+    let served = api::serve(&parts).await;
+    jobs_stop.cancel();
+    jobs.await.context("the workers ended")??;
+    served
+}
