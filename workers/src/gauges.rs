@@ -2,17 +2,45 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{IntegrationStatus, Route, Timestamp};
+use keyway_bus::DeadReason;
+use keyway_domain::{IntegrationStatus, Lane, Route, Timestamp};
 use keyway_store::{StoreError, dead_letters, integrations, outbox};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
-use crate::Ctx;
+use crate::{Ctx, schedules};
 
 const EVERY: Duration = Duration::from_secs(5);
 
+/// Makes every series whose labels are known beforehand: a counter that appears with its first event
+/// has no increase that an alert could see.
+fn prepare() {
+    let metrics = metrics();
+    for lane in Lane::ALL.map(Lane::name) {
+        for gauge in [&metrics.lane_depth, &metrics.lane_consumers, &metrics.lane_running] {
+            gauge.with_label_values(&[lane]).set(0);
+        }
+        for histogram in [&metrics.handler_seconds, &metrics.wait_seconds] {
+            histogram.with_label_values(&[lane]);
+        }
+        metrics.infrastructure_waits.with_label_values(&[lane]);
+        for reason in DeadReason::ALL {
+            metrics.dead_lettered.with_label_values(&[lane, reason.name()]);
+        }
+    }
+    for route in Route::ALL.map(Route::name) {
+        metrics.relayed.with_label_values(&[route]);
+        metrics.relay_failures.with_label_values(&[route]);
+        metrics.relay_lag_seconds.with_label_values(&[route]);
+    }
+    for schedule in schedules::NAMES {
+        metrics.schedule_fires.with_label_values(&[schedule]);
+    }
+}
+
 /// Samples until `stop`.
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
+    prepare();
     loop {
         if let Err(error) = sample(&ctx).await {
             tracing::debug!(%error, "gauges could not be sampled");
@@ -43,6 +71,12 @@ async fn sample(ctx: &Ctx) -> Result<(), StoreError> {
         let oldest = stats.and_then(|stats| stats.oldest_ready_at).map_or(0, |at| now.since(at).as_secs());
         metrics().outbox_rows.with_label_values(&[route.name()]).set(rows);
         metrics().outbox_oldest_seconds.with_label_values(&[route.name()]).set(gauge(oldest));
+    }
+    for pool in ctx.store.pools() {
+        let open = metrics().database_connections.with_label_values(&[pool.name, "open"]);
+        open.set(i64::from(pool.open));
+        let idle = metrics().database_connections.with_label_values(&[pool.name, "idle"]);
+        idle.set(i64::from(pool.idle));
     }
     let counts = integrations::count_by_status(&tx).await?;
     for status in IntegrationStatus::ALL {

@@ -32,7 +32,7 @@ impl<T: Send + Sync + 'static> Group<T> {
                     .group_rows
                     .with_label_values(&[name])
                     .observe(f64::from(u32::try_from(rows.len()).unwrap_or(0)));
-                for (answer, result) in answers.into_iter().zip(write(&commit, rows).await) {
+                for (answer, result) in answers.into_iter().zip(write(name, &commit, rows).await) {
                     // A handler that is gone will be given its message again.
                     let _ = answer.send(result);
                 }
@@ -53,7 +53,7 @@ impl<T: Send + Sync + 'static> Group<T> {
     }
 }
 
-async fn write<T, C, F>(commit: &C, rows: Vec<T>) -> Vec<Result<(), HandlerError>>
+async fn write<T, C, F>(name: &str, commit: &C, rows: Vec<T>) -> Vec<Result<(), HandlerError>>
 where
     T: Send + Sync,
     C: Fn(Arc<Vec<T>>) -> F + Send + Sync,
@@ -61,7 +61,10 @@ where
 {
     let rows = Arc::new(rows);
     let count = rows.len();
-    match commit(Arc::clone(&rows)).await {
+    let timer = metrics().database_seconds.with_label_values(&[name]).start_timer();
+    let committed = commit(Arc::clone(&rows)).await;
+    timer.observe_duration();
+    match committed {
         Err(HandlerError::Defect(_)) if count > 1 => {
             let mut results = Vec::with_capacity(count);
             for row in Arc::into_inner(rows).unwrap_or_default() {

@@ -23,6 +23,9 @@ const RESTATED: Duration = Duration::from_secs(3 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
 const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
 
+/// Every schedule, as metrics and fires name it.
+pub(crate) const NAMES: [&str; 3] = ["usage", "verify", "retention"];
+
 /// Fires until `stop`.
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     let mut fired = Fired::default();

@@ -19,7 +19,8 @@ pub enum DeadReason {
 }
 
 impl DeadReason {
-    const ALL: [Self; 4] = [Self::Malformed, Self::Version, Self::Crashed, Self::Broker];
+    /// Every reason, for metrics.
+    pub const ALL: [Self; 4] = [Self::Malformed, Self::Version, Self::Crashed, Self::Broker];
 
     /// The text in tables, headers and metrics.
     #[must_use]

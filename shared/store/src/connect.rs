@@ -31,6 +31,17 @@ impl Default for DatabaseLimits {
     }
 }
 
+/// How full one pool is.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolState {
+    /// Its name in metrics.
+    pub name: &'static str,
+    /// Open connections.
+    pub open: u32,
+    /// Those of them nobody uses.
+    pub idle: u32,
+}
+
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -128,6 +139,25 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         let tx = self.system_read().await?;
         crate::settings::find(&tx, "ping").await.map(drop)
+    }
+
+    /// How full the pools are, for metrics.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolState> {
+        let state = |name, pool: &DatabaseConnection| {
+            let (open, idle) = if self.postgres {
+                let pool = pool.get_postgres_connection_pool();
+                (pool.size(), pool.num_idle())
+            } else {
+                let pool = pool.get_sqlite_connection_pool();
+                (pool.size(), pool.num_idle())
+            };
+            PoolState { name, open, idle: u32::try_from(idle).unwrap_or(u32::MAX) }
+        };
+        if self.postgres {
+            return vec![state("tenant", &self.tenant_write), state("system", &self.system_write)];
+        }
+        vec![state("write", &self.system_write), state("read", &self.system_read)]
     }
 
     /// Closes every connection; transactions under way end first.

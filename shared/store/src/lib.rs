@@ -37,7 +37,7 @@ pub mod verdicts;
 pub mod virtual_keys;
 mod wakeups;
 
-pub use connect::{DatabaseLimits, Store};
+pub use connect::{DatabaseLimits, PoolState, Store};
 pub use error::StoreError;
 pub use page::{Page, Paged};
 pub use tenant_keys::{KeyError, TenantKeyCache};
