@@ -1,9 +1,9 @@
 //! Answers to requests that carried an `Idempotency-Key`, kept to be given again.
 
-use keyway_domain::Timestamp;
+use keyway_domain::{TenantId, Timestamp};
 use sea_orm::{EntityTrait, TryInsertResult, sea_query::OnConflict};
 
-use crate::{StoreError, TenantTx, entity::idempotency_keys as table, sql::Sql, tx::sealed::Inner};
+use crate::{StoreError, Tx, entity::idempotency_keys as table, sql::Sql};
 
 /// A stored answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +20,14 @@ pub struct StoredAnswer {
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn find(tx: &TenantTx, route: &str, key: &str) -> Result<Option<StoredAnswer>, StoreError> {
+pub async fn find(
+    tx: &impl Tx,
+    tenant_id: TenantId,
+    route: &str,
+    key: &str,
+) -> Result<Option<StoredAnswer>, StoreError> {
     let text = "SELECT * FROM idempotency_keys WHERE tenant_id = $1 AND route = $2 AND key = $3";
-    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), route.into(), key.into()]);
+    let sql = Sql::with(text, [tenant_id.uuid().into(), route.into(), key.into()]);
     sql.models::<table::Entity>(tx).await?.pop().map(answer).transpose()
 }
 
@@ -31,14 +36,15 @@ pub async fn find(tx: &TenantTx, route: &str, key: &str) -> Result<Option<Stored
 /// # Errors
 /// [`StoreError::Conflict`] when a request with the same key was answered meanwhile: roll back and read that answer.
 pub async fn insert(
-    tx: &TenantTx,
+    tx: &impl Tx,
+    tenant_id: TenantId,
     route: &str,
     key: &str,
     answer: StoredAnswer,
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let model = table::Model {
-        tenant_id: tx.tenant_id().uuid(),
+        tenant_id: tenant_id.uuid(),
         route: route.to_owned(),
         key: key.to_owned(),
         request_sha256: answer.request_sha256.to_vec(),

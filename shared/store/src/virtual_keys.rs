@@ -112,6 +112,26 @@ pub async fn find(tx: &TenantTx, id: VirtualKeyId) -> Result<Option<VirtualKeyRo
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
+/// Changes name and expiry, if the version is still `expected`.
+///
+/// # Errors
+/// [`StoreError::NotFound`], [`StoreError::Stale`].
+pub async fn update(
+    tx: &TenantTx,
+    id: VirtualKeyId,
+    name: &str,
+    expires_at: Option<Timestamp>,
+    expected: i32,
+) -> Result<VirtualKeyRow, StoreError> {
+    let text = "UPDATE virtual_keys SET name = $1, expires_at_ms = $2, version = version + 1 \
+                WHERE tenant_id = $3 AND id = $4 AND version = $5";
+    let tenant_id = tx.tenant_id().uuid().into();
+    let values = [name.into(), ms(expires_at).into(), tenant_id, id.uuid().into(), expected.into()];
+    let changed = Sql::with(text, values).run(tx).await?;
+    let row = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    if changed == 0 { Err(StoreError::Stale) } else { Ok(row) }
+}
+
 /// Revokes a virtual key for good. Revoking it again changes nothing.
 ///
 /// # Errors
@@ -130,6 +150,23 @@ pub async fn revoke(tx: &TenantTx, id: VirtualKeyId, now: Timestamp) -> Result<V
 pub async fn find_by_token_hash(tx: &SystemTx, sha256: &[u8; 32]) -> Result<Option<VirtualKeyRow>, StoreError> {
     let sql = Sql::with("SELECT * FROM virtual_keys WHERE token_sha256 = $1", [sha256.to_vec().into()]);
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
+}
+
+/// The keys used last, of every tenant, with their hashes: what a proxy loads before the first request.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn recently_used(tx: &SystemTx, rows: u64) -> Result<Vec<([u8; 32], VirtualKeyRow)>, StoreError> {
+    let mut sql = Sql::new(
+        "SELECT * FROM virtual_keys WHERE revoked_at_ms IS NULL \
+         ORDER BY coalesce(last_used_at_ms, created_at_ms) DESC LIMIT ",
+    );
+    sql.bind(limit(rows));
+    let hashed = |model: table::Model| {
+        let hash = model.token_sha256.as_slice().try_into().map_err(|_| StoreError::Corrupt("token hash"))?;
+        Ok((hash, row(model)))
+    };
+    sql.models::<table::Entity>(tx).await?.into_iter().map(hashed).collect()
 }
 
 /// Notes when keys were last used; an older time than the stored one changes nothing.

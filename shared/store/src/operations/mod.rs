@@ -7,14 +7,14 @@ mod row;
 
 use std::collections::HashMap;
 
-use keyway_domain::{IntegrationId, OperationId, OperationKind, OperationState, Timestamp};
+use keyway_domain::{Command, IntegrationId, OperationId, OperationKind, OperationState, Timestamp};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use crate::{
     Page, Paged, StoreError, TenantTx, Tx,
     entity::operations as table,
-    sql::{Sql, chunk, limit},
+    sql::{Sql, chunk, int, limit},
     transitions,
 };
 
@@ -133,6 +133,29 @@ pub async fn cancel(tx: &TenantTx, id: OperationId, now: Timestamp) -> Result<bo
         transitions::complete_parents(tx, &[parent_id], now).await?;
     }
     Ok(cancelled.contains(&id.uuid()))
+}
+
+/// Puts an operation that failed or was called off back in the queue, one attempt further, as `command`. The
+/// caller writes the message of that attempt in the same transaction. Returns it, or `None` when it is
+/// in another state or at another attempt than `attempt`.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn retry(
+    tx: &TenantTx,
+    id: OperationId,
+    attempt: u32,
+    command: &Command,
+    now: Timestamp,
+) -> Result<Option<OperationRow>, StoreError> {
+    let text = "UPDATE operations SET state = 'queued', attempt = attempt + 1, command = $1, due_at_ms = $2, \
+                error_code = NULL, finished_at_ms = NULL, planned_at_ms = NULL \
+                WHERE tenant_id = $3 AND id = $4 AND attempt = $5 AND state IN ('failed', 'cancelled')";
+    let tenant_id = tx.tenant_id().uuid().into();
+    let values = [command_text(command).into(), now.ms().into(), tenant_id, id.uuid().into(), int(attempt).into()];
+    let changed = Sql::with(text, values).run(tx).await?;
+    let row = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    Ok((changed == 1).then_some(row))
 }
 
 async fn with_progress(tx: &impl Tx, found: Vec<table::Model>) -> Result<Vec<OperationRow>, StoreError> {
