@@ -127,6 +127,8 @@ impl<'a> Session<'a> {
 
     fn heed(&self, event: Event) -> Result<(), BusError> {
         match event {
+            // A channel on which a declaration was refused says so here too, and the connection goes on.
+            Event::Error(error) if !self.connection.status().connected() => return Err(error.into()),
             Event::ConnectionBlocked(reason) => {
                 tracing::warn!(reason, "the broker blocks publishers");
                 self.link.blocked.store(true, Ordering::Relaxed);
@@ -135,7 +137,6 @@ impl<'a> Session<'a> {
                 tracing::info!("the broker takes messages again");
                 self.link.blocked.store(false, Ordering::Relaxed);
             }
-            Event::Error(error) => return Err(error.into()),
             _ => {}
         }
         Ok(())

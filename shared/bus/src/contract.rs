@@ -46,11 +46,7 @@ impl ConsumeOptions {
     /// The defaults for a pool that runs `concurrency` handlers at once.
     #[must_use]
     pub fn for_concurrency(concurrency: u16) -> Self {
-        Self {
-            prefetch: concurrency.saturating_mul(2).max(1),
-            crash_limit: 15,
-            put_back_delay: Duration::from_secs(1),
-        }
+        Self { prefetch: concurrency.saturating_mul(2).max(1), crash_limit: 15, put_back_delay: Duration::from_secs(1) }
     }
 }
 

@@ -120,8 +120,7 @@ impl Inner {
         if held.len() >= self.lane_capacity {
             return Err(BusError::Full(lane));
         }
-        let waiting =
-            Waiting { id: row.id, lane, body: row.body, redelivered: false, crashes: 0, dead: None };
+        let waiting = Waiting { id: row.id, lane, body: row.body, redelivered: false, crashes: 0, dead: None };
         self.lanes[lane].0.send(waiting).map_err(|_| BusError::Closed)?;
         held.insert(row.id);
         Ok(Handover::InFlight)

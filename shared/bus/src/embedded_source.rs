@@ -63,8 +63,7 @@ async fn accept(inner: &Arc<Inner>, mut waiting: Waiting, feed: &Feed) {
     let lane = waiting.lane;
     let (reason, error) = match Message::decode(&waiting.body) {
         Ok(message) if waiting.crashes < feed.options.crash_limit => {
-            let delivery =
-                Delivery { message, lane, redelivered: waiting.redelivered, crashes: waiting.crashes };
+            let delivery = Delivery { message, lane, redelivered: waiting.redelivered, crashes: waiting.crashes };
             let ticket = EmbeddedTicket::new(inner, waiting, feed.options.put_back_delay);
             return feed.deliver(delivery, Ticket::new(ticket)).await;
         }
@@ -100,12 +99,7 @@ struct EmbeddedTicket {
 
 impl EmbeddedTicket {
     fn new(inner: &Arc<Inner>, waiting: Waiting, rest: Duration) -> Self {
-        Self {
-            inner: Arc::clone(inner),
-            waiting: Mutex::new(Some(waiting)),
-            rest,
-            handled: AtomicBool::new(false),
-        }
+        Self { inner: Arc::clone(inner), waiting: Mutex::new(Some(waiting)), rest, handled: AtomicBool::new(false) }
     }
 
     fn take(&self) -> Option<Waiting> {

@@ -21,6 +21,7 @@ mod rabbit_dead;
 mod rabbit_invalidations;
 mod rabbit_session;
 mod rabbit_source;
+mod rabbit_ticket;
 mod settle;
 mod source;
 mod task;

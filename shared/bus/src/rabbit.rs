@@ -10,8 +10,7 @@ use serde::Deserialize;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationStream, LaneDepth, Outgoing,
-    Source,
+    Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationStream, LaneDepth, Outgoing, Source,
     publisher::{Packet, Publisher},
     rabbit_dead,
     rabbit_invalidations::Invalidations,

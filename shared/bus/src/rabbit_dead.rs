@@ -2,20 +2,22 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::{StreamExt as _, stream::select_all};
+use futures::{Stream, StreamExt as _, stream::select_all};
 use keyway_domain::Lane;
 use lapin::{
-    Connection,
+    Channel, Connection,
     message::Delivery as Raw,
-    options::{BasicConsumeOptions, BasicQosOptions},
+    options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     BusError, DeadLetter, DeadLetterStream, DeadReason,
     rabbit_session::{Link, Reconnect, close},
-    rabbit_source::{self, RabbitTicket},
+    rabbit_source,
+    rabbit_ticket::RabbitTicket,
     settle::Ticket,
     task, topology,
 };
@@ -26,6 +28,7 @@ const ATTEMPTS: &str = "keyway-attempts";
 /// A header must fit the broker's frame; the body tells the rest.
 const ERROR_CHARS: usize = 500;
 const PREFETCH: u16 = 16;
+const LOOK: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(1);
 
 /// The headers of a dead letter.
@@ -63,26 +66,50 @@ async fn session(
     reconnect: &mut Reconnect,
 ) -> Result<(), BusError> {
     let connection = link.connect("dead letters").await?;
-    let mut letters = consume_all(&connection).await?;
+    let channel = connection.create_channel().await?;
+    let mut letters = consume_all(&connection, &channel).await?;
     reconnect.established(link);
+    let mut look = interval(LOOK);
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let Some(next) = stop.run_until_cancelled(letters.next()).await else { break };
-        let Some((lane, raw)) = next else { return Err(BusError::Disconnected("the broker ended the consumers".into())) };
-        let letter = letter(lane, raw?, lost, stop);
-        if !matches!(stop.run_until_cancelled(sender.send_async(letter)).await, Some(Ok(()))) {
-            break;
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => break,
+            _ = look.tick() => look_at_all(&channel).await?,
+            next = letters.next() => {
+                let Some((lane, raw)) = next else {
+                    return Err(BusError::Disconnected("the broker ended the consumers".into()));
+                };
+                let letter = letter(lane, raw?, lost, stop);
+                if !matches!(stop.run_until_cancelled(sender.send_async(letter)).await, Some(Ok(()))) {
+                    break;
+                }
+            }
         }
     }
     close(connection).await;
     Ok(())
 }
 
+/// Fails when a queue has no consumer: it was refused at first, or deleted meanwhile. The next session tries again.
+async fn look_at_all(channel: &Channel) -> Result<(), BusError> {
+    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    for lane in Lane::ALL {
+        let queue = topology::dead_queue(lane);
+        let asked = channel.queue_declare(queue.as_str().into(), options, FieldTable::default()).await?;
+        if asked.consumer_count() == 0 {
+            return Err(BusError::Disconnected(format!("{queue} is not consumed")));
+        }
+    }
+    Ok(())
+}
+
 async fn consume_all(
     connection: &Connection,
-) -> Result<impl futures::Stream<Item = (Lane, lapin::Result<Raw>)> + Unpin + use<>, BusError> {
+    channel: &Channel,
+) -> Result<impl Stream<Item = (Lane, lapin::Result<Raw>)> + Unpin + use<>, BusError> {
     // What is wrong with a lane's queues, publisher and pump report; the others' dead letters are filed.
     let broken = topology::declare(connection).await?;
-    let channel = connection.create_channel().await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let mut consumers = Vec::with_capacity(Lane::ALL.len());
     for lane in Lane::ALL.into_iter().filter(|lane| broken.iter().all(|(other, _)| other != lane)) {
@@ -98,7 +125,13 @@ fn letter(lane: Lane, raw: Raw, lost: &CancellationToken, stop: &CancellationTok
         Some(AMQPValue::LongString(text)) => Some(text.to_string()),
         _ => None,
     };
-    let ticket = RabbitTicket { acker: raw.acker.clone(), session: lost.clone(), stop: stop.clone(), rest: REST };
+    let ticket = RabbitTicket {
+        acker: raw.acker.clone(),
+        session: lost.clone(),
+        stop: stop.clone(),
+        rest: REST,
+        _held: Arc::new(()),
+    };
     DeadLetter {
         lane,
         reason: stated(REASON).and_then(|reason| DeadReason::parse(&reason)).unwrap_or(DeadReason::Broker),

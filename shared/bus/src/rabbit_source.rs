@@ -10,16 +10,15 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use futures::{FutureExt as _, StreamExt as _};
 use keyway_domain::{Lane, Message, MessageId};
 use lapin::{
-    Acker, Channel, Connection, Consumer,
+    Channel, Connection, Consumer,
     message::Delivery as Raw,
-    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions},
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
-use tokio::runtime::Handle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -27,10 +26,15 @@ use crate::{
     publisher::{Packet, Publisher},
     rabbit_dead,
     rabbit_session::{Link, Reconnect, close},
-    settle::{Settle, Ticket},
+    rabbit_ticket::RabbitTicket,
+    settle::Ticket,
     source::Feed,
     task, topology,
 };
+
+/// How often a consumer that hears nothing asks whether there is something to hear.
+const LOOK: Duration = Duration::from_secs(1);
+const ANSWER: Duration = Duration::from_secs(10);
 
 static CONSUMERS: AtomicU64 = AtomicU64::new(0);
 
@@ -88,6 +92,9 @@ impl Pump {
         let (connection, channel, tag, mut consumer) = opened?;
         reconnect.established(&self.link);
         self.link.consuming(self.lane, true);
+        let (held, mut quiet, mut suspect) = (Arc::new(()), true, false);
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -95,12 +102,34 @@ impl Pump {
                     self.cancel(&channel, &tag, consumer).await;
                     return Ok(Some(connection));
                 }
+                _ = look.tick() => {
+                    if std::mem::replace(&mut quiet, true) {
+                        suspect = self.look(&channel, Arc::strong_count(&held) == 1, suspect).await?;
+                    }
+                }
                 raw = consumer.next() => match raw {
-                    Some(raw) => self.accept(raw?, session).await,
+                    Some(raw) => {
+                        (quiet, suspect) = (false, false);
+                        self.accept(raw?, session, &held).await;
+                    }
                     None => return Err(BusError::Disconnected("the broker ended the consumer".into())),
                 }
             }
         }
+    }
+
+    /// A queue that is deleted and declared again at once may forget its consumers without telling them. Says
+    /// whether that looks likely, and is an error when it looked likely before.
+    async fn look(&self, channel: &Channel, idle: bool, suspect: bool) -> Result<bool, BusError> {
+        let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+        let asked = channel.queue_declare(topology::queue(self.lane).into(), options, FieldTable::default());
+        let silent = |_| BusError::Disconnected("the broker does not answer".into());
+        let queue = timeout(ANSWER, asked).await.map_err(silent)??;
+        let forgotten = queue.consumer_count() == 0 || (idle && queue.message_count() > 0);
+        if forgotten && suspect {
+            return Err(BusError::Disconnected("the queue has forgotten this consumer".into()));
+        }
+        Ok(forgotten)
     }
 
     async fn open(&self) -> Result<(Connection, Channel, String, Consumer), BusError> {
@@ -116,7 +145,7 @@ impl Pump {
         Ok((connection, channel, tag, consumer))
     }
 
-    async fn accept(&self, raw: Raw, session: &CancellationToken) {
+    async fn accept(&self, raw: Raw, session: &CancellationToken, held: &Arc<()>) {
         let crashes = crashes(&raw);
         let options = &self.feed.options;
         let ticket = Ticket::new(RabbitTicket {
@@ -124,6 +153,7 @@ impl Pump {
             session: session.clone(),
             stop: self.feed.stop.clone(),
             rest: options.put_back_delay,
+            _held: Arc::clone(held),
         });
         let (reason, error) = match Message::decode(&raw.data) {
             Ok(message) if crashes < options.crash_limit => {
@@ -190,53 +220,4 @@ pub(crate) fn header(raw: &Raw, name: &str) -> u32 {
 pub(crate) fn message_id(raw: &Raw) -> MessageId {
     let named = raw.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
     named.unwrap_or_else(|| dead::id_of_body(&raw.data))
-}
-
-/// Settles by the delivery's own acker.
-#[derive(Debug)]
-pub(crate) struct RabbitTicket {
-    pub(crate) acker: Acker,
-    /// Cancelled when the connection is lost: what is on its way then may never be answered.
-    pub(crate) session: CancellationToken,
-    pub(crate) stop: CancellationToken,
-    pub(crate) rest: Duration,
-}
-
-#[async_trait]
-impl Settle for RabbitTicket {
-    async fn ack(&self) -> Result<(), BusError> {
-        tokio::select! {
-            biased;
-            sent = self.acker.ack(BasicAckOptions::default()) => if sent? { Ok(()) } else { Err(BusError::Lost) },
-            () = self.session.cancelled() => Err(BusError::Lost),
-        }
-    }
-
-    async fn give_back(&self) {
-        give_back(&self.acker, &self.session).await;
-    }
-}
-
-impl Drop for RabbitTicket {
-    fn drop(&mut self) {
-        if !self.acker.usable() || Handle::try_current().is_err() {
-            return;
-        }
-        let (acker, session, stop, rest) = (self.acker.clone(), self.session.clone(), self.stop.clone(), self.rest);
-        task::spawn(async move {
-            tokio::select! {
-                () = session.cancelled() => return,
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(rest) => {}
-            }
-            give_back(&acker, &session).await;
-        });
-    }
-}
-
-async fn give_back(acker: &Acker, session: &CancellationToken) {
-    let options = BasicNackOptions { requeue: true, multiple: false };
-    if let Some(Err(error)) = session.run_until_cancelled(acker.nack(options)).await {
-        tracing::debug!(%error, "a delivery could not be given back, its connection is gone");
-    }
 }

@@ -50,8 +50,7 @@ impl Source {
         let (stop, drained) = (stop.child_token(), CancellationToken::new());
         let (sender, receiver) = flume::bounded(usize::from(options.prefetch.max(1)));
         let tasks = receiver.clone().into_stream();
-        let feed =
-            Feed { options: options.clone(), sender, receiver, stop: stop.clone(), drained: drained.clone() };
+        let feed = Feed { options: options.clone(), sender, receiver, stop: stop.clone(), drained: drained.clone() };
         Self { options, tasks, stop, drained, pump: Some(pump(feed)) }
     }
 }

@@ -73,9 +73,7 @@ pub(crate) async fn declare(connection: &Connection) -> Result<Vec<(Lane, BusErr
 
 pub(crate) async fn declare_exchanges(channel: &Channel) -> Result<(), BusError> {
     let direct = ExchangeKind::Direct;
-    for (name, kind) in
-        [(COMMANDS, &direct), (EVENTS, &direct), (DEAD, &direct), (INVALIDATE, &ExchangeKind::Fanout)]
-    {
+    for (name, kind) in [(COMMANDS, &direct), (EVENTS, &direct), (DEAD, &direct), (INVALIDATE, &ExchangeKind::Fanout)] {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
         let declared = channel.exchange_declare(name.into(), kind.clone(), options, FieldTable::default()).await;
         declared.map_err(|error| refused(name, error))?;
@@ -111,7 +109,13 @@ pub(crate) async fn declare_invalidations(channel: &Channel) -> Result<String, B
     let arguments = table([("x-max-length", AMQPValue::LongInt(INVALIDATIONS))]);
     let queue = channel.queue_declare("".into(), options, arguments).await?.name().to_string();
     let bound = channel
-        .queue_bind(queue.as_str().into(), INVALIDATE.into(), "".into(), QueueBindOptions::default(), FieldTable::default())
+        .queue_bind(
+            queue.as_str().into(),
+            INVALIDATE.into(),
+            "".into(),
+            QueueBindOptions::default(),
+            FieldTable::default(),
+        )
         .await;
     bound.map_err(|error| refused(&queue, error))?;
     Ok(queue)

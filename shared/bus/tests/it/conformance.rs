@@ -21,7 +21,7 @@ macro_rules! on_both {
         mod embedded_bus {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() -> anyhow::Result<()> {
-                super::$name(crate::harness::World::embedded().await?).await
+                super::$name(crate::harness::World::embedded()).await
             })*
         }
         mod rabbit_bus {
@@ -258,13 +258,19 @@ async fn invalidations_reach_every_subscriber(world: World) -> Result<()> {
 
 async fn heard(subscriber: &mut InvalidationStream, tenant: TenantId) -> Result<bool> {
     match tokio::time::timeout(Duration::from_millis(50), subscriber.next()).await {
-        Ok(signal) => Ok(signal.context("the bus is gone")? == InvalidationSignal::Changed(tenant, Invalidation::Integrations)),
+        Ok(signal) => {
+            Ok(signal.context("the bus is gone")? == InvalidationSignal::Changed(tenant, Invalidation::Integrations))
+        }
         Err(_) => Ok(false),
     }
 }
 
 async fn until_heard(subscriber: &mut InvalidationStream, tenant: TenantId) -> Result<()> {
-    tokio::time::timeout(DEADLINE, async { while !heard(subscriber, tenant).await? {} anyhow::Ok(()) }).await?
+    tokio::time::timeout(DEADLINE, async {
+        while !heard(subscriber, tenant).await? {}
+        anyhow::Ok(())
+    })
+    .await?
 }
 
 async fn a_duplicate_has_the_same_id(world: World) -> Result<()> {

@@ -14,7 +14,7 @@ fn bus_on(journal: &Arc<MemoryJournal>, capacity: usize) -> Arc<dyn Bus> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_process_loses_nothing() -> Result<()> {
-    let world = World::embedded().await?;
+    let world = World::embedded();
     let journal = world.journal.clone().unwrap_or_default();
     let messages = commands(100);
     world.submit(&messages).await?;
@@ -44,7 +44,7 @@ async fn a_killed_process_loses_nothing() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_ack_waits_for_a_journal_that_fails_and_the_handler_runs_once() -> Result<()> {
-    let world = World::embedded().await?;
+    let world = World::embedded();
     let journal = world.journal.clone().unwrap_or_default();
     journal.failing_removals.store(3, Ordering::SeqCst);
     let messages = commands(1);

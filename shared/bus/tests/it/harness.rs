@@ -10,7 +10,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use apalis::{layers::WorkerBuilderExt as _, prelude::{BoxDynError, WorkerBuilder}};
+use apalis::{
+    layers::WorkerBuilderExt as _,
+    prelude::{BoxDynError, WorkerBuilder},
+};
 use async_trait::async_trait;
 use futures::{TryStreamExt as _, future::BoxFuture};
 use keyway_bus::{
@@ -85,10 +88,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) async fn embedded() -> Result<Self> {
+    pub(crate) fn embedded() -> Self {
         let journal = Arc::new(MemoryJournal::default());
         let bus = Arc::new(EmbeddedBus::new(Arc::clone(&journal) as Arc<dyn Journal>, 10_000));
-        Ok(Self { bus, journal: Some(journal), broker: None })
+        Self { bus, journal: Some(journal), broker: None }
     }
 
     pub(crate) async fn rabbit() -> Result<Self> {
@@ -181,10 +184,8 @@ impl Pool {
             });
             handled
         };
-        let worker = WorkerBuilder::new(lane.name())
-            .backend(source)
-            .concurrency(usize::from(options.prefetch))
-            .build(handle);
+        let worker =
+            WorkerBuilder::new(lane.name()).backend(source).concurrency(usize::from(options.prefetch)).build(handle);
         #[expect(clippy::disallowed_methods, reason = "a test's own task")]
         let done = tokio::spawn(worker.stream().map_err(|error| error.to_string()).try_for_each(|_| async { Ok(()) }));
         Self { stop, done, seen }
@@ -214,7 +215,10 @@ impl Pool {
     /// Stops, waits for the worker's own end, and says what it handled.
     pub(crate) async fn stop(self) -> Result<Vec<Delivery>> {
         self.stop.cancel();
-        tokio::time::timeout(DEADLINE, self.done).await.context("the worker does not end")??.map_err(anyhow::Error::msg)?;
+        tokio::time::timeout(DEADLINE, self.done)
+            .await
+            .context("the worker does not end")??
+            .map_err(anyhow::Error::msg)?;
         Ok(self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }

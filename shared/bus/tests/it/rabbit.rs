@@ -39,7 +39,8 @@ async fn a_queue_deleted_by_hand_is_declared_again_and_takes_every_message() -> 
     channel.queue_delete("keyway.verify".into(), QueueDeleteOptions::default()).await?;
     let more = commands(50);
     world.submit(&more).await?;
-    until("the new queue is consumed", || more.iter().all(|message| verify.seen_ids().contains(&message.id))).await?;
+    let again = until("the new queue is consumed", || more.iter().all(|m| verify.seen_ids().contains(&m.id))).await;
+    again.with_context(|| format!("{:?}", world.bus.health()))?;
     verify.stop().await?;
     status.stop().await?;
     ensure!(world.left(Lane::Verify).await? + world.left(Lane::Status).await? == 0);
@@ -54,7 +55,8 @@ async fn a_queue_declared_otherwise_is_a_loud_error_until_it_is_deleted() -> Res
     let world = World::on(broker).await?;
     let pool = world.pool(Lane::Verify, options(4), handler(|_| async { Ok(()) }));
     let named = |error: &BusError| matches!(error, BusError::Topology { name, .. } if name == "keyway.verify");
-    until("publisher and consumer both say so", || world.bus.health().errors.iter().filter(|e| named(e)).count() == 2).await?;
+    until("publisher and consumer both say so", || world.bus.health().errors.iter().filter(|e| named(e)).count() == 2)
+        .await?;
     let messages = commands(3);
     let answers = world.bus.relay(messages.iter().map(outgoing).collect()).await;
     ensure!(answers.iter().all(|answer| answer.as_ref().is_err_and(named)), "{answers:?}");
@@ -103,7 +105,10 @@ async fn a_stranger_s_message_without_an_id_is_filed_under_the_id_of_its_body() 
     let mut ids = Vec::new();
     for _ in 0..2 {
         let publish = BasicPublishOptions::default();
-        channel.basic_publish("keyway.commands".into(), "meter".into(), publish, b"hello", BasicProperties::default()).await?.await?;
+        channel
+            .basic_publish("keyway.commands".into(), "meter".into(), publish, b"hello", BasicProperties::default())
+            .await?
+            .await?;
         let letter = next_dead(&mut letters).await?;
         ensure!(letter.reason == DeadReason::Malformed && letter.body == b"hello", "{letter:?}");
         ids.push(letter.message_id);

@@ -43,7 +43,8 @@ async fn a_broker_killed_while_we_publish_and_consume_loses_nothing() -> Result<
     #[expect(clippy::disallowed_methods, reason = "a test's own task")]
     let relay = tokio::spawn(async move { relay_all(&bus, &rows, &count).await });
     for part in [500, 1500] {
-        until("work is under way", || stored.load(Ordering::SeqCst) >= part && pool.seen_ids().len() >= part / 4).await?;
+        until("work is under way", || stored.load(Ordering::SeqCst) >= part && pool.seen_ids().len() >= part / 4)
+            .await?;
         let broker = world.broker.as_mut().context("a broker")?;
         broker.kill().await?;
         until("health tells", || {
