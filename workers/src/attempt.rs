@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(240);
 /// Runs a command's handler once and publishes what came of it.
 ///
 /// # Errors
-/// Only when the process is stopping while database or bus are away: the message is put back.
+/// Only for a defect that no operation can show: the message is put back, and in the end it is a dead letter.
 pub(crate) async fn run(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerError> {
     let message = &delivery.message;
     let Body::Command(command) = &message.body else {
@@ -39,32 +39,43 @@ pub(crate) async fn run(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerErr
     let lane = delivery.lane.name();
     metrics().attempts.with_label_values(&[lane, command.name(), outcome.name()]).inc();
     report(message, command, &outcome);
+    if let (None, Outcome::Retry { code, .. } | Outcome::Failed { code, .. }) = (command.operation_kind(), &outcome) {
+        // Without an operation nobody would write the next attempt: the bus brings the message again.
+        return Err(HandlerError::Defect(format!("{} ended with {}", command.name(), code.name())));
+    }
     publish(ctx, events(message, command, outcome).into_iter().map(|event| message.event(event)).collect()).await
 }
 
 /// The handler's outcome; waits as long as our own infrastructure is away.
 async fn handle(delivery: &Delivery, command: &Command, ctx: &Ctx) -> Result<Outcome, HandlerError> {
     let lane = delivery.lane.name();
-    patience::until_well(lane, || async {
+    let ended = patience::until_well(lane, || async {
         let timer = metrics().handler_seconds.with_label_values(&[lane]).start_timer();
         let attempt = AssertUnwindSafe(jobs::dispatch(command, &delivery.message, ctx)).catch_unwind();
         let ended = tokio::time::timeout(DEADLINE, attempt).await;
         timer.observe_duration();
         match ended {
-            Ok(Ok(Err(HandlerError::Defect(what)))) => {
-                tracing::error!(lane, message = %delivery.message.id, what, "a handler met a defect");
-                Ok(inconclusive(Code::Panicked))
-            }
             Ok(Ok(result)) => result,
             Ok(Err(_)) => {
                 metrics().task_panics.inc();
-                tracing::error!(lane, message = %delivery.message.id, "a handler panicked");
-                Ok(inconclusive(Code::Panicked))
+                Err(HandlerError::Defect("the handler panicked".to_owned()))
             }
             Err(_) => Ok(inconclusive(Code::TimedOut)),
         }
     })
-    .await
+    .await;
+    match ended {
+        // Without an operation there is nobody to schedule another attempt: the message is put back,
+        // and filed as a dead letter when that happens again and again.
+        Err(HandlerError::Defect(what)) if command.operation_kind().is_some() => {
+            tracing::error!(lane, message = %delivery.message.id, what, "a handler met a defect");
+            Ok(inconclusive(Code::Panicked))
+        }
+        Ok(Outcome::Retry { code, .. } | Outcome::Failed { code, .. }) if command.operation_kind().is_none() => {
+            Err(HandlerError::Defect(code.message().to_owned()))
+        }
+        ended => ended,
+    }
 }
 
 /// The events an outcome stands for, the operation's own last.
@@ -72,8 +83,9 @@ fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> 
     let observed_at = Timestamp::now();
     let Some(kind) = command.operation_kind() else { return Vec::new() };
     match outcome {
-        // A plan succeeds when its children have ended, which the status writer sees.
-        Outcome::Done(events) if kind == OperationKind::PlanUsage => events,
+        // What was found ends the operation too, in the transaction that applies it: who sees the operation
+        // succeeded sees its effect. A plan ends with its children.
+        Outcome::Done(events) if kind == OperationKind::PlanUsage || !events.is_empty() => events,
         Outcome::Done(events) => with(events, Event::OperationSucceeded { observed_at }),
         Outcome::Failed { code, events } => with(events, Event::OperationFailed { code, observed_at }),
         Outcome::Retry { code, after, next, events } => {

@@ -1,7 +1,6 @@
 //! Why a handler could not come to an outcome.
 
 use keyway_bus::BusError;
-use keyway_domain::Code;
 use keyway_store::{KeyError, StoreError};
 use keyway_vault::VaultError;
 
@@ -14,14 +13,6 @@ pub enum HandlerError {
     /// Running it again at once cannot help: count it as a failed attempt and report it.
     #[error("a defect: {0}")]
     Defect(String),
-}
-
-impl HandlerError {
-    /// The code an attempt that ended so is given.
-    #[must_use]
-    pub const fn code(&self) -> Code {
-        Code::Panicked
-    }
 }
 
 impl From<StoreError> for HandlerError {
