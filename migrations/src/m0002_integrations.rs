@@ -2,7 +2,7 @@
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
-    prelude::ForeignKeyAction::{Cascade, Restrict},
+    prelude::ForeignKeyAction::{Cascade, NoAction},
     sea_orm::DbErr,
 };
 
@@ -117,7 +117,7 @@ fn integrations() -> NewTable {
         key: &["tenant_id", "id"],
         references: vec![
             to_tenant("integrations"),
-            same_tenant("integrations", "project_id", "projects", Restrict),
+            same_tenant("integrations", "project_id", "projects", NoAction),
             same_tenant("integrations", "secret_id", "secrets", Cascade),
         ],
         access: Access::SHARED,

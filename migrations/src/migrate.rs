@@ -42,15 +42,19 @@ pub async fn migrate(url: &str) -> Result<usize, MigrateError> {
     Ok(result?)
 }
 
-/// Whether the schema at `url` has every migration of this build.
+/// Whether the schema at `url` has every migration of this build. Changes nothing, but waits for a
+/// process that is migrating.
 ///
 /// # Errors
 /// See [`MigrateError`].
 pub async fn is_current(url: &str) -> Result<bool, MigrateError> {
     let pool = connect(url).await?;
-    let pending = Migrator::get_pending_migrations(&pool).await;
+    let pending = match begin_alone(&pool).await {
+        Ok(tx) => pending(&tx).await,
+        Err(error) => Err(error),
+    };
     let _ = pool.close().await;
-    Ok(pending?.is_empty())
+    Ok(pending? == 0)
 }
 
 async fn connect(url: &str) -> Result<DatabaseConnection, MigrateError> {
@@ -63,6 +67,18 @@ async fn connect(url: &str) -> Result<DatabaseConnection, MigrateError> {
 }
 
 async fn migrate_alone(pool: &DatabaseConnection) -> Result<usize, DbErr> {
+    let tx = begin_alone(pool).await?;
+    if pool.get_database_backend() == DbBackend::Postgres {
+        protect::create_roles(&tx).await?;
+    }
+    let pending = pending(&tx).await?;
+    Migrator::up(&tx, None).await?;
+    tx.commit().await?;
+    Ok(pending)
+}
+
+/// A transaction that no other process migrates beside.
+async fn begin_alone(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..TransactionOptions::default()
@@ -70,12 +86,8 @@ async fn migrate_alone(pool: &DatabaseConnection) -> Result<usize, DbErr> {
     let tx = pool.begin_with_options(options).await?;
     if pool.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")).await?;
-        protect::create_roles(&tx).await?;
     }
-    let pending = pending(&tx).await?;
-    Migrator::up(&tx, None).await?;
-    tx.commit().await?;
-    Ok(pending)
+    Ok(tx)
 }
 
 async fn pending(tx: &DatabaseTransaction) -> Result<usize, DbErr> {

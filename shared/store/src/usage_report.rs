@@ -126,7 +126,7 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
         sql.push(", ");
     }
     for (column, in_metered_only) in SUMS {
-        let sum = if metered || !in_metered_only { column } else { "NULL" };
+        let sum = if metered || !in_metered_only { column } else { "CAST(NULL AS BIGINT)" };
         sql.push(&format!("CAST(sum({sum}) AS BIGINT) AS {column}, "));
     }
     sql.push("CAST(sum(cost_nano_usd) AS BIGINT) AS cost_nano_usd FROM ");

@@ -19,7 +19,8 @@ static IN_USE: Mutex<Option<File>> = Mutex::new(None);
 
 /// A database for one test. Dropped with the value.
 pub struct TestDatabase {
-    /// Where it is: `postgres:` with a superuser, or `sqlite:`.
+    /// Where it is: `sqlite:`, or `postgres:` with a login that owns the database but is no superuser,
+    /// so that row-level security binds it too.
     pub url: String,
     home: Home,
 }
@@ -38,13 +39,16 @@ impl TestDatabase {
         tokio::task::spawn_blocking(|| {
             let port = running_server()?;
             let name = format!("keyway_test_{}_{:08x}", std::process::id(), fastrand::u32(..));
-            psql(port, &format!("CREATE DATABASE {name} TEMPLATE template0"))?;
-            Ok(Self {
-                url: format!("postgres://postgres@127.0.0.1:{port}/{name}"),
-                home: Home::Postgres { port, name },
-            })
+            psql(port, &format!("CREATE DATABASE {name} OWNER keyway TEMPLATE template0"))?;
+            Ok(Self { url: format!("postgres://keyway@127.0.0.1:{port}/{name}"), home: Home::Postgres { port, name } })
         })
         .await?
+    }
+
+    /// The same database with a superuser, for dumps and for faults; on SQLite the same as [`Self::url`].
+    #[must_use]
+    pub fn superuser_url(&self) -> String {
+        self.url.replacen("//keyway@", "//postgres@", 1)
     }
 
     /// A fresh file in a directory of its own.
@@ -70,7 +74,7 @@ impl Drop for TestDatabase {
     }
 }
 
-fn testkit_dir() -> PathBuf {
+pub(crate) fn testkit_dir() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/testkit")
 }
 
@@ -102,36 +106,49 @@ fn answering_port(home: &Path) -> Option<u16> {
 }
 
 fn start(home: &Path) -> Result<u16> {
-    let (data, log) = (home.join("data"), home.join("server.log"));
+    let data = home.join("data");
     let _ = server_command(home, "pg_ctl")?.args(["stop", "-m", "immediate", "-D"]).arg(&data).output();
     let _ = fs::remove_dir_all(&data);
-    let owned = home.join("data");
-    fs::create_dir_all(&owned)?;
-    fs::write(&log, "")?;
-    if is_root() {
-        run(Command::new("chown").arg("postgres:").arg(&owned).arg(&log))?;
-    }
-    let mut initdb = server_command(home, "initdb")?;
-    run(initdb
-        .args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"])
-        .arg(&data))?;
+    initialise(home)?;
     let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let settings = format!(
-        "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c synchronous_commit=off \
-         -c full_page_writes=off -c max_connections=300 -c shared_buffers=64MB"
-    );
-    let mut pg_ctl = server_command(home, "pg_ctl")?;
-    pg_ctl.args(["start", "-w", "-t", "60", "-o", &settings, "-l"]).arg(&log).arg("-D").arg(&data);
-    let started = pg_ctl.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    ensure!(started.success(), "PostgreSQL did not start; see {}", log.display());
+    launch(home, port, "-c synchronous_commit=off -c full_page_writes=off")?;
+    psql(port, "CREATE ROLE keyway LOGIN CREATEROLE")?;
     fs::write(home.join("port"), port.to_string())?;
     stop_when_unused(home, &data)?;
     Ok(port)
 }
 
+/// Makes an empty cluster in `home/data`.
+pub(crate) fn initialise(home: &Path) -> Result<()> {
+    let (data, log) = (home.join("data"), home.join("server.log"));
+    fs::create_dir_all(&data)?;
+    fs::write(&log, "")?;
+    if is_root() {
+        run(Command::new("chown").arg("postgres:").arg(&data).arg(&log))?;
+    }
+    let mut initdb = server_command(home, "initdb")?;
+    run(initdb
+        .args(["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "-D"])
+        .arg(&data))
+}
+
+/// Starts the cluster in `home/data` and waits until it serves.
+pub(crate) fn launch(home: &Path, port: u16, more_settings: &str) -> Result<()> {
+    let log = home.join("server.log");
+    let settings = format!(
+        "-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=300 \
+         -c shared_buffers=64MB {more_settings}"
+    );
+    let mut pg_ctl = server_command(home, "pg_ctl")?;
+    pg_ctl.args(["start", "-w", "-t", "60", "-o", &settings, "-l"]).arg(&log).arg("-D").arg(home.join("data"));
+    let started = pg_ctl.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
+    ensure!(started.success(), "PostgreSQL did not start; see {}", log.display());
+    Ok(())
+}
+
 /// Leaves a process behind that stops the server once nobody holds the lock of its users.
 fn stop_when_unused(home: &Path, data: &Path) -> Result<()> {
-    let script = "while sleep 20; do flock -n -x \"$1\" \"$2\" stop -m immediate -D \"$3\" && exit; done";
+    let script = "while sleep 20 && [ -e \"$3/postmaster.pid\" ]; do flock -n -x \"$1\" \"$2\" stop -m immediate -D \"$3\"; done";
     let mut watch = as_postgres(Path::new("/bin/sh"));
     watch.args(["-c", script, "sh"]).arg(home.join("users.lock")).arg(binary("pg_ctl")?).arg(data);
     run(Command::new("chmod").arg("a+rw").arg(home.join("users.lock")))?;
@@ -142,13 +159,13 @@ fn stop_when_unused(home: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
-fn psql(port: u16, statement: &str) -> Result<()> {
+pub(crate) fn psql(port: u16, statement: &str) -> Result<()> {
     let mut psql = Command::new(binary("psql")?);
     psql.args(["-X", "-q", "-w", "-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1"]);
     run(psql.args(["-p", &port.to_string(), "-c", statement]))
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("run {command:?}"))?;
     if !output.status.success() {
         bail!("{command:?} failed: {}", String::from_utf8_lossy(&output.stderr).trim());
@@ -156,14 +173,14 @@ fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn server_command(home: &Path, name: &str) -> Result<Command> {
+pub(crate) fn server_command(home: &Path, name: &str) -> Result<Command> {
     let mut command = as_postgres(&binary(name)?);
     command.current_dir(home);
     Ok(command)
 }
 
 /// The server refuses to run as root, so root runs it as the user that the package made for it.
-fn as_postgres(program: &Path) -> Command {
+pub(crate) fn as_postgres(program: &Path) -> Command {
     if !is_root() {
         return Command::new(program);
     }
@@ -178,7 +195,7 @@ fn is_root() -> bool {
 }
 
 /// The newest installed version's program.
-fn binary(name: &str) -> Result<PathBuf> {
+pub(crate) fn binary(name: &str) -> Result<PathBuf> {
     let versions =
         fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is not installed; apt install postgresql")?;
     let versions = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());

@@ -1,1 +1,12 @@
+//! The store on both databases: the same tests run on PostgreSQL and on SQLite.
 
+mod audit_and_rest;
+mod fixture;
+mod integrations;
+mod migrations;
+mod operations;
+mod outbox;
+mod row_level_security;
+mod tenancy;
+mod usage;
+mod verdicts;

@@ -1,0 +1,75 @@
+//! Migrating: by several processes at once, and what it leaves behind.
+
+use anyhow::{Context, Result};
+use keyway_store::{DatabaseLimits, Store, raw};
+use keyway_testkit::postgres::TestDatabase;
+
+use crate::fixture::Fixture;
+
+async fn migrate_at_once(url: &str) -> Result<()> {
+    assert!(!keyway_migrations::is_current(url).await?);
+    let migrate = || keyway_migrations::migrate(url);
+    let (a, b, c) = tokio::join!(migrate(), migrate(), migrate());
+    let mut applied = [a?, b?, c?];
+    applied.sort_unstable();
+    assert_eq!(applied[..2], [0, 0], "only one of them finds work to do");
+    assert!(applied[2] > 0);
+    assert!(keyway_migrations::is_current(url).await?);
+    Store::connect(url, DatabaseLimits::default()).await?.ping().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn concurrent_migrations_apply_once_on_postgres() -> Result<()> {
+    let database = TestDatabase::postgres().await?;
+    Box::pin(migrate_at_once(&database.url)).await
+}
+
+#[tokio::test]
+async fn concurrent_migrations_apply_once_on_sqlite() -> Result<()> {
+    let database = TestDatabase::sqlite()?;
+    Box::pin(migrate_at_once(&database.url)).await
+}
+
+#[tokio::test]
+async fn several_databases_of_one_cluster_migrate_at_once() -> Result<()> {
+    let (a, b) = tokio::try_join!(TestDatabase::postgres(), TestDatabase::postgres())?;
+    let (a, b) = tokio::join!(keyway_migrations::migrate(&a.url), keyway_migrations::migrate(&b.url));
+    assert_eq!(a?, b?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_table_of_tenants_forces_row_level_security_and_no_role_owns_one() -> Result<()> {
+    let fixture = Fixture::postgres().await?;
+    let tx = fixture.store.system_read().await?;
+    let open = "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                WHERE n.nspname = 'public' AND c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)";
+    let mut open = raw::names(&tx, open).await?;
+    open.sort_unstable();
+    assert_eq!(open, ["schedule_fires", "seaql_migrations", "settings"], "these belong to no tenant");
+    let owned = "SELECT c.relname::text AS name FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner \
+                 WHERE r.rolname IN ('keyway_app', 'keyway_system')";
+    assert_eq!(raw::names(&tx, owned).await?, Vec::<String>::new());
+    let strong = "SELECT rolname::text AS name FROM pg_roles WHERE rolname IN ('keyway_app', 'keyway_system') \
+                  AND (rolbypassrls OR rolsuper OR rolcanlogin OR rolcreaterole)";
+    assert_eq!(raw::names(&tx, strong).await?, Vec::<String>::new());
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    let reachable = "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                     WHERE n.nspname = 'public' AND c.relkind = 'r' AND NOT c.relforcerowsecurity \
+                     AND has_table_privilege(c.oid, 'SELECT, INSERT, UPDATE, DELETE')";
+    assert_eq!(raw::names(&tx, reachable).await?, Vec::<String>::new(), "the app role has no way to them");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_unmigrated_database_is_told_from_a_missing_one() -> Result<()> {
+    let database = TestDatabase::sqlite()?;
+    let store = Store::connect(&database.url, DatabaseLimits::default()).await?;
+    let unmigrated = store.ping().await.err().context("a missing schema must show")?;
+    assert!(!unmigrated.is_retryable(), "{unmigrated}");
+    let nobody = Store::connect("postgres://postgres@127.0.0.1:1/none", DatabaseLimits::default()).await;
+    assert!(nobody.err().context("nobody answers there")?.is_retryable());
+    assert!(Store::connect("mysql://localhost", DatabaseLimits::default()).await.is_err());
+    Ok(())
+}

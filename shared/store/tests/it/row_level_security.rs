@@ -1,0 +1,179 @@
+//! A tenant can never read or touch another tenant's row, even by hand-written SQL (PostgreSQL).
+
+use anyhow::{Context, Result};
+use keyway_domain::{Body, Event, Invalidation, Message, MessageId, TenantId};
+use keyway_store::{outbox, raw};
+
+use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
+
+/// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
+const TABLES: [(&str, &str, &str); 18] = [
+    ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
+    ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
+    (
+        "virtual_keys",
+        "tenant_id",
+        "INSERT INTO virtual_keys SELECT '{new}', '{t}', id, 'x', sha256('{t}'), 'h', NULL, NULL, NULL, 1, 1 \
+         FROM projects WHERE tenant_id = '{t}' LIMIT 1",
+    ),
+    ("providers", "tenant_id", "INSERT INTO providers VALUES ('{new}', '{t}', 'x', 'X', 'u', 1, 1)"),
+    ("provider_models", "tenant_id", "INSERT INTO provider_models VALUES ('{new}', '{t}', 'x', 'm', 1)"),
+    ("data_keys", "tenant_id", "INSERT INTO data_keys VALUES ('{new}', '{t}', 1, '', '', 'retired', 1)"),
+    (
+        "secrets",
+        "tenant_id",
+        "INSERT INTO secrets SELECT '{new}', '{t}', 1, '', id, 1 FROM data_keys WHERE tenant_id = '{t}' LIMIT 1",
+    ),
+    (
+        "integrations",
+        "tenant_id",
+        "INSERT INTO integrations (id, tenant_id, project_id, provider, name, status, hint, config, key_family, \
+         secret_id, secret_version, fingerprint, fingerprint_key_id, created_at_ms, updated_at_ms, version) \
+         SELECT '{new}', '{t}', p.id, 'x', 'forged', 'connected', 'h', '{}', 'f', s.id, 1, 'f', '{new}', 1, 1, 1 \
+         FROM projects p, secrets s WHERE p.tenant_id = '{t}' AND s.tenant_id = '{t}' LIMIT 1",
+    ),
+    (
+        "verdicts",
+        "tenant_id",
+        "INSERT INTO verdicts SELECT '{new}', 1, '{t}', id, 1, 'valid', 200, NULL, NULL, '', 1 FROM integrations \
+         WHERE tenant_id = '{t}' LIMIT 1",
+    ),
+    (
+        "operations",
+        "tenant_id",
+        "INSERT INTO operations (id, tenant_id, kind, origin, state, attempt, created_at_ms, command) \
+         VALUES ('{new}', '{t}', 'verify_key', 'request', 'queued', 1, 1, '{}')",
+    ),
+    ("outbox", "tenant_id", "INSERT INTO outbox VALUES ('{new}', '{t}', 'audit', NULL, '', 1, NULL, 1)"),
+    (
+        "dead_letters",
+        "tenant_id",
+        "INSERT INTO dead_letters VALUES ('{new}', '{t}', 'audit', 'r', 'e', '', 1, 1, NULL)",
+    ),
+    ("idempotency_keys", "tenant_id", "INSERT INTO idempotency_keys VALUES ('{t}', 'r', '{new}', '', 200, '', 1)"),
+    (
+        "metered_calls",
+        "tenant_id",
+        "INSERT INTO metered_calls (request_id, tenant_id, project_id, virtual_key_id, integration_id, provider, path, \
+         started_at_ms, duration_ms, streamed, complete) \
+         VALUES ('{new}', '{t}', '{new}', '{new}', '{new}', 'x', '/', 1, 1, false, true)",
+    ),
+    (
+        "usage_daily",
+        "tenant_id",
+        "INSERT INTO usage_daily VALUES ('{t}', '2026-01-01', '{new}', '{new}', '{new}', 'x', '', 1, 0, 0, 0)",
+    ),
+    (
+        "reported_usage",
+        "tenant_id",
+        "INSERT INTO reported_usage (tenant_id, integration_id, source, bucket_start_ms, bucket_end_ms, model, \
+         line_item, project_id, provider, day, fetched_at_ms) \
+         VALUES ('{t}', '{new}', 's', 1, 2, '', '', '{new}', 'x', '2026-01-01', 1)",
+    ),
+    (
+        "usage_cursors",
+        "tenant_id",
+        "INSERT INTO usage_cursors SELECT id, '{new}', '{t}', 1, 1 FROM integrations WHERE tenant_id = '{t}' LIMIT 1",
+    ),
+    (
+        "audit_events",
+        "tenant_id",
+        "INSERT INTO audit_events VALUES ('{new}', '{t}', 'a', 'admin', '{}', 't', 'success', 1, NULL, '{}')",
+    ),
+];
+
+fn statement(template: &str, tenant: TenantId) -> String {
+    template.replace("{new}", &MessageId::new().uuid().to_string()).replace("{t}", &tenant.uuid().to_string())
+}
+
+/// Two tenants with at least one row in every table.
+async fn two_tenants() -> Result<(Fixture, TenantId)> {
+    let fixture = Fixture::postgres().await?;
+    let (other, project, data_key) = add_tenant(&fixture.store, "second").await?;
+    for (tenant, project, data_key) in [(fixture.tenant, fixture.project, fixture.data_key), (other, project, data_key)]
+    {
+        let tx = fixture.store.tenant(tenant).await?;
+        let row = keyway_store::integrations::insert(&tx, integration(project, data_key, "prod", 1), NOW).await?;
+        let new = operation(tenant, fetch(row.id), None);
+        keyway_store::operations::insert(&tx, new, NOW).await?;
+        let body = Body::Event(Event::Invalidated(Invalidation::Integrations));
+        outbox::insert(&tx, &[Message::new(MessageId::new(), tenant, body)], NOW).await?;
+        tx.commit().await?;
+        let tx = fixture.store.system().await?;
+        for (table, _, insert) in TABLES.into_iter().filter(|(table, ..)| *table != "tenants") {
+            let added = raw::execute(&tx, &statement(insert, tenant)).await.with_context(|| table)?;
+            assert_eq!(added, 1, "{table}");
+        }
+        tx.commit().await?;
+    }
+    Ok((fixture, other))
+}
+
+#[tokio::test]
+async fn no_statement_of_one_tenant_reaches_a_row_of_another() -> Result<()> {
+    let (fixture, other) = two_tenants().await?;
+    for (table, column, insert) in TABLES {
+        let theirs = format!("{column} = '{}'", other.uuid());
+        let tx = fixture.store.tenant(fixture.tenant).await?;
+        let own = raw::number(&tx, &format!("SELECT count(*) AS n FROM {table}")).await?;
+        let seen = raw::number(&tx, &format!("SELECT count(*) AS n FROM {table} WHERE {theirs}")).await?;
+        assert!(own > 0, "{table}: a tenant sees its own rows");
+        assert_eq!(seen, 0, "{table}: select");
+        for (verb, text) in [
+            ("update", format!("UPDATE {table} SET {column} = {column} WHERE {theirs}")),
+            ("delete", format!("DELETE FROM {table} WHERE {theirs}")),
+            ("steal", format!("UPDATE {table} SET {column} = '{}'", other.uuid())),
+            ("insert", statement(insert, other)),
+        ] {
+            let tx = fixture.store.tenant(fixture.tenant).await?;
+            // Refused, or without any row to work on.
+            assert!(!matches!(raw::execute(&tx, &text).await, Ok(1..)), "{table}: {verb}");
+        }
+    }
+    let tx = fixture.store.system_read().await?;
+    for (table, column, _) in TABLES {
+        let count = format!("SELECT count(*) AS n FROM {table} WHERE {column} = '{}'", other.uuid());
+        assert!(raw::number(&tx, &count).await? > 0, "{table}: the other tenant's rows are all there");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_tenant_the_app_role_sees_and_writes_nothing() -> Result<()> {
+    let (fixture, _) = two_tenants().await?;
+    for (table, _, insert) in TABLES {
+        let tx = fixture.store.tenant(fixture.tenant).await?;
+        raw::execute(&tx, "SELECT set_config('keyway.tenant_id', '', true)").await?;
+        let seen = raw::number(&tx, &format!("SELECT count(*) AS n FROM {table}")).await?;
+        assert_eq!(seen, 0, "{table}");
+        let inserted = raw::execute(&tx, &statement(insert, fixture.tenant)).await;
+        assert!(!matches!(inserted, Ok(1..)), "{table}: insert");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_list_of_tables_is_complete() -> Result<()> {
+    let fixture = Fixture::postgres().await?;
+    let tx = fixture.store.system_read().await?;
+    let text = "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+                WHERE n.nspname = 'public' AND c.relkind = 'r' AND c.relforcerowsecurity";
+    let mut found = raw::names(&tx, text).await?;
+    found.sort_unstable();
+    let mut listed = TABLES.map(|(table, ..)| table.to_owned());
+    listed.sort_unstable();
+    assert_eq!(found, listed);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_audit_log_cannot_be_changed_by_either_role() -> Result<()> {
+    let (fixture, _) = two_tenants().await?;
+    for text in ["UPDATE audit_events SET action = 'x'", "DELETE FROM audit_events", "TRUNCATE audit_events"] {
+        let tx = fixture.store.tenant(fixture.tenant).await?;
+        assert!(raw::execute(&tx, text).await.is_err(), "app: {text}");
+        let tx = fixture.store.system().await?;
+        assert!(raw::execute(&tx, text).await.is_err(), "system: {text}");
+    }
+    Ok(())
+}

@@ -1,0 +1,134 @@
+//! Tenants, projects, virtual keys, providers and their models.
+
+use anyhow::{Context, Result};
+use keyway_domain::Timestamp;
+use keyway_store::{
+    Page, StoreError, projects, provider_models, providers, tenants,
+    virtual_keys::{self, NewVirtualKey},
+};
+
+use crate::fixture::{Fixture, NOW, add_tenant, on_both};
+
+on_both! {
+    the_default_tenant_and_project_are_made_once
+    projects_page_by_key_and_names_are_unique
+    a_project_changes_only_from_the_version_that_was_read
+    a_virtual_key_is_found_by_its_hash_until_revoked_for_good
+    what_is_still_used_is_not_deleted
+    another_tenants_rows_are_not_found
+}
+
+async fn the_default_tenant_and_project_are_made_once(fixture: Fixture) -> Result<()> {
+    let tx = fixture.store.system().await?;
+    let first = tenants::ensure_default(&tx, NOW).await?;
+    assert_eq!(tenants::ensure_default(&tx, NOW).await?, first);
+    assert!(matches!(tenants::insert(&tx, "default", NOW).await, Err(StoreError::NameTaken)));
+    assert!(matches!(tenants::delete(&tx, first.id).await, Err(StoreError::Conflict)));
+    tx.commit().await?;
+    let tx = fixture.store.tenant_read(first.id).await?;
+    assert!(projects::find_by_name(&tx, projects::DEFAULT_NAME).await?.is_some());
+    Ok(())
+}
+
+async fn projects_page_by_key_and_names_are_unique(fixture: Fixture) -> Result<()> {
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    for name in ["a", "b", "c", "d"] {
+        projects::insert(&tx, name, NOW).await?;
+    }
+    assert!(matches!(projects::insert(&tx, "a", NOW).await, Err(StoreError::NameTaken)));
+    tx.commit().await?;
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    let (mut names, mut page) = (Vec::new(), Page::first(2));
+    loop {
+        let found = projects::list(&tx, page).await?;
+        assert!(found.items.len() <= 2);
+        page.after = found.items.last().map(|project| project.id);
+        names.extend(found.items.into_iter().map(|project| project.name));
+        if !found.more {
+            break;
+        }
+    }
+    assert_eq!(names, ["d", "c", "b", "a", "default"]);
+    Ok(())
+}
+
+async fn a_project_changes_only_from_the_version_that_was_read(fixture: Fixture) -> Result<()> {
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let shop = projects::insert(&tx, "shop", NOW).await?;
+    let renamed = projects::rename(&tx, shop.id, "store", Some(shop.version)).await?;
+    assert_eq!(projects::find(&tx, shop.id).await?.context("renamed")?, renamed);
+    assert!(matches!(projects::rename(&tx, shop.id, "late", Some(shop.version)).await, Err(StoreError::Stale)));
+    assert!(matches!(projects::rename(&tx, shop.id, "default", None).await, Err(StoreError::NameTaken)));
+    Ok(())
+}
+
+async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixture) -> Result<()> {
+    let new = NewVirtualKey {
+        project_id: fixture.project,
+        name: "app".to_owned(),
+        token_sha256: [7; 32],
+        hint: "kw_live_...abcd".to_owned(),
+        expires_at: Some(Timestamp::from_ms(NOW.ms() + 10)),
+    };
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let key = virtual_keys::insert(&tx, new, NOW).await?;
+    tx.commit().await?;
+
+    let tx = fixture.store.system().await?;
+    let found = virtual_keys::find_by_token_hash(&tx, &[7; 32]).await?.context("by hash")?;
+    assert_eq!((found.tenant_id, found.project_id), (fixture.tenant, fixture.project));
+    assert!(found.is_usable(NOW) && !found.is_usable(Timestamp::from_ms(NOW.ms() + 10)));
+    assert!(virtual_keys::find_by_token_hash(&tx, &[8; 32]).await?.is_none());
+    let earlier = Timestamp::from_ms(NOW.ms() - 1);
+    virtual_keys::touch_last_used(&tx, &[(key.id, NOW)]).await?;
+    virtual_keys::touch_last_used(&tx, &[(key.id, earlier)]).await?;
+    tx.commit().await?;
+
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let revoked = virtual_keys::revoke(&tx, key.id, NOW).await?;
+    assert_eq!(revoked.last_used_at, Some(NOW), "an older use does not move it back");
+    let again = virtual_keys::revoke(&tx, key.id, Timestamp::from_ms(NOW.ms() + 5)).await?;
+    assert_eq!(again.revoked_at, Some(NOW));
+    assert!(!again.is_usable(NOW));
+    assert_eq!(virtual_keys::list(&tx, Some(fixture.project), Page::first(10)).await?.items, [again]);
+    Ok(())
+}
+
+async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let provider = providers::insert(&tx, "acme", "Acme", "https://api.acme.dev/v1", NOW).await?;
+    provider_models::insert(&tx, "acme", &["acme-1".to_owned(), "acme-1".to_owned()], NOW).await?;
+    assert_eq!(provider_models::list(&tx, Some("acme")).await?.len(), 1);
+    assert_eq!(provider_models::providers_of(&tx, "acme-1").await?, ["acme"]);
+    let shop = projects::insert(&tx, "shop", NOW).await?;
+    let mut new = fixture.integration("prod", 1);
+    (new.provider, new.project_id) = ("acme".to_owned(), shop.id);
+    let integration = keyway_store::integrations::insert(&tx, new, NOW).await?;
+    tx.commit().await?;
+
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    assert!(matches!(projects::delete(&tx, shop.id).await, Err(StoreError::Conflict)));
+    drop(tx);
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    assert!(matches!(providers::delete(&tx, provider.id).await, Err(StoreError::Conflict)));
+    let moved = providers::update(&tx, provider.id, "Acme", "https://evil.dev", None).await;
+    assert!(matches!(moved, Err(StoreError::Conflict)), "secrets are bound to the host");
+    keyway_store::integrations::delete(&tx, integration.id, None).await?;
+    providers::delete(&tx, provider.id).await?;
+    projects::delete(&tx, shop.id).await?;
+    assert!(provider_models::list(&tx, None).await?.is_empty());
+    Ok(())
+}
+
+async fn another_tenants_rows_are_not_found(fixture: Fixture) -> Result<()> {
+    let id = fixture.add_integration("prod", 1).await?;
+    let (other, ..) = add_tenant(&fixture.store, "second").await?;
+    let tx = fixture.store.tenant(other).await?;
+    assert!(keyway_store::integrations::find(&tx, id).await?.is_none());
+    assert!(matches!(keyway_store::integrations::delete(&tx, id, None).await, Err(StoreError::NotFound)));
+    assert!(projects::find(&tx, fixture.project).await?.is_none());
+    // The same name, and the same secret under a key of its own, are free in another tenant.
+    let stolen = keyway_store::integrations::insert(&tx, fixture.integration("prod", 2), NOW).await;
+    assert!(matches!(stolen, Err(StoreError::Conflict)), "a project of another tenant cannot be referred to");
+    Ok(())
+}

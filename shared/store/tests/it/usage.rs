@@ -1,0 +1,141 @@
+//! Both ledgers: once by natural key, and unknown is never zero.
+
+use anyhow::Result;
+use keyway_domain::{
+    IntegrationId, Ledger, MeteredCall, ProjectId, ReportedUsage, RequestId, Timestamp, TokenCounts, VirtualKeyId,
+};
+use keyway_store::{
+    StoreError, raw,
+    reported::{self, Fetched},
+    usage::{self, MeteredRow},
+    usage_report::{self, GroupBy, ReportQuery, UsageGroup},
+};
+
+use crate::fixture::{Fixture, NOW, on_both};
+
+on_both! {
+    a_call_counts_once_however_often_it_is_delivered
+    unknown_figures_stay_unknown_and_are_counted
+    reported_buckets_are_replaced_and_the_cursor_is_compared
+}
+
+const DAY_MS: i64 = 86_400_000;
+
+fn row(project_id: ProjectId, integration_id: IntegrationId, model: Option<&str>, tokens: Option<i64>) -> MeteredRow {
+    let call = MeteredCall {
+        request_id: RequestId::new(),
+        project_id,
+        virtual_key_id: VirtualKeyId::from_uuid(integration_id.uuid()),
+        integration_id,
+        provider: "openai".to_owned(),
+        model: model.map(str::to_owned),
+        path: "/v1/chat/completions".to_owned(),
+        http_status: Some(200),
+        tokens: TokenCounts { input: tokens, output: tokens, ..TokenCounts::default() },
+        started_at: NOW,
+        duration_ms: 5,
+        first_byte_ms: None,
+        streamed: false,
+        complete: true,
+    };
+    MeteredRow { call, cost_nano_usd: tokens.map(|tokens| tokens * 100), price_version: Some("1".to_owned()) }
+}
+
+async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<u64> {
+    let tx = fixture.store.system().await?;
+    let added = usage::append_metered(&tx, fixture.tenant, rows).await?;
+    tx.commit().await?;
+    Ok(added)
+}
+
+async fn report(fixture: &Fixture, ledger: Ledger, group_by: &[GroupBy]) -> Result<Vec<UsageGroup>> {
+    let to = Timestamp::from_ms(NOW.ms() + DAY_MS);
+    let query = ReportQuery { from: NOW, to, group_by: group_by.to_vec(), ledger };
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    Ok(usage_report::report(&tx, &query).await?)
+}
+
+async fn a_call_counts_once_however_often_it_is_delivered(fixture: Fixture) -> Result<()> {
+    let integration = IntegrationId::new();
+    let rows: Vec<_> =
+        [7, 8].into_iter().map(|tokens| row(fixture.project, integration, Some("gpt-4o"), Some(tokens))).collect();
+    assert_eq!(append(&fixture, &rows).await?, 2);
+    assert_eq!(append(&fixture, &rows).await?, 0);
+    let repeated = [rows[0].clone(), row(fixture.project, integration, Some("gpt-4o"), Some(1))];
+    let twice = [repeated[1].clone(), repeated[0].clone(), repeated[1].clone()];
+    assert_eq!(append(&fixture, &twice).await?, 1);
+
+    let every =
+        [GroupBy::Model, GroupBy::Provider, GroupBy::Integration, GroupBy::Project, GroupBy::Day, GroupBy::VirtualKey];
+    let groups = report(&fixture, Ledger::Metered, &every).await?;
+    assert_eq!(groups.len(), 1);
+    let group = &groups[0];
+    assert_eq!((group.requests, group.tokens.input, group.tokens.output), (Some(3), Some(16), Some(16)));
+    assert_eq!((group.cost_nano_usd, group.unpriced_requests), (Some(1600), Some(0)));
+    assert_eq!((group.model.as_deref(), group.provider.as_deref()), (Some("gpt-4o"), Some("openai")));
+    assert_eq!((group.integration_id, group.project_id), (Some(integration), Some(fixture.project)));
+    assert_eq!(group.day, Some(NOW.day()));
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    assert_eq!(raw::number(&tx, "SELECT count(*) AS n FROM metered_calls").await?, 3);
+    Ok(())
+}
+
+async fn unknown_figures_stay_unknown_and_are_counted(fixture: Fixture) -> Result<()> {
+    let integration = IntegrationId::new();
+    append(&fixture, &[row(fixture.project, integration, None, None)]).await?;
+    let groups = report(&fixture, Ledger::Metered, &[GroupBy::Model]).await?;
+    assert_eq!((groups[0].tokens, groups[0].cost_nano_usd), (TokenCounts::default(), None));
+    assert_eq!(
+        (groups[0].model.clone(), groups[0].unknown_token_requests, groups[0].unpriced_requests),
+        (None, Some(1), Some(1))
+    );
+
+    append(&fixture, &[row(fixture.project, integration, None, Some(5))]).await?;
+    append(&fixture, &[row(fixture.project, integration, None, None)]).await?;
+    let total = report(&fixture, Ledger::Metered, &[]).await?;
+    assert_eq!((total[0].tokens.input, total[0].tokens.reasoning), (Some(5), None));
+    assert_eq!((total[0].requests, total[0].unknown_token_requests), (Some(3), Some(2)));
+    assert!(report(&fixture, Ledger::Reported, &[]).await?.is_empty(), "nothing reported is not zero");
+    Ok(())
+}
+
+async fn reported_buckets_are_replaced_and_the_cursor_is_compared(fixture: Fixture) -> Result<()> {
+    let integration_id = fixture.add_integration("admin", 1).await?;
+    let bucket = |model: &str, requests| ReportedUsage {
+        source: "usage.completions".to_owned(),
+        bucket_start: NOW,
+        bucket_end: Timestamp::from_ms(NOW.ms() + 60_000),
+        model: Some(model.to_owned()),
+        line_item: None,
+        requests: Some(requests),
+        tokens: TokenCounts { input: Some(requests * 10), ..TokenCounts::default() },
+        cost_nano_usd: None,
+    };
+    let rows = [bucket("b", 1), bucket("a", 2)];
+    let fetched_to = Timestamp::from_ms(NOW.ms() + 60_000);
+    let source = "usage.completions";
+    let (project_id, provider) = (fixture.project, "openai");
+    let first = Fetched { integration_id, project_id, provider, source, rows: &rows, cursor: None, fetched_to };
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    assert_eq!(reported::upsert_reported(&tx, &first, NOW).await?, 2);
+    tx.commit().await?;
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    assert!(matches!(reported::upsert_reported(&tx, &first, NOW).await, Err(StoreError::Stale)));
+    drop(tx);
+
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let cursor = reported::cursor(&tx, integration_id, source).await?;
+    assert_eq!(cursor.map(|it| (it.fetched_to, it.revision)), Some((fetched_to, 1)));
+    let rows = [bucket("a", 5)];
+    let second = Fetched { rows: &rows, cursor, fetched_to: NOW, ..first };
+    assert_eq!(reported::upsert_reported(&tx, &second, NOW).await?, 1);
+    let moved = reported::cursor(&tx, integration_id, source).await?;
+    assert_eq!(moved.map(|it| (it.fetched_to, it.revision)), Some((fetched_to, 2)), "it never moves back");
+    tx.commit().await?;
+
+    let groups = report(&fixture, Ledger::Reported, &[GroupBy::Model, GroupBy::VirtualKey]).await?;
+    let seen: Vec<_> = groups.iter().map(|it| (it.model.as_deref(), it.requests, it.tokens.input)).collect();
+    assert_eq!(seen, [(Some("a"), Some(5), Some(50)), (Some("b"), Some(1), Some(10))]);
+    assert_eq!((groups[0].cost_nano_usd, groups[0].failed_requests), (None, None));
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Verdicts: only a newer one about the current secret moves the status.
+
+use anyhow::{Context, Result};
+use keyway_domain::{Evidence, IntegrationId, IntegrationStatus, OperationId, Timestamp, Verdict, VerdictKind};
+use keyway_store::{
+    integrations,
+    verdicts::{self, VerdictRecord},
+};
+
+use crate::fixture::{Fixture, NOW, on_both};
+
+on_both! {
+    only_a_newer_verdict_about_the_current_secret_counts
+    a_verdict_about_a_deleted_integration_is_passed_over
+}
+
+fn record(fixture: &Fixture, integration_id: IntegrationId, kind: VerdictKind, at_ms: i64) -> VerdictRecord {
+    let evidence = Evidence {
+        http_status: Some(200),
+        provider_request_id: Some("req_abc".to_owned()),
+        provider_code: None,
+        reason: "it works".to_owned(),
+    };
+    let checked_at = Timestamp::from_ms(NOW.ms() + at_ms);
+    VerdictRecord {
+        tenant_id: fixture.tenant,
+        operation_id: OperationId::new(),
+        attempt: 1,
+        integration_id,
+        secret_version: 1,
+        verdict: Verdict { kind, evidence, checked_at },
+        next_check_at: Some(checked_at),
+    }
+}
+
+async fn apply(fixture: &Fixture, records: &[VerdictRecord]) -> Result<Vec<verdicts::Applied>> {
+    let tx = fixture.store.system().await?;
+    let applied = verdicts::record(&tx, records).await?;
+    tx.commit().await?;
+    Ok(applied)
+}
+
+async fn status(fixture: &Fixture, id: IntegrationId) -> Result<IntegrationStatus> {
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    Ok(integrations::find(&tx, id).await?.context("the integration")?.status)
+}
+
+async fn only_a_newer_verdict_about_the_current_secret_counts(fixture: Fixture) -> Result<()> {
+    use IntegrationStatus::{Connected, Error};
+    let id = fixture.add_integration("prod", 1).await?;
+    let valid = record(&fixture, id, VerdictKind::Valid, 10);
+    let applied = apply(&fixture, std::slice::from_ref(&valid)).await?;
+    assert_eq!(
+        applied.iter().map(|it| (it.from, it.to)).collect::<Vec<_>>(),
+        [(IntegrationStatus::Verifying, Connected)]
+    );
+    assert!(apply(&fixture, std::slice::from_ref(&valid)).await?.is_empty(), "the same verdict again");
+    let older = record(&fixture, id, VerdictKind::Invalid, 5);
+    assert!(apply(&fixture, &[older]).await?.is_empty());
+    let replaced = VerdictRecord { secret_version: 2, ..record(&fixture, id, VerdictKind::Invalid, 20) };
+    assert!(apply(&fixture, &[replaced]).await?.is_empty(), "about a secret that is not current");
+    assert_eq!(status(&fixture, id).await?, Connected);
+
+    let batch = [record(&fixture, id, VerdictKind::Unreachable, 30), record(&fixture, id, VerdictKind::Invalid, 40)];
+    let applied = apply(&fixture, &batch).await?;
+    assert_eq!(applied.iter().map(|it| (it.from, it.to)).collect::<Vec<_>>(), [(Connected, Error)]);
+
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    let row = integrations::find(&tx, id).await?.context("the integration")?;
+    assert_eq!(row.verdict.as_ref(), Some(&batch[1].verdict));
+    assert_eq!(row.next_check_at, batch[1].next_check_at);
+    let history = verdicts::history(&tx, id, 10).await?;
+    let kinds: Vec<_> = history.iter().map(|line| line.verdict.kind).collect();
+    use VerdictKind::{Invalid, Unreachable, Valid};
+    assert_eq!(kinds, [Invalid, Unreachable, Invalid, Valid, Invalid], "every one is on file, newest first");
+    Ok(())
+}
+
+async fn a_verdict_about_a_deleted_integration_is_passed_over(fixture: Fixture) -> Result<()> {
+    let (gone, id) = (fixture.add_integration("a", 1).await?, fixture.add_integration("b", 2).await?);
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    integrations::delete(&tx, gone, None).await?;
+    tx.commit().await?;
+    let records = [record(&fixture, gone, VerdictKind::Valid, 1), record(&fixture, id, VerdictKind::Valid, 1)];
+    let applied = apply(&fixture, &records).await?;
+    assert_eq!(applied.iter().map(|it| it.integration_id).collect::<Vec<_>>(), [id]);
+    Ok(())
+}
