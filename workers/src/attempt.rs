@@ -39,10 +39,6 @@ pub(crate) async fn run(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerErr
     let lane = delivery.lane.name();
     metrics().attempts.with_label_values(&[lane, command.name(), outcome.name()]).inc();
     report(message, command, &outcome);
-    if let (None, Outcome::Retry { code, .. } | Outcome::Failed { code, .. }) = (command.operation_kind(), &outcome) {
-        // Without an operation nobody would write the next attempt: the bus brings the message again.
-        return Err(HandlerError::Defect(format!("{} ended with {}", command.name(), code.name())));
-    }
     publish(ctx, events(message, command, outcome).into_iter().map(|event| message.event(event)).collect()).await
 }
 

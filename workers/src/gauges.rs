@@ -42,12 +42,12 @@ fn prepare() {
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     prepare();
     loop {
-        if let Err(error) = sample(&ctx).await {
+        let sampled = stop.run_until_cancelled(sample(&ctx)).await;
+        if let Some(Err(error)) = sampled {
             tracing::debug!(%error, "gauges could not be sampled");
         }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(EVERY) => {}
+        if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            return;
         }
     }
 }

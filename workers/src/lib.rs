@@ -49,15 +49,18 @@ pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), Stor
         "relay",
         relay::run(ctx.store.clone(), Arc::clone(&ctx.bus), settings.embedded, relay_stop.clone()),
     );
-    let pools = keyway_telemetry::spawn("pools", pools::run(Arc::clone(&ctx), stop.clone()));
+    let mut pools = keyway_telemetry::spawn("pools", pools::run(Arc::clone(&ctx), stop.clone()));
     let others = [
         keyway_telemetry::spawn("schedules", schedules::run(Arc::clone(&ctx), stop.clone())),
         keyway_telemetry::spawn("dead letters", dead_letters::run(Arc::clone(&ctx), stop.clone())),
         keyway_telemetry::spawn("gauges", gauges::run(Arc::clone(&ctx), stop.clone())),
     ];
     stop.cancelled().await;
-    if tokio::time::timeout(settings.drain, pools).await.is_err() {
+    if tokio::time::timeout(settings.drain, &mut pools).await.is_err() {
         tracing::warn!("started jobs did not end in time; their messages will be delivered again");
+        pools.abort();
+        // Ended by force or by itself: either way nothing runs any more.
+        let _ = pools.await;
     }
     // Handlers that end during the drain still publish: the relay stops last.
     relay_stop.cancel();

@@ -59,6 +59,7 @@ struct Relay {
 
 impl Relay {
     async fn run(self, mut wake: watch::Receiver<()>, stop: CancellationToken) {
+        let mut in_doubt = false;
         loop {
             tokio::select! {
                 biased;
@@ -66,7 +67,9 @@ impl Relay {
                 () = self.bus.ready(self.route) => {}
             }
             wake.borrow_and_update();
-            let pause = match self.batch().await {
+            let result = self.batch(in_doubt).await;
+            in_doubt = result.is_err();
+            let pause = match result {
                 Ok(Batch { claimed: 0, .. }) => POLL,
                 Ok(Batch { refused: 0, .. }) => continue,
                 Ok(_) => PAUSE,
@@ -83,7 +86,14 @@ impl Relay {
         }
     }
 
-    async fn batch(&self) -> Result<Batch, StoreError> {
+    async fn batch(&self, in_doubt: bool) -> Result<Batch, StoreError> {
+        if in_doubt && self.embedded {
+            // Claims do not run out here, and the bus may not have got what the failed batch claimed. What it
+            // has, it recognises.
+            let tx = self.store.system().await?;
+            outbox::release_all(&tx).await?;
+            tx.commit().await?;
+        }
         let limit = self.bus.capacity(self.route).min(MOST_ROWS);
         if limit == 0 {
             return Ok(Batch { claimed: 0, refused: 0 });

@@ -2,12 +2,13 @@
 //!
 //! Only the status writer records verdicts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use keyway_domain::{
     Evidence, IntegrationId, IntegrationStatus, OperationId, TenantId, Timestamp, Verdict, VerdictKind,
 };
-use sea_orm::Value;
+use sea_orm::{FromQueryResult, Value};
+use uuid::Uuid;
 
 use crate::{
     StoreError, SystemTx, TenantTx,
@@ -61,8 +62,8 @@ pub struct VerdictRow {
     pub verdict: Verdict,
 }
 
-/// Files verdicts, and applies each to its integration if it is about the current secret and newer
-/// than the one stored there. Returns the integrations it was applied to.
+/// Files verdicts, and applies each that was not filed before to its integration if it is about the
+/// current secret and newer than the one stored there. Returns the integrations it was applied to.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -72,11 +73,14 @@ pub async fn record(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Appl
         let ids = records.iter().map(|record| record.integration_id);
         let models = integrations::of_ids(tx, ids, for_update(tx)).await?;
         let mut current: HashMap<_, _> = models.into_iter().map(|model| (model.id, (model, None))).collect();
-        let known: Vec<_> =
-            records.iter().filter(|record| current.contains_key(&record.integration_id.uuid())).collect();
-        file(tx, &known).await?;
-        for record in records {
-            if let Some((model, change)) = current.get_mut(&record.integration_id.uuid()) {
+        let is_known = |record: &&VerdictRecord| {
+            current.get(&record.integration_id.uuid()).is_some_and(|it| it.0.tenant_id == record.tenant_id.uuid())
+        };
+        let known: Vec<_> = records.iter().filter(is_known).collect();
+        let mut filed = file(tx, &known).await?;
+        for record in known {
+            let is_new = filed.remove(&(record.operation_id.uuid(), int(record.attempt)));
+            if let Some((model, change)) = current.get_mut(&record.integration_id.uuid()).filter(|_| is_new) {
                 apply(model, change, record)?;
             }
         }
@@ -152,9 +156,15 @@ async fn store_applied(tx: &SystemTx, changed: &[(integration_table::Model, Appl
     sql.run(tx).await.map(drop)
 }
 
-async fn file(tx: &SystemTx, records: &[&VerdictRecord]) -> Result<(), StoreError> {
+/// Returns which of them were new.
+async fn file(tx: &SystemTx, records: &[&VerdictRecord]) -> Result<HashSet<(Uuid, i32)>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Filed {
+        operation_id: Uuid,
+        attempt: i32,
+    }
     if records.is_empty() {
-        return Ok(());
+        return Ok(HashSet::new());
     }
     let mut sql = Sql::new(
         "INSERT INTO verdicts (operation_id, attempt, tenant_id, integration_id, secret_version, kind, http_status, \
@@ -176,8 +186,8 @@ async fn file(tx: &SystemTx, records: &[&VerdictRecord]) -> Result<(), StoreErro
             record.verdict.checked_at.ms().into(),
         ]
     }));
-    sql.push(" ON CONFLICT DO NOTHING");
-    sql.run(tx).await.map(drop)
+    sql.push(" ON CONFLICT DO NOTHING RETURNING operation_id, attempt");
+    Ok(sql.rows::<Filed>(tx).await?.into_iter().map(|filed| (filed.operation_id, filed.attempt)).collect())
 }
 
 fn row(model: table::Model) -> Result<VerdictRow, StoreError> {

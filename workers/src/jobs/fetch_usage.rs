@@ -129,8 +129,9 @@ async fn store(ctx: &Ctx, message: &Message, opened: &Opened, page: &Page<'_>) -
     let tx = ctx.store.tenant(message.tenant_id).await?;
     match reported::upsert_reported(&tx, &fetched, Timestamp::now()).await {
         Ok(_) => tx.commit().await?,
-        // The same message is being handled elsewhere too: begin again from where that got to.
-        Err(StoreError::Stale) => {
+        // The same message is being handled elsewhere too, or the integration was just deleted: begin
+        // again from what is there now.
+        Err(StoreError::Stale | StoreError::Conflict) => {
             return Err(HandlerError::Unavailable("the usage cursor was moved meanwhile".to_owned()));
         }
         Err(error) => return Err(error.into()),

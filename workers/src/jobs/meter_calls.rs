@@ -1,7 +1,10 @@
 //! `MeterCalls` (lane `meter`): price proxied calls and append them to the metered ledger, once each.
 
 use keyway_domain::{Message, MeteredCall, Outcome};
-use keyway_store::usage::{self, MeteredRow};
+use keyway_store::{
+    StoreError,
+    usage::{self, MeteredRow},
+};
 use keyway_telemetry::metrics;
 
 use super::verify_key::label;
@@ -11,7 +14,13 @@ use crate::{Ctx, HandlerError};
 pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> Result<Outcome, HandlerError> {
     let priced: Vec<_> = calls.iter().map(|call| price(ctx, call)).collect();
     let tx = ctx.store.system().await?;
-    let new = usage::append_metered(&tx, message.tenant_id, &priced).await?;
+    let new = match usage::append_metered(&tx, message.tenant_id, &priced).await {
+        Err(StoreError::Conflict) => {
+            tracing::warn!(tenant = %message.tenant_id, calls = calls.len(), "the tenant of metered calls is gone");
+            return Ok(Outcome::Done(Vec::new()));
+        }
+        appended => appended?,
+    };
     tx.commit().await?;
     // A batch is delivered again as a whole or not at all: its metrics are counted with its first commit.
     if new > 0 {

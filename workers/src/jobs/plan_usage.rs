@@ -1,16 +1,16 @@
 //! `PlanUsage` (lane `usage.plan`): write one `FetchUsage` per active integration of the tenant.
 //!
 //! Integrations are read in pages and each page's children are written in one transaction, so memory
-//! does not grow with their number. A child's id follows from plan and integration: planning twice
-//! writes nothing twice.
+//! does not grow with their number. A child's id follows from plan and integration, and only a child
+//! that is new gets a message: planning twice writes and starts nothing twice.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use keyway_domain::{Command, Event, Message, OperationId, Outcome, Timestamp, UsageWindow};
 use keyway_store::{
     integrations,
     operations::{self, NewOperation, Origin},
-    outbox,
+    outbox, transitions,
 };
 
 use crate::{Ctx, HandlerError};
@@ -31,6 +31,11 @@ pub(super) async fn run(
     let (mut after, mut total) = (None, 0_i64);
     loop {
         let tx = ctx.store.tenant(message.tenant_id).await?;
+        // Held until the page is written: who calls the plan off finds all children there are.
+        let held = transitions::lock(&tx, &[plan]).await?;
+        if held.iter().any(|row| row.id == plan && row.state.is_final()) {
+            return Ok(Outcome::Done(Vec::new()));
+        }
         let page = integrations::active_page(&tx, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
@@ -45,9 +50,10 @@ pub(super) async fn run(
                 NewOperation { id, tenant_id, parent_id, origin: Origin::Parent, total: None, due_at, command }
             })
             .collect();
-        operations::insert_children(&tx, &children, now).await?;
+        let added: HashSet<_> = operations::insert_missing(&tx, &children, now).await?.into_iter().collect();
         let fetches: Vec<_> = children
             .into_iter()
+            .filter(|child| added.contains(&child.id))
             .map(|child| {
                 let fetch = Message::command(message.tenant_id, child.id, child.command);
                 let traceparent = message.traceparent.clone();

@@ -4,13 +4,19 @@
 //! under a guard in SQL: one that is late, doubled or about an older attempt or secret changes nothing.
 //! A retry is written here too, as the next attempt's outbox row in that same transaction.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use keyway_domain::{
     Actor, AuditEvent, AuditOutcome, Body, Event, Invalidation, Message, MessageId, OperationId, Timestamp,
 };
 use keyway_store::{
-    Store, SystemTx, integrations, outbox,
+    Store, SystemTx, integrations,
+    operations::OperationRow,
+    outbox,
     transitions::{self, Deferral, Step},
     verdicts::{self, Applied, VerdictRecord},
 };
@@ -76,18 +82,24 @@ impl<'m> Batch<'m> {
                 self.deferred.push((deferral, message));
             }
             Event::UsagePlanned { total, observed_at } => self.planned.push((id, *total, *observed_at)),
-            Event::UsageFetched { integration_id, not_reportable, .. } => {
+            Event::UsageFetched { integration_id, not_reportable, observed_at, .. } => {
+                self.succeeded.push(step(observed_at));
                 self.fetched.push((*integration_id, not_reportable.clone()));
             }
-            Event::KeyVerified { integration_id, secret_version, verdict } => self.verdicts.push(VerdictRecord {
-                tenant_id: message.tenant_id,
-                operation_id: id,
-                attempt: message.attempt,
-                integration_id: *integration_id,
-                secret_version: *secret_version,
-                verdict: verdict.clone(),
-                next_check_at: Some(next_check(verdict.checked_at, verify_interval)),
-            }),
+            Event::KeyVerified { integration_id, secret_version, verdict } => {
+                if verdict.kind.is_conclusive() {
+                    self.succeeded.push(step(&verdict.checked_at));
+                }
+                self.verdicts.push(VerdictRecord {
+                    tenant_id: message.tenant_id,
+                    operation_id: id,
+                    attempt: message.attempt,
+                    integration_id: *integration_id,
+                    secret_version: *secret_version,
+                    verdict: verdict.clone(),
+                    next_check_at: Some(next_check(verdict.checked_at, verify_interval)),
+                });
+            }
             Event::Audited(_) | Event::Invalidated(_) => {
                 tracing::error!(message = %message.id, kind = message.kind(), "not a status event, passed over");
             }
@@ -100,7 +112,7 @@ impl<'m> Batch<'m> {
         transitions::start(tx, &self.started).await?;
         let mut ended = transitions::succeed(tx, &self.succeeded).await?;
         ended.extend(transitions::fail(tx, &self.failed).await?);
-        self.defer(tx).await?;
+        self.defer(tx, &locked).await?;
         for (id, total, at) in &self.planned {
             transitions::planned(tx, *id, *total, *at).await?;
         }
@@ -113,33 +125,30 @@ impl<'m> Batch<'m> {
         Ok(outbox::insert(tx, &messages, Timestamp::now()).await?)
     }
 
-    /// The next attempts of those operations that really were deferred now.
-    async fn defer(&self, tx: &SystemTx) -> Result<(), HandlerError> {
-        let deferrals: Vec<_> = self.deferred.iter().map(|(deferral, _)| deferral.clone()).collect();
-        let changed = transitions::defer(tx, &deferrals).await?;
+    /// The next attempts of those operations that really were deferred now: of each at most one, the
+    /// one after its current attempt, however often and however late that was said.
+    async fn defer(&self, tx: &SystemTx, locked: &[OperationRow]) -> Result<(), HandlerError> {
+        let current: HashMap<_, _> = locked.iter().map(|row| (row.id, row.attempt)).collect();
+        let mut due: HashMap<_, _> = HashMap::new();
         for (deferral, message) in &self.deferred {
-            if !changed.contains(&deferral.step.id) {
-                continue;
+            if current.get(&deferral.step.id) == Some(&deferral.step.attempt) {
+                due.entry(deferral.step.id).or_insert((deferral, *message));
             }
-            let attempt = deferral.step.attempt + 1;
-            let next = Message {
-                id: MessageId::of_attempt(deferral.step.id, attempt),
-                attempt,
-                created_at: deferral.due_at,
-                body: Body::Command(deferral.next.clone()),
-                ..(*message).clone()
-            };
-            outbox::insert(tx, &[next], deferral.due_at).await?;
         }
-        Ok(())
+        let deferrals: Vec<_> = due.values().map(|(deferral, _)| (*deferral).clone()).collect();
+        let changed = transitions::defer(tx, &deferrals).await?;
+        let next: Vec<_> = changed.iter().filter_map(|id| due.get(id)).map(|due| next_attempt(due.0, due.1)).collect();
+        let next: Vec<_> = next.iter().map(|message| (message, message.created_at)).collect();
+        Ok(outbox::insert_due(tx, &next).await?)
     }
 
     /// A status that changed is audited, and caches hear of it.
     fn consequences(&self, applied: &[Applied]) -> Vec<Message> {
         let mut messages = Vec::new();
         for change in applied.iter().filter(|change| change.from != change.to) {
-            let of_change = |record: &&VerdictRecord| record.integration_id == change.integration_id;
-            let Some(record) = self.verdicts.iter().rfind(of_change) else { continue };
+            let of_change = self.verdicts.iter().filter(|record| record.integration_id == change.integration_id);
+            // The newest one is the one that was applied.
+            let Some(record) = of_change.max_by_key(|record| record.verdict.checked_at) else { continue };
             let origin = MessageId::of_attempt(record.operation_id, record.attempt);
             let invalidated = Event::Invalidated(Invalidation::Integrations);
             for event in [status_changed(change, record), invalidated] {
@@ -147,6 +156,17 @@ impl<'m> Batch<'m> {
             }
         }
         messages
+    }
+}
+
+fn next_attempt(deferral: &Deferral, message: &Message) -> Message {
+    let attempt = deferral.step.attempt + 1;
+    Message {
+        id: MessageId::of_attempt(deferral.step.id, attempt),
+        attempt,
+        created_at: deferral.due_at,
+        body: Body::Command(deferral.next.clone()),
+        ..message.clone()
     }
 }
 

@@ -49,7 +49,19 @@ pub async fn insert(tx: &impl Tx, new: NewOperation, now: Timestamp) -> Result<O
 /// # Errors
 /// See [`StoreError`].
 pub async fn insert_children(tx: &impl Tx, new: &[NewOperation], now: Timestamp) -> Result<u64, StoreError> {
-    let mut added = 0;
+    Ok(insert_missing(tx, new, now).await?.len() as u64)
+}
+
+/// Like [`insert_children`], but returns which were added.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn insert_missing(
+    tx: &impl Tx,
+    new: &[NewOperation],
+    now: Timestamp,
+) -> Result<Vec<OperationId>, StoreError> {
+    let mut added = Vec::new();
     for new in new.chunks(chunk(10)) {
         let mut sql = Sql::new(
             "WITH n(n_id, n_tenant, n_parent, n_kind, n_origin, n_integration, n_total, n_due, n_created, n_command) \
@@ -59,9 +71,9 @@ pub async fn insert_children(tx: &impl Tx, new: &[NewOperation], now: Timestamp)
         sql.push(
             ") INSERT INTO operations (id, tenant_id, parent_id, kind, origin, integration_id, state, attempt, total, \
              due_at_ms, created_at_ms, command) SELECT n_id, n_tenant, n_parent, n_kind, n_origin, n_integration, \
-             'queued', 1, n_total, n_due, n_created, n_command FROM n WHERE true ON CONFLICT DO NOTHING",
+             'queued', 1, n_total, n_due, n_created, n_command FROM n WHERE true ON CONFLICT DO NOTHING RETURNING id",
         );
-        added += sql.run(tx).await?;
+        added.extend(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid));
     }
     Ok(added)
 }
