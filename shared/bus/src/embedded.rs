@@ -95,11 +95,8 @@ impl Inner {
     /// Removes the row, and only then forgets the message.
     pub(crate) async fn remove(&self, lane: Lane, id: MessageId) -> Result<(), BusError> {
         self.remove.submit(vec![id]).await?;
-        let mut held = self.held[lane].lock().unwrap_or_else(PoisonError::into_inner);
-        held.remove(&id);
-        if held.len() <= self.lane_capacity / 2 || held.len() + 1 >= self.lane_capacity {
-            self.freed.notify_waiters();
-        }
+        self.held[lane].lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        self.freed.notify_waiters();
         Ok(())
     }
 

@@ -13,7 +13,7 @@ pub struct Health {
     pub blocked: bool,
     /// The lanes this process consumes.
     pub lanes: Vec<LaneHealth>,
-    /// What is wrong, most recent first of its kind; empty when all is well.
+    /// What is wrong, at most one error per part of the bus; empty when all is well.
     pub errors: Vec<BusError>,
 }
 

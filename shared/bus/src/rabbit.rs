@@ -21,7 +21,7 @@ use crate::{
 /// How often a waiting relay looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Which broker, and what this process calls itself there. Has no `Debug`: the URL holds a password.
+/// Which broker, and what this process calls itself there. Its `Debug` leaves the URL out, which holds a password.
 pub struct RabbitSettings {
     /// `amqp://user:password@host:port/vhost`.
     pub amqp_url: String,
