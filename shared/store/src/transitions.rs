@@ -49,7 +49,8 @@ pub async fn lock(tx: &impl Tx, ids: &[OperationId]) -> Result<Vec<OperationRow>
         let mut sql = Sql::new("SELECT * FROM operations WHERE id IN (");
         sql.list(ids.iter().map(|id| id.uuid()));
         sql.push(") OR id IN (SELECT parent_id FROM operations WHERE id IN (").list(ids.iter().map(|id| id.uuid()));
-        sql.push(")) ORDER BY id").push(for_update(tx));
+        // Parents before children, for everybody: who holds a parent may then take its children in any order.
+        sql.push(")) ORDER BY CASE WHEN parent_id IS NULL THEN 0 ELSE 1 END, id").push(for_update(tx));
         rows.extend(sql.models::<table::Entity>(tx).await?);
     }
     rows.into_iter().map(|model| row(model, None)).collect()
