@@ -1,0 +1,99 @@
+//! A successful answer of a route, and how it becomes a response.
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use keyway_domain::RequestId;
+use keyway_vault::SecretBytes;
+use serde::Serialize;
+
+use crate::{error, etag};
+
+/// What a route answers.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    status: StatusCode,
+    body: Bytes,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    is_secret: bool,
+}
+
+impl Answer {
+    /// 200 with JSON.
+    pub(crate) fn ok(body: &impl Serialize) -> Self {
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// 201 with JSON, and where the new thing is.
+    pub(crate) fn created(body: &impl Serialize, location: &str) -> Self {
+        Self::json(StatusCode::CREATED, body).located(location)
+    }
+
+    /// 202 with JSON, and where to watch it.
+    pub(crate) fn accepted(body: &impl Serialize, location: &str) -> Self {
+        Self::json(StatusCode::ACCEPTED, body).located(location)
+    }
+
+    /// 204.
+    pub(crate) const fn no_content() -> Self {
+        Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false }
+    }
+
+    /// An answer that was given before.
+    pub(crate) fn again(status: u16, body: Vec<u8>) -> Self {
+        let headers = vec![(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))];
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+        Self { status, body: body.into(), headers, is_secret: false }
+    }
+
+    /// As it is, with the ETag of a row's version.
+    pub(crate) fn tagged(mut self, version: i32) -> Self {
+        self.headers.push((header::ETAG, etag::of(version)));
+        self
+    }
+
+    /// As it is, marked as holding a secret that is shown once: it may not be stored as it is.
+    pub(crate) const fn secret(mut self) -> Self {
+        self.is_secret = true;
+        self
+    }
+
+    pub(crate) const fn is_secret(&self) -> bool {
+        self.is_secret
+    }
+
+    pub(crate) const fn status(&self) -> u16 {
+        self.status.as_u16()
+    }
+
+    /// A copy of the body that is wiped after use.
+    pub(crate) fn body(&self) -> SecretBytes {
+        SecretBytes::new(self.body.to_vec())
+    }
+
+    /// The response.
+    pub(crate) fn into_response(self, request_id: RequestId) -> Response<Bytes> {
+        let mut response = Response::new(self.body);
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        if self.status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(self.headers);
+        error::stamp(&mut response, request_id);
+        response
+    }
+
+    fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        // Our own types always serialise; an empty body would be a defect that the tests see.
+        let body = serde_json::to_vec(body).unwrap_or_default().into();
+        Self { status, body, headers: Vec::new(), is_secret: false }
+    }
+
+    fn located(mut self, location: &str) -> Self {
+        if let Ok(location) = HeaderValue::try_from(location) {
+            self.headers.push((header::LOCATION, location));
+        }
+        self
+    }
+}

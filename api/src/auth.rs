@@ -1,0 +1,88 @@
+//! Who calls, and for which tenant. Decided on the matched route, never on a path read anew.
+
+use http::{HeaderMap, header};
+use keyway_domain::{Actor, RequestId, TenantId};
+use keyway_store::tenants;
+
+use crate::{
+    App,
+    error::{ApiError, Code},
+    token::{self, VirtualKeyToken},
+    trace,
+};
+
+/// The header by which the admin key chooses a tenant.
+pub(crate) const TENANT: &str = "keyway-tenant";
+
+/// Who may call a route. Every route names one; there is no default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Whoever may act in a tenant; today the admin key.
+    Tenant,
+    /// Whoever runs the installation: the admin key.
+    Installation,
+}
+
+/// Who makes a request, in which tenant, and what its traces are.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) tenant_id: TenantId,
+    pub(crate) actor: Actor,
+    pub(crate) request_id: RequestId,
+    pub(crate) traceparent: String,
+}
+
+/// Finds out who calls.
+///
+/// # Errors
+/// 401 without the right key, 403 with a virtual key, 404 for an unknown tenant.
+pub(crate) async fn caller(
+    app: &App,
+    access: Access,
+    headers: &HeaderMap,
+    request_id: RequestId,
+) -> Result<Caller, ApiError> {
+    let key = bearer(headers)?;
+    if !token::is_admin_key(key, &app.admin_key_sha256) {
+        return Err(refusal(key));
+    }
+    let tenant_id = match (access, headers.get(TENANT)) {
+        (Access::Tenant, Some(value)) => {
+            let id = value.to_str().unwrap_or_default().parse().map_err(|_| {
+                ApiError::parameter("the header Keyway-Tenant must be a tenant's id: tnt_ followed by 32 digits")
+            })?;
+            let tx = app.store.system_read().await?;
+            tenants::find(&tx, id).await?.ok_or_else(|| {
+                ApiError::new(Code::NotFound, "the header Keyway-Tenant names a tenant that does not exist")
+            })?;
+            id
+        }
+        _ => app.default_tenant,
+    };
+    Ok(Caller { tenant_id, actor: Actor::Admin, request_id, traceparent: trace::parent(headers) })
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
+    let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    value
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, key)| key.trim())
+        .filter(|key| !key.is_empty())
+        .ok_or_else(|| unauthenticated("send the admin key in the header `Authorization: Bearer <key>`"))
+}
+
+fn refusal(key: &str) -> ApiError {
+    if VirtualKeyToken::is_well_formed(key) {
+        return ApiError::new(
+            Code::NotAllowed,
+            "a virtual key calls providers through /proxy and /v1 only; use the admin key for the management API",
+        );
+    }
+    unauthenticated("the key is not the admin key of this installation")
+}
+
+fn unauthenticated(message: &'static str) -> ApiError {
+    ApiError::new(Code::Unauthenticated, message)
+        .with_header(header::WWW_AUTHENTICATE, http::HeaderValue::from_static("Bearer realm=\"keyway\""))
+}

@@ -1,0 +1,130 @@
+//! Reading a request's body and its query: counted as it streams in, within a deadline, strict JSON.
+//!
+//! Messages name fields, never values: a value may be a secret in the wrong place.
+
+use std::time::Duration;
+
+use bytes::Buf;
+use futures::{Stream, StreamExt, pin_mut};
+use http::{HeaderMap, header};
+use keyway_vault::SecretBytes;
+use serde::de::DeserializeOwned;
+
+use crate::error::{ApiError, Code};
+
+/// The longest field name that is repeated in a message.
+const MAX_FIELD_NAME_CHARS: usize = 64;
+
+/// Reads a whole body, however it is framed. Stops reading at the first byte that is too many.
+///
+/// # Errors
+/// 413, 408, or 400 when it breaks off.
+pub(crate) async fn read<B: Buf, E>(
+    body: impl Stream<Item = Result<B, E>>,
+    headers: &HeaderMap,
+    max_bytes: usize,
+    timeout: Duration,
+) -> Result<SecretBytes, ApiError> {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|declared| declared > max_bytes) {
+        return Err(too_large(max_bytes));
+    }
+    let collect = async {
+        // One allocation of the declared size: growing would leave copies behind that nobody wipes.
+        let mut bytes = Vec::with_capacity(declared.unwrap_or(4096));
+        pin_mut!(body);
+        while let Some(piece) = body.next().await {
+            let mut piece = piece.map_err(|_| ApiError::new(Code::MalformedJson, "the body broke off"))?;
+            if bytes.len() + piece.remaining() > max_bytes {
+                return Err(too_large(max_bytes));
+            }
+            while piece.has_remaining() {
+                let chunk = piece.chunk();
+                let length = chunk.len();
+                bytes.extend_from_slice(chunk);
+                piece.advance(length);
+            }
+        }
+        Ok(SecretBytes::new(bytes))
+    };
+    let late = || ApiError::new(Code::RequestTimeout, "the body did not arrive in time; send it again");
+    tokio::time::timeout(timeout, collect).await.map_err(|_| late())?
+}
+
+/// Reads a JSON body.
+///
+/// # Errors
+/// 415 unless it is declared as JSON, 400 when it is not JSON, 422 naming the field that is wrong.
+pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &SecretBytes) -> Result<T, ApiError> {
+    if !is_json(headers) {
+        return Err(ApiError::new(
+            Code::WrongContentType,
+            "send JSON with the header `Content-Type: application/json`",
+        ));
+    }
+    let mut json = serde_json::Deserializer::from_slice(body.expose());
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let (path, inner) = (error.path().to_string(), error.inner());
+        if inner.is_data() { explain(&path, &inner.to_string(), Code::InvalidField) } else { malformed(inner) }
+    })?;
+    json.end().map_err(|error| malformed(&error))?;
+    Ok(value)
+}
+
+/// Reads a query string.
+///
+/// # Errors
+/// 400 naming the parameter that is wrong.
+pub(crate) fn query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
+    let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let path = error.path().to_string();
+        explain(&path, &error.inner().to_string(), Code::InvalidParameter)
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn too_large(max_bytes: usize) -> ApiError {
+    ApiError::new(Code::BodyTooLarge, format!("the body is larger than the {max_bytes} bytes that are allowed"))
+        .with_header(header::CONNECTION, http::HeaderValue::from_static("close"))
+}
+
+fn malformed(error: &serde_json::Error) -> ApiError {
+    let (line, column) = (error.line(), error.column());
+    ApiError::new(Code::MalformedJson, format!("the body is not JSON: see line {line}, column {column}"))
+}
+
+/// Turns serde's message into ours: keeps field names and what was expected, drops what was sent.
+fn explain(path: &str, text: &str, code: Code) -> ApiError {
+    let text = text.split(" at line ").next().unwrap_or_default();
+    if let Some(name) = quoted(text, "unknown field `") {
+        let known = text.split_once(", expected ").map_or("none here", |(_, known)| known);
+        let code = if code == Code::InvalidField { Code::UnknownField } else { code };
+        let name = if name.len() <= MAX_FIELD_NAME_CHARS { name } else { "(a long name)" };
+        return ApiError::new(code, format!("there is no field `{name}` here; the fields are {known}"));
+    }
+    if let Some(name) = quoted(text, "missing field `") {
+        return ApiError::new(code, format!("`{name}` is missing"));
+    }
+    if let Some(name) = quoted(text, "duplicate field `") {
+        return ApiError::new(code, format!("`{name}` is given twice"));
+    }
+    let what = match text.split_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None if text.starts_with("invalid ") => "the value is not usable".to_owned(),
+        None => text.to_owned(),
+    };
+    ApiError::new(code, if path == "." { what } else { format!("`{path}`: {what}") })
+}
+
+fn quoted<'t>(text: &'t str, before: &str) -> Option<&'t str> {
+    text.strip_prefix(before)?.split('`').next()
+}
+
+#[cfg(test)]
+#[path = "body_tests.rs"]
+mod tests;

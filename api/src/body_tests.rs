@@ -1,0 +1,96 @@
+//! What reading a body refuses, and what its messages say.
+
+use bytes::Bytes;
+use futures::stream;
+use http::HeaderValue;
+use keyway_domain::RequestId;
+use serde::Deserialize;
+
+use super::*;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only the errors are looked at")]
+struct Example {
+    name: String,
+    inner: Option<Inner>,
+    limit: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "only the errors are looked at")]
+struct Inner {
+    base_url: String,
+}
+
+fn headers(kind: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers
+}
+
+fn shown(error: ApiError) -> (u16, String) {
+    let response = error.into_response(RequestId::new());
+    (response.status().as_u16(), String::from_utf8_lossy(response.body()).into_owned())
+}
+
+#[test]
+fn each_wrong_body_has_its_status_and_no_value_is_repeated() {
+    for (text, status, says) in [
+        ("", 400, "malformed_json"),
+        ("{", 400, "malformed_json"),
+        (r#"{"name":"x"} trailing"#, 400, "malformed_json"),
+        (r#"{"name":"canary"#, 400, "malformed_json"),
+        (r#"{"name":"x","nmae":"canary"}"#, 422, "there is no field `nmae`"),
+        (r#"{"name":"x","name":"canary"}"#, 422, "`name` is given twice"),
+        ("{}", 422, "`name` is missing"),
+        (r#"["canary"]"#, 422, "invalid_field"),
+        (r#"{"name":{"canary":1}}"#, 422, "`name`: expected a string"),
+        (r#"{"name":"x","inner":"canary"}"#, 422, "`inner`: expected struct Inner"),
+        (r#"{"name":"x","inner":{"base_url":7}}"#, 422, "`inner.base_url`: expected a string"),
+        (r#"{"name":"x","limit":"canary"}"#, 422, "`limit`: expected u64"),
+    ] {
+        let body = SecretBytes::new(text.as_bytes().to_vec());
+        let (got, body) = shown(json::<Example>(&headers("application/json"), &body).unwrap_err());
+        assert_eq!(got, status, "{text}: {body}");
+        assert!(body.contains(says) && !body.contains("canary"), "{text}: {body}");
+    }
+}
+
+#[test]
+fn only_json_is_json() {
+    let body = SecretBytes::new(br#"{"name":"x"}"#.to_vec());
+    for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
+        assert!(json::<Example>(&headers(kind), &body).is_ok(), "{kind}");
+    }
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
+        assert_eq!(shown(json::<Example>(&headers(kind), &body).unwrap_err()).0, 415, "{kind}");
+    }
+}
+
+#[test]
+fn a_query_is_as_strict() {
+    assert!(query::<Example>("name=a&limit=3").is_ok());
+    for (text, says) in
+        [("name=a&x=canary", "no field `x`"), ("limit=3", "`name` is missing"), ("name=a&limit=canary", "limit")]
+    {
+        let (status, body) = shown(query::<Example>(text).unwrap_err());
+        assert_eq!(status, 400, "{body}");
+        assert!(body.contains(says) && !body.contains("canary"), "{text}: {body}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_counted_as_it_comes_and_late_ones_are_given_up() {
+    let pieces = |count: usize| stream::iter((0..count).map(|_| Ok::<_, ()>(Bytes::from_static(b"0123456789"))));
+    let second = Duration::from_secs(1);
+    let whole = read(pieces(10), &HeaderMap::new(), 100, second).await.unwrap();
+    assert_eq!(whole.expose().len(), 100);
+    assert_eq!(shown(read(pieces(11), &HeaderMap::new(), 100, second).await.unwrap_err()).0, 413);
+    let mut declared = HeaderMap::new();
+    declared.insert(header::CONTENT_LENGTH, HeaderValue::from_static("101"));
+    assert_eq!(shown(read(pieces(1), &declared, 100, second).await.unwrap_err()).0, 413);
+    let never = stream::pending::<Result<Bytes, ()>>();
+    assert_eq!(shown(read(never, &HeaderMap::new(), 100, Duration::from_millis(5)).await.unwrap_err()).0, 408);
+}

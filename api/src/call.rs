@@ -1,0 +1,96 @@
+//! One management request after it was matched, authorised and read: what a handler gets.
+
+use std::{str::FromStr, sync::Arc};
+
+use http::HeaderMap;
+use keyway_domain::IdError;
+use keyway_store::{StoreError, TenantTx};
+use keyway_vault::SecretBytes;
+use serde::de::DeserializeOwned;
+
+use crate::{
+    App,
+    answer::Answer,
+    auth::Caller,
+    body,
+    error::ApiError,
+    etag,
+    idempotency::Reservation,
+    work::{Command, Work},
+};
+
+/// What a handler gets.
+pub(crate) struct Call {
+    pub(crate) app: Arc<App>,
+    pub(crate) by: Caller,
+    /// Method and template of the row that matched.
+    pub(crate) route: &'static str,
+    pub(crate) path: String,
+    pub(crate) params: Vec<String>,
+    pub(crate) query: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: SecretBytes,
+}
+
+impl Call {
+    /// The id in the path. A text that is no id of this kind names nothing: 404.
+    pub(crate) fn id<T: FromStr<Err = IdError>>(&self, what: &'static str) -> Result<T, ApiError> {
+        self.param().parse().map_err(|_| ApiError::not_found(what))
+    }
+
+    /// The text in the path.
+    pub(crate) fn param(&self) -> &str {
+        self.params.first().map_or("", String::as_str)
+    }
+
+    /// The query, strictly.
+    pub(crate) fn query<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        body::query(&self.query)
+    }
+
+    /// The JSON body, strictly.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
+        body::json(&self.headers, &self.body)
+    }
+
+    /// The JSON body where it may be left out.
+    pub(crate) fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
+        if self.body.expose().is_empty() { Ok(T::default()) } else { self.json() }
+    }
+
+    /// The version `If-Match` asks for.
+    pub(crate) fn expected_version(&self) -> Result<Option<i32>, ApiError> {
+        etag::expected(&self.headers)
+    }
+
+    /// A transaction that reads the tenant's rows.
+    pub(crate) async fn read(&self) -> Result<TenantTx, StoreError> {
+        self.app.store.tenant_read(self.by.tenant_id).await
+    }
+
+    /// Reserves the request's `Idempotency-Key`, if it is a POST that has one.
+    pub(crate) fn reserve(&self) -> Result<Option<Reservation>, ApiError> {
+        if !self.route.starts_with("POST ") {
+            return Ok(None);
+        }
+        self.app.in_flight.reserve(self.by.tenant_id, self.route, &self.headers, &self.path, &self.body)
+    }
+
+    /// Carries out a command in one transaction, once per `Idempotency-Key`.
+    pub(crate) async fn commit(&self, command: impl Command) -> Result<Answer, ApiError> {
+        let reservation = self.reserve()?;
+        let mut work = Work::begin(&self.app, &self.by).await?;
+        if let Some(reservation) = &reservation
+            && let Some(answer) = reservation.earlier(&self.app.keys, &work.tx).await?
+        {
+            return Ok(answer);
+        }
+        let answer = command.run(&mut work).await?;
+        work.write_messages().await?;
+        if let Some(reservation) = &reservation {
+            reservation.keep(&self.app.keys, &work.tx, &answer, work.now).await?;
+        }
+        work.commit().await?;
+        Ok(answer)
+    }
+}

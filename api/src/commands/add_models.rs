@@ -1,0 +1,32 @@
+//! Adds models to a provider of the catalog or of the tenant.
+
+use keyway_domain::Invalidation;
+use keyway_store::provider_models;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    cursor::List,
+    error::ApiError,
+    provider_names,
+    routes::ModelView,
+    work::{Command, Work},
+};
+
+/// The models, and whose they are.
+pub(crate) struct AddModels {
+    pub(crate) name_or_id: String,
+    pub(crate) models: Vec<String>,
+}
+
+impl Command for AddModels {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let provider = provider_names::find(work.app, &work.tx, &self.name_or_id).await?.name().to_owned();
+        provider_models::insert(&work.tx, &provider, &self.models, work.now).await?;
+        work.audit("provider.models_added", &provider, json!({ "models": self.models }));
+        work.invalidate(Invalidation::Providers);
+        let models = provider_models::list(&work.tx, Some(&provider)).await?;
+        let location = format!("/api/v1/providers/{provider}/models");
+        Ok(Answer::created(&List::whole(models.into_iter().map(ModelView::from).collect()), &location))
+    }
+}

@@ -1,0 +1,54 @@
+//! Makes a virtual key. The key itself is in the answer, this once; only its SHA-256 is stored.
+
+use keyway_domain::{ProjectId, Timestamp};
+use keyway_store::virtual_keys::{self, NewVirtualKey};
+use serde::Serialize;
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::{
+    VirtualKeyToken,
+    answer::Answer,
+    error::{ApiError, Code},
+    provider_names,
+    view::VirtualKeyView,
+    work::{Command, Work},
+};
+
+/// The virtual key to make.
+pub(crate) struct CreateVirtualKey {
+    pub(crate) project_id: Option<ProjectId>,
+    pub(crate) name: String,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// A virtual key with the key.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct NewKeyView {
+    #[serde(flatten)]
+    virtual_key: VirtualKeyView,
+    /// The key. It is shown this once; store it now.
+    #[schema(example = "kw_live_...")]
+    key: String,
+}
+
+impl Command for CreateVirtualKey {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let project_id = provider_names::project(&work.tx, self.project_id).await?;
+        let token = VirtualKeyToken::generate()
+            .ok_or_else(|| ApiError::new(Code::Internal, "the system gives no random bytes at the moment"))?;
+        let new = NewVirtualKey {
+            project_id,
+            name: self.name,
+            token_sha256: token.sha256(),
+            hint: token.hint(),
+            expires_at: self.expires_at,
+        };
+        let row = virtual_keys::insert(&work.tx, new, work.now).await?;
+        let changes = json!({ "name": row.name, "project_id": project_id, "expires_at": row.expires_at });
+        work.audit("virtual_key.created", row.id, changes);
+        let (location, version) = (format!("/api/v1/virtual-keys/{}", row.id), row.version);
+        let view = NewKeyView { virtual_key: row.into(), key: token.expose().to_owned() };
+        Ok(Answer::created(&view, &location).tagged(version).secret())
+    }
+}

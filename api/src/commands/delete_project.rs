@@ -1,0 +1,36 @@
+//! Deletes a project with its virtual keys.
+
+use keyway_domain::ProjectId;
+use keyway_store::projects;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    error::ApiError,
+    etag,
+    work::{Command, Work},
+};
+
+/// Which project.
+pub(crate) struct DeleteProject {
+    pub(crate) id: ProjectId,
+    pub(crate) expected: Option<i32>,
+}
+
+impl Command for DeleteProject {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let project = projects::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("project"))?;
+        etag::check(self.expected, project.version)?;
+        let deleted = projects::delete(&work.tx, self.id).await;
+        deleted.map_err(|error| {
+            ApiError::or_conflict(
+                error,
+                "a project that has integrations is kept, and `default` always is; delete its integrations first",
+            )
+        })?;
+        work.audit("project.deleted", project.id, json!({ "name": project.name }));
+        // A cached virtual key of it finds nothing to call, since the project had no integration left.
+        work.invalidate(keyway_domain::Invalidation::Integrations);
+        Ok(Answer::no_content())
+    }
+}

@@ -1,0 +1,43 @@
+//! Starts fetching usage: of one integration, or a fan-out over every active one.
+
+use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Timestamp, UsageWindow};
+use keyway_store::integrations;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    error::ApiError,
+    view::Started,
+    work::{Command, Work},
+};
+
+/// What to fetch.
+pub(crate) struct FetchUsage {
+    pub(crate) from: Timestamp,
+    pub(crate) to: Timestamp,
+    pub(crate) integration_id: Option<IntegrationId>,
+}
+
+impl Command for FetchUsage {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let window = UsageWindow { from: self.from, to: self.to };
+        let operation = match self.integration_id {
+            Some(integration_id) => {
+                let found = integrations::find(&work.tx, integration_id).await?;
+                let integration = found.ok_or_else(|| ApiError::not_found("integration"))?;
+                if integration.status == IntegrationStatus::Disabled {
+                    return Err(ApiError::conflict("the integration is disabled"));
+                }
+                work.start(Job::FetchUsage { integration_id, window }, None).await?
+            }
+            None => {
+                let total = integrations::count_active(&work.tx).await?;
+                work.start(Job::PlanUsage { window, spread_ms: 0 }, Some(total)).await?
+            }
+        };
+        let changes = json!({ "from": self.from, "to": self.to, "integration_id": self.integration_id });
+        work.audit("usage.fetch_started", operation.id, changes);
+        let location = format!("/api/v1/operations/{}", operation.id);
+        Ok(Answer::accepted(&Started { operation: operation.into() }, &location))
+    }
+}

@@ -1,0 +1,27 @@
+//! What can be done to things: one file per writing command, one transaction each, in which the
+//! change, the audit event and the outbox rows are written together.
+
+pub(crate) mod add_models;
+pub(crate) mod cancel_operation;
+pub(crate) mod create_project;
+pub(crate) mod create_provider;
+pub(crate) mod create_tenant;
+pub(crate) mod create_virtual_key;
+pub(crate) mod delete_integration;
+pub(crate) mod delete_model;
+pub(crate) mod delete_project;
+pub(crate) mod delete_provider;
+pub(crate) mod delete_tenant;
+pub(crate) mod discard_dead_letter;
+pub(crate) mod fetch_usage;
+pub(crate) mod rename_project;
+pub(crate) mod rename_tenant;
+pub(crate) mod replace_credentials;
+pub(crate) mod replay_dead_letter;
+pub(crate) mod retry_operation;
+pub(crate) mod revoke_virtual_key;
+pub(crate) mod submit_integration;
+pub(crate) mod test_integration;
+pub(crate) mod update_integration;
+pub(crate) mod update_provider;
+pub(crate) mod update_virtual_key;

@@ -1,0 +1,23 @@
+//! Gives a tenant another name.
+
+use keyway_domain::{TenantId, Timestamp};
+use keyway_store::tenants;
+use serde_json::json;
+
+use crate::{answer::Answer, call::Call, error::ApiError, view::TenantView, work::Journal};
+
+/// Renames a tenant; `default` keeps its name, because it is found by it.
+pub(crate) async fn run(call: &Call, id: TenantId, name: &str) -> Result<Answer, ApiError> {
+    let now = Timestamp::now();
+    let tx = call.app.store.system().await?;
+    let before = tenants::find(&tx, id).await?.ok_or_else(|| ApiError::not_found("tenant"))?;
+    if before.name == tenants::DEFAULT_NAME && name != before.name {
+        return Err(ApiError::conflict("the tenant `default` keeps its name"));
+    }
+    tenants::rename(&tx, id, name).await?;
+    let mut journal = Journal::new(&call.by, now);
+    journal.audit("tenant.renamed", id, json!({ "name": name }));
+    journal.write(&tx).await?;
+    tx.commit().await?;
+    Ok(Answer::ok(&TenantView::from(tenants::TenantRow { name: name.to_owned(), ..before })))
+}

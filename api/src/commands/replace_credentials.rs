@@ -1,0 +1,56 @@
+//! Replaces an integration's credential, and with it, if given, the host it is bound to.
+
+use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidation};
+use keyway_store::integrations;
+use serde_json::json;
+
+use super::submit_integration::{check, checked_base_url, seal};
+use crate::{
+    answer::Answer,
+    error::ApiError,
+    etag,
+    input::Credentials,
+    provider_names,
+    view::Submitted,
+    work::{Command, Work},
+};
+
+/// The credential, and whose it is. `base_url`: `None` leaves it, `Some(None)` goes back to the catalog's.
+pub(crate) struct ReplaceCredentials {
+    pub(crate) id: IntegrationId,
+    pub(crate) credentials: Credentials,
+    pub(crate) base_url: Option<Option<String>>,
+    pub(crate) expected: Option<i32>,
+}
+
+impl Command for ReplaceCredentials {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let id = self.id;
+        let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
+        etag::check(self.expected, before.version)?;
+        let spec = provider_names::spec(work.app, &work.tx, &before.provider).await?;
+        let facts = check(&spec, &self.credentials)?;
+        let base_url = match &self.base_url {
+            Some(base_url) => Some(checked_base_url(work, base_url.as_deref())?),
+            None => None,
+        };
+        let sealed_for = (before.secret_id, before.secret_version + 1);
+        let secret = seal(work, &spec, sealed_for, self.credentials.text(), facts).await?;
+        let row = integrations::replace_secret(&work.tx, id, before.secret_version, secret, base_url, work.now).await?;
+        let mut operation = None;
+        if row.status != IntegrationStatus::Disabled {
+            let job = Job::VerifyKey { integration_id: id, secret_version: row.secret_version, confirming: false };
+            operation = Some(work.start(job, None).await?);
+        }
+        let changes = json!({ "secret_version": row.secret_version, "hint": row.hint, "base_url": row.base_url });
+        work.audit("integration.credentials_replaced", id, changes);
+        work.invalidate(Invalidation::Integrations);
+        let location = operation.as_ref().map_or_else(
+            || format!("/api/v1/integrations/{id}"),
+            |operation| format!("/api/v1/operations/{}", operation.id),
+        );
+        let version = row.version;
+        let body = Submitted { integration: row.into(), operation: operation.map(Into::into) };
+        Ok(Answer::accepted(&body, &location).tagged(version))
+    }
+}

@@ -1,0 +1,35 @@
+//! Revokes a virtual key for good.
+
+use keyway_domain::{Invalidation, VirtualKeyId};
+use keyway_store::virtual_keys;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    error::ApiError,
+    etag,
+    view::VirtualKeyView,
+    work::{Command, Work},
+};
+
+/// Which virtual key, and whether to show it afterwards.
+pub(crate) struct RevokeVirtualKey {
+    pub(crate) id: VirtualKeyId,
+    pub(crate) expected: Option<i32>,
+    pub(crate) show: bool,
+}
+
+impl Command for RevokeVirtualKey {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let before = virtual_keys::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("virtual key"))?;
+        etag::check(self.expected, before.version)?;
+        let row = virtual_keys::revoke(&work.tx, self.id, work.now).await?;
+        if before.revoked_at.is_none() {
+            work.audit("virtual_key.revoked", row.id, json!({ "name": row.name }));
+        }
+        // Told even when it was revoked before: a cache may have missed it then.
+        work.invalidate(Invalidation::VirtualKey { id: row.id });
+        let version = row.version;
+        Ok(if self.show { Answer::ok(&VirtualKeyView::from(row)).tagged(version) } else { Answer::no_content() })
+    }
+}

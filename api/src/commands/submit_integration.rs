@@ -1,0 +1,96 @@
+//! Takes a credential: checks what can be checked without calling anybody, seals it, and starts its
+//! verification. From here on the plaintext exists nowhere.
+
+use keyway_domain::{Command as Job, IntegrationId, Invalidation, ProjectId, SecretId, Timestamp};
+use keyway_providers::{KeyFacts, KeyFamily, ProviderSpec, for_spec};
+use keyway_store::integrations::{self, NewIntegration, SealedSecret};
+use keyway_vault::SecretString;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    error::{ApiError, Code},
+    input::Credentials,
+    provider_names,
+    view::Submitted,
+    work::{Command, Work},
+};
+
+/// The credential and what it is for.
+pub(crate) struct SubmitIntegration {
+    pub(crate) project_id: Option<ProjectId>,
+    pub(crate) provider: String,
+    pub(crate) name: String,
+    pub(crate) credentials: Credentials,
+    pub(crate) base_url: Option<String>,
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl Command for SubmitIntegration {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let spec = provider_names::spec(work.app, &work.tx, &self.provider).await?;
+        let facts = check(&spec, &self.credentials)?;
+        let base_url = checked_base_url(work, self.base_url.as_deref())?;
+        let project_id = provider_names::project(&work.tx, self.project_id).await?;
+        let secret_id = SecretId::new();
+        let secret = seal(work, &spec, (secret_id, 1), self.credentials.text(), facts).await?;
+        let new = NewIntegration {
+            id: IntegrationId::new(),
+            secret_id,
+            project_id,
+            provider: spec.name,
+            name: self.name,
+            base_url,
+            config: json!({}),
+            expires_at: self.expires_at,
+            secret,
+            next_check_at: Some(work.now.after(work.app.verify_interval)),
+        };
+        let integration = integrations::insert(&work.tx, new, work.now).await?;
+        let job = Job::VerifyKey { integration_id: integration.id, secret_version: 1, confirming: false };
+        let operation = work.start(job, None).await?;
+        let changes = json!({ "provider": integration.provider, "name": integration.name,
+            "project_id": integration.project_id, "base_url": integration.base_url });
+        work.audit("integration.created", integration.id, changes);
+        work.invalidate(Invalidation::Integrations);
+        let (location, version) = (format!("/api/v1/operations/{}", operation.id), integration.version);
+        let body = Submitted { integration: integration.into(), operation: Some(operation.into()) };
+        Ok(Answer::accepted(&body, &location).tagged(version))
+    }
+}
+
+/// Looks at a credential without calling anybody.
+pub(super) fn check(spec: &ProviderSpec, credentials: &Credentials) -> Result<KeyFacts, ApiError> {
+    let checked = for_spec(spec).check_format(credentials.text().expose());
+    checked.map_err(|error| ApiError::new(Code::MalformedKey, format!("`credentials`: {error}")))
+}
+
+/// Checks a base URL that overrides the catalog's.
+pub(super) fn checked_base_url(work: &Work<'_>, base_url: Option<&str>) -> Result<Option<String>, ApiError> {
+    let Some(text) = base_url else { return Ok(None) };
+    let url = work.app.guard.check_base_url(text)?;
+    Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
+}
+
+/// Seals a credential for one version of a secret.
+pub(super) async fn seal(
+    work: &Work<'_>,
+    spec: &ProviderSpec,
+    (secret_id, version): (SecretId, i32),
+    credentials: &SecretString,
+    facts: KeyFacts,
+) -> Result<SealedSecret, ApiError> {
+    let keys = work.app.keys.current(&work.tx).await?;
+    let plaintext = credentials.expose().as_bytes();
+    let key_family = match facts.family {
+        KeyFamily::Ordinary => "ordinary",
+        KeyFamily::Admin => "admin",
+    };
+    Ok(SealedSecret {
+        envelope: keys.seal(secret_id, version, plaintext)?,
+        data_key_id: keys.id(),
+        fingerprint: keys.fingerprint(&spec.name, plaintext),
+        hint: facts.hint,
+        key_family: key_family.to_owned(),
+    })
+}

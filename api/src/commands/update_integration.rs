@@ -1,0 +1,64 @@
+//! Changes an integration's name or expiry, or switches it off or on.
+
+use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidation, Timestamp};
+use keyway_store::integrations::{self, Change, IntegrationRow};
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    error::ApiError,
+    etag,
+    view::Submitted,
+    work::{Command, Work},
+};
+
+/// What to change.
+pub(crate) struct UpdateIntegration {
+    pub(crate) id: IntegrationId,
+    pub(crate) name: Option<String>,
+    pub(crate) base_url: Option<String>,
+    pub(crate) expires_at: Option<Option<Timestamp>>,
+    pub(crate) enabled: Option<bool>,
+    pub(crate) expected: Option<i32>,
+}
+
+impl Command for UpdateIntegration {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let id = self.id;
+        let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
+        etag::check(self.expected, before.version)?;
+        check_base_url(self.base_url.as_deref(), &before)?;
+        let mut row = before.clone();
+        if self.name.is_some() || self.expires_at.is_some() {
+            let change = Change { name: self.name, config: None, expires_at: self.expires_at };
+            row = integrations::update(&work.tx, id, change, None, work.now).await?;
+        }
+        if let Some(enabled) = self.enabled {
+            row = integrations::set_enabled(&work.tx, id, enabled, None, work.now).await?;
+        }
+        let switched_on = before.status == IntegrationStatus::Disabled && row.status != before.status;
+        let mut operation = None;
+        if switched_on {
+            let job = Job::VerifyKey { integration_id: id, secret_version: row.secret_version, confirming: false };
+            operation = Some(work.start(job, None).await?);
+        }
+        if row.version != before.version {
+            let changes = json!({ "name": row.name, "expires_at": row.expires_at, "status": row.status });
+            work.audit("integration.updated", id, changes);
+            work.invalidate(Invalidation::Integrations);
+        }
+        let version = row.version;
+        let body = Submitted { integration: row.into(), operation: operation.map(Into::into) };
+        Ok(Answer::ok(&body).tagged(version))
+    }
+}
+
+/// The base URL may be repeated, not changed: a key that was entered for one host goes to no other.
+fn check_base_url(asked: Option<&str>, before: &IntegrationRow) -> Result<(), ApiError> {
+    match asked {
+        Some(asked) if before.base_url.as_deref() != Some(asked.trim_end_matches('/')) => Err(ApiError::field(
+            "`config.base_url` is bound to the credential; change both with PUT /api/v1/integrations/{id}/credentials",
+        )),
+        _ => Ok(()),
+    }
+}

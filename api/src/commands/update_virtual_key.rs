@@ -1,0 +1,38 @@
+//! Changes a virtual key's name or expiry.
+
+use keyway_domain::{Invalidation, Timestamp, VirtualKeyId};
+use keyway_store::virtual_keys;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    error::ApiError,
+    etag,
+    view::VirtualKeyView,
+    work::{Command, Work},
+};
+
+/// What to change.
+pub(crate) struct UpdateVirtualKey {
+    pub(crate) id: VirtualKeyId,
+    pub(crate) name: Option<String>,
+    pub(crate) expires_at: Option<Option<Timestamp>>,
+    pub(crate) expected: Option<i32>,
+}
+
+impl Command for UpdateVirtualKey {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let before = virtual_keys::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("virtual key"))?;
+        etag::check(self.expected, before.version)?;
+        if before.revoked_at.is_some() {
+            return Err(ApiError::conflict("the virtual key is revoked; make a new one"));
+        }
+        let name = self.name.unwrap_or(before.name);
+        let expires_at = self.expires_at.unwrap_or(before.expires_at);
+        let row = virtual_keys::update(&work.tx, self.id, &name, expires_at, before.version).await?;
+        work.audit("virtual_key.updated", row.id, json!({ "name": row.name, "expires_at": row.expires_at }));
+        work.invalidate(Invalidation::VirtualKey { id: row.id });
+        let version = row.version;
+        Ok(Answer::ok(&VirtualKeyView::from(row)).tagged(version))
+    }
+}

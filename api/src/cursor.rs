@@ -1,0 +1,116 @@
+//! Keyset cursors: opaque to the caller, the key of the last item to us.
+
+use keyway_domain::{IntegrationId, MessageId, OperationId, ProjectId, ProviderId, TenantId, Timestamp, VirtualKeyId};
+use keyway_store::{Page, Paged, audit::AuditKey};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::ApiError;
+
+const DEFAULT_LIMIT: u64 = 50;
+const MAX_LIMIT: u64 = 200;
+/// Tells a cursor of this form from a later one.
+const FORM: &str = "c1";
+
+/// One page of a list.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct List<T> {
+    /// The items, newest first.
+    pub(crate) items: Vec<T>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// The key a list is ordered by.
+pub(crate) trait Key: Sized {
+    fn write(&self) -> String;
+    fn read(text: &str) -> Option<Self>;
+}
+
+impl<T> List<T> {
+    /// Shows each row of a page; `key` is what the page is ordered by.
+    pub(crate) fn of<R, K: Key>(page: Paged<R>, key: impl Fn(&R) -> K, show: impl Fn(R) -> T) -> Self {
+        let last = page.items.last().filter(|_| page.more);
+        let next_cursor = last.map(|row| format!("{FORM}{}", key(row).write()));
+        Self { items: page.items.into_iter().map(show).collect(), next_cursor }
+    }
+
+    /// A list that is never paged.
+    pub(crate) const fn whole(items: Vec<T>) -> Self {
+        Self { items, next_cursor: None }
+    }
+}
+
+/// The page that `limit` and `cursor` of the query ask for.
+///
+/// # Errors
+/// Names the parameter that is not usable.
+pub(crate) fn page<K: Key>(limit: Option<u64>, cursor: Option<&str>) -> Result<Page<K>, ApiError> {
+    let limit = limit.unwrap_or(DEFAULT_LIMIT);
+    if !(1..=MAX_LIMIT).contains(&limit) {
+        return Err(ApiError::parameter("`limit` must be between 1 and 200"));
+    }
+    let read = |cursor: &str| {
+        let key = cursor.strip_prefix(FORM).and_then(K::read);
+        key.ok_or_else(|| ApiError::parameter("`cursor` must be the next_cursor of an earlier page of this list"))
+    };
+    Ok(Page { after: cursor.map(read).transpose()?, limit })
+}
+
+macro_rules! id_keys {
+    ($($id:ident),*) => {$(
+        impl Key for $id {
+            fn write(&self) -> String {
+                self.uuid().simple().to_string()
+            }
+
+            fn read(text: &str) -> Option<Self> {
+                uuid(text).map(Self::from_uuid)
+            }
+        }
+    )*};
+}
+
+id_keys!(IntegrationId, MessageId, OperationId, ProjectId, ProviderId, TenantId, VirtualKeyId);
+
+impl Key for AuditKey {
+    fn write(&self) -> String {
+        format!("{}{}", self.event_id.uuid().simple(), self.occurred_at.ms())
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (id, ms) = text.split_at_checked(32)?;
+        let occurred_at = Timestamp::from_ms(ms.parse().ok()?);
+        Some(Self { occurred_at, event_id: MessageId::from_uuid(uuid(id)?) })
+    }
+}
+
+fn uuid(text: &str) -> Option<Uuid> {
+    Some(text).filter(|text| text.len() == 32).and_then(|text| Uuid::try_parse(text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn next<K: Key + Copy>(key: K) -> String {
+        List::<()>::of(Paged { items: vec![key], more: true }, |key| *key, |_| ()).next_cursor.unwrap()
+    }
+
+    #[test]
+    fn a_cursor_comes_back_and_anything_else_is_refused() {
+        let last = ProjectId::new();
+        let asked = page::<ProjectId>(None, Some(&next(last))).unwrap();
+        assert_eq!((asked.after, asked.limit), (Some(last), 50));
+        let line = AuditKey { occurred_at: Timestamp::from_ms(17), event_id: MessageId::new() };
+        assert_eq!(page(Some(1), Some(&next(line))).unwrap().after, Some(line));
+        for bad in ["", "c1", "c2", "c1xyz", "c1é", &last.to_string(), &next(line)] {
+            assert!(page::<ProjectId>(None, Some(bad)).is_err(), "{bad}");
+        }
+        for limit in [0, 201, u64::MAX] {
+            assert!(page::<ProjectId>(Some(limit), None).is_err(), "{limit}");
+        }
+        assert!(List::of(Paged { items: vec![last], more: false }, |key| *key, |_| ()).next_cursor.is_none());
+    }
+}

@@ -1,0 +1,293 @@
+//! Every error of the management API: its code, its status and its JSON. The only file that knows
+//! the status codes of errors. A message says what to do; it must never repeat a value the caller
+//! sent, because that may be a secret.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use keyway_domain::RequestId;
+use keyway_providers::GuardError;
+use keyway_store::{KeyError, StoreError};
+use keyway_vault::VaultError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The header with the id of a request, on every response.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident, $text:literal, $status:ident, $kind:literal;)*) => {
+        /// What went wrong, in one word that clients can match on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// Every code, for the document.
+            pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The text in JSON.
+            pub(crate) const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            pub(crate) const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            const fn kind(self) -> &'static str {
+                match self { $(Self::$name => $kind,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The body is not JSON.
+    MalformedJson, "malformed_json", BAD_REQUEST, "invalid_request";
+    /// A query parameter or header is not usable.
+    InvalidParameter, "invalid_parameter", BAD_REQUEST, "invalid_request";
+    /// No key, or a wrong one.
+    Unauthenticated, "unauthenticated", UNAUTHORIZED, "authentication";
+    /// The key is good, but not for this.
+    NotAllowed, "not_allowed", FORBIDDEN, "permission";
+    /// Nothing has this path or id in this tenant.
+    NotFound, "not_found", NOT_FOUND, "not_found";
+    /// The path exists, the method does not.
+    MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "invalid_request";
+    /// The body did not come in time.
+    RequestTimeout, "request_timeout", REQUEST_TIMEOUT, "invalid_request";
+    /// Something refers to it, or its state does not allow this.
+    Conflict, "conflict", CONFLICT, "conflict";
+    /// The tenant has this secret already.
+    DuplicateKey, "duplicate_key", CONFLICT, "conflict";
+    /// The name is in use.
+    NameTaken, "name_taken", CONFLICT, "conflict";
+    /// A request with this idempotency key is being carried out.
+    InFlight, "idempotency_key_in_flight", CONFLICT, "conflict";
+    /// It changed since it was read.
+    PreconditionFailed, "precondition_failed", PRECONDITION_FAILED, "conflict";
+    /// The body is too large.
+    BodyTooLarge, "body_too_large", PAYLOAD_TOO_LARGE, "invalid_request";
+    /// The body is not declared as JSON.
+    WrongContentType, "wrong_content_type", UNSUPPORTED_MEDIA_TYPE, "invalid_request";
+    /// A field that does not exist here.
+    UnknownField, "unknown_field", UNPROCESSABLE_ENTITY, "invalid_request";
+    /// A field is missing, of the wrong type or out of range.
+    InvalidField, "invalid_field", UNPROCESSABLE_ENTITY, "invalid_request";
+    /// No provider has this name.
+    UnknownProvider, "unknown_provider", UNPROCESSABLE_ENTITY, "invalid_request";
+    /// The credential cannot be a key of this provider.
+    MalformedKey, "malformed_key", UNPROCESSABLE_ENTITY, "invalid_request";
+    /// The host may not be called.
+    ForbiddenHost, "forbidden_host", UNPROCESSABLE_ENTITY, "invalid_request";
+    /// The idempotency key was used with another body.
+    KeyReused, "idempotency_key_reused", UNPROCESSABLE_ENTITY, "invalid_request";
+    /// The request's headers are too large.
+    HeadersTooLarge, "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "invalid_request";
+    /// A defect or a stored value this build cannot read.
+    Internal, "internal", INTERNAL_SERVER_ERROR, "internal";
+    /// The database is away.
+    Unavailable, "unavailable", SERVICE_UNAVAILABLE, "unavailable";
+    /// The vault is sealed.
+    Sealed, "sealed", SERVICE_UNAVAILABLE, "unavailable";
+}
+
+/// An error on its way to the caller.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    code: Code,
+    message: Cow<'static, str>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// The JSON of every error.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ErrorBody {
+    error: ErrorDetail,
+}
+
+/// What went wrong.
+#[derive(Serialize, ToSchema)]
+struct ErrorDetail {
+    /// The family: `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `unavailable`, `internal`.
+    #[schema(example = "conflict")]
+    r#type: &'static str,
+    /// One word to match on.
+    #[schema(example = "duplicate_key")]
+    code: &'static str,
+    /// A sentence that says what to do.
+    message: Cow<'static, str>,
+    /// The id of the request, as in the header `x-request-id` and in the logs.
+    #[schema(example = "req_0198c0de0198c0de0198c0de0198c0de")]
+    request_id: String,
+}
+
+impl ApiError {
+    /// An error with a sentence for the caller.
+    pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), headers: Vec::new() }
+    }
+
+    /// Nothing of that kind with that id in this tenant.
+    pub(crate) fn not_found(what: &'static str) -> Self {
+        Self::new(Code::NotFound, format!("there is no such {what} in this tenant"))
+    }
+
+    /// A field is out of range; `message` names it.
+    pub(crate) fn field(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::InvalidField, message)
+    }
+
+    /// A query parameter or header is not usable; `message` names it.
+    pub(crate) fn parameter(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::InvalidParameter, message)
+    }
+
+    /// Something stands in the way; `message` says what.
+    pub(crate) fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Code::Conflict, message)
+    }
+
+    /// Whether it is this one.
+    pub(crate) fn is(&self, code: Code) -> bool {
+        self.code == code
+    }
+
+    /// As it is, with a header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// As it is, telling the caller to come back after some seconds.
+    pub(crate) fn retry_after(self, seconds: u16) -> Self {
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// What a conflict in the store means where the caller knows better than the store.
+    pub(crate) fn or_conflict(error: StoreError, message: &'static str) -> Self {
+        match error {
+            StoreError::Conflict => Self::conflict(message),
+            error => error.into(),
+        }
+    }
+
+    /// The response.
+    pub(crate) fn into_response(self, request_id: RequestId) -> Response<Bytes> {
+        let status = self.code.status();
+        if status.is_server_error() {
+            tracing::warn!(%request_id, code = self.code.text(), message = %self.message, "a request could not be served");
+        }
+        let error = ErrorDetail {
+            r#type: self.code.kind(),
+            code: self.code.text(),
+            message: self.message,
+            request_id: request_id.to_string(),
+        };
+        let body = serde_json::to_vec(&ErrorBody { error }).unwrap_or_default();
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.extend(self.headers);
+        stamp(&mut response, request_id);
+        response
+    }
+}
+
+/// Puts the request's id on a response.
+pub(crate) fn stamp<B>(response: &mut Response<B>, request_id: RequestId) {
+    if let Ok(value) = HeaderValue::try_from(request_id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::not_found("thing"),
+            StoreError::Duplicate { existing } => Self::new(
+                Code::DuplicateKey,
+                format!("this tenant already has this key for this provider in the integration {existing}"),
+            ),
+            StoreError::NameTaken => Self::new(Code::NameTaken, "the name is already in use; choose another one"),
+            StoreError::Stale => Self::new(
+                Code::PreconditionFailed,
+                "it has changed since it was read; read it again and repeat the change with its new ETag",
+            ),
+            StoreError::Conflict => Self::conflict("something else refers to it; remove that first"),
+            StoreError::Unavailable(_) => {
+                tracing::warn!(%error, "the database is not available");
+                Self::new(Code::Unavailable, "the database is not available at the moment; try again").retry_after(1)
+            }
+            error => {
+                tracing::error!(%error, "a query failed");
+                Self::new(
+                    Code::Internal,
+                    "something went wrong in Keyway; the log has the details under the request id",
+                )
+            }
+        }
+    }
+}
+
+impl From<VaultError> for ApiError {
+    fn from(error: VaultError) -> Self {
+        tracing::error!(%error, "the vault did not do its work");
+        match error {
+            VaultError::Sealed(_) => {
+                Self::new(Code::Sealed, "the vault is sealed; an operator has to restore the keyring").retry_after(30)
+            }
+            _ => Self::new(
+                Code::Sealed,
+                "the tenant's keys do not open with this keyring; an operator has to restore it",
+            ),
+        }
+    }
+}
+
+impl From<KeyError> for ApiError {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Vault(error) => error.into(),
+            KeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<GuardError> for ApiError {
+    fn from(error: GuardError) -> Self {
+        Self::new(Code::ForbiddenHost, format!("base_url cannot be used: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_a_word_of_its_own_with_an_error_status() {
+        for (index, code) in Code::ALL.iter().enumerate() {
+            assert!(code.status().is_client_error() || code.status().is_server_error(), "{}", code.text());
+            assert!(code.text().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+            assert!(Code::ALL[index + 1..].iter().all(|other| other.text() != code.text()));
+        }
+    }
+
+    #[test]
+    fn the_body_has_the_documented_shape() {
+        let id = RequestId::new();
+        let response = ApiError::not_found("project").into_response(id);
+        let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({"error": {"type": "not_found", "code": "not_found",
+                "message": "there is no such project in this tenant", "request_id": id.to_string()}})
+        );
+        assert_eq!(response.headers()[REQUEST_ID], id.to_string());
+    }
+}

@@ -1,0 +1,136 @@
+//! Checks of single fields that several routes share. Each message names the field and the rule.
+
+use keyway_domain::Timestamp;
+use keyway_vault::{Secret, SecretString};
+use serde::{Deserialize, Deserializer, de};
+
+use crate::error::ApiError;
+
+const MAX_NAME_CHARS: usize = 100;
+const MAX_SLUG_CHARS: usize = 64;
+const MAX_MODEL_CHARS: usize = 200;
+const MAX_MODELS: usize = 500;
+
+/// A name for people: 1 to 100 characters, none of them a control character; trimmed.
+pub(crate) fn name(field: &'static str, text: &str) -> Result<String, ApiError> {
+    let text = text.trim();
+    let chars = text.chars().count();
+    if chars == 0 || chars > MAX_NAME_CHARS || text.chars().any(char::is_control) {
+        return Err(ApiError::field(format!("`{field}` must have 1 to {MAX_NAME_CHARS} characters, all printable")));
+    }
+    Ok(text.to_owned())
+}
+
+/// A provider's name: it becomes part of paths.
+pub(crate) fn slug(field: &'static str, text: &str) -> Result<String, ApiError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
+    let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    // An id's prefix would make a name look like the id of another provider.
+    if !starts || text.len() > MAX_SLUG_CHARS || !text.bytes().all(allowed) || text.starts_with("prv_") {
+        return Err(ApiError::field(format!(
+            "`{field}` must have 1 to {MAX_SLUG_CHARS} characters of a-z, 0-9, '-', '_' and '.', and begin with a letter or digit"
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+/// Names of models, as their provider spells them.
+pub(crate) fn models(models: Vec<String>) -> Result<Vec<String>, ApiError> {
+    let bad = |model: &String| {
+        model.is_empty()
+            || model.len() > MAX_MODEL_CHARS
+            || model.chars().any(|it| it.is_control() || it.is_whitespace())
+    };
+    if models.len() > MAX_MODELS {
+        return Err(ApiError::field(format!("`models` may name at most {MAX_MODELS} models at once")));
+    }
+    if models.iter().any(bad) {
+        return Err(ApiError::field(format!(
+            "each of `models` must have 1 to {MAX_MODEL_CHARS} characters, without spaces"
+        )));
+    }
+    Ok(models)
+}
+
+/// An expiry: it must lie ahead.
+pub(crate) fn expiry(at: Option<Timestamp>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
+    match at {
+        Some(at) if at <= now => Err(ApiError::field("`expires_at` must lie in the future")),
+        at => Ok(at),
+    }
+}
+
+/// Tells a field that is null from one that is left out.
+pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(de: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(de).map(Some)
+}
+
+/// A credential: a key as text, or what a cloud provider issues as a JSON object.
+#[derive(Debug)]
+pub(crate) struct Credentials(SecretString);
+
+impl Credentials {
+    /// The text to check and to seal: a key as it is, an object as compact JSON.
+    pub(crate) const fn text(&self) -> &SecretString {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Credentials {
+    fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> de::Visitor<'de> for Either {
+            type Value = Credentials;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a key as text, or an object")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Credentials, E> {
+                Ok(Credentials(Secret::new(text.to_owned())))
+            }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Credentials, E> {
+                Ok(Credentials(Secret::new(text)))
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Credentials, A::Error> {
+                let object = serde_json::Map::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                let text = serde_json::Value::Object(object).to_string();
+                Ok(Credentials(Secret::new(text)))
+            }
+        }
+        de.deserialize_any(Either)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_slugs_have_their_rules() {
+        assert_eq!(name("name", "  shop ").unwrap(), "shop");
+        for bad in ["", "   ", "a\nb", &"x".repeat(101)] {
+            assert!(name("name", bad).is_err(), "{bad:?}");
+        }
+        for good in ["acme", "acme-2", "a.b_c", "9x"] {
+            assert!(slug("name", good).is_ok(), "{good}");
+        }
+        for bad in ["", "Acme", "-a", "a/b", "a b", "prv_x", "é", &"x".repeat(65)] {
+            assert!(slug("name", bad).is_err(), "{bad:?}");
+        }
+        assert!(expiry(Some(Timestamp::from_ms(5)), Timestamp::from_ms(5)).is_err());
+    }
+
+    #[test]
+    fn credentials_are_text_or_an_object_and_print_nothing() {
+        let read = |json| serde_json::from_str::<Credentials>(json);
+        assert_eq!(read(r#""sk-canary""#).unwrap().text().expose(), "sk-canary");
+        assert_eq!(read(r#"{"b": 1, "a": "x"}"#).unwrap().text().expose(), r#"{"a":"x","b":1}"#);
+        assert!(!format!("{:?}", read(r#""sk-canary""#).unwrap()).contains("canary"));
+        for bad in ["1", "null", "[]", "true"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `/dead-letters`: messages nobody could handle. Their bodies are not shown.
+
+use keyway_domain::{MessageId, TenantId, Timestamp};
+use keyway_store::dead_letters::{self, DeadLetterRow};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    commands::{discard_dead_letter::DiscardDeadLetter, replay_dead_letter::ReplayDeadLetter},
+    cursor::{self, List},
+    error::ApiError,
+};
+
+/// A message nobody could handle.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DeadLetterView {
+    #[schema(value_type = String)]
+    id: MessageId,
+    /// Whose it is; null when that could not be read.
+    #[schema(value_type = Option<String>)]
+    tenant_id: Option<TenantId>,
+    #[schema(value_type = String, example = "verify")]
+    lane: &'static str,
+    /// Why it is here, in one word.
+    #[schema(example = "malformed")]
+    reason: String,
+    /// What went wrong.
+    error: String,
+    /// How often it was tried.
+    attempts: u32,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When it was last replayed.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    replayed_at: Option<Timestamp>,
+}
+
+/// Which dead letters.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DeadLetterQuery {
+    /// `tenant` (if left out), or `installation`: those of every tenant and of none.
+    #[serde(default)]
+    #[param(value_type = Option<String>)]
+    scope: Scope,
+    /// 1 to 200; 50 if left out.
+    limit: Option<u64>,
+    /// The next_cursor of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Scope {
+    #[default]
+    Tenant,
+    Installation,
+}
+
+/// List dead letters.
+#[utoipa::path(get, path = "/api/v1/dead-letters", tag = "dead letters", params(DeadLetterQuery),
+    responses((status = 200, body = List<DeadLetterView>)))]
+pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let DeadLetterQuery { scope, limit, cursor } = call.query()?;
+    let page = cursor::page(limit, cursor.as_deref())?;
+    let letters = match scope {
+        Scope::Tenant => dead_letters::list(&call.read().await?, page).await?,
+        Scope::Installation => dead_letters::list_all(&call.app.store.system_read().await?, page).await?,
+    };
+    Ok(Answer::ok(&List::of(letters, |row| row.id, DeadLetterView::from)))
+}
+
+/// Hand a dead letter to its lane again.
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", tag = "dead letters", params(("id" = String, Path)),
+    responses((status = 202, body = DeadLetterView), (status = 409, description = "it is not a message this build can read")))]
+pub(crate) async fn replay(call: Call) -> Result<Answer, ApiError> {
+    call.commit(ReplayDeadLetter { id: call.id("dead letter")? }).await
+}
+
+/// Discard a dead letter.
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/discard", tag = "dead letters", params(("id" = String, Path)),
+    responses((status = 204)))]
+pub(crate) async fn discard(call: Call) -> Result<Answer, ApiError> {
+    call.commit(DiscardDeadLetter { id: call.id("dead letter")? }).await
+}
+
+impl From<DeadLetterRow> for DeadLetterView {
+    fn from(row: DeadLetterRow) -> Self {
+        Self {
+            id: row.id,
+            tenant_id: row.tenant_id,
+            lane: row.lane.name(),
+            reason: row.reason,
+            error: row.error,
+            attempts: row.attempts,
+            created_at: row.created_at,
+            replayed_at: row.replayed_at,
+        }
+    }
+}

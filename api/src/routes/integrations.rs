@@ -1,0 +1,188 @@
+//! `/integrations`: submit a credential, watch it, change it, remove it. A credential goes in and
+//! never comes out.
+
+use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, Timestamp};
+use keyway_store::{
+    integrations::{self, Filter},
+    verdicts,
+};
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    commands::{
+        delete_integration::DeleteIntegration, replace_credentials::ReplaceCredentials,
+        submit_integration::SubmitIntegration, test_integration::TestIntegration,
+        update_integration::UpdateIntegration,
+    },
+    cursor::{self, List},
+    error::ApiError,
+    input::{self, Credentials},
+    view::{IntegrationDetail, IntegrationView, Started, Submitted},
+};
+
+/// How much of the history a detail shows.
+const HISTORY_ROWS: u64 = 50;
+
+/// A credential to keep, verify and use.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IntegrationInput {
+    /// The project `default` if left out.
+    #[schema(value_type = Option<String>)]
+    project_id: Option<ProjectId>,
+    /// A predefined or custom provider's name.
+    #[schema(example = "openai")]
+    provider: String,
+    /// 1 to 100 characters, unique in the project.
+    #[schema(example = "prod")]
+    name: String,
+    /// The key, or for a cloud provider its JSON object.
+    #[schema(value_type = String, example = "sk-...")]
+    credentials: Credentials,
+    #[serde(default)]
+    config: ConfigInput,
+    /// When the credential expires, as far as its owner knows.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+}
+
+/// An integration's settings.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfigInput {
+    /// Where to call the provider instead of where the catalog says: https, or a host the operator trusts.
+    pub(crate) base_url: Option<String>,
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IntegrationChange {
+    /// 1 to 100 characters, unique in the project.
+    name: Option<String>,
+    /// The base URL is bound to the credential: it may be repeated here, and is changed with the credential.
+    config: Option<ConfigInput>,
+    /// null: never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, deserialize_with = "input::nullable")]
+    expires_at: Option<Option<Timestamp>>,
+    /// false switches it off; true switches it on and verifies it anew.
+    enabled: Option<bool>,
+}
+
+/// The credential that replaces the present one.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CredentialsInput {
+    /// The key, or for a cloud provider its JSON object.
+    #[schema(value_type = String, example = "sk-...")]
+    credentials: Credentials,
+    /// If it is left out, the base URL stays.
+    config: Option<ConfigInput>,
+}
+
+/// Which integrations.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct IntegrationQuery {
+    /// Of this project.
+    #[param(value_type = Option<String>)]
+    project_id: Option<ProjectId>,
+    /// Of the provider with this name.
+    provider: Option<String>,
+    /// `verifying`, `connected`, `error` or `disabled`.
+    #[param(value_type = Option<String>)]
+    status: Option<IntegrationStatus>,
+    /// 1 to 200; 50 if left out.
+    limit: Option<u64>,
+    /// The next_cursor of the page before.
+    cursor: Option<String>,
+}
+
+/// Submit a credential. It is sealed, stored and verified; watch the operation.
+#[utoipa::path(post, path = "/api/v1/integrations", tag = "integrations", request_body = IntegrationInput,
+    responses((status = 202, body = Submitted), (status = 404, description = "no such project"),
+        (status = 409, description = "`duplicate_key`, naming the integration that has it; `name_taken`")))]
+pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
+    let input: IntegrationInput = call.json()?;
+    let submit = SubmitIntegration {
+        project_id: input.project_id,
+        provider: input.provider,
+        name: input::name("name", &input.name)?,
+        credentials: input.credentials,
+        base_url: input.config.base_url,
+        expires_at: input::expiry(input.expires_at, Timestamp::now())?,
+    };
+    call.commit(submit).await
+}
+
+/// List integrations.
+#[utoipa::path(get, path = "/api/v1/integrations", tag = "integrations", params(IntegrationQuery),
+    responses((status = 200, body = List<IntegrationView>)))]
+pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let IntegrationQuery { project_id, provider, status, limit, cursor } = call.query()?;
+    let page = cursor::page(limit, cursor.as_deref())?;
+    let found = integrations::list(&call.read().await?, &Filter { project_id, provider, status }, page).await?;
+    Ok(Answer::ok(&List::of(found, |row| row.id, IntegrationView::from)))
+}
+
+/// Show an integration with the history of its verdicts.
+#[utoipa::path(get, path = "/api/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path)),
+    responses((status = 200, body = IntegrationDetail)))]
+pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
+    let id: IntegrationId = call.id("integration")?;
+    let tx = call.read().await?;
+    let row = integrations::find(&tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
+    let history = verdicts::history(&tx, id, HISTORY_ROWS).await?;
+    let version = row.version;
+    let history = history.into_iter().map(Into::into).collect();
+    Ok(Answer::ok(&IntegrationDetail { integration: row.into(), history }).tagged(version))
+}
+
+/// Change an integration's name or expiry, or switch it off or on.
+#[utoipa::path(patch, path = "/api/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path)),
+    request_body = IntegrationChange, responses((status = 200, body = Submitted), (status = 409, description = "`name_taken`")))]
+pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
+    let (id, expected) = (call.id("integration")?, call.expected_version()?);
+    let change: IntegrationChange = call.json()?;
+    let now = Timestamp::now();
+    let update = UpdateIntegration {
+        id,
+        name: change.name.map(|name| input::name("name", &name)).transpose()?,
+        base_url: change.config.and_then(|config| config.base_url),
+        expires_at: change.expires_at.map(|expires_at| input::expiry(expires_at, now)).transpose()?,
+        enabled: change.enabled,
+        expected,
+    };
+    call.commit(update).await
+}
+
+/// Delete an integration with its credential. Its usage stays.
+#[utoipa::path(delete, path = "/api/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path)),
+    responses((status = 204)))]
+pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
+    let (id, expected) = (call.id("integration")?, call.expected_version()?);
+    call.commit(DeleteIntegration { id, expected }).await
+}
+
+/// Verify an integration now.
+#[utoipa::path(post, path = "/api/v1/integrations/{id}/test", tag = "integrations", params(("id" = String, Path)),
+    responses((status = 202, body = Started), (status = 409, description = "it is disabled")))]
+pub(crate) async fn test(call: Call) -> Result<Answer, ApiError> {
+    call.commit(TestIntegration { id: call.id("integration")? }).await
+}
+
+/// Replace an integration's credential, and with it, if given, its base URL.
+#[utoipa::path(put, path = "/api/v1/integrations/{id}/credentials", tag = "integrations", params(("id" = String, Path)),
+    request_body = CredentialsInput,
+    responses((status = 202, body = Submitted), (status = 409, description = "`duplicate_key`, naming the integration that has it")))]
+pub(crate) async fn replace_credentials(call: Call) -> Result<Answer, ApiError> {
+    let (id, expected) = (call.id("integration")?, call.expected_version()?);
+    let CredentialsInput { credentials, config } = call.json()?;
+    let base_url = config.map(|config| config.base_url);
+    call.commit(ReplaceCredentials { id, credentials, base_url, expected }).await
+}

@@ -1,0 +1,120 @@
+//! `/providers/{id}/models`: the models of a provider, those of the catalog and those the tenant added.
+
+use keyway_providers::Model;
+use keyway_store::provider_models::{self, ModelRow};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    commands::{add_models::AddModels, delete_model::DeleteModel},
+    cursor::List,
+    error::ApiError,
+    input,
+    provider_names::{self, Named},
+};
+
+const PREFIX: &str = "mdl_";
+
+/// A model of a provider.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ModelView {
+    /// null for a model of the catalog, which cannot be deleted.
+    #[schema(example = "mdl_0198c0de0198c0de0198c0de0198c0de")]
+    id: Option<String>,
+    provider: String,
+    /// Its name in requests.
+    #[schema(example = "gpt-4o-mini")]
+    name: String,
+    /// `chat` or `embedding`; null when nobody said.
+    mode: Option<&'static str>,
+    max_input_tokens: Option<i64>,
+    max_output_tokens: Option<i64>,
+    /// null when it is unknown.
+    price: Option<PriceView>,
+}
+
+/// What a model costs, in billionths of a US dollar for a million tokens. null: unknown.
+#[derive(Serialize, ToSchema)]
+struct PriceView {
+    input: Option<i64>,
+    cached_input: Option<i64>,
+    output: Option<i64>,
+}
+
+/// Models to add to a provider.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ModelsInput {
+    /// Their names in requests; those that are there already stay.
+    models: Vec<String>,
+}
+
+/// List a provider's models.
+#[utoipa::path(get, path = "/api/v1/providers/{id}/models", tag = "providers",
+    params(("id" = String, Path, description = "name, or id of a custom one")),
+    responses((status = 200, body = List<ModelView>)))]
+pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let tx = call.read().await?;
+    let provider = provider_names::find(&call.app, &tx, call.param()).await?;
+    let catalog: &[Model] = match &provider {
+        Named::Predefined(spec) => &spec.models,
+        Named::Custom(_) => &[],
+    };
+    let own = provider_models::list(&tx, Some(provider.name())).await?;
+    let predefined = catalog.iter().map(|model| ModelView::predefined(provider.name(), model));
+    Ok(Answer::ok(&List::whole(predefined.chain(own.into_iter().map(ModelView::from)).collect())))
+}
+
+/// Add models to a provider.
+#[utoipa::path(post, path = "/api/v1/providers/{id}/models", tag = "providers",
+    params(("id" = String, Path, description = "name, or id of a custom one")), request_body = ModelsInput,
+    responses((status = 201, body = List<ModelView>, description = "the models that were added to the provider, now and before")))]
+pub(crate) async fn add(call: Call) -> Result<Answer, ApiError> {
+    let models = input::models(call.json::<ModelsInput>()?.models)?;
+    call.commit(AddModels { name_or_id: call.param().to_owned(), models }).await
+}
+
+/// Delete a model that the tenant added.
+#[utoipa::path(delete, path = "/api/v1/providers/models/{id}", tag = "providers", params(("id" = String, Path)),
+    responses((status = 204)))]
+pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
+    let id = call.param().strip_prefix(PREFIX).and_then(|hex| Uuid::try_parse(hex).ok());
+    let id = id.ok_or_else(|| ApiError::not_found("model"))?;
+    call.commit(DeleteModel { id }).await
+}
+
+impl ModelView {
+    fn predefined(provider: &str, model: &Model) -> Self {
+        let price = model.price.as_ref();
+        Self {
+            id: None,
+            provider: provider.to_owned(),
+            name: model.name.clone(),
+            mode: Some(model.mode.name()),
+            max_input_tokens: model.max_input_tokens,
+            max_output_tokens: model.max_output_tokens,
+            price: price.map(|price| PriceView {
+                input: price.input,
+                cached_input: price.cached_input,
+                output: price.output,
+            }),
+        }
+    }
+}
+
+impl From<ModelRow> for ModelView {
+    fn from(row: ModelRow) -> Self {
+        Self {
+            id: Some(format!("{PREFIX}{}", row.id.simple())),
+            provider: row.provider,
+            name: row.model,
+            mode: None,
+            max_input_tokens: None,
+            max_output_tokens: None,
+            price: None,
+        }
+    }
+}

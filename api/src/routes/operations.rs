@@ -1,0 +1,72 @@
+//! `/operations`: what commands started; poll them, call them off, try them again.
+
+use keyway_domain::{IntegrationId, OperationId, OperationKind, OperationState};
+use keyway_store::operations::{self, Filter};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    commands::{cancel_operation::CancelOperation, retry_operation::RetryOperation},
+    cursor::{self, List},
+    error::ApiError,
+    view::OperationView,
+};
+
+/// Which operations.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OperationQuery {
+    /// `verify_key`, `plan_usage` or `fetch_usage`.
+    #[param(value_type = Option<String>)]
+    kind: Option<OperationKind>,
+    /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
+    #[param(value_type = Option<String>)]
+    state: Option<OperationState>,
+    /// Children of this operation.
+    #[param(value_type = Option<String>)]
+    parent_id: Option<OperationId>,
+    /// About this integration.
+    #[param(value_type = Option<String>)]
+    integration_id: Option<IntegrationId>,
+    /// 1 to 200; 50 if left out.
+    limit: Option<u64>,
+    /// The next_cursor of the page before.
+    cursor: Option<String>,
+}
+
+/// List operations.
+#[utoipa::path(get, path = "/api/v1/operations", tag = "operations", params(OperationQuery),
+    responses((status = 200, body = List<OperationView>)))]
+pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let OperationQuery { kind, state, parent_id, integration_id, limit, cursor } = call.query()?;
+    let page = cursor::page(limit, cursor.as_deref())?;
+    let filter = Filter { kind, state, parent_id, integration_id };
+    let found = operations::list(&call.read().await?, &filter, page).await?;
+    Ok(Answer::ok(&List::of(found, |row| row.id, OperationView::from)))
+}
+
+/// Show an operation, with its progress.
+#[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations", params(("id" = String, Path)),
+    responses((status = 200, body = OperationView)))]
+pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
+    let id: OperationId = call.id("operation")?;
+    let found = operations::find(&call.read().await?, id).await?.ok_or_else(|| ApiError::not_found("operation"))?;
+    Ok(Answer::ok(&OperationView::from(found)))
+}
+
+/// Call off an operation that has not ended, with its children.
+#[utoipa::path(post, path = "/api/v1/operations/{id}/cancel", tag = "operations", params(("id" = String, Path)),
+    responses((status = 200, body = OperationView), (status = 409, description = "it has ended")))]
+pub(crate) async fn cancel(call: Call) -> Result<Answer, ApiError> {
+    call.commit(CancelOperation { id: call.id("operation")? }).await
+}
+
+/// Try an operation again that failed or was called off: a further attempt of the same operation.
+#[utoipa::path(post, path = "/api/v1/operations/{id}/retry", tag = "operations", params(("id" = String, Path)),
+    responses((status = 202, body = OperationView), (status = 409, description = "its state or subject does not allow it")))]
+pub(crate) async fn retry(call: Call) -> Result<Answer, ApiError> {
+    call.commit(RetryOperation { id: call.id("operation")? }).await
+}

@@ -1,0 +1,191 @@
+//! `/usage`: what was spent, as our proxy metered it and as the providers report it.
+
+use keyway_domain::{IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
+use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Answer, call::Call, commands::fetch_usage::FetchUsage, cursor::List, error::ApiError, view::Started,
+};
+
+const DAY_MS: i64 = 86_400_000;
+const DEFAULT_DAYS: i64 = 30;
+const MAX_DAYS: i64 = 400;
+const MAX_FETCH_DAYS: i64 = 92;
+const DEFAULT_FETCH_DAYS: i64 = 7;
+
+/// What to report.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UsageQuery {
+    /// From this day or time on (`2026-11-01` or RFC 3339); whole UTC days. 30 days ago if left out.
+    from: Option<String>,
+    /// Before this time; now if left out. A day that has begun counts whole.
+    to: Option<String>,
+    /// Any of `provider`, `model`, `integration`, `project`, `day`, `virtual_key`, separated by commas.
+    group_by: Option<String>,
+    /// `metered` (if left out), `reported`, or both separated by a comma. Never add them up: they count the same calls.
+    ledger: Option<String>,
+}
+
+/// One group of a report. Of the first seven fields there are those that were asked for.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct UsageView {
+    #[schema(value_type = String, example = "metered")]
+    ledger: Ledger,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    day: Option<Option<String>>,
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project_id: Option<Option<ProjectId>>,
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    integration_id: Option<Option<IntegrationId>>,
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtual_key_id: Option<Option<VirtualKeyId>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<Option<String>>,
+    /// null for usage whose model is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Option<String>>,
+    requests: Option<i64>,
+    /// Metered only.
+    failed_requests: Option<i64>,
+    input_tokens: Option<i64>,
+    cached_input_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    /// Billionths of a US dollar; null when nothing of it is known.
+    cost_nano_usd: Option<i64>,
+    /// Metered only: calls whose tokens are unknown, so that the sums are too low.
+    unknown_token_requests: Option<i64>,
+    /// Metered only: calls whose cost is unknown, so that the cost is too low.
+    unpriced_requests: Option<i64>,
+}
+
+/// What to fetch.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FetchInput {
+    /// From this time on; 7 days ago if left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Before this time; now if left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    /// Of this integration alone; of every active one if left out.
+    #[schema(value_type = Option<String>)]
+    integration_id: Option<IntegrationId>,
+}
+
+/// Sum usage by day, model, provider and so on.
+#[utoipa::path(get, path = "/api/v1/usage", tag = "usage", params(UsageQuery),
+    responses((status = 200, body = List<UsageView>)))]
+pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
+    let query: UsageQuery = call.query()?;
+    let now = Timestamp::now();
+    let to = query.to.as_deref().map(|text| time("to", text)).transpose()?.unwrap_or(now);
+    let default_from = Timestamp::from_ms(to.ms() - DEFAULT_DAYS * DAY_MS);
+    let from = query.from.as_deref().map(|text| time("from", text)).transpose()?.unwrap_or(default_from);
+    check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
+    let group_by = listed(query.group_by.as_deref(), group).ok_or_else(|| {
+        ApiError::parameter(
+            "`group_by` takes provider, model, integration, project, day and virtual_key, separated by commas",
+        )
+    })?;
+    let ledgers = listed(query.ledger.as_deref().or(Some("metered")), ledger)
+        .ok_or_else(|| ApiError::parameter("`ledger` must be metered, reported, or both separated by a comma"))?;
+    let tx = call.read().await?;
+    let mut items = Vec::new();
+    for ledger in ledgers {
+        let query = ReportQuery { from, to, group_by: group_by.clone(), ledger };
+        let groups = usage_report::report(&tx, &query).await?;
+        items.extend(groups.into_iter().map(|group| UsageView::of(ledger, group, &group_by)));
+    }
+    Ok(Answer::ok(&List::whole(items)))
+}
+
+/// Fetch usage from the providers now. Watch the operation.
+#[utoipa::path(post, path = "/api/v1/usage/fetch", tag = "usage", request_body = FetchInput,
+    responses((status = 202, body = Started), (status = 404, description = "no such integration")))]
+pub(crate) async fn fetch(call: Call) -> Result<Answer, ApiError> {
+    let FetchInput { from, to, integration_id } = call.json_or_default()?;
+    let to = to.unwrap_or_else(Timestamp::now);
+    let from = from.unwrap_or_else(|| Timestamp::from_ms(to.ms() - DEFAULT_FETCH_DAYS * DAY_MS));
+    check_span(from, to, MAX_FETCH_DAYS).map_err(ApiError::field)?;
+    call.commit(FetchUsage { from, to, integration_id }).await
+}
+
+impl UsageView {
+    fn of(ledger: Ledger, group: UsageGroup, asked: &[GroupBy]) -> Self {
+        fn shown<T>(by: GroupBy, asked: &[GroupBy], value: Option<T>) -> Option<Option<T>> {
+            asked.contains(&by).then_some(value)
+        }
+        Self {
+            ledger,
+            day: shown(GroupBy::Day, asked, group.day),
+            project_id: shown(GroupBy::Project, asked, group.project_id),
+            integration_id: shown(GroupBy::Integration, asked, group.integration_id),
+            virtual_key_id: shown(GroupBy::VirtualKey, asked, group.virtual_key_id),
+            provider: shown(GroupBy::Provider, asked, group.provider),
+            model: shown(GroupBy::Model, asked, group.model),
+            requests: group.requests,
+            failed_requests: group.failed_requests,
+            input_tokens: group.tokens.input,
+            cached_input_tokens: group.tokens.cached_input,
+            output_tokens: group.tokens.output,
+            reasoning_tokens: group.tokens.reasoning,
+            cost_nano_usd: group.cost_nano_usd,
+            unknown_token_requests: group.unknown_token_requests,
+            unpriced_requests: group.unpriced_requests,
+        }
+    }
+}
+
+fn time(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
+    let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
+    Timestamp::parse(text).or_else(day).ok_or_else(|| {
+        ApiError::parameter(format!("`{field}` must be a day or a time: 2026-11-01 or 2026-11-01T00:00:00Z"))
+    })
+}
+
+fn check_span(from: Timestamp, to: Timestamp, max_days: i64) -> Result<(), String> {
+    if from >= to {
+        return Err("`from` must be before `to`".to_owned());
+    }
+    if to.ms().saturating_sub(from.ms()) > max_days * DAY_MS {
+        return Err(format!("`from` and `to` may be at most {max_days} days apart"));
+    }
+    Ok(())
+}
+
+/// Each word of a comma-separated list once; `None` when one is not known.
+fn listed<T: PartialEq>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let mut values = Vec::new();
+    for word in text.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let value = read(word)?;
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    Some(values)
+}
+
+fn group(word: &str) -> Option<GroupBy> {
+    Some(match word {
+        "provider" => GroupBy::Provider,
+        "model" => GroupBy::Model,
+        "integration" => GroupBy::Integration,
+        "project" => GroupBy::Project,
+        "day" => GroupBy::Day,
+        "virtual_key" => GroupBy::VirtualKey,
+        _ => return None,
+    })
+}
+
+fn ledger(word: &str) -> Option<Ledger> {
+    [Ledger::Metered, Ledger::Reported].into_iter().find(|ledger| ledger.name() == word)
+}

@@ -1,0 +1,116 @@
+//! `/virtual-keys`: what applications present to the proxy. A key is shown once, when it is made.
+
+use keyway_domain::{ProjectId, Timestamp, VirtualKeyId};
+use keyway_store::virtual_keys;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    commands::{
+        create_virtual_key::{CreateVirtualKey, NewKeyView},
+        revoke_virtual_key::RevokeVirtualKey,
+        update_virtual_key::UpdateVirtualKey,
+    },
+    cursor::{self, List},
+    error::ApiError,
+    input,
+    view::VirtualKeyView,
+};
+
+/// A virtual key to make.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VirtualKeyInput {
+    /// Whose integrations it may use; the project `default` if left out.
+    #[schema(value_type = Option<String>)]
+    project_id: Option<ProjectId>,
+    /// 1 to 100 characters.
+    name: String,
+    /// When it stops working; never if left out.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VirtualKeyChange {
+    /// 1 to 100 characters.
+    name: Option<String>,
+    /// When it stops working; null: never.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(default, deserialize_with = "input::nullable")]
+    expires_at: Option<Option<Timestamp>>,
+}
+
+/// Which virtual keys.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct VirtualKeyQuery {
+    /// Of this project.
+    #[param(value_type = Option<String>)]
+    project_id: Option<ProjectId>,
+    /// 1 to 200; 50 if left out.
+    limit: Option<u64>,
+    /// The next_cursor of the page before.
+    cursor: Option<String>,
+}
+
+/// Make a virtual key. The answer holds the key, this once.
+#[utoipa::path(post, path = "/api/v1/virtual-keys", tag = "virtual keys", request_body = VirtualKeyInput,
+    responses((status = 201, body = NewKeyView), (status = 404, description = "no such project")))]
+pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
+    let VirtualKeyInput { project_id, name, expires_at } = call.json()?;
+    let expires_at = input::expiry(expires_at, Timestamp::now())?;
+    call.commit(CreateVirtualKey { project_id, name: input::name("name", &name)?, expires_at }).await
+}
+
+/// List virtual keys, revoked and expired ones too.
+#[utoipa::path(get, path = "/api/v1/virtual-keys", tag = "virtual keys", params(VirtualKeyQuery),
+    responses((status = 200, body = List<VirtualKeyView>)))]
+pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let query: VirtualKeyQuery = call.query()?;
+    let page = cursor::page(query.limit, query.cursor.as_deref())?;
+    let keys = virtual_keys::list(&call.read().await?, query.project_id, page).await?;
+    Ok(Answer::ok(&List::of(keys, |row| row.id, VirtualKeyView::from)))
+}
+
+/// Show a virtual key, without the key.
+#[utoipa::path(get, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
+    responses((status = 200, body = VirtualKeyView)))]
+pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
+    let id: VirtualKeyId = call.id("virtual key")?;
+    let key = virtual_keys::find(&call.read().await?, id).await?.ok_or_else(|| ApiError::not_found("virtual key"))?;
+    let version = key.version;
+    Ok(Answer::ok(&VirtualKeyView::from(key)).tagged(version))
+}
+
+/// Change a virtual key's name or expiry.
+#[utoipa::path(patch, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
+    request_body = VirtualKeyChange, responses((status = 200, body = VirtualKeyView), (status = 409, description = "it is revoked")))]
+pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
+    let (id, expected) = (call.id("virtual key")?, call.expected_version()?);
+    let VirtualKeyChange { name, expires_at } = call.json()?;
+    let name = name.map(|name| input::name("name", &name)).transpose()?;
+    let now = Timestamp::now();
+    let expires_at = expires_at.map(|expires_at| input::expiry(expires_at, now)).transpose()?;
+    call.commit(UpdateVirtualKey { id, name, expires_at, expected }).await
+}
+
+/// Revoke a virtual key for good.
+#[utoipa::path(post, path = "/api/v1/virtual-keys/{id}/revoke", tag = "virtual keys", params(("id" = String, Path)),
+    responses((status = 200, body = VirtualKeyView)))]
+pub(crate) async fn revoke(call: Call) -> Result<Answer, ApiError> {
+    call.commit(RevokeVirtualKey { id: call.id("virtual key")?, expected: None, show: true }).await
+}
+
+/// Revoke a virtual key for good; it stays in the list.
+#[utoipa::path(delete, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
+    responses((status = 204)))]
+pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
+    let (id, expected) = (call.id("virtual key")?, call.expected_version()?);
+    call.commit(RevokeVirtualKey { id, expected, show: false }).await
+}

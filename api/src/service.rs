@@ -1,0 +1,136 @@
+//! The management API as one warp filter: match, authorise, read, handle, answer.
+//!
+//! Which routes there are and who may call each is one table, [`crate::routes`]; authorisation is
+//! decided on the row that matched. Nothing of a request's body is read before that.
+
+use std::{convert::Infallible, sync::Arc, time::Instant};
+
+use bytes::Buf;
+use futures::Stream;
+use http::{HeaderMap, HeaderValue, Method, header};
+use keyway_domain::RequestId;
+use keyway_telemetry::metrics;
+use keyway_vault::SecretBytes;
+use tracing::Instrument;
+use warp::{Filter, Rejection, Reply, filters::path::FullPath, reply::Response};
+
+use crate::{
+    App,
+    answer::Answer,
+    auth, body,
+    call::Call,
+    error::{ApiError, Code},
+    openapi,
+    routes::{self, Endpoint, Found},
+};
+
+/// The filter that answers everything under `/api`, and everything that is no route at all.
+pub(crate) fn routes(app: Arc<App>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync {
+    let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+    let management = warp::path::full()
+        .and(warp::method())
+        .and_then(|path: FullPath, method: Method| async move { matched(&path, &method) })
+        .and(warp::path::full())
+        .and(query)
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |found, path, query, headers, stream| {
+            let request = Request { found, path, query, headers };
+            handle(Arc::clone(&app), request, stream)
+        });
+    openapi::routes().or(management).unify().recover(refuse).unify()
+}
+
+struct Request {
+    found: Matched,
+    path: FullPath,
+    query: String,
+    headers: HeaderMap,
+}
+
+struct Matched {
+    endpoint: &'static Endpoint,
+    params: Vec<String>,
+}
+
+/// A rejection that carries our error.
+#[derive(Debug)]
+struct Refused(std::sync::Mutex<Option<ApiError>>);
+
+impl warp::reject::Reject for Refused {}
+
+fn matched(path: &FullPath, method: &Method) -> Result<Matched, Rejection> {
+    let refused = |error| warp::reject::custom(Refused(std::sync::Mutex::new(Some(error))));
+    match routes::find(method, path.as_str()) {
+        Found::Endpoint(endpoint, params) => Ok(Matched { endpoint, params }),
+        Found::OtherMethods(allowed) => {
+            let error = ApiError::new(Code::MethodNotAllowed, format!("this path takes {allowed} only"));
+            Err(refused(match HeaderValue::try_from(allowed) {
+                Ok(allowed) => error.with_header(header::ALLOW, allowed),
+                Err(_) => error,
+            }))
+        }
+        Found::Nothing => Err(warp::reject::not_found()),
+    }
+}
+
+async fn handle<B: Buf>(
+    app: Arc<App>,
+    request: Request,
+    stream: impl Stream<Item = Result<B, warp::Error>> + Send,
+) -> Response {
+    let started = Instant::now();
+    let request_id = RequestId::new();
+    let endpoint = request.found.endpoint;
+    let span = tracing::info_span!("request", %request_id, method = %endpoint.method, route = endpoint.template);
+    let result = run(app, request, stream, request_id).instrument(span).await;
+    let response = match result {
+        Ok(answer) => answer.into_response(request_id),
+        Err(error) => error.into_response(request_id),
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    metrics().api_seconds.with_label_values(&[endpoint.template]).observe(seconds);
+    count(endpoint.template, endpoint.method.as_str(), &response);
+    response.into_response()
+}
+
+async fn run<B: Buf>(
+    app: Arc<App>,
+    request: Request,
+    stream: impl Stream<Item = Result<B, warp::Error>> + Send,
+    request_id: RequestId,
+) -> Result<Answer, ApiError> {
+    let Request { found: Matched { endpoint, params }, path, query, headers } = request;
+    let by = auth::caller(&app, endpoint.access, &headers, request_id).await?;
+    let body = if matches!(endpoint.method, Method::GET | Method::DELETE) {
+        SecretBytes::new(Vec::new())
+    } else {
+        body::read(stream, &headers, app.body_bytes, app.body_timeout).await?
+    };
+    let path = path.as_str().to_owned();
+    let call = Call { app, by, route: endpoint.name, path, params, query, headers, body };
+    (endpoint.handler)(call).await
+}
+
+/// The one place where a rejection becomes a response.
+async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
+    let carried = rejection.find::<Refused>().and_then(|refused| refused.0.lock().ok()?.take());
+    let error = match carried {
+        Some(error) => error,
+        None if rejection.is_not_found() => {
+            ApiError::new(Code::NotFound, "there is nothing at this path; see /api/docs")
+        }
+        None => {
+            tracing::error!(?rejection, "a rejection that no rule covers");
+            ApiError::new(Code::Internal, "something went wrong in Keyway")
+        }
+    };
+    std::future::ready(()).await;
+    let response = error.into_response(RequestId::new());
+    count("unmatched", "any", &response);
+    Ok(response.into_response())
+}
+
+fn count<B>(route: &str, method: &str, response: &http::Response<B>) {
+    metrics().api_requests.with_label_values(&[route, method, response.status().as_str()]).inc();
+}

@@ -1,0 +1,295 @@
+//! What the API shows: one type per resource, and how it comes from a row. A field that is not here
+//! is never shown; no type here can hold a stored secret.
+
+use keyway_domain::{
+    Code, IntegrationId, IntegrationStatus, OperationId, OperationKind, OperationState, ProjectId, TenantId, Timestamp,
+    Verdict, VerdictKind, VirtualKeyId,
+};
+use keyway_store::{
+    integrations::IntegrationRow, operations::OperationRow, projects::ProjectRow, tenants::TenantRow,
+    verdicts::VerdictRow, virtual_keys::VirtualKeyRow,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// A tenant.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct TenantView {
+    #[schema(value_type = String, example = "tnt_0198c0de0198c0de0198c0de0198c0de")]
+    id: TenantId,
+    name: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// A project: what integrations and virtual keys belong to.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProjectView {
+    #[schema(value_type = String, example = "prj_0198c0de0198c0de0198c0de0198c0de")]
+    id: ProjectId,
+    name: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Counts its changes; also its ETag.
+    version: i32,
+}
+
+/// A virtual key, without the key.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VirtualKeyView {
+    #[schema(value_type = String, example = "vk_0198c0de0198c0de0198c0de0198c0de")]
+    id: VirtualKeyId,
+    #[schema(value_type = String)]
+    project_id: ProjectId,
+    name: String,
+    /// Enough of the key to recognise it by.
+    #[schema(example = "kw_live_...x7Qa")]
+    hint: String,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    revoked_at: Option<Timestamp>,
+    /// Give or take a minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Counts its changes; also its ETag.
+    version: i32,
+}
+
+/// An integration: one credential for one provider, without the credential.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct IntegrationView {
+    #[schema(value_type = String, example = "int_0198c0de0198c0de0198c0de0198c0de")]
+    id: IntegrationId,
+    #[schema(value_type = String)]
+    project_id: ProjectId,
+    #[schema(example = "openai")]
+    provider: String,
+    name: String,
+    #[schema(value_type = String, example = "connected")]
+    status: IntegrationStatus,
+    /// Enough of the credential to recognise it by.
+    #[schema(example = "sk-...abcd")]
+    hint: String,
+    config: ConfigView,
+    /// What kind of key it is: `ordinary` or `admin`.
+    key_family: String,
+    /// Why its usage cannot be fetched; null when it can, or when nobody has tried yet.
+    usage_not_reportable: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    expires_at: Option<Timestamp>,
+    /// What the latest verification found; null until one has ended.
+    verdict: Option<VerdictView>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    next_check_at: Option<Timestamp>,
+    /// Give or take a minute.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_used_at: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// Counts its owner's changes; also its ETag.
+    version: i32,
+}
+
+/// An integration's settings.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConfigView {
+    /// Where its provider is called, if not where the catalog says; bound to the credential.
+    base_url: Option<String>,
+}
+
+/// What a verification found, with its evidence.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct VerdictView {
+    #[schema(value_type = String, example = "valid")]
+    kind: VerdictKind,
+    /// The provider's HTTP status; null when there was no answer.
+    http_status: Option<u16>,
+    /// The provider's own id of the request.
+    request_id: Option<String>,
+    /// The provider's error code, if it is a known one.
+    code: Option<String>,
+    /// What it means and what to do.
+    reason: String,
+    #[schema(value_type = String, format = DateTime)]
+    checked_at: Timestamp,
+}
+
+/// One line of an integration's history.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct HistoryView {
+    #[schema(value_type = String)]
+    operation_id: OperationId,
+    attempt: u32,
+    /// Which version of the credential was verified.
+    secret_version: i32,
+    #[serde(flatten)]
+    verdict: VerdictView,
+}
+
+/// An integration with the history of its verdicts, newest first.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct IntegrationDetail {
+    #[serde(flatten)]
+    pub(crate) integration: IntegrationView,
+    pub(crate) history: Vec<HistoryView>,
+}
+
+/// An operation: what a command started.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OperationView {
+    #[schema(value_type = String, example = "op_0198c0de0198c0de0198c0de0198c0de")]
+    id: OperationId,
+    #[schema(value_type = String, example = "verify_key")]
+    kind: OperationKind,
+    #[schema(value_type = String, example = "queued")]
+    state: OperationState,
+    /// The current attempt, from 1.
+    attempt: u32,
+    #[schema(value_type = Option<String>)]
+    parent_id: Option<OperationId>,
+    #[schema(value_type = Option<String>)]
+    integration_id: Option<IntegrationId>,
+    /// `request`, `schedule` or `parent`.
+    origin: &'static str,
+    /// For a fan-out: how many children it has; else null.
+    total: Option<i64>,
+    /// For a fan-out: how many children succeeded; else null.
+    done: Option<i64>,
+    /// For a fan-out: how many children failed or were called off; else null.
+    failed: Option<i64>,
+    /// Why the last attempt did not succeed.
+    error: Option<OperationError>,
+    /// When the next attempt is due.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    due_at: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    started_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    finished_at: Option<Timestamp>,
+}
+
+/// Why an attempt did not succeed.
+#[derive(Serialize, ToSchema)]
+struct OperationError {
+    #[schema(value_type = String, example = "unreachable")]
+    code: Code,
+    message: &'static str,
+}
+
+/// What was accepted: an integration and the operation that verifies it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Submitted {
+    pub(crate) integration: IntegrationView,
+    /// Null only where nothing had to be started.
+    pub(crate) operation: Option<OperationView>,
+}
+
+/// What was started.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Started {
+    pub(crate) operation: OperationView,
+}
+
+impl From<TenantRow> for TenantView {
+    fn from(row: TenantRow) -> Self {
+        Self { id: row.id, name: row.name, created_at: row.created_at }
+    }
+}
+
+impl From<ProjectRow> for ProjectView {
+    fn from(row: ProjectRow) -> Self {
+        Self { id: row.id, name: row.name, created_at: row.created_at, version: row.version }
+    }
+}
+
+impl From<VirtualKeyRow> for VirtualKeyView {
+    fn from(row: VirtualKeyRow) -> Self {
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            name: row.name,
+            hint: row.hint,
+            expires_at: row.expires_at,
+            revoked_at: row.revoked_at,
+            last_used_at: row.last_used_at,
+            created_at: row.created_at,
+            version: row.version,
+        }
+    }
+}
+
+impl From<IntegrationRow> for IntegrationView {
+    fn from(row: IntegrationRow) -> Self {
+        Self {
+            id: row.id,
+            project_id: row.project_id,
+            provider: row.provider,
+            name: row.name,
+            status: row.status,
+            hint: row.hint,
+            config: ConfigView { base_url: row.base_url },
+            key_family: row.key_family,
+            usage_not_reportable: row.usage_not_reportable,
+            expires_at: row.expires_at,
+            verdict: row.verdict.map(VerdictView::from),
+            next_check_at: row.next_check_at,
+            last_used_at: row.last_used_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            version: row.version,
+        }
+    }
+}
+
+impl From<Verdict> for VerdictView {
+    fn from(verdict: Verdict) -> Self {
+        Self {
+            kind: verdict.kind,
+            http_status: verdict.evidence.http_status,
+            request_id: verdict.evidence.provider_request_id,
+            code: verdict.evidence.provider_code,
+            reason: verdict.evidence.reason,
+            checked_at: verdict.checked_at,
+        }
+    }
+}
+
+impl From<VerdictRow> for HistoryView {
+    fn from(row: VerdictRow) -> Self {
+        Self {
+            operation_id: row.operation_id,
+            attempt: row.attempt,
+            secret_version: row.secret_version,
+            verdict: row.verdict.into(),
+        }
+    }
+}
+
+impl From<OperationRow> for OperationView {
+    fn from(row: OperationRow) -> Self {
+        Self {
+            id: row.id,
+            kind: row.kind,
+            state: row.state,
+            attempt: row.attempt,
+            parent_id: row.parent_id,
+            integration_id: row.integration_id,
+            origin: row.origin.name(),
+            total: row.progress.map(|progress| progress.total),
+            done: row.progress.map(|progress| progress.done),
+            failed: row.progress.map(|progress| progress.failed),
+            error: row.error.map(|code| OperationError { code, message: code.message() }),
+            due_at: row.due_at,
+            created_at: row.created_at,
+            started_at: row.started_at,
+            finished_at: row.finished_at,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A writing command's transaction: its change, the audit event and the outbox rows commit together
+//! or not at all. Nothing is answered before the commit.
+
+use std::future::Future;
+
+use keyway_domain::{
+    AuditEvent, AuditOutcome, Body, Command as Job, Event, Invalidation, Message, MessageId, OperationId, Timestamp,
+};
+use keyway_store::{
+    StoreError, TenantTx, Tx,
+    operations::{self, NewOperation, OperationRow, Origin},
+    outbox,
+};
+use keyway_telemetry::metrics;
+use serde_json::Value;
+
+use crate::{App, answer::Answer, auth::Caller, error::ApiError};
+
+/// One thing a caller can have done; one file in `commands/` each.
+pub(crate) trait Command: Send {
+    /// Does it, inside the transaction of `work`.
+    fn run(self, work: &mut Work<'_>) -> impl Future<Output = Result<Answer, ApiError>> + Send;
+}
+
+/// What a command may use.
+pub(crate) struct Work<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) tx: TenantTx,
+    pub(crate) now: Timestamp,
+    journal: Journal<'a>,
+}
+
+/// The messages of a transaction, until they are written with it.
+pub(crate) struct Journal<'a> {
+    caller: &'a Caller,
+    now: Timestamp,
+    messages: Vec<Message>,
+}
+
+impl<'a> Work<'a> {
+    /// Begins the transaction.
+    pub(crate) async fn begin(app: &'a App, caller: &'a Caller) -> Result<Self, StoreError> {
+        let now = Timestamp::now();
+        let tx = app.store.tenant(caller.tenant_id).await?;
+        Ok(Self { app, tx, now, journal: Journal::new(caller, now) })
+    }
+
+    /// Notes what was done, for the audit log. `changes` holds ids, names, numbers and states only.
+    pub(crate) fn audit(&mut self, action: &str, target: impl ToString, changes: Value) {
+        self.journal.audit(action, target, changes);
+    }
+
+    /// Tells every cache what is out of date.
+    pub(crate) fn invalidate(&mut self, what: Invalidation) {
+        self.journal.event(Event::Invalidated(what));
+    }
+
+    /// Starts an operation: its row and the message of its first attempt. `total` announces a
+    /// fan-out's children.
+    pub(crate) async fn start(&mut self, job: Job, total: Option<i64>) -> Result<OperationRow, StoreError> {
+        let new = NewOperation {
+            id: OperationId::new(),
+            tenant_id: self.tx.tenant_id(),
+            parent_id: None,
+            origin: Origin::Request,
+            total,
+            due_at: self.now,
+            command: job.clone(),
+        };
+        self.send(Message::command(new.tenant_id, new.id, job));
+        operations::insert(&self.tx, new, self.now).await
+    }
+
+    /// Sends a message with the transaction.
+    pub(crate) fn send(&mut self, message: Message) {
+        self.journal.push(message);
+    }
+
+    /// Writes the messages; the commit is the caller's.
+    pub(crate) async fn write_messages(&mut self) -> Result<(), StoreError> {
+        self.journal.write(&self.tx).await
+    }
+}
+
+impl<'a> Journal<'a> {
+    pub(crate) const fn new(caller: &'a Caller, now: Timestamp) -> Self {
+        Self { caller, now, messages: Vec::new() }
+    }
+
+    /// As [`Work::audit`].
+    pub(crate) fn audit(&mut self, action: &str, target: impl ToString, changes: Value) {
+        self.event(Event::Audited(AuditEvent {
+            action: action.to_owned(),
+            actor: self.caller.actor.clone(),
+            target: target.to_string(),
+            outcome: AuditOutcome::Success,
+            occurred_at: self.now,
+            request_id: Some(self.caller.request_id),
+            changes,
+        }));
+    }
+
+    /// Writes the messages into a transaction of either kind.
+    pub(crate) async fn write(&mut self, tx: &impl Tx) -> Result<(), StoreError> {
+        outbox::insert(tx, &self.messages, self.now).await
+    }
+
+    /// Counts the commands once they are durable.
+    pub(crate) fn committed(&self) {
+        for message in &self.messages {
+            if let Body::Command(job) = &message.body {
+                metrics().commands.with_label_values(&[job.name()]).inc();
+            }
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.push(Message::new(MessageId::new(), self.caller.tenant_id, Body::Event(event)));
+    }
+
+    fn push(&mut self, message: Message) {
+        self.messages.push(Message { traceparent: Some(self.caller.traceparent.clone()), ..message });
+    }
+}
+
+impl Work<'_> {
+    /// Commits and counts.
+    pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        self.tx.commit().await?;
+        self.journal.committed();
+        Ok(())
+    }
+}
