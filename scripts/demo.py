@@ -108,7 +108,7 @@ class Api:
         body = {"project_id": project["id"], "provider": provider, "name": name, "credentials": credentials}
         answer = self.post("/integrations", body | ({"config": config} if config else {}))
         row = answer["integration"]
-        print(f"   202 accepted   {row['name']:<18}{row['provider']:<8}{row['hint']:<16}{row['status']}")
+        print(f"   202 accepted   {row['name']:<18}{row['provider']:<8}{row['hint']:<20}{row['status']}")
         return row
 
     def call(self, method, path, body):

@@ -49,11 +49,13 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         keys: parts.keys.clone(),
         catalog: parts.catalog.clone(),
         guard: parts.http.guard().clone(),
-        invalidations: parts.bus.invalidations(),
-        spool_directory: config.data_dir.join("spool"),
+        bus: parts.bus.clone(),
+        data_dir: config.data_dir.clone(),
         body_bytes: config.proxy_body_bytes,
     })?;
-    proxy.warm().await;
+    if let Err(error) = proxy.warm().await {
+        tracing::warn!(%error, "the caches start cold; requests load what they need");
+    }
     parts::announce(config, "API");
     let limits = ServerLimits { max_connections: config.max_connections, drain: config.drain, ..ServerLimits::default() };
     keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await;

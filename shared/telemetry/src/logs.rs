@@ -1,6 +1,6 @@
 //! Log output: one line per event on standard error, text or JSON.
 
-use std::str::FromStr;
+use std::{io::IsTerminal as _, str::FromStr};
 
 use tracing_subscriber::EnvFilter;
 
@@ -54,7 +54,7 @@ pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
     let filter = EnvFilter::try_new(&settings.filter).map_err(|_| TelemetryError::Filter(settings.filter.clone()))?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.format {
-        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }
     .map_err(|_| TelemetryError::Twice)
