@@ -64,7 +64,7 @@ async fn handle(delivery: &Delivery, command: &Command, ctx: &Ctx) -> Result<Out
         // Without an operation there is nobody to schedule another attempt: the message is put back,
         // and filed as a dead letter when that happens again and again.
         Err(HandlerError::Defect(what)) if command.operation_kind().is_some() => {
-            tracing::error!(lane, message = %delivery.message.id, what, "a handler met a defect");
+            tracing::error!(lane, message_id = %delivery.message.id, what, "a handler met a defect");
             Ok(inconclusive(Code::Panicked))
         }
         Ok(Outcome::Retry { code, .. } | Outcome::Failed { code, .. }) if command.operation_kind().is_none() => {
@@ -113,7 +113,7 @@ fn report(message: &Message, command: &Command, outcome: &Outcome) {
     let (Outcome::Retry { code, .. } | Outcome::Failed { code, .. }) = outcome else { return };
     tracing::warn!(
         kind = command.name(),
-        message = %message.id,
+        message_id = %message.id,
         tenant = %message.tenant_id,
         operation = message.operation_id.map(tracing::field::display),
         attempt = message.attempt,

@@ -62,7 +62,7 @@ impl<'m> Batch<'m> {
         let mut batch = Self::default();
         for message in messages {
             let (Body::Event(event), Some(operation)) = (&message.body, message.operation_id) else {
-                tracing::error!(message = %message.id, kind = message.kind(), "not a status event of an operation, passed over");
+                tracing::error!(message_id = %message.id, kind = message.kind(), "not a status event of an operation, passed over");
                 continue;
             };
             batch.operations.insert(operation);
@@ -101,7 +101,7 @@ impl<'m> Batch<'m> {
                 });
             }
             Event::Audited(_) | Event::Invalidated(_) => {
-                tracing::error!(message = %message.id, kind = message.kind(), "not a status event, passed over");
+                tracing::error!(message_id = %message.id, kind = message.kind(), "not a status event, passed over");
             }
         }
     }
