@@ -8,7 +8,7 @@ use bytes::Buf;
 use futures::{Stream, StreamExt, pin_mut};
 use http::{HeaderMap, header};
 use keyway_vault::SecretBytes;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::error::{ApiError, Code};
 
@@ -62,7 +62,15 @@ pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &SecretBytes)
             "send JSON with the header `Content-Type: application/json`",
         ));
     }
-    let mut json = serde_json::Deserializer::from_slice(body.expose());
+    let body = body.expose();
+    // serde would take an array for a struct, field by field.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
+        return Err(match serde_json::from_slice::<IgnoredAny>(body) {
+            Ok(_) => ApiError::field("the body must be a JSON object"),
+            Err(error) => malformed(&error),
+        });
+    }
+    let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (path, inner) = (error.path().to_string(), error.inner());
         if inner.is_data() { explain(&path, &inner.to_string(), Code::InvalidField) } else { malformed(inner) }

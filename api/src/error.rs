@@ -179,7 +179,7 @@ impl ApiError {
     pub(crate) fn into_response(self, request_id: RequestId) -> Response<Bytes> {
         let status = self.code.status();
         if status.is_server_error() {
-            tracing::warn!(%request_id, code = self.code.text(), message = %self.message, "a request could not be served");
+            tracing::warn!(%request_id, code = self.code.text(), why = %self.message, "a request could not be served");
         }
         let error = ErrorDetail {
             r#type: self.code.kind(),

@@ -17,7 +17,7 @@ use utoipa::{
     },
 };
 use utoipa_swagger_ui::Config;
-use warp::{Filter, Rejection, Reply, path::Tail, reply};
+use warp::{Filter, Rejection, Reply, path::FullPath, reply};
 
 use crate::{
     error::{self, Code, ErrorBody},
@@ -59,18 +59,19 @@ pub fn document() -> openapi::OpenApi {
     document
 }
 
-/// `/api/openapi.json` and `/api/docs`.
+/// `/api/openapi.json` and `/api/docs`. Compares the path whole: warp's own segment filters log what they see.
 pub(crate) fn routes() -> impl Filter<Extract = (reply::Response,), Error = Rejection> + Clone + Send + Sync {
-    let json = warp::path!("api" / "openapi.json").and(warp::get()).map(|| json().into_response());
     let config = Arc::new(Config::from(DOCUMENT_PATH));
-    let page =
-        warp::path!("api" / "docs" / ..).and(warp::get()).and(warp::path::tail()).and(warp::path::full()).and_then(
-            move |tail: Tail, full: warp::path::FullPath| {
-                let response = page(tail.as_str(), full.as_str(), Arc::clone(&config));
-                async move { response.map(Reply::into_response).ok_or_else(warp::reject::not_found) }
-            },
-        );
-    json.or(page).unify()
+    let found = warp::path::full().and_then(move |path: FullPath| {
+        let response = match path.as_str() {
+            DOCUMENT_PATH => Some(json()),
+            // The page's own links are relative to the directory.
+            "/api/docs" => Some(moved("/api/docs/")),
+            path => path.strip_prefix("/api/docs/").and_then(|file| page(file, Arc::clone(&config))),
+        };
+        async move { response.map(Reply::into_response).ok_or_else(warp::reject::not_found) }
+    });
+    found.and(warp::get())
 }
 
 const KEYWAY_TENANT: (&str, &str) =
@@ -167,20 +168,20 @@ fn json() -> Response<Bytes> {
     with_type("application/json", JSON.clone())
 }
 
-fn page(tail: &str, full: &str, config: Arc<Config<'static>>) -> Option<Response<Bytes>> {
-    // The page's own links are relative to the directory.
-    if full == "/api/docs" {
-        let mut response = with_type("text/plain", Bytes::new());
-        *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
-        response.headers_mut().insert(header::LOCATION, HeaderValue::from_static("/api/docs/"));
-        return Some(response);
-    }
-    let file = utoipa_swagger_ui::serve(tail, config).ok()??;
+fn page(file: &str, config: Arc<Config<'static>>) -> Option<Response<Bytes>> {
+    let file = utoipa_swagger_ui::serve(file, config).ok()??;
     let mut response = with_type(&file.content_type, Bytes::from(file.bytes.into_owned()));
     if file.gzpipped {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Some(response)
+}
+
+fn moved(to: &'static str) -> Response<Bytes> {
+    let mut response = with_type("text/plain", Bytes::new());
+    *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
+    response.headers_mut().insert(header::LOCATION, HeaderValue::from_static(to));
+    response
 }
 
 fn with_type(content_type: &str, body: Bytes) -> Response<Bytes> {

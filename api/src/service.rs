@@ -12,7 +12,7 @@ use keyway_domain::RequestId;
 use keyway_telemetry::metrics;
 use keyway_vault::SecretBytes;
 use tracing::Instrument;
-use warp::{Filter, Rejection, Reply, filters::path::FullPath, reply::Response};
+use warp::{Filter, Rejection, Reply, filters::path::FullPath, reject::MethodNotAllowed, reply::Response};
 
 use crate::{
     App,
@@ -117,6 +117,10 @@ async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
     let carried = rejection.find::<Refused>().and_then(|refused| refused.0.lock().ok()?.take());
     let error = match carried {
         Some(error) => error,
+        None if rejection.find::<MethodNotAllowed>().is_some() => {
+            ApiError::new(Code::MethodNotAllowed, "this path takes GET only")
+                .with_header(header::ALLOW, HeaderValue::from_static("GET"))
+        }
         None if rejection.is_not_found() => {
             ApiError::new(Code::NotFound, "there is nothing at this path; see /api/docs")
         }
@@ -125,7 +129,6 @@ async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
             ApiError::new(Code::Internal, "something went wrong in Keyway")
         }
     };
-    std::future::ready(()).await;
     let response = error.into_response(RequestId::new());
     count("unmatched", "any", &response);
     Ok(response.into_response())

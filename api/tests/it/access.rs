@@ -1,0 +1,123 @@
+//! Who may call what: every route asks for a key, and no id of another tenant is ever found.
+
+use anyhow::{Context, Result, ensure};
+use keyway_api::VirtualKeyToken;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::fixture::{Api, KEY, on_both, send};
+
+on_both! { ids_of_another_tenant_are_not_found }
+
+/// Every method and path of the document, its placeholders filled with an id of nothing.
+fn documented() -> Result<Vec<(Method, String)>> {
+    let document = serde_json::to_value(keyway_api::openapi_document())?;
+    let mut routes = Vec::new();
+    for (path, methods) in document["paths"].as_object().context("no paths")? {
+        for method in methods.as_object().context("no methods")?.keys() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
+            routes.push((method, path.replace("{id}", "int_00000000000000000000000000000000")));
+        }
+    }
+    ensure!(routes.len() > 35, "the document is not complete: {}", routes.len());
+    Ok(routes)
+}
+
+#[tokio::test]
+async fn every_route_asks_for_the_admin_key() -> Result<()> {
+    let api = Api::sqlite().await?;
+    let before = api.rows().await?;
+    let virtual_key = VirtualKeyToken::generate().context("no random bytes")?;
+    for (method, path) in documented()? {
+        let named = |error: anyhow::Error| error.context(format!("{method} {path}"));
+        let anonymous = send(api.anonymous(method.clone(), &path)).await?;
+        let anonymous = anonymous.expect_error(401, "unauthenticated").map_err(named)?;
+        ensure!(anonymous.header("www-authenticate").starts_with("Bearer"));
+        for wrong in ["x", "kw_live_x", &api.admin_key[1..], &format!("{}x", api.admin_key)] {
+            let reply = send(api.anonymous(method.clone(), &path).bearer_auth(wrong)).await?;
+            reply.expect_error(401, "unauthenticated").map_err(named)?;
+        }
+        let basic = send(api.anonymous(method.clone(), &path).basic_auth("admin", Some(&api.admin_key))).await?;
+        basic.expect_error(401, "unauthenticated").map_err(named)?;
+        let reply = send(api.anonymous(method.clone(), &path).bearer_auth(virtual_key.expose())).await?;
+        reply.expect_error(403, "not_allowed").map_err(named)?;
+    }
+    ensure!(api.rows().await? == before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_tenant_header_must_name_a_tenant() -> Result<()> {
+    let mut api = Api::sqlite().await?;
+    api.acting_in = Some(keyway_domain::TenantId::new().to_string());
+    api.get("/api/v1/projects").await?.expect_error(404, "not_found")?;
+    api.acting_in = Some("default".to_owned());
+    api.get("/api/v1/projects").await?.expect_error(400, "invalid_parameter")?;
+    Ok(())
+}
+
+async fn ids_of_another_tenant_are_not_found(mut api: Api) -> Result<()> {
+    let other = api.post("/api/v1/tenants", json!({ "name": "other" })).await?.expect(201)?.text_at("/id").to_owned();
+    let project = api.post("/api/v1/projects", json!({ "name": "shop" })).await?.expect(201)?.text_at("/id").to_owned();
+    let key = api.post("/api/v1/virtual-keys", json!({ "name": "app" })).await?.expect(201)?.text_at("/id").to_owned();
+    let integration = api.submit("prod", KEY).await?;
+    let operations = api.get("/api/v1/operations").await?.expect(200)?;
+    let operation = operations.text_at("/items/0/id").to_owned();
+    let custom = json!({ "name": "acme", "base_url": "https://api.acme.dev/v1", "models": ["acme-1"] });
+    let provider = api.post("/api/v1/providers", custom).await?.expect(201)?.text_at("/id").to_owned();
+    let model = api.get("/api/v1/providers/acme/models").await?.expect(200)?.text_at("/items/0/id").to_owned();
+    let before = api.rows().await?;
+    api.acting_in = Some(other);
+    for (name, id) in [
+        ("projects", &project),
+        ("virtual-keys", &key),
+        ("integrations", &integration),
+        ("operations", &operation),
+        ("providers", &provider),
+    ] {
+        api.get(&format!("/api/v1/{name}/{id}")).await?.expect_error(404, "not_found")?;
+    }
+    for (name, id) in [
+        ("projects", &project),
+        ("virtual-keys", &key),
+        ("integrations", &integration),
+        ("providers", &provider),
+        ("providers/models", &model),
+    ] {
+        api.delete(&format!("/api/v1/{name}/{id}")).await?.expect_error(404, "not_found")?;
+    }
+    for (path, body) in [
+        (format!("projects/{project}"), json!({ "name": "x" })),
+        (format!("virtual-keys/{key}"), json!({ "name": "x" })),
+        (format!("integrations/{integration}"), json!({ "enabled": false })),
+    ] {
+        api.patch(&format!("/api/v1/{path}"), body).await?.expect_error(404, "not_found")?;
+    }
+    for path in [
+        format!("virtual-keys/{key}/revoke"),
+        format!("integrations/{integration}/test"),
+        format!("operations/{operation}/cancel"),
+        format!("operations/{operation}/retry"),
+    ] {
+        send(api.request(Method::POST, &format!("/api/v1/{path}"))).await?.expect_error(404, "not_found")?;
+    }
+    let credentials = json!({ "credentials": KEY.replace("wxyz", "0001") });
+    let path = format!("/api/v1/integrations/{integration}/credentials");
+    api.put(&path, credentials).await?.expect_error(404, "not_found")?;
+    let change = json!({ "display_name": "x", "base_url": "https://x.example.com" });
+    api.put("/api/v1/providers/acme", change).await?.expect_error(404, "not_found")?;
+    api.get("/api/v1/providers/acme/models").await?.expect_error(404, "not_found")?;
+    api.post("/api/v1/providers/acme/models", json!({ "models": ["x"] })).await?.expect_error(404, "not_found")?;
+    let fetch = json!({ "integration_id": integration });
+    api.post("/api/v1/usage/fetch", fetch).await?.expect_error(404, "not_found")?;
+    let stolen = json!({ "project_id": project, "name": "x" });
+    api.post("/api/v1/virtual-keys", stolen).await?.expect_error(404, "not_found")?;
+    for list in ["integrations", "virtual-keys", "operations", "audit", "dead-letters"] {
+        let reply = api.get(&format!("/api/v1/{list}")).await?.expect(200)?;
+        ensure!(reply.at("/items") == &json!([]) && reply.at("/next_cursor") == &Value::Null, "{list}: {}", reply.text);
+    }
+    ensure!(api.rows().await? == before, "something was written");
+    // The same key may be kept by two tenants; neither learns of the other.
+    api.submit("prod", KEY).await?;
+    Ok(())
+}

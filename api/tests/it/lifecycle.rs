@@ -1,0 +1,120 @@
+//! An integration and its operations after they were accepted.
+
+use anyhow::{Result, ensure};
+use keyway_domain::{Body, Command, Message, MessageId, OperationId, Route, Timestamp};
+use keyway_store::outbox;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::fixture::{Api, KEY, Reply, TRUSTED, on_both, send};
+
+on_both! {
+    a_credential_is_replaced_with_its_host
+    an_integration_is_switched_off_and_on_and_deleted
+    an_operation_is_called_off_and_tried_again
+}
+
+async fn act(api: &Api, path: &str) -> Result<Reply> {
+    send(api.request(Method::POST, path)).await
+}
+
+/// The commands that wait in the outbox.
+async fn commands(api: &Api) -> Result<Vec<Message>> {
+    let tx = api.store.system().await?;
+    let mut commands = Vec::new();
+    for route in Route::ALL {
+        for row in outbox::claim(&tx, route, 1000, Timestamp::now()).await? {
+            let message = Message::decode(&row.body)?;
+            if matches!(message.body, Body::Command(_)) {
+                commands.push(message);
+            }
+        }
+    }
+    Ok(commands)
+}
+
+async fn a_credential_is_replaced_with_its_host(api: Api) -> Result<()> {
+    let id = api.submit("prod", KEY).await?;
+    let other = api.submit("other", &KEY.replace("wxyz", "0001")).await?;
+    let path = format!("/api/v1/integrations/{id}");
+    let moved = json!({ "config": { "base_url": "https://elsewhere.example.com/v1" } });
+    api.patch(&path, moved).await?.expect_error(422, "invalid_field")?;
+    let taken = json!({ "credentials": KEY.replace("wxyz", "0001") });
+    let reply = api.put(&format!("{path}/credentials"), taken).await?.expect_error(409, "duplicate_key")?;
+    ensure!(reply.text_at("/error/message").contains(&other));
+    let base_url = format!("http://{TRUSTED}/v1");
+    let new = json!({ "credentials": KEY.replace("wxyz", "0002"), "config": { "base_url": base_url } });
+    let replaced = api.put(&format!("{path}/credentials"), new).await?.expect(202)?;
+    ensure!(replaced.text_at("/integration/hint").ends_with("0002"), "{}", replaced.text);
+    ensure!(replaced.text_at("/integration/config/base_url") == base_url, "{}", replaced.text);
+    let same = json!({ "config": { "base_url": base_url } });
+    api.patch(&path, same).await?.expect(200)?;
+    let versions: Vec<_> = commands(&api)
+        .await?
+        .into_iter()
+        .filter_map(|message| match message.body {
+            Body::Command(Command::VerifyKey { integration_id, secret_version, .. })
+                if integration_id.to_string() == id =>
+            {
+                Some(secret_version)
+            }
+            _ => None,
+        })
+        .collect();
+    ensure!(versions == [1, 2] || versions == [2, 1], "{versions:?}");
+    ensure!(api.number("SELECT count(*) AS n FROM secrets").await? == 2);
+    Ok(())
+}
+
+async fn an_integration_is_switched_off_and_on_and_deleted(api: Api) -> Result<()> {
+    let id = api.submit("prod", KEY).await?;
+    let path = format!("/api/v1/integrations/{id}");
+    let off = api.patch(&path, json!({ "enabled": false })).await?.expect(200)?;
+    ensure!(off.text_at("/integration/status") == "disabled" && off.at("/operation") == &Value::Null);
+    act(&api, &format!("{path}/test")).await?.expect_error(409, "conflict")?;
+    let on = api.patch(&path, json!({ "enabled": true, "name": "prod 2" })).await?.expect(200)?;
+    ensure!(on.text_at("/integration/status") == "verifying" && on.text_at("/integration/name") == "prod 2");
+    ensure!(on.text_at("/operation/state") == "queued", "{}", on.text);
+    let nothing = api.patch(&path, json!({ "enabled": true })).await?.expect(200)?;
+    ensure!(nothing.at("/integration/version") == on.at("/integration/version"), "{}", nothing.text);
+    let tested = act(&api, &format!("{path}/test")).await?.expect(202)?;
+    ensure!(tested.text_at("/operation/integration_id") == id);
+    api.delete(&path).await?.expect(204)?;
+    api.get(&path).await?.expect_error(404, "not_found")?;
+    ensure!(api.number("SELECT count(*) AS n FROM secrets").await? == 0, "its secret is still there");
+    // The same key may be entered again.
+    api.submit("again", KEY).await?;
+    Ok(())
+}
+
+async fn an_operation_is_called_off_and_tried_again(api: Api) -> Result<()> {
+    api.submit("prod", KEY).await?;
+    let operation = api.get("/api/v1/operations").await?.expect(200)?.text_at("/items/0/id").to_owned();
+    let path = format!("/api/v1/operations/{operation}");
+    act(&api, &format!("{path}/retry")).await?.expect_error(409, "conflict")?;
+    let cancelled = act(&api, &format!("{path}/cancel")).await?.expect(200)?;
+    ensure!(cancelled.text_at("/state") == "cancelled");
+    ensure!(commands(&api).await?.is_empty(), "its message is still there");
+    act(&api, &format!("{path}/cancel")).await?.expect_error(409, "conflict")?;
+    let retried = act(&api, &format!("{path}/retry")).await?.expect(202)?;
+    ensure!(retried.text_at("/state") == "queued" && retried.at("/attempt") == &json!(2), "{}", retried.text);
+    let waiting = commands(&api).await?;
+    let id: OperationId = operation.parse()?;
+    ensure!(
+        waiting.len() == 1 && waiting[0].id == MessageId::of_attempt(id, 2) && waiting[0].attempt == 2,
+        "{waiting:?}"
+    );
+    let failed =
+        format!("UPDATE operations SET state = 'failed', error_code = 'unreachable' WHERE id = {}", uuid(&api, id));
+    ensure!(api.execute(&failed).await? == 1);
+    let shown = api.get(&path).await?.expect(200)?;
+    ensure!(shown.text_at("/error/code") == "unreachable" && !shown.text_at("/error/message").is_empty());
+    let again = act(&api, &format!("{path}/retry")).await?.expect(202)?;
+    ensure!(again.at("/attempt") == &json!(3) && again.at("/error") == &Value::Null, "{}", again.text);
+    Ok(())
+}
+
+/// A UUID as each database writes it in a statement.
+fn uuid(api: &Api, id: OperationId) -> String {
+    if api.is_postgres { format!("'{}'", id.uuid()) } else { format!("x'{}'", id.uuid().simple()) }
+}

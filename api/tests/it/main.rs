@@ -1,0 +1,14 @@
+//! The management API as its callers see it: a real server on a free port, on both databases.
+
+mod access;
+mod bad_input;
+mod connections;
+mod document;
+mod fixture;
+mod idempotency;
+mod lifecycle;
+mod lists;
+mod proxy;
+mod resources;
+mod secrets;
+mod session;

@@ -1,0 +1,276 @@
+//! One proxy with everything around it, on free ports and a directory of its own.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use keyway_api::{Proxy, ProxyParts, VirtualKeyToken};
+use keyway_bus::{Bus, BusError, EmbeddedBus, Journal};
+use keyway_domain::{
+    Body, Command, Event, IntegrationId, Invalidation, Lane, Message, MessageId, MeteredCall, ProjectId, Route,
+    SecretId, TenantId, Timestamp, VirtualKeyId,
+};
+use keyway_providers::{Catalog, guard::Guard};
+use keyway_store::{
+    DatabaseLimits, Store, TenantKeyCache,
+    integrations::{self, NewIntegration, SealedSecret},
+    outbox, projects, tenants,
+    virtual_keys::{self, NewVirtualKey},
+};
+use keyway_testkit::simulator::Simulator;
+use keyway_vault::{Keyring, Vault};
+use serde_json::json;
+use tokio::net::TcpListener;
+use uuid::Uuid;
+
+/// The simulator's good key, planted to be searched for.
+pub(super) const SECRET: &str = "sk-sim-good-canary-0123456789";
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) struct Harness {
+    pub(super) simulator: Simulator,
+    pub(super) store: Store,
+    pub(super) keys: TenantKeyCache,
+    pub(super) bus: Arc<EmbeddedBus>,
+    pub(super) proxy: Arc<Proxy>,
+    pub(super) url: String,
+    pub(super) tenant: TenantId,
+    pub(super) project: ProjectId,
+    pub(super) directory: PathBuf,
+    pub(super) http: reqwest::Client,
+    guard: Guard,
+    catalog: Arc<Catalog>,
+}
+
+pub(super) struct Key {
+    pub(super) id: VirtualKeyId,
+    pub(super) text: String,
+}
+
+struct Forgetful;
+
+#[async_trait]
+impl Journal for Forgetful {
+    async fn append(&self, _: &[Message]) -> Result<(), BusError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &[MessageId]) -> Result<(), BusError> {
+        Ok(())
+    }
+}
+
+impl Harness {
+    /// A proxy for a tenant without anything; `openai` is the simulator.
+    pub(super) async fn start() -> Self {
+        Self::start_with(Vault::open(Keyring::generate().unwrap()), &[]).await
+    }
+
+    /// The same over this vault, trusting further hosts.
+    pub(super) async fn start_with(vault: Vault, trusted: &[String]) -> Self {
+        let simulator = Simulator::start().await.unwrap();
+        let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("proxy-{}", Uuid::now_v7().simple()));
+        std::fs::create_dir_all(&directory).unwrap();
+        let database = format!("sqlite://{}/keyway.db?mode=rwc", directory.display());
+        keyway_migrations::migrate(&database).await.unwrap();
+        let store = Store::connect(&database, DatabaseLimits::default()).await.unwrap();
+        let tx = store.system().await.unwrap();
+        let tenant = tenants::insert(&tx, "shop", Timestamp::now()).await.unwrap().id;
+        tx.commit().await.unwrap();
+        let tx = store.tenant(tenant).await.unwrap();
+        let project = projects::insert(&tx, "web", Timestamp::now()).await.unwrap().id;
+        tx.commit().await.unwrap();
+        let trusted: Vec<String> = [&[simulator.host()], trusted].concat();
+        let guard = Guard::new(&trusted).unwrap();
+        let catalog = Arc::new(Catalog::load(None).unwrap());
+        let keys = TenantKeyCache::new(Arc::new(vault));
+        let bus = Arc::new(EmbeddedBus::new(Arc::new(Forgetful), 100));
+        let proxy = proxy(&store, &keys, &catalog, &guard, (Arc::clone(&bus), directory.clone()));
+        let url = serve(&proxy).await;
+        let http = client();
+        Self { simulator, store, keys, bus, proxy, url, tenant, project, directory, http, guard, catalog }
+    }
+
+    /// A harness whose project has one `openai` integration, with a virtual key for it.
+    pub(super) async fn ready() -> (Self, Key) {
+        Self::ready_with(SECRET).await
+    }
+
+    /// The same with this secret.
+    pub(super) async fn ready_with(secret: &str) -> (Self, Key) {
+        let harness = Self::start().await;
+        harness.integration("openai", secret).await;
+        let key = harness.virtual_key(None).await;
+        (harness, key)
+    }
+
+    /// Another proxy over the same database and spool, as after a restart.
+    pub(super) async fn restart(&mut self) {
+        let place = (Arc::clone(&self.bus), self.directory.clone());
+        self.proxy = proxy(&self.store, &self.keys, &self.catalog, &self.guard, place);
+        self.url = serve(&self.proxy).await;
+    }
+
+    pub(super) async fn integration(&self, provider: &str, secret: &str) -> IntegrationId {
+        self.integration_at(provider, secret, &self.simulator.base_url).await
+    }
+
+    pub(super) async fn integration_at(&self, provider: &str, secret: &str, base_url: &str) -> IntegrationId {
+        let tx = self.store.tenant(self.tenant).await.unwrap();
+        let keys = self.keys.current(&tx).await.unwrap();
+        let (id, secret_id) = (IntegrationId::new(), SecretId::new());
+        let new = NewIntegration {
+            id,
+            secret_id,
+            project_id: self.project,
+            provider: provider.to_owned(),
+            name: format!("{provider} {id}"),
+            base_url: Some(base_url.to_owned()),
+            config: json!({}),
+            expires_at: None,
+            secret: SealedSecret {
+                envelope: keys.seal(secret_id, 1, secret.as_bytes()).unwrap(),
+                data_key_id: keys.id(),
+                fingerprint: keys.fingerprint(provider, secret.as_bytes()),
+                hint: "sk-...".to_owned(),
+                key_family: "ordinary".to_owned(),
+            },
+            next_check_at: None,
+        };
+        integrations::insert(&tx, new, Timestamp::now()).await.unwrap();
+        tx.commit().await.unwrap();
+        id
+    }
+
+    pub(super) async fn virtual_key(&self, expires_at: Option<Timestamp>) -> Key {
+        let token = VirtualKeyToken::generate().unwrap();
+        let new = NewVirtualKey {
+            project_id: self.project,
+            name: token.hint(),
+            token_sha256: token.sha256(),
+            hint: token.hint(),
+            expires_at,
+        };
+        let tx = self.store.tenant(self.tenant).await.unwrap();
+        let row = virtual_keys::insert(&tx, new, Timestamp::now()).await.unwrap();
+        tx.commit().await.unwrap();
+        Key { id: row.id, text: token.expose().to_owned() }
+    }
+
+    pub(super) async fn revoke(&self, key: &Key) {
+        let tx = self.store.tenant(self.tenant).await.unwrap();
+        virtual_keys::revoke(&tx, key.id, Timestamp::now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+
+    /// Tells the caches through the bus, as the relay does after a commit.
+    pub(super) async fn tell(&self, what: Invalidation) {
+        let message = Message::new(MessageId::new(), self.tenant, Body::Event(Event::Invalidated(what)));
+        self.bus.publish(&[message]).await.unwrap();
+    }
+
+    pub(super) fn post(&self, path: &str, key: &Key, body: &serde_json::Value) -> reqwest::RequestBuilder {
+        self.http.post(format!("{}{path}", self.url)).bearer_auth(&key.text).json(body)
+    }
+
+    pub(super) fn get(&self, path: &str, key: &Key) -> reqwest::RequestBuilder {
+        self.http.get(format!("{}{path}", self.url)).bearer_auth(&key.text)
+    }
+
+    /// Moves the spool and takes what the meter lane would get.
+    pub(super) async fn take_records(&self) -> Vec<MeteredCall> {
+        self.proxy.drain().await;
+        let tx = self.store.system().await.unwrap();
+        let until = Timestamp::now().after(Duration::from_secs(3600));
+        let rows = outbox::claim(&tx, Route::Lane(Lane::Meter), 1000, until).await.unwrap();
+        let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
+        outbox::delete(&tx, &ids).await.unwrap();
+        tx.commit().await.unwrap();
+        let messages = rows.into_iter().map(|row| Message::decode(&row.body).unwrap());
+        messages
+            .flat_map(|message| match message.body {
+                Body::Command(Command::MeterCalls { calls }) => calls,
+                other => panic!("not a batch of calls: {other:?}"),
+            })
+            .collect()
+    }
+
+    /// Waits until `count` records have come.
+    pub(super) async fn records(&self, count: usize) -> Vec<MeteredCall> {
+        let mut records = Vec::new();
+        let all = until("the records", async || {
+            records.extend(self.take_records().await);
+            records.len() >= count
+        });
+        all.await;
+        assert_eq!(records.len(), count, "{records:?}");
+        records
+    }
+}
+
+/// A body for chat completions.
+pub(super) fn chat(stream: bool) -> serde_json::Value {
+    json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "one two three" }], "stream": stream })
+}
+
+/// A client that does what it is told and nothing more.
+pub(super) fn client() -> reqwest::Client {
+    // A second process-wide provider is refused; the one that is there is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    #[expect(clippy::disallowed_methods, reason = "the guarded client would refuse this machine's addresses")]
+    let builder = reqwest::Client::builder();
+    builder.no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap()
+}
+
+/// Waits for a condition, with a deadline.
+pub(super) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !condition().await {
+        assert!(tokio::time::Instant::now() < deadline, "waited too long for {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn proxy(
+    store: &Store,
+    keys: &TenantKeyCache,
+    catalog: &Arc<Catalog>,
+    guard: &Guard,
+    (bus, data_dir): (Arc<EmbeddedBus>, PathBuf),
+) -> Arc<Proxy> {
+    let parts = ProxyParts {
+        store: store.clone(),
+        keys: keys.clone(),
+        catalog: Arc::clone(catalog),
+        guard: guard.clone(),
+        bus,
+        data_dir,
+        body_bytes: 64 << 10,
+    };
+    Proxy::new(parts).unwrap()
+}
+
+/// Serves as the accept loop does, for as long as the proxy lives.
+async fn serve(proxy: &Arc<Proxy>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let proxy = Arc::downgrade(proxy);
+    drop(keyway_telemetry::spawn("test server", async move {
+        while let Ok((stream, peer)) = listener.accept().await {
+            stream.set_nodelay(true).unwrap();
+            let proxy = proxy.clone();
+            let service = service_fn(move |request| {
+                let proxy = proxy.upgrade();
+                async move {
+                    let proxy = proxy.ok_or(std::io::ErrorKind::NotConnected)?;
+                    Ok::<_, std::io::Error>(proxy.handle(request, peer).await)
+                }
+            });
+            let mut server = http1::Builder::new();
+            server.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
+            drop(keyway_telemetry::spawn("test connection", server.serve_connection(TokioIo::new(stream), service)));
+        }
+    }));
+    url
+}

@@ -1,0 +1,14 @@
+//! The proxy over real HTTP: a client, the proxy with its own database and spool, and the simulator
+//! or a scripted host as the provider.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod calls;
+mod harness;
+mod hostile;
+mod memory;
+mod refusals;
+mod routing;
+mod scripted;
+mod spool;
+mod streams;

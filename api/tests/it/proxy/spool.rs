@@ -1,0 +1,103 @@
+//! The spool: what was written before a crash arrives once, and nothing is left behind.
+
+use std::{fs, path::PathBuf};
+
+use keyway_domain::{Lane, Route, Timestamp};
+use keyway_store::outbox;
+
+use super::harness::{Harness, Key, until};
+
+fn segments(harness: &Harness) -> Vec<PathBuf> {
+    fs::read_dir(harness.directory.join("spool")).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+async fn call(harness: &Harness, key: &Key) {
+    let answer = harness.get("/proxy/openai/v1/models", key).send().await.unwrap();
+    answer.text().await.unwrap();
+}
+
+#[tokio::test]
+async fn records_of_a_process_that_died_are_moved_once_by_the_next() {
+    let (mut harness, key) = Harness::ready().await;
+    // A segment of another process that is gone, with a line it did not finish.
+    call(&harness, &key).await;
+    let own = harness.records(1).await.remove(0);
+    let mut calls = Vec::new();
+    let mut text = String::new();
+    for _ in 0..450 {
+        let call = keyway_domain::MeteredCall { request_id: keyway_domain::RequestId::new(), ..own.clone() };
+        text += &format!("{}\n", serde_json::json!({ "tenant_id": harness.tenant, "call": call }));
+        calls.push(call.request_id);
+    }
+    let left = harness.directory.join("spool").join("0198left.spool");
+    fs::write(&left, format!("{text}{{\"tenant_id\":\"tnt_01")).unwrap();
+    harness.restart().await;
+    let mut found: Vec<_> = harness.records(450).await.iter().map(|call| call.request_id).collect();
+    found.sort_unstable();
+    assert_eq!(found, calls);
+    // It died again after the commit and before the deletion.
+    fs::write(&left, &text).unwrap();
+    let ids = |harness: &Harness| {
+        let store = harness.store.clone();
+        async move {
+            let tx = store.system().await.unwrap();
+            let rows = outbox::claim(&tx, Route::Lane(Lane::Meter), 1000, Timestamp::now()).await.unwrap();
+            tx.commit().await.unwrap();
+            let mut ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
+            ids.sort_unstable();
+            ids
+        }
+    };
+    harness.restart().await;
+    until("the segment to be moved", async || !left.exists()).await;
+    let first = ids(&harness).await;
+    assert_eq!(first.len(), 3);
+    fs::write(&left, &text).unwrap();
+    harness.restart().await;
+    until("the segment to be moved again", async || !left.exists()).await;
+    assert_eq!(ids(&harness).await, first, "the same messages, so the same rows");
+}
+
+#[tokio::test]
+async fn a_dropped_proxy_leaves_its_records_for_the_next() {
+    let (mut harness, key) = Harness::ready().await;
+    for _ in 0..5 {
+        call(&harness, &key).await;
+    }
+    // Replaces the running proxy without draining it.
+    harness.restart().await;
+    harness.records(5).await;
+    until("the spool to be empty", async || {
+        harness.proxy.drain().await;
+        segments(&harness).is_empty()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_segment_that_is_being_written_is_left_alone() {
+    let (mut harness, key) = Harness::ready().await;
+    let first = std::sync::Arc::clone(&harness.proxy);
+    let first_url = harness.url.clone();
+    harness.restart().await;
+    for url in [first_url, harness.url.clone(), harness.url.clone()] {
+        let answer = harness.http.get(format!("{url}/proxy/openai/v1/models")).bearer_auth(&key.text);
+        assert_eq!(answer.send().await.unwrap().status(), 200);
+    }
+    first.drain().await;
+    harness.records(3).await;
+    assert!(harness.take_records().await.is_empty(), "two proxies on one directory double nothing");
+}
+
+#[tokio::test]
+async fn records_wait_while_the_database_is_away() {
+    let (harness, key) = Harness::ready().await;
+    call(&harness, &key).await;
+    harness.records(1).await;
+    harness.store.clone().close().await;
+    call(&harness, &key).await;
+    harness.proxy.drain().await;
+    let waiting = segments(&harness);
+    assert_eq!(waiting.len(), 1, "{waiting:?}");
+    assert!(fs::read_to_string(&waiting[0]).unwrap().ends_with("}\n"));
+}

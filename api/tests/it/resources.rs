@@ -1,0 +1,184 @@
+//! Tenants, projects, virtual keys, providers, models and dead letters: what each allows.
+
+use anyhow::{Result, ensure};
+use keyway_domain::{Lane, Message, MessageId, TenantId, Timestamp};
+use keyway_store::dead_letters::{self, DeadLetterRow};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::fixture::{Api, KEY, on_both, send};
+
+on_both! {
+    what_is_in_use_is_kept
+    a_virtual_key_is_revoked_for_good
+    providers_are_the_catalog_and_the_tenants_own
+    tenants_have_names_and_an_end
+    dead_letters_are_replayed_or_discarded
+    usage_is_shown_as_asked
+}
+
+async fn what_is_in_use_is_kept(api: Api) -> Result<()> {
+    let project = api.post("/api/v1/projects", json!({ "name": "shop" })).await?.expect(201)?.text_at("/id").to_owned();
+    let path = format!("/api/v1/projects/{project}");
+    api.post("/api/v1/projects", json!({ "name": "shop" })).await?.expect_error(409, "name_taken")?;
+    let body = json!({ "project_id": project, "provider": "openai", "name": "b", "credentials": KEY });
+    let integration = api.post("/api/v1/integrations", body).await?.expect(202)?.text_at("/integration/id").to_owned();
+    api.delete(&path).await?.expect_error(409, "conflict")?;
+    api.delete(&format!("/api/v1/integrations/{integration}")).await?.expect(204)?;
+    let key = json!({ "project_id": project, "name": "app" });
+    api.post("/api/v1/virtual-keys", key).await?.expect(201)?;
+    api.delete(&path).await?.expect(204)?;
+    ensure!(api.number("SELECT count(*) AS n FROM virtual_keys").await? == 0);
+    let default = api.get("/api/v1/projects").await?.text_at("/items/0/id").to_owned();
+    api.delete(&format!("/api/v1/projects/{default}")).await?.expect_error(409, "conflict")?;
+    Ok(())
+}
+
+async fn a_virtual_key_is_revoked_for_good(api: Api) -> Result<()> {
+    let made = api.post("/api/v1/virtual-keys", json!({ "name": "app" })).await?.expect(201)?;
+    let path = format!("/api/v1/virtual-keys/{}", made.text_at("/id"));
+    let later = json!({ "name": "app 2", "expires_at": "2999-01-01T00:00:00Z" });
+    let changed = api.patch(&path, later).await?.expect(200)?;
+    ensure!(changed.text_at("/expires_at").starts_with("2999") && changed.text_at("/name") == "app 2");
+    let never = api.patch(&path, json!({ "expires_at": null })).await?.expect(200)?;
+    ensure!(never.at("/expires_at") == &Value::Null && never.text_at("/name") == "app 2", "{}", never.text);
+    api.patch(&path, json!({ "expires_at": "2020-01-01T00:00:00Z" })).await?.expect_error(422, "invalid_field")?;
+    let revoked = send(api.request(Method::POST, &format!("{path}/revoke"))).await?.expect(200)?;
+    let at = revoked.text_at("/revoked_at").to_owned();
+    ensure!(!at.is_empty());
+    api.delete(&path).await?.expect(204)?;
+    ensure!(api.get(&path).await?.text_at("/revoked_at") == at, "it was revoked twice");
+    api.patch(&path, json!({ "name": "x" })).await?.expect_error(409, "conflict")?;
+    Ok(())
+}
+
+async fn providers_are_the_catalog_and_the_tenants_own(api: Api) -> Result<()> {
+    let custom = json!({ "name": "acme", "base_url": "https://api.acme.dev/v1/", "models": ["acme-1", "acme-2"] });
+    let made = api.post("/api/v1/providers", custom.clone()).await?.expect(201)?;
+    api.post("/api/v1/providers", custom).await?.expect_error(409, "name_taken")?;
+    let taken = json!({ "name": "openai", "base_url": "https://api.acme.dev/v1" });
+    api.post("/api/v1/providers", taken).await?.expect_error(409, "name_taken")?;
+    let inner = json!({ "name": "inner", "base_url": "http://127.0.0.1:1/v1" });
+    api.post("/api/v1/providers", inner).await?.expect_error(422, "forbidden_host")?;
+    let list = api.get("/api/v1/providers").await?.expect(200)?;
+    let named =
+        |name: &str| list.at("/items").as_array().into_iter().flatten().find(|item| item["name"] == name).cloned();
+    ensure!(named("openai").is_some_and(|it| it["custom"] == false && it["has_api_key"] == false), "{}", list.text);
+    ensure!(named("acme").is_some_and(|it| it["custom"] == true && it["base_url"] == "https://api.acme.dev/v1"));
+    let body = json!({ "provider": "acme", "name": "prod", "credentials": KEY });
+    api.post("/api/v1/integrations", body).await?.expect(202)?;
+    let with_keys = api.get("/api/v1/providers/with-keys").await?.expect(200)?;
+    ensure!(with_keys.at("/items").as_array().map(Vec::len) == Some(1) && with_keys.text_at("/items/0/name") == "acme");
+    for path in ["/api/v1/providers/acme", &format!("/api/v1/providers/{}", made.text_at("/id"))] {
+        ensure!(api.get(path).await?.expect(200)?.at("/has_api_key") == &json!(true));
+    }
+    api.delete("/api/v1/providers/acme").await?.expect_error(409, "conflict")?;
+    let elsewhere = json!({ "display_name": "Acme", "base_url": "https://other.acme.dev/v1" });
+    api.put("/api/v1/providers/acme", elsewhere.clone()).await?.expect_error(409, "conflict")?;
+    let renamed = json!({ "display_name": "Acme Ltd", "base_url": "https://api.acme.dev/v1" });
+    ensure!(api.put("/api/v1/providers/acme", renamed).await?.expect(200)?.text_at("/display_name") == "Acme Ltd");
+    api.put("/api/v1/providers/openai", elsewhere).await?.expect_error(409, "conflict")?;
+    api.delete("/api/v1/providers/openai").await?.expect_error(409, "conflict")?;
+    api.delete("/api/v1/providers/nobody").await?.expect_error(404, "not_found")?;
+    models(&api).await
+}
+
+async fn models(api: &Api) -> Result<()> {
+    let added =
+        api.post("/api/v1/providers/acme/models", json!({ "models": ["acme-2", "acme-3"] })).await?.expect(201)?;
+    ensure!(added.at("/items").as_array().map(Vec::len) == Some(3), "{}", added.text);
+    let id = added.text_at("/items/0/id").to_owned();
+    api.delete(&format!("/api/v1/providers/models/{id}")).await?.expect(204)?;
+    api.delete(&format!("/api/v1/providers/models/{id}")).await?.expect_error(404, "not_found")?;
+    let rest = api.get("/api/v1/providers/acme/models").await?.expect(200)?;
+    ensure!(rest.at("/items").as_array().map(Vec::len) == Some(2));
+    let predefined = api.get("/api/v1/providers/openai/models").await?.expect(200)?;
+    let mini = predefined.at("/items").as_array().into_iter().flatten().find(|item| item["name"] == "gpt-4o-mini");
+    ensure!(mini.is_some_and(|it| it["id"].is_null() && it["price"]["input"].is_i64()), "{}", predefined.text);
+    Ok(())
+}
+
+async fn tenants_have_names_and_an_end(mut api: Api) -> Result<()> {
+    let made = api.post("/api/v1/tenants", json!({ "name": "other" })).await?.expect(201)?;
+    let path = format!("/api/v1/tenants/{}", made.text_at("/id"));
+    api.post("/api/v1/tenants", json!({ "name": "other" })).await?.expect_error(409, "name_taken")?;
+    ensure!(api.patch(&path, json!({ "name": "renamed" })).await?.expect(200)?.text_at("/name") == "renamed");
+    let default = format!("/api/v1/tenants/{}", api.tenant);
+    api.patch(&default, json!({ "name": "x" })).await?.expect_error(409, "conflict")?;
+    api.delete(&default).await?.expect_error(409, "conflict")?;
+    api.acting_in = Some(made.text_at("/id").to_owned());
+    let projects = api.get("/api/v1/projects").await?.expect(200)?;
+    ensure!(projects.text_at("/items/0/name") == "default", "{}", projects.text);
+    let integration = api.submit("prod", KEY).await?;
+    api.delete(&path).await?.expect_error(409, "conflict")?;
+    api.delete(&format!("/api/v1/integrations/{integration}")).await?.expect(204)?;
+    api.acting_in = None;
+    api.delete(&path).await?.expect(204)?;
+    api.get(&path).await?.expect_error(404, "not_found")?;
+    ensure!(api.get("/api/v1/tenants").await?.at("/items").as_array().map(Vec::len) == Some(1));
+    Ok(())
+}
+
+async fn dead_letters_are_replayed_or_discarded(api: Api) -> Result<()> {
+    let command = keyway_domain::Command::MeterCalls { calls: vec![] };
+    let message = Message::new(MessageId::new(), api.tenant, keyway_domain::Body::Command(command));
+    let letter = |id: MessageId, tenant_id: Option<TenantId>, body: Vec<u8>| DeadLetterRow {
+        id,
+        tenant_id,
+        lane: Lane::Meter,
+        reason: "crashed".to_owned(),
+        error: "too often".to_owned(),
+        body,
+        attempts: 3,
+        created_at: Timestamp::now(),
+        replayed_at: None,
+    };
+    let broken = MessageId::new();
+    let tx = api.store.system().await?;
+    dead_letters::insert(&tx, letter(message.id, Some(api.tenant), message.encode()?)).await?;
+    dead_letters::insert(&tx, letter(broken, Some(api.tenant), b"rubbish".to_vec())).await?;
+    dead_letters::insert(&tx, letter(MessageId::new(), None, b"nobody's".to_vec())).await?;
+    tx.commit().await?;
+    let list = api.get("/api/v1/dead-letters").await?.expect(200)?;
+    ensure!(list.at("/items").as_array().map(Vec::len) == Some(2) && !list.text.contains("rubbish"), "{}", list.text);
+    let all = api.get("/api/v1/dead-letters?scope=installation").await?.expect(200)?;
+    ensure!(all.at("/items").as_array().map(Vec::len) == Some(3));
+    let post = async |path: String| send(api.request(Method::POST, &format!("/api/v1/dead-letters/{path}"))).await;
+    post(format!("{broken}/replay")).await?.expect_error(409, "conflict")?;
+    let replayed = post(format!("{}/replay", message.id)).await?.expect(202)?;
+    ensure!(!replayed.text_at("/replayed_at").is_empty());
+    ensure!(api.number("SELECT count(*) AS n FROM outbox WHERE route = 'meter'").await? == 1);
+    for id in [broken, message.id] {
+        post(format!("{id}/discard")).await?.expect(204)?;
+        post(format!("{id}/discard")).await?.expect_error(404, "not_found")?;
+    }
+    Ok(())
+}
+
+async fn usage_is_shown_as_asked(api: Api) -> Result<()> {
+    let integration = api.submit("prod", KEY).await?;
+    let (day, id) = (Timestamp::now().day(), integration.parse::<keyway_domain::IntegrationId>()?.uuid());
+    let literal = |id: uuid::Uuid| if api.is_postgres { format!("'{id}'") } else { format!("x'{}'", id.simple()) };
+    let (tenant, id) = (literal(api.tenant.uuid()), literal(id));
+    for (model, cost) in [("'gpt-4o-mini'", "9000"), ("''", "NULL")] {
+        api.execute(&format!(
+            "INSERT INTO usage_daily (tenant_id, day, project_id, integration_id, virtual_key_id, provider, model, \
+             requests, failed_requests, unknown_token_requests, unpriced_requests, input_tokens, output_tokens, \
+             cost_nano_usd) SELECT {tenant}, '{day}', project_id, {id}, {id}, 'openai', {model}, 2, 0, 0, 0, 20, 10, {cost} \
+             FROM integrations"
+        ))
+        .await?;
+    }
+    let by_model = api.get("/api/v1/usage?ledger=metered&group_by=model").await?.expect(200)?;
+    let items = by_model.at("/items").as_array().cloned().unwrap_or_default();
+    ensure!(items.len() == 2, "{}", by_model.text);
+    let mini = items.iter().find(|item| item["model"] == "gpt-4o-mini").cloned().unwrap_or_default();
+    ensure!(mini["requests"] == 2 && mini["input_tokens"] == 20 && mini["output_tokens"] == 10, "{mini}");
+    ensure!(mini["cost_nano_usd"] == 9000 && mini.get("day").is_none() && mini["ledger"] == "metered", "{mini}");
+    let unknown = items.iter().find(|item| item["model"].is_null()).cloned().unwrap_or_default();
+    ensure!(unknown["cost_nano_usd"].is_null() && unknown.get("model").is_some(), "{unknown}");
+    let both = api.get("/api/v1/usage?ledger=metered,reported&group_by=day,integration").await?.expect(200)?;
+    ensure!(both.at("/items").as_array().map(Vec::len) == Some(1), "{}", both.text);
+    ensure!(both.text_at("/items/0/integration_id") == integration && both.text_at("/items/0/day") == day);
+    Ok(())
+}
