@@ -15,6 +15,8 @@ use crate::{
 
 /// The most candidates of one project and provider.
 const MAX_CANDIDATES: i64 = 32;
+/// The most providers of one project.
+const MAX_PROVIDERS: i64 = 500;
 
 /// An integration with its sealed secret and the wrapped data key that opens it.
 #[derive(Clone, Debug)]
@@ -37,6 +39,21 @@ pub async fn for_proxy(tx: &TenantTx, project_id: ProjectId, provider: &str) -> 
                 AND status IN ('connected', 'verifying') ORDER BY status, id LIMIT $4";
     let tenant_id = tx.tenant_id().uuid().into();
     let values = [tenant_id, project_id.uuid().into(), provider.into(), MAX_CANDIDATES.into()];
+    let found = Sql::with(text, values).models::<table::Entity>(tx).await?;
+    with_secrets(tx, found).await
+}
+
+/// The best credential of a project for each of its providers, whatever its status: connected before
+/// verifying before in error before disabled, then oldest.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn best_of_project(tx: &TenantTx, project_id: ProjectId) -> Result<Vec<Credential>, StoreError> {
+    let text = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY provider ORDER BY \
+                CASE status WHEN 'connected' THEN 0 WHEN 'verifying' THEN 1 WHEN 'error' THEN 2 ELSE 3 END, id) AS place \
+                FROM integrations WHERE tenant_id = $1 AND project_id = $2) AS ranked \
+                WHERE place = 1 ORDER BY provider LIMIT $3";
+    let values = [tx.tenant_id().uuid().into(), project_id.uuid().into(), MAX_PROVIDERS.into()];
     let found = Sql::with(text, values).models::<table::Entity>(tx).await?;
     with_secrets(tx, found).await
 }

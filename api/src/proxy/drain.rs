@@ -1,0 +1,228 @@
+//! The drainer: moves the records of sealed segments into the outbox, as commands of the meter lane,
+//! and notes when keys and integrations were last used.
+//!
+//! The id of a message follows from the segment's name and the place in it, and a call is recorded
+//! once by its request id: a crash between commit and deletion doubles nothing.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs::{self, File, TryLockError},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use keyway_domain::{Body, Command, IntegrationId, Message, MessageId, MeteredCall, TenantId, Timestamp, VirtualKeyId};
+use keyway_store::{Store, StoreError, integrations, outbox, virtual_keys};
+use keyway_telemetry::metrics;
+use uuid::Uuid;
+
+use super::spool::{EXTENSION, Line};
+
+/// Calls in one message at most.
+const CALLS_PER_MESSAGE: usize = 200;
+/// How often uses are written.
+const USES_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Why a round did not move everything. What was not moved stays on the disk.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DrainError {
+    /// The disk: check the data directory.
+    #[error("the spool cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// The database: the next round tries again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Moves records. One per process; others on the same directory do no harm.
+pub(super) struct Drainer {
+    directory: PathBuf,
+    store: Store,
+    bytes: Arc<AtomicU64>,
+    keys_used: HashMap<VirtualKeyId, Timestamp>,
+    integrations_used: HashMap<IntegrationId, Timestamp>,
+    uses_written: Instant,
+}
+
+impl Drainer {
+    /// A drainer of `directory`, which keeps `bytes` up to date.
+    pub(super) fn new(directory: PathBuf, store: Store, bytes: Arc<AtomicU64>) -> Self {
+        Self {
+            directory,
+            store,
+            bytes,
+            keys_used: HashMap::new(),
+            integrations_used: HashMap::new(),
+            uses_written: Instant::now(),
+        }
+    }
+
+    /// Moves every sealed segment.
+    pub(super) async fn round(&mut self) -> Result<(), DrainError> {
+        for path in self.segments()? {
+            self.segment(&path).await?;
+        }
+        let left: u64 = self.segments()?.iter().filter_map(|path| fs::metadata(path).ok()).map(|it| it.len()).sum();
+        self.bytes.store(left, Relaxed);
+        if self.uses_written.elapsed() >= USES_INTERVAL { self.write_uses().await } else { Ok(()) }
+    }
+
+    /// Writes when keys and integrations were last used, as far as that is not written yet.
+    pub(super) async fn write_uses(&mut self) -> Result<(), DrainError> {
+        self.uses_written = Instant::now();
+        if self.keys_used.is_empty() {
+            return Ok(());
+        }
+        let keys: Vec<_> = self.keys_used.iter().map(|(id, at)| (*id, *at)).collect();
+        let integrations: Vec<_> = self.integrations_used.iter().map(|(id, at)| (*id, *at)).collect();
+        let tx = self.store.system().await?;
+        virtual_keys::touch_last_used(&tx, &keys).await?;
+        integrations::touch_last_used(&tx, &integrations).await?;
+        tx.commit().await?;
+        self.keys_used.clear();
+        self.integrations_used.clear();
+        Ok(())
+    }
+
+    /// Segments in the order in which they were begun, the one being written included.
+    fn segments(&self) -> io::Result<Vec<PathBuf>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.directory)? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == EXTENSION) {
+                found.push(path);
+            }
+        }
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    async fn segment(&mut self, path: &Path) -> Result<(), DrainError> {
+        // The lock is held until the file is gone, so that nobody else moves it meanwhile.
+        let Some((_lock, text)) = read_sealed(path)? else { return Ok(()) };
+        let calls = decode(path, &text);
+        let moved: usize = calls.values().map(Vec::len).sum();
+        for call in calls.values().flatten() {
+            latest(&mut self.keys_used, call.virtual_key_id, call.started_at);
+            latest(&mut self.integrations_used, call.integration_id, call.started_at);
+        }
+        let messages = messages(path, calls);
+        if !messages.is_empty() {
+            let tx = self.store.system().await?;
+            outbox::insert(&tx, &messages, Timestamp::now()).await?;
+            tx.commit().await?;
+        }
+        fs::remove_file(path)?;
+        let waiting = &metrics().spool_records;
+        // Records that an earlier process left were never counted here.
+        waiting.set((waiting.get() - i64::try_from(moved).unwrap_or(0)).max(0));
+        Ok(())
+    }
+}
+
+fn read_sealed(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(None),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok(Some((file, text)))
+}
+
+/// The calls of a segment by tenant. The end of a write that was cut off has no line break and is
+/// ignored; any other line that cannot be read is a defect, and said so.
+fn decode(path: &Path, text: &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>> {
+    let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let whole = memchr::memrchr(b'\n', text).map_or(0, |end| end + 1);
+    for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        match serde_json::from_slice::<Line>(line) {
+            Ok(Line { tenant_id, call }) => calls.entry(tenant_id).or_default().push(call),
+            Err(error) => tracing::error!(%error, segment = %path.display(), "a record on the spool cannot be read"),
+        }
+    }
+    calls
+}
+
+fn messages(path: &Path, calls: BTreeMap<TenantId, Vec<MeteredCall>>) -> Vec<Message> {
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let segment = MessageId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
+    let mut messages = Vec::new();
+    for (tenant_id, calls) in calls {
+        for (place, calls) in calls.chunks(CALLS_PER_MESSAGE).enumerate() {
+            let id = segment.derived(&format!("{tenant_id}/{place}"));
+            let command = Command::MeterCalls { calls: calls.to_vec() };
+            messages.push(Message::new(id, tenant_id, Body::Command(command)));
+        }
+    }
+    messages
+}
+
+fn latest<K: Eq + std::hash::Hash>(uses: &mut HashMap<K, Timestamp>, id: K, at: Timestamp) {
+    let last = uses.entry(id).or_insert(at);
+    *last = at.max(*last);
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_domain::{ProjectId, RequestId, TokenCounts};
+
+    use super::*;
+
+    fn call() -> MeteredCall {
+        MeteredCall {
+            request_id: RequestId::new(),
+            project_id: ProjectId::new(),
+            virtual_key_id: VirtualKeyId::new(),
+            integration_id: IntegrationId::new(),
+            provider: "openai".to_owned(),
+            model: None,
+            path: "/v1/models".to_owned(),
+            http_status: Some(200),
+            tokens: TokenCounts::default(),
+            started_at: Timestamp::from_ms(1),
+            duration_ms: 2,
+            first_byte_ms: None,
+            streamed: false,
+            complete: true,
+        }
+    }
+
+    #[test]
+    fn a_torn_last_line_is_ignored_and_nothing_else_is() {
+        let lines: Vec<Line> = (0..3).map(|_| Line { tenant_id: TenantId::new(), call: call() }).collect();
+        let text: String = lines.iter().map(|line| serde_json::to_string(line).unwrap() + "\n").collect();
+        let first = text.find('\n').unwrap() + 1;
+        for cut in [text.len(), text.len() - 1, text.len() - 20, first, first + 1] {
+            let whole = text[..cut].matches('\n').count();
+            let calls = decode(Path::new("x"), &text.as_bytes()[..cut]);
+            assert_eq!(calls.values().map(Vec::len).sum::<usize>(), whole, "cut {cut}");
+        }
+        let damaged = text.replacen("\"call\"", "\"coll\"", 1);
+        assert_eq!(decode(Path::new("x"), damaged.as_bytes()).len(), 2);
+    }
+
+    #[test]
+    fn a_segment_makes_the_same_messages_every_time() {
+        let tenants = [TenantId::new(), TenantId::new()];
+        let calls: BTreeMap<_, _> = tenants.iter().map(|id| (*id, (0..450).map(|_| call()).collect())).collect();
+        let ids = |path: &str| -> Vec<MessageId> {
+            messages(Path::new(path), calls.clone()).into_iter().map(|message| message.id).collect()
+        };
+        let first = ids("/a/0198.spool");
+        assert_eq!(first.len(), 6, "450 calls of each of two tenants, 200 a message");
+        assert_eq!(first, ids("/b/0198.spool"));
+        assert_ne!(first, ids("/a/0199.spool"));
+    }
+}

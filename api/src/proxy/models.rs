@@ -1,0 +1,54 @@
+//! The models of a project in OpenAI's list shape: answered from memory, no provider is asked.
+
+use http::{HeaderValue, Response, header};
+use keyway_domain::Timestamp;
+use serde::Serialize;
+
+use super::{
+    project::Project,
+    refusal::{Code, Refusal},
+    relay::ProxyBody,
+    upstream::Upstream,
+};
+
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Listed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Listed<'a> {
+    id: &'a str,
+    object: &'static str,
+    /// When the integration was made: the catalog does not know when models were.
+    created: i64,
+    owned_by: &'a str,
+}
+
+/// Every model of the project's integrations. One that several providers have is listed under
+/// `provider/model` for each.
+pub(super) fn list(project: &Project, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
+    let models = project.models(now);
+    json(&List { object: "list", data: models.iter().map(|(id, upstream)| listed(id, upstream)).collect() })
+}
+
+/// One of them.
+pub(super) fn one(project: &Project, id: &str, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
+    let models = project.models(now);
+    match models.iter().find(|(listed, _)| listed == id) {
+        Some((id, upstream)) => json(&listed(id, upstream)),
+        None => Err(Refusal::model("no integration of the project serves this model; GET /v1/models lists them")),
+    }
+}
+
+fn listed<'a>(id: &'a str, upstream: &'a Upstream) -> Listed<'a> {
+    Listed { id, object: "model", created: upstream.created_at.seconds(), owned_by: &upstream.spec.name }
+}
+
+fn json(value: &impl Serialize) -> Result<Response<ProxyBody>, Refusal> {
+    let body = serde_json::to_vec(value).map_err(|_| Refusal::new(Code::Internal, "the list cannot be written"))?;
+    let mut response = Response::new(ProxyBody::whole(body.into()));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}

@@ -1,0 +1,197 @@
+//! From a path to a route. Anything that a provider might read as another path than we do is
+//! refused: dot segments, encoded or doubled slashes, backslashes, double encoding.
+
+use std::borrow::Cow;
+
+use http::Method;
+
+use super::refusal::{Code, Refusal};
+
+/// What a request asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    /// Any endpoint of a provider; `path` begins with a slash and follows the host.
+    Provider { provider: &'a str, path: &'a str },
+    /// The provider's chat endpoint with the body wrapped in `payload`.
+    Wrapped { provider: &'a str, stream: bool },
+    /// An OpenAI-shaped endpoint, routed by the model in the body; the path follows the base URL.
+    Unified(&'static str),
+    /// The models of the project.
+    Models,
+    /// One model of the project.
+    Model(Cow<'a, str>),
+}
+
+const UNIFIED: [&str; 3] = ["/chat/completions", "/completions", "/embeddings"];
+
+impl<'a> Route<'a> {
+    /// The route of a request.
+    pub(super) fn of(method: &Method, path: &'a str) -> Result<Self, Refusal> {
+        if *method == Method::CONNECT || *method == Method::TRACE {
+            return Err(Refusal::new(Code::BadMethod, "this method is not served"));
+        }
+        if let Some(rest) = path.strip_prefix("/proxy/") {
+            return Self::of_provider(method, rest);
+        }
+        let endpoint = path.strip_prefix("/v1").unwrap_or_default();
+        if let Some(unified) = UNIFIED.into_iter().find(|it| *it == endpoint) {
+            return allow(method, &[Method::POST], Self::Unified(unified));
+        }
+        if endpoint == "/models" {
+            return allow(method, &[Method::GET, Method::HEAD], Self::Models);
+        }
+        match endpoint.strip_prefix("/models/") {
+            Some(id) if !id.is_empty() => allow(method, &[Method::GET, Method::HEAD], Self::Model(decoded(id))),
+            _ => Err(Refusal::new(Code::UnknownRoute, "no route has this path; see /api/docs")),
+        }
+    }
+
+    fn of_provider(method: &Method, rest: &'a str) -> Result<Self, Refusal> {
+        let (provider, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let named = !provider.is_empty() && provider.bytes().all(is_name);
+        if !named || is_ambiguous(path) {
+            return Err(Refusal::new(
+                Code::BadPath,
+                "the path contains dot segments, empty segments, a backslash, or an encoded slash, dot or percent sign",
+            ));
+        }
+        match path {
+            "" | "/" => allow(method, &[Method::POST], Self::Wrapped { provider, stream: false }),
+            "/stream" if *method == Method::POST => Ok(Self::Wrapped { provider, stream: true }),
+            path => Ok(Self::Provider { provider, path }),
+        }
+    }
+}
+
+/// The query as it is forwarded: without the parameter `key`, where some SDKs put their key.
+pub(super) fn forwarded_query(query: Option<&str>) -> Option<Cow<'_, str>> {
+    let query = query.filter(|query| !query.is_empty())?;
+    if !query.split('&').any(is_key) {
+        return Some(Cow::Borrowed(query));
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_key(pair)).collect();
+    (!kept.is_empty()).then(|| Cow::Owned(kept.join("&")))
+}
+
+fn is_key(pair: &str) -> bool {
+    let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+    decoded(name).eq_ignore_ascii_case("key")
+}
+
+fn allow<'a>(method: &Method, allowed: &[Method], route: Route<'a>) -> Result<Route<'a>, Refusal> {
+    if allowed.contains(method) {
+        return Ok(route);
+    }
+    Err(Refusal::new(Code::BadMethod, "the path exists, but not with this method"))
+}
+
+const fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+fn is_ambiguous(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    let dots = |segment: &str| segment == "." || segment == "..";
+    bytes.iter().any(|byte| *byte == b'\\' || !byte.is_ascii_graphic())
+        || memchr::memmem::find(bytes, b"//").is_some()
+        || path.split('/').any(|segment| dots(segment.split(';').next().unwrap_or(segment)))
+        || bytes.windows(3).any(|window| window[0] == b'%' && is_refused_escape(window))
+        || bytes.iter().rev().take(2).any(|byte| *byte == b'%')
+}
+
+/// Escapes of a slash, backslash, dot, percent sign or control character, and what is no escape.
+fn is_refused_escape(escape: &[u8]) -> bool {
+    match hex(escape[1]).zip(hex(escape[2])).map(|(high, low)| high << 4 | low) {
+        None => true,
+        Some(byte) => matches!(byte, b'/' | b'\\' | b'.' | b'%' | 0x7f) || byte < 0x20,
+    }
+}
+
+const fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+fn decoded(text: &str) -> Cow<'_, str> {
+    if !text.contains('%') {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
+    while at < bytes.len() {
+        let escape = bytes.get(at + 1..at + 3).and_then(|digits| Some(hex(digits[0])? << 4 | hex(digits[1])?));
+        let (byte, width) = match (bytes[at], escape) {
+            (b'%', Some(byte)) => (byte, 3),
+            (byte, _) => (byte, 1),
+        };
+        out.push(byte);
+        at += width;
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_are_told_apart_by_path_and_method() {
+        let post = |path| Route::of(&Method::POST, path).map_err(|refusal| refusal.code());
+        let provider = |provider, path| Ok(Route::Provider { provider, path });
+        assert_eq!(post("/proxy/openai/v1/chat/completions"), provider("openai", "/v1/chat/completions"));
+        assert_eq!(
+            post("/proxy/acme-2/v1beta/models/m:generate%20x"),
+            provider("acme-2", "/v1beta/models/m:generate%20x")
+        );
+        assert_eq!(post("/proxy/openai"), Ok(Route::Wrapped { provider: "openai", stream: false }));
+        assert_eq!(post("/proxy/openai/stream"), Ok(Route::Wrapped { provider: "openai", stream: true }));
+        assert_eq!(post("/v1/embeddings"), Ok(Route::Unified("/embeddings")));
+        assert_eq!(post("/v1/models"), Err(Code::BadMethod));
+        assert_eq!(post("/v1/unknown"), Err(Code::UnknownRoute));
+        let get = |path| Route::of(&Method::GET, path).map_err(|refusal| refusal.code());
+        assert_eq!(get("/v1/models"), Ok(Route::Models));
+        assert_eq!(get("/v1/models/openai%2Fgpt-x"), Ok(Route::Model("openai/gpt-x".into())));
+        assert_eq!(get("/v1/chat/completions"), Err(Code::BadMethod));
+        assert_eq!(get("/proxy/openai"), Err(Code::BadMethod));
+    }
+
+    #[test]
+    fn a_path_that_can_be_read_in_two_ways_is_refused() {
+        for path in [
+            "/proxy/openai/v1/../admin",
+            "/proxy/openai/./v1",
+            "/proxy/openai/v1/..",
+            "/proxy/openai/..;/admin",
+            "/proxy/openai/%2e%2e/admin",
+            "/proxy/openai/v1/%2E/x",
+            "/proxy/openai/v1%2fchat",
+            "/proxy/openai/v1%5cchat",
+            "/proxy/openai/v1\\chat",
+            "/proxy/openai/%252e%252e/x",
+            "/proxy/openai//v1/chat",
+            "/proxy/openai/v1//chat",
+            "/proxy//v1/chat",
+            "/proxy/open%61i/v1",
+            "/proxy/openai/v1/%0d%0ahost:x",
+            "/proxy/openai/v1/%00",
+            "/proxy/openai/v1/%zz",
+            "/proxy/openai/v1/%2",
+        ] {
+            let refused = Route::of(&Method::GET, path).map_err(|refusal| refusal.code());
+            assert_eq!(refused, Err(Code::BadPath), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_query_loses_its_key_only() {
+        assert_eq!(forwarded_query(Some("key=kw_live_x&alt=sse")).as_deref(), Some("alt=sse"));
+        assert_eq!(forwarded_query(Some("a=1&k%65y=x&KEY=y&monkey=2")).as_deref(), Some("a=1&monkey=2"));
+        assert_eq!(forwarded_query(Some("after=x%2Fy&limit=2")).as_deref(), Some("after=x%2Fy&limit=2"));
+        assert_eq!(forwarded_query(Some("key=1")), None);
+        assert_eq!(forwarded_query(None), None);
+    }
+}

@@ -1,0 +1,124 @@
+//! What is to be sent where: the upstream of a request, its path there, and its body with the few
+//! changes that routing and metering need.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderValue, header, request::Parts};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use keyway_domain::Timestamp;
+
+use super::{
+    client::RequestBody,
+    inspect::Fields,
+    intake,
+    path::Route,
+    project::Project,
+    refusal::{Code, Refusal},
+    upstream::Upstream,
+};
+use keyway_providers::Catalog;
+
+/// A call that is ready to be made.
+pub(super) struct Plan {
+    pub(super) upstream: Arc<Upstream>,
+    /// The path at the provider, without its query.
+    pub(super) path: String,
+    pub(super) body: RequestBody,
+    /// The model the caller asked for, where the body was read.
+    pub(super) model: Option<String>,
+    /// Whether `include_usage` was set by us and its traces are to be taken out again.
+    pub(super) hides_usage: bool,
+}
+
+/// What is needed to plan.
+pub(super) struct Planner<'a> {
+    pub(super) project: &'a Project,
+    pub(super) catalog: &'a Catalog,
+    pub(super) now: Timestamp,
+    pub(super) body_bytes: usize,
+}
+
+impl Planner<'_> {
+    /// The plan for a request on a route that is forwarded.
+    pub(super) async fn plan(&self, route: &Route<'_>, parts: &mut Parts, body: Incoming) -> Result<Plan, Refusal> {
+        match *route {
+            Route::Provider { provider, path } => self.endpoint(provider, path, parts, body).await,
+            Route::Wrapped { provider, stream } => self.wrapped(provider, stream, parts, body).await,
+            Route::Unified(path) => self.unified(path, parts, body).await,
+            Route::Models | Route::Model(_) => Err(Refusal::new(Code::UnknownRoute, "this route is not forwarded")),
+        }
+    }
+
+    async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, body: Incoming) -> Result<Plan, Refusal> {
+        let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
+        let path = path.to_owned();
+        if !intake::is_completion(&parts.method, &path) || !intake::is_plain_json(&parts.headers) {
+            let body = RequestBody::Passing(body);
+            return Ok(Plan { upstream, path, body, model: None, hides_usage: false });
+        }
+        let body = intake::read(body, self.body_bytes).await?;
+        match Fields::of(&body) {
+            Ok(fields) => completion(upstream, path, body, &fields),
+            // Not for us to judge: the provider says what is wrong with it.
+            Err(_) => Ok(Plan { upstream, path, body: whole(body), model: None, hides_usage: false }),
+        }
+    }
+
+    async fn wrapped(&self, provider: &str, stream: bool, parts: &mut Parts, body: Incoming) -> Result<Plan, Refusal> {
+        let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
+        let mut payload = intake::payload(&self.json(parts, body).await?)?;
+        let mut fields = Fields::of(&payload).map_err(|_| malformed())?;
+        if stream {
+            payload = fields.with_stream(&payload);
+            fields = Fields::of(&payload).map_err(|_| malformed())?;
+        }
+        parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let path = upstream.endpoint("/chat/completions");
+        completion(upstream, path, payload, &fields)
+    }
+
+    async fn unified(&self, path: &str, parts: &Parts, body: Incoming) -> Result<Plan, Refusal> {
+        let mut body = self.json(parts, body).await?;
+        let mut fields = Fields::of(&body).map_err(|_| malformed())?;
+        let Some(model) = fields.model(&body) else {
+            return Err(Refusal::new(Code::BadBody, "the body needs a model: it says which integration serves"));
+        };
+        let (upstream, renamed) = self.project.by_model(&model, self.now)?;
+        if let Some(renamed) = renamed {
+            body = fields.with_model(&body, renamed);
+            fields = Fields::of(&body).map_err(|_| malformed())?;
+        }
+        let path_there = upstream.endpoint(path);
+        if path == "/embeddings" {
+            let model = fields.model(&body);
+            let upstream = Arc::clone(upstream);
+            return Ok(Plan { upstream, path: path_there, body: whole(body), model, hides_usage: false });
+        }
+        completion(Arc::clone(upstream), path_there, body, &fields)
+    }
+
+    async fn json(&self, parts: &Parts, body: Incoming) -> Result<Bytes, Refusal> {
+        if !intake::is_plain_json(&parts.headers) {
+            return Err(Refusal::new(Code::BadBody, "the body must be JSON and not compressed"));
+        }
+        intake::read(body, self.body_bytes).await
+    }
+}
+
+/// The plan for a completion: its stream is made to carry figures.
+fn completion(upstream: Arc<Upstream>, path: String, body: Bytes, fields: &Fields) -> Result<Plan, Refusal> {
+    let model = fields.model(&body);
+    let asked = if fields.streams(&body) { fields.with_usage(&body).map_err(|_| malformed())? } else { None };
+    let hides_usage = asked.is_some();
+    Ok(Plan { upstream, path, body: whole(asked.unwrap_or(body)), model, hides_usage })
+}
+
+fn whole(body: Bytes) -> RequestBody {
+    RequestBody::Whole(Full::new(body))
+}
+
+fn malformed() -> Refusal {
+    Refusal::new(Code::BadBody, "the body must be one JSON object that names no field twice")
+}

@@ -1,0 +1,209 @@
+//! What Keyway itself answers on proxy routes when it cannot forward a request: the caller's wire
+//! shape (OpenAI's), plus `x-keyway-error`, which tells our answers from the provider's.
+//!
+//! A message must never repeat what the caller sent or what a provider answered.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use keyway_domain::IntegrationStatus;
+use keyway_store::{KeyError, StoreError};
+use keyway_vault::VaultError;
+use serde::Serialize;
+
+use super::relay::ProxyBody;
+
+/// Present on every answer that Keyway made itself; its value is the error's code.
+pub(super) const ERROR: HeaderName = HeaderName::from_static("x-keyway-error");
+/// Read by the OpenAI and Anthropic SDKs before they retry on their own.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident, $text:literal, $status:ident, $kind:literal;)*) => {
+        /// Why a request is not forwarded, in one word that clients can match on.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Code {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Code {
+            /// The text in JSON, in the header and in metrics.
+            pub(super) const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// The HTTP status it comes with.
+            pub(super) const fn status(self) -> StatusCode {
+                match self { $(Self::$name => StatusCode::$status,)* }
+            }
+
+            const fn kind(self) -> &'static str {
+                match self { $(Self::$name => $kind,)* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// No virtual key was sent.
+    MissingKey, "missing_virtual_key", UNAUTHORIZED, "authentication_error";
+    /// Not a virtual key of this installation.
+    InvalidKey, "invalid_virtual_key", UNAUTHORIZED, "authentication_error";
+    /// The virtual key was revoked.
+    RevokedKey, "virtual_key_revoked", UNAUTHORIZED, "authentication_error";
+    /// The virtual key has expired.
+    ExpiredKey, "virtual_key_expired", UNAUTHORIZED, "authentication_error";
+    /// The path could mean something else to the provider than to us.
+    BadPath, "invalid_path", BAD_REQUEST, "invalid_request_error";
+    /// No route has this path.
+    UnknownRoute, "unknown_route", NOT_FOUND, "invalid_request_error";
+    /// The route exists, the method does not.
+    BadMethod, "method_not_allowed", METHOD_NOT_ALLOWED, "invalid_request_error";
+    /// The body is not the JSON this route needs.
+    BadBody, "invalid_json", BAD_REQUEST, "invalid_request_error";
+    /// The body is too large to be read before it is forwarded.
+    BodyTooLarge, "body_too_large", PAYLOAD_TOO_LARGE, "invalid_request_error";
+    /// The body did not come in time.
+    BodyTimeout, "request_timeout", REQUEST_TIMEOUT, "invalid_request_error";
+    /// No provider has this name.
+    UnknownProvider, "unknown_provider", NOT_FOUND, "invalid_request_error";
+    /// The project has no integration for it.
+    NoIntegration, "integration_not_found", NOT_FOUND, "invalid_request_error";
+    /// No or several integrations of the project serve the model.
+    ModelNotFound, "model_not_found", NOT_FOUND, "invalid_request_error";
+    /// Its owner switched the integration off.
+    Disabled, "integration_disabled", CONFLICT, "invalid_request_error";
+    /// The provider refuses the integration's secret.
+    InError, "integration_error", CONFLICT, "invalid_request_error";
+    /// The integration's secret has expired.
+    IntegrationExpired, "integration_expired", CONFLICT, "invalid_request_error";
+    /// The integration's secret cannot be opened or sent.
+    Unreadable, "credential_unreadable", SERVICE_UNAVAILABLE, "api_error";
+    /// The vault is sealed.
+    Sealed, "sealed", SERVICE_UNAVAILABLE, "api_error";
+    /// The database is away and the answer is not in memory.
+    Unavailable, "unavailable", SERVICE_UNAVAILABLE, "api_error";
+    /// Records of calls cannot be kept at the moment, and no call goes unrecorded.
+    SpoolFull, "spool_full", SERVICE_UNAVAILABLE, "api_error";
+    /// The provider's host may not be called from here.
+    UpstreamForbidden, "upstream_forbidden", BAD_GATEWAY, "api_error";
+    /// No connection to the provider.
+    UpstreamUnreachable, "upstream_unreachable", BAD_GATEWAY, "api_error";
+    /// The connection broke before the answer's head was there.
+    UpstreamBroken, "upstream_broken", BAD_GATEWAY, "api_error";
+    /// The provider sent a redirect; the secret goes nowhere else.
+    UpstreamRedirect, "upstream_redirect", BAD_GATEWAY, "api_error";
+    /// The provider did not begin to answer in time.
+    UpstreamTimeout, "upstream_timeout", GATEWAY_TIMEOUT, "api_error";
+    /// The answer broke off in its middle.
+    UpstreamMidStream, "upstream_mid_stream_failure", BAD_GATEWAY, "api_error";
+    /// A defect or a stored value this build cannot read.
+    Internal, "internal", INTERNAL_SERVER_ERROR, "api_error";
+}
+
+/// A request that is not forwarded, and why.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    code: Code,
+    message: Cow<'static, str>,
+    param: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Wire<'a> {
+    error: Detail<'a>,
+}
+
+#[derive(Serialize)]
+struct Detail<'a> {
+    message: &'a str,
+    r#type: &'static str,
+    param: Option<&'static str>,
+    code: &'static str,
+}
+
+impl Refusal {
+    /// A refusal with a sentence for the caller.
+    pub(super) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), param: None }
+    }
+
+    /// No or several integrations serve the model.
+    pub(super) fn model(message: &'static str) -> Self {
+        Self { param: Some("model"), ..Self::new(Code::ModelNotFound, message) }
+    }
+
+    /// The integration cannot serve in this status.
+    pub(super) fn status(status: IntegrationStatus) -> Self {
+        match status {
+            IntegrationStatus::Disabled => {
+                Self::new(Code::Disabled, "the project's integration for this provider is disabled; enable it")
+            }
+            _ => Self::new(
+                Code::InError,
+                "the project's integration for this provider is in status error: its verdict says why; replace its key",
+            ),
+        }
+    }
+
+    /// Why.
+    pub(super) const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The JSON body.
+    pub(super) fn body(&self) -> Bytes {
+        let (r#type, code) = (self.code.kind(), self.code.text());
+        let error = Detail { message: &self.message, r#type, param: self.param, code };
+        serde_json::to_vec(&Wire { error }).unwrap_or_default().into()
+    }
+
+    /// The whole answer.
+    pub(super) fn into_response(self) -> Response<ProxyBody> {
+        let mut response = Response::new(ProxyBody::whole(self.body()));
+        let status = self.code.status();
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(ERROR, HeaderValue::from_static(self.code.text()));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        } else if status == StatusCode::CONFLICT {
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
+        response
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        if error.is_retryable() {
+            tracing::warn!(%error, "the database is away and a request's key or integration is not in memory");
+            return Self::new(Code::Unavailable, "the database is not available at the moment; try again");
+        }
+        tracing::error!(%error, "a proxied request could not be served");
+        Self::new(Code::Internal, "a defect in Keyway; its log has the details")
+    }
+}
+
+impl From<KeyError> for Refusal {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Store(error) => error.into(),
+            KeyError::Vault(error) => error.into(),
+        }
+    }
+}
+
+impl From<VaultError> for Refusal {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Sealed(_) => {
+                Self::new(Code::Sealed, "the vault is sealed: the operator has to restore the keyring")
+            }
+            _ => Self::new(Code::Unreadable, "the integration's secret cannot be opened; enter it again"),
+        }
+    }
+}

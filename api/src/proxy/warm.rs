@@ -1,0 +1,240 @@
+//! A cache that forgets at once when told, never serves an entry past its time, and loads a missing
+//! one once for all who wait.
+//!
+//! Forgetting counts up a number that every entry was stamped with before it was loaded: an entry whose
+//! load was overtaken by an invalidation is dead on arrival, and nothing has to be found and removed.
+
+use std::{
+    hash::Hash,
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use keyway_telemetry::metrics;
+use quick_cache::sync::Cache;
+use uuid::Uuid;
+
+/// No entry is served longer, whatever happens to invalidations. Use does not prolong it.
+const TTL: Duration = Duration::from_secs(60);
+/// How long "there is no such thing" is believed: nobody tells us when it comes into being.
+const ABSENT_TTL: Duration = Duration::from_secs(1);
+/// Scopes share counters; a shared counter only costs a reload.
+const COUNTERS: usize = 1024;
+
+/// What a load found.
+pub(super) struct Loaded<V> {
+    value: V,
+    scope: Option<Uuid>,
+}
+
+/// An entry in use. It stays valid for its holder when the cache forgets it.
+pub(super) struct Held<V>(Arc<Entry<V>>);
+
+/// The cache. `V` is forgotten by its scope: an id that invalidations name.
+pub(super) struct WarmCache<K, V> {
+    name: &'static str,
+    entries: Cache<K, Held<V>>,
+    /// How often anything was forgotten.
+    changes: AtomicU64,
+    /// How often something of these scopes was forgotten.
+    scopes: Box<[AtomicU64]>,
+}
+
+struct Entry<V> {
+    value: V,
+    scope: Option<usize>,
+    stamp: u64,
+    expires: Instant,
+}
+
+impl<V> Loaded<V> {
+    /// What was found.
+    pub(super) const fn value(&self) -> &V {
+        &self.value
+    }
+
+    /// Something that is there, until its scope is forgotten.
+    pub(super) const fn present(value: V, scope: Uuid) -> Self {
+        Self { value, scope: Some(scope) }
+    }
+
+    /// The knowledge that something is not there.
+    pub(super) const fn absent(value: V) -> Self {
+        Self { value, scope: None }
+    }
+}
+
+impl<V> Deref for Held<V> {
+    type Target = V;
+
+    fn deref(&self) -> &V {
+        &self.0.value
+    }
+}
+
+impl<V> Clone for Held<V> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
+    /// An empty cache; `name` is its label in metrics.
+    pub(super) fn new(name: &'static str, capacity: usize) -> Self {
+        let scopes = (0..COUNTERS).map(|_| AtomicU64::new(0)).collect();
+        Self { name, entries: Cache::new(capacity), changes: AtomicU64::new(0), scopes }
+    }
+
+    /// The entry, if it is there and fresh. Waits for nothing.
+    pub(super) fn peek(&self, key: &K, now: Instant) -> Option<Held<V>> {
+        self.entries.get(key).filter(|entry| self.is_fresh(entry, now))
+    }
+
+    /// The entry; a missing or stale one is loaded, once for all who ask at the same time.
+    pub(super) async fn get<E>(&self, key: &K, load: impl Future<Output = Result<Loaded<V>, E>>) -> Result<Held<V>, E> {
+        loop {
+            let guard = match self.entries.get_value_or_guard_async(key).await {
+                Ok(entry) if self.is_fresh(&entry, Instant::now()) => return Ok(entry),
+                Ok(_) => {
+                    self.entries.remove_if(key, |entry| !self.is_fresh(entry, Instant::now()));
+                    continue;
+                }
+                Err(guard) => guard,
+            };
+            self.count("miss");
+            let before = self.changes.load(SeqCst);
+            let loaded = load.await?;
+            let entry = self.stamped(loaded);
+            if self.changes.load(SeqCst) == before {
+                // Refused only when somebody removed the placeholder; the next request loads again.
+                let _ = guard.insert(entry.clone());
+            }
+            return Ok(entry);
+        }
+    }
+
+    /// Puts something in that was read while `read` ran, unless anything was forgotten meanwhile.
+    pub(super) async fn fill<E>(&self, read: impl Future<Output = Result<Vec<(K, Loaded<V>)>, E>>) -> Result<(), E> {
+        let before = self.changes.load(SeqCst);
+        let entries: Vec<_> = read.await?.into_iter().map(|(key, loaded)| (key, self.stamped(loaded))).collect();
+        if self.changes.load(SeqCst) == before {
+            for (key, entry) in entries {
+                self.entries.insert(key, entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// Forgets everything of a scope.
+    pub(super) fn forget(&self, scope: Uuid) {
+        // A load that sees the old count below cannot have seen this one change, and is not kept.
+        self.changes.fetch_add(1, SeqCst);
+        self.scopes[slot(scope)].fetch_add(1, SeqCst);
+        metrics().cache_invalidations.with_label_values(&[self.name]).inc();
+    }
+
+    /// Forgets everything.
+    pub(super) fn forget_all(&self) {
+        self.changes.fetch_add(1, SeqCst);
+        for counter in &self.scopes {
+            counter.fetch_add(1, SeqCst);
+        }
+        self.entries.clear();
+        metrics().cache_invalidations.with_label_values(&[self.name]).inc();
+    }
+
+    fn stamped(&self, loaded: Loaded<V>) -> Held<V> {
+        let scope = loaded.scope.map(slot);
+        let stamp = scope.map_or(0, |scope| self.scopes[scope].load(SeqCst));
+        let ttl = if scope.is_some() { TTL } else { ABSENT_TTL };
+        Held(Arc::new(Entry { value: loaded.value, scope, stamp, expires: Instant::now() + ttl }))
+    }
+
+    fn is_fresh(&self, entry: &Held<V>, now: Instant) -> bool {
+        let entry = &entry.0;
+        now < entry.expires && entry.scope.is_none_or(|scope| self.scopes[scope].load(SeqCst) == entry.stamp)
+    }
+
+    fn count(&self, result: &'static str) {
+        metrics().cache_lookups.with_label_values(&[self.name, result]).inc();
+    }
+}
+
+fn slot(scope: Uuid) -> usize {
+    // The last bytes of a UUIDv7 are random.
+    let bytes = scope.as_bytes();
+    usize::from(u16::from_be_bytes([bytes[14], bytes[15]])) % COUNTERS
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{convert::Infallible, sync::atomic::AtomicUsize};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    fn cache() -> WarmCache<u8, usize> {
+        WarmCache::new("test", 16)
+    }
+
+    #[tokio::test]
+    async fn a_missing_entry_is_loaded_once_for_all_who_wait() {
+        let (cache, loads, scope) = (cache(), AtomicUsize::new(0), Uuid::now_v7());
+        let load = async || {
+            tokio::task::yield_now().await;
+            Ok::<_, Infallible>(Loaded::present(loads.fetch_add(1, SeqCst), scope))
+        };
+        let got = futures::future::join_all((0..8).map(|_| cache.get(&1, load()))).await;
+        assert!(got.into_iter().all(|held| matches!(held, Ok(held) if *held == 0)));
+        assert_eq!(cache.peek(&1, Instant::now()).map(|held| *held), Some(0));
+        assert!(cache.peek(&1, Instant::now() + TTL).is_none(), "the time does not restart with use");
+    }
+
+    #[tokio::test]
+    async fn forgetting_a_scope_leaves_the_others() {
+        let (cache, one, two) = (cache(), Uuid::from_u128(1), Uuid::from_u128(2));
+        for (key, scope) in [(1, one), (2, two)] {
+            let Ok(_) = cache.get(&key, async { Ok::<_, Infallible>(Loaded::present(7, scope)) }).await;
+        }
+        cache.forget(one);
+        assert!(cache.peek(&1, Instant::now()).is_none());
+        assert!(cache.peek(&2, Instant::now()).is_some());
+        cache.forget_all();
+        assert!(cache.peek(&2, Instant::now()).is_none());
+    }
+
+    #[tokio::test]
+    async fn a_load_that_an_invalidation_overtook_is_not_kept() {
+        let (cache, scope) = (Arc::new(cache()), Uuid::now_v7());
+        let (reading, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let stale = tokio::join!(
+            cache.get(&1, async {
+                reading.notify_one();
+                go_on.notified().await;
+                Ok::<_, Infallible>(Loaded::present(1, scope))
+            }),
+            async {
+                reading.notified().await;
+                cache.forget(scope);
+                go_on.notify_one();
+            }
+        );
+        assert!(matches!(stale.0, Ok(held) if *held == 1), "who asked before gets an answer");
+        assert!(cache.peek(&1, Instant::now()).is_none(), "nobody after gets it");
+    }
+
+    #[tokio::test]
+    async fn a_failed_load_is_tried_again_by_the_next_and_absence_is_short() {
+        let cache = cache();
+        assert!(cache.get(&1, async { Err::<Loaded<usize>, _>("away") }).await.is_err());
+        let found = cache.get(&1, async { Ok::<_, Infallible>(Loaded::absent(0)) }).await;
+        assert!(found.is_ok());
+        assert!(cache.peek(&1, Instant::now()).is_some());
+        assert!(cache.peek(&1, Instant::now() + ABSENT_TTL).is_none());
+    }
+}
