@@ -169,3 +169,26 @@ impl Reservation {
         SecretId::from_uuid(Uuid::new_v5(&self.scope.tenant_id.uuid(), name.as_bytes()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_carried_out_by_one_request_at_a_time_in_its_scope() {
+        let in_flight = InFlight::default();
+        let (tenant, other) = (TenantId::new(), TenantId::new());
+        let mut headers = HeaderMap::new();
+        let body = SecretBytes::new(Vec::new());
+        assert!(in_flight.reserve(tenant, "POST /a", &headers, "/a", &body).unwrap().is_none());
+        headers.insert(HEADER, HeaderValue::from_static("k"));
+        let reserve = |tenant, route| in_flight.reserve(tenant, route, &headers, "/a", &body);
+        let held = reserve(tenant, "POST /a").unwrap();
+        assert!(reserve(tenant, "POST /a").is_err_and(|error| error.is(Code::InFlight)));
+        assert!(reserve(other, "POST /a").is_ok() && reserve(tenant, "POST /b").is_ok());
+        drop(held);
+        assert!(reserve(tenant, "POST /a").unwrap().is_some());
+    }
+}

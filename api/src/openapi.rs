@@ -20,8 +20,9 @@ use utoipa_swagger_ui::Config;
 use warp::{Filter, Rejection, Reply, path::FullPath, reply};
 
 use crate::{
+    auth::Access,
     error::{self, Code, ErrorBody},
-    routes::Paths,
+    routes::{Paths, all},
 };
 
 const DOCUMENT_PATH: &str = "/api/openapi.json";
@@ -49,12 +50,14 @@ pub fn document() -> openapi::OpenApi {
     document.components = Some(components);
     document.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
     for (path, item) in &mut document.paths.paths {
-        let has_id = path.contains('{');
-        complete(item.get.as_mut(), has_id, &[]);
-        complete(item.post.as_mut(), has_id, &[IDEMPOTENCY_KEY]);
-        complete(item.put.as_mut(), has_id, &[IF_MATCH]);
-        complete(item.patch.as_mut(), has_id, &[IF_MATCH]);
-        complete(item.delete.as_mut(), has_id, &[IF_MATCH]);
+        // Only these rows have no version.
+        let change: &[_] =
+            if path.contains("/tenants") || path.contains("/providers/models") { &[] } else { &[IF_MATCH] };
+        complete(item.get.as_mut(), path, &[]);
+        complete(item.post.as_mut(), path, &[IDEMPOTENCY_KEY]);
+        complete(item.put.as_mut(), path, change);
+        complete(item.patch.as_mut(), path, change);
+        complete(item.delete.as_mut(), path, change);
     }
     document
 }
@@ -74,8 +77,7 @@ pub(crate) fn routes() -> impl Filter<Extract = (reply::Response,), Error = Reje
     found.and(warp::get())
 }
 
-const KEYWAY_TENANT: (&str, &str) =
-    ("Keyway-Tenant", "The tenant to act in, by its id; `default` if left out. Not looked at by `/tenants`.");
+const KEYWAY_TENANT: (&str, &str) = ("Keyway-Tenant", "The tenant to act in, by its id; `default` if left out.");
 const IDEMPOTENCY_KEY: (&str, &str) = (
     "Idempotency-Key",
     "A text of your choice. The same request sent again with it is answered again, not done again.",
@@ -83,10 +85,11 @@ const IDEMPOTENCY_KEY: (&str, &str) = (
 const IF_MATCH: (&str, &str) =
     ("If-Match", "The ETag the resource was read with: the change is refused (412) if it has changed since.");
 
-fn complete(operation: Option<&mut Operation>, has_id: bool, headers: &[(&str, &str)]) {
+fn complete(operation: Option<&mut Operation>, path: &str, headers: &[(&str, &str)]) {
     let Some(operation) = operation else { return };
     let parameters = operation.parameters.get_or_insert_with(Vec::new);
-    for (name, description) in [KEYWAY_TENANT].iter().chain(headers) {
+    let in_tenant = all().iter().any(|row| row.template == path && row.access == Access::Tenant);
+    for (name, description) in [KEYWAY_TENANT].iter().filter(|_| in_tenant).chain(headers) {
         let parameter = ParameterBuilder::new()
             .name(*name)
             .parameter_in(ParameterIn::Header)
@@ -103,7 +106,7 @@ fn complete(operation: Option<&mut Operation>, has_id: bool, headers: &[(&str, &
         ("500", "a defect; the log has the details"),
         ("503", "the database is away or the vault is sealed; come back after `Retry-After`"),
     ];
-    if has_id || headers.is_empty() {
+    if in_tenant || path.contains('{') {
         errors.push(("404", "no such thing, or no such tenant"));
     }
     if operation.request_body.is_some() {

@@ -1,27 +1,52 @@
-//! Discards a dead letter.
+//! Discards a dead letter. One that belongs to no tenant is the default tenant's to discard.
 
-use keyway_domain::MessageId;
+use keyway_domain::{MessageId, Timestamp};
 use keyway_store::{StoreError, dead_letters};
 use serde_json::json;
 
 use crate::{
     answer::Answer,
-    error::ApiError,
-    work::{Command, Work},
+    call::Call,
+    error::{ApiError, Code},
+    work::{Command, Journal, Work},
 };
 
-/// Which dead letter.
-pub(crate) struct DiscardDeadLetter {
-    pub(crate) id: MessageId,
+/// Discards the tenant's dead letter, or else one that nobody owns.
+pub(crate) async fn run(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
+    match call.commit(DiscardDeadLetter { id }).await {
+        Err(error) if error.is(Code::NotFound) && call.by.tenant_id == call.app.default_tenant => {
+            discard_unowned(call, id).await
+        }
+        answer => answer,
+    }
+}
+
+struct DiscardDeadLetter {
+    id: MessageId,
 }
 
 impl Command for DiscardDeadLetter {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        dead_letters::delete(&work.tx, self.id).await.map_err(|error| match error {
-            StoreError::NotFound => ApiError::not_found("dead letter"),
-            error => error.into(),
-        })?;
+        dead_letters::delete(&work.tx, self.id).await.map_err(missing)?;
         work.audit("dead_letter.discarded", self.id, json!({}));
         Ok(Answer::no_content())
+    }
+}
+
+async fn discard_unowned(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
+    let now = Timestamp::now();
+    let tx = call.app.store.system().await?;
+    dead_letters::delete_unowned(&tx, id).await.map_err(missing)?;
+    let mut journal = Journal::new(&call.by, now);
+    journal.audit("dead_letter.discarded", id, json!({ "owner": null }));
+    journal.write(&tx).await?;
+    tx.commit().await?;
+    Ok(Answer::no_content())
+}
+
+fn missing(error: StoreError) -> ApiError {
+    match error {
+        StoreError::NotFound => ApiError::not_found("dead letter"),
+        error => error.into(),
     }
 }

@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     answer::Answer,
     call::Call,
-    commands::{discard_dead_letter::DiscardDeadLetter, replay_dead_letter::ReplayDeadLetter},
+    commands::{discard_dead_letter, replay_dead_letter::ReplayDeadLetter},
     cursor::{self, List},
     error::ApiError,
 };
@@ -80,11 +80,11 @@ pub(crate) async fn replay(call: Call) -> Result<Answer, ApiError> {
     call.commit(ReplayDeadLetter { id: call.id("dead letter")? }).await
 }
 
-/// Discard a dead letter.
+/// Discard a dead letter. One that belongs to no tenant can be discarded from `default`.
 #[utoipa::path(post, path = "/api/v1/dead-letters/{id}/discard", tag = "dead letters", params(("id" = String, Path)),
     responses((status = 204)))]
 pub(crate) async fn discard(call: Call) -> Result<Answer, ApiError> {
-    call.commit(DiscardDeadLetter { id: call.id("dead letter")? }).await
+    discard_dead_letter::run(&call, call.id("dead letter")?).await
 }
 
 impl From<DeadLetterRow> for DeadLetterView {

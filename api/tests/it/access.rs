@@ -108,16 +108,26 @@ async fn ids_of_another_tenant_are_not_found(mut api: Api) -> Result<()> {
     api.put("/api/v1/providers/acme", change).await?.expect_error(404, "not_found")?;
     api.get("/api/v1/providers/acme/models").await?.expect_error(404, "not_found")?;
     api.post("/api/v1/providers/acme/models", json!({ "models": ["x"] })).await?.expect_error(404, "not_found")?;
-    let fetch = json!({ "integration_id": integration });
-    api.post("/api/v1/usage/fetch", fetch).await?.expect_error(404, "not_found")?;
-    let stolen = json!({ "project_id": project, "name": "x" });
-    api.post("/api/v1/virtual-keys", stolen).await?.expect_error(404, "not_found")?;
+    bodies_do_not_reach_over(&api, &integration, &project).await?;
+    lists_are_empty(&api).await?;
+    ensure!(api.rows().await? == before, "something was written");
+    // The same key may be kept by two tenants; neither learns of the other.
+    api.submit("prod", KEY).await?;
+    Ok(())
+}
+
+async fn lists_are_empty(api: &Api) -> Result<()> {
     for list in ["integrations", "virtual-keys", "operations", "audit", "dead-letters"] {
         let reply = api.get(&format!("/api/v1/{list}")).await?.expect(200)?;
         ensure!(reply.at("/items") == &json!([]) && reply.at("/next_cursor") == &Value::Null, "{list}: {}", reply.text);
     }
-    ensure!(api.rows().await? == before, "something was written");
-    // The same key may be kept by two tenants; neither learns of the other.
-    api.submit("prod", KEY).await?;
+    Ok(())
+}
+
+async fn bodies_do_not_reach_over(api: &Api, integration: &str, project: &str) -> Result<()> {
+    let fetch = json!({ "integration_id": integration });
+    api.post("/api/v1/usage/fetch", fetch).await?.expect_error(404, "not_found")?;
+    let stolen = json!({ "project_id": project, "name": "x" });
+    api.post("/api/v1/virtual-keys", stolen).await?.expect_error(404, "not_found")?;
     Ok(())
 }

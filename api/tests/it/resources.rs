@@ -133,11 +133,11 @@ async fn dead_letters_are_replayed_or_discarded(api: Api) -> Result<()> {
         created_at: Timestamp::now(),
         replayed_at: None,
     };
-    let broken = MessageId::new();
+    let (broken, unowned) = (MessageId::new(), MessageId::new());
     let tx = api.store.system().await?;
     dead_letters::insert(&tx, letter(message.id, Some(api.tenant), message.encode()?)).await?;
     dead_letters::insert(&tx, letter(broken, Some(api.tenant), b"rubbish".to_vec())).await?;
-    dead_letters::insert(&tx, letter(MessageId::new(), None, b"nobody's".to_vec())).await?;
+    dead_letters::insert(&tx, letter(unowned, None, b"nobody's".to_vec())).await?;
     tx.commit().await?;
     let list = api.get("/api/v1/dead-letters").await?.expect(200)?;
     ensure!(list.at("/items").as_array().map(Vec::len) == Some(2) && !list.text.contains("rubbish"), "{}", list.text);
@@ -148,7 +148,7 @@ async fn dead_letters_are_replayed_or_discarded(api: Api) -> Result<()> {
     let replayed = post(format!("{}/replay", message.id)).await?.expect(202)?;
     ensure!(!replayed.text_at("/replayed_at").is_empty());
     ensure!(api.number("SELECT count(*) AS n FROM outbox WHERE route = 'meter'").await? == 1);
-    for id in [broken, message.id] {
+    for id in [broken, message.id, unowned] {
         post(format!("{id}/discard")).await?.expect(204)?;
         post(format!("{id}/discard")).await?.expect_error(404, "not_found")?;
     }

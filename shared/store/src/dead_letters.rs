@@ -111,6 +111,16 @@ pub async fn delete(tx: &TenantTx, id: MessageId) -> Result<(), StoreError> {
     if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
+/// Discards a dead letter that belongs to no tenant, because it could not even be read that far.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn delete_unowned(tx: &SystemTx, id: MessageId) -> Result<(), StoreError> {
+    let text = "DELETE FROM dead_letters WHERE tenant_id IS NULL AND id = $1";
+    let deleted = Sql::with(text, [id.uuid().into()]).run(tx).await?;
+    if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+}
+
 async fn rows(tx: &impl Tx, mut sql: Sql, page: Page<MessageId>) -> Result<Paged<DeadLetterRow>, StoreError> {
     if let Some(after) = page.after {
         sql.push(" AND id < ").bind(after.uuid());
