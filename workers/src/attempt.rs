@@ -86,7 +86,7 @@ fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> 
         Outcome::Failed { code, events } => with(events, Event::OperationFailed { code, observed_at }),
         Outcome::Retry { code, after, next, events } => {
             let policy = RetryPolicy::of(kind);
-            if message.attempt >= policy.attempts {
+            if policy.is_last(message.attempt) {
                 return with(events, Event::OperationFailed { code: Code::AttemptsExhausted, observed_at });
             }
             let delay = match (code, after) {

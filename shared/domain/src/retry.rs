@@ -32,12 +32,18 @@ impl RetryPolicy {
         }
     }
 
+    /// Whether `attempt` (from 1) is the last one until its owner asks for another round.
+    #[must_use]
+    pub const fn is_last(&self, attempt: u32) -> bool {
+        attempt.is_multiple_of(self.attempts)
+    }
+
     /// The delay after attempt number `attempt` (from 1). `asked` is what the provider wants: it can
     /// lengthen the delay up to the cap, never shorten it. `jitter` (0 to 1) spreads attempts over the
     /// upper half of the delay.
     #[must_use]
     pub fn delay(&self, attempt: u32, asked: Option<Duration>, jitter: f64) -> Duration {
-        let doublings = attempt.saturating_sub(1).min(16);
+        let doublings = (attempt.saturating_sub(1) % self.attempts).min(16);
         let full = self.base.saturating_mul(1 << doublings).min(self.cap);
         let own = full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
         own.max(asked.unwrap_or_default().min(self.cap))
@@ -58,6 +64,17 @@ mod tests {
                 let delay = policy.delay(attempt, Some(Duration::from_secs(asked)), jitter);
                 prop_assert!(delay <= policy.cap);
                 prop_assert!(delay >= policy.base / 2);
+            }
+        }
+
+        #[test]
+        fn a_round_that_was_asked_for_is_as_long_as_the_first(round in 0u32..1000) {
+            for kind in OperationKind::ALL {
+                let policy = RetryPolicy::of(kind);
+                let last = (1..=policy.attempts).filter(|attempt| policy.is_last(round * policy.attempts + attempt));
+                prop_assert_eq!(last.collect::<Vec<_>>(), vec![policy.attempts]);
+                let first = policy.delay(round * policy.attempts + 1, None, 1.0);
+                prop_assert_eq!(first, policy.base);
             }
         }
     }
