@@ -1,0 +1,178 @@
+//! The load: connections that each send their next request when the answer before is complete, on one
+//! thread. CPU time is that of the server's process over the measured window.
+
+use std::{
+    cell::RefCell,
+    fmt, fs,
+    rc::Rc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpStream, task::LocalSet};
+
+const WARM_UP: Duration = Duration::from_millis(700);
+/// What /proc counts in.
+const TICKS_PER_SECOND: f64 = 100.0;
+const PROMPT: &str = "Tell me in a few sentences what a gateway for large language models does, and why one would put \
+                      one between an application and its providers.";
+
+/// One run.
+pub(crate) struct Load<'a> {
+    pub(crate) address: &'a str,
+    pub(crate) key: &'a str,
+    pub(crate) connections: usize,
+    pub(crate) seconds: u64,
+    pub(crate) stream: bool,
+}
+
+/// What one run showed; times in microseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) per_second: f64,
+    pub(crate) cpu: f64,
+    pub(crate) p50: f64,
+    pub(crate) p99: f64,
+    pub(crate) first_byte_p50: f64,
+    pub(crate) memory_mib: f64,
+}
+
+#[derive(Default)]
+struct Seen {
+    whole: Vec<f64>,
+    first: Vec<f64>,
+}
+
+impl Load<'_> {
+    pub(crate) fn run(&self, pid: u32) -> Result<Outcome> {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(LocalSet::new().run_until(self.go(pid)))
+    }
+
+    async fn go(&self, pid: u32) -> Result<Outcome> {
+        let begin = Instant::now() + WARM_UP;
+        let end = begin + Duration::from_secs(self.seconds);
+        let seen = Rc::new(RefCell::new(Seen::default()));
+        let mut callers = Vec::new();
+        for _ in 0..self.connections {
+            let mut connection = connect(self.address).await?;
+            let (request, stream, seen) = (self.request(), self.stream, Rc::clone(&seen));
+            callers.push(tokio::task::spawn_local(async move {
+                while Instant::now() < end {
+                    let sent = Instant::now();
+                    let first = call(&mut connection, request.clone(), stream).await?;
+                    let done = Instant::now();
+                    if sent >= begin && done < end {
+                        let mut seen = seen.borrow_mut();
+                        seen.whole.push((done - sent).as_secs_f64() * 1e6);
+                        seen.first.push((first - sent).as_secs_f64() * 1e6);
+                    }
+                }
+                anyhow::Ok(())
+            }));
+        }
+        tokio::time::sleep_until(begin.into()).await;
+        let (clock, before) = (Instant::now(), cpu_ticks(pid)?);
+        tokio::time::sleep_until(end.into()).await;
+        let (ticks, window) = (cpu_ticks(pid)? - before, clock.elapsed().as_secs_f64());
+        for caller in callers {
+            caller.await??;
+        }
+        let mut seen = seen.borrow_mut();
+        ensure!(!seen.whole.is_empty(), "no call was answered");
+        let calls = seen.whole.len() as f64;
+        Ok(Outcome {
+            per_second: calls / window,
+            cpu: ticks / TICKS_PER_SECOND * 1e6 / calls,
+            p50: quantile(&mut seen.whole, 0.5),
+            p99: quantile(&mut seen.whole, 0.99),
+            first_byte_p50: quantile(&mut seen.first, 0.5),
+            memory_mib: memory_mib(pid)?,
+        })
+    }
+
+    fn request(&self) -> Request<Full<Bytes>> {
+        let messages = serde_json::json!([
+            { "role": "system", "content": "You are a helpful assistant. Answer briefly and precisely." },
+            { "role": "user", "content": PROMPT },
+        ]);
+        let mut body = serde_json::json!({ "model": "gpt-4o-mini", "messages": messages, "max_tokens": 256 });
+        if self.stream {
+            body["stream"] = true.into();
+        }
+        Request::post("/v1/chat/completions")
+            .header(header::HOST, self.address)
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::ACCEPT, "*/*")
+            .header(header::USER_AGENT, "keyway-bench")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
+            .body(Full::from(body.to_string()))
+            .unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { per_second, cpu, p50, p99, first_byte_p50, memory_mib } = self;
+        write!(
+            f,
+            "{per_second:>7.0}/s  CPU {cpu:>6.1} us  p50 {p50:>7.0} us  p99 {p99:>7.0} us  first byte {first_byte_p50:>6.0} us  {memory_mib:.0} MiB"
+        )
+    }
+}
+
+async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>> {
+    let stream = TcpStream::connect(address).await.with_context(|| format!("nobody answers at {address}"))?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    drop(tokio::task::spawn_local(connection));
+    Ok(sender)
+}
+
+/// Makes one call and says when the first byte of its body came.
+async fn call(
+    connection: &mut SendRequest<Full<Bytes>>,
+    request: Request<Full<Bytes>>,
+    stream: bool,
+) -> Result<Instant> {
+    connection.ready().await?;
+    let answer = connection.send_request(request).await?;
+    ensure!(answer.status() == 200, "status {}", answer.status());
+    let mut body = answer.into_body();
+    let (mut first, mut last) = (None, Bytes::new());
+    while let Some(frame) = body.frame().await {
+        first.get_or_insert_with(Instant::now);
+        if let Ok(data) = frame?.into_data() {
+            last = data;
+        }
+    }
+    ensure!(!stream || last.ends_with(b"data: [DONE]\n\n"), "the stream has no end");
+    first.context("the answer is empty")
+}
+
+fn quantile(values: &mut [f64], part: f64) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1);
+    values.get((last as f64 * part).round() as usize).copied().unwrap_or(f64::NAN)
+}
+
+fn cpu_ticks(pid: u32) -> Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).context("/proc has another form");
+    Ok(ticks(11)? + ticks(12)?)
+}
+
+fn memory_mib(pid: u32) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(kib.context("/proc has another form")? / 1024.0)
+}

@@ -1,0 +1,64 @@
+//! The parts of the warm path on their own: sealing and opening a secret, finding an entry in the cache.
+//! A plain loop each; nanoseconds a call, the best of five runs.
+//!
+//! `cargo bench -p keyway-api --bench warm`
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
+
+#[expect(dead_code, unused_imports, reason = "the proxy and its tests use all of it")]
+#[path = "../src/proxy/warm.rs"]
+mod warm;
+
+use std::{hint::black_box, time::Instant};
+
+use anyhow::{Context as _, Result};
+use keyway_api::VirtualKeyToken;
+use keyway_domain::{SecretId, TenantId};
+use keyway_vault::{Keyring, Vault};
+use uuid::Uuid;
+use warm::{Loaded, WarmCache};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+const CALLS: u32 = 200_000;
+const RUNS: usize = 5;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let keys = Vault::open(Keyring::generate()?).new_data_key(TenantId::new())?.keys;
+    let (id, secret) = (SecretId::new(), "sk-proj-0123456789".repeat(9));
+    let envelope = keys.seal(id, 1, secret.as_bytes())?;
+    report("envelope: seal 162 bytes", || drop(black_box(keys.seal(id, 1, black_box(secret.as_bytes())))));
+    report("envelope: open 162 bytes", || drop(black_box(keys.open(id, 1, black_box(&envelope)))));
+    let token = VirtualKeyToken::generate().context("no random bytes")?;
+    report("virtual key: checksum and SHA-256", || {
+        black_box((VirtualKeyToken::is_well_formed(black_box(token.expose())), token.sha256()));
+    });
+    let cache: WarmCache<[u8; 32], u64> = WarmCache::new("bench", 10_000);
+    let hashes: Vec<[u8; 32]> = (0..1000_u64)
+        .map(|at| [at.to_be_bytes(), [7; 8], [9; 8], at.to_le_bytes()].concat().try_into().unwrap_or_default())
+        .collect();
+    for (at, hash) in hashes.iter().enumerate() {
+        let value = Loaded::present(at as u64, Uuid::now_v7());
+        cache.get(hash, async { Ok::<_, std::convert::Infallible>(value) }).await?;
+    }
+    let (mut at, now) = (0, Instant::now());
+    report("cache: hit among 1,000 entries", || {
+        at = (at + 1) % hashes.len();
+        black_box(cache.peek(&hashes[at], now));
+    });
+    Ok(())
+}
+
+fn report(name: &str, mut call: impl FnMut()) {
+    let mut best = f64::INFINITY;
+    for _ in 0..RUNS {
+        let start = Instant::now();
+        for _ in 0..CALLS {
+            call();
+        }
+        best = best.min(start.elapsed().as_secs_f64() * 1e9 / f64::from(CALLS));
+    }
+    println!("{name:<36} {best:>8.0} ns");
+}
