@@ -1,12 +1,15 @@
 //! What every management request may use.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use keyway_domain::TenantId;
+use keyway_domain::{Invalidation, TenantId};
 use keyway_providers::{Catalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache};
 
-use crate::idempotency::InFlight;
+use crate::{Proxy, idempotency::InFlight};
 
 /// What an [`App`] is made of.
 pub struct AppParts {
@@ -42,6 +45,7 @@ pub struct App {
     pub(crate) body_timeout: Duration,
     pub(crate) verify_interval: Duration,
     pub(crate) in_flight: InFlight,
+    proxy: OnceLock<Arc<Proxy>>,
 }
 
 impl App {
@@ -59,6 +63,21 @@ impl App {
             body_timeout: parts.body_timeout,
             verify_interval: parts.verify_interval,
             in_flight: InFlight::default(),
+            proxy: OnceLock::new(),
         })
+    }
+
+    /// The proxy that is served beside it, to be told of changes before their answers go out. Other
+    /// processes hear of them through the bus.
+    pub(crate) fn serves_beside(&self, proxy: &Arc<Proxy>) {
+        // An app is served once; a second proxy would hear of changes through the bus.
+        let _ = self.proxy.set(Arc::clone(proxy));
+    }
+
+    /// Drops from this process's memory what a committed change touches.
+    pub(crate) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
+        if let Some(proxy) = self.proxy.get() {
+            proxy.forget(tenant_id, what);
+        }
     }
 }

@@ -68,6 +68,7 @@ pub async fn serve(
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
+    app.serves_beside(&proxy);
     let routes = service::routes(app);
     let permits = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();

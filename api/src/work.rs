@@ -105,11 +105,13 @@ impl<'a> Journal<'a> {
         outbox::insert(tx, &self.messages, self.now).await
     }
 
-    /// Counts the commands once they are durable.
-    pub(crate) fn committed(&self) {
+    /// Counts the commands once they are durable, and has this process forget what they changed.
+    pub(crate) fn committed(&self, app: &App) {
         for message in &self.messages {
-            if let Body::Command(job) = &message.body {
-                metrics().commands.with_label_values(&[job.name()]).inc();
+            match &message.body {
+                Body::Command(job) => metrics().commands.with_label_values(&[job.name()]).inc(),
+                Body::Event(Event::Invalidated(what)) => app.forget(message.tenant_id, *what),
+                Body::Event(_) => {}
             }
         }
     }
@@ -124,10 +126,10 @@ impl<'a> Journal<'a> {
 }
 
 impl Work<'_> {
-    /// Commits and counts.
+    /// Commits, counts and forgets.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.tx.commit().await?;
-        self.journal.committed();
+        self.journal.committed(self.app);
         Ok(())
     }
 }

@@ -1,8 +1,11 @@
 //! What is kept in memory: enough to serve without the database, and nothing longer than it may.
 
+use http::Method;
 use keyway_domain::Invalidation;
+use serde_json::json;
 
 use super::harness::{Harness, SECRET, chat, until};
+use crate::fixture::{Api, send};
 
 #[tokio::test]
 async fn a_warm_proxy_serves_without_its_database() {
@@ -65,4 +68,17 @@ async fn a_new_key_works_within_the_time_that_absence_is_believed() {
     keyway_store::virtual_keys::insert(&tx, new, keyway_domain::Timestamp::now()).await.unwrap();
     tx.commit().await.unwrap();
     until("the key to be known", async || get(token.expose()).await == 200).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_over_the_api_is_refused_when_the_answer_is_there() -> anyhow::Result<()> {
+    let api = Api::sqlite().await?;
+    let made = api.post("/api/v1/virtual-keys", json!({ "name": "app" })).await?.expect(201)?;
+    let models = || send(api.anonymous(Method::GET, "/v1/models").bearer_auth(made.text_at("/key")));
+    models().await?.expect(200)?;
+    // Nothing relays the outbox here: only the process itself can know.
+    api.post(&format!("/api/v1/virtual-keys/{}/revoke", made.text_at("/id")), json!({})).await?.expect(200)?;
+    let refused = models().await?.expect(401)?;
+    assert_eq!(refused.text_at("/error/code"), "virtual_key_revoked");
+    Ok(())
 }
