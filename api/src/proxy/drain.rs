@@ -103,9 +103,14 @@ impl Drainer {
     }
 
     async fn segment(&mut self, path: &Path) -> Result<(), DrainError> {
+        let place = path.to_owned();
+        // A long segment takes milliseconds to read, for which requests should not wait.
+        let reading = tokio::task::spawn_blocking(move || {
+            let Some((lock, text)) = read_sealed(&place)? else { return Ok(None) };
+            io::Result::Ok(Some((lock, decode(&place, &text))))
+        });
         // The lock is held until the file is gone, so that nobody else moves it meanwhile.
-        let Some((_lock, text)) = read_sealed(path)? else { return Ok(()) };
-        let calls = decode(path, &text);
+        let Some((_lock, calls)) = reading.await.map_err(io::Error::other)?? else { return Ok(()) };
         let moved: usize = calls.values().map(Vec::len).sum();
         for call in calls.values().flatten() {
             latest(&mut self.keys_used, call.virtual_key_id, call.started_at);

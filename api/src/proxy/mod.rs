@@ -56,6 +56,8 @@ const PROJECTS: usize = 10_000;
 const WARMED: u64 = 5_000;
 /// How often the drainer looks for segments without being told.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(5);
+/// A stop waits no longer for the disk and the database.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a [`Proxy`] is made of.
 pub struct ProxyParts {
@@ -164,14 +166,16 @@ impl Proxy {
 
     /// Moves every record into the outbox: for a graceful stop, after the last answer.
     pub async fn drain(&self) {
-        self.spool.flush().await;
-        let mut drainer = self.drainer.lock().await;
-        let drained = match drainer.round().await {
-            Ok(()) => drainer.write_uses().await,
-            Err(error) => Err(error),
+        let drained = async {
+            self.spool.flush().await;
+            let mut drainer = self.drainer.lock().await;
+            drainer.round().await?;
+            drainer.write_uses().await
         };
-        if let Err(error) = drained {
-            tracing::warn!(%error, "records stay on the spool; the next start moves them");
+        match tokio::time::timeout(DRAIN_TIMEOUT, drained).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "records stay on the spool; the next start moves them"),
+            Err(_) => tracing::warn!("the spool was not drained in time; the next start goes on"),
         }
     }
 
