@@ -64,7 +64,7 @@ impl Pump {
         while !self.feed.stop.is_cancelled() {
             let session = CancellationToken::new();
             match self.session(&session, &mut reconnect).await {
-                Ok(connection) => open = connection,
+                Ok(still_open) => open = still_open,
                 Err(error) => {
                     session.cancel();
                     self.link.consuming(self.lane, false);
@@ -74,19 +74,19 @@ impl Pump {
             }
         }
         self.link.ended(self.lane);
-        // Started jobs still settle on the open connection.
+        // Started jobs still settle on the open channel, which closes when it is dropped.
         self.feed.finish().await;
-        if let Some(connection) = open {
+        if let Some((connection, _channel)) = open {
             close(connection).await;
         }
     }
 
-    /// Delivers until told to stop; then consumption has ended, but the connection is still open.
+    /// Delivers until told to stop; then consumption has ended, but connection and channel are still open.
     async fn session(
         &self,
         session: &CancellationToken,
         reconnect: &mut Reconnect,
-    ) -> Result<Option<Connection>, BusError> {
+    ) -> Result<Option<(Connection, Channel)>, BusError> {
         let opening = self.open();
         let Some(opened) = self.feed.stop.run_until_cancelled(opening).await else { return Ok(None) };
         let (connection, channel, tag, mut consumer) = opened?;
@@ -100,7 +100,7 @@ impl Pump {
                 biased;
                 () = self.feed.stop.cancelled() => {
                     self.cancel(&channel, &tag, consumer).await;
-                    return Ok(Some(connection));
+                    return Ok(Some((connection, channel)));
                 }
                 _ = look.tick() => {
                     if std::mem::replace(&mut quiet, true) {

@@ -1,0 +1,19 @@
+//! The workers in both deployments: SQLite with the embedded bus, PostgreSQL with RabbitMQ. Every
+//! scenario runs in each, against the provider simulator; a test named `invariant_<n>_...` proves one
+//! of the promises the design numbers.
+
+mod dead_letters;
+mod deliveries;
+mod fan_out;
+mod faults;
+mod metering;
+mod observe;
+mod schedules;
+mod seed;
+mod source_rules;
+mod stale;
+mod tenants;
+mod unclear;
+mod usage;
+mod verdicts;
+mod world;

@@ -1,0 +1,94 @@
+//! The metered ledger: each proxied call once, priced where there is a price.
+
+use anyhow::{Context as _, Result, ensure};
+use keyway_domain::{
+    Body, Command, IntegrationId, Ledger, Message, MessageId, MeteredCall, RequestId, TenantId, Timestamp, TokenCounts,
+    VirtualKeyId,
+};
+use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
+
+use crate::{
+    observe::until,
+    world::{World, in_both},
+};
+
+in_both! {
+    invariant_3_a_batch_delivered_twice_is_counted_once
+    a_batch_of_a_tenant_that_is_gone_is_let_go
+}
+
+fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCall {
+    MeteredCall {
+        request_id: RequestId::new(),
+        project_id: world.tenant.project,
+        virtual_key_id: VirtualKeyId::from_uuid(world.tenant.project.uuid()),
+        integration_id: IntegrationId::from_uuid(world.tenant.project.uuid()),
+        provider: "openai".to_owned(),
+        model: Some(model.to_owned()),
+        path: "/v1/chat/completions".to_owned(),
+        http_status: Some(200),
+        tokens,
+        started_at: Timestamp::now(),
+        duration_ms: 12,
+        first_byte_ms: Some(9),
+        streamed: false,
+        complete: true,
+    }
+}
+
+fn batch(tenant_id: TenantId, calls: Vec<MeteredCall>) -> Message {
+    Message::new(MessageId::new(), tenant_id, Body::Command(Command::MeterCalls { calls }))
+}
+
+/// Also invariant 6: a price or figure that nobody knows stays unknown, and is counted as such.
+async fn invariant_3_a_batch_delivered_twice_is_counted_once(world: &mut World) -> Result<()> {
+    let tokens = TokenCounts { input: Some(100), output: Some(20), ..TokenCounts::default() };
+    let calls = vec![
+        call(world, "gpt-4o-mini", tokens),
+        call(world, "a-model-without-a-price", tokens),
+        call(world, "gpt-4o-mini", TokenCounts::default()),
+    ];
+    let message = batch(world.tenant.id, calls.clone());
+    world.start()?;
+    world.publish(&[message.clone(), message.clone()]).await?;
+    let count = "SELECT count(*) AS n FROM metered_calls";
+    until("the calls are in the ledger", async || Ok(world.number(count).await? == 3)).await?;
+    world.publish(&[message]).await?;
+    let more = batch(world.tenant.id, vec![call(world, "gpt-4o-mini", tokens), calls[0].clone()]);
+    world.publish(&[more]).await?;
+    until("the later batch is in the ledger", async || Ok(world.number(count).await? == 4)).await?;
+    world.settle().await?;
+    ensure!(world.number(count).await? == 4);
+    let unpriced = "SELECT count(*) AS n FROM metered_calls WHERE cost_nano_usd IS NULL AND price_version IS NULL";
+    ensure!(world.number(unpriced).await? == 2);
+    let report = report(world).await?;
+    let of = |model: &str| report.iter().find(|group| group.model.as_deref() == Some(model)).context("no such group");
+    let (priced, unknown) = (of("gpt-4o-mini")?, of("a-model-without-a-price")?);
+    let one = world.catalog.cost("openai", "gpt-4o-mini", &tokens).context("a price")?;
+    ensure!(priced.requests == Some(3) && priced.tokens.input == Some(200), "{priced:?}");
+    ensure!(priced.cost_nano_usd == Some(2 * one) && priced.unpriced_requests == Some(1), "{priced:?}");
+    ensure!(priced.unknown_token_requests == Some(1), "{priced:?}");
+    ensure!(unknown.cost_nano_usd.is_none() && unknown.unpriced_requests == Some(1), "unknown became 0: {unknown:?}");
+    Ok(())
+}
+
+async fn a_batch_of_a_tenant_that_is_gone_is_let_go(world: &mut World) -> Result<()> {
+    world.start()?;
+    let orphan = batch(TenantId::new(), vec![call(world, "gpt-4o-mini", TokenCounts::default())]);
+    world.publish(&[orphan]).await?;
+    let own = batch(world.tenant.id, vec![call(world, "gpt-4o-mini", TokenCounts::default())]);
+    world.publish(&[own]).await?;
+    let count = "SELECT count(*) AS n FROM metered_calls";
+    until("the other batch is in the ledger", async || Ok(world.number(count).await? == 1)).await?;
+    world.settle().await?;
+    ensure!(world.number(count).await? == 1);
+    Ok(())
+}
+
+async fn report(world: &World) -> Result<Vec<UsageGroup>> {
+    let tx = world.store.tenant_read(world.tenant.id).await?;
+    let day = std::time::Duration::from_secs(86_400);
+    let (from, to) = (Timestamp::now().before(day), Timestamp::now().after(day));
+    let query = ReportQuery { from, to, group_by: vec![GroupBy::Model], ledger: Ledger::Metered };
+    Ok(usage_report::report(&tx, &query).await?)
+}

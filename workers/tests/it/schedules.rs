@@ -1,0 +1,87 @@
+//! Schedules fire on every worker, and yet once.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use keyway_domain::{OperationId, OperationKind, OperationState, Timestamp};
+use keyway_store::{
+    Page, integrations,
+    operations::{self, OperationRow, Origin},
+};
+
+use crate::{
+    observe::until,
+    seed::Tenant,
+    world::{World, in_both},
+};
+
+in_both! {
+    two_worker_sets_fire_a_usage_round_once
+    a_key_that_is_due_is_verified_once
+}
+
+async fn scheduled(world: &World, tenant: Tenant, kind: OperationKind) -> Result<Vec<OperationRow>> {
+    let tx = world.store.tenant_read(tenant.id).await?;
+    let filter = operations::Filter { kind: Some(kind), ..operations::Filter::default() };
+    let mut found = operations::list(&tx, &filter, Page::<OperationId>::first(100)).await?.items;
+    found.retain(|operation| operation.origin == Origin::Schedule);
+    Ok(found)
+}
+
+/// Rounds that were missed while nobody ran are one round.
+async fn two_worker_sets_fire_a_usage_round_once(world: &mut World) -> Result<()> {
+    let second = Tenant::add(&world.store, "second").await?;
+    let idle = Tenant::add(&world.store, "idle").await?;
+    world.place(world.tenant, "sk-sim-good-1").await?;
+    world.place(second, "sk-sim-good-2").await?;
+    world.execute("UPDATE schedule_fires SET fire_at_ms = 0").await?;
+    world.start()?;
+    world.start()?;
+    for tenant in [world.tenant, second] {
+        let ended = async || {
+            // The fetches of a round are spread over a part of the interval, here months.
+            world.execute("UPDATE outbox SET available_at_ms = 0").await?;
+            let plans = scheduled(world, tenant, OperationKind::PlanUsage).await?;
+            Ok(plans.iter().any(|plan| plan.state == OperationState::Succeeded))
+        };
+        until("the round has ended", ended).await?;
+    }
+    world.settle().await?;
+    for (tenant, rounds) in [(world.tenant, 1), (second, 1), (idle, 0)] {
+        let plans = scheduled(world, tenant, OperationKind::PlanUsage).await?;
+        ensure!(plans.len() == rounds, "{plans:?}");
+    }
+    let fires =
+        world.number("SELECT count(*) AS n FROM schedule_fires WHERE schedule = 'usage' AND fire_at_ms > 0").await?;
+    ensure!(fires == 1, "{fires} fires for one round");
+    Ok(())
+}
+
+async fn a_key_that_is_due_is_verified_once(world: &mut World) -> Result<()> {
+    let due = world.place(world.tenant, "sk-sim-good-due").await?;
+    let later = world.place(world.tenant, "sk-sim-good-later").await?;
+    let off = world.place(world.tenant, "sk-sim-good-off").await?;
+    let (now, hour) = (Timestamp::now(), Duration::from_secs(3600));
+    let tx = world.store.tenant(world.tenant.id).await?;
+    integrations::set_enabled(&tx, off.id, false, None, now).await?;
+    tx.commit().await?;
+    let tx = world.store.system().await?;
+    let checks = [(due.id, now.before(hour)), (off.id, now.before(hour)), (later.id, now.after(hour))];
+    integrations::set_next_check(&tx, &checks).await?;
+    tx.commit().await?;
+    world.start()?;
+    world.start()?;
+    let verified = async || {
+        let checks = scheduled(world, world.tenant, OperationKind::VerifyKey).await?;
+        Ok(checks.iter().any(|check| check.state == OperationState::Succeeded))
+    };
+    until("the key is verified", verified).await?;
+    world.settle().await?;
+    let checks = scheduled(world, world.tenant, OperationKind::VerifyKey).await?;
+    ensure!(checks.len() == 1 && checks.iter().all(|check| check.integration_id == Some(due.id)), "{checks:?}");
+    ensure!((world.probes(&due), world.probes(&later), world.probes(&off)) == (1, 0, 0));
+    let next = world.integration(&due).await?.next_check_at;
+    let day = world.settings.verify_interval;
+    ensure!(next.is_some_and(|next| next > now.after(day / 2) && next < now.after(2 * day)), "{next:?}");
+    Ok(())
+}
