@@ -1,3 +1,13 @@
 //! The whole product: files that belong together, and flows across processes on the real services.
 
+mod broker_away;
+mod canary;
 mod env_example;
+mod fleet;
+mod harness;
+mod observability;
+mod prometheus;
+mod restart;
+mod sdk;
+mod sealed;
+mod session;

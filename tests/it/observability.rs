@@ -5,9 +5,14 @@
 use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path};
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
-use crate::prometheus::Prometheus;
+use crate::{
+    harness::{Keyway, text, until},
+    prometheus::Prometheus,
+    session::ended,
+};
 
 /// An expression and where it stands.
 struct Expression {
@@ -15,8 +20,39 @@ struct Expression {
     text: String,
 }
 
+#[tokio::test]
+async fn every_panel_and_alert_has_data_from_a_running_keyway() -> Result<()> {
+    let keyway = Keyway::cluster(1, 1).await?;
+    some_activity(&keyway).await?;
+    let targets: Vec<_> = keyway.members().iter().map(|member| member.ops).collect();
+    check_every_expression(&targets).await?;
+    keyway.finish().await
+}
+
+/// A bit of everything that the panels show.
+async fn some_activity(keyway: &Keyway) -> Result<()> {
+    let api = keyway.api()?;
+    for key in ["sk-sim-good-seen", "sk-admin-sim-seen", "sk-sim-revoked-seen"] {
+        let accepted = api.post("/integrations", keyway.openai(key, key), 202).await?;
+        ended(api, &text(&accepted, "/operation/id")?).await?;
+    }
+    let plan = text(&api.post("/usage/fetch", json!({}), 202).await?, "/operation/id")?;
+    ended(api, &plan).await?;
+    let app = api.with_key(&text(&api.post("/virtual-keys", json!({ "name": "app" }), 201).await?, "/key")?);
+    for stream in [false, true] {
+        let messages = json!([{ "role": "user", "content": "show me on a panel" }]);
+        let chat = json!({ "model": "gpt-4o-mini", "messages": messages, "stream": stream });
+        app.send(Method::POST, "/v1/chat/completions", Some(chat), &[]).await?;
+    }
+    until("the calls are metered", async || {
+        let usage = api.get("/usage?ledger=metered&group_by=model").await?;
+        Ok(usage["items"][0]["requests"] == 2)
+    })
+    .await
+}
+
 /// Fails with every expression of a panel or an alert that these ops listeners cannot answer.
-pub(crate) async fn check_every_expression(targets: &[SocketAddr]) -> Result<()> {
+async fn check_every_expression(targets: &[SocketAddr]) -> Result<()> {
     let prometheus = Prometheus::start(targets).await?;
     let known: BTreeSet<String> = prometheus.metric_names().await?.into_iter().collect();
     let mut expressions = panel_expressions()?;

@@ -13,6 +13,8 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
+use crate::harness::http_client;
+
 const STARTUP: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(200);
 
@@ -41,7 +43,7 @@ impl Prometheus {
             .stdout(Stdio::null())
             .spawn()
             .context("prometheus cannot be started; `make deps` installs it")?;
-        let server = Self { child, address, dir, http: client()? };
+        let server = Self { child, address, dir, http: http_client()? };
         server.wait_for_scrapes(targets.len()).await?;
         Ok(server)
     }
@@ -106,11 +108,4 @@ fn configuration(targets: &[SocketAddr]) -> Value {
         "rule_files": [rules],
         "scrape_configs": [{ "job_name": "keyway", "static_configs": [{ "targets": targets }] }],
     })
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test's own client, which talks to loopback only")]
-fn client() -> Result<reqwest::Client> {
-    // reqwest wants a TLS provider even for plain HTTP; another test may have installed it already.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?)
 }

@@ -1,5 +1,6 @@
 //! Development only: private services, the provider simulator and fault tools for tests.
 pub mod postgres;
+pub mod private_postgres;
 pub mod rabbitmq;
 pub mod replay;
 pub mod simulator;

@@ -110,6 +110,12 @@ impl TestBroker {
         &self.vhost
     }
 
+    /// Everything the node keeps on disk: messages, logs, settings.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.node.dir
+    }
+
     async fn on(node: Node, vhost: String, private: bool) -> Result<Self> {
         let amqp_url = format!("amqp://guest:guest@127.0.0.1:{}/{vhost}", node.amqp_port);
         let broker = Self { amqp_url, vhost, node, private };
