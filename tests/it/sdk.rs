@@ -1,0 +1,88 @@
+//! The official `openai` Python SDK, unmodified, against Keyway: what it is answered, and that the
+//! metered ledger says what the SDK was told.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::harness::{Keyway, text, until};
+
+const PACKAGE: &str = "openai==3.52.0";
+const MODEL: &str = "gpt-4o-mini";
+const EMBEDDING_MODEL: &str = "text-embedding-3-small";
+
+#[tokio::test]
+async fn the_official_sdk_is_served_and_metered() -> Result<()> {
+    let keyway = Keyway::embedded().await?;
+    let (api, python) = (keyway.api()?, python()?);
+    api.post("/integrations", keyway.openai("sdk", "sk-sim-good-sdk"), 202).await?;
+    until("the key is verified", async || {
+        let rows = api.get("/integrations?status=connected").await?;
+        Ok(rows["items"].as_array().is_some_and(|items| items.len() == 1))
+    })
+    .await?;
+    let key = text(&api.post("/virtual-keys", json!({ "name": "sdk" }), 201).await?, "/key")?;
+
+    let mut told = (0, 0, 0, 0);
+    for base in ["/v1", "/proxy/openai/v1"] {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sdk/openai_client.py");
+        let url = format!("{}{base}", api.root());
+        let mut client = Command::new(&python);
+        client.arg(script).args([&url, &key, MODEL, EMBEDDING_MODEL]);
+        let output = tokio::task::spawn_blocking(move || client.output()).await??;
+        ensure!(output.status.success(), "{base}: {}", String::from_utf8_lossy(&output.stderr));
+        let report: Value = serde_json::from_slice(&output.stdout)?;
+        for call in report["chat"].as_array().context("chat")? {
+            told.0 += 1;
+            told.1 += call["input"].as_i64().context("input")?;
+            told.2 += call["output"].as_i64().context("output")?;
+        }
+        told.3 += report["embedded"].as_i64().context("embedded")?;
+        ensure!(base != "/v1" || report["retrieved"] == MODEL, "{report}");
+    }
+
+    let (calls, input, output, embedded) = told;
+    ensure!(calls == 6 && input > 0 && output > 0 && embedded > 0, "{told:?}");
+    until("the ledger says what the SDK was told", async || {
+        let usage = api.get("/usage?ledger=metered&group_by=model").await?;
+        let row = |model| usage["items"].as_array()?.iter().find(|row| row["model"] == model);
+        let (chat, vectors) = (row(MODEL).context("no chat yet")?, row(EMBEDDING_MODEL).context("no vectors yet")?);
+        // Dollars a million tokens in models.yaml: 0.15 in, 0.60 out; 0.02 for embeddings.
+        let chat_cost = input * 150 + output * 600;
+        let agrees = |row: &Value, figures: [i64; 4]| {
+            ["requests", "input_tokens", "output_tokens", "cost_nano_usd"]
+                .iter()
+                .zip(figures)
+                .all(|(field, figure)| row[field].as_i64().unwrap_or(0) == figure)
+        };
+        ensure!(agrees(chat, [calls, input, output, chat_cost]), "{chat}, told {told:?}");
+        ensure!(agrees(vectors, [2, embedded, 0, embedded * 20]), "{vectors}, told {told:?}");
+        Ok(true)
+    })
+    .await?;
+    keyway.finish().await
+}
+
+/// A Python with the SDK, made once under `target/`.
+fn python() -> Result<PathBuf> {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PACKAGE.replace("==", "-"));
+    let python = home.join("bin/python");
+    if home.join("installed").exists() {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]))?;
+    fs::write(home.join("installed"), PACKAGE)?;
+    Ok(python)
+}
+
+fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("{command:?}"))?;
+    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}

@@ -1,0 +1,115 @@
+//! A keyring that does not fit the database: the process starts sealed, serves what needs no secret,
+//! never makes a keyring, and works again with the right one.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::{
+    harness::{Keyway, PATIENCE, text, until},
+    session::ended,
+};
+
+#[tokio::test]
+async fn a_foreign_or_missing_keyring_seals_and_the_right_one_opens() -> Result<()> {
+    let mut keyway = Keyway::embedded().await?;
+    let ring = keyway.dir.join("keyring.json");
+    let right = fs::read(&ring)?;
+    ensure!(fs::metadata(&ring)?.permissions().mode() & 0o077 == 0, "others may read the keyring");
+    let api = keyway.api()?.clone();
+    let accepted = api.post("/integrations", keyway.openai("kept", "sk-sim-good-kept"), 202).await?;
+    ended(&api, &text(&accepted, "/operation/id")?).await?;
+    let integration = text(&accepted, "/integration/id")?;
+    let key = text(&api.post("/virtual-keys", json!({ "name": "app" }), 201).await?, "/key")?;
+
+    let foreign = {
+        let other = keyway.dir.join("foreign.json");
+        keyway.set("KEYWAY_KEYRING", &other.display().to_string());
+        keyway.run(&["keys", "init"])?;
+        keyway.set("KEYWAY_KEYRING", &ring.display().to_string());
+        fs::read(other)?
+    };
+    for wrong in [Some(foreign), None] {
+        keyway.stop().await?;
+        fs::remove_file(&ring)?;
+        if let Some(wrong) = &wrong {
+            fs::write(&ring, wrong)?;
+            fs::set_permissions(&ring, fs::Permissions::from_mode(0o600))?;
+        }
+        keyway.respawn(0)?;
+        is_sealed(&keyway, &key, &integration).await?;
+        ensure!(fs::read(&ring).ok() == wrong, "a sealed process wrote a keyring");
+        let verified = keyway.run_any(&["keys", "verify"])?;
+        ensure!(!verified.status.success(), "keys verify is content with a keyring that does not fit");
+    }
+
+    keyway.stop().await?;
+    fs::write(&ring, &right)?;
+    fs::set_permissions(&ring, fs::Permissions::from_mode(0o600))?;
+    keyway.respawn(0)?;
+    keyway.ready(0).await?;
+    keyway.run(&["keys", "verify"])?;
+    let chat = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "open again" }] });
+    api.with_key(&key).send(Method::POST, "/v1/chat/completions", Some(chat), &[]).await?.expect(200)?;
+    let accepted = api.post("/integrations", keyway.openai("new", "sk-sim-good-new"), 202).await?;
+    let operation = ended(&api, &text(&accepted, "/operation/id")?).await?;
+    ensure!(operation["state"] == "succeeded", "{operation}");
+    until("the call is metered", async || {
+        let usage = api.get("/usage?ledger=metered&group_by=model").await?;
+        Ok(usage["items"].as_array().is_some_and(|items| !items.is_empty()))
+    })
+    .await?;
+    keyway.finish().await
+}
+
+async fn is_sealed(keyway: &Keyway, key: &str, integration: &str) -> Result<()> {
+    let api = keyway.api()?;
+    until("the sealed process serves", async || Ok(api.send(Method::GET, "/api/openapi.json", None, &[]).await?.status == 200))
+        .await?;
+    keyway.ops(0, "/healthz").await?.expect(200)?;
+    keyway.ops(0, "/readyz").await?.expect(503)?;
+    let refused = api.post("/integrations", keyway.openai("new", "sk-sim-good-new"), 503).await?;
+    ensure!(refused["error"]["code"] == "sealed", "{refused}");
+    let chat = json!({ "model": "gpt-4o-mini", "messages": [] });
+    let refused = api.with_key(key).send(Method::POST, "/v1/chat/completions", Some(chat), &[]).await?.expect(503)?;
+    ensure!(refused["error"]["code"] == "sealed", "{refused}");
+    let row = api.get(&format!("/integrations/{integration}")).await?;
+    ensure!(row["status"] == "connected", "reading works: {row}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_keyring_is_never_overwritten_and_a_verification_waits_while_sealed() -> Result<()> {
+    let mut keyway = Keyway::embedded().await?;
+    let ring = keyway.dir.join("keyring.json");
+    let right = fs::read(&ring)?;
+    let refused = keyway.run_any(&["keys", "init"])?;
+    ensure!(!refused.status.success() && fs::read(&ring)? == right, "keys init touched an existing keyring");
+    keyway.run(&["keys", "init", "--if-missing"])?;
+    ensure!(fs::read(&ring)? == right, "keys init --if-missing touched an existing keyring");
+
+    let api = keyway.api()?.clone();
+    let accepted = api.post("/integrations", keyway.openai("kept", "sk-sim-good-waits"), 202).await?;
+    let integration = text(&accepted, "/integration/id")?;
+    ended(&api, &text(&accepted, "/operation/id")?).await?;
+    keyway.stop().await?;
+    fs::rename(&ring, keyway.dir.join("elsewhere.json"))?;
+    keyway.respawn(0)?;
+    until("the sealed process serves", async || Ok(keyway.ops(0, "/healthz").await?.status == 200)).await?;
+    let mut operation = None;
+    until("a test is accepted", async || {
+        let path = format!("/integrations/{integration}/test");
+        operation = Some(text(&api.post(&path, json!({}), 202).await?, "/operation/id")?);
+        Ok(true)
+    })
+    .await?;
+    let operation = operation.with_context(|| format!("none within {PATIENCE:?}"))?;
+    keyway.stop().await?;
+    fs::rename(keyway.dir.join("elsewhere.json"), &ring)?;
+    keyway.respawn(0)?;
+    let row = ended(&api, &operation).await?;
+    ensure!(row["state"] == "succeeded" && row["attempt"] == 1, "no attempt is burned while sealed: {row}");
+    keyway.finish().await
+}
