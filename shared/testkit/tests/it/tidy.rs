@@ -84,6 +84,26 @@ fn dashboards_and_alerts_name_only_metrics_that_exist() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn every_file_the_documents_name_exists() -> Result<()> {
+    let mut named = 0;
+    for document in ["README.md", "ARCHITECTURE.md"] {
+        let text = fs::read_to_string(root().join(document))?;
+        // A path from the root, in backticks; `<placeholders>`, globs and bare file names are not paths.
+        let paths = text
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|name| name.contains('/') && name.ends_with(".rs") && !name.contains(['<', '*', ' ']));
+        for path in paths {
+            named += 1;
+            ensure!(root().join(path).exists(), "{document} names {path}, which does not exist");
+        }
+    }
+    ensure!(named > 20, "the search finds the names: {named}");
+    Ok(())
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
