@@ -33,6 +33,9 @@ use crate::{
 const HARD_HEADER_BYTES: usize = 64 * 1024;
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/// Why a connection is refused, in metrics.
+const LIMIT: &str = "limit";
+const HEADER_TIMEOUT: &str = "header_timeout";
 /// How long to wait when the system has no more file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,6 +71,10 @@ pub async fn serve(
     limits: ServerLimits,
     stop: CancellationToken,
 ) {
+    // A counter that appears with its first event has no increase that an alert could see.
+    for reason in [LIMIT, HEADER_TIMEOUT] {
+        metrics().connections_refused.with_label_values(&[reason]);
+    }
     app.serves_beside(&proxy);
     let routes = service::routes(app);
     let permits = Arc::new(Semaphore::new(limits.max_connections));
@@ -172,7 +179,7 @@ fn head_bytes<B>(request: &Request<B>) -> usize {
 }
 
 fn refuse(stream: &TcpStream) {
-    metrics().connections_refused.with_label_values(&["limit"]).inc();
+    metrics().connections_refused.with_label_values(&[LIMIT]).inc();
     // Best effort: the socket is closed either way.
     let _ = stream.try_write(TOO_MANY);
 }
@@ -180,7 +187,7 @@ fn refuse(stream: &TcpStream) {
 fn note(ended: hyper::Result<()>) {
     match ended {
         Err(error) if error.is_timeout() => {
-            metrics().connections_refused.with_label_values(&["header_timeout"]).inc();
+            metrics().connections_refused.with_label_values(&[HEADER_TIMEOUT]).inc();
         }
         Err(error) => tracing::debug!(%error, "a connection ended early"),
         Ok(()) => {}

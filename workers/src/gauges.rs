@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use keyway_bus::DeadReason;
 use keyway_domain::{IntegrationStatus, Lane, Route, Timestamp};
+use keyway_providers::Catalog;
 use keyway_store::{StoreError, dead_letters, integrations, outbox};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +15,7 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// Makes every series whose labels are known beforehand: a counter that appears with its first event
 /// has no increase that an alert could see.
-fn prepare() {
+fn prepare(catalog: &Catalog) {
     let metrics = metrics();
     for lane in Lane::ALL.map(Lane::name) {
         for gauge in [&metrics.lane_depth, &metrics.lane_consumers, &metrics.lane_running] {
@@ -36,11 +37,16 @@ fn prepare() {
     for schedule in schedules::NAMES {
         metrics.schedule_fires.with_label_values(&[schedule]);
     }
+    for provider in catalog.providers().iter().map(|spec| spec.name.as_str()).chain(["custom"]) {
+        for reason in ["no_figures", "no_price"] {
+            metrics.proxy_unpriced.with_label_values(&[provider, reason]);
+        }
+    }
 }
 
 /// Samples until `stop`.
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
-    prepare();
+    prepare(&ctx.catalog);
     loop {
         let sampled = stop.run_until_cancelled(sample(&ctx)).await;
         if let Some(Err(error)) = sampled {

@@ -36,7 +36,7 @@ use keyway_bus::{Bus, InvalidationSignal, InvalidationStream};
 use keyway_domain::{Invalidation, ProjectId, TenantId};
 use keyway_providers::{Catalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
-use keyway_telemetry::spawn;
+use keyway_telemetry::{metrics, spawn};
 use tokio::sync::{Mutex, Notify};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -107,6 +107,10 @@ impl Proxy {
     /// # Errors
     /// [`ProxyError`].
     pub fn new(parts: ProxyParts) -> Result<Arc<Self>, ProxyError> {
+        // A counter that appears with its first event has no increase that an alert could see.
+        for code in refusal::Code::ALL {
+            metrics().proxy_refused.with_label_values(&[code.text()]);
+        }
         let stop = CancellationToken::new();
         let (sealed, bytes) = (Arc::new(Notify::new()), Arc::new(AtomicU64::new(0)));
         let directory = parts.data_dir.join("spool");

@@ -101,6 +101,12 @@ impl Record {
         self.metered = metered;
     }
 
+    /// Whether a text that the caller called a model is one: listed, or served. Any other may be anything,
+    /// and is no name to keep and to count by.
+    fn is_model(&self, asked: &str) -> bool {
+        self.status.is_some_and(|status| status.is_success()) || self.upstream.spec.model(asked).is_some()
+    }
+
     /// The answer came to its own end. Keeps the record.
     pub(super) fn complete(mut self) {
         self.complete = true;
@@ -124,11 +130,8 @@ impl Drop for Record {
         if let Some(first_byte) = self.first_byte {
             meters.first_byte_seconds.observe(first_byte.as_secs_f64());
         }
-        for (counter, count) in [(&meters.input_tokens, tokens.input), (&meters.output_tokens, tokens.output)] {
-            counter.inc_by(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0));
-        }
         let Some(slot) = self.slot.take() else { return };
-        let model = self.metered.model.take().or_else(|| self.asked_model.take());
+        let model = self.metered.model.take().or_else(|| self.asked_model.take().filter(|asked| self.is_model(asked)));
         let call = MeteredCall {
             request_id: self.arrival.id,
             project_id: self.project_id,

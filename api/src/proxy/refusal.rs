@@ -28,6 +28,9 @@ macro_rules! codes {
         }
 
         impl Code {
+            /// Every code, for metrics.
+            pub(super) const ALL: &[Self] = &[$(Self::$name),*];
+
             /// The text in JSON, in the header and in metrics.
             pub(super) const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }

@@ -41,8 +41,6 @@ pub(super) struct Meters {
     pub(super) served: IntCounter,
     pub(super) seconds: Histogram,
     pub(super) first_byte_seconds: Histogram,
-    pub(super) input_tokens: IntCounter,
-    pub(super) output_tokens: IntCounter,
 }
 
 struct Place {
@@ -163,8 +161,6 @@ impl Meters {
             served: all.proxy_requests.with_label_values(&[label, "200"]),
             seconds: all.proxy_seconds.with_label_values(&[label]),
             first_byte_seconds: all.proxy_first_byte_seconds.with_label_values(&[label]),
-            input_tokens: all.proxy_tokens.with_label_values(&[label, "input"]),
-            output_tokens: all.proxy_tokens.with_label_values(&[label, "output"]),
             label: label.to_owned(),
         }
     }

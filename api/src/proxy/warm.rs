@@ -15,6 +15,7 @@ use std::{
 };
 
 use keyway_telemetry::metrics;
+use prometheus::IntCounter;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
@@ -37,6 +38,8 @@ pub(super) struct Held<V>(Arc<Entry<V>>);
 /// The cache. `V` is forgotten by its scope: an id that invalidations name.
 pub(super) struct WarmCache<K, V> {
     name: &'static str,
+    hits: IntCounter,
+    misses: IntCounter,
     entries: Cache<K, Held<V>>,
     /// How often anything was forgotten.
     changes: AtomicU64,
@@ -86,12 +89,15 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
     /// An empty cache; `name` is its label in metrics.
     pub(super) fn new(name: &'static str, capacity: usize) -> Self {
         let scopes = (0..COUNTERS).map(|_| AtomicU64::new(0)).collect();
-        Self { name, entries: Cache::new(capacity), changes: AtomicU64::new(0), scopes }
+        let [hits, misses] = ["hit", "miss"].map(|result| metrics().cache_lookups.with_label_values(&[name, result]));
+        Self { name, hits, misses, entries: Cache::new(capacity), changes: AtomicU64::new(0), scopes }
     }
 
     /// The entry, if it is there and fresh. Waits for nothing.
     pub(super) fn peek(&self, key: &K, now: Instant) -> Option<Held<V>> {
-        self.entries.get(key).filter(|entry| self.is_fresh(entry, now))
+        let entry = self.entries.get(key).filter(|entry| self.is_fresh(entry, now))?;
+        self.hits.inc();
+        Some(entry)
     }
 
     /// The entry; a missing or stale one is loaded, once for all who ask at the same time.
@@ -105,7 +111,7 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
                 }
                 Err(guard) => guard,
             };
-            self.count("miss");
+            self.misses.inc();
             let before = self.changes.load(SeqCst);
             let loaded = load.await?;
             let entry = self.stamped(loaded);
@@ -157,10 +163,6 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
     fn is_fresh(&self, entry: &Held<V>, now: Instant) -> bool {
         let entry = &entry.0;
         now < entry.expires && entry.scope.is_none_or(|scope| self.scopes[scope].load(SeqCst) == entry.stamp)
-    }
-
-    fn count(&self, result: &'static str) {
-        metrics().cache_lookups.with_label_values(&[self.name, result]).inc();
     }
 }
 
