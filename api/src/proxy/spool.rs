@@ -205,8 +205,11 @@ impl Writer {
 impl Segment {
     fn create(directory: &Path) -> io::Result<Self> {
         let path = directory.join(format!("{}.{EXTENSION}", Uuid::now_v7().simple()));
-        let file = File::options().append(true).create_new(true).open(path)?;
+        // It gets its name when it is locked: a drainer that came between would take it for complete.
+        let unlocked = path.with_extension("new");
+        let file = File::options().append(true).create_new(true).open(&unlocked)?;
         file.try_lock()?;
+        fs::rename(unlocked, path)?;
         Ok(Self { file: tokio::fs::File::from_std(file), written: 0, sealed_at: Instant::now() + SEGMENT_AGE })
     }
 }
