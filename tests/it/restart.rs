@@ -88,7 +88,8 @@ async fn sigterm_lets_what_was_begun_end() -> Result<()> {
     let call = app.send(Method::POST, "/v1/chat/completions", Some(chat), &[]);
     let stop = async {
         let path = "/v1/chat/completions";
-        until("the call is at the provider", async || Ok(keyway.simulator.calls("sk-sim-good-drain", path) == 1)).await?;
+        until("the call is at the provider", async || Ok(keyway.simulator.calls("sk-sim-good-drain", path) == 1))
+            .await?;
         keyway.stop().await
     };
     let (answer, stopped) = tokio::join!(call, stop);
@@ -149,7 +150,9 @@ async fn a_stop_does_not_wait_for_a_provider_that_hangs() -> Result<()> {
     let accepted = api.post("/integrations", keyway.openai("prod", key), 202).await?;
     until("the probe hangs", async || Ok(keyway.simulator.calls(key, "/v1/models") == 1)).await?;
     keyway.member(0).process.terminate()?;
-    tokio::time::timeout(Duration::from_secs(30), keyway.member(0).process.wait()).await.context("it does not stop")??;
+    tokio::time::timeout(Duration::from_secs(30), keyway.member(0).process.wait())
+        .await
+        .context("it does not stop")??;
     keyway.simulator.script(Script { key: key.into(), fault: Fault::None, times: None, latency_ms: 0 });
     keyway.respawn(0)?;
     let operation = ended(&api, &text(&accepted, "/operation/id")?).await?;

@@ -66,8 +66,10 @@ async fn a_foreign_or_missing_keyring_seals_and_the_right_one_opens() -> Result<
 
 async fn is_sealed(keyway: &Keyway, key: &str, integration: &str) -> Result<()> {
     let api = keyway.api()?;
-    until("the sealed process serves", async || Ok(api.send(Method::GET, "/api/openapi.json", None, &[]).await?.status == 200))
-        .await?;
+    until("the sealed process serves", async || {
+        Ok(api.send(Method::GET, "/api/openapi.json", None, &[]).await?.status == 200)
+    })
+    .await?;
     keyway.ops(0, "/healthz").await?.expect(200)?;
     keyway.ops(0, "/readyz").await?.expect(503)?;
     let refused = api.post("/integrations", keyway.openai("new", "sk-sim-good-new"), 503).await?;

@@ -23,14 +23,16 @@ async fn session(keyway: Keyway) -> Result<()> {
     let api = keyway.api()?.clone();
     let project = api.post("/projects", json!({ "name": "shop" }), 201).await?;
     let project = has_prefix(&project, "/id", "prj_")?;
-    let acme = json!({ "name": "acme", "display_name": "Acme", "base_url": keyway.simulator.base_url, "models": ["acme-1"] });
+    let acme =
+        json!({ "name": "acme", "display_name": "Acme", "base_url": keyway.simulator.base_url, "models": ["acme-1"] });
     api.post("/providers", acme, 201).await?;
 
     let mut body = keyway.openai("prod", "sk-sim-good-session-abcd");
     body["project_id"] = json!(project);
     submits_and_connects(&api, body).await?;
     refused_key(&api, &keyway).await?;
-    let custom = json!({ "project_id": project, "provider": "acme", "name": "acme", "credentials": "sk-sim-good-acme" });
+    let custom =
+        json!({ "project_id": project, "provider": "acme", "name": "acme", "credentials": "sk-sim-good-acme" });
     api.post("/integrations", custom, 202).await?;
     api.post("/integrations", keyway.openai("reporting", "sk-admin-sim-session"), 202).await?;
     until("all four have their verdict", async || {
@@ -95,7 +97,9 @@ async fn refused_key(api: &Api, keyway: &Keyway) -> Result<()> {
 async fn fans_out(api: &Api) -> Result<()> {
     let started = api.post("/usage/fetch", json!({}), 202).await?;
     let id = has_prefix(&started, "/operation/id", "op_")?;
-    for (field, expected) in [("kind", json!("plan_usage")), ("total", json!(3)), ("done", json!(0)), ("failed", json!(0))] {
+    for (field, expected) in
+        [("kind", json!("plan_usage")), ("total", json!(3)), ("done", json!(0)), ("failed", json!(0))]
+    {
         ensure!(started["operation"].get(field) == Some(&expected), "{field}: {started}");
     }
     let operation = ended(api, &id).await?;

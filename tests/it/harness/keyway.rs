@@ -11,13 +11,7 @@ use anyhow::{Context, Result, ensure};
 use keyway_testkit::simulator::Simulator;
 use serde_json::{Value, json};
 
-use super::{
-    Answer, Api, Database, Services, metrics, process,
-    process::Process,
-    queues,
-    services::free_port,
-    until,
-};
+use super::{Answer, Api, Database, Services, metrics, process, process::Process, queues, services::free_port, until};
 
 /// An installation of Keyway for one test.
 pub(crate) struct Keyway {
@@ -253,6 +247,7 @@ impl Keyway {
 }
 
 impl Drop for Keyway {
+    #[expect(clippy::print_stdout, reason = "a test that fails shows its processes' logs")]
     fn drop(&mut self) {
         if !self.finished {
             for member in &self.members {
