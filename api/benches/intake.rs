@@ -1,0 +1,163 @@
+//! Command intake beside its limit: POST /api/v1/integrations through the real server on PostgreSQL,
+//! against the same transaction by raw SQL from the same number of connections. Rounds alternate.
+//!
+//! `cargo bench -p keyway-api --bench intake [-- REQUESTS]`
+
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark prints, and is its own client")]
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use anyhow::{Result, ensure};
+use futures::StreamExt as _;
+use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, admin_key_hash};
+use keyway_bus::{EmbeddedBus, Journal};
+use keyway_domain::{ProjectId, TenantId, Timestamp};
+use keyway_providers::{Catalog, guard::Guard};
+use keyway_store::{DatabaseLimits, Store, TenantKeyCache, projects, tenants};
+use keyway_testkit::postgres::TestDatabase;
+use keyway_vault::{Keyring, Vault};
+use sqlx::{Connection as _, Executor as _, PgPool, postgres::PgPoolOptions};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const ADMIN_KEY: &str = "intake-benchmark-admin-key-0123456789";
+const AT_ONCE: usize = 32;
+const CONNECTIONS: u32 = 10;
+const ROUNDS: usize = 3;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() -> Result<()> {
+    let requests: usize = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(5_000);
+    // Losing against another installer is fine: one is enough.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let database = TestDatabase::postgres().await?;
+    keyway_migrations::migrate(&database.url).await?;
+    let (address, tenant_id, project_id) = start(&database.url).await?;
+    let raw_pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect(&database.url).await?;
+    let (mut limit, mut own) = (0.0_f64, 0.0_f64);
+    for round in 1..=ROUNDS {
+        let raw = rate(requests, |_| by_sql(raw_pool.clone(), tenant_id, project_id)).await?;
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let api = rate(requests, |at| by_api(client.clone(), address, round * requests + at)).await?;
+        println!("round {round}: raw SQL {raw:.0}/s, keyway {api:.0}/s");
+        (limit, own) = (limit.max(raw), own.max(api));
+    }
+    println!("\n| command intake, POST integration, {AT_ONCE} at once | a second | ratio |\n|---|---|---|");
+    println!(
+        "| the same transaction by raw SQL | {limit:.0} | 1.00 |\n| keyway, HTTP to answer | {own:.0} | {:.2} |",
+        own / limit
+    );
+    Ok(())
+}
+
+/// The real server; nothing consumes the outbox, as when the relay runs in other processes.
+async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
+    let store = Store::connect(url, DatabaseLimits { connections: CONNECTIONS, ..DatabaseLimits::default() }).await?;
+    let tx = store.system().await?;
+    let tenant = tenants::ensure_default(&tx, Timestamp::now()).await?;
+    tx.commit().await?;
+    let keys = TenantKeyCache::new(Arc::new(Vault::open(Keyring::generate()?)));
+    let tx = store.tenant(tenant.id).await?;
+    let project = projects::find_by_name(&tx, "default").await?;
+    keys.current(&tx).await?;
+    tx.commit().await?;
+    let (catalog, guard) = (Arc::new(Catalog::load(None)?), Guard::new(&[])?);
+    let app = App::new(AppParts {
+        store: store.clone(),
+        keys: keys.clone(),
+        catalog: Arc::clone(&catalog),
+        guard: guard.clone(),
+        admin_key_sha256: admin_key_hash(ADMIN_KEY),
+        default_tenant: tenant.id,
+        body_bytes: 1 << 20,
+        body_timeout: std::time::Duration::from_secs(30),
+        verify_interval: std::time::Duration::from_secs(86_400),
+    });
+    let data_dir = std::env::temp_dir().join(format!("keyway-intake-{}", Uuid::now_v7().simple()));
+    let bus = Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 1));
+    let proxy = Proxy::new(ProxyParts { store, keys, catalog, guard, bus, data_dir, body_bytes: 1 << 20 })?;
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(keyway_api::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()));
+    Ok((address, tenant.id, project.map(|project| project.id).unwrap_or_else(ProjectId::new)))
+}
+
+async fn by_api(client: reqwest::Client, address: SocketAddr, number: usize) -> Result<()> {
+    let body = format!(
+        r#"{{"provider":"openai","name":"intake-{number}","credentials":"sk-intake-{}-{number:08}"}}"#,
+        Uuid::new_v4().simple()
+    );
+    let url = format!("http://{address}/api/v1/integrations");
+    let request = client.post(url).bearer_auth(ADMIN_KEY).header("content-type", "application/json").body(body);
+    let answer = request.send().await?;
+    let status = answer.status();
+    ensure!(status == 202, "answered {status}: {}", answer.text().await?);
+    answer.bytes().await?;
+    Ok(())
+}
+
+/// What a submission reads and writes, statement by statement, with values made beforehand.
+async fn by_sql(pool: PgPool, tenant: TenantId, project: ProjectId) -> Result<()> {
+    let now = Timestamp::now().ms();
+    let (tenant, project) = (tenant.uuid(), project.uuid());
+    let [secret, integration, operation, key] = std::array::from_fn(|_| Uuid::now_v7());
+    let bytes = Uuid::new_v4().as_bytes().repeat(6);
+    let mut connection = pool.acquire().await?;
+    let mut tx = connection.begin().await?;
+    tx.execute(sqlx::query("SELECT set_config('keyway.tenant_id', $1, true)").bind(tenant.to_string())).await?;
+    tx.execute(sqlx::query("SELECT * FROM projects WHERE tenant_id = $1 AND name = 'default'").bind(tenant)).await?;
+    tx.execute(sqlx::query("SELECT * FROM data_keys WHERE tenant_id = $1 AND state = 'active'").bind(tenant)).await?;
+    let text = "INSERT INTO secrets (id, tenant_id, version, envelope, data_key_id, created_at_ms) \
+                SELECT $1, $2, 1, $3, id, $4 FROM data_keys WHERE tenant_id = $2";
+    tx.execute(sqlx::query(text).bind(secret).bind(tenant).bind(&bytes).bind(now)).await?;
+    let text = "INSERT INTO integrations (id, tenant_id, project_id, provider, name, status, hint, config, key_family, \
+                secret_id, secret_version, fingerprint, fingerprint_key_id, next_check_at_ms, created_at_ms, \
+                updated_at_ms, version) SELECT $1, $2, $3, 'openai', $4, 'verifying', 'sk-...abcd', '{}', 'ordinary', $5, 1, \
+                $6, id, $7, $7, $7, 1 FROM data_keys WHERE tenant_id = $2";
+    let name = format!("raw-{}", integration.simple());
+    let insert = sqlx::query(text).bind(integration).bind(tenant).bind(project).bind(name).bind(secret);
+    tx.execute(insert.bind(&bytes[..32]).bind(now)).await?;
+    let text = "INSERT INTO operations (id, tenant_id, kind, origin, integration_id, state, attempt, due_at_ms, \
+                created_at_ms, command) VALUES ($1, $2, 'verify_key', 'request', $3, 'queued', 1, $4, $4, $5)";
+    let command = "{\"kind\":\"verify_key\",\"secret_version\":1,\"confirming\":false}".repeat(2);
+    tx.execute(sqlx::query(text).bind(operation).bind(tenant).bind(integration).bind(now).bind(&command)).await?;
+    let text = "INSERT INTO outbox (id, tenant_id, route, operation_id, body, available_at_ms, created_at_ms) VALUES \
+                ($1, $2, 'verify', $3, $4, $5, $5), ($6, $2, 'audit', NULL, $4, $5, $5), ($7, $2, 'invalidate', NULL, $4, $5, $5)";
+    let body = command.repeat(4).into_bytes();
+    let insert = sqlx::query(text).bind(key).bind(tenant).bind(operation).bind(body).bind(now);
+    tx.execute(insert.bind(Uuid::now_v7()).bind(Uuid::now_v7())).await?;
+    for route in ["verify", "audit", "invalidate"] {
+        tx.execute(sqlx::query("SELECT pg_notify('keyway_outbox', $1)").bind(route)).await?;
+    }
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn rate<F: Future<Output = Result<()>> + Send + 'static>(
+    requests: usize,
+    one: impl Fn(usize) -> F,
+) -> Result<f64> {
+    let started = Instant::now();
+    let mut running = futures::stream::iter((0..requests).map(|at| tokio::spawn(one(at)))).buffer_unordered(AT_ONCE);
+    while let Some(ended) = running.next().await {
+        ended??;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a count of requests is small")]
+    let requests = requests as f64;
+    Ok(requests / started.elapsed().as_secs_f64())
+}
+
+/// Nothing is published here.
+struct NoJournal;
+
+#[async_trait::async_trait]
+impl Journal for NoJournal {
+    async fn append(&self, _: &[keyway_domain::Message]) -> Result<(), keyway_bus::BusError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &[keyway_domain::MessageId]) -> Result<(), keyway_bus::BusError> {
+        Ok(())
+    }
+}
