@@ -35,6 +35,8 @@ use crate::{
 /// How often a consumer that hears nothing asks whether there is something to hear.
 const LOOK: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(10);
+/// Connecting, declaring and consuming together.
+const OPEN: Duration = Duration::from_secs(20);
 
 static CONSUMERS: AtomicU64 = AtomicU64::new(0);
 
@@ -87,7 +89,8 @@ impl Pump {
         session: &CancellationToken,
         reconnect: &mut Reconnect,
     ) -> Result<Option<(Connection, Channel)>, BusError> {
-        let opening = self.open();
+        let silent = |_| Err(BusError::Disconnected("the broker does not answer".into()));
+        let opening = async { timeout(OPEN, self.open()).await.unwrap_or_else(silent) };
         let Some(opened) = self.feed.stop.run_until_cancelled(opening).await else { return Ok(None) };
         let (connection, channel, tag, mut consumer) = opened?;
         reconnect.established(&self.link);

@@ -2,12 +2,15 @@
 //!
 //! Lanes are quorum queues with at-least-once dead letters; a full one refuses publishes instead of dropping.
 
+use std::time::Duration;
+
 use keyway_domain::{Lane, Route};
 use lapin::{
     Channel, Connection, ErrorKind, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable},
 };
+use tokio::time::timeout;
 
 use crate::BusError;
 
@@ -27,6 +30,7 @@ const DEAD_MESSAGES: i32 = 100_000;
 const INVALIDATIONS: i32 = 10_000;
 
 const PRECONDITION_FAILED: u16 = 406;
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// The exchange and routing key of a route.
 pub(crate) const fn address(route: Route) -> (&'static str, &'static str) {
@@ -57,7 +61,10 @@ pub(crate) async fn declare(connection: &Connection) -> Result<Vec<(Lane, BusErr
     declare_exchanges(&channel).await?;
     let mut problems = Vec::new();
     for lane in Lane::ALL {
-        match declare_lane(&channel, lane).await {
+        // A queue that a crash left half made never answers; the other lanes do not wait for it.
+        let declared = timeout(ANSWER, declare_lane(&channel, lane)).await;
+        let silent = || BusError::Topology { name: queue(lane), reply: "the broker does not answer for it".into() };
+        match declared.unwrap_or_else(|_| Err(silent())) {
             Err(error @ BusError::Topology { .. }) => {
                 problems.push((lane, error));
                 // The broker closes the channel on which it refused something.
