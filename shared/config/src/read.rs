@@ -52,7 +52,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("KEYWAY_API_BODY_BYTES", "1048576", "largest body of a management request"),
     setting("KEYWAY_PROXY_BODY_BYTES", "33554432", "largest proxied body that has to be read before it is forwarded"),
     setting("KEYWAY_DRAIN_SECONDS", "25", "how long a graceful stop may take"),
-    setting("KEYWAY_LOG", "info", "what is logged: info, or directives like info,keyway_bus=debug"),
+    setting(
+        "KEYWAY_LOG",
+        "info,sqlx=warn,sea_orm_migration=warn,apalis_core=warn",
+        "what is logged: info, or directives like info,keyway_bus=debug",
+    ),
     setting("KEYWAY_LOG_FORMAT", "text", "text or json"),
 ];
 

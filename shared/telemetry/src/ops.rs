@@ -16,6 +16,8 @@ use tokio_util::sync::CancellationToken;
 pub type Readiness = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
+/// An orchestrator that asks whether to send work here will not wait longer.
+const READINESS_DEADLINE: Duration = Duration::from_secs(2);
 
 /// Serves until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, readiness: Readiness, stop: CancellationToken) {
@@ -55,7 +57,7 @@ async fn answer(request: Request<Incoming>, readiness: Readiness) -> Result<Resp
     }
     Ok(match request.uri().path() {
         "/healthz" => text(StatusCode::OK, "ok\n"),
-        "/readyz" => match tokio::time::timeout(REQUEST_DEADLINE, readiness()).await {
+        "/readyz" => match tokio::time::timeout(READINESS_DEADLINE, readiness()).await {
             Ok(Ok(())) => text(StatusCode::OK, "ready\n"),
             Ok(Err(missing)) => text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {missing}\n")),
             Err(_) => text(StatusCode::SERVICE_UNAVAILABLE, "not ready: the checks did not end in time\n"),
