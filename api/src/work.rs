@@ -11,7 +11,7 @@ use keyway_store::{
     operations::{self, NewOperation, OperationRow, Origin},
     outbox,
 };
-use keyway_telemetry::metrics;
+use keyway_telemetry::{failpoint, metrics};
 use serde_json::Value;
 
 use crate::{App, answer::Answer, auth::Caller, error::ApiError};
@@ -128,7 +128,9 @@ impl<'a> Journal<'a> {
 impl Work<'_> {
     /// Commits, counts and forgets.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
+        failpoint("command.before_commit");
         self.tx.commit().await?;
+        failpoint("command.after_commit");
         self.journal.committed(self.app);
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 use futures::FutureExt as _;
 use keyway_bus::Delivery;
 use keyway_domain::{Body, Code, Command, Event, Message, OperationKind, Outcome, RetryPolicy, Timestamp};
-use keyway_telemetry::metrics;
+use keyway_telemetry::{failpoint, metrics};
 
 use crate::{Ctx, HandlerError, jobs, patience};
 
@@ -33,13 +33,17 @@ pub(crate) async fn run(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerErr
         }
         Ok::<(), HandlerError>(())
     };
+    failpoint("handler.before_effect");
     let (told, outcome) = tokio::join!(started, handle(delivery, command, ctx));
     told?;
     let outcome = outcome?;
+    failpoint("handler.after_effect");
     let lane = delivery.lane.name();
     metrics().attempts.with_label_values(&[lane, command.name(), outcome.name()]).inc();
     report(message, command, &outcome);
-    publish(ctx, events(message, command, outcome).into_iter().map(|event| message.event(event)).collect()).await
+    publish(ctx, events(message, command, outcome).into_iter().map(|event| message.event(event)).collect()).await?;
+    failpoint("handler.after_publish");
+    Ok(())
 }
 
 /// The handler's outcome; waits as long as our own infrastructure is away.

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use keyway_bus::{Bus, Handover, Outgoing};
 use keyway_domain::{MessageId, Route, Timestamp};
 use keyway_store::{Store, StoreError, outbox};
-use keyway_telemetry::metrics;
+use keyway_telemetry::{failpoint, metrics};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -106,6 +106,7 @@ impl Relay {
             return Ok(Batch { claimed: 0, refused: 0 });
         }
         tx.commit().await?;
+        failpoint("relay.claimed");
         for row in &rows {
             let lag = now.since(row.available_at);
             metrics().relay_lag_seconds.with_label_values(&[self.route.name()]).observe(lag.as_secs_f64());
@@ -113,6 +114,7 @@ impl Relay {
         let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
         let outgoing = rows.into_iter().map(|row| Outgoing { id: row.id, route: self.route, body: row.body }).collect();
         let answers = self.bus.relay(outgoing).await;
+        failpoint("relay.published");
         self.settle(&ids, answers).await
     }
 

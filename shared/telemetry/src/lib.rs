@@ -2,11 +2,13 @@
 //!
 //! Metric labels are closed sets (lane, outcome, provider kind ...), never ids, models or free text.
 
+mod failpoint;
 mod logs;
 mod metrics;
 mod ops;
 mod task;
 
+pub use failpoint::failpoint;
 pub use logs::{LogFormat, LogSettings, TelemetryError, init};
 pub use metrics::{Metrics, metrics};
 pub use ops::{Readiness, serve};

@@ -57,5 +57,8 @@ pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
         LogFormat::Text => builder.with_target(false).with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     }
-    .map_err(|_| TelemetryError::Twice)
+    .map_err(|_| TelemetryError::Twice)?;
+    #[cfg(feature = "failpoints")]
+    crate::failpoint::activate();
+    Ok(())
 }

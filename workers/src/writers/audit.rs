@@ -7,6 +7,7 @@ use keyway_store::{
     Store,
     audit::{self, AuditRecord},
 };
+use keyway_telemetry::failpoint;
 
 use crate::{Ctx, HandlerError, group::Group, patience};
 
@@ -20,7 +21,10 @@ pub(crate) fn start(store: Store) -> Group<AuditRecord> {
         async move {
             let tx = store.system().await?;
             audit::append(&tx, &events).await?;
-            Ok(tx.commit().await?)
+            failpoint("audit.before_commit");
+            tx.commit().await?;
+            failpoint("audit.after_commit");
+            Ok(())
         }
     })
 }

@@ -20,6 +20,7 @@ use keyway_store::{
     transitions::{self, Deferral, Step},
     verdicts::{self, Applied, VerdictRecord},
 };
+use keyway_telemetry::failpoint;
 
 use crate::{Ctx, HandlerError, group::Group, patience, schedules::next_check};
 
@@ -34,7 +35,10 @@ pub(crate) fn start(store: Store, verify_interval: Duration) -> Group<Message> {
             let batch = Batch::sort(&events, verify_interval);
             let tx = store.system().await?;
             batch.apply(&tx).await?;
-            Ok(tx.commit().await?)
+            failpoint("status.before_commit");
+            tx.commit().await?;
+            failpoint("status.after_commit");
+            Ok(())
         }
     })
 }
