@@ -43,7 +43,9 @@ async fn main() -> Result<()> {
     }
     let best = |figures: &[(f64, f64)]| figures.iter().copied().fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
     let (limit, own) = (best(&limit), best(&own));
-    println!("\n| lane throughput, no-op handler, prefetch {PREFETCH}, {AT_ONCE} at once | messages/s | CPU us a message | ratio |");
+    println!(
+        "\n| lane throughput, no-op handler, prefetch {PREFETCH}, {AT_ONCE} at once | messages/s | CPU us a message | ratio |"
+    );
     println!("|---|---|---|---|");
     println!("| lapin consume + ack | {:.0} | {:.1} | 1.00 |", limit.0, limit.1);
     println!("| keyway lane | {:.0} | {:.1} | {:.2} |", own.0, own.1, own.0 / limit.0);
