@@ -22,9 +22,13 @@ pub(crate) async fn open(config: &Config, store: &Store) -> anyhow::Result<Vault
         Err(_) if recorded.is_empty() && !config.keyring.exists() => create(config)?,
         Err(error) => return Ok(sealed(error.to_string())),
     };
-    match check(&keyring, &recorded) {
+    let fits = match check(&keyring, &recorded) {
+        // Checked again against what really is recorded: another host's first start may have been faster.
+        Ok(()) => check(&keyring, &record(&tx, &keyring).await?),
+        misfit => misfit,
+    };
+    match fits {
         Ok(()) => {
-            record(&tx, &keyring).await?;
             tx.commit().await?;
             Ok(Vault::open(keyring))
         }
@@ -76,11 +80,12 @@ pub(crate) fn create(config: &Config) -> Result<Keyring, VaultError> {
     Ok(keyring)
 }
 
-async fn record(tx: &SystemTx, keyring: &Keyring) -> anyhow::Result<()> {
+/// Records what is not recorded yet; returns what the database then has.
+async fn record(tx: &SystemTx, keyring: &Keyring) -> anyhow::Result<Vec<(String, String)>> {
     for value in keyring.check_values() {
         settings::put_if_absent(tx, &format!("{PREFIX}{}", value.version), &hex(&value.value)).await?;
     }
-    Ok(())
+    recorded(tx).await
 }
 
 fn sealed(why: String) -> Vault {
