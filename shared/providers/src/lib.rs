@@ -9,6 +9,7 @@ mod decimal;
 mod format;
 mod grade;
 pub mod guard;
+mod lenient;
 mod metering;
 mod openai;
 mod openai_compatible;

@@ -1,16 +1,14 @@
 //! Reads model and tokens from OpenAI-shaped answers, whole or streamed. Builds no tree of the
 //! answer and keeps none of its content; a figure of an unexpected kind is unknown, not 0.
 
-use std::{borrow::Cow, fmt};
-
 use keyway_domain::TokenCounts;
 use memchr::memmem;
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
-};
+use serde::Deserialize;
 
-use crate::OutputTokens;
+use crate::{
+    OutputTokens,
+    lenient::{Count, Maybe, Object, Text},
+};
 
 /// What one answer, or one event of it, says about its cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,8 +21,8 @@ pub struct Metered {
 
 /// Reads a whole JSON answer; everything is unknown if it is not one.
 pub(crate) fn body(output: OutputTokens, path: &str, bytes: &[u8]) -> Metered {
-    let answer: Answer<'_> = serde_json::from_slice(bytes).unwrap_or_default();
-    let mut metered = answer.into_metered(output);
+    let answer: Maybe<Answer> = serde_json::from_slice(bytes).unwrap_or_default();
+    let mut metered = answer.0.unwrap_or_default().into_metered(output);
     if path.ends_with("/embeddings") && metered.tokens.input.is_some() {
         // The shape of embeddings has no output count because there is no output to count.
         metered.tokens.output = metered.tokens.output.or(Some(0));
@@ -37,8 +35,8 @@ pub(crate) fn event(output: OutputTokens, data: &[u8]) -> Option<Metered> {
     if !has_usage(data) {
         return None;
     }
-    let answer: Answer<'_> = serde_json::from_slice(data).ok()?;
-    let metered = answer.into_metered(output);
+    let answer: Maybe<Answer> = serde_json::from_slice(data).ok()?;
+    let metered = answer.0?.into_metered(output);
     (metered.tokens != TokenCounts::default()).then_some(metered)
 }
 
@@ -51,23 +49,23 @@ fn has_usage(data: &[u8]) -> bool {
 }
 
 #[derive(Default, Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow, default)]
-    model: Text<'a>,
+struct Answer {
+    #[serde(default)]
+    model: Text,
     #[serde(default)]
     usage: Maybe<Usage>,
     /// Where Groq puts the figures of a stream.
     #[serde(default)]
     x_groq: Maybe<Extension>,
     /// Where the events of the Responses API carry the answer.
-    #[serde(borrow, default)]
-    response: Option<Inner<'a>>,
+    #[serde(default)]
+    response: Maybe<Inner>,
 }
 
 #[derive(Default, Deserialize)]
-struct Inner<'a> {
-    #[serde(borrow, default)]
-    model: Text<'a>,
+struct Inner {
+    #[serde(default)]
+    model: Text,
     #[serde(default)]
     usage: Maybe<Usage>,
 }
@@ -116,12 +114,19 @@ struct OutputDetails {
     reasoning_tokens: Count,
 }
 
-impl Answer<'_> {
+impl Object for Answer {}
+impl Object for Inner {}
+impl Object for Extension {}
+impl Object for Usage {}
+impl Object for InputDetails {}
+impl Object for OutputDetails {}
+
+impl Answer {
     fn into_metered(self, output: OutputTokens) -> Metered {
-        let inner = self.response.unwrap_or_default();
+        let inner = self.response.0.unwrap_or_default();
         let usage = self.usage.0.or(inner.usage.0).or_else(|| self.x_groq.0.and_then(|extension| extension.usage.0));
         Metered {
-            model: self.model.0.or(inner.model.0).map(Cow::into_owned),
+            model: self.model.0.or(inner.model.0),
             tokens: usage.map(|usage| usage.tokens(output)).unwrap_or_default(),
         }
     }
@@ -143,82 +148,6 @@ impl Usage {
             },
             reasoning: output_details.and_then(|details| details.reasoning_tokens.0),
         }
-    }
-}
-
-/// A text; anything else is unknown.
-#[derive(Default)]
-struct Text<'a>(Option<Cow<'a, str>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const LONGEST: usize = 200;
-        let text = Option::<Cow<'a, str>>::deserialize(deserializer)?;
-        Ok(Self(text.filter(|text| !text.is_empty() && text.len() <= LONGEST)))
-    }
-}
-
-/// An object, or nothing when it is null.
-#[derive(Clone, Copy, Default)]
-struct Maybe<T>(Option<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Maybe<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::deserialize(deserializer).map(Self)
-    }
-}
-
-/// A count: a whole number that is not negative; anything else is unknown.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Count(pub(crate) Option<i64>);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(CountVisitor)
-    }
-}
-
-struct CountVisitor;
-
-impl<'de> Visitor<'de> for CountVisitor {
-    type Value = Count;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a count")
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Count, E> {
-        Ok(Count(i64::try_from(value).ok()))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Count, E> {
-        Ok(Count((value >= 0).then_some(value)))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Count, E> {
-        Ok(Count(None))
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Count, E> {
-        Ok(Count(None))
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Count, E> {
-        Ok(Count(None))
-    }
-
-    fn visit_unit<E>(self) -> Result<Count, E> {
-        Ok(Count(None))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Count, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Count(None))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Count(None))
     }
 }
 
@@ -274,6 +203,29 @@ mod tests {
                 expected,
                 "{json}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_unreadable_in_one_field_costs_no_other() {
+        let figures = r#""usage":{"prompt_tokens":5,"completion_tokens":7}"#;
+        for other in [
+            r#""model":7"#,
+            r#""model":["m"]"#,
+            r#""model":"m\u0000""#,
+            r#""response":"text""#,
+            r#""response":[{"usage":{}}]"#,
+            r#""x_groq":true"#,
+        ] {
+            let json = format!("{{{other},{figures}}}");
+            let expected = Metered { model: None, tokens: counts(Some(5), None, Some(7), None) };
+            assert_eq!(body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
+            assert_eq!(event(OutputTokens::Completion, json.as_bytes()), Some(expected), "{json}");
+        }
+        for usage in ["7", "[5,7]", r#""text""#, "true", r#"{"prompt_tokens_details":[1]}"#] {
+            let json = format!(r#"{{"model":"m","usage":{usage}}}"#);
+            let expected = Metered { model: Some("m".to_owned()), tokens: TokenCounts::default() };
+            assert_eq!(body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
         }
     }
 

@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{
     FetchError, GuardError, UsagePage, UsageQuery, catalog::join, decimal, grade::Reading, guard::Answer,
-    metering::Count,
+    lenient::{Count, Text},
 };
 
 /// The reports, in the order they are fetched.
@@ -118,8 +118,10 @@ struct Bucket<'a> {
 
 #[derive(Deserialize)]
 struct Entry<'a> {
-    model: Option<String>,
-    line_item: Option<String>,
+    #[serde(default)]
+    model: Text,
+    #[serde(default)]
+    line_item: Text,
     #[serde(default)]
     num_model_requests: Count,
     #[serde(default)]
@@ -169,8 +171,8 @@ impl Entry<'_> {
             source: source.to_owned(),
             bucket_start,
             bucket_end,
-            model: self.model,
-            line_item: self.line_item,
+            model: self.model.0,
+            line_item: self.line_item.0,
             requests: self.num_model_requests.0,
             tokens: TokenCounts {
                 input: self.input_tokens.0,

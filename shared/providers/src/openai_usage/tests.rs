@@ -42,6 +42,14 @@ fn a_window_is_widened_to_whole_buckets() -> Result<(), FetchError> {
 }
 
 #[test]
+fn a_name_that_no_database_takes_is_unknown_and_its_figures_stay() {
+    let page = read_body(200, &entries(r#"{"model":"m\u0000","line_item":7,"num_model_requests":3}"#), None);
+    let rows = page.expect("a page").rows;
+    let named: Vec<_> = rows.iter().map(|row| (row.model.as_deref(), row.line_item.as_deref(), row.requests)).collect();
+    assert_eq!(named, [(None, None, Some(3))]);
+}
+
+#[test]
 fn money_is_exact_and_what_is_not_dollars_is_unknown() {
     for (amount, expected) in [
         (r#"{"value":0.06,"currency":"usd"}"#, Some(60_000_000)),

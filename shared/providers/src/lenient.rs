@@ -1,0 +1,112 @@
+//! Reads fields of foreign JSON one by one: what is not of the expected kind is unknown, and never
+//! spoils the fields beside it. No text with control characters passes: no database would take it.
+
+use std::{fmt, marker::PhantomData};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+
+/// A whole number that is not negative.
+pub(crate) type Count = Maybe<i64>;
+/// A short text of printable characters.
+pub(crate) type Text = Maybe<String>;
+
+/// A value of the expected kind, or unknown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Maybe<T>(pub(crate) Option<T>);
+
+/// An object whose fields are lenient in turn.
+pub(crate) trait Object: DeserializeOwned {}
+
+/// What a value can be read from; anything else is read past.
+pub(crate) trait Kind: Sized {
+    fn from_count(_: i64) -> Option<Self> {
+        None
+    }
+
+    fn from_text(_: &str) -> Option<Self> {
+        None
+    }
+
+    fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
+}
+
+impl Kind for i64 {
+    fn from_count(count: i64) -> Option<Self> {
+        (count >= 0).then_some(count)
+    }
+}
+
+impl Kind for String {
+    fn from_text(text: &str) -> Option<Self> {
+        const LONGEST_BYTES: usize = 200;
+        let plain = !text.is_empty() && text.len() <= LONGEST_BYTES && !text.contains(char::is_control);
+        plain.then(|| text.to_owned())
+    }
+}
+
+impl<T: Object> Kind for T {
+    fn from_object<'de, A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+}
+
+impl<T> Default for Maybe<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<'de, T: Kind> Deserialize<'de> for Maybe<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Lenient(PhantomData))
+    }
+}
+
+struct Lenient<T>(PhantomData<T>);
+
+impl<'de, T: Kind> Visitor<'de> for Lenient<T> {
+    type Value = Maybe<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Maybe<T>, E> {
+        Ok(Maybe(i64::try_from(value).ok().and_then(T::from_count)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Maybe<T>, E> {
+        Ok(Maybe(T::from_count(value)))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Maybe<T>, E> {
+        Ok(Maybe(None))
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Maybe<T>, E> {
+        Ok(Maybe(None))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Maybe<T>, E> {
+        Ok(Maybe(T::from_text(text)))
+    }
+
+    fn visit_unit<E>(self) -> Result<Maybe<T>, E> {
+        Ok(Maybe(None))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Maybe<T>, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Maybe(None))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Maybe<T>, A::Error> {
+        T::from_object(map).map(Maybe)
+    }
+}
