@@ -130,11 +130,14 @@ impl Guard {
             ("http", false) => return Err(GuardError::Refused("only https is allowed")),
             _ => return Err(GuardError::Refused("only https URLs are allowed")),
         }
+        if !trusted && port < 1024 && port != 443 {
+            return Err(GuardError::Refused("only port 443 and ports from 1024 are allowed"));
+        }
         match host {
             Host::Ipv4(address) => check_address(address.into(), trusted),
             Host::Ipv6(address) => check_address(address.into(), trusted),
             Host::Domain(_) if trusted => Ok(()),
-            Host::Domain(name) => check_name(name, port),
+            Host::Domain(name) => check_name(name),
         }
     }
 
@@ -162,7 +165,7 @@ fn check_address(address: IpAddr, trusted: bool) -> Result<(), GuardError> {
     Err(GuardError::Refused("the host's address is not a public one"))
 }
 
-fn check_name(name: &str, port: u16) -> Result<(), GuardError> {
+fn check_name(name: &str) -> Result<(), GuardError> {
     let name = plain_name(name);
     let within = |domain: &str| name == domain || name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     if !name.contains('.') || INNER_DOMAINS.iter().any(|domain| within(domain)) {
@@ -170,9 +173,6 @@ fn check_name(name: &str, port: u16) -> Result<(), GuardError> {
     }
     if ADDRESS_DOMAINS.iter().any(|domain| within(domain)) {
         return Err(GuardError::Refused("the host's name stands for an arbitrary address"));
-    }
-    if port < 1024 && port != 443 {
-        return Err(GuardError::Refused("only port 443 and ports from 1024 are allowed"));
     }
     Ok(())
 }

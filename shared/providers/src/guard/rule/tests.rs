@@ -68,6 +68,8 @@ const BYPASSES: &[&str] = &[
     "https://api.example.com:22/",
     "https://api.example.com:25/",
     "https://api.example.com:80/",
+    "https://93.184.216.34:22/",
+    "https://[2606:4700::6812:6c0]:25/",
     "https://api.example.com/v1?key=1",
     "https://api.example.com/v1#x",
     "https://api.example.com\\@127.0.0.1/",
