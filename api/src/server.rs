@@ -90,8 +90,10 @@ pub async fn serve(
         // A connection without this works, only slower.
         let _ = stream.set_nodelay(true);
         let (routes, proxy) = (routes.clone(), Arc::clone(&proxy));
-        let answer = service_fn(move |request| {
-            dispatch(routes.clone(), Arc::clone(&proxy), request, peer, limits.max_header_bytes)
+        let answer = service_fn(move |request: Request<Incoming>| {
+            // The proxy does not pay for a copy of the routes.
+            let routes = (!is_proxied(request.uri().path())).then(|| routes.clone());
+            dispatch(routes, Arc::clone(&proxy), request, peer, limits.max_header_bytes)
         });
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answer));
         let kill = kill.clone();
@@ -145,8 +147,9 @@ impl<B> IntoBody for Response<B> {
     type Body = B;
 }
 
+/// Answers by the routes, or without them by the proxy.
 async fn dispatch<F>(
-    routes: F,
+    routes: Option<F>,
     proxy: Arc<Proxy>,
     request: Request<Incoming>,
     peer: SocketAddr,
@@ -159,12 +162,13 @@ where
         let message = format!("the request's headers are larger than the {max_header_bytes} bytes that are allowed");
         return Ok(answer(ApiError::new(Code::HeadersTooLarge, message)).map(Either::Right));
     }
-    let path = request.uri().path();
-    if path.starts_with("/proxy/") || path.starts_with("/v1/") {
-        return Ok(proxy.handle(request, peer).await.map(Either::Left));
-    }
+    let Some(routes) = routes else { return Ok(proxy.handle(request, peer).await.map(Either::Left)) };
     let response = warp::service(routes).call(request).await?;
     Ok(response.map(Either::Right))
+}
+
+fn is_proxied(path: &str) -> bool {
+    path.starts_with("/proxy/") || path.starts_with("/v1/")
 }
 
 fn answer(error: ApiError) -> warp::reply::Response {

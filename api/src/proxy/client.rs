@@ -39,8 +39,9 @@ pub(super) type ProviderClient = Client<InTime<HttpsConnector<HttpConnector<Reso
 
 /// The body of a request to a provider.
 pub(super) enum RequestBody {
-    /// Read already.
-    Whole(Full<Bytes>),
+    /// Read already. What it was read from goes along: dropping it wakes the caller's connection, which
+    /// from within that connection's own task would rouse a second thread for every request.
+    Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Incoming),
     /// Passed on as it arrives.
     Passing(Incoming),
 }
@@ -96,21 +97,21 @@ impl Body for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
+            Self::Whole(body, _) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
             Self::Passing(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(body) => body.is_end_stream(),
+            Self::Whole(body, _) => body.is_end_stream(),
             Self::Passing(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(body) => body.size_hint(),
+            Self::Whole(body, _) => body.size_hint(),
             Self::Passing(body) => body.size_hint(),
         }
     }

@@ -16,7 +16,7 @@ use super::refusal::{Code, Refusal};
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Reads a body to its end, up to `limit` bytes.
-pub(super) async fn read(body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+pub(super) async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Refusal> {
     let hint = body.size_hint();
     if hint.lower() > limit as u64 {
         return Err(too_large());
@@ -57,7 +57,7 @@ pub(super) fn is_completion(method: &Method, path: &str) -> bool {
     *method == Method::POST && path.ends_with("/completions")
 }
 
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, Refusal> {
+async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, Refusal> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = body.frame().await {

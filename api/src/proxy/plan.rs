@@ -51,24 +51,30 @@ impl Planner<'_> {
         }
     }
 
-    async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, body: Incoming) -> Result<Plan, Refusal> {
+    async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Incoming) -> Result<Plan, Refusal> {
         let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
         let path = path.to_owned();
         if !intake::is_completion(&parts.method, &path) || !intake::is_plain_json(&parts.headers) {
-            let body = RequestBody::Passing(body);
+            let body = RequestBody::Passing(from);
             return Ok(Plan { upstream, path, body, model: None, hides_usage: false });
         }
-        let body = intake::read(body, self.body_bytes).await?;
+        let body = intake::read(&mut from, self.body_bytes).await?;
         match Fields::of(&body) {
-            Ok(fields) => completion(upstream, path, body, &fields),
+            Ok(fields) => completion(upstream, path, (body, from), &fields),
             // Not for us to judge: the provider says what is wrong with it.
-            Err(_) => Ok(Plan { upstream, path, body: whole(body), model: None, hides_usage: false }),
+            Err(_) => Ok(Plan { upstream, path, body: whole(body, from), model: None, hides_usage: false }),
         }
     }
 
-    async fn wrapped(&self, provider: &str, stream: bool, parts: &mut Parts, body: Incoming) -> Result<Plan, Refusal> {
+    async fn wrapped(
+        &self,
+        provider: &str,
+        stream: bool,
+        parts: &mut Parts,
+        mut from: Incoming,
+    ) -> Result<Plan, Refusal> {
         let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
-        let mut payload = intake::payload(&self.json(parts, body).await?)?;
+        let mut payload = intake::payload(&self.json(parts, &mut from).await?)?;
         let mut fields = Fields::of(&payload).map_err(|_| malformed())?;
         if stream {
             payload = fields.with_stream(&payload);
@@ -76,11 +82,11 @@ impl Planner<'_> {
         }
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let path = upstream.endpoint("/chat/completions");
-        completion(upstream, path, payload, &fields)
+        completion(upstream, path, (payload, from), &fields)
     }
 
-    async fn unified(&self, path: &str, parts: &Parts, body: Incoming) -> Result<Plan, Refusal> {
-        let mut body = self.json(parts, body).await?;
+    async fn unified(&self, path: &str, parts: &Parts, mut from: Incoming) -> Result<Plan, Refusal> {
+        let mut body = self.json(parts, &mut from).await?;
         let mut fields = Fields::of(&body).map_err(|_| malformed())?;
         let Some(model) = fields.model(&body) else {
             return Err(Refusal::new(Code::BadBody, "the body needs a model: it says which integration serves"));
@@ -94,29 +100,34 @@ impl Planner<'_> {
         if path == "/embeddings" {
             let model = fields.model(&body);
             let upstream = Arc::clone(upstream);
-            return Ok(Plan { upstream, path: path_there, body: whole(body), model, hides_usage: false });
+            return Ok(Plan { upstream, path: path_there, body: whole(body, from), model, hides_usage: false });
         }
-        completion(Arc::clone(upstream), path_there, body, &fields)
+        completion(Arc::clone(upstream), path_there, (body, from), &fields)
     }
 
-    async fn json(&self, parts: &Parts, body: Incoming) -> Result<Bytes, Refusal> {
+    async fn json(&self, parts: &Parts, from: &mut Incoming) -> Result<Bytes, Refusal> {
         if !intake::is_plain_json(&parts.headers) {
             return Err(Refusal::new(Code::BadBody, "the body must be JSON and not compressed"));
         }
-        intake::read(body, self.body_bytes).await
+        intake::read(from, self.body_bytes).await
     }
 }
 
 /// The plan for a completion: its stream is made to carry figures.
-fn completion(upstream: Arc<Upstream>, path: String, body: Bytes, fields: &Fields) -> Result<Plan, Refusal> {
+fn completion(
+    upstream: Arc<Upstream>,
+    path: String,
+    (body, from): (Bytes, Incoming),
+    fields: &Fields,
+) -> Result<Plan, Refusal> {
     let model = fields.model(&body);
     let asked = if fields.streams(&body) { fields.with_usage(&body).map_err(|_| malformed())? } else { None };
     let hides_usage = asked.is_some();
-    Ok(Plan { upstream, path, body: whole(asked.unwrap_or(body)), model, hides_usage })
+    Ok(Plan { upstream, path, body: whole(asked.unwrap_or(body), from), model, hides_usage })
 }
 
-fn whole(body: Bytes) -> RequestBody {
-    RequestBody::Whole(Full::new(body))
+fn whole(body: Bytes, from: Incoming) -> RequestBody {
+    RequestBody::Whole(Full::new(body), from)
 }
 
 fn malformed() -> Refusal {

@@ -32,7 +32,7 @@ const SLOTS: usize = 32 << 10;
 /// Records written at once at most.
 const BATCH: usize = 1024;
 /// How long the first record of a write waits for others to share it.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(10);
 /// How long a segment takes records before it is handed to the drainer.
 const SEGMENT_AGE: Duration = Duration::from_millis(500);
 const SEGMENT_BYTES: u64 = 8 << 20;
