@@ -12,7 +12,7 @@ export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check bench fmt deny doc deps files nextest clean
+.PHONY: help run demo test lint check chaos bench fmt deny doc deps files nextest clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,15 +24,20 @@ demo: ## Show everything with a simulated provider, then leave it running
 	scripts/demo.sh
 
 test: deps files nextest ## Run every test (starts its own PostgreSQL, RabbitMQ and Prometheus)
-	cargo nextest run --locked --workspace --profile $(NEXTEST_PROFILE)
+	cargo nextest run --locked --workspace --features failpoints --profile $(NEXTEST_PROFILE)
 	cargo test --locked --workspace --doc --quiet
 
 lint: deps ## Formatting, clippy without a warning, shell scripts
 	cargo fmt --all --check
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --workspace --all-targets --features failpoints -- -D warnings
 	shellcheck scripts/*.sh .ci/run
 
 check: lint doc deny test ## All that CI checks
+
+# SCENARIO=5,9 chooses by number (0: the random mix); SEED repeats a random choice; ROUNDS repeats each fault.
+chaos: deps ## Break everything, count what is lost or doubled (SECONDS=60 SEED= SCENARIO= ROUNDS=20)
+	cargo test --locked --workspace --features failpoints --test chaos -- --seconds $(or $(SECONDS),60) \
+	    --rounds $(or $(ROUNDS),20) $(if $(SEED),--seed $(SEED)) $(if $(SCENARIO),--scenario $(SCENARIO))
 
 bench: ## Measure every figure of the design beside its limit
 	cargo bench --locked --workspace

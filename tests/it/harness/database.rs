@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database as Connector, DatabaseConnection, Statement};
 
 /// A connection of the test's own.
-pub(crate) struct Database(DatabaseConnection);
+pub(crate) struct Database(pub(crate) DatabaseConnection);
 
 impl Database {
     pub(crate) async fn open(url: &str) -> Result<Self> {

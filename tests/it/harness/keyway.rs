@@ -36,8 +36,10 @@ pub(crate) struct Member {
     pub(crate) api: Option<Api>,
     /// Health and metrics.
     pub(crate) ops: SocketAddr,
-    role: &'static str,
-    settings: Vec<(String, String)>,
+    /// The subcommand.
+    pub(crate) role: &'static str,
+    /// What it alone is told, at its next start.
+    pub(crate) settings: Vec<(String, String)>,
 }
 
 impl Keyway {

@@ -8,8 +8,8 @@ mod api;
 mod database;
 mod keyway;
 pub(crate) mod metrics;
-mod process;
-mod queues;
+pub(crate) mod process;
+pub(crate) mod queues;
 mod services;
 
 use std::time::{Duration, Instant};

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::OnceLock,
 };
 
 use anyhow::{Context, Result};
@@ -14,6 +15,9 @@ use super::until;
 /// Lines of a log that a failing test shows.
 const TAIL: usize = 60;
 
+/// What is run instead of the binary that the last build left, if it is set.
+pub(crate) static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+
 /// A process that was started; dropping it kills it.
 pub(crate) struct Process {
     pub(crate) name: String,
@@ -23,7 +27,7 @@ pub(crate) struct Process {
 
 /// The binary with these settings and no other, run in `dir`.
 pub(crate) fn command(dir: &Path, settings: &[(String, String)], arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_keyway"));
+    let mut command = Command::new(PROGRAM.get().map_or(Path::new(env!("CARGO_BIN_EXE_keyway")), PathBuf::as_path));
     command.args(arguments).current_dir(dir).env_clear().envs(settings.iter().cloned()).stdin(Stdio::null());
     command
 }
@@ -57,9 +61,14 @@ impl Process {
 
     /// Asks it to stop, as an orchestrator does.
     pub(crate) fn terminate(&self) -> Result<()> {
+        self.signal(Signal::TERM)
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
         let child = self.child.as_ref().context("it was ended before")?;
         let pid = Pid::from_raw(i32::try_from(child.id())?).context("a process has an id")?;
-        Ok(kill_process(pid, Signal::TERM)?)
+        Ok(kill_process(pid, signal)?)
     }
 
     /// Waits for its end.
