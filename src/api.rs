@@ -5,6 +5,7 @@ use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, admin_key_hash,
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_store::{settings, tenants};
+use keyway_vault::{from_hex, to_hex};
 use tokio::net::TcpListener;
 
 use crate::{
@@ -57,7 +58,8 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         tracing::warn!(%error, "the caches start cold; requests load what they need");
     }
     parts::announce(config, "API");
-    let limits = ServerLimits { max_connections: config.max_connections, drain: config.drain, ..ServerLimits::default() };
+    let limits =
+        ServerLimits { max_connections: config.max_connections, drain: config.drain, ..ServerLimits::default() };
     keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await;
     proxy.drain().await;
     Ok(())
@@ -69,7 +71,7 @@ async fn identity(parts: &Parts) -> anyhow::Result<([u8; 32], TenantId)> {
     let default = tenants::ensure_default(&tx, Timestamp::now()).await?;
     let stored = match &parts.config.admin_key {
         Some(key) => {
-            let hash = hex(&admin_key_hash(key.expose()));
+            let hash = to_hex(&admin_key_hash(key.expose()));
             settings::put(&tx, ADMIN_KEY, &hash).await?;
             hash
         }
@@ -77,7 +79,7 @@ async fn identity(parts: &Parts) -> anyhow::Result<([u8; 32], TenantId)> {
             Some(stored) => stored,
             None => {
                 let key = new_admin_key().context("the system gives no random bytes")?;
-                let own = hex(&admin_key_hash(key.expose()));
+                let own = to_hex(&admin_key_hash(key.expose()));
                 let stored = settings::put_if_absent(&tx, ADMIN_KEY, &own).await?;
                 if stored == own {
                     say::line(&format!("Admin key (shown once, stored only as a hash): {}", key.expose()));
@@ -88,19 +90,4 @@ async fn identity(parts: &Parts) -> anyhow::Result<([u8; 32], TenantId)> {
     };
     tx.commit().await?;
     Ok((from_hex(&stored).context("the stored hash of the admin key is not readable")?, default.id))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn from_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }

@@ -5,7 +5,7 @@
 
 use keyway_config::Config;
 use keyway_store::{Store, SystemTx, settings};
-use keyway_vault::{Keyring, Vault, VaultError};
+use keyway_vault::{Keyring, Vault, VaultError, to_hex};
 
 /// The record of a root key version in the database: its check value.
 const PREFIX: &str = "keyring.check.";
@@ -43,7 +43,7 @@ pub(crate) fn check(keyring: &Keyring, recorded: &[(String, String)]) -> Result<
         let version = name.trim_start_matches(PREFIX);
         match values.iter().find(|value| value.version.to_string() == version) {
             None => return Err(format!("it lacks root key version {version}, which this database needs")),
-            Some(value) if hex(&value.value) != *recorded => {
+            Some(value) if to_hex(&value.value) != *recorded => {
                 return Err(format!("its root key version {version} is not the one this database was sealed with"));
             }
             Some(_) => {}
@@ -83,7 +83,7 @@ pub(crate) fn create(config: &Config) -> Result<Keyring, VaultError> {
 /// Records what is not recorded yet; returns what the database then has.
 async fn record(tx: &SystemTx, keyring: &Keyring) -> anyhow::Result<Vec<(String, String)>> {
     for value in keyring.check_values() {
-        settings::put_if_absent(tx, &format!("{PREFIX}{}", value.version), &hex(&value.value)).await?;
+        settings::put_if_absent(tx, &format!("{PREFIX}{}", value.version), &to_hex(&value.value)).await?;
     }
     recorded(tx).await
 }
@@ -91,10 +91,6 @@ async fn record(tx: &SystemTx, keyring: &Keyring) -> anyhow::Result<Vec<(String,
 fn sealed(why: String) -> Vault {
     tracing::error!(why, "the vault is sealed: nothing is decrypted until the right keyring is back and Keyway is started again");
     Vault::sealed(why)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -105,7 +101,7 @@ mod tests {
     fn only_the_recorded_keyring_fits() {
         let keyring = Keyring::generate().unwrap();
         let value = keyring.check_values()[0];
-        let own = vec![(format!("{PREFIX}1"), hex(&value.value))];
+        let own = vec![(format!("{PREFIX}1"), to_hex(&value.value))];
         assert_eq!(check(&keyring, &[]), Ok(()));
         assert_eq!(check(&keyring, &own), Ok(()));
         assert!(check(&Keyring::generate().unwrap(), &own).unwrap_err().contains("not the one"));

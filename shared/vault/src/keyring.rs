@@ -12,7 +12,12 @@ use keyway_domain::{TenantId, Timestamp};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::{Secret, VaultError, envelope::SivKey, keys};
+use crate::{
+    Secret, VaultError,
+    envelope::SivKey,
+    hex::{from_hex, to_hex},
+    keys,
+};
 
 /// What a root key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -156,7 +161,7 @@ impl Keyring {
         if versions.windows(2).any(|pair| pair[0] == pair[1]) || versions[0] == 0 {
             return Err("key versions must be different and start at 1".to_owned());
         }
-        Ok(Self { salt: from_hex(&file.salt)?, keys })
+        Ok(Self { salt: read_hex(&file.salt)?, keys })
     }
 
     fn to_text(&self) -> Result<Zeroizing<String>, serde_json::Error> {
@@ -190,7 +195,7 @@ impl Keyring {
 
 impl RootKey {
     fn from_file(key: &FileKey) -> Result<Self, String> {
-        let bytes = Secret::new(from_hex(&key.key)?);
+        let bytes = Secret::new(read_hex(&key.key)?);
         Ok(Self { version: key.version, state: key.state, created_at: key.created_at, key: bytes })
     }
 }
@@ -199,24 +204,8 @@ fn failure(verb: &str, path: &Path, error: &io::Error) -> VaultError {
     VaultError::Keyring(format!("cannot {verb} {}: {error}", path.display()))
 }
 
-fn to_hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-        text
-    })
-}
-
-fn from_hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N || !text.is_ascii() {
-        return Err(format!("a key or salt must have {} hexadecimal digits", 2 * N));
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks(2)) {
-        let digit = |c: u8| char::from(c).to_digit(16).ok_or("a key or salt has a character that is not hexadecimal");
-        *byte = u8::try_from(digit(pair[0])? * 16 + digit(pair[1])?).unwrap_or(0);
-    }
-    Ok(bytes)
+fn read_hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
+    from_hex(text).ok_or_else(|| format!("a key or salt must have {} hexadecimal digits", 2 * N))
 }
 
 #[cfg(test)]

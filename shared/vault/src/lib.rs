@@ -6,11 +6,13 @@
 //! where data sealed under another one may exist.
 
 mod envelope;
+mod hex;
 mod keyring;
 mod keys;
 mod secret;
 
 pub use envelope::{Sealed, sealed_under};
+pub use hex::{from_hex, to_hex};
 pub use keyring::{CheckValue, KeyState, Keyring};
 pub use keys::{NewDataKey, TenantKeys, Vault, WrappedDataKey};
 pub use secret::{Secret, SecretBytes, SecretString};

@@ -121,7 +121,7 @@ fn price_version(providers: &[ProviderSpec]) -> String {
         .collect();
     lines.sort_unstable();
     let digest = Sha256::digest(lines.concat());
-    digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    keyway_vault::to_hex(&digest[..6])
 }
 
 #[cfg(test)]
