@@ -1,4 +1,4 @@
-//! The audit log. Neither role may change or delete a line, and it outlives its tenant.
+//! The audit log. Only the system role may append, neither may change or delete a line, and it outlives its tenant.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, sea_orm::DbErr};
 

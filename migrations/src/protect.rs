@@ -27,9 +27,9 @@ impl Access {
     pub(crate) const SHARED: Self = Self { app: ALL, system: ALL, tenant_column: Some("tenant_id") };
     /// The app role only reads.
     pub(crate) const WRITTEN_BY_SYSTEM: Self = Self { app: "SELECT", ..Self::SHARED };
-    /// Both only append and read.
+    /// The app role only reads, the system role only appends and reads.
     pub(crate) const APPEND_ONLY: Self =
-        Self { app: "SELECT, INSERT", system: "SELECT, INSERT", tenant_column: Some("tenant_id") };
+        Self { app: "SELECT", system: "SELECT, INSERT", tenant_column: Some("tenant_id") };
     /// The app role has no business here.
     pub(crate) const SYSTEM_ONLY: Self = Self { app: "", system: ALL, tenant_column: None };
 }

@@ -175,5 +175,8 @@ async fn the_audit_log_cannot_be_changed_by_either_role() -> Result<()> {
         let tx = fixture.store.system().await?;
         assert!(raw::execute(&tx, text).await.is_err(), "system: {text}");
     }
+    let (.., insert) = TABLES.into_iter().find(|(table, ..)| *table == "audit_events").context("the audit log")?;
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    assert!(raw::execute(&tx, &statement(insert, fixture.tenant)).await.is_err(), "app: append");
     Ok(())
 }
