@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use keyway_domain::{MeteredCall, NanoUsd, TenantId, TokenCounts};
+use keyway_domain::{MeteredCall, NanoUsd, RequestId, TenantId, TokenCounts};
 use sea_orm::Value;
 use uuid::Uuid;
 
@@ -37,19 +37,22 @@ struct Sums {
     cost_nano_usd: Option<NanoUsd>,
 }
 
-/// Appends calls of a tenant and adds those that are new to the sums of their day. Returns how many were new.
+/// Appends calls of a tenant and adds those that are new to the sums of their day. Returns the new ones.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the tenant is gone; otherwise see [`StoreError`].
-pub async fn append_metered(tx: &SystemTx, tenant_id: TenantId, rows: &[MeteredRow]) -> Result<u64, StoreError> {
-    let mut added = 0;
+pub async fn append_metered(
+    tx: &SystemTx,
+    tenant_id: TenantId,
+    rows: &[MeteredRow],
+) -> Result<HashSet<RequestId>, StoreError> {
+    let mut added = HashSet::new();
     for rows in rows.chunks(chunk(20)) {
         let new = insert_calls(tx, tenant_id, rows).await?;
-        added += new.len() as u64;
         let mut seen = HashSet::new();
         let mut days: BTreeMap<Key, Sums> = BTreeMap::new();
         for row in rows {
-            let id = row.call.request_id.uuid();
+            let id = row.call.request_id;
             if new.contains(&id) && seen.insert(id) {
                 days.entry(key(&row.call)).or_default().add(row);
             }
@@ -58,6 +61,7 @@ pub async fn append_metered(tx: &SystemTx, tenant_id: TenantId, rows: &[MeteredR
         for days in days.chunks(chunk(16)) {
             add_to_days(tx, tenant_id, days).await?;
         }
+        added.extend(new);
     }
     Ok(added)
 }
@@ -91,11 +95,20 @@ fn key(call: &MeteredCall) -> Key {
         call.integration_id.uuid(),
         call.virtual_key_id.uuid(),
         call.provider.clone(),
-        call.model.clone().unwrap_or_default(),
+        model(call).unwrap_or_default().to_owned(),
     )
 }
 
-async fn insert_calls(tx: &SystemTx, tenant_id: TenantId, rows: &[MeteredRow]) -> Result<HashSet<Uuid>, StoreError> {
+/// One text that a database does not take would cost the whole batch: it is unknown instead.
+fn model(call: &MeteredCall) -> Option<&str> {
+    call.model.as_deref().filter(|model| !model.contains(char::is_control))
+}
+
+async fn insert_calls(
+    tx: &SystemTx,
+    tenant_id: TenantId,
+    rows: &[MeteredRow],
+) -> Result<HashSet<RequestId>, StoreError> {
     let mut rows: Vec<_> = rows.iter().collect();
     rows.sort_unstable_by_key(|row| row.call.request_id);
     let mut sql = Sql::new(
@@ -105,7 +118,7 @@ async fn insert_calls(tx: &SystemTx, tenant_id: TenantId, rows: &[MeteredRow]) -
     );
     sql.tuples(rows.into_iter().map(|row| values(tenant_id, row)));
     sql.push(" ON CONFLICT DO NOTHING RETURNING request_id AS id");
-    Ok(sql.ids(tx).await?.into_iter().collect())
+    Ok(sql.ids(tx).await?.into_iter().map(RequestId::from_uuid).collect())
 }
 
 fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; 20] {
@@ -117,7 +130,7 @@ fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; 20] {
         call.virtual_key_id.uuid().into(),
         call.integration_id.uuid().into(),
         call.provider.clone().into(),
-        call.model.clone().into(),
+        model(call).into(),
         call.path.clone().into(),
         call.http_status.map(i32::from).into(),
         call.tokens.input.into(),

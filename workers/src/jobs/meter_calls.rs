@@ -22,10 +22,7 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
         appended => appended?,
     };
     tx.commit().await?;
-    // A batch is delivered again as a whole or not at all: its metrics are counted with its first commit.
-    if new > 0 {
-        priced.iter().for_each(|call| count(ctx, call));
-    }
+    priced.iter().filter(|row| new.contains(&row.call.request_id)).for_each(|row| count(ctx, row));
     Ok(Outcome::Done(Vec::new()))
 }
 

@@ -16,6 +16,7 @@ use crate::fixture::{Fixture, NOW, on_both};
 on_both! {
     a_call_counts_once_however_often_it_is_delivered
     unknown_figures_stay_unknown_and_are_counted
+    a_model_that_no_database_takes_is_unknown_and_costs_no_other_call
     reported_buckets_are_replaced_and_the_cursor_is_compared
 }
 
@@ -41,11 +42,11 @@ fn row(project_id: ProjectId, integration_id: IntegrationId, model: Option<&str>
     MeteredRow { call, cost_nano_usd: tokens.map(|tokens| tokens * 100), price_version: Some("1".to_owned()) }
 }
 
-async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<u64> {
+async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<usize> {
     let tx = fixture.store.system().await?;
     let added = usage::append_metered(&tx, fixture.tenant, rows).await?;
     tx.commit().await?;
-    Ok(added)
+    Ok(added.len())
 }
 
 async fn report(fixture: &Fixture, ledger: Ledger, group_by: &[GroupBy]) -> Result<Vec<UsageGroup>> {
@@ -96,6 +97,17 @@ async fn unknown_figures_stay_unknown_and_are_counted(fixture: Fixture) -> Resul
     assert_eq!((total[0].tokens.input, total[0].tokens.reasoning), (Some(5), None));
     assert_eq!((total[0].requests, total[0].unknown_token_requests), (Some(3), Some(2)));
     assert!(report(&fixture, Ledger::Reported, &[]).await?.is_empty(), "nothing reported is not zero");
+    Ok(())
+}
+
+async fn a_model_that_no_database_takes_is_unknown_and_costs_no_other_call(fixture: Fixture) -> Result<()> {
+    let integration = IntegrationId::new();
+    let calls = [Some("gpt\0"), Some("gpt-4o")].map(|model| row(fixture.project, integration, model, Some(5)));
+    assert_eq!(append(&fixture, &calls).await?, 2);
+    let groups = report(&fixture, Ledger::Metered, &[GroupBy::Model]).await?;
+    let mut seen: Vec<_> = groups.iter().map(|it| (it.model.as_deref(), it.tokens.input)).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [(None, Some(5)), (Some("gpt-4o"), Some(5))]);
     Ok(())
 }
 
