@@ -31,6 +31,7 @@ pub(crate) fn parts(parts: &Parts) -> WorkerParts {
             verify_interval: config.verify_interval,
             confirm_after: config.confirm_after,
             retention: config.retention,
+            ledger_retention: config.ledger,
             concurrency: u16::try_from(config.concurrency).unwrap_or(u16::MAX),
             drain: config.drain,
             embedded: config.amqp_url.is_none(),

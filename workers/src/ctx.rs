@@ -36,6 +36,8 @@ pub struct WorkerSettings {
     pub confirm_after: Duration,
     /// How long finished operations and verdicts are kept.
     pub retention: Duration,
+    /// How long single metered calls are kept; the sums of their days stay.
+    pub ledger_retention: Duration,
     /// Jobs at once in each of the verify and usage lanes.
     pub concurrency: u16,
     /// How long started jobs may take to end after a stop.

@@ -127,6 +127,7 @@ async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), S
     }
     tx.commit().await?;
     let before = now.before(ctx.settings.retention);
+    let ledger_before = now.before(ctx.settings.ledger_retention);
     // The fire of a round that still runs must stay, or the round is fired again.
     let fires_before = before.min(now.before(2 * ctx.settings.usage_interval)).min(now.before(2 * RETENTION_INTERVAL));
     let mut left = true;
@@ -137,6 +138,7 @@ async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), S
             retention::delete_verdicts(&tx, before, SLICE).await?,
             retention::delete_idempotency_keys(&tx, now.before(DAY), SLICE).await?,
             retention::delete_schedule_fires(&tx, fires_before, SLICE).await?,
+            retention::delete_metered_calls(&tx, ledger_before, SLICE).await?,
         ];
         tx.commit().await?;
         left = deleted.contains(&SLICE);

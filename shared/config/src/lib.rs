@@ -41,6 +41,8 @@ pub struct Config {
     pub confirm_after: Duration,
     /// How long finished operations and verdicts are kept.
     pub retention: Duration,
+    /// How long single metered calls are kept; the sums of their days stay.
+    pub ledger: Duration,
     /// Jobs at once in each of the verify and usage lanes.
     pub concurrency: usize,
     /// Connections per database pool.

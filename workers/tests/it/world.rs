@@ -118,6 +118,7 @@ impl World {
             verify_interval: 86_400 * second,
             confirm_after: Duration::from_millis(50),
             retention: 30 * 86_400 * second,
+            ledger_retention: 400 * 86_400 * second,
             concurrency: 16,
             drain: 10 * second,
             embedded: broker.is_none(),
