@@ -84,7 +84,12 @@ pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &SecretBytes)
 /// # Errors
 /// 400 naming the parameter that is wrong.
 pub(crate) fn query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
-    let pairs = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
+    let pairs = || url::form_urlencoded::parse(query.as_bytes());
+    // The database could not compare them with anything: PostgreSQL takes no NUL.
+    if pairs().any(|(name, value)| name.chars().chain(value.chars()).any(char::is_control)) {
+        return Err(ApiError::parameter("the query may not hold control characters"));
+    }
+    let pairs = serde_urlencoded::Deserializer::new(pairs());
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let path = error.path().to_string();
         explain(&path, &error.inner().to_string(), Code::InvalidParameter)

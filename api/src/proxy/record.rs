@@ -132,6 +132,7 @@ impl Drop for Record {
         }
         let Some(slot) = self.slot.take() else { return };
         let model = self.metered.model.take().or_else(|| self.asked_model.take().filter(|asked| self.is_model(asked)));
+        let model = model.filter(|model| is_text(model));
         let call = MeteredCall {
             request_id: self.arrival.id,
             project_id: self.project_id,
@@ -156,9 +157,28 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// Whether it can be kept as text: PostgreSQL takes no NUL, and no name has control characters.
+fn is_text(model: &str) -> bool {
+    !model.chars().any(char::is_control)
+}
+
 fn bounded(mut text: String) -> String {
     if let Some((at, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
         text.truncate(at);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_with_a_control_character_is_unknown_and_a_long_one_is_cut() {
+        assert!(is_text("gpt-4o-mini") && is_text("modèle"));
+        for bad in ["gpt\0", "\u{1}", "a\nb", "\u{7f}", "\u{85}"] {
+            assert!(!is_text(bad), "{bad:?}");
+        }
+        assert_eq!(bounded("é".repeat(400)).chars().count(), MAX_TEXT_CHARS);
+    }
 }

@@ -111,7 +111,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let input: IntegrationInput = call.json()?;
     let submit = SubmitIntegration {
         project_id: input.project_id,
-        provider: input.provider,
+        provider: input::slug("provider", &input.provider)?,
         name: input::name("name", &input.name)?,
         credentials: input.credentials,
         base_url: input.config.base_url,
