@@ -62,14 +62,27 @@ impl Drainer {
         }
     }
 
-    /// Moves every sealed segment.
+    /// Moves every sealed segment. One that cannot be moved does not hold up the others; the first
+    /// error is returned when they are done.
     pub(super) async fn round(&mut self) -> Result<(), DrainError> {
+        let mut first = Ok(());
         for path in self.segments()? {
-            self.segment(&path).await?;
+            match self.segment(&path).await {
+                Ok(()) => {}
+                // The others would have to wait for the database too.
+                Err(DrainError::Store(error)) if error.is_retryable() => return Err(error.into()),
+                Err(error) => {
+                    tracing::error!(%error, segment = %path.display(), "a segment of the spool cannot be moved");
+                    first = first.and(Err(error));
+                }
+            }
         }
         let left: u64 = self.segments()?.iter().filter_map(|path| fs::metadata(path).ok()).map(|it| it.len()).sum();
         self.bytes.store(left, Relaxed);
-        if self.uses_written.elapsed() >= USES_INTERVAL { self.write_uses().await } else { Ok(()) }
+        if self.uses_written.elapsed() >= USES_INTERVAL {
+            self.write_uses().await?;
+        }
+        first
     }
 
     /// Writes when keys and integrations were last used, as far as that is not written yet.

@@ -90,6 +90,16 @@ async fn a_segment_that_is_being_written_is_left_alone() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_read_does_not_hold_up_later_segments() {
+    let (harness, key) = Harness::ready().await;
+    let unreadable = harness.directory.join("spool").join("0000first.spool");
+    fs::create_dir(&unreadable).unwrap();
+    call(&harness, &key).await;
+    harness.records(1).await;
+    assert_eq!(segments(&harness), [unreadable]);
+}
+
+#[tokio::test]
 async fn records_wait_while_the_database_is_away() {
     let (harness, key) = Harness::ready().await;
     call(&harness, &key).await;
