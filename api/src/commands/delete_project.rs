@@ -21,7 +21,7 @@ impl Command for DeleteProject {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let project = projects::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("project"))?;
         etag::check(self.expected, project.version)?;
-        let deleted = projects::delete(&work.tx, self.id).await;
+        let deleted = projects::delete(&work.tx, self.id, self.expected).await;
         deleted.map_err(|error| {
             ApiError::or_conflict(
                 error,

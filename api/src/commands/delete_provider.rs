@@ -21,7 +21,7 @@ impl Command for DeleteProvider {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let row = provider_names::custom(work.app, &work.tx, &self.name_or_id).await?;
         etag::check(self.expected, row.version)?;
-        let deleted = providers::delete(&work.tx, row.id).await;
+        let deleted = providers::delete(&work.tx, row.id, self.expected).await;
         deleted.map_err(|error| ApiError::or_conflict(error, "integrations use this provider; delete them first"))?;
         work.audit("provider.deleted", row.id, json!({ "name": row.name }));
         work.invalidate(Invalidation::Providers);

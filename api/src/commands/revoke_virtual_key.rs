@@ -23,7 +23,7 @@ impl Command for RevokeVirtualKey {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let before = virtual_keys::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("virtual key"))?;
         etag::check(self.expected, before.version)?;
-        let row = virtual_keys::revoke(&work.tx, self.id, work.now).await?;
+        let row = virtual_keys::revoke(&work.tx, self.id, self.expected, work.now).await?;
         if before.revoked_at.is_none() {
             work.audit("virtual_key.revoked", row.id, json!({ "name": row.name }));
         }

@@ -28,13 +28,14 @@ impl Command for UpdateIntegration {
         let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
         etag::check(self.expected, before.version)?;
         check_base_url(self.base_url.as_deref(), &before)?;
-        let mut row = before.clone();
+        let (mut row, mut expected) = (before.clone(), self.expected);
         if self.name.is_some() || self.expires_at.is_some() {
             let change = Change { name: self.name, config: None, expires_at: self.expires_at };
-            row = integrations::update(&work.tx, id, change, None, work.now).await?;
+            row = integrations::update(&work.tx, id, change, expected, work.now).await?;
+            expected = expected.map(|_| row.version);
         }
         if let Some(enabled) = self.enabled {
-            row = integrations::set_enabled(&work.tx, id, enabled, None, work.now).await?;
+            row = integrations::set_enabled(&work.tx, id, enabled, expected, work.now).await?;
         }
         let switched_on = before.status == IntegrationStatus::Disabled && row.status != before.status;
         let mut operation = None;

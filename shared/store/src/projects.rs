@@ -99,18 +99,20 @@ pub async fn rename(tx: &TenantTx, id: ProjectId, name: &str, expected: Option<i
     }
 }
 
-/// Deletes a project with its virtual keys. One that still has integrations is kept, and `default` always is.
+/// Deletes a project with its virtual keys; with `expected`, only if its version is still that one.
+/// One that still has integrations is kept, and `default` always is.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Conflict`].
-pub async fn delete(tx: &TenantTx, id: ProjectId) -> Result<(), StoreError> {
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`].
+pub async fn delete(tx: &TenantTx, id: ProjectId, expected: Option<i32>) -> Result<(), StoreError> {
     let project = find(tx, id).await?.ok_or(StoreError::NotFound)?;
     if project.name == DEFAULT_NAME {
         return Err(StoreError::Conflict);
     }
-    let text = "DELETE FROM projects WHERE tenant_id = $1 AND id = $2";
-    Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
-    Ok(())
+    let expected = expected.unwrap_or(project.version);
+    let text = "DELETE FROM projects WHERE tenant_id = $1 AND id = $2 AND version = $3";
+    let deleted = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into(), expected.into()]).run(tx).await?;
+    if deleted == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
 async fn insert_if_free(

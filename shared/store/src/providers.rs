@@ -6,7 +6,7 @@ use crate::{
     Page, Paged, StoreError, TenantTx,
     entity::providers as table,
     provider_models,
-    sql::{Sql, limit},
+    sql::{Sql, for_share, for_update, limit},
 };
 
 /// A custom provider as stored.
@@ -73,6 +73,17 @@ pub async fn find_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProviderRo
     one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), name.into()])).await
 }
 
+/// One custom provider by its name, which stays as it is until `tx` ends: for what binds a credential
+/// to its base URL. `tx` has to be one that writes.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn hold_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProviderRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM providers WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid()).push(" AND name = ").bind(name).push(for_share(tx));
+    one(tx, sql).await
+}
+
 /// Custom providers, newest first.
 ///
 /// # Errors
@@ -99,7 +110,7 @@ pub async fn update(
     base_url: &str,
     expected: Option<i32>,
 ) -> Result<ProviderRow, StoreError> {
-    let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    let before = lock(tx, id).await?;
     if before.base_url != base_url && is_used(tx, &before.name).await? {
         return Err(StoreError::Conflict);
     }
@@ -115,12 +126,16 @@ pub async fn update(
     Ok(ProviderRow { display_name, base_url, version: expected + 1, ..before })
 }
 
-/// Deletes a custom provider with its models. One that still has integrations is kept.
+/// Deletes a custom provider with its models; with `expected`, only if the version is still that one.
+/// One that still has integrations is kept.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Conflict`].
-pub async fn delete(tx: &TenantTx, id: ProviderId) -> Result<(), StoreError> {
-    let provider = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+/// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`].
+pub async fn delete(tx: &TenantTx, id: ProviderId, expected: Option<i32>) -> Result<(), StoreError> {
+    let provider = lock(tx, id).await?;
+    if expected.is_some_and(|expected| expected != provider.version) {
+        return Err(StoreError::Stale);
+    }
     if is_used(tx, &provider.name).await? {
         return Err(StoreError::Conflict);
     }
@@ -128,6 +143,13 @@ pub async fn delete(tx: &TenantTx, id: ProviderId) -> Result<(), StoreError> {
     let text = "DELETE FROM providers WHERE tenant_id = $1 AND id = $2";
     Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
     Ok(())
+}
+
+/// The row, so that nobody binds a credential to it before this transaction ends.
+async fn lock(tx: &TenantTx, id: ProviderId) -> Result<ProviderRow, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM providers WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid()).push(" AND id = ").bind(id.uuid()).push(for_update(tx));
+    one(tx, sql).await?.ok_or(StoreError::NotFound)
 }
 
 async fn is_used(tx: &TenantTx, name: &str) -> Result<bool, StoreError> {

@@ -101,6 +101,11 @@ pub(crate) fn for_update(tx: &impl Tx) -> &'static str {
     if tx.is_postgres() { " FOR UPDATE" } else { "" }
 }
 
+/// `FOR SHARE` where rows can be locked one by one: the row stays as it is until the transaction ends.
+pub(crate) fn for_share(tx: &impl Tx) -> &'static str {
+    if tx.is_postgres() { " FOR SHARE" } else { "" }
+}
+
 /// Like [`for_update`], passing over rows that another transaction holds.
 pub(crate) fn skip_locked(tx: &impl Tx) -> &'static str {
     if tx.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }

@@ -132,15 +132,27 @@ pub async fn update(
     if changed == 0 { Err(StoreError::Stale) } else { Ok(row) }
 }
 
-/// Revokes a virtual key for good. Revoking it again changes nothing.
+/// Revokes a virtual key for good; with `expected`, only if its version is still that one. Revoking it
+/// again changes nothing.
 ///
 /// # Errors
-/// [`StoreError::NotFound`].
-pub async fn revoke(tx: &TenantTx, id: VirtualKeyId, now: Timestamp) -> Result<VirtualKeyRow, StoreError> {
-    let text = "UPDATE virtual_keys SET revoked_at_ms = $1, version = version + 1 \
-                WHERE tenant_id = $2 AND id = $3 AND revoked_at_ms IS NULL";
-    Sql::with(text, [now.ms().into(), tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
-    find(tx, id).await?.ok_or(StoreError::NotFound)
+/// [`StoreError::NotFound`], [`StoreError::Stale`].
+pub async fn revoke(
+    tx: &TenantTx,
+    id: VirtualKeyId,
+    expected: Option<i32>,
+    now: Timestamp,
+) -> Result<VirtualKeyRow, StoreError> {
+    let mut sql = Sql::new("UPDATE virtual_keys SET version = version + 1, revoked_at_ms = ");
+    sql.bind(now.ms()).push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND id = ").bind(id.uuid());
+    if let Some(expected) = expected {
+        sql.push(" AND version = ").bind(expected);
+    }
+    sql.push(" AND revoked_at_ms IS NULL");
+    let changed = sql.run(tx).await?;
+    let row = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    let is_stale = changed == 0 && expected.is_some_and(|expected| expected != row.version);
+    if is_stale { Err(StoreError::Stale) } else { Ok(row) }
 }
 
 /// The virtual key with this hash, of whichever tenant, revoked and expired ones too.

@@ -15,6 +15,7 @@ on_both! {
     a_project_changes_only_from_the_version_that_was_read
     a_virtual_key_is_found_by_its_hash_until_revoked_for_good
     what_is_still_used_is_not_deleted
+    a_provider_that_a_submission_holds_keeps_its_base_url
     another_tenants_rows_are_not_found
 }
 
@@ -85,9 +86,11 @@ async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixt
     tx.commit().await?;
 
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    let revoked = virtual_keys::revoke(&tx, key.id, NOW).await?;
+    let stale = virtual_keys::revoke(&tx, key.id, Some(key.version + 1), NOW).await;
+    assert!(matches!(stale, Err(StoreError::Stale)));
+    let revoked = virtual_keys::revoke(&tx, key.id, Some(key.version), NOW).await?;
     assert_eq!(revoked.last_used_at, Some(NOW), "an older use does not move it back");
-    let again = virtual_keys::revoke(&tx, key.id, Timestamp::from_ms(NOW.ms() + 5)).await?;
+    let again = virtual_keys::revoke(&tx, key.id, None, Timestamp::from_ms(NOW.ms() + 5)).await?;
     assert_eq!(again.revoked_at, Some(NOW));
     assert!(!again.is_usable(NOW));
     assert_eq!(virtual_keys::list(&tx, Some(fixture.project), Page::first(10)).await?.items, [again]);
@@ -107,16 +110,41 @@ async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
     tx.commit().await?;
 
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    assert!(matches!(projects::delete(&tx, shop.id).await, Err(StoreError::Conflict)));
+    assert!(matches!(projects::delete(&tx, shop.id, None).await, Err(StoreError::Conflict)));
     drop(tx);
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    assert!(matches!(providers::delete(&tx, provider.id).await, Err(StoreError::Conflict)));
+    assert!(matches!(providers::delete(&tx, provider.id, None).await, Err(StoreError::Conflict)));
     let moved = providers::update(&tx, provider.id, "Acme", "https://evil.dev", None).await;
     assert!(matches!(moved, Err(StoreError::Conflict)), "secrets are bound to the host");
     keyway_store::integrations::delete(&tx, integration.id, None).await?;
-    providers::delete(&tx, provider.id).await?;
-    projects::delete(&tx, shop.id).await?;
+    let stale = providers::delete(&tx, provider.id, Some(provider.version + 1)).await;
+    assert!(matches!(stale, Err(StoreError::Stale)));
+    providers::delete(&tx, provider.id, Some(provider.version)).await?;
+    assert!(matches!(projects::delete(&tx, shop.id, Some(shop.version + 1)).await, Err(StoreError::Stale)));
+    projects::delete(&tx, shop.id, Some(shop.version)).await?;
     assert!(provider_models::list(&tx, None).await?.is_empty());
+    Ok(())
+}
+
+async fn a_provider_that_a_submission_holds_keeps_its_base_url(fixture: Fixture) -> Result<()> {
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let provider = providers::insert(&tx, "acme", "Acme", "https://api.acme.dev/v1", NOW).await?;
+    tx.commit().await?;
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let held = providers::hold_by_name(&tx, "acme").await?.context("the provider")?;
+    let mut new = fixture.integration("prod", 1);
+    new.provider = held.name;
+    let submit = async {
+        keyway_store::integrations::insert(&tx, new, NOW).await?;
+        tx.commit().await
+    };
+    let change = async {
+        let tx = fixture.store.tenant(fixture.tenant).await?;
+        providers::update(&tx, provider.id, "Acme", "https://evil.dev", None).await
+    };
+    let (changed, submitted) = tokio::join!(change, submit);
+    submitted?;
+    assert!(matches!(changed, Err(StoreError::Conflict)), "{changed:?}");
     Ok(())
 }
 
