@@ -28,19 +28,21 @@ impl Named<'_> {
     }
 }
 
-/// The provider with this name, or with this id.
+/// The provider with this name, or with this id. The tenant's own comes first: a name that the
+/// catalog took later must not lead its keys elsewhere.
 ///
 /// # Errors
 /// 404.
 pub(crate) async fn find<'a>(app: &'a App, tx: &TenantTx, name_or_id: &str) -> Result<Named<'a>, ApiError> {
-    if let Some(spec) = app.catalog.get(name_or_id) {
-        return Ok(Named::Predefined(spec));
-    }
     let row = match name_or_id.parse::<ProviderId>() {
         Ok(id) => providers::find(tx, id).await?,
         Err(_) => providers::find_by_name(tx, name_or_id).await?,
     };
-    row.map(Named::Custom).ok_or_else(|| ApiError::not_found("provider"))
+    match (row, app.catalog.get(name_or_id)) {
+        (Some(row), _) => Ok(Named::Custom(row)),
+        (None, Some(spec)) => Ok(Named::Predefined(spec)),
+        (None, None) => Err(ApiError::not_found("provider")),
+    }
 }
 
 /// The tenant's own provider with this name or id.
@@ -56,26 +58,21 @@ pub(crate) async fn custom(app: &App, tx: &TenantTx, name_or_id: &str) -> Result
     }
 }
 
-/// What the provider of that name is, for checks of its credentials.
+/// What the provider of that name is, for checks of its credentials. The tenant's own stays as it is
+/// until the transaction ends, so that a credential is never bound to another host than it was sent for.
 ///
 /// # Errors
 /// 422 when no provider of the catalog or of the tenant has this name.
 pub(crate) async fn spec(app: &App, tx: &TenantTx, name: &str) -> Result<ProviderSpec, ApiError> {
-    let unknown =
-        || ApiError::new(Code::UnknownProvider, "no provider has this name; GET /api/v1/providers lists them");
-    match find(app, tx, name).await {
-        Ok(Named::Predefined(spec)) => Ok(spec.clone()),
-        Ok(Named::Custom(row)) if row.name == name => {
-            let base_url =
-                row.base_url.parse().map_err(|_| ApiError::new(Code::Internal, "a stored URL is not readable"))?;
-            let models = provider_models::list(tx, Some(name)).await?;
-            let models = models.into_iter().map(|row| row.model).collect();
-            Ok(ProviderSpec::custom(&row.name, &row.display_name, base_url, models))
-        }
-        Ok(Named::Custom(_)) => Err(unknown()),
-        Err(error) if error.is(Code::NotFound) => Err(unknown()),
-        Err(error) => Err(error),
-    }
+    let Some(row) = providers::hold_by_name(tx, name).await? else {
+        return app.catalog.get(name).cloned().ok_or_else(|| {
+            ApiError::new(Code::UnknownProvider, "no provider has this name; GET /api/v1/providers lists them")
+        });
+    };
+    let base_url = row.base_url.parse().map_err(|_| ApiError::new(Code::Internal, "a stored URL is not readable"))?;
+    let models = provider_models::list(tx, Some(name)).await?;
+    let models = models.into_iter().map(|row| row.model).collect();
+    Ok(ProviderSpec::custom(&row.name, &row.display_name, base_url, models))
 }
 
 /// The project that is named, or the default one.

@@ -56,12 +56,13 @@ impl Project {
         let mut upstreams = Vec::with_capacity(credentials.len());
         for credential in credentials {
             let name = &credential.integration.provider;
-            let spec = match (sources.catalog.get(name), custom.iter().find(|row| row.name == *name)) {
-                (Some(spec), _) => with_models(spec, extra(name)),
-                (None, Some(row)) => match Url::parse(&row.base_url) {
+            // The tenant's own comes first: a name that the catalog took later must not lead its key elsewhere.
+            let spec = match (custom.iter().find(|row| row.name == *name), sources.catalog.get(name)) {
+                (Some(row), _) => match Url::parse(&row.base_url) {
                     Ok(url) => ProviderSpec::custom(name, &row.display_name, url, extra(name)),
                     Err(_) => continue,
                 },
+                (None, Some(spec)) => with_models(spec, extra(name)),
                 // Its provider left the catalog: the integration cannot be called any more.
                 (None, None) => continue,
             };

@@ -165,6 +165,8 @@ async fn all(call: &Call) -> Result<Vec<ProviderView>, ApiError> {
     let tx = call.read().await?;
     let keys = keys(&tx).await?;
     let custom = providers::list(&tx, Page::first(Page::<ProviderId>::MAX)).await?.items;
-    let predefined = call.app.catalog.providers().iter().map(|spec| ProviderView::predefined(spec, &keys));
-    Ok(predefined.chain(custom.into_iter().map(|row| ProviderView::custom(row, &keys))).collect())
+    let is_own = |name: &str| custom.iter().any(|row| row.name == name);
+    let predefined = call.app.catalog.providers().iter().filter(|spec| !is_own(&spec.name));
+    let predefined: Vec<_> = predefined.map(|spec| ProviderView::predefined(spec, &keys)).collect();
+    Ok(predefined.into_iter().chain(custom.into_iter().map(|row| ProviderView::custom(row, &keys))).collect())
 }

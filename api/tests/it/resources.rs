@@ -92,6 +92,14 @@ async fn models(api: &Api) -> Result<()> {
     api.delete(&format!("/api/v1/providers/models/{id}")).await?.expect_error(404, "not_found")?;
     let rest = api.get("/api/v1/providers/acme/models").await?.expect(200)?;
     ensure!(rest.at("/items").as_array().map(Vec::len) == Some(2));
+    // A name that the catalog took later stays the tenant's.
+    let tx = api.store.tenant(api.tenant).await?;
+    keyway_store::providers::insert(&tx, "groq", "Ours", "https://api.acme.dev/v1", Timestamp::now()).await?;
+    tx.commit().await?;
+    let list = api.get("/api/v1/providers").await?.expect(200)?;
+    let named: Vec<_> = list.at("/items").as_array().into_iter().flatten().filter(|it| it["name"] == "groq").collect();
+    ensure!(named.len() == 1 && named[0]["display_name"] == "Ours", "{}", list.text);
+    ensure!(api.get("/api/v1/providers/groq").await?.expect(200)?.at("/custom") == true);
     let predefined = api.get("/api/v1/providers/openai/models").await?.expect(200)?;
     let mini = predefined.at("/items").as_array().into_iter().flatten().find(|item| item["name"] == "gpt-4o-mini");
     ensure!(mini.is_some_and(|it| it["id"].is_null() && it["price"]["input"].is_i64()), "{}", predefined.text);

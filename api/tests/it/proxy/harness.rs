@@ -117,6 +117,11 @@ impl Harness {
     }
 
     pub(super) async fn integration_at(&self, provider: &str, secret: &str, base_url: &str) -> IntegrationId {
+        self.integration_of(provider, secret, Some(base_url)).await
+    }
+
+    /// An integration; without a base URL of its own it goes where its provider is.
+    pub(super) async fn integration_of(&self, provider: &str, secret: &str, base_url: Option<&str>) -> IntegrationId {
         let tx = self.store.tenant(self.tenant).await.unwrap();
         let keys = self.keys.current(&tx).await.unwrap();
         let (id, secret_id) = (IntegrationId::new(), SecretId::new());
@@ -126,7 +131,7 @@ impl Harness {
             project_id: self.project,
             provider: provider.to_owned(),
             name: format!("{provider} {id}"),
-            base_url: Some(base_url.to_owned()),
+            base_url: base_url.map(str::to_owned),
             config: json!({}),
             expires_at: None,
             secret: SealedSecret {
@@ -160,7 +165,7 @@ impl Harness {
 
     pub(super) async fn revoke(&self, key: &Key) {
         let tx = self.store.tenant(self.tenant).await.unwrap();
-        virtual_keys::revoke(&tx, key.id, Timestamp::now()).await.unwrap();
+        virtual_keys::revoke(&tx, key.id, None, Timestamp::now()).await.unwrap();
         tx.commit().await.unwrap();
     }
 

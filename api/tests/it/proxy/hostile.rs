@@ -6,7 +6,7 @@ use super::{
     scripted::{Scripted, behind, raw},
 };
 
-const ANSWER: &str =
+pub(super) const ANSWER: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nset-cookie: a=b\r\n\r\n{}";
 
 #[tokio::test]
@@ -24,6 +24,20 @@ async fn an_echo_of_the_key_does_not_leave_in_a_header() {
     }
     let records = format!("{:?}", harness.records(2).await);
     assert!(!records.contains("canary"), "{records}");
+}
+
+#[tokio::test]
+async fn an_error_that_quotes_the_key_comes_without_it() {
+    let body = format!("{{\"error\":{{\"message\":\"Incorrect API key provided: {SECRET}.\"}}}}");
+    for (status, kind) in [(401, "application/json"), (400, "text/plain"), (500, "text/event-stream")] {
+        let length = body.len();
+        let answer = format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}");
+        let (_provider, harness, key) = behind(Scripted::says(answer).await).await;
+        let told = harness.post("/v1/chat/completions", &key, &chat(true)).send().await.unwrap();
+        assert_eq!((told.status().as_u16(), told.content_length()), (status, Some(length as u64)));
+        assert_eq!(told.text().await.unwrap(), body.replace(SECRET, &"*".repeat(SECRET.len())), "{kind}");
+        assert!(harness.records(1).await.remove(0).complete);
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,11 @@ use keyway_domain::{Invalidation, Timestamp};
 use keyway_store::{provider_models, providers};
 use serde_json::{Value, json};
 
-use super::harness::{Harness, Key, SECRET};
+use super::{
+    harness::{Harness, Key, SECRET},
+    hostile::ANSWER,
+    scripted::{Scripted, behind},
+};
 
 const OTHER: &str = "sk-sim-good-other";
 
@@ -87,4 +91,17 @@ async fn the_list_of_models_is_the_union_and_each_can_be_asked_for() {
     assert!(!ids.contains(&"gpt-4o"));
     assert_eq!(harness.get("/v1/models/none", &key).send().await.unwrap().status(), 404);
     assert!(harness.simulator.all_calls().is_empty());
+}
+
+#[tokio::test]
+async fn a_name_that_the_catalog_took_later_stays_the_tenants() {
+    let (mut provider, harness, key) = behind(Scripted::says(ANSWER).await).await;
+    let tx = harness.store.tenant(harness.tenant).await.unwrap();
+    let base_url = provider.base_url.clone();
+    providers::insert(&tx, "groq", "Ours", &base_url, Timestamp::now()).await.unwrap();
+    tx.commit().await.unwrap();
+    harness.integration_of("groq", OTHER, None).await;
+    let answer = harness.get("/proxy/groq/v1/models", &key).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(provider.requests.recv().await.unwrap().contains(OTHER));
 }
