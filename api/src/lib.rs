@@ -25,6 +25,7 @@ mod token;
 mod trace;
 mod view;
 mod work;
+mod write_deadline;
 
 pub use app::{App, AppParts};
 pub use openapi::document as openapi_document;

@@ -27,6 +27,7 @@ use crate::{
     App, Proxy,
     error::{ApiError, Code},
     service,
+    write_deadline::WriteDeadline,
 };
 
 /// Beyond this hyper itself answers 431, without a body, and closes.
@@ -48,6 +49,8 @@ pub struct ServerLimits {
     pub header_timeout: Duration,
     /// The largest request head, in bytes.
     pub max_header_bytes: usize,
+    /// How long a client may take nothing of an answer.
+    pub write_timeout: Duration,
     /// How long running requests may take to end after a stop.
     pub drain: Duration,
 }
@@ -58,6 +61,7 @@ impl Default for ServerLimits {
             max_connections: 10_000,
             header_timeout: Duration::from_secs(10),
             max_header_bytes: 32 * 1024,
+            write_timeout: Duration::from_secs(60),
             drain: Duration::from_secs(25),
         }
     }
@@ -95,6 +99,7 @@ pub async fn serve(
             let routes = (!is_proxied(request.uri().path())).then(|| routes.clone());
             dispatch(routes, Arc::clone(&proxy), request, peer, limits.max_header_bytes)
         });
+        let stream = WriteDeadline::new(stream, limits.write_timeout);
         let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answer));
         let kill = kill.clone();
         drop(keyway_telemetry::spawn("api connection", async move {

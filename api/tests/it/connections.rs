@@ -72,6 +72,17 @@ async fn connections_beyond_the_limit_are_turned_away() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn a_client_that_reads_nothing_is_let_go() -> Result<()> {
+    let api = api(ServerLimits { write_timeout: Duration::from_millis(200), ..ServerLimits::default() }).await?;
+    let mut deaf = connect(&api).await?;
+    let request = b"GET /api/openapi.json HTTP/1.1\r\nHost: x\r\n\r\n";
+    // More answers than the sockets between can hold. When the server lets go, it reads no further request.
+    let asked = timeout(DEADLINE, async { while deaf.write_all(request).await.is_ok() {} });
+    asked.await.context("the server keeps a client that does not read")?;
+    Ok(())
+}
+
 /// A connection on which one request was answered, so that the server surely has it.
 async fn exchange(api: &Api) -> Result<TcpStream> {
     let mut stream = connect(api).await?;
