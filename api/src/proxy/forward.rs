@@ -20,6 +20,7 @@ use super::{
     path::{self, Route},
     plan::Planner,
     record::{Arrival, Record},
+    redact::Redactor,
     refusal::{Code, Refusal},
     relay::{Meter, ProxyBody},
     tee::Tee,
@@ -69,16 +70,18 @@ impl Proxy {
         let call = (plan.path, plan.model);
         let record = Record::begin(slot, principal, Arc::clone(&plan.upstream), arrival, call);
         metrics().proxy_overhead_seconds.observe(arrival.clock.elapsed().as_secs_f64());
-        self.exchange(request, record, &secret, plan.hides_usage).await
+        self.exchange(request, record, secret, plan.hides_usage).await
     }
 
     async fn exchange(
         &self,
         request: Request<RequestBody>,
         mut record: Record,
-        secret: &SecretBytes,
+        secret: SecretBytes,
         hides_usage: bool,
     ) -> Result<Response<ProxyBody>, Refusal> {
+        // A GET may show the figures of an earlier call, which count once.
+        let is_metered = request.method() == Method::POST;
         let mut timer = Box::pin(tokio::time::sleep(HEAD_TIMEOUT));
         let answer = tokio::select! {
             biased;
@@ -99,7 +102,16 @@ impl Proxy {
         }
         headers::clean_response(&mut parts.headers, secret.expose());
         parts.headers.insert(headers::INTEGRATION, record.upstream().header.clone());
-        Ok(answered(parts, body, record, hides_usage && is_events, timer))
+        let meter = if parts.headers.contains_key(header::CONTENT_ENCODING) {
+            Meter::Silent
+        } else if !parts.status.is_success() {
+            Meter::Error(Redactor::new(secret))
+        } else if is_metered {
+            figures(&parts.headers, hides_usage)
+        } else {
+            Meter::Silent
+        };
+        Ok(answered(parts, body, record, meter, timer))
     }
 }
 
@@ -124,23 +136,25 @@ fn outgoing(
     Ok((request, secret))
 }
 
+/// How the figures of an answer are read.
+fn figures(headers: &HeaderMap, hides_usage: bool) -> Meter {
+    if is_kind(headers, "text/event-stream") {
+        Meter::Events(Events::new(hides_usage))
+    } else if is_kind(headers, "application/json") {
+        Meter::Json(Tee::default())
+    } else {
+        Meter::Silent
+    }
+}
+
 fn answered(
     mut parts: ResponseParts,
     body: Incoming,
     record: Record,
-    hides_usage: bool,
+    meter: Meter,
     timer: Pin<Box<Sleep>>,
 ) -> Response<ProxyBody> {
-    let meter = if parts.headers.contains_key(header::CONTENT_ENCODING) {
-        Meter::Silent
-    } else if is_kind(&parts.headers, "text/event-stream") {
-        Meter::Events(Events::new(hides_usage))
-    } else if parts.status.is_success() && is_kind(&parts.headers, "application/json") {
-        Meter::Json(Tee::default())
-    } else {
-        Meter::Silent
-    };
-    if hides_usage {
+    if meter.rewrites() {
         parts.headers.remove(header::CONTENT_LENGTH);
     }
     let mut response = Response::new(ProxyBody::relayed(body, meter, record, timer));

@@ -18,6 +18,7 @@ mod path;
 mod plan;
 mod project;
 mod record;
+mod redact;
 mod refusal;
 mod relay;
 mod spool;
@@ -37,21 +38,26 @@ use keyway_domain::{Invalidation, ProjectId, TenantId};
 use keyway_providers::{Catalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
 use keyway_telemetry::{metrics, spawn};
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use caller::{Caller, KeyHash, Principal};
 use client::ProviderClient;
 use drain::Drainer;
 use project::{Project, Sources};
-use refusal::Refusal;
+use refusal::{Code, Refusal};
 pub use relay::ProxyBody as Body;
 use spool::Spool;
-use warm::{Held, WarmCache};
+use warm::{Held, Loaded, WarmCache};
 
 /// Callers and projects kept in memory at most.
 const CALLERS: usize = 50_000;
 const PROJECTS: usize = 10_000;
+/// Virtual keys that are looked up in the database at once: keys that somebody makes up must not take
+/// every connection. Those that are in memory do not wait.
+const LOOK_UPS: usize = 16;
+/// How long a look-up waits for its turn.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Virtual keys that are loaded at start.
 const WARMED: u64 = 5_000;
 /// How often the drainer looks for segments without being told.
@@ -92,6 +98,7 @@ pub enum ProxyError {
 pub struct Proxy {
     sources: Arc<Sources>,
     callers: Arc<WarmCache<KeyHash, Caller>>,
+    look_ups: Semaphore,
     projects: Arc<WarmCache<ProjectId, Project>>,
     client: ProviderClient,
     spool: Spool,
@@ -108,7 +115,7 @@ impl Proxy {
     /// [`ProxyError`].
     pub fn new(parts: ProxyParts) -> Result<Arc<Self>, ProxyError> {
         // A counter that appears with its first event has no increase that an alert could see.
-        for code in refusal::Code::ALL {
+        for code in Code::ALL {
             metrics().proxy_refused.with_label_values(&[code.text()]);
         }
         let stop = CancellationToken::new();
@@ -132,6 +139,7 @@ impl Proxy {
                 guard: parts.guard,
             }),
             callers,
+            look_ups: Semaphore::new(LOOK_UPS),
             projects,
             spool,
             drainer,
@@ -186,8 +194,15 @@ impl Proxy {
     async fn caller(&self, hash: &KeyHash, now: Instant) -> Result<Held<Caller>, Refusal> {
         match self.callers.peek(hash, now) {
             Some(caller) => Ok(caller),
-            None => Ok(self.callers.get(hash, Caller::load(&self.sources.store, hash)).await?),
+            None => self.callers.get(hash, self.look_up(hash)).await,
         }
+    }
+
+    async fn look_up(&self, hash: &KeyHash) -> Result<Loaded<Caller>, Refusal> {
+        let busy = |_| Refusal::new(Code::Unavailable, "too many virtual keys are being looked up; try again");
+        let turn = tokio::time::timeout(LOOK_UP_TIMEOUT, self.look_ups.acquire()).await;
+        let _turn = turn.map_err(busy)?;
+        Ok(Caller::load(&self.sources.store, hash).await?)
     }
 
     async fn project(&self, principal: &Principal, now: Instant) -> Result<Held<Project>, Refusal> {

@@ -19,6 +19,7 @@ use tokio::time::Sleep;
 use super::{
     events::Events,
     record::Record,
+    redact::Redactor,
     refusal::{Code, Refusal},
     tee::Tee,
 };
@@ -42,6 +43,8 @@ pub(super) enum Meter {
     Json(Tee),
     /// Server-sent events.
     Events(Events),
+    /// An error, which may quote the provider's key and carries no figures.
+    Error(Redactor),
 }
 
 /// A provider's answer that is being passed on.
@@ -70,6 +73,13 @@ impl ProxyBody {
             return Self(Kind::Whole(None));
         }
         Self(Kind::Relayed(Box::new(Relay { from, meter, record: Some(record), timer, heard })))
+    }
+}
+
+impl Meter {
+    /// Whether what passes may get another length.
+    pub(super) const fn rewrites(&self) -> bool {
+        matches!(self, Self::Events(events) if events.rewrites())
     }
 }
 
@@ -115,6 +125,7 @@ impl Relay {
                 data
             }
             Meter::Events(events) => events.pass(&*record.upstream().ways, data),
+            Meter::Error(redactor) => redactor.pass(data),
         };
         if !self.from.is_end_stream() {
             return passed;
@@ -136,6 +147,7 @@ impl Relay {
         let ways = &*record.upstream().ways;
         let (held_back, metered) = match &mut self.meter {
             Meter::Silent => return Bytes::new(),
+            Meter::Error(redactor) => return redactor.finish(),
             Meter::Json(tee) => (Bytes::new(), Some(tee.metered(ways, record.path()))),
             Meter::Events(events) => (events.finish(ways), events.metered.take()),
         };
@@ -193,10 +205,8 @@ impl Body for ProxyBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Whole(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
-            Kind::Relayed(relay) => match &relay.meter {
-                Meter::Events(events) if events.rewrites() => SizeHint::default(),
-                _ => relay.from.size_hint(),
-            },
+            Kind::Relayed(relay) if relay.meter.rewrites() => SizeHint::default(),
+            Kind::Relayed(relay) => relay.from.size_hint(),
         }
     }
 }

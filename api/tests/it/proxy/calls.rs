@@ -4,7 +4,10 @@ use keyway_domain::TokenCounts;
 use keyway_testkit::simulator::tokens_of;
 use serde_json::{Value, json};
 
-use super::harness::{Harness, SECRET, chat, until};
+use super::{
+    harness::{Harness, SECRET, chat, until},
+    scripted::{Scripted, behind},
+};
 
 /// The text of an answer without the number that the simulator gives each call.
 pub(super) fn unnumbered(text: &str) -> String {
@@ -40,6 +43,23 @@ async fn a_json_answer_is_the_providers_own_and_is_metered() {
         let output = tokens_of("This is a simulated answer to 3 words.");
         assert_eq!((record.tokens.input, record.tokens.output), (Some(3), Some(output)));
         assert!(record.complete && !record.streamed && record.first_byte_ms.is_some());
+    }
+}
+
+#[tokio::test]
+async fn figures_that_are_shown_again_are_not_counted_again() {
+    let body = json!({ "model": "gpt-4o", "usage": { "prompt_tokens": 8, "completion_tokens": 1, "total_tokens": 9 } });
+    let events = format!("data: {body}\n\ndata: [DONE]\n\n");
+    for (kind, body) in [("application/json", body.to_string()), ("text/event-stream", events)] {
+        let length = body.len();
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}");
+        let (_provider, harness, key) = behind(Scripted::says(answer).await).await;
+        let path = "/proxy/openai/v1/chat/completions";
+        let shown = harness.get(&format!("{path}/chatcmpl-1"), &key).send().await.unwrap();
+        assert_eq!(shown.text().await.unwrap(), body);
+        assert_eq!(harness.records(1).await.remove(0).tokens, TokenCounts::default(), "{kind}");
+        harness.post(path, &key, &chat(false)).send().await.unwrap().text().await.unwrap();
+        assert_eq!(harness.records(1).await.remove(0).tokens.input, Some(8), "{kind}");
     }
 }
 
