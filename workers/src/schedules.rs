@@ -63,7 +63,7 @@ async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreE
     Ok(())
 }
 
-/// One plan per tenant that has active integrations, all in the transaction of the fire.
+/// One plan per tenant with an integration whose usage may be reportable, all in the transaction of the fire.
 async fn plan_usage(ctx: &Ctx, fire_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     let tx = ctx.store.system().await?;
     if !fire(&tx, "usage", fire_at, now).await? {
@@ -74,10 +74,11 @@ async fn plan_usage(ctx: &Ctx, fire_at: Timestamp, now: Timestamp) -> Result<(),
     let spread_ms = u64::try_from(ctx.settings.usage_interval.as_millis()).unwrap_or(u64::MAX) / 5;
     let mut after = None;
     loop {
-        let tenants = integrations::tenants_with_active(&tx, after, SLICE).await?;
+        let tenants = integrations::tenants_with_reportable(&tx, after, SLICE).await?;
         let Some(last) = tenants.last() else { break };
         after = Some(*last);
-        start(&tx, tenants.into_iter().map(|tenant| (tenant, Command::PlanUsage { window, spread_ms })), now).await?;
+        let plan = Command::PlanUsage { window, spread_ms, recheck: false };
+        start(&tx, tenants.into_iter().map(|tenant| (tenant, plan.clone())), now).await?;
     }
     tx.commit().await
 }

@@ -32,7 +32,7 @@ impl Command for FetchUsage {
             }
             None => {
                 let total = integrations::count_active(&work.tx).await?;
-                work.start(Job::PlanUsage { window, spread_ms: 0 }, Some(total)).await?
+                work.start(Job::PlanUsage { window, spread_ms: 0, recheck: true }, Some(total)).await?
             }
         };
         let changes = json!({ "from": self.from, "to": self.to, "integration_id": self.integration_id });

@@ -23,6 +23,9 @@ pub enum Command {
         window: UsageWindow,
         /// Children become due spread over this many milliseconds (0: at once).
         spread_ms: u64,
+        /// True to ask again for those keys, too, whose usage is known not to be reportable.
+        #[serde(default)]
+        recheck: bool,
     },
     /// Fetch one integration's usage and upsert it by natural key.
     FetchUsage {

@@ -56,6 +56,8 @@ pub enum Event {
     UsageFetched {
         /// Whose usage.
         integration_id: IntegrationId,
+        /// The version of the secret that was asked with; what it learned does not hold for another one.
+        secret_version: i32,
         /// Rows upserted.
         rows: i64,
         /// Why nothing can be reported with this key, if that is so.

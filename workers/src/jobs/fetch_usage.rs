@@ -39,6 +39,7 @@ pub(super) async fn run(
     metrics().usage_rows.with_label_values(&[provider]).inc_by(u64::try_from(fetched.0).unwrap_or(0));
     Ok(Outcome::Done(vec![Event::UsageFetched {
         integration_id: id,
+        secret_version: opened.integration.secret_version,
         rows: fetched.0,
         not_reportable: fetched.1,
         observed_at: Timestamp::now(),

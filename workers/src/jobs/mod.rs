@@ -20,7 +20,9 @@ pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) ->
         Command::VerifyKey { integration_id, secret_version, confirming } => {
             verify_key::run(ctx, message, *integration_id, *secret_version, *confirming).await
         }
-        Command::PlanUsage { window, spread_ms } => plan_usage::run(ctx, message, *window, *spread_ms).await,
+        Command::PlanUsage { window, spread_ms, recheck } => {
+            plan_usage::run(ctx, message, *window, *spread_ms, *recheck).await
+        }
         Command::FetchUsage { integration_id, window } => {
             fetch_usage::run(ctx, message, *integration_id, *window).await
         }

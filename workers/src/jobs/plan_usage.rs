@@ -1,4 +1,5 @@
-//! `PlanUsage` (lane `usage.plan`): write one `FetchUsage` per active integration of the tenant.
+//! `PlanUsage` (lane `usage.plan`): write one `FetchUsage` per active integration of the tenant, on a
+//! schedule only for those that may report usage.
 //!
 //! Integrations are read in pages and each page's children are written in one transaction, so memory
 //! does not grow with their number. A child's id follows from plan and integration, and only a child
@@ -23,6 +24,7 @@ pub(super) async fn run(
     message: &Message,
     window: UsageWindow,
     spread_ms: u64,
+    recheck: bool,
 ) -> Result<Outcome, HandlerError> {
     let Some(plan) = message.operation_id else {
         return Err(HandlerError::Defect("a plan without its operation".to_owned()));
@@ -36,7 +38,7 @@ pub(super) async fn run(
         if held.iter().any(|row| row.id == plan && row.state.is_final()) {
             return Ok(Outcome::Done(Vec::new()));
         }
-        let page = integrations::active_page(&tx, after, PAGE).await?;
+        let page = integrations::active_page(&tx, !recheck, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         total += i64::try_from(page.len()).unwrap_or(i64::MAX);

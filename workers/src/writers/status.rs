@@ -14,7 +14,8 @@ use keyway_domain::{
     Actor, AuditEvent, AuditOutcome, Body, Event, Invalidation, Message, MessageId, OperationId, Timestamp,
 };
 use keyway_store::{
-    Store, SystemTx, integrations,
+    Store, SystemTx,
+    integrations::{self, UsageNote},
     operations::OperationRow,
     outbox,
     transitions::{self, Deferral, Step},
@@ -58,7 +59,7 @@ struct Batch<'m> {
     deferred: Vec<(Deferral, &'m Message)>,
     planned: Vec<(OperationId, i64, Timestamp)>,
     verdicts: Vec<VerdictRecord>,
-    fetched: Vec<(keyway_domain::IntegrationId, Option<String>)>,
+    fetched: Vec<UsageNote>,
 }
 
 impl<'m> Batch<'m> {
@@ -86,9 +87,10 @@ impl<'m> Batch<'m> {
                 self.deferred.push((deferral, message));
             }
             Event::UsagePlanned { total, observed_at } => self.planned.push((id, *total, *observed_at)),
-            Event::UsageFetched { integration_id, not_reportable, observed_at, .. } => {
+            Event::UsageFetched { integration_id, secret_version, not_reportable, observed_at, .. } => {
                 self.succeeded.push(step(observed_at));
-                self.fetched.push((*integration_id, not_reportable.clone()));
+                let (id, why) = (*integration_id, not_reportable.clone());
+                self.fetched.push(UsageNote { id, secret_version: *secret_version, why });
             }
             Event::KeyVerified { integration_id, secret_version, verdict } => {
                 if verdict.kind.is_conclusive() {

@@ -139,20 +139,34 @@ pub async fn delete(tx: &TenantTx, id: IntegrationId, expected: Option<i32>) -> 
     Ok(before)
 }
 
-/// Notes why usage cannot be fetched for integrations, or (`None`) that it can.
+/// What a fetch learned about one integration.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UsageNote {
+    /// Which one.
+    pub id: IntegrationId,
+    /// The version of the secret it was asked with.
+    pub secret_version: i32,
+    /// Why usage cannot be fetched with that secret; `None`: it can.
+    pub why: Option<String>,
+}
+
+/// Notes whether usage can be fetched for integrations. What was learned with an earlier secret does not
+/// hold for the current one and changes nothing.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn set_usage_not_reportable(
-    tx: &SystemTx,
-    notes: &[(IntegrationId, Option<String>)],
-) -> Result<(), StoreError> {
+pub async fn set_usage_not_reportable(tx: &SystemTx, notes: &[UsageNote]) -> Result<(), StoreError> {
     let mut notes = notes.to_vec();
     notes.sort_unstable();
-    for notes in notes.chunks(chunk(2)) {
-        let mut sql = Sql::new("WITH note(note_id, why) AS (VALUES ");
-        sql.tuples(notes.iter().map(|(id, why)| [id.uuid().into(), why.clone().into()]));
-        sql.push(") UPDATE integrations SET usage_not_reportable = why FROM note WHERE id = note_id");
+    for notes in notes.chunks(chunk(3)) {
+        let mut sql = Sql::new("WITH note(note_id, note_version, why) AS (VALUES ");
+        sql.tuples(
+            notes.iter().map(|note| [note.id.uuid().into(), note.secret_version.into(), note.why.clone().into()]),
+        );
+        sql.push(
+            ") UPDATE integrations SET usage_not_reportable = why FROM note \
+             WHERE id = note_id AND secret_version = note_version",
+        );
         sql.run(tx).await?;
     }
     Ok(())

@@ -16,7 +16,9 @@ use crate::{
     tx::sealed::Inner,
 };
 
-pub use change::{Change, delete, replace_secret, set_enabled, set_usage_not_reportable, touch_last_used, update};
+pub use change::{
+    Change, UsageNote, delete, replace_secret, set_enabled, set_usage_not_reportable, touch_last_used, update,
+};
 pub(crate) use row::row;
 pub use row::{IntegrationRow, NewIntegration, SealedSecret};
 
@@ -157,17 +159,22 @@ pub async fn count_by_status(tx: &SystemTx) -> Result<Vec<(IntegrationStatus, i6
     Ok(counts.collect())
 }
 
-/// Active integrations of the tenant in the order of their ids, from the one after `after`.
+/// Active integrations of the tenant in the order of their ids, from the one after `after`; with
+/// `reportable`, without those whose usage is known not to be.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn active_page(
     tx: &TenantTx,
+    reportable: bool,
     after: Option<IntegrationId>,
     rows: u64,
 ) -> Result<Vec<ActiveIntegration>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM integrations WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid()).push(" AND status IN ('connected', 'verifying')");
+    if reportable {
+        sql.push(" AND usage_not_reportable IS NULL");
+    }
     if let Some(after) = after {
         sql.push(" AND id > ").bind(after.uuid());
     }
@@ -181,18 +188,20 @@ pub async fn active_page(
     Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(active).collect())
 }
 
-/// Tenants that have an active integration, in the order of their ids, from the one after `after`:
-/// for the usage schedule.
+/// Tenants that have an active integration whose usage may be reportable, in the order of their ids, from
+/// the one after `after`: for the usage schedule.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn tenants_with_active(
+pub async fn tenants_with_reportable(
     tx: &SystemTx,
     after: Option<TenantId>,
     rows: u64,
 ) -> Result<Vec<TenantId>, StoreError> {
-    let mut sql =
-        Sql::new("SELECT DISTINCT tenant_id AS id FROM integrations WHERE status IN ('connected', 'verifying')");
+    let mut sql = Sql::new(
+        "SELECT DISTINCT tenant_id AS id FROM integrations \
+         WHERE status IN ('connected', 'verifying') AND usage_not_reportable IS NULL",
+    );
     if let Some(after) = after {
         sql.push(" AND tenant_id > ").bind(after.uuid());
     }

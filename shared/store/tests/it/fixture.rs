@@ -146,7 +146,7 @@ pub(crate) fn fetch(integration_id: IntegrationId) -> Command {
 }
 
 pub(crate) fn plan() -> Command {
-    Command::PlanUsage { window: window(), spread_ms: 0 }
+    Command::PlanUsage { window: window(), spread_ms: 0, recheck: true }
 }
 
 fn window() -> UsageWindow {

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use keyway_domain::{IntegrationId, IntegrationStatus, Timestamp};
 use keyway_store::{
     Page, StoreError, credentials,
-    integrations::{self, Change, Filter},
+    integrations::{self, Change, Filter, UsageNote},
 };
 
 use crate::fixture::{Fixture, NOW, on_both};
@@ -107,13 +107,20 @@ async fn lists_filter_and_page(fixture: Fixture) -> Result<()> {
     let listed: Vec<_> = first.items.iter().chain(&second.items).map(|it| it.id).collect();
     assert_eq!(listed, [ids[4], ids[3], ids[1], ids[0]]);
     assert!(!second.more);
-    let page = integrations::active_page(&tx, Some(ids[0]), 2).await?;
+    let page = integrations::active_page(&tx, false, Some(ids[0]), 2).await?;
     assert_eq!(page.iter().map(|it| it.id).collect::<Vec<_>>(), [ids[1], ids[3]]);
     assert_eq!(integrations::providers_with_keys(&tx).await?, ["openai"]);
     tx.commit().await?;
     let tx = fixture.store.system().await?;
-    assert_eq!(integrations::tenants_with_active(&tx, None, 10).await?, [fixture.tenant]);
-    assert!(integrations::tenants_with_active(&tx, Some(fixture.tenant), 10).await?.is_empty());
+    assert_eq!(integrations::tenants_with_reportable(&tx, None, 10).await?, [fixture.tenant]);
+    assert!(integrations::tenants_with_reportable(&tx, Some(fixture.tenant), 10).await?.is_empty());
+    let silent = |id: &IntegrationId| UsageNote { id: *id, secret_version: 1, why: Some("silent".to_owned()) };
+    integrations::set_usage_not_reportable(&tx, &ids.iter().map(silent).collect::<Vec<_>>()).await?;
+    assert!(integrations::tenants_with_reportable(&tx, None, 10).await?.is_empty());
+    tx.commit().await?;
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    assert!(integrations::active_page(&tx, true, None, 10).await?.is_empty());
+    assert_eq!(integrations::active_page(&tx, false, None, 10).await?.len(), 4);
     Ok(())
 }
 
@@ -132,10 +139,14 @@ async fn a_due_verification_is_taken_once(fixture: Fixture) -> Result<()> {
     let again = integrations::due_for_verification(&tx, NOW, later, 10).await?;
     assert_eq!(again.iter().map(|it| (it.id, it.tenant_id)).collect::<Vec<_>>(), [(a, fixture.tenant)]);
     integrations::touch_last_used(&tx, &[(a, NOW), (b, NOW)]).await?;
-    integrations::set_usage_not_reportable(&tx, &[(a, Some("an admin key is needed".to_owned())), (b, None)]).await?;
+    let note = |id, secret_version, why: Option<&str>| UsageNote { id, secret_version, why: why.map(str::to_owned) };
+    let notes = [note(a, 1, Some("an admin key is needed")), note(a, 2, None), note(b, 0, Some("late"))];
+    integrations::set_usage_not_reportable(&tx, &notes).await?;
     tx.commit().await?;
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     let row = integrations::find(&tx, a).await?.context("a")?;
     assert_eq!((row.last_used_at, row.usage_not_reportable.as_deref()), (Some(NOW), Some("an admin key is needed")));
+    let other = integrations::find(&tx, b).await?.context("b")?;
+    assert_eq!(other.usage_not_reportable, None, "what an earlier secret could not does not mark this one");
     Ok(())
 }
