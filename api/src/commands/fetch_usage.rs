@@ -28,7 +28,7 @@ impl Command for FetchUsage {
                 if integration.status == IntegrationStatus::Disabled {
                     return Err(ApiError::conflict("the integration is disabled"));
                 }
-                work.start(Job::FetchUsage { integration_id, window }, None).await?
+                work.start(Job::FetchUsage { integration_id, window, resume: None }, None).await?
             }
             None => {
                 let total = integrations::count_active(&work.tx).await?;

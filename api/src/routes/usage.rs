@@ -1,5 +1,7 @@
 //! `/usage`: what was spent, as our proxy metered it and as the providers report it.
 
+use std::time::Duration;
+
 use keyway_domain::{IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
 use serde::{Deserialize, Serialize};
@@ -14,6 +16,8 @@ const DEFAULT_DAYS: i64 = 30;
 const MAX_DAYS: i64 = 400;
 const MAX_FETCH_DAYS: i64 = 92;
 const DEFAULT_FETCH_DAYS: i64 = 7;
+/// How far a caller's clock may be ahead of ours.
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 /// What to report.
 #[derive(Deserialize, IntoParams)]
@@ -113,7 +117,11 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
     responses((status = 202, body = Started), (status = 404, description = "no such integration")))]
 pub(crate) async fn fetch(call: Call) -> Result<Answer, ApiError> {
     let FetchInput { from, to, integration_id } = call.json_or_default()?;
-    let to = to.unwrap_or_else(Timestamp::now);
+    let now = Timestamp::now();
+    let to = to.unwrap_or(now);
+    if to > now.after(CLOCK_SKEW) {
+        return Err(ApiError::field("`to` must not be in the future"));
+    }
     let from = from.unwrap_or_else(|| Timestamp::from_ms(to.ms() - DEFAULT_FETCH_DAYS * DAY_MS));
     check_span(from, to, MAX_FETCH_DAYS).map_err(ApiError::field)?;
     call.commit(FetchUsage { from, to, integration_id }).await

@@ -104,6 +104,7 @@ async fn what_cannot_be_used_is_refused_and_writes_nothing(api: Api) -> Result<(
     ensure!(reply.header("allow") == "POST, GET", "{:?}", reply.headers);
     for (path, body) in [
         ("/api/v1/usage/fetch", json!({ "from": "2026-02-01T00:00:00Z", "to": "2026-01-01T00:00:00Z" })),
+        ("/api/v1/usage/fetch", json!({ "to": "2999-01-01T00:00:00Z" })),
         ("/api/v1/projects", json!({ "name": " " })),
         ("/api/v1/providers", json!({ "name": "A B", "base_url": "https://api.acme.dev" })),
         ("/api/v1/providers", json!({ "name": "acme", "base_url": "https://api.acme.dev", "models": [""] })),

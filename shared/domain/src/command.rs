@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IntegrationId, Lane, MeteredCall, OperationKind, UsageWindow};
+use crate::{IntegrationId, Lane, MeteredCall, OperationKind, UsageProgress, UsageWindow};
 
 /// Work for a lane, imperative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +33,9 @@ pub enum Command {
         integration_id: IntegrationId,
         /// What to fetch.
         window: UsageWindow,
+        /// Where an earlier attempt stopped; `None`: from the start.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        resume: Option<UsageProgress>,
     },
     /// Append proxied calls to the metered ledger.
     MeterCalls {

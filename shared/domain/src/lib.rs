@@ -30,4 +30,4 @@ pub use operation::{OperationKind, OperationState};
 pub use outcome::{Code, Outcome};
 pub use retry::RetryPolicy;
 pub use timestamp::Timestamp;
-pub use usage::{Ledger, MeteredCall, NanoUsd, ReportedUsage, TokenCounts, UsageWindow};
+pub use usage::{Ledger, MeteredCall, NanoUsd, ReportedUsage, TokenCounts, UsageProgress, UsageWindow};

@@ -99,6 +99,15 @@ pub struct ReportedUsage {
     pub cost_nano_usd: Option<NanoUsd>,
 }
 
+/// How far a fetch has come: the reports before `source` are done, and of it everything before `from`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageProgress {
+    /// The report to go on with.
+    pub source: String,
+    /// Where in it, inclusive.
+    pub from: Timestamp,
+}
+
 /// A span of time whose usage is to be fetched: `from` inclusive, `to` exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageWindow {

@@ -10,7 +10,11 @@ use serde_json::value::RawValue;
 use url::Url;
 
 use crate::{
-    FetchError, GuardError, UsagePage, UsageQuery, catalog::join, decimal, grade::Reading, guard::Answer,
+    FetchError, GuardError, UsagePage, UsageQuery,
+    catalog::join,
+    decimal,
+    grade::Reading,
+    guard::Answer,
     lenient::{Count, Text},
 };
 
@@ -145,6 +149,8 @@ impl Page<'_> {
     fn read(self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
         // Rows with one natural key are one row: a host may split finer than it was asked to.
         let mut rows: BTreeMap<(Timestamp, Option<String>, Option<String>), ReportedUsage> = BTreeMap::new();
+        let in_order = self.data.is_sorted_by_key(|bucket| bucket.start_time);
+        let complete_to = self.data.last().filter(|_| in_order).map(|last| Timestamp::from_seconds(last.end_time));
         for bucket in self.data {
             let (start, end) = (Timestamp::from_seconds(bucket.start_time), Timestamp::from_seconds(bucket.end_time));
             if bucket.start_time < 0 || end <= start {
@@ -161,7 +167,7 @@ impl Page<'_> {
             (true, Some(token)) if !token.is_empty() && Some(token.as_str()) != query.page => Some(token),
             (true, _) => return Err(FetchError::BadAnswer),
         };
-        Ok(UsagePage { rows: rows.into_values().collect(), next })
+        Ok(UsagePage { rows: rows.into_values().collect(), next, complete_to })
     }
 }
 

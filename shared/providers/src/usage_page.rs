@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use keyway_domain::{Code, ReportedUsage, UsageWindow};
+use keyway_domain::{Code, ReportedUsage, Timestamp, UsageWindow};
 
 /// No report has more pages than this; a provider that goes on is not answering sensibly.
 pub const MAX_USAGE_PAGES: usize = 500;
@@ -25,6 +25,8 @@ pub struct UsagePage {
     pub rows: Vec<ReportedUsage>,
     /// The token of the next page; `None`: this was the last.
     pub next: Option<String>,
+    /// Nothing before this is on a later page; `None` where the report is not in the order of time.
+    pub complete_to: Option<Timestamp>,
 }
 
 /// Why a page cannot be had.

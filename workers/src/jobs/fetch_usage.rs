@@ -1,10 +1,14 @@
 //! `FetchUsage` (lane `usage.fetch`): fetch one integration's reported usage, page by page.
 //!
-//! Each page is upserted by natural key, the last one together with the cursor: fetching a window
-//! again changes nothing, and an attempt that dies midway is simply done again.
+//! Each page is upserted by natural key together with the cursor: fetching a window again changes
+//! nothing. An attempt that stops midway tells the next one where to go on; one that dies is done again.
 
-use keyway_domain::{Event, IntegrationId, Message, Outcome, ReportedUsage, Timestamp, UsageWindow};
-use keyway_providers::{FetchError, KeyFamily, PageTrail, UsageQuery};
+use std::time::{Duration, Instant};
+
+use keyway_domain::{
+    Code, Command, Event, IntegrationId, Message, Outcome, ReportedUsage, Timestamp, UsageProgress, UsageWindow,
+};
+use keyway_providers::{FetchError, KeyFamily, PageTrail, UsagePage, UsageQuery};
 use keyway_store::{
     StoreError,
     reported::{self, Cursor, Fetched},
@@ -17,95 +21,132 @@ use super::{
 };
 use crate::{Ctx, HandlerError};
 
+/// An attempt that has run this long stops between two pages, well before its deadline would end it
+/// without a word of how far it came.
+const LONG_ENOUGH: Duration = Duration::from_secs(180);
+
 /// Fetches every report the key can read.
 pub(super) async fn run(
     ctx: &Ctx,
     message: &Message,
     id: IntegrationId,
     window: UsageWindow,
+    resume: Option<&UsageProgress>,
 ) -> Result<Outcome, HandlerError> {
     let opened = match open(ctx, message.tenant_id, id).await? {
         Ok(opened) => opened,
         Err(missing) => return Ok(Outcome::Failed { code: missing.code(), events: Vec::new() }),
     };
     let provider = label(ctx, &opened.integration.provider);
-    let fetched = match fetch(ctx, message, &opened, window).await? {
+    let attempt = Attempt { ctx, message, opened: &opened, window, began: Instant::now() };
+    let (rows, not_reportable) = match attempt.fetch(resume).await? {
         Ok(rows) => (rows, None),
-        Err(FetchError::NotReportable { why }) => (0, Some(why.to_owned())),
-        Err(error) => return Ok(failed(provider, &error)),
+        Err(Stopped { error: Some(FetchError::NotReportable { why }), .. }) => (0, Some(why.to_owned())),
+        Err(stopped) => {
+            let next = Command::FetchUsage { integration_id: id, window, resume: stopped.progress };
+            return Ok(unfinished(provider, stopped.error.as_ref(), next));
+        }
     };
-    let outcome = if fetched.1.is_some() { "not_reportable" } else { "done" };
+    let outcome = if not_reportable.is_some() { "not_reportable" } else { "done" };
     metrics().usage_fetches.with_label_values(&[provider, outcome]).inc();
-    metrics().usage_rows.with_label_values(&[provider]).inc_by(u64::try_from(fetched.0).unwrap_or(0));
+    metrics().usage_rows.with_label_values(&[provider]).inc_by(u64::try_from(rows).unwrap_or(0));
     Ok(Outcome::Done(vec![Event::UsageFetched {
         integration_id: id,
         secret_version: opened.integration.secret_version,
-        rows: fetched.0,
-        not_reportable: fetched.1,
+        rows,
+        not_reportable,
         observed_at: Timestamp::now(),
     }]))
 }
 
-async fn fetch(
-    ctx: &Ctx,
-    message: &Message,
-    opened: &Opened,
+struct Attempt<'a> {
+    ctx: &'a Ctx,
+    message: &'a Message,
+    opened: &'a Opened,
     window: UsageWindow,
-) -> Result<Result<i64, FetchError>, HandlerError> {
-    let family = KeyFamily::parse(&opened.integration.key_family)
-        .ok_or_else(|| HandlerError::Defect("a stored key family is not readable".to_owned()))?;
-    let sources = match opened.provider.usage_sources(family) {
-        Ok(sources) => sources,
-        Err(error) => return Ok(Err(error)),
-    };
-    let mut rows = 0;
-    for source in sources {
-        match fetch_source(ctx, message, opened, source, window).await? {
-            Ok(count) => rows += count,
-            Err(error) => return Ok(Err(error)),
-        }
-    }
-    Ok(Ok(rows))
+    began: Instant,
 }
 
-async fn fetch_source(
-    ctx: &Ctx,
-    message: &Message,
-    opened: &Opened,
-    source: &'static str,
-    window: UsageWindow,
-) -> Result<Result<i64, FetchError>, HandlerError> {
-    let integration_id = opened.integration.id;
-    let tx = ctx.store.tenant_read(message.tenant_id).await?;
-    // What an outage left out is fetched now.
-    let mut cursor = reported::cursor(&tx, integration_id, source).await?;
-    drop(tx);
-    let from = cursor.map_or(window.from, |cursor| cursor.fetched_to.min(window.from));
-    let window = UsageWindow { from, to: window.to };
-    let (mut trail, mut page, mut rows) = (PageTrail::default(), None::<String>, 0);
-    loop {
-        let provider = label(ctx, &opened.integration.provider);
-        let timer = metrics().provider_seconds.with_label_values(&[provider, "usage"]).start_timer();
-        let query = UsageQuery { source, window, page: page.as_deref() };
-        let fetched = opened.provider.usage_page(opened.target(), query, &ctx.http).await;
-        timer.observe_duration();
-        let next = match fetched {
-            Ok(fetched) => {
-                rows += i64::try_from(fetched.rows.len()).unwrap_or(0);
-                // Only the last page moves the cursor to the window's end.
-                let so_far = cursor.map_or(from, |cursor| cursor.fetched_to);
-                let fetched_to = if fetched.next.is_none() { window.to } else { so_far };
-                cursor =
-                    Some(store(ctx, message, opened, &Page { source, rows: &fetched.rows, cursor, fetched_to }).await?);
-                trail.follow(fetched.next)
+/// An attempt that did not come to its end.
+struct Stopped {
+    /// `None`: it had run for long enough.
+    error: Option<FetchError>,
+    /// Where the next one goes on.
+    progress: Option<UsageProgress>,
+}
+
+impl Attempt<'_> {
+    /// The rows of every report, or of those that an earlier attempt left.
+    async fn fetch(&self, resume: Option<&UsageProgress>) -> Result<Result<i64, Stopped>, HandlerError> {
+        let family = KeyFamily::parse(&self.opened.integration.key_family)
+            .ok_or_else(|| HandlerError::Defect("a stored key family is not readable".to_owned()))?;
+        let sources = match self.opened.provider.usage_sources(family) {
+            Ok(sources) => sources,
+            Err(error) => return Ok(Err(Stopped { error: Some(error), progress: resume.cloned() })),
+        };
+        let resumed = |source: &str| resume.filter(|resume| resume.source == source);
+        let left = sources.iter().position(|source| resumed(source).is_some()).unwrap_or(0);
+        let mut rows = 0;
+        for source in &sources[left..] {
+            match self.fetch_source(source, resumed(source).map(|resume| resume.from)).await? {
+                Ok(count) => rows += count,
+                Err(stopped) => return Ok(Err(stopped)),
             }
-            Err(error) => Err(error),
-        };
-        page = match next {
-            Ok(Some(token)) => Some(token),
-            Ok(None) => return Ok(Ok(rows)),
-            Err(error) => return Ok(Err(error)),
-        };
+        }
+        Ok(Ok(rows))
+    }
+
+    async fn fetch_source(
+        &self,
+        source: &'static str,
+        resumed: Option<Timestamp>,
+    ) -> Result<Result<i64, Stopped>, HandlerError> {
+        let tx = self.ctx.store.tenant_read(self.message.tenant_id).await?;
+        let mut cursor = reported::cursor(&tx, self.opened.integration.id, source).await?;
+        drop(tx);
+        // What an outage left out is fetched now. What is yet to come is not: the cursor would pass it by.
+        let from = cursor.map_or(self.window.from, |cursor| cursor.fetched_to.min(self.window.from));
+        let mut from = resumed.unwrap_or(from);
+        let window = UsageWindow { from, to: self.window.to.min(Timestamp::now()) };
+        if window.from >= window.to {
+            return Ok(Ok(0));
+        }
+        let (mut trail, mut page, mut rows) = (PageTrail::default(), None::<String>, 0);
+        loop {
+            if self.began.elapsed() > LONG_ENOUGH {
+                return Ok(Err(Stopped::at(source, from, None)));
+            }
+            let next = match self.ask(UsageQuery { source, window, page: page.as_deref() }).await {
+                Ok(fetched) => {
+                    rows += i64::try_from(fetched.rows.len()).unwrap_or(0);
+                    from = match fetched.next {
+                        None => window.to,
+                        Some(_) => fetched.complete_to.map_or(from, |to| to.min(window.to).max(from)),
+                    };
+                    let stored = Page { source, rows: &fetched.rows, cursor, fetched_to: from };
+                    cursor = Some(store(self.ctx, self.message, self.opened, &stored).await?);
+                    trail.follow(fetched.next)
+                }
+                Err(error) => Err(error),
+            };
+            page = match next {
+                Ok(Some(token)) => Some(token),
+                Ok(None) => return Ok(Ok(rows)),
+                Err(error) => return Ok(Err(Stopped::at(source, from, Some(error)))),
+            };
+        }
+    }
+
+    async fn ask(&self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+        let provider = label(self.ctx, &self.opened.integration.provider);
+        let _timer = metrics().provider_seconds.with_label_values(&[provider, "usage"]).start_timer();
+        self.opened.provider.usage_page(self.opened.target(), query, &self.ctx.http).await
+    }
+}
+
+impl Stopped {
+    fn at(source: &str, from: Timestamp, error: Option<FetchError>) -> Self {
+        Self { error, progress: Some(UsageProgress { source: source.to_owned(), from }) }
     }
 }
 
@@ -142,14 +183,13 @@ async fn store(ctx: &Ctx, message: &Message, opened: &Opened, page: &Page<'_>) -
     Ok(Cursor { fetched_to, revision })
 }
 
-fn failed(provider: &str, error: &FetchError) -> Outcome {
-    let code = error.code().unwrap_or(keyway_domain::Code::BadAnswer);
+fn unfinished(provider: &str, error: Option<&FetchError>, next: Command) -> Outcome {
+    let code = error.map_or(Code::TimedOut, |error| error.code().unwrap_or(Code::BadAnswer));
     metrics().usage_fetches.with_label_values(&[provider, code.name()]).inc();
-    match error {
-        FetchError::Refused => Outcome::Failed { code, events: Vec::new() },
-        FetchError::RateLimited { retry_after } => {
-            Outcome::Retry { code, after: *retry_after, next: None, events: Vec::new() }
-        }
-        _ => Outcome::Retry { code, after: None, next: None, events: Vec::new() },
-    }
+    let after = match error {
+        Some(FetchError::Refused) => return Outcome::Failed { code, events: Vec::new() },
+        Some(FetchError::RateLimited { retry_after }) => *retry_after,
+        _ => None,
+    };
+    Outcome::Retry { code, after, next: Some(next), events: Vec::new() }
 }

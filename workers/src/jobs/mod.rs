@@ -23,8 +23,8 @@ pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) ->
         Command::PlanUsage { window, spread_ms, recheck } => {
             plan_usage::run(ctx, message, *window, *spread_ms, *recheck).await
         }
-        Command::FetchUsage { integration_id, window } => {
-            fetch_usage::run(ctx, message, *integration_id, *window).await
+        Command::FetchUsage { integration_id, window, resume } => {
+            fetch_usage::run(ctx, message, *integration_id, *window, resume.as_ref()).await
         }
         Command::MeterCalls { calls } => meter_calls::run(ctx, message, calls).await,
     }

@@ -47,7 +47,7 @@ pub(super) async fn run(
             .map(|active| {
                 let id = plan.child(active.id);
                 let due_at = now.after(offset(id, spread_ms));
-                let command = Command::FetchUsage { integration_id: active.id, window };
+                let command = Command::FetchUsage { integration_id: active.id, window, resume: None };
                 let (tenant_id, parent_id) = (message.tenant_id, Some(plan));
                 NewOperation { id, tenant_id, parent_id, origin: Origin::Parent, total: None, due_at, command }
             })

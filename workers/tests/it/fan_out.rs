@@ -128,7 +128,7 @@ async fn the_last_two_children_end_their_parent_in_two_processes(world: &mut Wor
         let parent = world.open(world.tenant, plan(), None).await?;
         let observed_at = Timestamp::now();
         for _ in 0..2 {
-            let fetch = Command::FetchUsage { integration_id: submitted.id, window: two_days() };
+            let fetch = Command::FetchUsage { integration_id: submitted.id, window: two_days(), resume: None };
             let child = world.open(world.tenant, fetch, parent.operation_id).await?;
             lasts.push(child.event(Event::OperationSucceeded { observed_at }));
         }

@@ -20,7 +20,9 @@ async fn invariant_4_another_tenants_integration_is_gone(world: &mut World) -> R
     world.send(&theirs.message).await?;
     world.ended(&theirs.message).await?;
     let (before, calls) = (world.integration(&theirs).await?, world.simulator.all_calls());
-    for command in [verify(theirs.id, 1), Command::FetchUsage { integration_id: theirs.id, window: two_days() }] {
+    for command in
+        [verify(theirs.id, 1), Command::FetchUsage { integration_id: theirs.id, window: two_days(), resume: None }]
+    {
         let message = world.command(world.tenant, command).await?;
         let operation = world.ended(&message).await?;
         ensure!(operation.state == OperationState::Failed && operation.error == Some(Code::Gone), "{operation:?}");

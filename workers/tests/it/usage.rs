@@ -1,8 +1,10 @@
 //! The reported ledger: the provider's figures, or the reason why there are none.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use http::{HeaderMap, HeaderValue, Method, header};
-use keyway_domain::{Code, Command, Ledger, OperationState};
+use keyway_domain::{Code, Command, Ledger, OperationState, Timestamp, UsageWindow};
 use keyway_providers::{GuardedClient, guard::Question};
 use keyway_store::usage_report::{self, GroupBy, ReportQuery};
 use keyway_testkit::simulator::{Fault, Script};
@@ -15,14 +17,16 @@ use crate::{
 in_both! {
     reported_rows_are_the_providers_own_figures
     invariant_6_an_ordinary_key_reports_a_reason_and_never_a_zero
-    a_page_that_fails_is_fetched_again
+    a_fetch_that_stopped_goes_on_where_it_was
+    what_is_yet_to_come_is_fetched_when_it_is_there
 }
 
 const COMPLETIONS: &str = "usage.completions";
+const HOUR: Duration = Duration::from_secs(3600);
 
 async fn reported_rows_are_the_providers_own_figures(world: &mut World) -> Result<()> {
     let submitted = world.place(world.tenant, "sk-admin-sim-a").await?;
-    let fetch = Command::FetchUsage { integration_id: submitted.id, window: two_days() };
+    let fetch = Command::FetchUsage { integration_id: submitted.id, window: two_days(), resume: None };
     world.start()?;
     let (requests, input) = figures(world, &submitted.key).await?;
     for _ in 0..2 {
@@ -45,7 +49,7 @@ async fn reported_rows_are_the_providers_own_figures(world: &mut World) -> Resul
 async fn invariant_6_an_ordinary_key_reports_a_reason_and_never_a_zero(world: &mut World) -> Result<()> {
     let submitted = world.place(world.tenant, "sk-sim-good-1").await?;
     world.start()?;
-    let fetch = Command::FetchUsage { integration_id: submitted.id, window: two_days() };
+    let fetch = Command::FetchUsage { integration_id: submitted.id, window: two_days(), resume: None };
     let message = world.command(world.tenant, fetch).await?;
     let operation = world.ended(&message).await?;
     ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
@@ -61,12 +65,12 @@ async fn invariant_6_an_ordinary_key_reports_a_reason_and_never_a_zero(world: &m
     Ok(())
 }
 
-async fn a_page_that_fails_is_fetched_again(world: &mut World) -> Result<()> {
+async fn a_fetch_that_stopped_goes_on_where_it_was(world: &mut World) -> Result<()> {
     let submitted = world.place(world.tenant, "sk-admin-sim-a").await?;
     let key = submitted.key.clone();
     world.simulator.script(Script { key: key.clone(), fault: Fault::Circle, times: None, latency_ms: 0 });
     world.start()?;
-    let fetch = Command::FetchUsage { integration_id: submitted.id, window: two_days() };
+    let fetch = Command::FetchUsage { integration_id: submitted.id, window: two_days(), resume: None };
     let message = world.command(world.tenant, fetch).await?;
     let operation = world.deferred(&message, 2).await?;
     ensure!(operation.error == Some(Code::BadAnswer), "{operation:?}");
@@ -75,6 +79,24 @@ async fn a_page_that_fails_is_fetched_again(world: &mut World) -> Result<()> {
     ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
     let rows = world.number("SELECT count(*) AS n FROM reported_usage").await?;
     ensure!(rows == 2 * 48 + 48 + 2 * 2, "{rows} rows");
+    let calls = world.simulator.calls(&submitted.key, "/v1/organization/usage/completions");
+    ensure!(calls == 3, "the first of two pages was asked for once and the second twice, not {calls} times in all");
+    Ok(())
+}
+
+async fn what_is_yet_to_come_is_fetched_when_it_is_there(world: &mut World) -> Result<()> {
+    let submitted = world.place(world.tenant, "sk-admin-sim-a").await?;
+    world.start()?;
+    let now = Timestamp::now();
+    for (from, to) in [(now.before(HOUR), now.after(30 * 24 * HOUR)), (now.after(10 * HOUR), now.after(20 * HOUR))] {
+        let window = UsageWindow { from, to };
+        let fetch = Command::FetchUsage { integration_id: submitted.id, window, resume: None };
+        let message = world.command(world.tenant, fetch).await?;
+        let operation = world.ended(&message).await?;
+        ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
+    }
+    let furthest = world.number("SELECT max(fetched_to_ms) AS n FROM usage_cursors").await?;
+    ensure!(furthest <= Timestamp::now().ms(), "a cursor is ahead of time: {furthest}");
     Ok(())
 }
 

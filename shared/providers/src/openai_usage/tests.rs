@@ -96,8 +96,20 @@ fn a_page_that_makes_no_sense_is_a_bad_answer() {
         assert_eq!(read_body(200, body, Some("again")), Err(FetchError::BadAnswer), "{body}");
     }
     let more = r#"{"data":[],"has_more":true,"next_page":"other"}"#;
-    assert_eq!(read_body(200, more, Some("again")), Ok(UsagePage { rows: vec![], next: Some("other".to_owned()) }));
+    let other = UsagePage { next: Some("other".to_owned()), ..UsagePage::default() };
+    assert_eq!(read_body(200, more, Some("again")), Ok(other));
     assert_eq!(read_body(200, r#"{"data":[],"has_more":false,"next_page":"x"}"#, None), Ok(UsagePage::default()));
+}
+
+#[test]
+fn a_page_says_how_far_it_is_complete_only_when_it_is_in_order() {
+    let page = |starts: [i64; 2]| {
+        let bucket = |start: i64| format!(r#"{{"start_time":{start},"end_time":{},"results":[]}}"#, start + 3600);
+        let body = format!(r#"{{"data":[{}],"has_more":false}}"#, starts.map(bucket).join(","));
+        read_body(200, &body, None).expect("a page").complete_to
+    };
+    assert_eq!(page([0, 3600]), Some(Timestamp::from_seconds(7200)));
+    assert_eq!(page([3600, 0]), None);
 }
 
 #[test]

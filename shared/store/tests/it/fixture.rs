@@ -142,7 +142,7 @@ pub(crate) fn verify(integration_id: IntegrationId) -> Command {
 }
 
 pub(crate) fn fetch(integration_id: IntegrationId) -> Command {
-    Command::FetchUsage { integration_id, window: window() }
+    Command::FetchUsage { integration_id, window: window(), resume: None }
 }
 
 pub(crate) fn plan() -> Command {
