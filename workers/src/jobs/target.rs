@@ -59,13 +59,13 @@ pub(super) async fn open(
         _ => return Ok(Err(Missing::Gone)),
     };
     let integration = credential.integration;
-    let spec = match ctx.catalog.get(&integration.provider) {
-        Some(spec) => spec.clone(),
-        None => match providers::find_by_name(&tx, &integration.provider).await? {
-            Some(row) => ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, Vec::new()),
-            None => return Ok(Err(Missing::Gone)),
-        },
-    };
+    // The tenant's own first: a name that the catalog gets later must not send its secret elsewhere.
+    let spec =
+        match (providers::find_by_name(&tx, &integration.provider).await?, ctx.catalog.get(&integration.provider)) {
+            (Some(row), _) => ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, Vec::new()),
+            (None, Some(spec)) => spec.clone(),
+            (None, None) => return Ok(Err(Missing::Gone)),
+        };
     let base_url = match &integration.base_url {
         Some(own) => readable(own)?,
         None => spec.base_url.clone(),
@@ -78,7 +78,10 @@ pub(super) async fn open(
     };
     match opened.and_then(keyway_vault::SecretBytes::into_text) {
         Ok(secret) => Ok(Ok(Opened { provider: for_spec(&spec), integration, base_url, secret })),
-        Err(VaultError::Sealed(why)) => Err(HandlerError::Unavailable(why)),
+        // The keyring at hand is not the one the data needs: that says nothing about the key.
+        Err(error @ (VaultError::Sealed(_) | VaultError::UnknownVersion(_))) => {
+            Err(HandlerError::Unavailable(error.to_string()))
+        }
         Err(_) => Ok(Err(Missing::Undecryptable)),
     }
 }

@@ -1,8 +1,8 @@
 //! What a provider clearly says about a key, and what becomes of the integration.
 
 use anyhow::{Result, ensure};
-use keyway_domain::{Code, IntegrationStatus, OperationState, VerdictKind};
-use keyway_store::raw;
+use keyway_domain::{Code, IntegrationStatus, OperationState, Timestamp, VerdictKind};
+use keyway_store::{providers, raw};
 use keyway_testkit::simulator::{Fault, Script};
 
 use crate::{
@@ -15,6 +15,7 @@ in_both! {
     the_providers_own_signal_decides
     one_refusal_disables_nothing
     what_cannot_be_opened_is_never_sent
+    a_tenants_own_provider_keeps_its_name_and_its_secrets
     an_operation_seen_succeeded_has_its_effect
 }
 
@@ -61,6 +62,19 @@ async fn one_refusal_disables_nothing(world: &mut World) -> Result<()> {
     let changes = world.status_changes(&submitted).await?;
     ensure!(changes == ["verifying>connected"], "{changes:?}");
     ensure!(world.audited(&submitted, "integration.created").await?.len() == 1);
+    Ok(())
+}
+
+/// The catalog got a provider of that name later: the secret still goes to the tenant's own.
+async fn a_tenants_own_provider_keeps_its_name_and_its_secrets(world: &mut World) -> Result<()> {
+    let submitted = world.place(world.tenant, "sk-sim-good-own").await?;
+    let tx = world.store.tenant(world.tenant.id).await?;
+    providers::insert(&tx, "openai", "Own", &world.simulator.base_url, Timestamp::now()).await?;
+    raw::execute(&tx, "UPDATE integrations SET base_url = NULL").await?;
+    tx.commit().await?;
+    world.start()?;
+    let verified = world.ended(&world.verify(&submitted).await?).await?;
+    ensure!(verified.state == OperationState::Succeeded && world.probes(&submitted) == 1, "{verified:?}");
     Ok(())
 }
 
