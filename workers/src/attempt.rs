@@ -90,7 +90,8 @@ fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> 
         Outcome::Failed { code, events } => with(events, Event::OperationFailed { code, observed_at }),
         Outcome::Retry { code, after, next, events } => {
             let policy = RetryPolicy::of(kind);
-            if policy.is_last(message.attempt) {
+            // A refusal found on the last attempt is confirmed all the same, or it would be lost.
+            if policy.is_last(message.attempt) && code != Code::ConfirmationDue {
                 return with(events, Event::OperationFailed { code: Code::AttemptsExhausted, observed_at });
             }
             let delay = match (code, after) {
@@ -165,8 +166,11 @@ mod tests {
     fn a_confirmation_is_due_exactly_when_it_was_asked_for() {
         let after = Some(Duration::from_millis(1));
         let retry = Outcome::Retry { code: Code::ConfirmationDue, after, next: None, events: Vec::new() };
-        let events = outcome_of(5, retry);
-        let [Event::OperationDeferred { due_at, observed_at, .. }] = events[..] else { panic!("{events:?}") };
-        assert_eq!(due_at.since(observed_at), Duration::from_millis(1));
+        let last = RetryPolicy::of(OperationKind::VerifyKey).attempts;
+        for attempt in [5, last] {
+            let events = outcome_of(attempt, retry.clone());
+            let [Event::OperationDeferred { due_at, observed_at, .. }] = events[..] else { panic!("{events:?}") };
+            assert_eq!(due_at.since(observed_at), Duration::from_millis(1));
+        }
     }
 }
