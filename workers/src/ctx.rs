@@ -1,13 +1,13 @@
 //! What every handler may use.
 
-use std::{sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use keyway_bus::Bus;
 use keyway_domain::Message;
 use keyway_providers::{Catalog, GuardedClient};
 use keyway_store::{Store, TenantKeyCache, audit::AuditRecord};
 
-use crate::group::Group;
+use crate::{group::Group, writers};
 
 /// The parts a worker process is made of, as the binary hands them in.
 pub struct WorkerParts {
@@ -46,22 +46,27 @@ pub struct WorkerSettings {
     pub embedded: bool,
 }
 
-/// What a handler is given.
+/// What a handler is given: the parts, and the groups. Only the shell publishes on the bus.
 pub(crate) struct Ctx {
-    /// The database.
-    pub store: Store,
-    /// Tenant keys over the vault.
-    pub keys: TenantKeyCache,
-    /// Where the shell publishes a handler's events; handlers themselves never publish.
-    pub bus: Arc<dyn Bus>,
-    /// Providers and prices.
-    pub catalog: Arc<Catalog>,
-    /// The only way out.
-    pub http: GuardedClient,
-    /// Cadences and sizes.
-    pub settings: WorkerSettings,
+    parts: WorkerParts,
     /// Where status events are committed in groups.
     pub status: Group<Message>,
     /// Where audit events are committed in groups.
     pub audit: Group<AuditRecord>,
+}
+
+impl Ctx {
+    pub(crate) fn new(parts: WorkerParts) -> Self {
+        let status = writers::status::start(parts.store.clone(), parts.settings.verify_interval);
+        let audit = writers::audit::start(parts.store.clone());
+        Self { parts, status, audit }
+    }
+}
+
+impl Deref for Ctx {
+    type Target = WorkerParts;
+
+    fn deref(&self) -> &WorkerParts {
+        &self.parts
+    }
 }

@@ -34,16 +34,14 @@ use ctx::Ctx;
 /// # Errors
 /// [`StoreError`] when the embedded outbox cannot be read at the start.
 pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), StoreError> {
-    let WorkerParts { store, keys, bus, catalog, http, settings } = parts;
+    let settings = parts.settings;
     if settings.embedded {
         // Nobody else can hold a claim: what was claimed before a crash is free again.
-        let tx = store.system().await?;
+        let tx = parts.store.system().await?;
         outbox::release_all(&tx).await?;
         tx.commit().await?;
     }
-    let status = writers::status::start(store.clone(), settings.verify_interval);
-    let audit = writers::audit::start(store.clone());
-    let ctx = Arc::new(Ctx { store, keys, bus, catalog, http, settings, status, audit });
+    let ctx = Arc::new(Ctx::new(parts));
     let relay_stop = CancellationToken::new();
     let relay = keyway_telemetry::spawn(
         "relay",

@@ -28,7 +28,7 @@ const fn opens_secrets(lane: Lane) -> bool {
     matches!(lane, Lane::Verify | Lane::UsageFetch)
 }
 
-const fn concurrency(lane: Lane, ctx: &Ctx) -> u16 {
+fn concurrency(lane: Lane, ctx: &Ctx) -> u16 {
     match lane {
         Lane::Verify | Lane::UsageFetch => ctx.settings.concurrency,
         Lane::UsagePlan => 2,
