@@ -17,7 +17,8 @@ in_both! {
     a_batch_of_a_tenant_that_is_gone_is_let_go
 }
 
-fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCall {
+/// A call that was served just now.
+pub(crate) fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCall {
     MeteredCall {
         request_id: RequestId::new(),
         project_id: world.tenant.project,

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use keyway_domain::{OperationId, OperationKind, OperationState, Timestamp};
+use keyway_domain::{MeteredCall, OperationId, OperationKind, OperationState, Timestamp, TokenCounts};
 use keyway_store::{
     Page, integrations,
     operations::{self, OperationRow, Origin},
+    usage::{self, MeteredRow},
 };
 
 use crate::{
+    metering::call,
     observe::until,
     seed::Tenant,
     world::{World, in_both},
@@ -18,6 +20,7 @@ use crate::{
 in_both! {
     two_worker_sets_fire_a_usage_round_once
     a_key_that_is_due_is_verified_once
+    old_calls_go_and_the_sums_of_their_days_stay
 }
 
 async fn scheduled(world: &World, tenant: Tenant, kind: OperationKind) -> Result<Vec<OperationRow>> {
@@ -83,5 +86,24 @@ async fn a_key_that_is_due_is_verified_once(world: &mut World) -> Result<()> {
     let next = world.integration(&due).await?.next_check_at;
     let day = world.settings.verify_interval;
     ensure!(next.is_some_and(|next| next > now.after(day / 2) && next < now.after(2 * day)), "{next:?}");
+    Ok(())
+}
+
+async fn old_calls_go_and_the_sums_of_their_days_stay(world: &mut World) -> Result<()> {
+    let (kept, day) = (world.settings.ledger_retention, Duration::from_secs(86_400));
+    let rows = [kept - day, kept + day].map(|age| {
+        let recent = call(world, "gpt-4o-mini", TokenCounts::default());
+        let call = MeteredCall { started_at: Timestamp::now().before(age), ..recent };
+        MeteredRow { call, cost_nano_usd: None, price_version: None }
+    });
+    let tx = world.store.system().await?;
+    usage::append_metered(&tx, world.tenant.id, &rows).await?;
+    tx.commit().await?;
+    world.start()?;
+    let left = "SELECT count(*) AS n FROM metered_calls";
+    until("the older call is gone", async || Ok(world.number(left).await? < 2)).await?;
+    world.settle().await?;
+    ensure!(world.number(left).await? == 1);
+    ensure!(world.number("SELECT CAST(sum(requests) AS BIGINT) AS n FROM usage_daily").await? == 2);
     Ok(())
 }
