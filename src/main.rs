@@ -1,6 +1,7 @@
 //! The one binary. Each subcommand has a file of its own; what they share is in `parts`.
 
 mod api;
+mod dead_letters;
 mod harden;
 mod healthcheck;
 mod keyring;
@@ -44,6 +45,9 @@ enum Command {
     /// Create or check the keyring
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// List, show, replay or discard what nobody could handle
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
     /// Exit with 0 if the process on the ops address is alive
     Healthcheck,
 }
@@ -76,6 +80,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Workers => workers::run(config).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Keys(keys) => keys::run(&config, keys).await,
+        Command::DeadLetters(command) => dead_letters::run(&config, command).await,
         Command::Healthcheck => Ok(()),
     }
 }

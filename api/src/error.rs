@@ -156,6 +156,11 @@ impl ApiError {
         self.code == code
     }
 
+    /// Its sentence, for whoever does not read HTTP.
+    pub(crate) fn into_message(self) -> String {
+        self.message.into_owned()
+    }
+
     /// As it is, with a header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));

@@ -10,6 +10,7 @@ mod auth;
 mod body;
 mod call;
 mod commands;
+mod console;
 mod cursor;
 mod error;
 mod etag;
@@ -28,6 +29,7 @@ mod work;
 mod write_deadline;
 
 pub use app::{App, AppParts};
+pub use console::{Console, ConsoleError};
 pub use openapi::document as openapi_document;
 pub use proxy::{Proxy, ProxyParts};
 pub use server::{ServerLimits, serve};

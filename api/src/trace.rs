@@ -12,7 +12,8 @@ pub(crate) fn parent(headers: &HeaderMap) -> String {
         .map_or_else(fresh, str::to_owned)
 }
 
-fn fresh() -> String {
+/// A trace context of its own.
+pub(crate) fn fresh() -> String {
     // Trace ids only have to be different, not secret.
     let (trace, span) = (fastrand::u128(1..), fastrand::u64(1..));
     format!("00-{trace:032x}-{span:016x}-01")

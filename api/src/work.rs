@@ -30,6 +30,15 @@ pub(crate) struct Work<'a> {
     journal: Journal<'a>,
 }
 
+/// Carries out a command in a transaction of its own.
+pub(crate) async fn carry_out(app: &App, caller: &Caller, command: impl Command) -> Result<Answer, ApiError> {
+    let mut work = Work::begin(app, caller).await?;
+    let answer = command.run(&mut work).await?;
+    work.write_messages().await?;
+    work.commit().await?;
+    Ok(answer)
+}
+
 /// The messages of a transaction, until they are written with it.
 pub(crate) struct Journal<'a> {
     caller: &'a Caller,

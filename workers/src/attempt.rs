@@ -87,12 +87,13 @@ fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> 
         // succeeded sees its effect. A plan ends with its children.
         Outcome::Done(events) if kind == OperationKind::PlanUsage || !events.is_empty() => events,
         Outcome::Done(events) => with(events, Event::OperationSucceeded { observed_at }),
-        Outcome::Failed { code, events } => with(events, Event::OperationFailed { code, observed_at }),
+        Outcome::Failed { code, events } => with(events, Event::OperationFailed { code, cause: None, observed_at }),
         Outcome::Retry { code, after, next, events } => {
             let policy = RetryPolicy::of(kind);
             // A refusal found on the last attempt is confirmed all the same, or it would be lost.
             if policy.is_last(message.attempt) && code != Code::ConfirmationDue {
-                return with(events, Event::OperationFailed { code: Code::AttemptsExhausted, observed_at });
+                let (code, cause) = (Code::AttemptsExhausted, Some(code));
+                return with(events, Event::OperationFailed { code, cause, observed_at });
             }
             let delay = match (code, after) {
                 (Code::ConfirmationDue, Some(after)) => after,

@@ -1,9 +1,11 @@
 //! Files what no handler can be given, so that it can be listed, replayed and discarded.
+//!
+//! Operations that were given up are filed by the status writer, in the transaction that ends them.
 
 use std::sync::Arc;
 
 use keyway_bus::DeadLetter;
-use keyway_domain::{Message, Timestamp};
+use keyway_domain::{Label, Timestamp};
 use keyway_store::dead_letters::{self, DeadLetterRow};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
@@ -14,28 +16,36 @@ use crate::{Ctx, HandlerError, patience};
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     let mut letters = ctx.bus.dead_letters(&stop);
     while let Some(letter) = letters.next().await {
-        let (lane, reason, id) = (letter.lane, letter.reason.name(), letter.message_id);
+        let (lane, id) = (letter.lane, letter.message_id);
         tokio::select! {
             () = stop.cancelled() => return,
-            filed = patience::until_well("dead_letters", || file(&ctx, &letter)) => if let Err(error) = filed {
-                tracing::error!(%lane, %id, %error, "a dead letter could not be filed, it will come again");
-                continue;
+            filed = patience::until_well("dead_letters", || file(&ctx, &letter)) => match filed {
+                Ok(row) => report(&row),
+                Err(error) => {
+                    tracing::error!(%lane, %id, %error, "a dead letter could not be filed, it will come again");
+                    continue;
+                }
             },
         }
-        metrics().dead_lettered.with_label_values(&[lane.name(), reason]).inc();
-        tracing::error!(%lane, %id, reason, error = letter.error, "a message was filed as a dead letter");
         if let Err(error) = letter.ack().await {
             tracing::debug!(%lane, %id, %error, "a filed dead letter will come again and be filed once");
         }
     }
 }
 
-async fn file(ctx: &Ctx, letter: &DeadLetter) -> Result<(), HandlerError> {
+/// Counts and logs a letter that is durably filed.
+pub(crate) fn report(letter: &DeadLetterRow) {
+    let DeadLetterRow { id, lane, reason, error, .. } = letter;
+    metrics().dead_lettered.with_label_values(&[lane.name(), reason]).inc();
+    tracing::error!(%lane, %id, reason, error, "a message was filed as a dead letter");
+}
+
+async fn file(ctx: &Ctx, letter: &DeadLetter) -> Result<DeadLetterRow, HandlerError> {
     let tx = ctx.store.system().await?;
-    let tenant_id = Message::decode(&letter.body).ok().map(|message| message.tenant_id);
     let row = DeadLetterRow {
         id: letter.message_id,
-        tenant_id,
+        // Also of a kind or version that only a later build reads: its owner replays it then.
+        tenant_id: Label::read(&letter.body).tenant_id,
         lane: letter.lane,
         reason: letter.reason.name().to_owned(),
         error: letter.error.clone(),
@@ -44,6 +54,7 @@ async fn file(ctx: &Ctx, letter: &DeadLetter) -> Result<(), HandlerError> {
         created_at: Timestamp::now(),
         replayed_at: None,
     };
-    dead_letters::insert(&tx, row).await?;
-    Ok(tx.commit().await?)
+    dead_letters::insert(&tx, row.clone()).await?;
+    tx.commit().await?;
+    Ok(row)
 }

@@ -137,6 +137,7 @@ async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), S
         let deleted = [
             retention::delete_finished_operations(&tx, before, SLICE).await?,
             retention::delete_verdicts(&tx, before, SLICE).await?,
+            retention::delete_settled_dead_letters(&tx, before, SLICE).await?,
             retention::delete_idempotency_keys(&tx, now.before(DAY), SLICE).await?,
             retention::delete_schedule_fires(&tx, fires_before, SLICE).await?,
             retention::delete_metered_calls(&tx, ledger_before, SLICE).await?,

@@ -5,7 +5,9 @@ use keyway_store::{StoreError, dead_letters};
 use serde_json::json;
 
 use crate::{
+    App,
     answer::Answer,
+    auth::Caller,
     call::Call,
     error::{ApiError, Code},
     work::{Command, Journal, Work},
@@ -15,14 +17,15 @@ use crate::{
 pub(crate) async fn run(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
     match call.commit(DiscardDeadLetter { id }).await {
         Err(error) if error.is(Code::NotFound) && call.by.tenant_id == call.app.default_tenant => {
-            discard_unowned(call, id).await
+            discard_unowned(&call.app, &call.by, id).await
         }
         answer => answer,
     }
 }
 
-struct DiscardDeadLetter {
-    id: MessageId,
+/// Which dead letter.
+pub(crate) struct DiscardDeadLetter {
+    pub(crate) id: MessageId,
 }
 
 impl Command for DiscardDeadLetter {
@@ -33,11 +36,12 @@ impl Command for DiscardDeadLetter {
     }
 }
 
-async fn discard_unowned(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
+/// Discards a letter that belongs to no tenant.
+pub(crate) async fn discard_unowned(app: &App, by: &Caller, id: MessageId) -> Result<Answer, ApiError> {
     let now = Timestamp::now();
-    let tx = call.app.store.system().await?;
+    let tx = app.store.system().await?;
     dead_letters::delete_unowned(&tx, id).await.map_err(missing)?;
-    let mut journal = Journal::new(&call.by, now);
+    let mut journal = Journal::new(by, now);
     journal.audit("dead_letter.discarded", id, json!({ "owner": null }));
     journal.write(&tx).await?;
     tx.commit().await?;

@@ -1,7 +1,10 @@
 //! Tries an operation again that failed or was called off: one attempt further, same operation.
 
 use keyway_domain::{Command as Job, Message, MessageId, OperationId, OperationState};
-use keyway_store::{integrations, operations, operations::OperationRow};
+use keyway_store::{
+    StoreError, dead_letters, integrations,
+    operations::{self, OperationRow},
+};
 use serde_json::json;
 
 use crate::{
@@ -18,17 +21,27 @@ pub(crate) struct RetryOperation {
 
 impl Command for RetryOperation {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        let before = operations::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("operation"))?;
-        let job = job(work, &before).await?;
-        let retried = operations::retry(&work.tx, before.id, before.attempt, &job, work.now).await?;
-        let row = retried
-            .ok_or_else(|| ApiError::conflict("only an operation that failed or was called off can be tried again"))?;
-        let id = MessageId::of_attempt(row.id, row.attempt);
-        work.send(Message { id, attempt: row.attempt, ..Message::command(row.tenant_id, row.id, job) });
-        work.audit("operation.retried", row.id, json!({ "kind": row.kind, "attempt": row.attempt }));
+        let row = again(work, self.id).await?;
         let location = format!("/api/v1/operations/{}", row.id);
         Ok(Answer::accepted(&OperationView::from(row), &location))
     }
+}
+
+/// Puts the operation back in the queue, one attempt further; a dead letter that it left counts as replayed.
+pub(super) async fn again(work: &mut Work<'_>, id: OperationId) -> Result<OperationRow, ApiError> {
+    let before = operations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("operation"))?;
+    let job = job(work, &before).await?;
+    let retried = operations::retry(&work.tx, before.id, before.attempt, &job, work.now).await?;
+    let row = retried
+        .ok_or_else(|| ApiError::conflict("only an operation that failed or was called off can be tried again"))?;
+    match dead_letters::mark_replayed(&work.tx, MessageId::of_attempt(id, before.attempt), work.now).await {
+        Ok(()) | Err(StoreError::NotFound) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let id = MessageId::of_attempt(row.id, row.attempt);
+    work.send(Message { id, attempt: row.attempt, ..Message::command(row.tenant_id, row.id, job) });
+    work.audit("operation.retried", row.id, json!({ "kind": row.kind, "attempt": row.attempt }));
+    Ok(row)
 }
 
 /// What the next attempt does: as the last one, but a verification starts from its beginning.

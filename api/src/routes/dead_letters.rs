@@ -1,6 +1,6 @@
 //! `/dead-letters`: messages nobody could handle. Their bodies are not shown.
 
-use keyway_domain::{MessageId, TenantId, Timestamp};
+use keyway_domain::{Label, MessageId, OperationId, TenantId, Timestamp};
 use keyway_store::dead_letters::{self, DeadLetterRow};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use crate::{
     answer::Answer,
     call::Call,
-    commands::{discard_dead_letter, replay_dead_letter::ReplayDeadLetter},
+    commands::{discard_dead_letter, replay_dead_letter},
     cursor::{self, List},
     error::ApiError,
 };
@@ -21,6 +21,9 @@ pub(crate) struct DeadLetterView {
     /// Whose it is; null when that could not be read.
     #[schema(value_type = Option<String>)]
     tenant_id: Option<TenantId>,
+    /// The operation it belongs to, which holds its history.
+    #[schema(value_type = Option<String>)]
+    operation_id: Option<OperationId>,
     #[schema(value_type = String, example = "verify")]
     lane: &'static str,
     /// Why it is here, in one word.
@@ -73,11 +76,12 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&List::of(letters, |row| row.id, DeadLetterView::from)))
 }
 
-/// Hand a dead letter to its lane again.
+/// Hand a dead letter to its lane again. One with reason `exhausted` tries its operation again. One that belongs
+/// to no tenant can be replayed from `default`.
 #[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", tag = "dead letters", params(("id" = String, Path)),
     responses((status = 202, body = DeadLetterView), (status = 409, description = "it is not a message this build can read")))]
 pub(crate) async fn replay(call: Call) -> Result<Answer, ApiError> {
-    call.commit(ReplayDeadLetter { id: call.id("dead letter")? }).await
+    replay_dead_letter::run(&call, call.id("dead letter")?).await
 }
 
 /// Discard a dead letter. One that belongs to no tenant can be discarded from `default`.
@@ -92,6 +96,7 @@ impl From<DeadLetterRow> for DeadLetterView {
         Self {
             id: row.id,
             tenant_id: row.tenant_id,
+            operation_id: Label::read(&row.body).operation_id,
             lane: row.lane.name(),
             reason: row.reason,
             error: row.error,

@@ -1,8 +1,11 @@
 //! An integration and its operations after they were accepted.
 
-use anyhow::{Result, ensure};
-use keyway_domain::{Body, Command, Message, MessageId, OperationId, Route, Timestamp};
-use keyway_store::outbox;
+use anyhow::{Context as _, Result, bail, ensure};
+use keyway_domain::{Body, Command, Lane, Message, MessageId, OperationId, Route, Timestamp};
+use keyway_store::{
+    dead_letters::{self, DeadLetterRow, EXHAUSTED},
+    outbox,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -12,6 +15,7 @@ on_both! {
     a_credential_is_replaced_with_its_host
     an_integration_is_switched_off_and_on_and_deleted
     an_operation_is_called_off_and_tried_again
+    a_given_up_operation_is_tried_again_through_its_dead_letter
 }
 
 async fn act(api: &Api, path: &str) -> Result<Reply> {
@@ -117,4 +121,50 @@ async fn an_operation_is_called_off_and_tried_again(api: Api) -> Result<()> {
 /// A UUID as each database writes it in a statement.
 fn uuid(api: &Api, id: OperationId) -> String {
     if api.is_postgres { format!("'{}'", id.uuid()) } else { format!("x'{}'", id.uuid().simple()) }
+}
+
+/// As the status writer leaves an operation after its last attempt.
+async fn give_up(api: &Api, message: &Message) -> Result<()> {
+    let gave_up = "UPDATE operations SET state = 'failed', error_code = 'attempts_exhausted', finished_at_ms = 1";
+    ensure!(api.execute(gave_up).await? == 1);
+    let letter = DeadLetterRow {
+        id: message.id,
+        tenant_id: Some(message.tenant_id),
+        lane: Lane::Verify,
+        reason: EXHAUSTED.to_owned(),
+        error: "unreachable: in a test".to_owned(),
+        body: message.encode()?,
+        attempts: message.attempt,
+        created_at: Timestamp::now(),
+        replayed_at: None,
+    };
+    let tx = api.store.system().await?;
+    dead_letters::insert(&tx, letter).await?;
+    Ok(tx.commit().await?)
+}
+
+async fn a_given_up_operation_is_tried_again_through_its_dead_letter(api: Api) -> Result<()> {
+    api.submit("prod", KEY).await?;
+    let sent = commands(&api).await?;
+    let [message] = &sent[..] else { bail!("one command is expected: {sent:?}") };
+    let operation = message.operation_id.context("an operation")?;
+    give_up(&api, message).await?;
+    let letter = api.get("/api/v1/dead-letters").await?.expect(200)?;
+    ensure!(letter.text_at("/items/0/operation_id") == operation.to_string(), "{}", letter.text);
+    let replay = format!("/api/v1/dead-letters/{}/replay", message.id);
+    let replayed = act(&api, &replay).await?.expect(202)?;
+    ensure!(replayed.header("location") == format!("/api/v1/operations/{operation}"), "{:?}", replayed.headers);
+    ensure!(!replayed.text_at("/replayed_at").is_empty(), "{}", replayed.text);
+    act(&api, &replay).await?.expect_error(409, "conflict")?;
+    let sent = commands(&api).await?;
+    let second = sent.iter().find(|sent| sent.attempt == 2).with_context(|| format!("{sent:?}"))?;
+    ensure!(second.id == MessageId::of_attempt(operation, 2) && second.operation_id == Some(operation), "{second:?}");
+    // Trying the operation again itself settles its letter too.
+    give_up(&api, second).await?;
+    act(&api, &format!("/api/v1/operations/{operation}/retry")).await?.expect(202)?;
+    ensure!(api.number("SELECT count(*) AS n FROM dead_letters WHERE replayed_at_ms IS NULL").await? == 0);
+    act(&api, &format!("/api/v1/dead-letters/{}/discard", second.id)).await?.expect(204)?;
+    ensure!(api.number("SELECT count(*) AS n FROM dead_letters").await? == 1);
+    ensure!(commands(&api).await?.iter().filter(|sent| sent.attempt == 3).count() == 1);
+    Ok(())
 }

@@ -156,7 +156,15 @@ async fn dead_letters_are_replayed_or_discarded(api: Api) -> Result<()> {
     let replayed = post(format!("{}/replay", message.id)).await?.expect(202)?;
     ensure!(!replayed.text_at("/replayed_at").is_empty());
     ensure!(api.number("SELECT count(*) AS n FROM outbox WHERE route = 'meter'").await? == 1);
-    for id in [broken, message.id, unowned] {
+    let late = Message::new(MessageId::new(), api.tenant, message.body.clone());
+    let tx = api.store.system().await?;
+    dead_letters::insert(&tx, letter(late.id, None, late.encode()?)).await?;
+    tx.commit().await?;
+    post(format!("{unowned}/replay")).await?.expect_error(409, "conflict")?;
+    let found = post(format!("{}/replay", late.id)).await?.expect(202)?;
+    ensure!(found.text_at("/tenant_id") == api.tenant.to_string(), "its owner can be read now: {}", found.text);
+    ensure!(api.number("SELECT count(*) AS n FROM outbox WHERE route = 'meter'").await? == 2);
+    for id in [broken, message.id, unowned, late.id] {
         post(format!("{id}/discard")).await?.expect(204)?;
         post(format!("{id}/discard")).await?.expect_error(404, "not_found")?;
     }

@@ -33,6 +33,9 @@ pub enum Event {
     OperationFailed {
         /// Why.
         code: Code,
+        /// What the last attempt met, when it was given up for the number of its attempts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cause: Option<Code>,
         /// When.
         observed_at: Timestamp,
     },

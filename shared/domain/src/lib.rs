@@ -25,7 +25,7 @@ pub use id::{
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use lane::{Lane, Route};
-pub use message::{Body, DecodeError, MESSAGE_VERSION, Message};
+pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
 pub use operation::{OperationKind, OperationState};
 pub use outcome::{Code, Outcome};
 pub use retry::RetryPolicy;

@@ -55,6 +55,25 @@ pub enum DecodeError {
     Version(u16),
 }
 
+/// What is written on the outside of a message: as much as can be read whatever its version and kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Label {
+    /// Whose data it is about.
+    pub tenant_id: Option<TenantId>,
+    /// The operation it belongs to.
+    pub operation_id: Option<OperationId>,
+    /// Its kind on the wire, known here or not.
+    pub kind: Option<String>,
+}
+
+impl Label {
+    /// Reads it; empty where the bytes are no message of any version.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Self {
+        serde_json::from_slice(bytes).unwrap_or_default()
+    }
+}
+
 impl Message {
     /// The first attempt of a command that belongs to an operation.
     #[must_use]

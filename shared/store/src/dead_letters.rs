@@ -1,13 +1,14 @@
 //! Messages nobody could handle, kept to be looked at, replayed or discarded.
 
 use keyway_domain::{Lane, MessageId, TenantId, Timestamp};
-use sea_orm::EntityTrait;
-
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx, Tx,
     entity::dead_letters as table,
     sql::{Sql, int, limit, time, uint},
 };
+
+/// The reason of a letter whose operation was given up: its body is the last attempt's message.
+pub const EXHAUSTED: &str = "exhausted";
 
 /// A dead letter as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,26 +33,24 @@ pub struct DeadLetterRow {
     pub replayed_at: Option<Timestamp>,
 }
 
-/// Files a dead letter; one that is there already is passed over.
+/// Files a dead letter. One that waits for a decision already stays as it is; one that was replayed, and
+/// comes back, waits for a decision again.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn insert(tx: &SystemTx, letter: DeadLetterRow) -> Result<(), StoreError> {
-    let model = table::Model {
-        id: letter.id.uuid(),
-        tenant_id: letter.tenant_id.map(TenantId::uuid),
-        lane: letter.lane.name().to_owned(),
-        reason: letter.reason,
-        error: letter.error,
-        body: letter.body,
-        attempts: int(letter.attempts),
-        created_at_ms: letter.created_at.ms(),
-        replayed_at_ms: None,
-    };
-    let stored: table::ActiveModel = model.into();
-    let nothing = sea_orm::sea_query::OnConflict::new().do_nothing().to_owned();
-    let insert = table::Entity::insert(stored).on_conflict(nothing).try_insert();
-    insert.exec_without_returning(crate::tx::sealed::Inner::db(tx)).await?;
+    let mut sql = Sql::new(
+        "INSERT INTO dead_letters (id, tenant_id, lane, reason, error, body, attempts, created_at_ms) VALUES (",
+    );
+    sql.bind(letter.id.uuid()).push(", ").bind(letter.tenant_id.map(TenantId::uuid)).push(", ");
+    sql.bind(letter.lane.name()).push(", ").bind(letter.reason).push(", ").bind(letter.error).push(", ");
+    sql.bind(letter.body).push(", ").bind(int(letter.attempts)).push(", ").bind(letter.created_at.ms());
+    sql.push(
+        ") ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, error = excluded.error, body = excluded.body, \
+         attempts = excluded.attempts, created_at_ms = excluded.created_at_ms, replayed_at_ms = NULL \
+         WHERE dead_letters.replayed_at_ms IS NOT NULL",
+    );
+    sql.run(tx).await?;
     Ok(())
 }
 
@@ -83,12 +82,21 @@ pub async fn list_all(tx: &SystemTx, page: Page<MessageId>) -> Result<Paged<Dead
     rows(tx, Sql::new("SELECT * FROM dead_letters WHERE true"), page).await
 }
 
-/// How many dead letters there are in all.
+/// One dead letter of whichever tenant, or of none, for the operator.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find_any(tx: &SystemTx, id: MessageId) -> Result<Option<DeadLetterRow>, StoreError> {
+    let sql = Sql::with("SELECT * FROM dead_letters WHERE id = $1", [id.uuid().into()]);
+    sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
+}
+
+/// How many dead letters wait for a decision: those that were replayed do not.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn count(tx: &SystemTx) -> Result<i64, StoreError> {
-    Sql::new("SELECT count(*) AS n FROM dead_letters").number(tx).await
+    Sql::new("SELECT count(*) AS n FROM dead_letters WHERE replayed_at_ms IS NULL").number(tx).await
 }
 
 /// Notes that a dead letter was replayed.
@@ -109,6 +117,21 @@ pub async fn delete(tx: &TenantTx, id: MessageId) -> Result<(), StoreError> {
     let text = "DELETE FROM dead_letters WHERE tenant_id = $1 AND id = $2";
     let deleted = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
     if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
+}
+
+/// Notes that a dead letter that belonged to no tenant was replayed, as one of this tenant.
+///
+/// # Errors
+/// [`StoreError::NotFound`].
+pub async fn mark_unowned_replayed(
+    tx: &SystemTx,
+    id: MessageId,
+    owner: TenantId,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let text = "UPDATE dead_letters SET replayed_at_ms = $1, tenant_id = $2 WHERE tenant_id IS NULL AND id = $3";
+    let values = [now.ms().into(), owner.uuid().into(), id.uuid().into()];
+    if Sql::with(text, values).run(tx).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
 /// Discards a dead letter that belongs to no tenant, because it could not even be read that far.

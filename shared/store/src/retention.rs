@@ -29,6 +29,17 @@ pub async fn delete_verdicts(tx: &SystemTx, before: Timestamp, rows: u64) -> Res
     slice(tx, text, before, rows).await
 }
 
+/// Dead letters filed before `before` that nobody waits for: replayed ones, and those whose operation went
+/// with its age. Any other waits for a decision, however old.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_settled_dead_letters(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE created_at_ms < $1 \
+                AND (replayed_at_ms IS NOT NULL OR reason = 'exhausted') ORDER BY id LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
 /// Answers kept for `Idempotency-Key` since before `before`.
 ///
 /// # Errors

@@ -2,4 +2,5 @@
 //! appends audit rows.
 
 pub(crate) mod audit;
+mod exhausted;
 pub(crate) mod status;

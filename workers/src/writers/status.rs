@@ -11,10 +11,11 @@ use std::{
 };
 
 use keyway_domain::{
-    Actor, AuditEvent, AuditOutcome, Body, Event, Invalidation, Message, MessageId, OperationId, Timestamp,
+    Actor, AuditEvent, AuditOutcome, Body, Code, Event, Invalidation, Message, MessageId, OperationId, Timestamp,
 };
 use keyway_store::{
     Store, SystemTx,
+    dead_letters::DeadLetterRow,
     integrations::{self, UsageNote},
     operations::OperationRow,
     outbox,
@@ -23,7 +24,8 @@ use keyway_store::{
 };
 use keyway_telemetry::failpoint;
 
-use crate::{Ctx, HandlerError, group::Group, patience, schedules::next_check};
+use super::exhausted::{self, Exhausted};
+use crate::{Ctx, HandlerError, dead_letters, group::Group, patience, schedules::next_check};
 
 /// The most events of one transaction.
 const GROUP: usize = 128;
@@ -35,10 +37,11 @@ pub(crate) fn start(store: Store, verify_interval: Duration) -> Group<Message> {
         async move {
             let batch = Batch::sort(&events, verify_interval);
             let tx = store.system().await?;
-            batch.apply(&tx).await?;
+            let filed = batch.apply(&tx).await?;
             failpoint("status.before_commit");
             tx.commit().await?;
             failpoint("status.after_commit");
+            filed.iter().for_each(dead_letters::report);
             Ok(())
         }
     })
@@ -55,7 +58,8 @@ struct Batch<'m> {
     operations: BTreeSet<OperationId>,
     started: Vec<Step>,
     succeeded: Vec<Step>,
-    failed: Vec<(Step, keyway_domain::Code)>,
+    failed: Vec<(Step, Code)>,
+    exhausted: Vec<Exhausted<'m>>,
     deferred: Vec<(Deferral, &'m Message)>,
     planned: Vec<(OperationId, i64, Timestamp)>,
     verdicts: Vec<VerdictRecord>,
@@ -81,7 +85,12 @@ impl<'m> Batch<'m> {
         match event {
             Event::OperationStarted { observed_at } => self.started.push(step(observed_at)),
             Event::OperationSucceeded { observed_at } => self.succeeded.push(step(observed_at)),
-            Event::OperationFailed { code, observed_at } => self.failed.push((step(observed_at), *code)),
+            Event::OperationFailed { code, cause, observed_at } => {
+                self.failed.push((step(observed_at), *code));
+                if *code == Code::AttemptsExhausted {
+                    self.exhausted.push(Exhausted { id, cause: *cause, message });
+                }
+            }
             Event::OperationDeferred { code, due_at, next, observed_at } => {
                 let deferral = Deferral { step: step(observed_at), code: *code, due_at: *due_at, next: next.clone() };
                 self.deferred.push((deferral, message));
@@ -112,12 +121,15 @@ impl<'m> Batch<'m> {
         }
     }
 
-    async fn apply(self, tx: &SystemTx) -> Result<(), HandlerError> {
+    /// Applies everything; returns the dead letters it filed.
+    async fn apply(self, tx: &SystemTx) -> Result<Vec<DeadLetterRow>, HandlerError> {
         let ids: Vec<_> = self.operations.iter().copied().collect();
         let locked = transitions::lock(tx, &ids).await?;
         transitions::start(tx, &self.started).await?;
         let mut ended = transitions::succeed(tx, &self.succeeded).await?;
-        ended.extend(transitions::fail(tx, &self.failed).await?);
+        let failed = transitions::fail(tx, &self.failed).await?;
+        let filed = exhausted::file(tx, &self.exhausted, &failed, &locked).await?;
+        ended.extend(failed);
         self.defer(tx, &locked).await?;
         for (id, total, at) in &self.planned {
             transitions::planned(tx, *id, *total, *at).await?;
@@ -128,7 +140,8 @@ impl<'m> Batch<'m> {
         integrations::set_usage_not_reportable(tx, &self.fetched).await?;
         let applied = verdicts::record(tx, &self.verdicts).await?;
         let messages = self.consequences(&applied);
-        Ok(outbox::insert(tx, &messages, Timestamp::now()).await?)
+        outbox::insert(tx, &messages, Timestamp::now()).await?;
+        Ok(filed)
     }
 
     /// The next attempts of those operations that really were deferred now: of each at most one, the

@@ -1,7 +1,10 @@
 //! Answers that say nothing about the key: they keep the status, are recorded, and are asked again.
 
-use anyhow::{Context as _, Result, ensure};
-use keyway_domain::{Code, IntegrationStatus, OperationKind, OperationState, RetryPolicy, Timestamp, VerdictKind};
+use anyhow::{Context as _, Result, bail, ensure};
+use keyway_domain::{
+    Code, Event, IntegrationStatus, Lane, Message, MessageId, OperationKind, OperationState, RetryPolicy, Timestamp,
+    VerdictKind,
+};
 use keyway_testkit::simulator::{Fault, Script};
 
 use crate::{
@@ -97,8 +100,8 @@ async fn the_last_attempt_ends_the_operation(world: &mut World) -> Result<()> {
     let id = submitted.message.operation_id.context("an operation")?;
     let late = format!("UPDATE operations SET attempt = {last} WHERE id = {}", world.uuid(id.uuid()));
     ensure!(world.execute(&late).await? == 1);
-    let message = keyway_domain::Message {
-        id: keyway_domain::MessageId::of_attempt(id, last),
+    let message = Message {
+        id: MessageId::of_attempt(id, last),
         attempt: last,
         ..submitted.message.clone()
     };
@@ -113,5 +116,21 @@ async fn the_last_attempt_ends_the_operation(world: &mut World) -> Result<()> {
     ensure!(world.integration(&submitted).await?.status == IntegrationStatus::Verifying);
     ensure!(world.history(&submitted).await?.len() == 1, "the last attempt's finding is recorded too");
     ensure!(world.probes(&submitted) == 1);
+    // Said twice, it is one letter, and that one is the message of the last attempt.
+    let failed = Event::OperationFailed {
+        code: Code::AttemptsExhausted,
+        cause: Some(Code::Unreachable),
+        observed_at: Timestamp::now(),
+    };
+    world.publish(&[message.event(failed)]).await?;
+    world.settle().await?;
+    let letters = world.dead_letters().await?;
+    let [letter] = &letters[..] else { bail!("one dead letter is expected: {letters:?}") };
+    ensure!(letter.id == message.id && letter.tenant_id == Some(world.tenant.id), "{letter:?}");
+    ensure!(letter.reason == "exhausted" && letter.lane == Lane::Verify && letter.attempts == last, "{letter:?}");
+    ensure!(letter.error.starts_with("unreachable: "), "{letter:?}");
+    let envelope = Message::decode(&letter.body)?;
+    ensure!((envelope.operation_id, envelope.body) == (Some(id), message.body), "{letter:?}");
+    world.execute("DELETE FROM dead_letters").await?;
     Ok(())
 }

@@ -1,0 +1,112 @@
+//! What an operator does at a terminal, for every tenant: the same commands as over HTTP, in the same
+//! transactions. Nobody is authenticated here: who reaches the database's settings is the operator.
+
+use std::sync::Arc;
+
+use keyway_domain::{Actor, MessageId, RequestId, TenantId};
+use keyway_store::{Page, StoreError, dead_letters};
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    answer::Answer,
+    auth::Caller,
+    commands::{
+        discard_dead_letter::{DiscardDeadLetter, discard_unowned},
+        replay_dead_letter::{ReplayDeadLetter, replay_unowned},
+    },
+    error::ApiError,
+    routes::DeadLetterView,
+    trace, work,
+};
+
+/// The operator's commands.
+pub struct Console {
+    app: Arc<App>,
+}
+
+/// Why a command was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// Nothing was changed; the sentence says what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// The database did not answer: try again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Console {
+    /// A console over the parts of an API that need not be served.
+    #[must_use]
+    pub const fn new(app: Arc<App>) -> Self {
+        Self { app }
+    }
+
+    /// The latest dead letters of every tenant and of none, in the API's JSON.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn dead_letters(&self, limit: u64) -> Result<Vec<Value>, ConsoleError> {
+        let tx = self.app.store.system_read().await?;
+        let letters = dead_letters::list_all(&tx, Page::first(limit)).await?.items;
+        Ok(letters.into_iter().map(|letter| json!(DeadLetterView::from(letter))).collect())
+    }
+
+    /// One dead letter with its envelope: the message's JSON, or its bytes as text where it is none.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn dead_letter(&self, id: MessageId) -> Result<Value, ConsoleError> {
+        let tx = self.app.store.system_read().await?;
+        let letter = dead_letters::find_any(&tx, id).await?.ok_or_else(missing)?;
+        let text = || Value::String(String::from_utf8_lossy(&letter.body).into_owned());
+        let envelope = serde_json::from_slice(&letter.body).unwrap_or_else(|_| text());
+        let mut shown = json!(DeadLetterView::from(letter));
+        shown["envelope"] = envelope;
+        Ok(shown)
+    }
+
+    /// Replays a dead letter; returns it.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn replay(&self, id: MessageId) -> Result<Value, ConsoleError> {
+        let answered = match self.owner(id).await? {
+            Some(owner) => work::carry_out(&self.app, &operator(owner), ReplayDeadLetter { id }).await,
+            None => replay_unowned(&self.app, &operator(self.app.default_tenant), id).await,
+        };
+        let answer: Answer = answered.map_err(refused)?;
+        Ok(serde_json::from_slice(answer.body().expose()).unwrap_or_default())
+    }
+
+    /// Discards a dead letter.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn discard(&self, id: MessageId) -> Result<(), ConsoleError> {
+        let answered = match self.owner(id).await? {
+            Some(owner) => work::carry_out(&self.app, &operator(owner), DiscardDeadLetter { id }).await,
+            None => discard_unowned(&self.app, &operator(self.app.default_tenant), id).await,
+        };
+        answered.map(drop).map_err(refused)
+    }
+
+    async fn owner(&self, id: MessageId) -> Result<Option<TenantId>, ConsoleError> {
+        let tx = self.app.store.system_read().await?;
+        Ok(dead_letters::find_any(&tx, id).await?.ok_or_else(missing)?.tenant_id)
+    }
+}
+
+fn operator(tenant_id: TenantId) -> Caller {
+    let actor = Actor::System { part: "console".to_owned() };
+    Caller { tenant_id, actor, request_id: RequestId::new(), traceparent: trace::fresh() }
+}
+
+fn missing() -> ConsoleError {
+    ConsoleError::Refused("there is no such dead letter".to_owned())
+}
+
+fn refused(error: ApiError) -> ConsoleError {
+    ConsoleError::Refused(error.into_message())
+}
