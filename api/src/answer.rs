@@ -38,11 +38,16 @@ impl Answer {
         Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false }
     }
 
-    /// An answer that was given before.
-    pub(crate) fn again(status: u16, body: Vec<u8>) -> Self {
-        let headers = vec![(HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true"))];
+    /// An answer that was given before, with the headers it had then.
+    pub(crate) fn again(status: u16, mut headers: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Self {
+        headers.push((HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true")));
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-        Self { status, body: body.into(), headers, is_secret: false }
+        Self { status, body, headers, is_secret: false }
+    }
+
+    /// A header that the answer has of its own.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.iter().find(|(own, _)| own == name).and_then(|(_, value)| value.to_str().ok())
     }
 
     /// As it is, with the ETag of a row's version.

@@ -73,7 +73,9 @@ impl Call {
         if !self.route.starts_with("POST ") {
             return Ok(None);
         }
-        self.app.in_flight.reserve(self.by.tenant_id, self.route, &self.headers, &self.path, &self.body)
+        let request = [self.path.as_bytes(), self.body.expose()];
+        let digest = || self.app.keys.vault().request_digest(self.by.tenant_id, &request);
+        self.app.in_flight.reserve(self.by.tenant_id, self.route, &self.headers, digest)
     }
 
     /// Carries out a command in one transaction, once per `Idempotency-Key`.

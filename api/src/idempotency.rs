@@ -1,21 +1,23 @@
 //! `Idempotency-Key`: a POST that is sent again is answered again, not carried out again.
 //!
 //! The answer is stored in the transaction of what it answers, so there is no moment at which one
-//! exists without the other. An answer that shows a secret once is stored sealed.
+//! exists without the other. An answer that shows a secret once is stored sealed. Of a request only a
+//! keyed digest is stored: a plain one would let whoever reads the rows guess at its credential.
 
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use http::HeaderMap;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyway_domain::{SecretId, TenantId, Timestamp};
 use keyway_store::{
     StoreError, TenantKeyCache, TenantTx, Tx,
     idempotency::{self, StoredAnswer},
 };
-use keyway_vault::SecretBytes;
-use sha2::{Digest, Sha256};
+use keyway_vault::{SecretBytes, VaultError};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
@@ -26,8 +28,6 @@ use crate::{
 /// The header.
 pub(crate) const HEADER: &str = "idempotency-key";
 const MAX_KEY_CHARS: usize = 255;
-/// Marks a stored answer as sealed; JSON never begins with it.
-const SEALED: u8 = 0;
 const SECRET_VERSION: i32 = 1;
 
 /// The keys whose first request this process is carrying out. Across processes the row decides.
@@ -45,8 +45,52 @@ struct Scope {
 /// The right to carry out the request with one key; gives the key back when dropped.
 pub(crate) struct Reservation {
     scope: Scope,
-    request_sha256: [u8; 32],
+    digest: [u8; 32],
     in_flight: InFlight,
+}
+
+/// What stands before a stored body, in a line of its own.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    location: Option<String>,
+    etag: Option<String>,
+    sealed: bool,
+}
+
+/// An opened body, wiped when the last part of it has been sent.
+struct Opened(SecretBytes);
+
+impl AsRef<[u8]> for Opened {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+impl Head {
+    fn of(answer: &Answer) -> Self {
+        let header = |name| answer.header(&name).map(str::to_owned);
+        Self { location: header(header::LOCATION), etag: header(header::ETAG), sealed: answer.is_secret() }
+    }
+
+    fn before(&self, content: &[u8]) -> Result<Vec<u8>, ApiError> {
+        let head = serde_json::to_vec(self).map_err(|_| unreadable())?;
+        Ok([head.as_slice(), b"\n", content].concat())
+    }
+
+    fn split(response: &[u8]) -> Result<(Self, &[u8]), ApiError> {
+        let end = response.iter().position(|byte| *byte == b'\n').ok_or_else(unreadable)?;
+        let head = serde_json::from_slice(&response[..end]).map_err(|_| unreadable())?;
+        Ok((head, &response[end + 1..]))
+    }
+
+    fn headers(self) -> Vec<(HeaderName, HeaderValue)> {
+        let named = [(header::LOCATION, self.location), (header::ETAG, self.etag)];
+        named.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value?).ok()?))).collect()
+    }
+}
+
+fn unreadable() -> ApiError {
+    ApiError::new(Code::Internal, "the stored answer is not readable; send the request with a fresh Idempotency-Key")
 }
 
 impl Drop for Reservation {
@@ -59,14 +103,13 @@ impl InFlight {
     /// Reserves the request's key; `None` when it has none.
     ///
     /// # Errors
-    /// 400 for an unusable key, 409 while another request with it is being carried out.
+    /// 400 for an unusable key, 503 while the vault is sealed, 409 while another request with it is being carried out.
     pub(crate) fn reserve(
         &self,
         tenant_id: TenantId,
         route: &'static str,
         headers: &HeaderMap,
-        target: &str,
-        body: &SecretBytes,
+        digest: impl FnOnce() -> Result<[u8; 32], VaultError>,
     ) -> Result<Option<Reservation>, ApiError> {
         let Some(value) = headers.get(HEADER) else { return Ok(None) };
         let key = value.to_str().ok().filter(|key| !key.is_empty() && key.len() <= MAX_KEY_CHARS);
@@ -76,13 +119,12 @@ impl InFlight {
             ))
         })?;
         let scope = Scope { tenant_id, route, key: key.to_owned() };
+        let digest = digest()?;
         if !self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(scope.clone()) {
             let message = "a request with this Idempotency-Key is being carried out; send it again in a second";
             return Err(ApiError::new(Code::InFlight, message).retry_after(1));
         }
-        let request_sha256 =
-            Sha256::new().chain_update(target).chain_update([0]).chain_update(body.expose()).finalize();
-        Ok(Some(Reservation { scope, request_sha256: request_sha256.into(), in_flight: self.clone() }))
+        Ok(Some(Reservation { scope, digest, in_flight: self.clone() }))
     }
 }
 
@@ -93,14 +135,14 @@ impl Reservation {
     /// 422 when the key was used for another request.
     pub(crate) async fn earlier(&self, keys: &TenantKeyCache, tx: &TenantTx) -> Result<Option<Answer>, ApiError> {
         let Some(stored) = self.stored(tx).await? else { return Ok(None) };
-        let body = match stored.response.split_first() {
-            Some((&SEALED, envelope)) => {
-                let keys = keys.by_id(tx, keyway_vault::sealed_under(envelope)?).await?;
-                keys.open(self.secret_id(), SECRET_VERSION, envelope)?.expose().clone()
-            }
-            _ => stored.response,
+        let (head, content) = Head::split(&stored.response)?;
+        let body = if head.sealed {
+            let keys = keys.by_id(tx, keyway_vault::sealed_under(content)?).await?;
+            Bytes::from_owner(Opened(keys.open(self.secret_id(), SECRET_VERSION, content)?))
+        } else {
+            Bytes::copy_from_slice(content)
         };
-        Ok(Some(Answer::again(stored.status, body)))
+        Ok(Some(Answer::again(stored.status, head.headers(), body)))
     }
 
     /// Stores the answer, to be committed with what it answers.
@@ -114,14 +156,11 @@ impl Reservation {
         answer: &Answer,
         now: Timestamp,
     ) -> Result<(), ApiError> {
-        let body = answer.body();
-        let response = if answer.is_secret() {
-            let envelope = keys.current(tx).await?.seal(self.secret_id(), SECRET_VERSION, body.expose())?;
-            [&[SEALED], envelope.as_slice()].concat()
-        } else {
-            body.expose().clone()
-        };
-        self.store(tx, answer.status(), response, now).await
+        if !answer.is_secret() {
+            return self.keep_open(tx, answer, now).await;
+        }
+        let envelope = keys.current(tx).await?.seal(self.secret_id(), SECRET_VERSION, answer.body().expose())?;
+        self.store(tx, answer, Head::of(answer).before(&envelope)?, now).await
     }
 
     /// As [`Self::earlier`], for answers that are never sealed.
@@ -129,7 +168,9 @@ impl Reservation {
     /// # Errors
     /// As [`Self::earlier`].
     pub(crate) async fn earlier_open(&self, tx: &impl Tx) -> Result<Option<Answer>, ApiError> {
-        Ok(self.stored(tx).await?.map(|stored| Answer::again(stored.status, stored.response)))
+        let Some(stored) = self.stored(tx).await? else { return Ok(None) };
+        let (head, content) = Head::split(&stored.response)?;
+        Ok(Some(Answer::again(stored.status, head.headers(), Bytes::copy_from_slice(content))))
     }
 
     /// As [`Self::keep`], for answers that show no secret.
@@ -137,22 +178,22 @@ impl Reservation {
     /// # Errors
     /// As [`Self::keep`].
     pub(crate) async fn keep_open(&self, tx: &impl Tx, answer: &Answer, now: Timestamp) -> Result<(), ApiError> {
-        self.store(tx, answer.status(), answer.body().expose().clone(), now).await
+        self.store(tx, answer, Head::of(answer).before(answer.body().expose())?, now).await
     }
 
     async fn stored(&self, tx: &impl Tx) -> Result<Option<StoredAnswer>, ApiError> {
         let Scope { tenant_id, route, key } = &self.scope;
         let stored = idempotency::find(tx, *tenant_id, route, key).await?;
-        if stored.as_ref().is_some_and(|stored| stored.request_sha256 != self.request_sha256) {
+        if stored.as_ref().is_some_and(|stored| stored.request_sha256 != self.digest) {
             let message = "this Idempotency-Key was used for another request; use a fresh key for each request";
             return Err(ApiError::new(Code::KeyReused, message));
         }
         Ok(stored)
     }
 
-    async fn store(&self, tx: &impl Tx, status: u16, response: Vec<u8>, now: Timestamp) -> Result<(), ApiError> {
+    async fn store(&self, tx: &impl Tx, answer: &Answer, response: Vec<u8>, now: Timestamp) -> Result<(), ApiError> {
         let Scope { tenant_id, route, key } = &self.scope;
-        let answer = StoredAnswer { request_sha256: self.request_sha256, status, response };
+        let answer = StoredAnswer { request_sha256: self.digest, status: answer.status(), response };
         let stored = idempotency::insert(tx, *tenant_id, route, key, answer, now).await;
         stored.map_err(|error| match error {
             StoreError::Conflict => {
@@ -181,10 +222,9 @@ mod tests {
         let in_flight = InFlight::default();
         let (tenant, other) = (TenantId::new(), TenantId::new());
         let mut headers = HeaderMap::new();
-        let body = SecretBytes::new(Vec::new());
-        assert!(in_flight.reserve(tenant, "POST /a", &headers, "/a", &body).unwrap().is_none());
+        assert!(in_flight.reserve(tenant, "POST /a", &headers, || Ok([0; 32])).unwrap().is_none());
         headers.insert(HEADER, HeaderValue::from_static("k"));
-        let reserve = |tenant, route| in_flight.reserve(tenant, route, &headers, "/a", &body);
+        let reserve = |tenant, route| in_flight.reserve(tenant, route, &headers, || Ok([0; 32]));
         let held = reserve(tenant, "POST /a").unwrap();
         assert!(reserve(tenant, "POST /a").is_err_and(|error| error.is(Code::InFlight)));
         assert!(reserve(other, "POST /a").is_ok() && reserve(tenant, "POST /b").is_ok());

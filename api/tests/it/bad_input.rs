@@ -153,6 +153,9 @@ async fn a_sealed_vault_takes_no_credential_and_says_so() -> Result<()> {
     let reply = api.post(INTEGRATIONS, body).await?.expect_error(503, "sealed")?;
     ensure!(!reply.header("retry-after").is_empty());
     ensure!(api.rows().await? == before);
+    // Nothing of a request is kept by which its credential could be guessed: no keyring, no idempotency key.
+    let keyed = api.request(Method::POST, "/api/v1/projects").header("idempotency-key", "k");
+    send(keyed.json(&json!({ "name": "shop" }))).await?.expect_error(503, "sealed")?;
     api.post("/api/v1/projects", json!({ "name": "shop" })).await?.expect(201)?;
     Ok(())
 }

@@ -30,6 +30,10 @@ async fn the_same_request_is_answered_again_with_the_same_body(api: Api) -> Resu
         let again = post(&api, path, "k1", &body).await?;
         ensure!((again.status, &again.text) == (first.status, &first.text), "{path}: {}", again.text);
         ensure!(again.header("idempotent-replayed") == "true", "{path}");
+        for name in ["location", "etag", "content-type", "cache-control"] {
+            ensure!(again.header(name) == first.header(name), "{path}: {name}");
+        }
+        ensure!(!again.header("location").is_empty(), "{path}");
         post(&api, path, "k1", &other).await?.expect_error(422, "idempotency_key_reused")?;
         ensure!(api.rows().await? == before, "{path}: something was written");
     }

@@ -8,11 +8,11 @@ use crate::{StoreError, Tx, entity::idempotency_keys as table, sql::Sql};
 /// A stored answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnswer {
-    /// The SHA-256 of the request: another one under the same key is a mistake of the caller.
+    /// A keyed digest of the request: another one under the same key is a mistake of the caller.
     pub request_sha256: [u8; 32],
     /// The HTTP status.
     pub status: u16,
-    /// The body and what else the API needs to answer again; never a secret.
+    /// The body and what else the API needs to answer again. A body that shows a secret is sealed.
     pub response: Vec<u8>,
 }
 

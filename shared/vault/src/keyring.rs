@@ -146,6 +146,16 @@ impl Keyring {
         Ok(Secret::new(*kek))
     }
 
+    /// The key of a tenant's request digests, under the active root key.
+    pub(crate) fn derive_request_key(&self, tenant_id: TenantId) -> Result<Secret<[u8; 32]>, VaultError> {
+        let version = self.active_version();
+        let root = self.keys.iter().find(|key| key.version == version).ok_or(VaultError::UnknownVersion(version))?;
+        let mut key = Zeroizing::new([0; 32]);
+        let tenant = tenant_id.uuid();
+        keys::derive(&self.salt, root.key.expose(), "request", version, tenant.as_bytes(), key.as_mut())?;
+        Ok(Secret::new(*key))
+    }
+
     fn parse(text: &str) -> Result<Self, String> {
         let file: File = serde_json::from_str(text).map_err(|error| format!("not a keyring file ({error})"))?;
         if file.format != 1 {

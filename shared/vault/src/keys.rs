@@ -111,6 +111,15 @@ impl Vault {
         })
     }
 
+    /// Tells equal requests of a tenant from others. Whoever has the digests and not the keyring cannot
+    /// try out what a request may have held. Another active root key gives other digests.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`].
+    pub fn request_digest(&self, tenant_id: TenantId, request: &[&[u8]]) -> Result<[u8; 32], VaultError> {
+        Ok(mac(&self.keyring()?.derive_request_key(tenant_id)?, request))
+    }
+
     fn keyring(&self) -> Result<&Keyring, VaultError> {
         self.0.as_ref().map_err(|reason| VaultError::Sealed(reason.clone()))
     }
@@ -154,7 +163,7 @@ impl TenantKeys {
     /// fingerprint of the same secret is different.
     #[must_use]
     pub fn fingerprint(&self, provider: &str, secret: &[u8]) -> [u8; 32] {
-        fingerprint(&self.fp, provider, secret)
+        mac(&self.fp, &[provider.as_bytes(), secret])
     }
 }
 
@@ -184,12 +193,13 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
     Ok(bytes)
 }
 
-fn fingerprint(key: &Secret<[u8; 32]>, provider: &str, secret: &[u8]) -> [u8; 32] {
+/// HMAC-SHA-256 over length-prefixed parts.
+fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
     // HMAC pads a key to its block of 64 bytes with zeros: the padded key is the same key.
     let mut block = Zeroizing::new([0; 64]);
     block[..32].copy_from_slice(key.expose());
     let mut mac = Hmac::<Sha256>::new((&*block).into());
-    for part in [provider.as_bytes(), secret] {
+    for part in parts {
         mac.update(&length(part));
         mac.update(part);
     }

@@ -33,6 +33,18 @@ fn known_keys() -> TenantKeys {
 }
 
 #[test]
+fn a_request_digest_needs_the_keyring_and_the_tenant() {
+    let vault = Vault::open(Keyring::fixed(range(0), range(0x20)));
+    let digest = |vault: &Vault, tenant, parts: &[&[u8]]| vault.request_digest(tenant, parts).unwrap();
+    let known = digest(&vault, tenant(), &[b"/a", b"{}"]);
+    assert_eq!(known, digest(&vault, tenant(), &[b"/a", b"{}"]));
+    assert_ne!(known, digest(&vault, tenant(), &[b"/a{", b"}"]));
+    assert_ne!(known, digest(&vault, TenantId::new(), &[b"/a", b"{}"]));
+    assert_ne!(known, digest(&Vault::open(Keyring::generate().unwrap()), tenant(), &[b"/a", b"{}"]));
+    assert!(matches!(Vault::sealed(String::new()).request_digest(tenant(), &[]), Err(VaultError::Sealed(_))));
+}
+
+#[test]
 fn known_answers() {
     let keyring = Keyring::fixed(range(0), range(0x20));
     let kek = keyring.derive_kek(1, tenant()).unwrap();
