@@ -1,6 +1,6 @@
-//! Every error of the management API: its code, its status and its JSON. The only file that knows
-//! the status codes of errors. A message says what to do; it must never repeat a value the caller
-//! sent, because that may be a secret.
+//! Every error of the management API: its code, its status and its JSON; what the proxy itself answers
+//! is in `proxy/refusal.rs`. A message says what to do. It may name a field; it must never repeat a
+//! value the caller sent, because that may be a secret.
 
 use std::borrow::Cow;
 
@@ -16,35 +16,9 @@ use utoipa::ToSchema;
 /// The header with the id of a request, on every response.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident, $text:literal, $status:ident, $kind:literal;)*) => {
-        /// What went wrong, in one word that clients can match on.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Code {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl Code {
-            /// Every code, for the document.
-            pub(crate) const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// The text in JSON.
-            pub(crate) const fn text(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-
-            pub(crate) const fn status(self) -> StatusCode {
-                match self { $(Self::$name => StatusCode::$status,)* }
-            }
-
-            const fn kind(self) -> &'static str {
-                match self { $(Self::$name => $kind,)* }
-            }
-        }
-    };
-}
-
 codes! {
+    /// What went wrong, in one word that clients can match on.
+    pub(crate) enum Code;
     /// The body is not JSON.
     MalformedJson, "malformed_json", BAD_REQUEST, "invalid_request";
     /// A query parameter or header is not usable.
@@ -65,6 +39,8 @@ codes! {
     DuplicateKey, "duplicate_key", CONFLICT, "conflict";
     /// The name is in use.
     NameTaken, "name_taken", CONFLICT, "conflict";
+    /// The tenant has as many as it may have.
+    LimitReached, "limit_reached", CONFLICT, "conflict";
     /// A request with this idempotency key is being carried out.
     InFlight, "idempotency_key_in_flight", CONFLICT, "conflict";
     /// It changed since it was read.
@@ -77,6 +53,8 @@ codes! {
     UnknownField, "unknown_field", UNPROCESSABLE_ENTITY, "invalid_request";
     /// A field is missing, of the wrong type or out of range.
     InvalidField, "invalid_field", UNPROCESSABLE_ENTITY, "invalid_request";
+    /// The answer would have more groups than are given at once.
+    TooManyGroups, "too_many_groups", UNPROCESSABLE_ENTITY, "invalid_request";
     /// No provider has this name.
     UnknownProvider, "unknown_provider", UNPROCESSABLE_ENTITY, "invalid_request";
     /// The credential cannot be a key of this provider.
@@ -220,6 +198,9 @@ impl From<StoreError> for ApiError {
                 format!("this tenant already has this key for this provider in the integration {existing}"),
             ),
             StoreError::NameTaken => Self::new(Code::NameTaken, "the name is already in use; choose another one"),
+            StoreError::Full { most } => {
+                Self::new(Code::LimitReached, format!("a tenant may have at most {most} of these; delete one first"))
+            }
             StoreError::Stale => Self::new(
                 Code::PreconditionFailed,
                 "it has changed since it was read; read it again and repeat the change with its new ETag",

@@ -1,14 +1,16 @@
 //! HTTP in, rows out: the management API (warp), the accept loop, and the proxy.
 //!
 //! A management request is parsed, authorised and committed; it never calls a provider, never
-//! publishes to the bus and never opens a secret. The proxy lives in [`proxy`] and shares nothing
-//! with the routes but the listener.
+//! publishes to the bus and never opens a provider's secret. The proxy lives in [`proxy`]; the routes
+//! share the listener with it, and tell it what to forget.
 
 mod answer;
 mod app;
 mod auth;
 mod body;
 mod call;
+#[macro_use]
+mod codes;
 mod commands;
 mod console;
 mod cursor;

@@ -19,36 +19,9 @@ pub(super) const ERROR: HeaderName = HeaderName::from_static("x-keyway-error");
 /// Read by the OpenAI and Anthropic SDKs before they retry on their own.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
-macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident, $text:literal, $status:ident, $kind:literal;)*) => {
-        /// Why a request is not forwarded, in one word that clients can match on.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(super) enum Code {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl Code {
-            /// Every code, for metrics.
-            pub(super) const ALL: &[Self] = &[$(Self::$name),*];
-
-            /// The text in JSON, in the header and in metrics.
-            pub(super) const fn text(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-
-            /// The HTTP status it comes with.
-            pub(super) const fn status(self) -> StatusCode {
-                match self { $(Self::$name => StatusCode::$status,)* }
-            }
-
-            const fn kind(self) -> &'static str {
-                match self { $(Self::$name => $kind,)* }
-            }
-        }
-    };
-}
-
 codes! {
+    /// Why a request is not forwarded, in one word that clients can match on.
+    pub(super) enum Code;
     /// No virtual key was sent.
     MissingKey, "missing_virtual_key", UNAUTHORIZED, "authentication_error";
     /// Not a virtual key of this installation.
@@ -69,6 +42,8 @@ codes! {
     BodyTooLarge, "body_too_large", PAYLOAD_TOO_LARGE, "invalid_request_error";
     /// The body did not come in time.
     BodyTimeout, "request_timeout", REQUEST_TIMEOUT, "invalid_request_error";
+    /// The bodies under way take all the memory they may.
+    BodiesFull, "bodies_full", SERVICE_UNAVAILABLE, "api_error";
     /// No provider has this name.
     UnknownProvider, "unknown_provider", NOT_FOUND, "invalid_request_error";
     /// The project has no integration for it.

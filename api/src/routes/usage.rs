@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use keyway_domain::{IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
-use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
+use keyway_store::usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery, UsageGroup};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
-    answer::Answer, call::Call, commands::fetch_usage::FetchUsage, cursor::List, error::ApiError, view::Started,
+    answer::Answer,
+    call::Call,
+    commands::fetch_usage::FetchUsage,
+    cursor::List,
+    error::{ApiError, Code},
+    view::Started,
 };
 
 const DAY_MS: i64 = 86_400_000;
@@ -107,6 +112,10 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
     for ledger in ledgers {
         let query = ReportQuery { from, to, group_by: group_by.clone(), ledger };
         let groups = usage_report::report(&tx, &query).await?;
+        if groups.len() as u64 > MAX_GROUPS {
+            let message = format!("there are more than {MAX_GROUPS} groups; ask for a shorter time or fewer groupings");
+            return Err(ApiError::new(Code::TooManyGroups, message));
+        }
         items.extend(groups.into_iter().map(|group| UsageView::of(ledger, group, &group_by)));
     }
     Ok(Answer::ok(&List::whole(items)))

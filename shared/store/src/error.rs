@@ -23,6 +23,12 @@ pub enum StoreError {
     /// The name is in use: ask for another one.
     #[error("the name is already in use")]
     NameTaken,
+    /// The tenant has as many as it may have: have one deleted first.
+    #[error("the tenant may have at most {most} of these")]
+    Full {
+        /// How many.
+        most: u64,
+    },
     /// The row was changed since it was read: read it again.
     #[error("the row has changed since it was read")]
     Stale,

@@ -9,8 +9,8 @@ use crate::{
     sql::{Sql, chunk, limit},
 };
 
-/// The most models of one tenant that are read at once.
-const MAX: u64 = 2000;
+/// The most models of a tenant: as many as are read at once.
+pub const MAX: u64 = 2000;
 
 /// A model as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct ModelRow {
 /// Adds models to a provider; those it has already are passed over.
 ///
 /// # Errors
-/// See [`StoreError`].
+/// [`StoreError::Full`].
 pub async fn insert(tx: &TenantTx, provider: &str, models: &[String], now: Timestamp) -> Result<(), StoreError> {
     for models in models.chunks(chunk(5)) {
         let mut sql =
@@ -38,7 +38,9 @@ pub async fn insert(tx: &TenantTx, provider: &str, models: &[String], now: Times
         sql.push(" ON CONFLICT DO NOTHING");
         sql.run(tx).await?;
     }
-    Ok(())
+    let text = "SELECT count(*) AS n FROM provider_models WHERE tenant_id = $1";
+    let count = Sql::with(text, [tx.tenant_id().uuid().into()]).number(tx).await?;
+    if count > limit(MAX) { Err(StoreError::Full { most: MAX }) } else { Ok(()) }
 }
 
 /// The models of one provider, or of all, by name.

@@ -9,6 +9,9 @@ use crate::{
     sql::{Sql, for_share, for_update, limit},
 };
 
+/// The most custom providers of a tenant: as many as are read at once.
+pub const MAX: u64 = Page::<ProviderId>::MAX;
+
 /// A custom provider as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderRow {
@@ -31,7 +34,7 @@ pub struct ProviderRow {
 /// Adds a custom provider.
 ///
 /// # Errors
-/// [`StoreError::NameTaken`].
+/// [`StoreError::NameTaken`], [`StoreError::Full`].
 pub async fn insert(
     tx: &TenantTx,
     name: &str,
@@ -52,7 +55,12 @@ pub async fn insert(
                 VALUES ($1, $2, $3, $4, $5, $6, 1) ON CONFLICT DO NOTHING";
     let tenant_id = row.tenant_id.uuid().into();
     let values = [row.id.uuid().into(), tenant_id, name.into(), display_name.into(), base_url.into(), now.ms().into()];
-    if Sql::with(text, values).run(tx).await? == 1 { Ok(row) } else { Err(StoreError::NameTaken) }
+    if Sql::with(text, values).run(tx).await? == 0 {
+        return Err(StoreError::NameTaken);
+    }
+    let text = "SELECT count(*) AS n FROM providers WHERE tenant_id = $1";
+    let count = Sql::with(text, [tx.tenant_id().uuid().into()]).number(tx).await?;
+    if count > limit(MAX) { Err(StoreError::Full { most: MAX }) } else { Ok(row) }
 }
 
 /// One custom provider.

@@ -105,7 +105,7 @@ struct Row {
     cost_nano_usd: Option<i64>,
 }
 
-/// Sums a ledger of the tenant.
+/// Sums a ledger of the tenant. One group more than [`MAX_GROUPS`] means that there are still more.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -139,7 +139,7 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
         let columns = columns.join(", ");
         sql.push(" GROUP BY ").push(&columns).push(" ORDER BY ").push(&columns);
     }
-    sql.push(" LIMIT ").bind(limit(MAX_GROUPS));
+    sql.push(" LIMIT ").bind(limit(MAX_GROUPS + 1));
     Ok(sql.rows::<Row>(tx).await?.into_iter().map(group).collect())
 }
 
