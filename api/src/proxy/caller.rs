@@ -25,7 +25,7 @@ pub(super) const KEY_HEADERS: [HeaderName; 4] = [
 pub(super) type KeyHash = [u8; 32];
 
 /// What is known of a virtual key.
-pub(super) enum Caller {
+pub(super) enum KeyHolder {
     /// It exists, usable or not.
     Known(Principal),
     /// No such key.
@@ -41,7 +41,7 @@ pub(super) struct Principal {
     revoked: bool,
 }
 
-impl Caller {
+impl KeyHolder {
     /// The principal, if its key may be used at `now`.
     pub(super) fn usable(&self, now: Timestamp) -> Result<&Principal, Refusal> {
         match self {

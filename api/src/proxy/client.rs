@@ -26,7 +26,10 @@ use keyway_providers::{
 };
 use tower_service::Service;
 
-use super::refusal::{Code, Refusal};
+use super::{
+    intake::Source,
+    refusal::{Code, Refusal},
+};
 
 /// Until a TCP connection stands, and again until TLS does.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,7 +44,7 @@ pub(super) type ProviderClient = Client<InTime<HttpsConnector<HttpConnector<Reso
 pub(super) enum RequestBody {
     /// Read already. What it was read from goes along: dropping it wakes the caller's connection, which
     /// from within that connection's own task would rouse a second thread for every request.
-    Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Incoming),
+    Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Source),
     /// Passed on as it arrives.
     Passing(Incoming),
 }

@@ -16,7 +16,9 @@ use super::{
     Proxy, caller, client,
     client::RequestBody,
     events::Events,
-    headers, models,
+    headers,
+    intake::Source,
+    models,
     path::{self, Route},
     plan::Planner,
     record::{Arrival, Record},
@@ -59,14 +61,14 @@ impl Proxy {
             Route::Model(id) => return models::one(&project, id, arrival.at),
             _ => {}
         }
-        let planner =
-            Planner { project: &project, catalog: &self.sources.catalog, now: arrival.at, body_bytes: self.body_bytes };
-        let plan = planner.plan(&route, &mut parts, body).await?;
-        let query = path::forwarded_query(uri.query());
-        let (request, secret) = outgoing(parts, &plan.upstream, &plan.path, query.as_deref(), plan.body)?;
+        // Before the body is read: a call that cannot be recorded should take no memory.
         let Some(slot) = self.spool.admit() else {
             return Err(Refusal::new(Code::SpoolFull, "records of calls cannot be kept at the moment; try again"));
         };
+        let planner = Planner { project: &project, catalog: &self.sources.catalog, now: arrival.at, room: &self.room };
+        let plan = planner.plan(&route, &mut parts, Source::new(body)).await?;
+        let query = path::forwarded_query(uri.query());
+        let (request, secret) = outgoing(parts, &plan.upstream, &plan.path, query.as_deref(), plan.body)?;
         let call = (plan.path, plan.model);
         let record = Record::begin(slot, principal, Arc::clone(&plan.upstream), arrival, call);
         metrics().proxy_overhead_seconds.observe(arrival.clock.elapsed().as_secs_f64());

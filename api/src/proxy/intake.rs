@@ -1,7 +1,7 @@
 //! Request bodies that have to be read before they are forwarded: those whose model routes them and
 //! those whose stream is metered. Everything else passes unread.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, header};
@@ -9,21 +9,82 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::refusal::{Code, Refusal};
 
 /// How long a body that has to be read may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Reads a body to its end, up to `limit` bytes.
-pub(super) async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let hint = body.size_hint();
-    if hint.lower() > limit as u64 {
-        return Err(too_large());
+/// The memory that bodies may take: each of them, and all of this process together.
+pub(super) struct Room {
+    body_bytes: usize,
+    left: Arc<Semaphore>,
+}
+
+/// What a body is read from, and the room it takes until it has been sent on.
+pub(super) struct Source<B = Incoming> {
+    pub(super) body: B,
+    taken: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// Room for bodies of up to `body_bytes` each and `total_bytes` together.
+    pub(super) fn new(body_bytes: usize, total_bytes: usize) -> Self {
+        let total_bytes = total_bytes.max(body_bytes).min(Semaphore::MAX_PERMITS);
+        Self { body_bytes, left: Arc::new(Semaphore::new(total_bytes)) }
     }
-    match tokio::time::timeout(BODY_TIMEOUT, collect(body, limit)).await {
-        Ok(read) => read,
-        Err(_) => Err(Refusal::new(Code::BodyTimeout, "the body did not arrive in time")),
+
+    /// Reads a body to its end.
+    pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(&self, from: &mut Source<B>) -> Result<Bytes, Refusal> {
+        if from.body.size_hint().lower() > self.body_bytes as u64 {
+            return Err(too_large());
+        }
+        match tokio::time::timeout(BODY_TIMEOUT, self.collect(from)).await {
+            Ok(read) => read,
+            Err(_) => Err(Refusal::new(Code::BodyTimeout, "the body did not arrive in time")),
+        }
+    }
+
+    async fn collect<B: Body<Data = Bytes> + Unpin>(&self, from: &mut Source<B>) -> Result<Bytes, Refusal> {
+        let mut first = Bytes::new();
+        let mut rest = BytesMut::new();
+        while let Some(frame) = from.body.frame().await {
+            let frame = frame.map_err(|_| Refusal::new(Code::BadBody, "the body broke off before its end"))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if first.len() + rest.len() + data.len() > self.body_bytes {
+                return Err(too_large());
+            }
+            from.take(&self.left, data.len())?;
+            if first.is_empty() && rest.is_empty() {
+                // Most bodies arrive in one piece and are not copied.
+                first = data;
+            } else {
+                if rest.is_empty() {
+                    rest.extend_from_slice(&std::mem::take(&mut first));
+                }
+                rest.extend_from_slice(&data);
+            }
+        }
+        Ok(if rest.is_empty() { first } else { rest.freeze() })
+    }
+}
+
+impl<B> Source<B> {
+    /// A body of which nothing was read.
+    pub(super) const fn new(body: B) -> Self {
+        Self { body, taken: None }
+    }
+
+    fn take(&mut self, left: &Arc<Semaphore>, bytes: usize) -> Result<(), Refusal> {
+        let full = || Refusal::new(Code::BodiesFull, "the bodies under way take all the memory they may; try again");
+        let bytes = u32::try_from(bytes).map_err(|_| full())?;
+        let more = Arc::clone(left).try_acquire_many_owned(bytes).map_err(|_| full())?;
+        match &mut self.taken {
+            Some(taken) => taken.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
     }
 }
 
@@ -57,28 +118,6 @@ pub(super) fn is_completion(method: &Method, path: &str) -> bool {
     *method == Method::POST && path.ends_with("/completions")
 }
 
-async fn collect(body: &mut Incoming, limit: usize) -> Result<Bytes, Refusal> {
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Refusal::new(Code::BadBody, "the body broke off before its end"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if first.len() + rest.len() + data.len() > limit {
-            return Err(too_large());
-        }
-        if first.is_empty() && rest.is_empty() {
-            // Most bodies arrive in one piece and are not copied.
-            first = data;
-        } else {
-            if rest.is_empty() {
-                rest.extend_from_slice(&std::mem::take(&mut first));
-            }
-            rest.extend_from_slice(&data);
-        }
-    }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
-}
-
 fn too_large() -> Refusal {
     Refusal::new(Code::BodyTooLarge, "the body is larger than this route reads; see KEYWAY_PROXY_BODY_BYTES")
 }
@@ -96,6 +135,19 @@ mod tests {
         for wrong in [&b"{}"[..], b"", b"[]", br#"{"payload":{},"stream":true}"#, br#"{"payload":{}"#] {
             assert_eq!(payload(&Bytes::from_static(wrong)).unwrap_err().code(), Code::BadBody);
         }
+    }
+
+    #[tokio::test]
+    async fn bodies_share_the_room_until_they_are_sent() {
+        let room = Room::new(8, 10);
+        let source = |text: &'static str| Source::new(http_body_util::Full::new(Bytes::from_static(text.as_bytes())));
+        let mut first = source("123456");
+        assert_eq!(room.read(&mut first).await.unwrap(), "123456");
+        assert_eq!(room.read(&mut source("123456")).await.unwrap_err().code(), Code::BodiesFull);
+        assert_eq!(room.read(&mut source("1234")).await.unwrap(), "1234");
+        drop(first);
+        assert_eq!(room.read(&mut source("12345678")).await.unwrap(), "12345678");
+        assert_eq!(room.read(&mut source("123456789")).await.unwrap_err().code(), Code::BodyTooLarge);
     }
 
     #[test]

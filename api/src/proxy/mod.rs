@@ -1,9 +1,10 @@
 //! The proxy: applications call providers with a virtual key and never see a provider's key.
 //!
 //! A virtual key leads to its project, the project to an integration, the integration to a sealed secret;
-//! all three are kept in memory, and the secret is opened for each request and wiped after it. Bytes
-//! stream both ways. Every call leaves one record on the spool. The proxy must never store, log or
-//! return a secret, follow a redirect, or ask the database on the warm path.
+//! all three are kept in memory, the secret sealed: it is opened for each request and wiped after it.
+//! Answers stream; a request's body streams unless its model routes it or its stream is metered, when
+//! it is read first. Every call leaves one record on the spool. The proxy must never store or log a
+//! secret, follow a redirect, or ask the database on the warm path.
 
 mod caller;
 mod client;
@@ -41,9 +42,10 @@ use keyway_telemetry::{metrics, spawn};
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use caller::{Caller, KeyHash, Principal};
+use caller::{KeyHash, KeyHolder, Principal};
 use client::ProviderClient;
 use drain::Drainer;
+use intake::Room;
 use project::{Project, Sources};
 use refusal::{Code, Refusal};
 pub use relay::ProxyBody as Body;
@@ -58,6 +60,8 @@ const PROJECTS: usize = 10_000;
 const LOOK_UPS: usize = 16;
 /// How long a look-up waits for its turn.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
+/// What bodies that were read may take together, until they are sent on.
+const BODIES_BYTES: usize = 512 << 20;
 /// Virtual keys that are loaded at start.
 const WARMED: u64 = 5_000;
 /// How often the drainer looks for segments without being told.
@@ -97,13 +101,13 @@ pub enum ProxyError {
 /// The proxy of this process.
 pub struct Proxy {
     sources: Arc<Sources>,
-    callers: Arc<WarmCache<KeyHash, Caller>>,
+    callers: Arc<WarmCache<KeyHash, KeyHolder>>,
     look_ups: Semaphore,
     projects: Arc<WarmCache<ProjectId, Project>>,
     client: ProviderClient,
     spool: Spool,
     drainer: Arc<Mutex<Drainer>>,
-    body_bytes: usize,
+    room: Room,
     _stop: DropGuard,
 }
 
@@ -143,7 +147,7 @@ impl Proxy {
             projects,
             spool,
             drainer,
-            body_bytes: parts.body_bytes,
+            room: Room::new(parts.body_bytes, BODIES_BYTES),
             _stop: stop.drop_guard(),
         }))
     }
@@ -158,12 +162,12 @@ impl Proxy {
         let reading = async {
             let tx = store.system_read().await?;
             let rows = virtual_keys::recently_used(&tx, WARMED).await?;
-            holders.extend(rows.iter().map(|(_, row)| Caller::known(row)));
-            Ok::<_, StoreError>(rows.into_iter().map(|(hash, row)| (hash, Caller::known(&row))).collect())
+            holders.extend(rows.iter().map(|(_, row)| KeyHolder::known(row)));
+            Ok::<_, StoreError>(rows.into_iter().map(|(hash, row)| (hash, KeyHolder::known(&row))).collect())
         };
         self.callers.fill(reading).await?;
         for holder in holders {
-            let Caller::Known(principal) = holder.value() else { continue };
+            let KeyHolder::Known(principal) = holder.value() else { continue };
             if let Err(refusal) = self.project(principal, Instant::now()).await {
                 tracing::debug!(code = refusal.code().text(), "a project could not be loaded ahead");
             }
@@ -191,18 +195,18 @@ impl Proxy {
         }
     }
 
-    async fn caller(&self, hash: &KeyHash, now: Instant) -> Result<Held<Caller>, Refusal> {
+    async fn caller(&self, hash: &KeyHash, now: Instant) -> Result<Held<KeyHolder>, Refusal> {
         match self.callers.peek(hash, now) {
             Some(caller) => Ok(caller),
             None => self.callers.get(hash, self.look_up(hash)).await,
         }
     }
 
-    async fn look_up(&self, hash: &KeyHash) -> Result<Loaded<Caller>, Refusal> {
+    async fn look_up(&self, hash: &KeyHash) -> Result<Loaded<KeyHolder>, Refusal> {
         let busy = |_| Refusal::new(Code::Unavailable, "too many virtual keys are being looked up; try again");
         let turn = tokio::time::timeout(LOOK_UP_TIMEOUT, self.look_ups.acquire()).await;
         let _turn = turn.map_err(busy)?;
-        Ok(Caller::load(&self.sources.store, hash).await?)
+        Ok(KeyHolder::load(&self.sources.store, hash).await?)
     }
 
     async fn project(&self, principal: &Principal, now: Instant) -> Result<Held<Project>, Refusal> {
@@ -214,7 +218,7 @@ impl Proxy {
 }
 
 fn forget(
-    callers: &WarmCache<KeyHash, Caller>,
+    callers: &WarmCache<KeyHash, KeyHolder>,
     projects: &WarmCache<ProjectId, Project>,
     tenant_id: TenantId,
     what: Invalidation,
@@ -227,7 +231,7 @@ fn forget(
 
 async fn listen(
     mut signals: InvalidationStream,
-    callers: Arc<WarmCache<KeyHash, Caller>>,
+    callers: Arc<WarmCache<KeyHash, KeyHolder>>,
     projects: Arc<WarmCache<ProjectId, Project>>,
     stop: CancellationToken,
 ) {

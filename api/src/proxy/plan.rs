@@ -6,13 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, header, request::Parts};
 use http_body_util::Full;
-use hyper::body::Incoming;
 use keyway_domain::Timestamp;
 
 use super::{
     client::RequestBody,
     inspect::Fields,
-    intake,
+    intake::{self, Room, Source},
     path::Route,
     project::Project,
     refusal::{Code, Refusal},
@@ -37,28 +36,28 @@ pub(super) struct Planner<'a> {
     pub(super) project: &'a Project,
     pub(super) catalog: &'a Catalog,
     pub(super) now: Timestamp,
-    pub(super) body_bytes: usize,
+    pub(super) room: &'a Room,
 }
 
 impl Planner<'_> {
     /// The plan for a request on a route that is forwarded.
-    pub(super) async fn plan(&self, route: &Route<'_>, parts: &mut Parts, body: Incoming) -> Result<Plan, Refusal> {
+    pub(super) async fn plan(&self, route: &Route<'_>, parts: &mut Parts, from: Source) -> Result<Plan, Refusal> {
         match *route {
-            Route::Provider { provider, path } => self.endpoint(provider, path, parts, body).await,
-            Route::Wrapped { provider, stream } => self.wrapped(provider, stream, parts, body).await,
-            Route::Unified(path) => self.unified(path, parts, body).await,
+            Route::Provider { provider, path } => self.endpoint(provider, path, parts, from).await,
+            Route::Wrapped { provider, stream } => self.wrapped(provider, stream, parts, from).await,
+            Route::Unified(path) => self.unified(path, parts, from).await,
             Route::Models | Route::Model(_) => Err(Refusal::new(Code::UnknownRoute, "this route is not forwarded")),
         }
     }
 
-    async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Incoming) -> Result<Plan, Refusal> {
+    async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
         let path = path.to_owned();
         if !intake::is_completion(&parts.method, &path) || !intake::is_plain_json(&parts.headers) {
-            let body = RequestBody::Passing(from);
+            let body = RequestBody::Passing(from.body);
             return Ok(Plan { upstream, path, body, model: None, hides_usage: false });
         }
-        let body = intake::read(&mut from, self.body_bytes).await?;
+        let body = self.room.read(&mut from).await?;
         match Fields::of(&body) {
             Ok(fields) => completion(upstream, path, (body, from), &fields),
             // Not for us to judge: the provider says what is wrong with it.
@@ -71,7 +70,7 @@ impl Planner<'_> {
         provider: &str,
         stream: bool,
         parts: &mut Parts,
-        mut from: Incoming,
+        mut from: Source,
     ) -> Result<Plan, Refusal> {
         let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
         let mut payload = intake::payload(&self.json(parts, &mut from).await?)?;
@@ -85,7 +84,7 @@ impl Planner<'_> {
         completion(upstream, path, (payload, from), &fields)
     }
 
-    async fn unified(&self, path: &str, parts: &Parts, mut from: Incoming) -> Result<Plan, Refusal> {
+    async fn unified(&self, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let mut body = self.json(parts, &mut from).await?;
         let mut fields = Fields::of(&body).map_err(|_| malformed())?;
         let Some(model) = fields.model(&body) else {
@@ -105,11 +104,11 @@ impl Planner<'_> {
         completion(Arc::clone(upstream), path_there, (body, from), &fields)
     }
 
-    async fn json(&self, parts: &Parts, from: &mut Incoming) -> Result<Bytes, Refusal> {
+    async fn json(&self, parts: &Parts, from: &mut Source) -> Result<Bytes, Refusal> {
         if !intake::is_plain_json(&parts.headers) {
             return Err(Refusal::new(Code::BadBody, "the body must be JSON and not compressed"));
         }
-        intake::read(from, self.body_bytes).await
+        self.room.read(from).await
     }
 }
 
@@ -117,7 +116,7 @@ impl Planner<'_> {
 fn completion(
     upstream: Arc<Upstream>,
     path: String,
-    (body, from): (Bytes, Incoming),
+    (body, from): (Bytes, Source),
     fields: &Fields,
 ) -> Result<Plan, Refusal> {
     let model = fields.model(&body);
@@ -126,7 +125,7 @@ fn completion(
     Ok(Plan { upstream, path, body: whole(asked.unwrap_or(body), from), model, hides_usage })
 }
 
-fn whole(body: Bytes, from: Incoming) -> RequestBody {
+fn whole(body: Bytes, from: Source) -> RequestBody {
     RequestBody::Whole(Full::new(body), from)
 }
 
