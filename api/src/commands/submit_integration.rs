@@ -2,7 +2,7 @@
 //! verification. From here on the plaintext exists nowhere.
 
 use keyway_domain::{Command as Job, IntegrationId, Invalidation, ProjectId, SecretId, Timestamp};
-use keyway_providers::{KeyFacts, KeyFamily, ProviderSpec, for_spec};
+use keyway_providers::{KeyFacts, ProviderSpec, for_spec};
 use keyway_store::integrations::{self, NewIntegration, SealedSecret};
 use keyway_vault::SecretString;
 use serde_json::json;
@@ -82,15 +82,11 @@ pub(super) async fn seal(
 ) -> Result<SealedSecret, ApiError> {
     let keys = work.app.keys.current(&work.tx).await?;
     let plaintext = credentials.expose().as_bytes();
-    let key_family = match facts.family {
-        KeyFamily::Ordinary => "ordinary",
-        KeyFamily::Admin => "admin",
-    };
     Ok(SealedSecret {
         envelope: keys.seal(secret_id, version, plaintext)?,
         data_key_id: keys.id(),
         fingerprint: keys.fingerprint(&spec.name, plaintext),
         hint: facts.hint,
-        key_family: key_family.to_owned(),
+        key_family: facts.family.name().to_owned(),
     })
 }

@@ -13,8 +13,6 @@ use crate::{
     sql::Sql,
 };
 
-/// The most candidates of one project and provider.
-const MAX_CANDIDATES: i64 = 32;
 /// The most providers of one project.
 const MAX_PROVIDERS: i64 = 500;
 
@@ -27,20 +25,6 @@ pub struct Credential {
     pub envelope: Vec<u8>,
     /// The data key that seals it.
     pub data_key: DataKeyRow,
-}
-
-/// The credentials that may serve calls of a project to a provider: not disabled, not in error; best first
-/// (connected before verifying, then oldest).
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn for_proxy(tx: &TenantTx, project_id: ProjectId, provider: &str) -> Result<Vec<Credential>, StoreError> {
-    let text = "SELECT * FROM integrations WHERE tenant_id = $1 AND project_id = $2 AND provider = $3 \
-                AND status IN ('connected', 'verifying') ORDER BY status, id LIMIT $4";
-    let tenant_id = tx.tenant_id().uuid().into();
-    let values = [tenant_id, project_id.uuid().into(), provider.into(), MAX_CANDIDATES.into()];
-    let found = Sql::with(text, values).models::<table::Entity>(tx).await?;
-    with_secrets(tx, found).await
 }
 
 /// The best credential of a project for each of its providers, whatever its status: connected before

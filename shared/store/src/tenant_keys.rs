@@ -72,12 +72,6 @@ impl TenantKeyCache {
         self.unwrapped(data_keys::find(tx, id).await?.ok_or(StoreError::NotFound)?)
     }
 
-    /// The keys, if they are in memory: for the warm path, which never asks the database.
-    #[must_use]
-    pub fn peek(&self, id: DataKeyId) -> Option<Arc<TenantKeys>> {
-        self.keys.get(&id)
-    }
-
     /// The keys of a row that was read already.
     ///
     /// # Errors

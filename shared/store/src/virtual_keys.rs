@@ -35,14 +35,6 @@ pub struct VirtualKeyRow {
     pub version: i32,
 }
 
-impl VirtualKeyRow {
-    /// Whether it may be used at `now`.
-    #[must_use]
-    pub fn is_usable(&self, now: Timestamp) -> bool {
-        self.revoked_at.is_none() && self.expires_at.is_none_or(|expires_at| now < expires_at)
-    }
-}
-
 /// What a new virtual key is made of.
 #[derive(Clone, Debug)]
 pub struct NewVirtualKey {

@@ -116,14 +116,6 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<OperationId>) -> Re
     Ok(Paged::of(&page, with_progress(tx, found).await?))
 }
 
-/// How far the children of an operation are.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn progress(tx: &impl Tx, id: OperationId) -> Result<Progress, StoreError> {
-    Ok(progress_of(tx, &[id.uuid()]).await?.remove(&id.uuid()).unwrap_or_default())
-}
-
 /// Calls off an operation that has not ended, with its children, and takes back those of their
 /// messages that nobody has claimed yet. Returns whether it was still to be called off.
 ///

@@ -13,7 +13,7 @@ on_both! {
     a_duplicate_secret_names_the_integration_that_has_it
     a_change_needs_the_version_that_was_read
     replacing_a_secret_bumps_it_and_asks_for_a_verdict
-    the_proxy_is_given_only_what_may_serve
+    the_proxy_is_given_what_may_serve_first
     deleting_takes_the_secret_along
     lists_filter_and_page
     a_due_verification_is_taken_once
@@ -60,16 +60,15 @@ async fn replacing_a_secret_bumps_it_and_asks_for_a_verdict(fixture: Fixture) ->
     Ok(())
 }
 
-async fn the_proxy_is_given_only_what_may_serve(fixture: Fixture) -> Result<()> {
+async fn the_proxy_is_given_what_may_serve_first(fixture: Fixture) -> Result<()> {
     let serving = fixture.add_integration("on", 1).await?;
     let disabled = fixture.add_integration("off", 2).await?;
     let tx = fixture.store.tenant(fixture.tenant).await?;
     let off = integrations::set_enabled(&tx, disabled, false, None, NOW).await?;
     assert_eq!((off.status, off.version), (IntegrationStatus::Disabled, 2));
-    let found = credentials::for_proxy(&tx, fixture.project, "openai").await?;
+    let found = credentials::best_of_project(&tx, fixture.project).await?;
     assert_eq!(found.iter().map(|it| it.integration.id).collect::<Vec<_>>(), [serving]);
     assert_eq!((found[0].data_key.id, found[0].envelope.len()), (fixture.data_key, 80));
-    assert!(credentials::for_proxy(&tx, fixture.project, "acme").await?.is_empty());
     assert_eq!(integrations::count_active(&tx).await?, 1);
     let on = integrations::set_enabled(&tx, disabled, true, None, NOW).await?;
     assert_eq!(on.status, IntegrationStatus::Verifying);
