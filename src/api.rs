@@ -1,5 +1,7 @@
 //! `keyway api`: the listener with API and proxy, beside any number of others.
 
+use std::sync::Arc;
+
 use anyhow::Context as _;
 use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
 use keyway_config::Config;
@@ -7,6 +9,7 @@ use keyway_domain::{TenantId, Timestamp};
 use keyway_store::{settings, tenants};
 use keyway_vault::{from_hex, to_hex};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     parts::{self, Parts},
@@ -54,15 +57,23 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         data_dir: config.data_dir.clone(),
         body_bytes: config.proxy_body_bytes,
     })?;
-    if let Err(error) = proxy.warm().await {
-        tracing::warn!(%error, "the caches start cold; requests load what they need");
-    }
+    drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     parts::announce(config, "API");
     let limits =
         ServerLimits { max_connections: config.max_connections, drain: config.drain, ..ServerLimits::default() };
     keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await;
     proxy.drain().await;
     Ok(())
+}
+
+/// Fills the proxy's caches while it serves already: a start does not wait for them.
+async fn warm_up(proxy: Arc<Proxy>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        warmed = proxy.warm() => if let Err(error) = warmed {
+            tracing::warn!(%error, "the caches start cold; requests load what they need");
+        }
+    }
 }
 
 /// The admin key's hash and the default tenant; makes whichever is not there yet.
