@@ -30,9 +30,10 @@ use scenarios::Scenario;
 use table::{Row, Table};
 
 const SMOKE: &str = "smoke";
+/// The number of the random mix.
+const RANDOM: u32 = 0;
 /// How often a scenario repeats its fault.
 const ROUNDS: usize = 20;
-const SMOKE_ROUNDS: usize = 2;
 
 /// Breaks Keyway and counts what was lost or doubled.
 #[derive(Parser)]
@@ -75,7 +76,7 @@ async fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if arguments.test.is_some() {
-        (arguments.rounds, arguments.scenario) = (SMOKE_ROUNDS, vec![3, 5, 11]);
+        arguments.rounds = 1;
     }
     match run(&arguments).await {
         Ok(table) if table.is_clean() => ExitCode::SUCCESS,
@@ -111,27 +112,29 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn wants(&self, number: u32) -> bool {
+    fn wants(&self, scenario: &Scenario) -> bool {
+        if self.arguments.test.is_some() {
+            return scenario.smoke && !self.embedded;
+        }
+        self.chosen(scenario.number) && (scenario.embedded || !self.embedded)
+    }
+
+    fn chosen(&self, number: u32) -> bool {
         self.arguments.scenario.is_empty() || self.arguments.scenario.contains(&number)
     }
 
     async fn all(&self, table: &mut Table) -> Result<()> {
-        let applies = |scenario: &&Scenario| self.wants(scenario.number) && (!self.embedded || scenario.embedded);
-        // The smoke is short: one process is killed by the other tests.
-        if self.embedded && self.arguments.test.is_some() {
-            return Ok(());
-        }
         let mut cluster = None;
-        for scenario in scenarios::ALL.iter().filter(applies) {
+        for scenario in scenarios::ALL.iter().filter(|scenario| self.wants(scenario)) {
             let mut current = self.cluster(cluster.take()).await?;
             let row = self.one(&mut current, scenario.number, scenario.name, scenario.run).await?;
             cluster = table.add(row).then_some(current);
         }
-        if self.wants(0) {
+        if self.chosen(RANDOM) && self.arguments.test.is_none() {
             let mut current = self.cluster(cluster.take()).await?;
             let how_long = Duration::from_secs(self.arguments.seconds);
             let row = self
-                .one(&mut current, 0, "random mix", |cluster| Box::pin(scenarios::mixed(cluster, how_long)))
+                .one(&mut current, RANDOM, "random mix", |cluster| Box::pin(scenarios::mixed(cluster, how_long)))
                 .await?;
             cluster = table.add(row).then_some(current);
         }

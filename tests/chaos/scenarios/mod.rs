@@ -23,42 +23,44 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// Whether it applies to one process without services too.
     pub(crate) embedded: bool,
+    /// Whether it is short enough for every run of the tests.
+    pub(crate) smoke: bool,
     pub(crate) run: for<'c> fn(&'c mut Cluster) -> LocalBoxFuture<'c, Result<u64>>,
 }
 
-/// A line of the list: number, name, where, what.
+/// A line of the list: number, name, where, whether it belongs to the smoke, what.
 macro_rules! scenarios {
-    ($($number:literal $name:literal $embedded:literal $run:path;)*) => {
+    ($($number:literal $name:literal $embedded:literal $smoke:literal $run:path;)*) => {
         /// Every scenario, in the order of their run.
         pub(crate) const ALL: &[Scenario] = &[
-            $(Scenario { number: $number, name: $name, embedded: $embedded, run: |c| Box::pin($run(c)) },)*
+            $(Scenario { number: $number, name: $name, embedded: $embedded, smoke: $smoke, run: |c| Box::pin($run(c)) },)*
         ];
     };
 }
 
 scenarios! {
-    1 "killed between commit and answer" true processes::killed_in_commands;
-    1 "killed in the relay" true processes::killed_in_the_relay;
-    2 "the answer is lost, the client asks again" true processes::answers_lost;
-    3 "killed in a handler" true processes::killed_in_handlers;
-    3 "killed in a writer" true processes::killed_in_writers;
-    3 "kill -9 at any moment" true processes::killed_at_random;
-    4 "a handler panics or is stuck" true processes::panics_and_stalls;
-    5 "broker kill -9" false broker::killed;
-    6 "broker closes connections, stops and starts" false broker::restarted;
-    7 "queues and exchanges deleted, a wrong queue" false broker::topology_gone;
-    8 "broker alarms" false broker::alarms;
-    9 "PostgreSQL kill -9" false database::killed;
-    10 "PostgreSQL slow and locked" false database::slow_and_locked;
-    11 "cut after COMMIT was sent" false database::cut_after_commit;
-    13 "network cut, one way, black hole, flapping" false network::broken;
-    14 "every message delivered again, ten times" false messages::duplicated;
-    15 "messages out of order" false messages::reordered;
-    16 "messages nobody can read" false messages::malformed;
-    17 "provider limits, fails, breaks off, lies" true provider::answers_badly;
-    19 "provider unreachable" true provider::unreachable;
-    20 "provider slow" true provider::slow;
-    24 "a worker stands still, then goes on" false processes::stands_still;
-    32 "services start after the processes" false processes::started_first;
-    33 "SIGTERM under load" true processes::terminated;
+    1 "killed between commit and answer" true true processes::killed_in_commands;
+    1 "killed in the relay" true false processes::killed_in_the_relay;
+    2 "the answer is lost, the client asks again" true false processes::answers_lost;
+    3 "killed in a handler" true false processes::killed_in_handlers;
+    3 "killed in a writer" true false processes::killed_in_writers;
+    3 "kill -9 at any moment" true false processes::killed_at_random;
+    4 "a handler panics or is stuck" true false processes::panics_and_stalls;
+    5 "broker kill -9" false true broker::killed;
+    6 "broker closes connections, stops and starts" false false broker::restarted;
+    7 "queues and exchanges deleted, a wrong queue" false false broker::topology_gone;
+    8 "broker alarms" false false broker::alarms;
+    9 "PostgreSQL kill -9" false false database::killed;
+    10 "PostgreSQL slow and locked" false false database::slow_and_locked;
+    11 "cut after COMMIT was sent" false false database::cut_after_commit;
+    13 "network cut, one way, black hole, flapping" false false network::broken;
+    14 "every message delivered again, ten times" false false messages::duplicated;
+    15 "messages out of order" false false messages::reordered;
+    16 "messages nobody can read" false true messages::malformed;
+    17 "provider limits, fails, breaks off, lies" true false provider::answers_badly;
+    19 "provider unreachable" true false provider::unreachable;
+    20 "provider slow" true false provider::slow;
+    24 "a worker stands still, then goes on" false false processes::stands_still;
+    32 "services start after the processes" false false processes::started_first;
+    33 "SIGTERM under load" true false processes::terminated;
 }
