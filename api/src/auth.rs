@@ -19,6 +19,9 @@ pub(crate) const TENANT: &str = "keyway-tenant";
 pub(crate) enum Access {
     /// Whoever may act in a tenant; today the admin key.
     Tenant,
+    /// Whoever may act in a tenant; what belongs to no tenant needs what [`Access::Installation`] needs.
+    /// A handler asks for that with [`crate::call::Call::beyond_tenant`].
+    TenantAndBeyond,
     /// Whoever runs the installation: the admin key.
     Installation,
 }
@@ -47,7 +50,7 @@ pub(crate) async fn caller(
         return Err(refusal(key));
     }
     let tenant_id = match (access, headers.get(TENANT)) {
-        (Access::Tenant, Some(value)) => {
+        (Access::Tenant | Access::TenantAndBeyond, Some(value)) => {
             let id = value.to_str().unwrap_or_default().parse().map_err(|_| {
                 ApiError::parameter("the header Keyway-Tenant must be a tenant's id: tnt_ followed by 32 digits")
             })?;

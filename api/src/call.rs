@@ -11,9 +11,9 @@ use serde::de::DeserializeOwned;
 use crate::{
     App,
     answer::Answer,
-    auth::Caller,
+    auth::{Access, Caller},
     body,
-    error::ApiError,
+    error::{ApiError, Code},
     etag,
     idempotency::Reservation,
     work::{Command, Work},
@@ -25,6 +25,8 @@ pub(crate) struct Call {
     pub(crate) by: Caller,
     /// Method and template of the row that matched.
     pub(crate) route: &'static str,
+    /// What the row says who may call it.
+    pub(crate) access: Access,
     pub(crate) path: String,
     pub(crate) params: Vec<String>,
     pub(crate) query: String,
@@ -66,6 +68,17 @@ impl Call {
     /// A transaction that reads the tenant's rows.
     pub(crate) async fn read(&self) -> Result<TenantTx, StoreError> {
         self.app.store.tenant_read(self.by.tenant_id).await
+    }
+
+    /// Asks whether the call may touch what is not its tenant's.
+    ///
+    /// # Errors
+    /// 403 on a route whose row is about the tenant alone.
+    pub(crate) fn beyond_tenant(&self) -> Result<(), ApiError> {
+        match self.access {
+            Access::Tenant => Err(ApiError::new(Code::NotAllowed, "this route is about one tenant alone")),
+            Access::TenantAndBeyond | Access::Installation => Ok(()),
+        }
     }
 
     /// Reserves the request's `Idempotency-Key`, if it is a POST that has one.

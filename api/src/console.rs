@@ -74,7 +74,7 @@ impl Console {
     pub async fn replay(&self, id: MessageId) -> Result<Value, ConsoleError> {
         let answered = match self.owner(id).await? {
             Some(owner) => work::carry_out(&self.app, &operator(owner), ReplayDeadLetter { id }).await,
-            None => replay_unowned(&self.app, &operator(self.app.default_tenant), id).await,
+            None => replay_unowned(&self.app, &operator(self.app.default_tenant), None, id).await,
         };
         let answer: Answer = answered.map_err(refused)?;
         Ok(serde_json::from_slice(answer.body().expose()).unwrap_or_default())
@@ -87,7 +87,7 @@ impl Console {
     pub async fn discard(&self, id: MessageId) -> Result<(), ConsoleError> {
         let answered = match self.owner(id).await? {
             Some(owner) => work::carry_out(&self.app, &operator(owner), DiscardDeadLetter { id }).await,
-            None => discard_unowned(&self.app, &operator(self.app.default_tenant), id).await,
+            None => discard_unowned(&self.app, &operator(self.app.default_tenant), None, id).await,
         };
         answered.map(drop).map_err(refused)
     }

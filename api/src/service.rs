@@ -108,7 +108,7 @@ async fn run<B: Buf>(
         body::read(stream, &headers, app.body_bytes, app.body_timeout).await?
     };
     let path = path.as_str().to_owned();
-    let call = Call { app, by, route: endpoint.name, path, params, query, headers, body };
+    let call = Call { app, by, route: endpoint.name, access: endpoint.access, path, params, query, headers, body };
     (endpoint.handler)(call).await
 }
 

@@ -10,6 +10,7 @@ use crate::{
     auth::Caller,
     call::Call,
     error::{ApiError, Code},
+    idempotency::Reservation,
     work::{Command, Journal, Work},
 };
 
@@ -17,7 +18,8 @@ use crate::{
 pub(crate) async fn run(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
     match call.commit(DiscardDeadLetter { id }).await {
         Err(error) if error.is(Code::NotFound) && call.by.tenant_id == call.app.default_tenant => {
-            discard_unowned(&call.app, &call.by, id).await
+            call.beyond_tenant()?;
+            discard_unowned(&call.app, &call.by, call.reserve()?, id).await
         }
         answer => answer,
     }
@@ -36,16 +38,25 @@ impl Command for DiscardDeadLetter {
     }
 }
 
-/// Discards a letter that belongs to no tenant.
-pub(crate) async fn discard_unowned(app: &App, by: &Caller, id: MessageId) -> Result<Answer, ApiError> {
+/// Discards a letter that belongs to no tenant; `once` keeps the answer.
+pub(crate) async fn discard_unowned(
+    app: &App,
+    by: &Caller,
+    once: Option<Reservation>,
+    id: MessageId,
+) -> Result<Answer, ApiError> {
     let now = Timestamp::now();
     let tx = app.store.system().await?;
     dead_letters::delete_unowned(&tx, id).await.map_err(missing)?;
     let mut journal = Journal::new(by, now);
     journal.audit("dead_letter.discarded", id, json!({ "owner": null }));
     journal.write(&tx).await?;
+    let answer = Answer::no_content();
+    if let Some(once) = &once {
+        once.keep_open(&tx, &answer, now).await?;
+    }
     tx.commit().await?;
-    Ok(Answer::no_content())
+    Ok(answer)
 }
 
 fn missing(error: StoreError) -> ApiError {

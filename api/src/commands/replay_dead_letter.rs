@@ -16,6 +16,7 @@ use crate::{
     auth::Caller,
     call::Call,
     error::{ApiError, Code},
+    idempotency::Reservation,
     routes::DeadLetterView,
     work::{Command, Journal, Work},
 };
@@ -24,7 +25,8 @@ use crate::{
 pub(crate) async fn run(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
     match call.commit(ReplayDeadLetter { id }).await {
         Err(error) if error.is(Code::NotFound) && call.by.tenant_id == call.app.default_tenant => {
-            replay_unowned(&call.app, &call.by, id).await
+            call.beyond_tenant()?;
+            replay_unowned(&call.app, &call.by, call.reserve()?, id).await
         }
         answer => answer,
     }
@@ -65,8 +67,14 @@ async fn try_again(work: &mut Work<'_>, operation: OperationId) -> Result<String
     Ok(format!("/api/v1/operations/{}", row.id))
 }
 
-/// Replays a letter whose tenant could not be read when it was filed, and can be now.
-pub(crate) async fn replay_unowned(app: &App, by: &Caller, id: MessageId) -> Result<Answer, ApiError> {
+/// Replays a letter whose tenant could not be read when it was filed, and can be now; `once` keeps the
+/// answer.
+pub(crate) async fn replay_unowned(
+    app: &App,
+    by: &Caller,
+    once: Option<Reservation>,
+    id: MessageId,
+) -> Result<Answer, ApiError> {
     let now = Timestamp::now();
     let tx = app.store.system().await?;
     let letter = dead_letters::find_any(&tx, id).await?.filter(|letter| letter.tenant_id.is_none());
@@ -77,8 +85,12 @@ pub(crate) async fn replay_unowned(app: &App, by: &Caller, id: MessageId) -> Res
     journal.audit("dead_letter.replayed", id, json!({ "owner": message.tenant_id }));
     journal.write(&tx).await?;
     let letter = dead_letters::find_any(&tx, id).await?.ok_or(StoreError::NotFound)?;
+    let answer = Answer::accepted(&DeadLetterView::from(letter), "/api/v1/dead-letters");
+    if let Some(once) = &once {
+        once.keep_open(&tx, &answer, now).await?;
+    }
     tx.commit().await?;
-    Ok(Answer::accepted(&DeadLetterView::from(letter), "/api/v1/dead-letters"))
+    Ok(answer)
 }
 
 fn readable(letter: &DeadLetterRow) -> Result<Message, ApiError> {

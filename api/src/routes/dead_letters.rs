@@ -71,7 +71,10 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let page = cursor::page(limit, cursor.as_deref())?;
     let letters = match scope {
         Scope::Tenant => dead_letters::list(&call.read().await?, page).await?,
-        Scope::Installation => dead_letters::list_all(&call.app.store.system_read().await?, page).await?,
+        Scope::Installation => {
+            call.beyond_tenant()?;
+            dead_letters::list_all(&call.app.store.system_read().await?, page).await?
+        }
     };
     Ok(Answer::ok(&List::of(letters, |row| row.id, DeadLetterView::from)))
 }

@@ -21,7 +21,7 @@ use http::Method;
 
 use crate::{
     answer::Answer,
-    auth::Access::{self, Installation, Tenant},
+    auth::Access::{self, Installation, Tenant, TenantAndBeyond},
     call::Call,
     error::ApiError,
 };
@@ -122,9 +122,9 @@ table! {
     DELETE "/api/v1/providers/models/{id}"          Tenant models::delete;
 
     GET    "/api/v1/audit"                          Tenant audit::list;
-    GET    "/api/v1/dead-letters"                   Tenant dead_letters::list;
-    POST   "/api/v1/dead-letters/{id}/replay"       Tenant dead_letters::replay;
-    POST   "/api/v1/dead-letters/{id}/discard"      Tenant dead_letters::discard;
+    GET    "/api/v1/dead-letters"                   TenantAndBeyond dead_letters::list;
+    POST   "/api/v1/dead-letters/{id}/replay"       TenantAndBeyond dead_letters::replay;
+    POST   "/api/v1/dead-letters/{id}/discard"      TenantAndBeyond dead_letters::discard;
 }
 
 /// The row for a request. Where two templates match, the first one counts.

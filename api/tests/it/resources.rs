@@ -1,6 +1,6 @@
 //! Tenants, projects, virtual keys, providers, models and dead letters: what each allows.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use keyway_domain::{Lane, Message, MessageId, TenantId, Timestamp};
 use keyway_store::dead_letters::{self, DeadLetterRow};
 use reqwest::Method;
@@ -165,7 +165,13 @@ async fn dead_letters_are_replayed_or_discarded(api: Api) -> Result<()> {
     ensure!(found.text_at("/tenant_id") == api.tenant.to_string(), "its owner can be read now: {}", found.text);
     ensure!(api.number("SELECT count(*) AS n FROM outbox WHERE route = 'meter'").await? == 2);
     for id in [broken, message.id, unowned, late.id] {
-        post(format!("{id}/discard")).await?.expect(204)?;
+        let keyed = api
+            .request(Method::POST, &format!("/api/v1/dead-letters/{id}/discard"))
+            .header("idempotency-key", id.to_string());
+        for replayed in ["", "true"] {
+            let again = keyed.try_clone().context("a request without a stream")?;
+            ensure!(send(again).await?.expect(204)?.header("idempotent-replayed") == replayed);
+        }
         post(format!("{id}/discard")).await?.expect_error(404, "not_found")?;
     }
     Ok(())
@@ -196,5 +202,14 @@ async fn usage_is_shown_as_asked(api: Api) -> Result<()> {
     let both = api.get("/api/v1/usage?ledger=metered,reported&group_by=day,integration").await?.expect(200)?;
     ensure!(both.at("/items").as_array().map(Vec::len) == Some(1), "{}", both.text);
     ensure!(both.text_at("/items/0/integration_id") == integration && both.text_at("/items/0/day") == day);
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)";
+    api.execute(&format!(
+        "{many} INSERT INTO usage_daily (tenant_id, day, project_id, integration_id, virtual_key_id, provider, model, \
+         requests, failed_requests, unknown_token_requests, unpriced_requests) SELECT {tenant}, '{day}', project_id, {id}, \
+         {id}, 'openai', 'm' || n.i, 1, 0, 0, 0 FROM integrations, n"
+    ))
+    .await?;
+    api.get("/api/v1/usage?group_by=model").await?.expect_error(422, "too_many_groups")?;
+    ensure!(api.get("/api/v1/usage").await?.expect(200)?.at("/items/0/requests") == 10_005);
     Ok(())
 }

@@ -15,6 +15,7 @@ on_both! {
     a_project_changes_only_from_the_version_that_was_read
     a_virtual_key_is_found_by_its_hash_until_revoked_for_good
     what_is_still_used_is_not_deleted
+    a_tenant_has_no_more_models_than_are_read
     a_provider_that_a_submission_holds_keeps_its_base_url
     another_tenants_rows_are_not_found
 }
@@ -122,6 +123,18 @@ async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
     assert!(matches!(projects::delete(&tx, shop.id, Some(shop.version + 1)).await, Err(StoreError::Stale)));
     projects::delete(&tx, shop.id, Some(shop.version)).await?;
     assert!(provider_models::list(&tx, None).await?.is_empty());
+    Ok(())
+}
+
+async fn a_tenant_has_no_more_models_than_are_read(fixture: Fixture) -> Result<()> {
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let models: Vec<String> = (0..provider_models::MAX).map(|n| format!("m{n}")).collect();
+    provider_models::insert(&tx, "openai", &models, NOW).await?;
+    provider_models::insert(&tx, "openai", &models[..1], NOW).await?;
+    assert_eq!(provider_models::list(&tx, None).await?, provider_models::list(&tx, Some("openai")).await?);
+    assert_eq!(provider_models::list(&tx, None).await?.len(), models.len());
+    let more = provider_models::insert(&tx, "xai", &["one".to_owned()], NOW).await;
+    assert!(matches!(more, Err(StoreError::Full { most: provider_models::MAX })), "{more:?}");
     Ok(())
 }
 
