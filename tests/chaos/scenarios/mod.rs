@@ -2,6 +2,7 @@
 //! answers how many faults it injected; healing and judging are the runner's.
 
 mod broker;
+mod caches;
 mod database;
 mod messages;
 mod mixed;
@@ -61,6 +62,7 @@ scenarios! {
     19 "provider unreachable" true false provider::unreachable;
     20 "provider slow" true false provider::slow;
     24 "a worker stands still, then goes on" false false processes::stands_still;
+    28 "a virtual key is revoked while it is used" false false caches::revoked_in_use;
     32 "services start after the processes" false false processes::started_first;
     33 "SIGTERM under load" true false processes::terminated;
 }
