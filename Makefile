@@ -25,7 +25,7 @@ demo: ## Show everything with a simulated provider, then leave it running
 
 test: deps files nextest ## Run every test (starts its own PostgreSQL, RabbitMQ and Prometheus)
 	cargo nextest run --locked --workspace --features failpoints --profile $(NEXTEST_PROFILE)
-	cargo test --locked --workspace --doc --quiet
+	cargo test --locked --workspace --features failpoints --doc --quiet
 
 lint: deps ## Formatting, clippy without a warning, shell scripts
 	cargo fmt --all --check
