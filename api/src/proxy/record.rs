@@ -10,6 +10,7 @@ use http::StatusCode;
 use keyway_domain::{MeteredCall, ProjectId, RequestId, TenantId, Timestamp, VirtualKeyId};
 use keyway_providers::Metered;
 use keyway_telemetry::metrics;
+use uuid::Builder;
 
 use super::{caller::Principal, spool::Slot, upstream::Upstream};
 
@@ -44,7 +45,10 @@ pub(super) struct Record {
 impl Arrival {
     /// A request that comes in now.
     pub(super) fn now() -> Self {
-        Self { id: RequestId::new(), at: Timestamp::now(), clock: Instant::now() }
+        let at = Timestamp::now();
+        // As any fresh id, but its random part comes from this thread's generator, without a system call.
+        let uuid = Builder::from_unix_timestamp_millis(u64::try_from(at.ms()).unwrap_or(0), &rand::random());
+        Self { id: RequestId::from_uuid(uuid.into_uuid()), at, clock: Instant::now() }
     }
 }
 
