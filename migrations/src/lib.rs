@@ -9,6 +9,7 @@ mod m0002_integrations;
 mod m0003_operations;
 mod m0004_usage;
 mod m0005_audit;
+mod m0006_outbox_shares;
 mod migrate;
 mod protect;
 mod table;
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_operations::Migration),
             Box::new(m0004_usage::Migration),
             Box::new(m0005_audit::Migration),
+            Box::new(m0006_outbox_shares::Migration),
         ]
     }
 }

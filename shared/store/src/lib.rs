@@ -16,6 +16,7 @@ pub mod idempotency;
 pub mod integrations;
 pub mod operations;
 pub mod outbox;
+mod outbox_claim;
 mod page;
 pub mod projects;
 pub mod provider_models;

@@ -1,16 +1,19 @@
 //! The outbox: messages that were committed with the change they follow from, until they are handed over.
 //!
 //! Rows are claimed by flag, never by "greater than the last one seen": transactions commit out of order.
+//! How they are shared among tenants is decided in `outbox_claim`.
 
 use keyway_domain::{Message, MessageId, OperationId, Route, Timestamp};
 use sea_orm::{FromQueryResult, Value};
 
 use crate::{
     StoreError, SystemTx, Tx,
-    entity::outbox as table,
-    sql::{Sql, chunk, limit, skip_locked},
+    outbox_claim::due,
+    sql::{Sql, chunk, limit},
     wakeups::CHANNEL,
 };
+
+pub use crate::outbox_claim::claim;
 
 /// A message that is to be handed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +39,15 @@ pub struct RouteStats {
     pub delayed: i64,
     /// Since when the oldest ready row waits.
     pub oldest_ready_at: Option<Timestamp>,
+}
+
+/// How much waits on all routes together, as far as a limit needs to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Rows, due or not, counted up to what was asked for.
+    pub rows: u64,
+    /// Since when the oldest row waits that is due and that nobody has claimed.
+    pub oldest_due_at: Option<Timestamp>,
 }
 
 /// Writes messages that may be handed over from `available_at` on. A message that is there already,
@@ -71,33 +83,6 @@ pub async fn insert_due(tx: &impl Tx, messages: &[(&Message, Timestamp)]) -> Res
         }
     }
     Ok(())
-}
-
-/// Claims rows of a route that are due, oldest first; nobody else gets them before `until`.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn claim(tx: &SystemTx, route: Route, rows: u64, until: Timestamp) -> Result<Vec<OutboxRow>, StoreError> {
-    let now = Timestamp::now().ms();
-    let mut sql = Sql::new("WITH due AS MATERIALIZED (SELECT id AS due_id FROM outbox WHERE route = ");
-    sql.bind(route.name()).push(" AND available_at_ms <= ").bind(now);
-    sql.push(" AND (claimed_until_ms IS NULL OR claimed_until_ms <= ").bind(now);
-    sql.push(") ORDER BY available_at_ms, id LIMIT ").bind(limit(rows)).push(skip_locked(tx));
-    sql.push(") UPDATE outbox SET claimed_until_ms = ").bind(until.ms());
-    sql.push(" FROM due WHERE id = due_id RETURNING *");
-    let mut claimed: Vec<_> = sql
-        .models::<table::Entity>(tx)
-        .await?
-        .into_iter()
-        .map(|model| OutboxRow {
-            id: MessageId::from_uuid(model.id),
-            route,
-            body: model.body,
-            available_at: Timestamp::from_ms(model.available_at_ms),
-        })
-        .collect();
-    claimed.sort_unstable_by_key(|row| (row.available_at, row.id));
-    Ok(claimed)
 }
 
 /// Deletes rows that were handed over.
@@ -156,6 +141,29 @@ pub async fn stats(tx: &SystemTx, now: Timestamp) -> Result<Vec<RouteStats>, Sto
         Some(RouteStats { route, ready: row.ready, delayed: row.n - row.ready, oldest_ready_at })
     });
     Ok(stats.collect())
+}
+
+/// How much waits; cheap enough for every second. Counts no further than `most` rows.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn backlog(tx: &SystemTx, now: Timestamp, most: u64) -> Result<Backlog, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Oldest {
+        oldest_ms: Option<i64>,
+    }
+    let counted = Sql::with("SELECT count(*) AS n FROM (SELECT 1 FROM outbox LIMIT $1) AS counted", [limit(most).into()]);
+    let rows = u64::try_from(counted.number(tx).await?).unwrap_or(0);
+    // One look-up in the index per route, not one scan of the table.
+    let mut sql = Sql::new("SELECT min(oldest_ms) AS oldest_ms FROM (");
+    for (index, route) in Route::ALL.into_iter().enumerate() {
+        sql.push(if index > 0 { " UNION ALL " } else { "" });
+        sql.push("SELECT min(available_at_ms) AS oldest_ms FROM outbox WHERE route = ").bind(route.name());
+        due(&mut sql, now.ms());
+    }
+    sql.push(") AS routes");
+    let oldest = sql.rows::<Oldest>(tx).await?.pop().and_then(|row| row.oldest_ms);
+    Ok(Backlog { rows, oldest_due_at: oldest.map(Timestamp::from_ms) })
 }
 
 fn values(message: &Message, available_at: Timestamp) -> Result<[Value; 7], StoreError> {

@@ -6,6 +6,7 @@ mod integrations;
 mod migrations;
 mod operations;
 mod outbox;
+mod outbox_shares;
 mod row_level_security;
 mod tenancy;
 mod usage;
