@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
+use keyway_api::{App, AppParts, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_store::{settings, tenants};
@@ -47,6 +47,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         body_bytes: config.api_body_bytes,
         body_timeout: std::time::Duration::from_secs(30),
         verify_interval: config.verify_interval,
+        outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
     });
     let proxy = Proxy::new(ProxyParts {
         store: parts.store.clone(),
@@ -58,6 +59,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         body_bytes: config.proxy_body_bytes,
     })?;
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
+    keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));
     parts::announce(config, "API");
     let limits =
         ServerLimits { max_connections: config.max_connections, drain: config.drain, ..ServerLimits::default() };

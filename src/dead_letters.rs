@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use clap::Subcommand;
-use keyway_api::{App, AppParts, Console};
+use keyway_api::{App, AppParts, Console, OutboxLimits};
 use keyway_config::Config;
 use keyway_domain::{MessageId, Timestamp};
 use keyway_providers::{Catalog, guard::Guard};
@@ -101,6 +101,7 @@ async fn console(config: &Config) -> anyhow::Result<Console> {
         body_bytes: config.api_body_bytes,
         body_timeout: std::time::Duration::from_secs(30),
         verify_interval: config.verify_interval,
+        outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
     })))
 }
 

@@ -8,8 +8,13 @@ use std::{
 use keyway_domain::{Invalidation, TenantId};
 use keyway_providers::{Catalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache};
+use tokio_util::sync::CancellationToken;
 
-use crate::{Proxy, idempotency::InFlight};
+use crate::{
+    Proxy,
+    admission::{Admission, OutboxLimits},
+    idempotency::InFlight,
+};
 
 /// What an [`App`] is made of.
 pub struct AppParts {
@@ -31,6 +36,8 @@ pub struct AppParts {
     pub body_timeout: Duration,
     /// When a new integration is verified again by schedule.
     pub verify_interval: Duration,
+    /// How much may wait before new work is refused.
+    pub outbox: OutboxLimits,
 }
 
 /// The management API's state, shared by all requests.
@@ -45,6 +52,7 @@ pub struct App {
     pub(crate) body_timeout: Duration,
     pub(crate) verify_interval: Duration,
     pub(crate) in_flight: InFlight,
+    pub(crate) admission: Admission,
     proxy: OnceLock<Arc<Proxy>>,
 }
 
@@ -63,8 +71,15 @@ impl App {
             body_timeout: parts.body_timeout,
             verify_interval: parts.verify_interval,
             in_flight: InFlight::default(),
+            admission: Admission::new(parts.outbox),
             proxy: OnceLock::new(),
         })
+    }
+
+    /// Keeps an eye on the outbox until `stop`, so that new work is refused while too much waits. Without it
+    /// everything is accepted.
+    pub async fn watch_outbox(self: Arc<Self>, stop: CancellationToken) {
+        self.admission.watch(&self.store, &stop).await;
     }
 
     /// The proxy that is served beside it, to be told of changes before their answers go out. Other

@@ -16,7 +16,7 @@ use crate::{
     error::{ApiError, Code},
     etag,
     idempotency::Reservation,
-    work::{Command, Work},
+    work::{self, Command, Work},
 };
 
 /// What a handler gets.
@@ -92,14 +92,21 @@ impl Call {
     }
 
     /// Carries out a command in one transaction, once per `Idempotency-Key`.
-    pub(crate) async fn commit(&self, command: impl Command) -> Result<Answer, ApiError> {
+    pub(crate) async fn commit<C: Command>(&self, command: C) -> Result<Answer, ApiError> {
         let reservation = self.reserve()?;
+        let admitted = if C::STARTS_WORK { self.app.admission.check() } else { Ok(()) };
+        if reservation.is_none() {
+            admitted?;
+            return work::carry_out(&self.app, &self.by, command).await;
+        }
         let mut work = Work::begin(&self.app, &self.by).await?;
         if let Some(reservation) = &reservation
             && let Some(answer) = reservation.earlier(&self.app.keys, &work.tx).await?
         {
             return Ok(answer);
         }
+        // Only now: what was accepted before is answered as before.
+        admitted?;
         let answer = command.run(&mut work).await?;
         work.write_messages().await?;
         if let Some(reservation) = &reservation {

@@ -69,6 +69,8 @@ codes! {
     Internal, "internal", INTERNAL_SERVER_ERROR, "internal";
     /// The database is away.
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "unavailable";
+    /// Too much accepted work waits already.
+    Overloaded, "overloaded", SERVICE_UNAVAILABLE, "unavailable";
     /// The vault is sealed.
     Sealed, "sealed", SERVICE_UNAVAILABLE, "unavailable";
 }

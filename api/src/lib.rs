@@ -4,6 +4,7 @@
 //! publishes to the bus and never opens a provider's secret. The proxy lives in [`proxy`]; the routes
 //! share the listener with it, and tell it what to forget.
 
+mod admission;
 mod answer;
 mod app;
 mod auth;
@@ -30,6 +31,7 @@ mod view;
 mod work;
 mod write_deadline;
 
+pub use admission::OutboxLimits;
 pub use app::{App, AppParts};
 pub use console::{Console, ConsoleError};
 pub use openapi::document as openapi_document;

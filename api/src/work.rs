@@ -18,6 +18,9 @@ use crate::{App, answer::Answer, auth::Caller, error::ApiError};
 
 /// One thing a caller can have done; one file in `commands/` each.
 pub(crate) trait Command: Send {
+    /// Whether it starts work: then it is refused while too much waits.
+    const STARTS_WORK: bool = false;
+
     /// Does it, inside the transaction of `work`.
     fn run(self, work: &mut Work<'_>) -> impl Future<Output = Result<Answer, ApiError>> + Send;
 }

@@ -19,6 +19,8 @@ pub(crate) struct FetchUsage {
 }
 
 impl Command for FetchUsage {
+    const STARTS_WORK: bool = true;
+
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let window = UsageWindow { from: self.from, to: self.to };
         let operation = match self.integration_id {

@@ -24,6 +24,8 @@ pub(crate) struct ReplaceCredentials {
 }
 
 impl Command for ReplaceCredentials {
+    const STARTS_WORK: bool = true;
+
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let id = self.id;
         let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;

@@ -20,6 +20,8 @@ pub(crate) struct RetryOperation {
 }
 
 impl Command for RetryOperation {
+    const STARTS_WORK: bool = true;
+
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let row = again(work, self.id).await?;
         let location = format!("/api/v1/operations/{}", row.id);

@@ -27,6 +27,8 @@ pub(crate) struct SubmitIntegration {
 }
 
 impl Command for SubmitIntegration {
+    const STARTS_WORK: bool = true;
+
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let spec = provider_names::spec(work.app, &work.tx, &self.provider).await?;
         let facts = check(&spec, &self.credentials)?;

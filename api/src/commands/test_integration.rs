@@ -17,6 +17,8 @@ pub(crate) struct TestIntegration {
 }
 
 impl Command for TestIntegration {
+    const STARTS_WORK: bool = true;
+
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let row = integrations::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
         if row.status == IntegrationStatus::Disabled {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
+use keyway_api::{App, AppParts, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_providers::{Catalog, guard::Guard};
@@ -65,11 +65,13 @@ pub(crate) struct Reply {
 pub(crate) struct Options {
     pub(crate) limits: ServerLimits,
     pub(crate) vault: Vault,
+    pub(crate) outbox: OutboxLimits,
 }
 
 impl Options {
     pub(crate) fn usual() -> Result<Self> {
-        Ok(Self { limits: ServerLimits::default(), vault: Vault::open(Keyring::generate()?) })
+        let outbox = OutboxLimits { max_rows: 1_000_000, max_age: Duration::from_secs(600) };
+        Ok(Self { limits: ServerLimits::default(), vault: Vault::open(Keyring::generate()?), outbox })
     }
 }
 
@@ -130,10 +132,12 @@ impl Api {
             body_bytes: 16 * 1024,
             body_timeout: Duration::from_secs(5),
             verify_interval: Duration::from_secs(86_400),
+            outbox: options.outbox,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
+        keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(stop.clone()));
         let serving = keyway_api::serve(listener, app, proxy, options.limits, stop.clone());
         let served = Some(keyway_telemetry::spawn("api under test", serving));
         Ok(Self {

@@ -45,6 +45,10 @@ pub struct Config {
     pub ledger: Duration,
     /// Jobs at once in each of the verify and usage lanes.
     pub concurrency: usize,
+    /// Rows in the outbox at which new work is refused.
+    pub outbox_max_rows: u64,
+    /// How long the oldest due row may wait in the outbox before new work is refused.
+    pub outbox_max_age: Duration,
     /// Connections per database pool.
     pub database_connections: u32,
     /// Open client connections.

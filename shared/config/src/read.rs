@@ -48,6 +48,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("KEYWAY_RETENTION_DAYS", "30", "how long finished operations and verdicts are kept"),
     setting("KEYWAY_LEDGER_DAYS", "400", "how long single metered calls are kept; the sums of their days stay"),
     setting("KEYWAY_CONCURRENCY", "32", "jobs at once in each of the verify and usage lanes of a worker process"),
+    setting("KEYWAY_OUTBOX_MAX_ROWS", "1000000", "rows in the outbox at which new work is refused with 503"),
+    setting(
+        "KEYWAY_OUTBOX_MAX_AGE_SECONDS",
+        "600",
+        "how long the oldest due row may wait in the outbox before new work is refused with 503",
+    ),
     setting("KEYWAY_DATABASE_CONNECTIONS", "10", "connections per database pool"),
     setting("KEYWAY_MAX_CONNECTIONS", "10000", "open client connections"),
     setting("KEYWAY_API_BODY_BYTES", "1048576", "largest body of a management request"),
@@ -146,6 +152,8 @@ impl Values {
             retention: Duration::from_secs(self.number("KEYWAY_RETENTION_DAYS", 1..=3650)? * 86_400),
             ledger: Duration::from_secs(self.number("KEYWAY_LEDGER_DAYS", 1..=3650)? * 86_400),
             concurrency: self.size("KEYWAY_CONCURRENCY", 1..=10_000)?,
+            outbox_max_rows: self.number("KEYWAY_OUTBOX_MAX_ROWS", 1..=1_000_000_000)?,
+            outbox_max_age: Duration::from_secs(self.number("KEYWAY_OUTBOX_MAX_AGE_SECONDS", 1..=604_800)?),
             database_connections: self
                 .number("KEYWAY_DATABASE_CONNECTIONS", 2..=1000)
                 .map(|n| u32::try_from(n).unwrap_or(10))?,

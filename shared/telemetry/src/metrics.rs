@@ -80,6 +80,8 @@ metrics! {
 
     /// Commands accepted (committed).
     commands: Counters("keyway_commands_total", "Commands accepted, by kind", ["kind"]);
+    /// Commands refused because too much waits already.
+    commands_refused: Counters("keyway_commands_refused_total", "Commands refused with 503 because too much waits in the outbox", ["reason"]);
     /// Rows waiting in the outbox.
     outbox_rows: Gauges("keyway_outbox_rows", "Rows in the outbox that are due", ["route"]);
     /// Age of the oldest due row in the outbox.
