@@ -93,9 +93,12 @@ impl Claiming<'_> {
         let mut sql = Sql::new("WITH due AS MATERIALIZED (SELECT own.id AS due_id FROM (VALUES ");
         sql.tuples(tenants.iter().map(|tenant| [(*tenant).into()]));
         sql.push(") AS t(owner), LATERAL (SELECT id FROM outbox WHERE route = ").bind(self.route.name());
-        sql.push(" AND tenant_id = t.owner");
+        // A range and not an equality: else PostgreSQL may think the index by age as good, and read in it past
+        // every row of the others.
+        sql.push(" AND tenant_id >= t.owner AND tenant_id <= t.owner");
         due(&mut sql, self.now_ms);
-        sql.push(" ORDER BY available_at_ms, id LIMIT ").bind(limit(share)).push(skip_locked(self.tx)).push(") AS own");
+        sql.push(" ORDER BY tenant_id, available_at_ms, id LIMIT ").bind(limit(share));
+        sql.push(skip_locked(self.tx)).push(") AS own");
         self.take(sql).await
     }
 
