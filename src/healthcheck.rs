@@ -28,7 +28,8 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
         stream.read_to_end(&mut answer).await?;
         anyhow::Ok(answer)
     };
-    let answer = timeout(DEADLINE, ask).await.context("no answer in time")?.with_context(|| format!("asking {address}"))?;
+    let answer =
+        timeout(DEADLINE, ask).await.context("no answer in time")?.with_context(|| format!("asking {address}"))?;
     if !answer.starts_with(b"HTTP/1.1 200 ") {
         bail!("{address} does not answer /healthz with 200");
     }

@@ -89,7 +89,10 @@ async fn record(tx: &SystemTx, keyring: &Keyring) -> anyhow::Result<Vec<(String,
 }
 
 fn sealed(why: String) -> Vault {
-    tracing::error!(why, "the vault is sealed: nothing is decrypted until the right keyring is back and Keyway is started again");
+    tracing::error!(
+        why,
+        "the vault is sealed: nothing is decrypted until the right keyring is back and Keyway is started again"
+    );
     Vault::sealed(why)
 }
 
@@ -105,6 +108,8 @@ mod tests {
         assert_eq!(check(&keyring, &[]), Ok(()));
         assert_eq!(check(&keyring, &own), Ok(()));
         assert!(check(&Keyring::generate().unwrap(), &own).unwrap_err().contains("not the one"));
-        assert!(check(&keyring, &[(format!("{PREFIX}2"), String::new())]).unwrap_err().contains("lacks root key version 2"));
+        assert!(
+            check(&keyring, &[(format!("{PREFIX}2"), String::new())]).unwrap_err().contains("lacks root key version 2")
+        );
     }
 }

@@ -45,10 +45,12 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
     let stop = crate::signals::stop_token()?;
     metrics().build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), role]).set(1);
     let ready = Arc::new(std::sync::OnceLock::new());
-    let ops = TcpListener::bind(config.ops_listen).await.with_context(|| format!("listening on {}", config.ops_listen))?;
+    let ops =
+        TcpListener::bind(config.ops_listen).await.with_context(|| format!("listening on {}", config.ops_listen))?;
     keyway_telemetry::spawn("ops", keyway_telemetry::serve(ops, readiness(Arc::clone(&ready)), stop.clone()));
     let catalog = Arc::new(Catalog::load(config.models_file.as_deref())?);
-    let http = GuardedClient::new(&GuardSettings { trusted: config.trusted_upstreams.clone(), ..GuardSettings::default() })?;
+    let http =
+        GuardedClient::new(&GuardSettings { trusted: config.trusted_upstreams.clone(), ..GuardSettings::default() })?;
     let store = tokio::select! {
         store = connect_when_ready(&config) => store?,
         () = stop.cancelled() => bail!("stopped before the database was there"),
@@ -101,12 +103,19 @@ pub(crate) fn is_sqlite(config: &Config) -> bool {
 /// # Errors
 /// It cannot be made.
 pub(crate) fn make_directory(path: &Path) -> anyhow::Result<()> {
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).with_context(|| format!("creating {}", path.display()))
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .with_context(|| format!("creating {}", path.display()))
 }
 
 /// Says where things are.
 pub(crate) fn announce(config: &Config, role: &str) {
-    say::line(&format!("Keyway {role} is ready: API, proxy and docs on http://{}/api/docs, metrics on http://{}/metrics", config.listen, config.ops_listen));
+    say::line(&format!(
+        "Keyway {role} is ready: API, proxy and docs on http://{}/api/docs, metrics on http://{}/metrics",
+        config.listen, config.ops_listen
+    ));
 }
 
 async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {

@@ -13,7 +13,9 @@ use crate::{api, parts, workers};
 /// With what to do about it.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     if !parts::is_sqlite(&config) && config.amqp_url.is_none() {
-        bail!("PostgreSQL is shared, the embedded bus is not: set KEYWAY_AMQP_URL as well, or leave KEYWAY_DATABASE_URL out");
+        bail!(
+            "PostgreSQL is shared, the embedded bus is not: set KEYWAY_AMQP_URL as well, or leave KEYWAY_DATABASE_URL out"
+        );
     }
     parts::make_directory(&config.data_dir)?;
     let path = config.data_dir.join("keyway.lock");

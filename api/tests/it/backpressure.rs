@@ -44,7 +44,9 @@ fn refused(reason: &str) -> u64 {
 async fn overloaded(database: TestDatabase, limits: OutboxLimits, fill: &str, reason: &str) -> Result<()> {
     let api = Api::start(database, Options { outbox: limits, ..Options::usual()? }).await?;
     let first = json!({ "provider": "openai", "name": "first", "credentials": KEY });
-    let submit = async || send(api.request(Method::POST, "/api/v1/integrations").header("idempotency-key", "k").json(&first)).await;
+    let submit = async || {
+        send(api.request(Method::POST, "/api/v1/integrations").header("idempotency-key", "k").json(&first)).await
+    };
     let accepted = submit().await?.expect(202)?;
     let (integration, operation) = (accepted.text_at("/integration/id"), accepted.text_at("/operation/id"));
     api.execute("UPDATE operations SET state = 'failed'").await?;

@@ -1,11 +1,11 @@
 //! Messages nobody could handle, kept to be looked at, replayed or discarded.
 
-use keyway_domain::{Lane, MessageId, TenantId, Timestamp};
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx, Tx,
     entity::dead_letters as table,
     sql::{Sql, int, limit, time, uint},
 };
+use keyway_domain::{Lane, MessageId, TenantId, Timestamp};
 
 /// The reason of a letter whose operation was given up: its body is the last attempt's message.
 pub const EXHAUSTED: &str = "exhausted";

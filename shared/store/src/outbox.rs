@@ -152,7 +152,8 @@ pub async fn backlog(tx: &SystemTx, now: Timestamp, most: u64) -> Result<Backlog
     struct Oldest {
         oldest_ms: Option<i64>,
     }
-    let counted = Sql::with("SELECT count(*) AS n FROM (SELECT 1 FROM outbox LIMIT $1) AS counted", [limit(most).into()]);
+    let counted =
+        Sql::with("SELECT count(*) AS n FROM (SELECT 1 FROM outbox LIMIT $1) AS counted", [limit(most).into()]);
     let rows = u64::try_from(counted.number(tx).await?).unwrap_or(0);
     // One look-up in the index per route, not one scan of the table.
     let mut sql = Sql::new("SELECT min(oldest_ms) AS oldest_ms FROM (");

@@ -100,11 +100,7 @@ async fn the_last_attempt_ends_the_operation(world: &mut World) -> Result<()> {
     let id = submitted.message.operation_id.context("an operation")?;
     let late = format!("UPDATE operations SET attempt = {last} WHERE id = {}", world.uuid(id.uuid()));
     ensure!(world.execute(&late).await? == 1);
-    let message = Message {
-        id: MessageId::of_attempt(id, last),
-        attempt: last,
-        ..submitted.message.clone()
-    };
+    let message = Message { id: MessageId::of_attempt(id, last), attempt: last, ..submitted.message.clone() };
     world.start()?;
     world.send(&message).await?;
     let operation = world.ended(&message).await?;
