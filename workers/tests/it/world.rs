@@ -153,9 +153,10 @@ impl World {
         Ok(())
     }
 
-    /// Publishes as a worker does.
+    /// Publishes as a worker does: again, until the bus has it.
     pub(crate) async fn publish(&mut self, messages: &[Message]) -> Result<()> {
-        Ok(self.bus().publish(messages).await?)
+        let bus = self.bus();
+        until("the bus takes the messages", async || Ok(bus.publish(messages).await.is_ok())).await
     }
 
     /// Waits until nothing is left to do, and stops the workers. What a started job still wrote while
