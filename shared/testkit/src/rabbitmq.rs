@@ -2,12 +2,15 @@
 //!
 //! One node is shared by the test processes of a run, each test in a virtual host of its own; a test that
 //! kills its broker gets a node of its own. Nodes end by themselves when nobody needs them any more.
+//!
+//! Virtual hosts are never deleted: RabbitMQ 3.10 starts a dead-letter worker for each quorum queue, a queue
+//! that is deleted meanwhile crashes it, and a handful of crashes ends all such workers of the node.
 
 use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     net::{Ipv4Addr, TcpListener, TcpStream},
-    os::unix::process::CommandExt as _,
+    os::unix::process::{CommandExt as _, parent_id},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -18,8 +21,6 @@ use serde::{Deserialize, Serialize};
 
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 const READY: Duration = Duration::from_secs(90);
-/// A shared node that no test asked for during this time ends.
-const UNUSED_S: u32 = 600;
 /// `guest:guest`, the broker's own account for loopback connections.
 const GUEST: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
 
@@ -45,7 +46,7 @@ struct Node {
 }
 
 impl TestBroker {
-    /// A virtual host on the node that all tests share; it is deleted when the broker is dropped.
+    /// A virtual host on the node that all tests of this run share.
     ///
     /// # Errors
     /// RabbitMQ is not installed or does not start.
@@ -132,35 +133,30 @@ impl TestBroker {
 
 impl Drop for TestBroker {
     fn drop(&mut self) {
-        // What cannot be cleaned up now goes with the node, which ends by itself.
         if self.private {
+            // What cannot be cleaned up now ends with this process.
             let _ = self.node.kill();
             let _ = fs::remove_dir_all(&self.node.dir);
-        } else {
-            let _ = self.node.http("DELETE", &format!("/api/vhosts/{}", self.vhost), "");
         }
     }
 }
 
 impl Node {
+    /// The node of the run, which is the process that started this test process and the others.
     fn shared() -> Result<Self> {
-        let dir = root().join("shared");
-        fs::create_dir_all(&dir)?;
+        let run = parent_id();
+        fs::create_dir_all(root())?;
         let lock = File::create(root().join("shared.lock"))?;
         lock.lock().context("cannot lock the shared broker")?;
-        let note = root().join("shared.json");
-        File::create(root().join("shared.used"))?;
+        let dir = root().join(format!("shared-{run}"));
+        let note = dir.join("node.json");
         let running = fs::read(&note).ok().and_then(|bytes| serde_json::from_slice::<Self>(&bytes).ok());
-        if let Some(node) = running {
-            if node.http("GET", "/api/overview", "").is_ok() {
-                return Ok(node);
-            }
-            node.kill()?;
+        if let Some(node) = running.filter(|node| node.http("GET", "/api/overview", "").is_ok()) {
+            return Ok(node);
         }
-        fs::remove_dir_all(&dir)?;
+        remove_ended()?;
         let node = Self::create(dir)?;
-        let used = root().join("shared.used");
-        node.watch(&format!("[ $(($(date +%s) - $(stat -c %Y '{}'))) -lt {UNUSED_S} ]", used.display()))?;
+        node.watch(&format!("kill -0 {run}"))?;
         node.await_ready()?;
         fs::write(note, serde_json::to_vec(&node)?)?;
         Ok(node)
@@ -291,6 +287,20 @@ impl Node {
         ensure!(answer.starts_with("HTTP/1.1 2"), "{method} {path}: {}", answer.lines().next().unwrap_or_default());
         Ok(())
     }
+}
+
+/// Removes what nodes of earlier runs left behind.
+fn remove_ended() -> Result<()> {
+    for entry in fs::read_dir(root())? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let run = name.to_str().and_then(|name| name.strip_prefix("shared-"));
+        if run.is_some_and(|run| run == parent_id().to_string() || !Path::new("/proc").join(run).exists()) {
+            // A node that is just ending may still write: then the next run removes it.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
 }
 
 fn root() -> PathBuf {
