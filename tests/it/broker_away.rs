@@ -32,6 +32,7 @@ async fn a_broker_that_is_away_delays_and_a_database_that_is_away_refuses() -> R
         Ok(true)
     })
     .await?;
+    keyway.services.own()?.1.settle().await?;
     keyway.services.own()?.1.kill().await?;
     for at in 0..MEANWHILE {
         let operation = submit(&keyway, &api, &format!("without a broker {at}")).await?;

@@ -4,13 +4,14 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use keyway_testkit::ports::free_port;
 use serde_json::Value;
 
 use crate::harness::http_client;
@@ -29,7 +30,7 @@ pub(crate) struct Prometheus {
 impl Prometheus {
     /// Starts a server that scrapes `targets` every second, and waits until each was scraped three times.
     pub(crate) async fn start(targets: &[SocketAddr]) -> Result<Self> {
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("prometheus-{}", address.port()));
         fs::create_dir_all(&dir)?;
         let config = dir.join("prometheus.json");

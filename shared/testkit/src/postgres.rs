@@ -6,13 +6,14 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Mutex,
 };
 
 use anyhow::{Context, Result, bail, ensure};
+
+use crate::ports::free_port;
 
 /// Says that this process uses the server; held until the process ends.
 static IN_USE: Mutex<Option<File>> = Mutex::new(None);
@@ -110,7 +111,7 @@ fn start(home: &Path) -> Result<u16> {
     let _ = server_command(home, "pg_ctl")?.args(["stop", "-m", "immediate", "-D"]).arg(&data).output();
     let _ = fs::remove_dir_all(&data);
     initialise(home)?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = free_port()?;
     launch(home, port, "-c synchronous_commit=off -c full_page_writes=off")?;
     psql(port, "CREATE ROLE keyway LOGIN CREATEROLE")?;
     fs::write(home.join("port"), port.to_string())?;

@@ -5,14 +5,16 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
 
-use crate::postgres::{as_postgres, binary, initialise, launch, psql, run, server_command, testkit_dir};
+use crate::{
+    ports::free_port,
+    postgres::{as_postgres, binary, initialise, launch, psql, run, server_command, testkit_dir},
+};
 
 /// A running or killed server with one database; dropping it removes both.
 pub struct PrivatePostgres {
@@ -33,7 +35,7 @@ impl PrivatePostgres {
             fs::create_dir_all(&home).with_context(|| format!("make {}", home.display()))?;
             let home = home.canonicalize()?;
             initialise(&home)?;
-            let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            let port = free_port()?;
             let server = Self { url: format!("postgres://postgres@127.0.0.1:{port}/keyway"), home, port };
             launch(&server.home, port, "")?;
             server.stop_with_this_process()?;

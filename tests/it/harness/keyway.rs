@@ -8,10 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use keyway_testkit::simulator::Simulator;
+use keyway_testkit::{ports::free_port, simulator::Simulator};
 use serde_json::{Value, json};
 
-use super::{Answer, Api, Database, Services, metrics, process, process::Process, queues, services::free_port, until};
+use super::{Answer, Api, Database, Services, metrics, process, process::Process, queues, until};
 
 /// An installation of Keyway for one test.
 pub(crate) struct Keyway {

@@ -1,12 +1,9 @@
 //! What an installation runs on.
 
-use std::{net::TcpListener, path::Path};
+use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use keyway_testkit::{postgres::TestDatabase, private_postgres::PrivatePostgres, rabbitmq::TestBroker};
-
-/// Below the ports that systems give to outgoing connections: nobody takes one while its process restarts.
-const PORTS: std::ops::Range<u16> = 10_240..32_000;
 
 /// Where database and bus are.
 pub(crate) enum Services {
@@ -63,11 +60,4 @@ impl Services {
             _ => anyhow::bail!("only private servers may be killed or searched"),
         }
     }
-}
-
-/// A port that nobody listens on.
-pub(crate) fn free_port() -> Result<u16> {
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    let mut tried = (0..1000).map(|_| fastrand::u16(PORTS));
-    tried.find(free).context("no port is free")
 }

@@ -38,6 +38,8 @@ async fn a_broker_killed_while_we_publish_and_consume_loses_nothing() -> Result<
         Ok(())
     });
     let pool = world.pool(Lane::Verify, options(8), slow);
+    until("the lane is consumed", || world.bus.health().lanes.iter().any(|lane| lane.consuming)).await?;
+    world.broker.as_ref().context("a broker")?.settle().await?;
     let (bus, stored) = (Arc::clone(&world.bus), Arc::new(AtomicUsize::new(0)));
     let (rows, count) = (messages.clone(), Arc::clone(&stored));
     #[expect(clippy::disallowed_methods, reason = "a test's own task")]
@@ -57,7 +59,7 @@ async fn a_broker_killed_while_we_publish_and_consume_loses_nothing() -> Result<
     }
     relay.await?;
     pool.handled(&messages).await?;
-    ensure!(world.bus.health().errors.is_empty(), "{:?}", world.bus.health());
+    until("every part is connected again", || world.bus.health().errors.is_empty()).await?;
     pool.stop().await?;
     ensure!(world.left(Lane::Verify).await? == 0);
     Ok(())
