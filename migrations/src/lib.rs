@@ -3,6 +3,10 @@
 //! Any number of processes may migrate one database, or several databases of one cluster, at the
 //! same time. On PostgreSQL every table of tenants forces row-level security, and the ordinary role
 //! owns nothing. A released migration is never edited: a change is a new file and a line in [`Migrator`].
+//!
+//! Builds before and after a migration run on the same database while an upgrade is rolled out or back: a
+//! migration only adds, what it adds has a default, and nothing is renamed or taken away that an earlier
+//! build uses.
 
 mod m0001_tenancy;
 mod m0002_integrations;

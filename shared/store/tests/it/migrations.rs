@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use keyway_store::{DatabaseLimits, Store, raw};
 use keyway_testkit::postgres::TestDatabase;
+use sea_orm::{ConnectionTrait as _, Database};
 
 use crate::fixture::Fixture;
 
@@ -29,6 +30,29 @@ async fn concurrent_migrations_apply_once_on_postgres() -> Result<()> {
 async fn concurrent_migrations_apply_once_on_sqlite() -> Result<()> {
     let database = TestDatabase::sqlite()?;
     Box::pin(migrate_at_once(&database.url)).await
+}
+
+/// Also for a process that is started again while a newer build is rolled out, or after it was rolled back.
+async fn a_newer_schema_is_current(url: &str) -> Result<()> {
+    assert!(keyway_migrations::migrate(url).await? > 0);
+    let owner = Database::connect(url).await?;
+    let later = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_of_a_newer_build', 1)";
+    owner.execute_unprepared(later).await?;
+    owner.close().await?;
+    assert!(keyway_migrations::is_current(url).await?);
+    assert_eq!(keyway_migrations::migrate(url).await?, 0);
+    Store::connect(url, DatabaseLimits::default()).await?.ping().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_newer_build_s_schema_is_current_on_postgres() -> Result<()> {
+    Box::pin(a_newer_schema_is_current(&TestDatabase::postgres().await?.url)).await
+}
+
+#[tokio::test]
+async fn a_newer_build_s_schema_is_current_on_sqlite() -> Result<()> {
+    Box::pin(a_newer_schema_is_current(&TestDatabase::sqlite()?.url)).await
 }
 
 #[tokio::test]
