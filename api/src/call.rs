@@ -91,6 +91,25 @@ impl Call {
         self.app.in_flight.reserve(self.by.tenant_id, self.route, &self.headers, digest)
     }
 
+    /// Carries out a command; where it finds nothing and the default tenant asks, `beyond` looks among what no
+    /// tenant owns, and keeps its answer in the reservation it is given.
+    ///
+    /// # Errors
+    /// 403 on a route whose row is about the tenant alone, where `beyond` would be asked.
+    pub(crate) async fn commit_or_beyond<F: Future<Output = Result<Answer, ApiError>>>(
+        &self,
+        command: impl Command,
+        beyond: impl FnOnce(Option<Reservation>) -> F,
+    ) -> Result<Answer, ApiError> {
+        match self.commit(command).await {
+            Err(error) if error.is(Code::NotFound) && self.by.tenant_id == self.app.default_tenant => {
+                self.beyond_tenant()?;
+                beyond(self.reserve()?).await
+            }
+            answer => answer,
+        }
+    }
+
     /// Carries out a command in one transaction, once per `Idempotency-Key`.
     pub(crate) async fn commit<C: Command>(&self, command: C) -> Result<Answer, ApiError> {
         let reservation = self.reserve()?;

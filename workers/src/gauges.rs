@@ -25,6 +25,7 @@ fn prepare(catalog: &Catalog) {
             histogram.with_label_values(&[lane]);
         }
         metrics.infrastructure_waits.with_label_values(&[lane]);
+        metrics.dead_letters_replayed.with_label_values(&[lane]);
         for reason in DeadReason::ALL.map(DeadReason::name).into_iter().chain([dead_letters::EXHAUSTED]) {
             metrics.dead_lettered.with_label_values(&[lane, reason]);
         }

@@ -12,6 +12,7 @@ mod group;
 mod jobs;
 mod journal;
 mod patience;
+mod parked;
 mod pools;
 mod relay;
 mod schedules;
@@ -53,6 +54,7 @@ pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), Stor
         keyway_telemetry::spawn("dead letters", dead_letters::run(Arc::clone(&ctx), stop.clone())),
         keyway_telemetry::spawn("gauges", gauges::run(Arc::clone(&ctx), stop.clone())),
     ];
+        keyway_telemetry::spawn("parked messages", parked::run(Arc::clone(&ctx), stop.clone())),
     stop.cancelled().await;
     if tokio::time::timeout(settings.drain, &mut pools).await.is_err() {
         tracing::warn!("started jobs did not end in time; their messages will be delivered again");

@@ -9,20 +9,14 @@ use crate::{
     answer::Answer,
     auth::Caller,
     call::Call,
-    error::{ApiError, Code},
+    error::ApiError,
     idempotency::Reservation,
     work::{Command, Journal, Work},
 };
 
 /// Discards the tenant's dead letter, or else one that nobody owns.
 pub(crate) async fn run(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
-    match call.commit(DiscardDeadLetter { id }).await {
-        Err(error) if error.is(Code::NotFound) && call.by.tenant_id == call.app.default_tenant => {
-            call.beyond_tenant()?;
-            discard_unowned(&call.app, &call.by, call.reserve()?, id).await
-        }
-        answer => answer,
-    }
+    call.commit_or_beyond(DiscardDeadLetter { id }, |once| discard_unowned(&call.app, &call.by, once, id)).await
 }
 
 /// Which dead letter.

@@ -23,13 +23,7 @@ use crate::{
 
 /// Replays the tenant's dead letter, or else, for the default tenant, one that nobody owns.
 pub(crate) async fn run(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
-    match call.commit(ReplayDeadLetter { id }).await {
-        Err(error) if error.is(Code::NotFound) && call.by.tenant_id == call.app.default_tenant => {
-            call.beyond_tenant()?;
-            replay_unowned(&call.app, &call.by, call.reserve()?, id).await
-        }
-        answer => answer,
-    }
+    call.commit_or_beyond(ReplayDeadLetter { id }, |once| replay_unowned(&call.app, &call.by, once, id)).await
 }
 
 /// Which dead letter.
@@ -52,7 +46,7 @@ impl Command for ReplayDeadLetter {
             }
         };
         dead_letters::mark_replayed(&work.tx, self.id, work.now).await?;
-        work.audit("dead_letter.replayed", self.id, json!({ "lane": letter.lane.name() }));
+        work.audit("dead_letter.replayed", self.id, json!({ "lane": letter.lane }));
         let letter = dead_letters::find(&work.tx, self.id).await?.ok_or_else(missing)?;
         Ok(Answer::accepted(&DeadLetterView::from(letter), &location))
     }
@@ -95,7 +89,7 @@ pub(crate) async fn replay_unowned(
 
 fn readable(letter: &DeadLetterRow) -> Result<Message, ApiError> {
     Message::decode(&letter.body).map_err(|_| {
-        ApiError::conflict("it is not a message this build can read; discard it, or upgrade and replay it then")
+        ApiError::conflict("it is not a message this build can read; discard it, or upgrade: one that can be read then is replayed by itself")
     })
 }
 

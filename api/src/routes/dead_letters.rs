@@ -25,7 +25,7 @@ pub(crate) struct DeadLetterView {
     #[schema(value_type = Option<String>)]
     operation_id: Option<OperationId>,
     #[schema(value_type = String, example = "verify")]
-    lane: &'static str,
+    lane: String,
     /// Why it is here, in one word.
     #[schema(example = "malformed")]
     reason: String,
@@ -80,7 +80,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Hand a dead letter to its lane again. One with reason `exhausted` tries its operation again. One that belongs
-/// to no tenant can be replayed from `default`.
+/// to no tenant can be replayed from `default`. What a newer build wrote is replayed by itself once this is upgraded.
 #[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", tag = "dead letters", params(("id" = String, Path)),
     responses((status = 202, body = DeadLetterView), (status = 409, description = "it is not a message this build can read")))]
 pub(crate) async fn replay(call: Call) -> Result<Answer, ApiError> {
@@ -100,7 +100,7 @@ impl From<DeadLetterRow> for DeadLetterView {
             id: row.id,
             tenant_id: row.tenant_id,
             operation_id: Label::read(&row.body).operation_id,
-            lane: row.lane.name(),
+            lane: row.lane,
             reason: row.reason,
             error: row.error,
             attempts: row.attempts,

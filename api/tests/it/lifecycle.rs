@@ -130,7 +130,7 @@ async fn give_up(api: &Api, message: &Message) -> Result<()> {
     let letter = DeadLetterRow {
         id: message.id,
         tenant_id: Some(message.tenant_id),
-        lane: Lane::Verify,
+        lane: Lane::Verify.to_string(),
         reason: EXHAUSTED.to_owned(),
         error: "unreachable: in a test".to_owned(),
         body: message.encode()?,

@@ -1,7 +1,7 @@
 //! Tenants, projects, virtual keys, providers, models and dead letters: what each allows.
 
 use anyhow::{Context, Result, ensure};
-use keyway_domain::{Lane, Message, MessageId, TenantId, Timestamp};
+use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_store::dead_letters::{self, DeadLetterRow};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -133,7 +133,7 @@ async fn dead_letters_are_replayed_or_discarded(api: Api) -> Result<()> {
     let letter = |id: MessageId, tenant_id: Option<TenantId>, body: Vec<u8>| DeadLetterRow {
         id,
         tenant_id,
-        lane: Lane::Meter,
+        lane: "meter".to_owned(),
         reason: "crashed".to_owned(),
         error: "too often".to_owned(),
         body,

@@ -10,6 +10,8 @@ use crate::{BusError, settle::Ticket};
 pub enum DeadReason {
     /// The body is not a message.
     Malformed,
+    /// The body's kind is a newer build's.
+    UnknownKind,
     /// The body was written by a newer build.
     Version,
     /// It was put back again and again.
@@ -20,13 +22,16 @@ pub enum DeadReason {
 
 impl DeadReason {
     /// Every reason, for metrics.
-    pub const ALL: [Self; 4] = [Self::Malformed, Self::Version, Self::Crashed, Self::Broker];
+    pub const ALL: [Self; 5] = [Self::Malformed, Self::UnknownKind, Self::Version, Self::Crashed, Self::Broker];
+    /// Those that only say what the build that met the message could not read: another build may.
+    pub const UNREAD: [Self; 3] = [Self::Malformed, Self::UnknownKind, Self::Version];
 
     /// The text in tables, headers and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
+            Self::UnknownKind => "unknown_kind",
             Self::Version => "version",
             Self::Crashed => "crashed",
             Self::Broker => "broker",
@@ -40,6 +45,7 @@ impl DeadReason {
     pub(crate) const fn of(error: &DecodeError) -> Self {
         match error {
             DecodeError::Malformed(_) => Self::Malformed,
+            DecodeError::UnknownKind(_) => Self::UnknownKind,
             DecodeError::Version(_) => Self::Version,
         }
     }

@@ -45,6 +45,9 @@ pub enum Command {
 }
 
 impl Command {
+    /// Every kind on the wire.
+    pub const NAMES: [&'static str; 4] = ["verify_key", "plan_usage", "fetch_usage", "meter_calls"];
+
     /// Its kind on the wire.
     #[must_use]
     pub const fn name(&self) -> &'static str {

@@ -93,6 +93,19 @@ impl Event {
     /// Its kind on the wire.
     #[must_use]
     pub const fn name(&self) -> &'static str {
+    /// Every kind on the wire.
+    pub const NAMES: [&'static str; 9] = [
+        "operation_started",
+        "operation_succeeded",
+        "operation_deferred",
+        "operation_failed",
+        "key_verified",
+        "usage_planned",
+        "usage_fetched",
+        "audited",
+        "invalidated",
+    ];
+
         match self {
             Self::OperationStarted { .. } => "operation_started",
             Self::OperationSucceeded { .. } => "operation_succeeded",

@@ -47,15 +47,18 @@ pub enum Body {
 /// Why bytes are not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// Not JSON, or not of a known kind and shape: file it as a dead letter.
-    #[error("the body is not a message of a known kind: {0}")]
+    /// Not JSON, or not of its kind's shape: file it as a dead letter.
+    #[error("the body is not a message of a known kind and shape: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Written by a newer build: park it until this process is upgraded.
-    #[error("the body has format version {0}; this build reads version {MESSAGE_VERSION}")]
-    Version(u16),
+    /// Of a kind that only a newer build knows: park it until this process is upgraded.
+    #[error("messages of kind {0} are not known to this build")]
+    UnknownKind(String),
 }
 
 /// What is written on the outside of a message: as much as can be read whatever its version and kind.
+    /// Written by a newer build: park it until this process is upgraded.
+    #[error("the body has format version {0}; this build reads version {MESSAGE_VERSION}")]
+    Version(u16),
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Label {
     /// Whose data it is about.
@@ -138,20 +141,41 @@ impl Message {
     /// Reads what [`Self::encode`] wrote.
     ///
     /// # Errors
-    /// [`DecodeError::Version`] for a newer format, [`DecodeError::Malformed`] for anything else.
+    /// [`DecodeError::Version`] for a newer format, [`DecodeError::UnknownKind`] for a newer kind,
+    /// [`DecodeError::Malformed`] for anything else.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            v: u16,
+        match serde_json::from_slice::<Self>(bytes) {
+            Ok(message) if message.v == MESSAGE_VERSION => Ok(message),
+            Ok(message) => Err(DecodeError::Version(message.v)),
+            Err(error) => Err(why(bytes, error)),
         }
-        serde_json::from_slice::<Self>(bytes)
-            .map_err(|error| match serde_json::from_slice::<Versioned>(bytes) {
-                Ok(Versioned { v }) if v != MESSAGE_VERSION => DecodeError::Version(v),
-                _ => DecodeError::Malformed(error),
-            })
-            .and_then(
-                |message| if message.v == MESSAGE_VERSION { Ok(message) } else { Err(DecodeError::Version(message.v)) },
-            )
+    }
+}
+
+/// What keeps `bytes` from being a message; `error` says it where nothing more is known.
+fn why(bytes: &[u8], error: serde_json::Error) -> DecodeError {
+    #[derive(Deserialize)]
+    struct Outside {
+        v: u16,
+        #[serde(default)]
+        kind: serde_json::Value,
+    }
+    let Ok(Outside { v, kind }) = serde_json::from_slice(bytes) else { return DecodeError::Malformed(error) };
+    match kind.as_str() {
+        _ if v != MESSAGE_VERSION => DecodeError::Version(v),
+        Some(kind) if could_be_a_kind(kind) && !Body::knows(kind) => DecodeError::UnknownKind(kind.to_owned()),
+        _ => DecodeError::Malformed(error),
+    }
+}
+
+/// A word of ours: what else stands there is shown to nobody.
+fn could_be_a_kind(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+impl Body {
+    fn knows(kind: &str) -> bool {
+        Command::NAMES.contains(&kind) || Event::NAMES.contains(&kind)
     }
 }
 
@@ -182,11 +206,27 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_told_apart_from_rubbish() {
-        assert!(matches!(Message::decode(br#"{"v":2,"new":true}"#), Err(DecodeError::Version(2))));
-        for rubbish in [&b""[..], b"{}", b"[]", b"{\"v\":1}", b"\xff\xfe", b"{\"v\":1,\"kind\":\"no_such_kind\"}"] {
+    fn what_a_newer_build_writes_is_told_apart_from_rubbish() {
+        for newer in [r#"{"v":2,"new":true}"#, r#"{"v":2,"kind":7}"#, r#"{"v":2,"kind":"verify_key"}"#] {
+            assert!(matches!(Message::decode(newer.as_bytes()), Err(DecodeError::Version(2))), "{newer}");
+        }
+        let unknown = Message::decode(br#"{"v":1,"kind":"no_such_kind"}"#);
+        assert!(matches!(unknown, Err(DecodeError::UnknownKind(kind)) if kind == "no_such_kind"));
+        let no_kind = [r#"{"v":1,"kind":""}"#, r#"{"v":1,"kind":"No such kind"}"#, r#"{"v":1,"kind":7}"#];
+        let known = [r#"{"v":1,"kind":"verify_key"}"#, r#"{"v":1,"kind":"audited"}"#, r#"{"v":1}"#];
+        let other = [&b""[..], b"{}", b"[]", b"\xff\xfe", br#"{"v":1,"kind":"no_such_kind""#];
+        for rubbish in no_kind.into_iter().chain(known).map(str::as_bytes).chain(other) {
             assert!(matches!(Message::decode(rubbish), Err(DecodeError::Malformed(_))), "{rubbish:?}");
         }
+    }
+
+    #[test]
+    fn the_names_are_those_of_every_kind_that_can_be_read() {
+        let expected = |names: &[&str]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let commands = serde_json::from_str::<Command>(r#"{"kind":"?"}"#).map_err(|error| error.to_string());
+        assert!(commands.is_err_and(|error| error.contains(&format!("one of {} at", expected(&Command::NAMES)))));
+        let events = serde_json::from_str::<Event>(r#"{"kind":"?"}"#).map_err(|error| error.to_string());
+        assert!(events.is_err_and(|error| error.contains(&format!("one of {} at", expected(&Event::NAMES)))));
     }
 
     #[test]

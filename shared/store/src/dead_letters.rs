@@ -5,7 +5,7 @@ use crate::{
     entity::dead_letters as table,
     sql::{Sql, int, limit, time, uint},
 };
-use keyway_domain::{Lane, MessageId, TenantId, Timestamp};
+use keyway_domain::{MessageId, TenantId, Timestamp};
 
 /// The reason of a letter whose operation was given up: its body is the last attempt's message.
 pub const EXHAUSTED: &str = "exhausted";
@@ -17,9 +17,9 @@ pub struct DeadLetterRow {
     pub id: MessageId,
     /// Whose it is, where that could be read.
     pub tenant_id: Option<TenantId>,
-    /// The lane it was on.
-    pub lane: Lane,
-    /// Why it is here, one word: `malformed`, `version`, `crashed`, ...
+    /// The lane it was on, as the build that filed it names it: this one need not have such a lane.
+    pub lane: String,
+    /// Why it is here, one word: `malformed`, `unknown_kind`, `crashed`, ...
     pub reason: String,
     /// What went wrong, in a sentence.
     pub error: String,
@@ -43,7 +43,7 @@ pub async fn insert(tx: &SystemTx, letter: DeadLetterRow) -> Result<(), StoreErr
         "INSERT INTO dead_letters (id, tenant_id, lane, reason, error, body, attempts, created_at_ms) VALUES (",
     );
     sql.bind(letter.id.uuid()).push(", ").bind(letter.tenant_id.map(TenantId::uuid)).push(", ");
-    sql.bind(letter.lane.name()).push(", ").bind(letter.reason).push(", ").bind(letter.error).push(", ");
+    sql.bind(letter.lane).push(", ").bind(letter.reason).push(", ").bind(letter.error).push(", ");
     sql.bind(letter.body).push(", ").bind(int(letter.attempts)).push(", ").bind(letter.created_at.ms());
     sql.push(
         ") ON CONFLICT (id) DO UPDATE SET reason = excluded.reason, error = excluded.error, body = excluded.body, \
@@ -61,7 +61,7 @@ pub async fn insert(tx: &SystemTx, letter: DeadLetterRow) -> Result<(), StoreErr
 pub async fn find(tx: &TenantTx, id: MessageId) -> Result<Option<DeadLetterRow>, StoreError> {
     let text = "SELECT * FROM dead_letters WHERE tenant_id = $1 AND id = $2";
     let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]);
-    sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
+    Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
 /// Dead letters of the tenant by id, latest first.
@@ -88,7 +88,26 @@ pub async fn list_all(tx: &SystemTx, page: Page<MessageId>) -> Result<Paged<Dead
 /// See [`StoreError`].
 pub async fn find_any(tx: &SystemTx, id: MessageId) -> Result<Option<DeadLetterRow>, StoreError> {
     let sql = Sql::with("SELECT * FROM dead_letters WHERE id = $1", [id.uuid().into()]);
-    sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
+    Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
+}
+
+/// Dead letters that wait for a decision for one of these reasons, by id: the next ones after `after`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn waiting(
+    tx: &SystemTx,
+    reasons: &[&str],
+    after: Option<MessageId>,
+    rows: u64,
+) -> Result<Vec<DeadLetterRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM dead_letters WHERE replayed_at_ms IS NULL AND reason IN (");
+    sql.list(reasons.iter().copied()).push(")");
+    if let Some(after) = after {
+        sql.push(" AND id > ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id LIMIT ").bind(limit(rows));
+    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect())
 }
 
 /// How many dead letters wait for a decision: those that were replayed do not.
@@ -134,6 +153,17 @@ pub async fn mark_unowned_replayed(
     if Sql::with(text, values).run(tx).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
+/// Notes that a dead letter was replayed because it can be read now, as one of this tenant. False when it does
+/// not wait any more: somebody else replayed or discarded it.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn mark_read(tx: &SystemTx, id: MessageId, owner: TenantId, now: Timestamp) -> Result<bool, StoreError> {
+    let text = "UPDATE dead_letters SET replayed_at_ms = $1, tenant_id = $2 WHERE id = $3 AND replayed_at_ms IS NULL";
+    let values = [now.ms().into(), owner.uuid().into(), id.uuid().into()];
+    Ok(Sql::with(text, values).run(tx).await? == 1)
+}
+
 /// Discards a dead letter that belongs to no tenant, because it could not even be read that far.
 ///
 /// # Errors
@@ -150,19 +180,19 @@ async fn rows(tx: &impl Tx, mut sql: Sql, page: Page<MessageId>) -> Result<Paged
     }
     sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
     let rows = sql.models::<table::Entity>(tx).await?;
-    Ok(Paged::of(&page, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+    Ok(Paged::of(&page, rows.into_iter().map(row).collect()))
 }
 
-fn row(model: table::Model) -> Result<DeadLetterRow, StoreError> {
-    Ok(DeadLetterRow {
+fn row(model: table::Model) -> DeadLetterRow {
+    DeadLetterRow {
         id: MessageId::from_uuid(model.id),
         tenant_id: model.tenant_id.map(TenantId::from_uuid),
-        lane: model.lane.parse().map_err(|_| StoreError::Corrupt("lane"))?,
+        lane: model.lane,
         reason: model.reason,
         error: model.error,
         body: model.body,
         attempts: uint(model.attempts),
         created_at: Timestamp::from_ms(model.created_at_ms),
         replayed_at: time(model.replayed_at_ms),
-    })
+    }
 }

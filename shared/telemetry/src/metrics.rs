@@ -110,6 +110,8 @@ metrics! {
     infrastructure_waits: Counters("keyway_infrastructure_waits_total", "Times a worker kept its message and waited for database or bus", ["lane"]);
     /// Messages filed as dead letters.
     dead_lettered: Counters("keyway_dead_lettered_total", "Messages filed as dead letters", ["lane", "reason"]);
+    /// Messages that another build parked as dead letters, and this one handed back to their lane.
+    dead_letters_replayed: Counters("keyway_dead_letters_replayed_total", "Messages another build could not read, handed back to their lane", ["lane"]);
     /// Dead letters not yet replayed or discarded.
     dead_letters: Gauge("keyway_dead_letters", "Dead letters that wait for a decision");
     /// Rows per grouped write.

@@ -46,7 +46,7 @@ fn letter(row: &OperationRow, exhausted: &Exhausted<'_>) -> Result<DeadLetterRow
     Ok(DeadLetterRow {
         id,
         tenant_id: Some(row.tenant_id),
-        lane: row.command.lane(),
+        lane: row.command.lane().name().to_owned(),
         reason: EXHAUSTED.to_owned(),
         error: format!("{}: {}", code.name(), code.message()),
         body: message.encode().map_err(|error| HandlerError::Defect(error.to_string()))?,

@@ -9,6 +9,7 @@ mod faults;
 mod metering;
 mod observe;
 mod schedules;
+mod parked;
 mod seed;
 mod source_rules;
 mod stale;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail, ensure};
 use keyway_domain::{
-    Code, Event, IntegrationStatus, Lane, Message, MessageId, OperationKind, OperationState, RetryPolicy, Timestamp,
+    Code, Event, IntegrationStatus, Message, MessageId, OperationKind, OperationState, RetryPolicy, Timestamp,
     VerdictKind,
 };
 use keyway_testkit::simulator::{Fault, Script};
@@ -123,7 +123,7 @@ async fn the_last_attempt_ends_the_operation(world: &mut World) -> Result<()> {
     let letters = world.dead_letters().await?;
     let [letter] = &letters[..] else { bail!("one dead letter is expected: {letters:?}") };
     ensure!(letter.id == message.id && letter.tenant_id == Some(world.tenant.id), "{letter:?}");
-    ensure!(letter.reason == "exhausted" && letter.lane == Lane::Verify && letter.attempts == last, "{letter:?}");
+    ensure!(letter.reason == "exhausted" && letter.lane == "verify" && letter.attempts == last, "{letter:?}");
     ensure!(letter.error.starts_with("unreachable: "), "{letter:?}");
     let envelope = Message::decode(&letter.body)?;
     ensure!((envelope.operation_id, envelope.body) == (Some(id), message.body), "{letter:?}");

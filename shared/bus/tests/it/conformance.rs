@@ -130,22 +130,24 @@ async fn a_killed_worker_s_messages_go_to_the_next(world: World) -> Result<()> {
 async fn poison_is_filed_and_its_neighbours_run(world: World) -> Result<()> {
     let messages = commands(10);
     let (rubbish, newer) = (raw(Lane::Verify, b"\xffnot a message"), raw(Lane::Verify, br#"{"v":2,"new":true}"#));
+    let unknown = raw(Lane::Verify, br#"{"v":1,"kind":"no_such_kind"}"#);
     let (first, rest) = messages.split_at(5);
     world.submit(first).await?;
-    world.relay(vec![rubbish.clone(), newer.clone()]).await?;
+    world.relay(vec![rubbish.clone(), newer.clone(), unknown.clone()]).await?;
     world.submit(rest).await?;
     let stop = CancellationToken::new();
     let mut letters = world.bus.dead_letters(&stop);
     let pool = world.pool(Lane::Verify, options(2), handler(|_| async { Ok(()) }));
     pool.handled(&messages).await?;
     let mut found = Vec::new();
-    for _ in 0..2 {
+    for _ in 0..3 {
         let letter = next_dead(&mut letters).await?;
         ensure!(letter.lane == Lane::Verify && !letter.error.is_empty(), "{letter:?}");
         found.push((letter.message_id, letter.reason, letter.body.clone()));
         letter.ack().await?;
     }
-    for expected in [(rubbish, DeadReason::Malformed), (newer, DeadReason::Version)] {
+    for expected in [(rubbish, DeadReason::Malformed), (newer, DeadReason::Version), (unknown, DeadReason::UnknownKind)]
+    {
         ensure!(found.contains(&(expected.0.id, expected.1, expected.0.body)), "{found:?}");
     }
     pool.stop().await?;

@@ -1,12 +1,11 @@
-//! Audit log, dead letters, schedules, idempotency, settings and data keys.
+//! Audit log, schedules, idempotency, settings and data keys.
 
 use anyhow::{Context, Result};
-use keyway_domain::{Actor, AuditEvent, AuditOutcome, DataKeyId, Lane, MessageId, Timestamp};
+use keyway_domain::{Actor, AuditEvent, AuditOutcome, DataKeyId, MessageId, Timestamp};
 use keyway_store::{
     Page, StoreError,
     audit::{self, AuditKey, AuditRecord},
     data_keys::{self, DataKeyRow},
-    dead_letters::{self, DeadLetterRow},
     idempotency::{self, StoredAnswer},
     retention, schedules, settings,
 };
@@ -15,8 +14,6 @@ use crate::fixture::{Fixture, NOW, on_both};
 
 on_both! {
     an_audit_line_is_appended_once_and_listed_newest_first
-    a_dead_letter_is_filed_once_and_seen_by_its_tenant
-    a_replayed_dead_letter_waits_no_more_until_it_comes_back
     a_schedule_fires_once
     an_idempotency_key_is_answered_once
     a_fact_is_decided_by_the_first
@@ -62,76 +59,6 @@ async fn an_audit_line_is_appended_once_and_listed_newest_first(fixture: Fixture
     };
     let found = audit::list(&tx, &filter, Page::first(9)).await?;
     assert_eq!(found.items.iter().map(|it| &it.event).collect::<Vec<_>>(), [&lines[0].event]);
-    Ok(())
-}
-
-async fn a_dead_letter_is_filed_once_and_seen_by_its_tenant(fixture: Fixture) -> Result<()> {
-    let letter = DeadLetterRow {
-        id: MessageId::new(),
-        tenant_id: Some(fixture.tenant),
-        lane: Lane::Verify,
-        reason: "malformed".to_owned(),
-        error: "not JSON".to_owned(),
-        body: b"\xff\x00".to_vec(),
-        attempts: 3,
-        created_at: NOW,
-        replayed_at: None,
-    };
-    let nobodys = DeadLetterRow { id: MessageId::new(), tenant_id: None, ..letter.clone() };
-    let tx = fixture.store.system().await?;
-    for letter in [&letter, &letter, &nobodys] {
-        dead_letters::insert(&tx, letter.clone()).await?;
-    }
-    assert_eq!(dead_letters::count(&tx).await?, 2);
-    assert_eq!(dead_letters::list_all(&tx, Page::first(9)).await?.items.len(), 2);
-    tx.commit().await?;
-    let tx = fixture.store.tenant(fixture.tenant).await?;
-    assert_eq!(dead_letters::list(&tx, Page::first(9)).await?.items, std::slice::from_ref(&letter));
-    dead_letters::mark_replayed(&tx, letter.id, NOW).await?;
-    assert_eq!(dead_letters::find(&tx, letter.id).await?.context("filed")?.replayed_at, Some(NOW));
-    assert!(matches!(dead_letters::delete(&tx, nobodys.id).await, Err(StoreError::NotFound)));
-    dead_letters::delete(&tx, letter.id).await?;
-    Ok(())
-}
-
-async fn a_replayed_dead_letter_waits_no_more_until_it_comes_back(fixture: Fixture) -> Result<()> {
-    let letter = |reason: &str| DeadLetterRow {
-        id: MessageId::new(),
-        tenant_id: Some(fixture.tenant),
-        lane: Lane::Verify,
-        reason: reason.to_owned(),
-        error: "why".to_owned(),
-        body: b"{}".to_vec(),
-        attempts: 1,
-        created_at: NOW,
-        replayed_at: None,
-    };
-    let letters = [letter("crashed"), letter("crashed"), letter(dead_letters::EXHAUSTED)];
-    let tx = fixture.store.system().await?;
-    for letter in &letters {
-        dead_letters::insert(&tx, letter.clone()).await?;
-    }
-    tx.commit().await?;
-    let tx = fixture.store.tenant(fixture.tenant).await?;
-    dead_letters::mark_replayed(&tx, letters[0].id, NOW).await?;
-    tx.commit().await?;
-    let tx = fixture.store.system().await?;
-    assert_eq!(dead_letters::count(&tx).await?, 2);
-    let back = DeadLetterRow { attempts: 2, ..letters[0].clone() };
-    dead_letters::insert(&tx, back.clone()).await?;
-    assert_eq!(dead_letters::count(&tx).await?, 3);
-    assert_eq!(dead_letters::find_any(&tx, back.id).await?, Some(back));
-    // With age go those that nobody waits for.
-    let later = Timestamp::from_ms(NOW.ms() + 1);
-    assert_eq!(retention::delete_settled_dead_letters(&tx, NOW, 10).await?, 0);
-    assert_eq!(retention::delete_settled_dead_letters(&tx, later, 10).await?, 1, "the exhausted one");
-    tx.commit().await?;
-    let tx = fixture.store.tenant(fixture.tenant).await?;
-    dead_letters::mark_replayed(&tx, letters[1].id, NOW).await?;
-    tx.commit().await?;
-    let tx = fixture.store.system().await?;
-    assert_eq!(retention::delete_settled_dead_letters(&tx, later, 10).await?, 1, "the replayed one");
-    assert_eq!(dead_letters::count(&tx).await?, 1);
     Ok(())
 }
 

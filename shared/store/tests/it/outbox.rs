@@ -4,7 +4,7 @@ use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context, Result};
 use keyway_domain::{Body, Event, Invalidation, Message, MessageId, Route, Timestamp};
-use keyway_store::outbox;
+use keyway_store::{outbox, raw};
 
 use crate::fixture::{Fixture, NOW, on_both};
 
@@ -13,6 +13,7 @@ on_both! {
     a_row_is_written_once_and_due_in_its_time
     a_claim_lapses_and_a_release_gives_back
     a_commit_wakes_the_relay_and_a_rollback_does_not
+    a_row_of_a_newer_build_s_route_waits_for_it_and_holds_nobody_up
 }
 
 const FAR: Timestamp = Timestamp::from_ms(4_000_000_000_000);
@@ -105,5 +106,30 @@ async fn a_commit_wakes_the_relay_and_a_rollback_does_not(fixture: Fixture) -> R
     assert!(silence.is_err(), "nothing was committed");
     insert(&fixture, &messages(&fixture, 1), PAST).await?;
     tokio::time::timeout(Duration::from_secs(10), wakeups.next()).await.context("a wake-up")??;
+    Ok(())
+}
+
+async fn a_row_of_a_newer_build_s_route_waits_for_it_and_holds_nobody_up(fixture: Fixture) -> Result<()> {
+    insert(&fixture, &messages(&fixture, 20), PAST).await?;
+    let tx = fixture.store.system().await?;
+    assert_eq!(raw::execute(&tx, "UPDATE outbox SET route = 'rewrap'").await?, 20);
+    tx.commit().await?;
+    let known = messages(&fixture, 3);
+    insert(&fixture, &known, PAST).await?;
+    let tx = fixture.store.system().await?;
+    let mut claimed = Vec::new();
+    for route in Route::ALL {
+        claimed.extend(outbox::claim(&tx, route, 8, FAR).await?.into_iter().map(|row| row.id));
+    }
+    claimed.sort_unstable();
+    assert_eq!(claimed, known.iter().map(|message| message.id).collect::<Vec<_>>());
+    outbox::delete(&tx, &claimed).await?;
+    outbox::release_all(&tx).await?;
+    assert_eq!(outbox::stats(&tx, Timestamp::now()).await?, [], "it is no route of this build");
+    let backlog = outbox::backlog(&tx, Timestamp::now(), 100).await?;
+    assert_eq!((backlog.rows, backlog.oldest_due_at), (20, None));
+    tx.commit().await?;
+    let tx = fixture.store.system_read().await?;
+    assert_eq!(raw::number(&tx, "SELECT count(*) AS n FROM outbox WHERE claimed_until_ms IS NULL").await?, 20);
     Ok(())
 }

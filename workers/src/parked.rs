@@ -1,0 +1,111 @@
+//! Messages that some build could not read, and this one can: back to their lane, without an operator.
+//!
+//! While two builds run side by side, the older one files what the newer one writes. A letter goes back in
+//! the transaction that marks it replayed and audits that, so it goes once for each time it was filed; a
+//! letter that was given up for any other reason waits for a decision, and is never touched here.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_bus::DeadReason;
+use keyway_domain::{Actor, AuditEvent, AuditOutcome, Body, Event, Message, Timestamp};
+use keyway_store::{
+    StoreError, SystemTx,
+    dead_letters::{self, DeadLetterRow},
+    outbox,
+};
+use keyway_telemetry::metrics;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::Ctx;
+
+/// How often all letters are looked through: those that an older process filed last have no other way.
+const EVERY: Duration = Duration::from_secs(300);
+/// The most letters that are held in memory at once.
+const PAGE: u64 = 50;
+/// How soon a message may be with a process again that cannot read it.
+const SOONEST: Duration = Duration::from_secs(5);
+const LATEST: Duration = Duration::from_secs(300);
+
+/// Looks through the letters at the start and now and then, until `stop`.
+pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
+    loop {
+        if let Some(Err(error)) = stop.run_until_cancelled(look_through(&ctx)).await {
+            tracing::warn!(%error, "parked messages could not be looked through, that is tried again");
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// Hands a letter that is filed in `tx` back to its lane from `due` on, if it is one of those; says whether it was.
+pub(crate) async fn replay(
+    tx: &SystemTx,
+    letter: &DeadLetterRow,
+    message: &Message,
+    due: Timestamp,
+) -> Result<bool, StoreError> {
+    let now = Timestamp::now();
+    if !dead_letters::mark_read(tx, letter.id, message.tenant_id, now).await? {
+        return Ok(false);
+    }
+    let audited = Event::Audited(AuditEvent {
+        action: "dead_letter.replayed".to_owned(),
+        actor: Actor::System { part: "dead_letters".to_owned() },
+        target: letter.id.to_string(),
+        outcome: AuditOutcome::Success,
+        occurred_at: now,
+        request_id: None,
+        changes: json!({ "lane": letter.lane, "reason": letter.reason }),
+    });
+    // The same for each time it was filed, so that a commit whose answer was lost is audited once.
+    let id = letter.id.derived(&format!("dead_letter.replayed at {}", letter.created_at.ms()));
+    let audited = Message::new(id, message.tenant_id, Body::Event(audited));
+    outbox::insert_due(tx, &[(message, due), (&audited, now)]).await?;
+    Ok(true)
+}
+
+/// Counts and logs a letter that is durably on its way back.
+pub(crate) fn report(letter: &DeadLetterRow) {
+    let DeadLetterRow { id, lane, reason, .. } = letter;
+    metrics().dead_letters_replayed.with_label_values(&[lane]).inc();
+    tracing::warn!(%id, lane, reason, "a message that an older build parked goes back to its lane");
+}
+
+/// The message in a letter of another build, if this one reads it.
+pub(crate) fn message(letter: &DeadLetterRow) -> Option<Message> {
+    if !DeadReason::UNREAD.iter().any(|reason| reason.name() == letter.reason) {
+        return None;
+    }
+    let message = Message::decode(&letter.body).ok()?;
+    // Whoever wrote the outside of it did not mean this tenant: that is an operator's to decide.
+    letter.tenant_id.is_none_or(|tenant_id| tenant_id == message.tenant_id).then_some(message)
+}
+
+/// When a message may be taken again by a worker that perhaps cannot read it: the older it is, the later, so
+/// that it wanders between two builds a few times at most until the upgrade is over.
+pub(crate) fn again_at(message: &Message, now: Timestamp) -> Timestamp {
+    now.after(now.since(message.created_at).clamp(SOONEST, LATEST))
+}
+
+async fn look_through(ctx: &Ctx) -> Result<(), StoreError> {
+    let (reasons, mut after) = (DeadReason::UNREAD.map(DeadReason::name), None);
+    loop {
+        let letters = dead_letters::waiting(&ctx.store.system_read().await?, &reasons, after, PAGE).await?;
+        let Some(last) = letters.last() else { return Ok(()) };
+        after = Some(last.id);
+        let readable: Vec<_> = letters.iter().filter_map(|letter| Some((letter, message(letter)?))).collect();
+        if readable.is_empty() {
+            continue;
+        }
+        let (tx, now, mut replayed) = (ctx.store.system().await?, Timestamp::now(), Vec::new());
+        for (letter, message) in &readable {
+            if replay(&tx, letter, message, now).await? {
+                replayed.push(*letter);
+            }
+        }
+        tx.commit().await?;
+        replayed.into_iter().for_each(report);
+    }
+}
