@@ -8,8 +8,9 @@ pub enum BusError {
     /// There is no connection to the broker; the bus reconnects by itself, try again.
     #[error("the broker is not connected: {0}")]
     Disconnected(String),
-    /// The broker did not confirm in time; the message may be stored nevertheless, publish it again.
-    #[error("the broker did not confirm the message in time: {0}")]
+    /// No confirm came in time, for the reason given: whether the broker has the message is unknown. Publish the
+    /// same message again; where that goes on, look at the broker.
+    #[error("whether the broker has the message is unknown, it is to be published again: {0}")]
     Unconfirmed(String),
     /// The broker refused the message, because the lane's queue is full; try again later.
     #[error("the broker refused the message, its queue is full")]

@@ -101,7 +101,7 @@ impl Publisher {
     /// Returns once the broker has stored the packet, or after 10 seconds.
     pub(crate) async fn publish(&self, packet: Packet) -> Result<(), BusError> {
         let (deadline, packet) = (Instant::now() + DEADLINE, Arc::new(packet));
-        let mut last = String::from("no connection");
+        let mut lost = None;
         loop {
             let attempt = async {
                 let slot = Arc::clone(&self.window).acquire_owned().await.map_err(|_| BusError::Closed)?;
@@ -111,10 +111,25 @@ impl Publisher {
                 answered.await.map_err(|_| BusError::Closed)?
             };
             match timeout_at(deadline, attempt).await {
-                Ok(Err(BusError::Disconnected(error))) => last = error,
+                Ok(Err(BusError::Disconnected(error))) => lost = Some(error),
                 Ok(answer) => return answer,
-                Err(_) => return Err(BusError::Unconfirmed(last)),
+                Err(_) => return Err(BusError::Unconfirmed(self.silence(lost))),
             }
+        }
+    }
+
+    /// Why no confirm came, as far as this side can tell; `lost` is how the connection was lost meanwhile.
+    fn silence(&self, lost: Option<String>) -> String {
+        let within = DEADLINE.as_secs();
+        if self.link.blocked.load(Ordering::Relaxed) {
+            return "the broker blocks publishers, it is short of memory or disk".to_owned();
+        }
+        match lost {
+            Some(error) => format!("the connection was lost: {error}"),
+            None if self.link.connected.load(Ordering::Relaxed) => {
+                format!("the broker is connected and confirmed nothing within {within} s")
+            }
+            None => format!("there was no connection for {within} s"),
         }
     }
 
