@@ -2,6 +2,7 @@
 
 mod broker_away;
 mod canary;
+mod dead_letters;
 mod env_example;
 mod fleet;
 mod harness;
