@@ -20,6 +20,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 /// What the workers need of the parts.
 pub(crate) fn parts(parts: &Parts) -> WorkerParts {
     let config = &parts.config;
+    let provider_concurrency = config.provider_concurrency.unwrap_or(config.concurrency / 2);
     WorkerParts {
         store: parts.store.clone(),
         keys: parts.keys.clone(),
@@ -33,6 +34,7 @@ pub(crate) fn parts(parts: &Parts) -> WorkerParts {
             retention: config.retention,
             ledger_retention: config.ledger,
             concurrency: u16::try_from(config.concurrency).unwrap_or(u16::MAX),
+            provider_concurrency: u16::try_from(provider_concurrency).unwrap_or(u16::MAX),
             drain: config.drain,
             embedded: config.amqp_url.is_none(),
         },

@@ -87,6 +87,13 @@ fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> 
         // succeeded sees its effect. A plan ends with its children.
         Outcome::Done(events) if kind == OperationKind::PlanUsage || !events.is_empty() => events,
         Outcome::Done(events) => with(events, Event::OperationSucceeded { observed_at }),
+        Outcome::Postponed { after } => vec![Event::OperationDeferred {
+            code: Code::RateLimited,
+            due_at: observed_at.after(after),
+            next: command.clone(),
+            keeps_attempt: true,
+            observed_at,
+        }],
         Outcome::Failed { code, events } => with(events, Event::OperationFailed { code, cause: None, observed_at }),
         Outcome::Retry { code, after, next, events } => {
             let policy = RetryPolicy::of(kind);
@@ -100,7 +107,8 @@ fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> 
                 _ => policy.delay(message.attempt, after, fastrand::f64()),
             };
             let next = next.unwrap_or_else(|| command.clone());
-            with(events, Event::OperationDeferred { code, due_at: observed_at.after(delay), next, observed_at })
+            let due_at = observed_at.after(delay);
+            with(events, Event::OperationDeferred { code, due_at, next, keeps_attempt: false, observed_at })
         }
     }
 }

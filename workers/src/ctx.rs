@@ -7,7 +7,7 @@ use keyway_domain::Message;
 use keyway_providers::{Catalog, GuardedClient};
 use keyway_store::{Store, TenantKeyCache, audit::AuditRecord};
 
-use crate::{group::Group, writers};
+use crate::{gate::Gate, group::Group, writers};
 
 /// The parts a worker process is made of, as the binary hands them in.
 pub struct WorkerParts {
@@ -40,6 +40,8 @@ pub struct WorkerSettings {
     pub ledger_retention: Duration,
     /// Jobs at once in each of the verify and usage lanes.
     pub concurrency: u16,
+    /// Jobs that call the same provider at once.
+    pub provider_concurrency: u16,
     /// How long started jobs may take to end after a stop.
     pub drain: Duration,
     /// Whether this process owns the database alone: claims need no expiry then.
@@ -49,6 +51,8 @@ pub struct WorkerSettings {
 /// What a handler is given: the parts, and the groups. Only the shell publishes on the bus.
 pub(crate) struct Ctx {
     parts: WorkerParts,
+    /// Who may call which provider now.
+    pub gate: Gate,
     /// Where status events are committed in groups.
     pub status: Group<Message>,
     /// Where audit events are committed in groups.
@@ -59,7 +63,8 @@ impl Ctx {
     pub(crate) fn new(parts: WorkerParts) -> Self {
         let status = writers::status::start(parts.store.clone(), parts.settings.verify_interval);
         let audit = writers::audit::start(parts.store.clone());
-        Self { parts, status, audit }
+        let gate = Gate::new(parts.settings.provider_concurrency);
+        Self { parts, gate, status, audit }
     }
 }
 

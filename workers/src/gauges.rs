@@ -42,6 +42,9 @@ fn prepare(catalog: &Catalog) {
         for reason in ["no_figures", "no_price"] {
             metrics.proxy_unpriced.with_label_values(&[provider, reason]);
         }
+        metrics.provider_running.with_label_values(&[provider]);
+        metrics.breaker_open.with_label_values(&[provider]);
+        metrics.breaker_opened.with_label_values(&[provider]);
     }
 }
 

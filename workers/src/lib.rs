@@ -7,12 +7,13 @@ mod attempt;
 mod ctx;
 mod dead_letters;
 mod error;
+mod gate;
 mod gauges;
 mod group;
 mod jobs;
 mod journal;
-mod patience;
 mod parked;
+mod patience;
 mod pools;
 mod relay;
 mod schedules;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use ctx::{WorkerParts, WorkerSettings};
 pub use error::HandlerError;
 pub use journal::OutboxJournal;
+pub use writers::Writers;
 
 use ctx::Ctx;
 
@@ -52,9 +54,9 @@ pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), Stor
     let others = [
         keyway_telemetry::spawn("schedules", schedules::run(Arc::clone(&ctx), stop.clone())),
         keyway_telemetry::spawn("dead letters", dead_letters::run(Arc::clone(&ctx), stop.clone())),
+        keyway_telemetry::spawn("parked messages", parked::run(Arc::clone(&ctx), stop.clone())),
         keyway_telemetry::spawn("gauges", gauges::run(Arc::clone(&ctx), stop.clone())),
     ];
-        keyway_telemetry::spawn("parked messages", parked::run(Arc::clone(&ctx), stop.clone())),
     stop.cancelled().await;
     if tokio::time::timeout(settings.drain, &mut pools).await.is_err() {
         tracing::warn!("started jobs did not end in time; their messages will be delivered again");

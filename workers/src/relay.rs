@@ -15,6 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 const MOST_ROWS: usize = 256;
 const POLL: Duration = Duration::from_secs(1);
+/// A row that is due but held by another relay is looked for again no sooner.
+const SOON: Duration = Duration::from_millis(20);
+/// A queue of the broker is first come, first served. What would wait there behind so many waits in the
+/// outbox instead, where tenants take turns.
+const MOST_WAITING: u64 = 1000;
+const LOOK: Duration = Duration::from_millis(50);
 /// Longer than a publish can take to be confirmed: after it, another relay may take the row.
 const CLAIM: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -59,7 +65,7 @@ struct Relay {
 
 impl Relay {
     async fn run(self, mut wake: watch::Receiver<()>, stop: CancellationToken) {
-        let mut in_doubt = false;
+        let (mut in_doubt, mut handed) = (false, 0);
         loop {
             tokio::select! {
                 biased;
@@ -69,20 +75,47 @@ impl Relay {
             wake.borrow_and_update();
             let result = self.batch(in_doubt).await;
             in_doubt = result.is_err();
-            let pause = match result {
-                Ok(Batch { claimed: 0, .. }) => POLL,
-                Ok(Batch { refused: 0, .. }) => continue,
-                Ok(_) => PAUSE,
+            let (pause, idle) = match result {
+                Ok(Batch { claimed: 0, .. }) => (self.until_next().await, true),
+                Ok(Batch { claimed, refused: 0 }) => {
+                    handed += claimed;
+                    if handed >= MOST_ROWS {
+                        handed = 0;
+                        let _ = stop.run_until_cancelled(self.room()).await;
+                    }
+                    continue;
+                }
+                Ok(_) => (PAUSE, false),
                 Err(error) => {
                     tracing::warn!(route = self.route.name(), %error, "the relay cannot read the outbox");
-                    POLL
+                    (POLL, true)
                 }
             };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(pause) => {}
-                _ = wake.changed(), if pause == POLL => {}
+                _ = wake.changed(), if idle => {}
             }
+        }
+    }
+
+    /// Until the next row is due, or the next look all the same.
+    async fn until_next(&self) -> Duration {
+        let next = async {
+            let tx = self.store.system_read().await?;
+            outbox::next_due_at(&tx, self.route).await
+        };
+        match next.await {
+            Ok(Some(due_at)) => due_at.since(Timestamp::now()).clamp(SOON, POLL),
+            Ok(None) | Err(_) => POLL,
+        }
+    }
+
+    /// Waits while the lane's queue is long.
+    async fn room(&self) {
+        let Route::Lane(lane) = self.route else { return };
+        while !lane.carries_events() && self.bus.waiting(lane).await.is_ok_and(|waiting| waiting >= MOST_WAITING) {
+            tokio::time::sleep(LOOK).await;
         }
     }
 

@@ -87,6 +87,12 @@ pub trait Bus: Send + Sync + 'static {
     /// # Errors
     /// The broker could not be asked; ask again later.
     async fn depths(&self) -> Result<Vec<LaneDepth>, BusError>;
+
+    /// How many messages of a lane no worker holds yet.
+    ///
+    /// # Errors
+    /// The broker could not be asked; ask again later.
+    async fn waiting(&self, lane: Lane) -> Result<u64, BusError>;
 }
 
 /// Durable storage of messages for the embedded bus: the outbox table.

@@ -194,4 +194,8 @@ impl Bus for EmbeddedBus {
             })
             .collect())
     }
+
+    async fn waiting(&self, lane: Lane) -> Result<u64, BusError> {
+        Ok(u64::try_from(self.0.lanes[lane].1.len()).unwrap_or(u64::MAX))
+    }
 }

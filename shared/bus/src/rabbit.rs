@@ -59,6 +59,18 @@ impl RabbitBus {
         }
     }
 
+    /// Messages and consumers of a queue, over a connection that is kept for such questions.
+    async fn ask(&self, queue: &str) -> Result<(u64, u64), BusError> {
+        let mut asking = self.asking.lock().await;
+        let connection = match asking.take().filter(|connection| connection.status().connected()) {
+            Some(connection) => connection,
+            None => self.link.connect("depths").await?,
+        };
+        let counts = ask(&connection, queue).await?;
+        *asking = Some(connection);
+        Ok(counts)
+    }
+
     async fn store(&self, packet: Packet, route: Route) -> Result<(), BusError> {
         match route {
             Route::Lane(lane) if self.publisher.is_broken(lane) => Err(BusError::Topology {
@@ -121,19 +133,17 @@ impl Bus for RabbitBus {
     }
 
     async fn depths(&self) -> Result<Vec<LaneDepth>, BusError> {
-        let mut asking = self.asking.lock().await;
-        let connection = match asking.take().filter(|connection| connection.status().connected()) {
-            Some(connection) => connection,
-            None => self.link.connect("metrics").await?,
-        };
         let mut depths = Vec::with_capacity(Lane::ALL.len());
         for lane in Lane::ALL {
-            let (waiting, consumers) = ask(&connection, &topology::queue(lane)).await?;
-            let (dead, _) = ask(&connection, &topology::dead_queue(lane)).await?;
+            let (waiting, consumers) = self.ask(&topology::queue(lane)).await?;
+            let (dead, _) = self.ask(&topology::dead_queue(lane)).await?;
             depths.push(LaneDepth { lane, waiting, dead, consumers });
         }
-        *asking = Some(connection);
         Ok(depths)
+    }
+
+    async fn waiting(&self, lane: Lane) -> Result<u64, BusError> {
+        Ok(self.ask(&topology::queue(lane)).await?.0)
     }
 }
 

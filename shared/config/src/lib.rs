@@ -45,6 +45,8 @@ pub struct Config {
     pub ledger: Duration,
     /// Jobs at once in each of the verify and usage lanes.
     pub concurrency: usize,
+    /// Jobs that call the same provider at once; `None`: half of [`Self::concurrency`].
+    pub provider_concurrency: Option<usize>,
     /// Rows in the outbox at which new work is refused.
     pub outbox_max_rows: u64,
     /// How long the oldest due row may wait in the outbox before new work is refused.

@@ -47,7 +47,12 @@ pub const SETTINGS: &[Setting] = &[
     setting("KEYWAY_CONFIRM_AFTER_MS", "2000", "delay of the second probe that confirms a refused key"),
     setting("KEYWAY_RETENTION_DAYS", "30", "how long finished operations and verdicts are kept"),
     setting("KEYWAY_LEDGER_DAYS", "400", "how long single metered calls are kept; the sums of their days stay"),
-    setting("KEYWAY_CONCURRENCY", "32", "jobs at once in each of the verify and usage lanes of a worker process"),
+    setting("KEYWAY_CONCURRENCY", "64", "jobs at once in each of the verify and usage lanes of a worker process"),
+    setting(
+        "KEYWAY_PROVIDER_CONCURRENCY",
+        "",
+        "jobs of a worker process that call the same provider at once; unset: half of KEYWAY_CONCURRENCY",
+    ),
     setting("KEYWAY_OUTBOX_MAX_ROWS", "1000000", "rows in the outbox at which new work is refused with 503"),
     setting(
         "KEYWAY_OUTBOX_MAX_AGE_SECONDS",
@@ -152,6 +157,7 @@ impl Values {
             retention: Duration::from_secs(self.number("KEYWAY_RETENTION_DAYS", 1..=3650)? * 86_400),
             ledger: Duration::from_secs(self.number("KEYWAY_LEDGER_DAYS", 1..=3650)? * 86_400),
             concurrency: self.size("KEYWAY_CONCURRENCY", 1..=10_000)?,
+            provider_concurrency: self.provider_concurrency()?,
             outbox_max_rows: self.number("KEYWAY_OUTBOX_MAX_ROWS", 1..=1_000_000_000)?,
             outbox_max_age: Duration::from_secs(self.number("KEYWAY_OUTBOX_MAX_AGE_SECONDS", 1..=604_800)?),
             database_connections: self
@@ -195,6 +201,15 @@ impl Values {
 
     fn size(&mut self, name: &'static str, range: std::ops::RangeInclusive<u64>) -> Result<usize, ConfigError> {
         self.number(name, range).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+    }
+
+    fn provider_concurrency(&mut self) -> Result<Option<usize>, ConfigError> {
+        let name = "KEYWAY_PROVIDER_CONCURRENCY";
+        if self.0.get(name).is_none_or(String::is_empty) {
+            self.0.remove(name);
+            return Ok(None);
+        }
+        self.size(name, 1..=10_000).map(Some)
     }
 
     fn path(&mut self, name: &'static str) -> Option<PathBuf> {

@@ -26,6 +26,9 @@ pub enum Event {
         due_at: Timestamp,
         /// What the next attempt does.
         next: Command,
+        /// The provider had no room: the same attempt is due again. A build that does not know this counts one.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        keeps_attempt: bool,
         /// When.
         observed_at: Timestamp,
     },
@@ -90,9 +93,6 @@ pub enum Invalidation {
 }
 
 impl Event {
-    /// Its kind on the wire.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
     /// Every kind on the wire.
     pub const NAMES: [&'static str; 9] = [
         "operation_started",
@@ -106,6 +106,9 @@ impl Event {
         "invalidated",
     ];
 
+    /// Its kind on the wire.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
         match self {
             Self::OperationStarted { .. } => "operation_started",
             Self::OperationSucceeded { .. } => "operation_succeeded",

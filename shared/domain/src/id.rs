@@ -119,6 +119,13 @@ impl MessageId {
         Self(Uuid::new_v5(&operation.uuid(), &attempt.to_be_bytes()))
     }
 
+    /// The id of an attempt that waited its turn `turn` times before: the attempt's own id at first.
+    #[must_use]
+    pub fn of_turn(operation: OperationId, attempt: u32, turn: u32) -> Self {
+        let first = Self::of_attempt(operation, attempt);
+        if turn == 0 { first } else { first.derived(&format!("turn {turn}")) }
+    }
+
     /// The id of a message that follows from another one, told apart by `label`.
     #[must_use]
     pub fn derived(self, label: &str) -> Self {

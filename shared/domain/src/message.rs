@@ -24,6 +24,9 @@ pub struct Message {
     /// The attempt of that operation, from 1.
     #[serde(default = "first_attempt")]
     pub attempt: u32,
+    /// How often this attempt was put off because its provider had no room, from 0.
+    #[serde(default, skip_serializing_if = "is_first_turn")]
+    pub turn: u32,
     /// W3C trace context of the request that started it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -53,12 +56,12 @@ pub enum DecodeError {
     /// Of a kind that only a newer build knows: park it until this process is upgraded.
     #[error("messages of kind {0} are not known to this build")]
     UnknownKind(String),
-}
-
-/// What is written on the outside of a message: as much as can be read whatever its version and kind.
     /// Written by a newer build: park it until this process is upgraded.
     #[error("the body has format version {0}; this build reads version {MESSAGE_VERSION}")]
     Version(u16),
+}
+
+/// What is written on the outside of a message: as much as can be read whatever its version and kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Label {
     /// Whose data it is about.
@@ -94,6 +97,7 @@ impl Message {
             tenant_id,
             operation_id: None,
             attempt: 1,
+            turn: 0,
             traceparent: None,
             created_at: Timestamp::now(),
             body,
@@ -181,6 +185,11 @@ impl Body {
 
 const fn first_attempt() -> u32 {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_first_turn(turn: &u32) -> bool {
+    *turn == 0
 }
 
 #[cfg(test)]

@@ -23,6 +23,11 @@ pub enum Outcome {
         /// What this attempt did find out.
         events: Vec<Event>,
     },
+    /// The provider has as many calls as it may have at once: the same attempt again, after this long.
+    Postponed {
+        /// When there will be room, as far as can be said.
+        after: Duration,
+    },
     /// No further attempt can help.
     Failed {
         /// Why.
@@ -39,6 +44,7 @@ impl Outcome {
         match self {
             Self::Done(_) => "done",
             Self::Retry { .. } => "retry",
+            Self::Postponed { .. } => "postponed",
             Self::Failed { .. } => "failed",
         }
     }
@@ -51,7 +57,7 @@ impl Outcome {
 pub enum Code {
     /// The first of two probes said the key is wrong; the second is due.
     ConfirmationDue,
-    /// The provider asked to wait.
+    /// The provider asked to wait, or has as many calls as it may have at once.
     RateLimited,
     /// The provider could not be reached, or answered 5xx.
     Unreachable,
@@ -114,7 +120,7 @@ impl Code {
     pub const fn message(self) -> &'static str {
         match self {
             Self::ConfirmationDue => "the provider refused the key once; a second, independent check is due",
-            Self::RateLimited => "the provider asked to wait; the next attempt is scheduled",
+            Self::RateLimited => "the provider takes no more calls at the moment; the next attempt is scheduled",
             Self::Unreachable => "the provider could not be reached; the next attempt is scheduled",
             Self::BadAnswer => "the provider's answer was not in its documented form",
             Self::Refused => "the provider does not allow this call with this key; check the key's permissions",

@@ -143,6 +143,20 @@ pub async fn stats(tx: &SystemTx, now: Timestamp) -> Result<Vec<RouteStats>, Sto
     Ok(stats.collect())
 }
 
+/// When the next row of a route is due that nobody has claimed, be that in the past; `None` when there is none.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn next_due_at(tx: &SystemTx, route: Route) -> Result<Option<Timestamp>, StoreError> {
+    #[derive(FromQueryResult)]
+    struct Next {
+        next_ms: Option<i64>,
+    }
+    let text = "SELECT min(available_at_ms) AS next_ms FROM outbox WHERE route = $1 AND claimed_until_ms IS NULL";
+    let next = Sql::with(text, [route.name().into()]).rows::<Next>(tx).await?.pop();
+    Ok(next.and_then(|row| row.next_ms).map(Timestamp::from_ms))
+}
+
 /// How much waits; cheap enough for every second. Counts no further than `most` rows.
 ///
 /// # Errors

@@ -37,6 +37,8 @@ pub struct Deferral {
     pub due_at: Timestamp,
     /// What it does.
     pub next: Command,
+    /// It is the same attempt once more.
+    pub keeps_attempt: bool,
 }
 
 /// Reads operations and holds them, and their parents, until the transaction ends. Progress is not read.
@@ -86,16 +88,16 @@ pub async fn fail(tx: &SystemTx, steps: &[(Step, Code)]) -> Result<Vec<Operation
     apply(tx, steps, set, "state IN ('queued', 'running')").await
 }
 
-/// `queued | running -> queued`, one attempt further. The caller writes the outbox row of the next
+/// `queued | running -> queued`, one attempt further or the same one again. The caller writes the outbox row of the next
 /// attempt for those that are returned, in the same transaction.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn defer(tx: &SystemTx, deferrals: &[Deferral]) -> Result<Vec<OperationId>, StoreError> {
     let mut changed = Vec::new();
-    for deferrals in deferrals.chunks(chunk(6)) {
-        let mut sql = Sql::new("WITH s(s_id, s_attempt, s_at, s_code, s_due, s_command) AS (VALUES ");
-        sql.tuples(deferrals.iter().map(|deferral| -> [Value; 6] {
+    for deferrals in deferrals.chunks(chunk(7)) {
+        let mut sql = Sql::new("WITH s(s_id, s_attempt, s_at, s_code, s_due, s_command, s_more) AS (VALUES ");
+        sql.tuples(deferrals.iter().map(|deferral| -> [Value; 7] {
             let Step { id, attempt, at } = deferral.step;
             [
                 id.uuid().into(),
@@ -104,10 +106,11 @@ pub async fn defer(tx: &SystemTx, deferrals: &[Deferral]) -> Result<Vec<Operatio
                 deferral.code.name().into(),
                 deferral.due_at.ms().into(),
                 command_text(&deferral.next).into(),
+                int(u32::from(!deferral.keeps_attempt)).into(),
             ]
         }));
         sql.push(
-            ") UPDATE operations SET state = 'queued', attempt = attempt + 1, error_code = s_code, due_at_ms = s_due, \
+            ") UPDATE operations SET state = 'queued', attempt = attempt + s_more, error_code = s_code, due_at_ms = s_due, \
              command = s_command, started_at_ms = COALESCE(started_at_ms, s_at) FROM s \
              WHERE id = s_id AND attempt = s_attempt AND state IN ('queued', 'running') RETURNING id",
         );

@@ -129,6 +129,12 @@ metrics! {
     usage_rows: Counters("keyway_usage_rows_total", "Rows of the reported ledger written", ["provider"]);
     /// Time a provider took to answer a worker.
     provider_seconds: Times("keyway_provider_seconds", "Time a provider took to answer a worker", ["provider", "call"], SECONDS);
+    /// Jobs that are calling a provider now.
+    provider_running: Gauges("keyway_provider_running", "Jobs that are calling a provider now", ["provider"]);
+    /// Hosts of a provider that this process leaves alone because they kept failing.
+    breaker_open: Gauges("keyway_breaker_open", "Hosts of a provider that this process leaves alone because they keep failing", ["provider"]);
+    /// Times a host was found to keep failing.
+    breaker_opened: Counters("keyway_breaker_opened_total", "Times a host of a provider was found to keep failing and left alone", ["provider"]);
 
     /// Proxied requests that ended.
     proxy_requests: Counters("keyway_proxy_requests_total", "Proxied requests that ended", ["provider", "status"]);

@@ -37,9 +37,15 @@ pub(super) async fn run(
         Ok(opened) => opened,
         Err(missing) => return Ok(Outcome::Failed { code: missing.code(), events: Vec::new() }),
     };
+    let pass = match opened.enter(ctx).await {
+        Ok(pass) => pass,
+        Err(away) => return Ok(away.into()),
+    };
     let provider = label(ctx, &opened.integration.provider);
     let attempt = Attempt { ctx, message, opened: &opened, window, began: Instant::now() };
-    let (rows, not_reportable) = match attempt.fetch(resume).await? {
+    let fetched = attempt.fetch(resume).await?;
+    pass.answered(!matches!(fetched, Err(Stopped { error: Some(FetchError::Unreachable), .. })));
+    let (rows, not_reportable) = match fetched {
         Ok(rows) => (rows, None),
         Err(Stopped { error: Some(FetchError::NotReportable { why }), .. }) => (0, Some(why.to_owned())),
         Err(stopped) => {

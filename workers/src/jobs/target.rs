@@ -10,7 +10,10 @@ use keyway_store::{KeyError, credentials, integrations::IntegrationRow, provider
 use keyway_vault::{SecretString, VaultError};
 use url::Url;
 
-use crate::{Ctx, HandlerError};
+use crate::{
+    Ctx, HandlerError,
+    gate::{LineKey, Pass, TurnedAway},
+};
 
 /// An integration, ready to be used for a call.
 pub(super) struct Opened {
@@ -18,6 +21,7 @@ pub(super) struct Opened {
     pub(super) integration: IntegrationRow,
     /// Its provider's ways.
     pub(super) provider: Arc<dyn Provider>,
+    line: LineKey,
     base_url: Url,
     secret: SecretString,
 }
@@ -41,6 +45,11 @@ impl Missing {
 }
 
 impl Opened {
+    /// Waits for leave to call the provider.
+    pub(super) async fn enter(&self, ctx: &Ctx) -> Result<Pass, TurnedAway> {
+        ctx.gate.enter(self.line.clone(), self.base_url.as_str()).await
+    }
+
     /// Whom to ask, with which secret.
     pub(super) const fn target(&self) -> Target<'_> {
         Target { base_url: &self.base_url, secret: &self.secret }
@@ -70,6 +79,10 @@ pub(super) async fn open(
         Some(own) => readable(own)?,
         None => spec.base_url.clone(),
     };
+    let line = match ctx.catalog.get(&spec.name) {
+        Some(known) if known.base_url == base_url => LineKey::Catalog(spec.name.clone()),
+        _ => LineKey::Custom(tenant_id),
+    };
     drop(tx);
     let opened = match ctx.keys.unwrapped(credential.data_key) {
         Ok(keys) => keys.open(integration.secret_id, integration.secret_version, &credential.envelope),
@@ -77,7 +90,7 @@ pub(super) async fn open(
         Err(KeyError::Store(error)) => return Err(error.into()),
     };
     match opened.and_then(keyway_vault::SecretBytes::into_text) {
-        Ok(secret) => Ok(Ok(Opened { provider: for_spec(&spec), integration, base_url, secret })),
+        Ok(secret) => Ok(Ok(Opened { provider: for_spec(&spec), integration, line, base_url, secret })),
         // The keyring at hand is not the one the data needs: that says nothing about the key.
         Err(error @ (VaultError::Sealed(_) | VaultError::UnknownVersion(_))) => {
             Err(HandlerError::Unavailable(error.to_string()))

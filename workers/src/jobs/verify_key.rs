@@ -24,10 +24,15 @@ pub(super) async fn run(
         Err(Missing::Undecryptable) => return Ok(Outcome::Done(vec![verified(undecryptable())])),
         Err(missing) => return Ok(Outcome::Failed { code: missing.code(), events: Vec::new() }),
     };
+    let pass = match opened.enter(ctx).await {
+        Ok(pass) => pass,
+        Err(away) => return Ok(away.into()),
+    };
     let provider = opened.integration.provider.as_str();
     let timer = metrics().provider_seconds.with_label_values(&[label(ctx, provider), "probe"]).start_timer();
     let finding = opened.provider.probe(opened.target(), &ctx.http).await;
     timer.observe_duration();
+    pass.answered(finding.kind != VerdictKind::Unreachable);
     if finding.kind == VerdictKind::Invalid && !confirming {
         let next = Command::VerifyKey { integration_id, secret_version, confirming: true };
         return Ok(Outcome::Retry {

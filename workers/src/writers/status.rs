@@ -91,8 +91,9 @@ impl<'m> Batch<'m> {
                     self.exhausted.push(Exhausted { id, cause: *cause, message });
                 }
             }
-            Event::OperationDeferred { code, due_at, next, observed_at } => {
-                let deferral = Deferral { step: step(observed_at), code: *code, due_at: *due_at, next: next.clone() };
+            Event::OperationDeferred { code, due_at, next, keeps_attempt, observed_at } => {
+                let (step, next) = (step(observed_at), next.clone());
+                let deferral = Deferral { step, code: *code, due_at: *due_at, next, keeps_attempt: *keeps_attempt };
                 self.deferred.push((deferral, message));
             }
             Event::UsagePlanned { total, observed_at } => self.planned.push((id, *total, *observed_at)),
@@ -179,10 +180,14 @@ impl<'m> Batch<'m> {
 }
 
 fn next_attempt(deferral: &Deferral, message: &Message) -> Message {
-    let attempt = deferral.step.attempt + 1;
+    let (attempt, turn) = match deferral.keeps_attempt {
+        true => (deferral.step.attempt, message.turn + 1),
+        false => (deferral.step.attempt + 1, 0),
+    };
     Message {
-        id: MessageId::of_attempt(deferral.step.id, attempt),
+        id: MessageId::of_turn(deferral.step.id, attempt, turn),
         attempt,
+        turn,
         created_at: deferral.due_at,
         body: Body::Command(deferral.next.clone()),
         ..message.clone()

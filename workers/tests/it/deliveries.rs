@@ -64,7 +64,8 @@ async fn a_retry_reported_twice_is_one_attempt(world: &mut World) -> Result<()> 
     let submitted = world.place(world.tenant, "sk-sim-good-1").await?;
     let deferred = |code| {
         let (due_at, observed_at) = (Timestamp::now(), Timestamp::now());
-        submitted.message.event(Event::OperationDeferred { code, due_at, next: verify(submitted.id, 1), observed_at })
+        let next = verify(submitted.id, 1);
+        submitted.message.event(Event::OperationDeferred { code, due_at, next, keeps_attempt: false, observed_at })
     };
     world.publish(&[deferred(Code::RateLimited), deferred(Code::Unreachable)]).await?;
     let operation = world.ended(&submitted.message).await?;

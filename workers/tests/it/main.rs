@@ -2,14 +2,15 @@
 //! scenario runs in each, against the provider simulator; a test named `invariant_<n>_...` proves one
 //! of the promises the design numbers.
 
+mod crowded;
 mod dead_letters;
 mod deliveries;
 mod fan_out;
 mod faults;
 mod metering;
 mod observe;
-mod schedules;
 mod parked;
+mod schedules;
 mod seed;
 mod source_rules;
 mod stale;

@@ -120,6 +120,7 @@ impl World {
             retention: 30 * 86_400 * second,
             ledger_retention: 400 * 86_400 * second,
             concurrency: 16,
+            provider_concurrency: 8,
             drain: 10 * second,
             embedded: broker.is_none(),
         };

@@ -51,7 +51,8 @@ async fn a_deferred_operation_waits_with_the_next_command(fixture: Fixture) -> R
     let id = fixture.add_operation(verify(IntegrationId::new()), None).await?;
     let due_at = Timestamp::from_ms(NOW.ms() + 2000);
     let next = Command::VerifyKey { integration_id: IntegrationId::new(), secret_version: 1, confirming: true };
-    let deferral = Deferral { step: step(id, 1), code: Code::ConfirmationDue, due_at, next: next.clone() };
+    let deferral =
+        Deferral { step: step(id, 1), code: Code::ConfirmationDue, due_at, next: next.clone(), keeps_attempt: false };
     let tx = fixture.store.system().await?;
     assert_eq!(transitions::defer(&tx, std::slice::from_ref(&deferral)).await?, [id]);
     assert!(transitions::defer(&tx, &[deferral]).await?.is_empty(), "that attempt is over");

@@ -1,0 +1,255 @@
+//! Who may call which provider now: so many calls at once, and none to one that keeps failing.
+//!
+//! A job waits here for a moment at most; beyond that it is put off to a time of its own, so that a provider
+//! that hangs never holds the lane's places that another provider's jobs need. What tenants entered themselves
+//! (custom providers, own base URLs) shares one line per tenant: no tenant's host affects anybody else.
+//!
+//! Must never hold a job for longer than [`PATIENCE`], and never count a job that was put off as an attempt.
+
+mod breaker;
+mod pace;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use keyway_domain::{Code, Outcome, TenantId};
+use keyway_telemetry::metrics;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use breaker::Breaker;
+use pace::Pace;
+
+/// The longest wait in a line.
+const PATIENCE: Duration = Duration::from_millis(500);
+/// Lines that are kept; beyond that, those that nobody stands in and that have no open breaker go.
+const MOST_LINES: usize = 4096;
+/// Failing hosts of one line that are kept; beyond that, those whose breaker is closed go.
+const MOST_HOSTS: usize = 256;
+
+/// Whose calls count together.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum LineKey {
+    /// A provider of the catalog, at its own host.
+    Catalog(String),
+    /// Everything one tenant entered itself.
+    Custom(TenantId),
+}
+
+impl LineKey {
+    fn label(&self) -> &str {
+        match self {
+            Self::Catalog(name) => name,
+            Self::Custom(_) => "custom",
+        }
+    }
+}
+
+/// The lines of all providers.
+pub(crate) struct Gate {
+    lines: Mutex<HashMap<LineKey, Arc<Line>>>,
+    at_once: u16,
+}
+
+/// Why a job may not call now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TurnedAway {
+    /// There is no room; there will be.
+    Busy {
+        /// When, as far as can be said.
+        after: Duration,
+    },
+    /// The host has failed too often in a row and is left alone.
+    Failing {
+        /// For how long.
+        after: Duration,
+    },
+}
+
+impl From<TurnedAway> for Outcome {
+    fn from(away: TurnedAway) -> Self {
+        match away {
+            TurnedAway::Busy { after } => Self::Postponed { after },
+            // An attempt like those that failed, without their call: an outage must end operations, not keep them.
+            TurnedAway::Failing { after } => {
+                Self::Retry { code: Code::Unreachable, after: Some(after), next: None, events: Vec::new() }
+            }
+        }
+    }
+}
+
+impl Gate {
+    /// Lets `at_once` calls of each line pass at the same time.
+    pub(crate) fn new(at_once: u16) -> Self {
+        Self { lines: Mutex::default(), at_once: at_once.max(1) }
+    }
+
+    /// Waits for a place, for a moment. `host` tells the hosts of one line apart for the breaker.
+    pub(crate) async fn enter(&self, key: LineKey, host: &str) -> Result<Pass, TurnedAway> {
+        let line = self.line(key);
+        line.check(host)?;
+        let permit = line.permit().await?;
+        // It may have begun to fail meanwhile.
+        let trial = line.call(host)?;
+        metrics().provider_running.with_label_values(&[line.key.label()]).inc();
+        Ok(Pass { line, host: host.to_owned(), trial, began: Instant::now(), answered: None, _permit: permit })
+    }
+
+    fn line(&self, key: LineKey) -> Arc<Line> {
+        let mut lines = lock(&self.lines);
+        if lines.len() >= MOST_LINES && !lines.contains_key(&key) {
+            lines.retain(|_, line| Arc::strong_count(line) > 1 || !line.is_forgettable());
+        }
+        let line = lines.entry(key).or_insert_with_key(|key| Arc::new(Line::new(key.clone(), self.at_once)));
+        Arc::clone(line)
+    }
+}
+
+/// Leave to make one call. Dropping it without [`Self::answered`] counts as a host that did not answer.
+pub(crate) struct Pass {
+    line: Arc<Line>,
+    host: String,
+    trial: bool,
+    began: Instant,
+    answered: Option<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Pass {
+    /// Ends the call: whether the host answered at all, be it with a refusal.
+    pub(crate) fn answered(mut self, answered: bool) {
+        self.answered = Some(answered);
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        metrics().provider_running.with_label_values(&[self.line.key.label()]).dec();
+        let mut state = lock(&self.line.state);
+        state.running -= 1;
+        state.pace.ended(now, now.saturating_duration_since(self.began));
+        state.ended(&self.line.key, &self.host, self.answered.unwrap_or(false), self.trial, now);
+    }
+}
+
+struct Line {
+    key: LineKey,
+    permits: Arc<Semaphore>,
+    state: Mutex<State>,
+}
+
+struct State {
+    pace: Pace,
+    running: u32,
+    waiting: u32,
+    /// Hosts that failed lately.
+    breakers: HashMap<String, Breaker>,
+}
+
+impl Line {
+    fn new(key: LineKey, at_once: u16) -> Self {
+        let pace = Pace::new(at_once, Instant::now());
+        let state = Mutex::new(State { pace, running: 0, waiting: 0, breakers: HashMap::new() });
+        Self { key, permits: Arc::new(Semaphore::new(usize::from(at_once))), state }
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, TurnedAway> {
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return Ok(permit);
+        }
+        let waiting = Waiting::join(self)?;
+        let permit = tokio::time::timeout(PATIENCE, Arc::clone(&self.permits).acquire_owned()).await;
+        drop(waiting);
+        match permit {
+            Ok(Ok(permit)) => Ok(permit),
+            _ => Err(lock(&self.state).turned_away()),
+        }
+    }
+
+    /// Turns away without taking the one trial that a failing host gets.
+    fn check(&self, host: &str) -> Result<(), TurnedAway> {
+        let state = lock(&self.state);
+        match state.breakers.get(host).and_then(|breaker| breaker.closed_for(Instant::now())) {
+            Some(after) => Err(TurnedAway::Failing { after }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the call is the trial of a failing host.
+    fn call(&self, host: &str) -> Result<bool, TurnedAway> {
+        let (mut state, now) = (lock(&self.state), Instant::now());
+        let trial = match state.breakers.get_mut(host).map(|breaker| breaker.call(now)) {
+            None => false,
+            Some(Ok(trial)) => trial,
+            Some(Err(after)) => return Err(TurnedAway::Failing { after }),
+        };
+        if state.running == 0 {
+            state.pace.began(now);
+        }
+        state.running += 1;
+        Ok(trial)
+    }
+
+    fn is_forgettable(&self) -> bool {
+        lock(&self.state).breakers.values().all(|breaker| !breaker.is_open())
+    }
+}
+
+impl State {
+    fn turned_away(&mut self) -> TurnedAway {
+        TurnedAway::Busy { after: self.pace.reserve(Instant::now(), fastrand::f64()) }
+    }
+
+    fn ended(&mut self, key: &LineKey, host: &str, answered: bool, trial: bool, now: Instant) {
+        let open = metrics().breaker_open.with_label_values(&[key.label()]);
+        if answered {
+            if let Some(breaker) = self.breakers.remove(host)
+                && breaker.is_open()
+            {
+                open.dec();
+                tracing::info!(provider = key.label(), "a provider answers again");
+            }
+            return;
+        }
+        if self.breakers.len() >= MOST_HOSTS {
+            self.breakers.retain(|_, breaker| breaker.is_open());
+        }
+        let breaker = self.breakers.entry(host.to_owned()).or_default();
+        if breaker.failed(now, trial, fastrand::f64()) {
+            open.inc();
+            metrics().breaker_opened.with_label_values(&[key.label()]).inc();
+            tracing::warn!(provider = key.label(), "a provider keeps failing and is left alone for a while");
+        }
+    }
+}
+
+/// A place in the line; dropping it (a worker that stops) gives it up.
+struct Waiting<'l>(&'l Line);
+
+impl<'l> Waiting<'l> {
+    fn join(line: &'l Line) -> Result<Self, TurnedAway> {
+        let mut state = lock(&line.state);
+        if state.pace.wait(state.waiting + 1, Instant::now()) > PATIENCE / 2 {
+            return Err(state.turned_away());
+        }
+        state.waiting += 1;
+        Ok(Self(line))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).waiting -= 1;
+    }
+}
+
+/// What is behind the lock stays whole whoever panics meanwhile: every change of it is one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
