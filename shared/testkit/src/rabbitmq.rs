@@ -222,6 +222,8 @@ impl Node {
         let mut command = Command::new(Path::new(PROGRAMS).join(program));
         let at = |name: &str| self.dir.join(name);
         command
+            // Where the node writes when it ends badly, as it does when its directory is removed under it.
+            .current_dir(&self.dir)
             .env("HOME", &self.dir)
             .env("RABBITMQ_NODENAME", &self.name)
             .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
