@@ -35,12 +35,16 @@ lint: deps ## Formatting, clippy without a warning, shell scripts
 check: lint doc deny test ## All that CI checks
 
 # SCENARIO=5,9 chooses by number (0: the random mix); SEED repeats a random choice; ROUNDS repeats each fault.
-chaos: deps ## Break everything, count what is lost or doubled (SECONDS=60 SEED= SCENARIO= ROUNDS=20)
+# SEEDS shares the random mix among so many seeds: SCENARIO=0 SECONDS=600 SEEDS=5 is ten minutes from five.
+# PREVIOUS is the revision that runs beside this one in scenario 25: see scripts/previous_version.sh.
+chaos: deps ## Break everything, count what is lost or doubled (SECONDS=60 SEEDS=1 SEED= SCENARIO= ROUNDS=20)
 	cargo test --locked --workspace --features failpoints --test chaos -- --seconds $(or $(SECONDS),60) \
-	    --rounds $(or $(ROUNDS),20) $(if $(SEED),--seed $(SEED)) $(if $(SCENARIO),--scenario $(SCENARIO))
+	    --rounds $(or $(ROUNDS),20) --seeds $(or $(SEEDS),1) $(if $(SEED),--seed $(SEED)) $(if $(SCENARIO),--scenario $(SCENARIO)) \
+	    $(if $(PREVIOUS),--previous $(PREVIOUS))
 
-bench: ## Measure every figure of the design beside its limit
-	cargo bench --locked --workspace
+# BENCH="lane intake" chooses some; FULL=1 lets the keys grow to 100,000.
+bench: deps ## Measure every figure of the design beside its limit (BENCH= FULL=)
+	SIZES="$(if $(FULL),1000 10000 100000)" scripts/bench.sh $(BENCH)
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -5,7 +5,7 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark prints, and is its own client")]
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Result, ensure};
 use futures::StreamExt as _;
@@ -14,7 +14,10 @@ use keyway_bus::{EmbeddedBus, Journal};
 use keyway_domain::{ProjectId, TenantId, Timestamp};
 use keyway_providers::{Catalog, guard::Guard};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, projects, tenants};
-use keyway_testkit::postgres::TestDatabase;
+use keyway_testkit::{
+    figures::{Effort, Figure, Meter, Wanted, median},
+    postgres::TestDatabase,
+};
 use keyway_vault::{Keyring, Vault};
 use sqlx::{Connection as _, Executor as _, PgPool, postgres::PgPoolOptions};
 use tokio::net::TcpListener;
@@ -24,31 +27,36 @@ use uuid::Uuid;
 const ADMIN_KEY: &str = "intake-benchmark-admin-key-0123456789";
 const AT_ONCE: usize = 32;
 const CONNECTIONS: u32 = 10;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    let requests: usize = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(5_000);
+    let requests: usize = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(3_000);
     // Losing against another installer is fine: one is enough.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let database = TestDatabase::postgres().await?;
     keyway_migrations::migrate(&database.url).await?;
     let (address, tenant_id, project_id) = start(&database.url).await?;
     let raw_pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect(&database.url).await?;
-    let (mut limit, mut own) = (0.0_f64, 0.0_f64);
+    let (mut limit, mut own) = (Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
-        let raw = rate(requests, |_| by_sql(raw_pool.clone(), tenant_id, project_id)).await?;
+        limit.push(rate(requests, |_| by_sql(raw_pool.clone(), tenant_id, project_id)).await?);
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let api = rate(requests, |at| by_api(client.clone(), address, round * requests + at)).await?;
-        println!("round {round}: raw SQL {raw:.0}/s, keyway {api:.0}/s");
-        (limit, own) = (limit.max(raw), own.max(api));
+        own.push(rate(requests, |at| by_api(client.clone(), address, round * requests + at)).await?);
+        println!("round {round}: raw SQL {}, keyway {}", shown(limit[round - 1]), shown(own[round - 1]));
     }
-    println!("\n| command intake, POST integration, {AT_ONCE} at once | a second | ratio |\n|---|---|---|");
-    println!(
-        "| the same transaction by raw SQL | {limit:.0} | 1.00 |\n| keyway, HTTP to answer | {own:.0} | {:.2} |",
-        own / limit
-    );
+    let (limit, own) = (median(&limit), median(&own));
+    let ratio = own.per_second / limit.per_second;
+    let name = "command intake, POST integration, 32 at once, against its transaction by raw SQL";
+    println!("{}", Figure { name, found: shown(own), limit: shown(limit), ratio, wanted: Wanted::AtLeast(0.60) });
     Ok(())
+}
+
+fn shown(effort: Effort) -> String {
+    format!("{:.0}/s, CPU {:.0} us", effort.per_second, effort.cpu_us)
 }
 
 /// The real server; nothing consumes the outbox, as when the relay runs in other processes.
@@ -138,15 +146,13 @@ async fn by_sql(pool: PgPool, tenant: TenantId, project: ProjectId) -> Result<()
 async fn rate<F: Future<Output = Result<()>> + Send + 'static>(
     requests: usize,
     one: impl Fn(usize) -> F,
-) -> Result<f64> {
-    let started = Instant::now();
+) -> Result<Effort> {
+    let meter = Meter::start()?;
     let mut running = futures::stream::iter((0..requests).map(|at| tokio::spawn(one(at)))).buffer_unordered(AT_ONCE);
     while let Some(ended) = running.next().await {
         ended??;
     }
-    #[expect(clippy::cast_precision_loss, reason = "a count of requests is small")]
-    let requests = requests as f64;
-    Ok(requests / started.elapsed().as_secs_f64())
+    meter.stop(requests)
 }
 
 /// Nothing is published here.

@@ -67,5 +67,6 @@ fn compare(arguments: &[String]) -> Result<()> {
         }
     }
     report.print(&servers.map(|(name, _)| name));
+    report.figures().iter().for_each(|figure| println!("{figure}"));
     Ok(())
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use keyway_testkit::figures::{Figure, Wanted, median_of};
+
 use crate::load::Outcome;
 
 type Key = (&'static str, usize, &'static str);
@@ -42,10 +44,27 @@ impl Report {
         }
     }
 
+    /// What the design asks for, at 32 connections.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        let cpu: fn(&Outcome) -> f64 = |outcome| outcome.cpu;
+        let first: fn(&Outcome) -> f64 = |outcome| outcome.first_byte_p50;
+        let wanted = [
+            ("proxied request: CPU, against bare warp+reqwest", "json", "bare warp+reqwest", cpu, 1.0),
+            ("proxied request: CPU, against bare hyper", "json", "bare hyper", cpu, 1.5),
+            ("stream of 24 events: CPU, against bare hyper", "stream", "bare hyper", cpu, 1.3),
+            ("stream of 24 events: first byte, against bare hyper", "stream", "bare hyper", first, 1.3),
+        ];
+        let figure = |(name, mode, limit, field, most)| {
+            let (found, limit) = (self.median((mode, 32, "keyway"), field), self.median((mode, 32, limit), field));
+            let shown = |us: f64| format!("{us:.1} us");
+            let (ratio, wanted) = (found / limit, Wanted::AtMost(most));
+            Figure { name, found: shown(found), limit: shown(limit), ratio, wanted }
+        };
+        wanted.map(figure).into()
+    }
+
     fn median(&self, key: (&str, usize, &str), field: fn(&Outcome) -> f64) -> f64 {
         let found = self.0.iter().find(|((mode, connections, name), _)| (*mode, *connections, *name) == key);
-        let mut values: Vec<f64> = found.map(|(_, outcomes)| outcomes.iter().map(field).collect()).unwrap_or_default();
-        values.sort_unstable_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+        median_of(found.into_iter().flat_map(|(_, outcomes)| outcomes.iter().map(field)))
     }
 }

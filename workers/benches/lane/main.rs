@@ -1,55 +1,81 @@
-//! Lane throughput beside its limit: the bus under apalis with a handler that does nothing, against
-//! lapin consuming and acking the same messages from the same broker. Rounds alternate in one run.
+//! Lane throughput beside its limits: the bus under apalis with a handler that does nothing, against lapin
+//! consuming and acking the same messages, and against Celery, on the same broker. Rounds alternate in one run.
 //!
-//! `cargo bench -p keyway-workers --bench lane [-- MESSAGES]`
+//! `cargo bench -p keyway-workers --bench lane [-- MESSAGES [PYTHON]]`; without a Python that has Celery
+//! (`scripts/bench.sh` makes one) its column stays out.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
-use std::{
-    fs,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Instant,
+mod celery;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use apalis::prelude::{BoxDynError, Data, WorkerBuilder, WorkerBuilderExt as _};
 use futures::StreamExt as _;
 use keyway_bus::{Bus, ConsumeOptions, Delivery, Outgoing, RabbitBus, RabbitSettings};
 use keyway_domain::{Command, IntegrationId, Lane, Message, OperationId, TenantId};
-use keyway_testkit::rabbitmq::TestBroker;
+use keyway_testkit::{
+    figures::{Effort, Figure, Meter, Wanted, median},
+    rabbitmq::TestBroker,
+};
 use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions};
 use tokio_util::sync::CancellationToken;
 
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+const MESSAGES: usize = 100_000;
 const PREFETCH: u16 = 128;
 const AT_ONCE: usize = 64;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 const BATCH: usize = 512;
+/// Celery takes its time.
+const CELERY_ROUNDS: usize = 3;
+const CELERY_TASKS: usize = 15_000;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
-    let messages = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
+    // Cargo adds `--bench`.
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let messages = arguments.next().map_or(Ok(MESSAGES), |text| text.parse())?;
+    let python = arguments.next();
     let broker = TestBroker::shared().await?;
     let bus = RabbitBus::start(RabbitSettings { amqp_url: broker.amqp_url.clone(), name: "bench".to_owned() });
-    let (mut limit, mut own) = (Vec::new(), Vec::new());
+    let (mut limit, mut own, mut celery) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         fill(&bus, messages).await?;
-        limit.push(measure(raw(&broker.amqp_url, messages), messages).await?);
+        limit.push(measured(raw(&broker.amqp_url, messages), messages).await?);
         fill(&bus, messages).await?;
-        own.push(measure(keyway(&bus, messages), messages).await?);
-        println!("round {round}: lapin {:.0}/s, keyway {:.0}/s", limit[round - 1].0, own[round - 1].0);
+        own.push(measured(keyway(&bus, messages), messages).await?);
+        println!("round {round}: lapin {}, keyway {}", shown(limit[round - 1]), shown(own[round - 1]));
+        if let Some(python) = python.as_ref().filter(|_| round <= CELERY_ROUNDS) {
+            celery.push(celery::measure(&broker.amqp_url, python, CELERY_TASKS).await?);
+            println!("round {round}: celery {}", shown(celery[round - 1]));
+        }
     }
-    let best = |figures: &[(f64, f64)]| figures.iter().copied().fold((0.0, 0.0), |a, b| if b.0 > a.0 { b } else { a });
-    let (limit, own) = (best(&limit), best(&own));
-    println!(
-        "\n| lane throughput, no-op handler, prefetch {PREFETCH}, {AT_ONCE} at once | messages/s | CPU us a message | ratio |"
-    );
-    println!("|---|---|---|---|");
-    println!("| lapin consume + ack | {:.0} | {:.1} | 1.00 |", limit.0, limit.1);
-    println!("| keyway lane | {:.0} | {:.1} | {:.2} |", own.0, own.1, own.0 / limit.0);
+    let (limit, own) = (median(&limit), median(&own));
+    let name = "lane, no-op handler, prefetch 128, 64 at once, against lapin";
+    report(name, own, limit, own.per_second / limit.per_second, Wanted::AtLeast(0.90));
+    if !celery.is_empty() {
+        let limit = median(&celery);
+        let ratio = own.per_second / limit.per_second;
+        report("lane against Celery with acks_late: jobs a second", own, limit, ratio, Wanted::AtLeast(15.0));
+        let ratio = limit.cpu_us / own.cpu_us;
+        report("lane against Celery with acks_late: CPU a job", own, limit, ratio, Wanted::AtLeast(20.0));
+    }
     Ok(())
+}
+
+fn report(name: &'static str, found: Effort, limit: Effort, ratio: f64, wanted: Wanted) {
+    println!("{}", Figure { name, found: shown(found), limit: shown(limit), ratio, wanted });
+}
+
+fn shown(effort: Effort) -> String {
+    format!("{:.0}/s, CPU {:.1} us", effort.per_second, effort.cpu_us)
 }
 
 async fn fill(bus: &RabbitBus, messages: usize) -> Result<()> {
@@ -117,19 +143,8 @@ async fn no_op(_: Delivery, count: Data<Arc<Count>>) -> Result<(), BoxDynError> 
     Ok(())
 }
 
-/// Messages a second, and CPU microseconds of this process a message.
-async fn measure(work: impl Future<Output = Result<()>>, messages: usize) -> Result<(f64, f64)> {
-    let (started, cpu) = (Instant::now(), cpu_seconds()?);
+async fn measured(work: impl Future<Output = Result<()>>, messages: usize) -> Result<Effort> {
+    let meter = Meter::start()?;
     work.await?;
-    let (seconds, cpu) = (started.elapsed().as_secs_f64(), cpu_seconds()? - cpu);
-    #[expect(clippy::cast_precision_loss, reason = "a count of messages is small")]
-    let messages = messages as f64;
-    Ok((messages / seconds, cpu * 1e6 / messages))
-}
-
-/// User and system time of this process; the kernel counts in hundredths of a second.
-fn cpu_seconds() -> Result<f64> {
-    let stat = fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<_> = stat.rsplit_once(')').context("stat")?.1.split_whitespace().collect();
-    Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / 100.0)
+    meter.stop(messages)
 }
