@@ -46,13 +46,18 @@ pub struct Deferral {
 /// # Errors
 /// See [`StoreError`].
 pub async fn lock(tx: &impl Tx, ids: &[OperationId]) -> Result<Vec<OperationRow>, StoreError> {
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
     let mut rows = Vec::new();
     for ids in ids.chunks(chunk(2)) {
+        // Who its parent is never changes. In one statement with the lock, PostgreSQL would read the whole table.
+        let mut sql =
+            Sql::new("SELECT DISTINCT parent_id AS id FROM operations WHERE parent_id IS NOT NULL AND id IN (");
+        sql.list(ids.iter().copied()).push(")");
+        let parents = sql.ids(tx).await?;
         let mut sql = Sql::new("SELECT * FROM operations WHERE id IN (");
-        sql.list(ids.iter().map(|id| id.uuid()));
-        sql.push(") OR id IN (SELECT parent_id FROM operations WHERE id IN (").list(ids.iter().map(|id| id.uuid()));
+        sql.list(ids.iter().copied().chain(parents));
         // Parents before children, for everybody: who holds a parent may then take its children in any order.
-        sql.push(")) ORDER BY CASE WHEN parent_id IS NULL THEN 0 ELSE 1 END, id").push(for_update(tx));
+        sql.push(") ORDER BY CASE WHEN parent_id IS NULL THEN 0 ELSE 1 END, id").push(for_update(tx));
         rows.extend(sql.models::<table::Entity>(tx).await?);
     }
     rows.into_iter().map(|model| row(model, None)).collect()
