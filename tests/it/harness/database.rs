@@ -36,7 +36,8 @@ impl Database {
         .await
     }
 
+    /// Dead letters that wait for a decision.
     pub(crate) async fn dead_letters(&self) -> Result<Vec<String>> {
-        self.texts("SELECT lane || ' ' || reason || ': ' || error FROM dead_letters").await
+        self.texts("SELECT lane || ' ' || reason || ': ' || error FROM dead_letters WHERE replayed_at_ms IS NULL").await
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Member {
     pub(crate) role: &'static str,
     /// What it alone is told, at its next start.
     pub(crate) settings: Vec<(String, String)>,
+    /// The binary it runs from its next start on, where that is not the one under test.
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl Keyway {
@@ -101,8 +103,9 @@ impl Keyway {
             "workers" => None,
             _ => Some(Api::new(format!("http://127.0.0.1:{listen}"), &self.admin_key)?),
         };
-        let process = Process::start(&name, &self.dir, &self.with(&settings), &[role])?;
-        self.members.push(Member { process, api, ops, role, settings });
+        let command = process::command(process::program(), &self.dir, &self.with(&settings), &[role]);
+        let process = Process::start(&name, &self.dir, command)?;
+        self.members.push(Member { process, api, ops, role, settings, program: None });
         Ok(at)
     }
 
@@ -116,8 +119,9 @@ impl Keyway {
     /// Starts an ended process again: same data, same addresses.
     pub(crate) fn respawn(&mut self, at: usize) -> Result<()> {
         let member = &self.members[at];
-        let settings = self.with(&member.settings);
-        let process = Process::start(&member.process.name, &self.dir, &settings, &[member.role])?;
+        let (settings, program) = (self.with(&member.settings), member.program.as_deref());
+        let command = process::command(program.unwrap_or(process::program()), &self.dir, &settings, &[member.role]);
+        let process = Process::start(&member.process.name, &self.dir, command)?;
         self.members[at].process = process;
         Ok(())
     }
@@ -139,7 +143,7 @@ impl Keyway {
     /// Runs a subcommand to its end, with the installation's settings and the first member's data.
     pub(crate) fn run_any(&self, arguments: &[&str]) -> Result<Output> {
         let own = self.members.first().map_or(Vec::new(), |member| member.settings.clone());
-        Ok(process::command(&self.dir, &self.with(&own), arguments).output()?)
+        Ok(process::command(process::program(), &self.dir, &self.with(&own), arguments).output()?)
     }
 
     /// As [`Self::run_any`]; it must succeed. Returns what it printed.

@@ -25,19 +25,24 @@ pub(crate) struct Process {
     child: Option<Child>,
 }
 
-/// The binary with these settings and no other, run in `dir`.
-pub(crate) fn command(dir: &Path, settings: &[(String, String)], arguments: &[&str]) -> Command {
-    let mut command = Command::new(PROGRAM.get().map_or(Path::new(env!("CARGO_BIN_EXE_keyway")), PathBuf::as_path));
+/// The binary that is under test.
+pub(crate) fn program() -> &'static Path {
+    PROGRAM.get().map_or(Path::new(env!("CARGO_BIN_EXE_keyway")), PathBuf::as_path)
+}
+
+/// A binary with these settings and no other, run in `dir`.
+pub(crate) fn command(program: &Path, dir: &Path, settings: &[(String, String)], arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).current_dir(dir).env_clear().envs(settings.iter().cloned()).stdin(Stdio::null());
     command
 }
 
 impl Process {
-    /// Starts one. Its log is appended to `<name>.log`.
-    pub(crate) fn start(name: &str, dir: &Path, settings: &[(String, String)], arguments: &[&str]) -> Result<Self> {
+    /// Starts a [`command`]. Its log is appended to `<name>.log`.
+    pub(crate) fn start(name: &str, dir: &Path, mut command: Command) -> Result<Self> {
         let log = dir.join(format!("{name}.log"));
         let file = File::options().create(true).append(true).open(&log)?;
-        let child = command(dir, settings, arguments).stdout(file.try_clone()?).stderr(file).spawn()?;
+        let child = command.stdout(file.try_clone()?).stderr(file).spawn()?;
         Ok(Self { name: name.to_owned(), log, child: Some(child) })
     }
 
