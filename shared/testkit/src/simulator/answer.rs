@@ -9,7 +9,9 @@ use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 use serde_json::{Value, json};
 
-use super::Fault;
+use super::{Fault, bomb};
+
+const HUGE_BYTES: usize = 1 << 20;
 
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(super) type Answer = Response<Body>;
@@ -72,12 +74,28 @@ pub(super) fn of_fault(fault: Fault, key: &str) -> Option<Answer> {
             let page = "<html><head><title>Welcome</title></head><body>Log in to continue</body></html>";
             Some(whole(with_status(200).header(header::CONTENT_TYPE, "text/html"), Bytes::from_static(page.as_bytes())))
         }
-        Fault::Redirect => {
-            let elsewhere = with_status(307).header(header::LOCATION, "http://169.254.169.254/latest/meta-data/");
-            Some(whole(elsewhere, Bytes::new()))
+        Fault::GzipBomb => {
+            let builder = with_status(200).header(header::CONTENT_TYPE, "application/json");
+            Some(whole(builder.header(header::CONTENT_ENCODING, "gzip"), bomb::gzip()))
         }
-        Fault::None | Fault::Truncated | Fault::Cut | Fault::Hang | Fault::Echo | Fault::Circle => None,
+        Fault::HugeHeader => {
+            let builder = with_status(200).header("x-huge", "x".repeat(HUGE_BYTES));
+            Some(finish(builder, &json!({ "object": "list", "data": [] })))
+        }
+        Fault::Endless => {
+            let spaces = Bytes::from_static(&[b' '; 16 * 1024]);
+            let frames = stream::repeat_with(move || Ok(Frame::data(spaces.clone())));
+            Some(build(with_status(200), BodyExt::boxed_unsync(StreamBody::new(frames))))
+        }
+        Fault::Redirect | Fault::None | Fault::Truncated | Fault::Cut | Fault::Hang | Fault::Echo | Fault::Circle => {
+            None
+        }
     }
+}
+
+/// 307 to somebody else.
+pub(super) fn redirect(location: &str) -> Answer {
+    whole(with_status(307).header(header::LOCATION, location), Bytes::new())
 }
 
 /// Turns content into an answer, broken as the fault wants.

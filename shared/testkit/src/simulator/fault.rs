@@ -26,8 +26,14 @@ pub enum Fault {
     Truncated,
     /// The connection breaks off in the middle of the body.
     Cut,
-    /// 307 to another host.
+    /// 307 to another host: the machine's metadata, or what [`super::Simulator::redirect_to`] says.
     Redirect,
+    /// 200 with a megabyte of gzip that unpacks to 150.
+    GzipBomb,
+    /// 200 with a header of a megabyte.
+    HugeHeader,
+    /// 200 with a body that never ends.
+    Endless,
     /// No answer for as long as the caller waits.
     Hang,
     /// A good answer that repeats the Authorization header in its headers and its body.

@@ -3,6 +3,7 @@
 //! computed from what it is sent, so a test knows them beforehand. It never calls anybody.
 
 mod answer;
+mod bomb;
 mod chat;
 mod fault;
 mod key;
@@ -68,6 +69,11 @@ impl Simulator {
     /// How a key is answered from now on; replaces what its text says.
     pub fn script(&self, script: Script) {
         self.state.script(script);
+    }
+
+    /// Where redirects lead from now on.
+    pub fn redirect_to(&self, location: String) {
+        self.state.redirect_to(location);
     }
 
     /// How often `key` has called `path` (`/v1/models`).

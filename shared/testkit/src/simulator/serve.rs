@@ -72,6 +72,9 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer
         let missing = answer::invalid_request(StatusCode::UNAUTHORIZED, message, None);
         return Ok(answer::of_content(missing, Fault::None, "", turn.number));
     }
+    if turn.fault == Fault::Redirect {
+        return Ok(answer::redirect(&state.elsewhere()));
+    }
     if let Some(broken) = answer::of_fault(turn.fault, &key) {
         return Ok(broken);
     }

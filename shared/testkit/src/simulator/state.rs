@@ -38,6 +38,9 @@ pub(super) struct Turn {
     pub number: u64,
 }
 
+/// Where a cloud's machines find their credentials.
+const METADATA: &str = "http://169.254.169.254/latest/meta-data/";
+
 #[derive(Default)]
 pub(super) struct State {
     inner: Mutex<Inner>,
@@ -46,6 +49,7 @@ pub(super) struct State {
 #[derive(Default)]
 struct Inner {
     total: u64,
+    elsewhere: Option<String>,
     keys: HashMap<String, KeyState>,
 }
 
@@ -67,6 +71,15 @@ impl State {
         let entry = inner.entry(&script.key);
         entry.script = KeyScript { fault: script.fault, times: script.times, ..entry.script };
         entry.latency = Duration::from_millis(script.latency_ms);
+    }
+
+    pub(super) fn redirect_to(&self, location: String) {
+        self.lock().elsewhere = Some(location);
+    }
+
+    /// Where redirects go.
+    pub(super) fn elsewhere(&self) -> String {
+        self.lock().elsewhere.clone().unwrap_or_else(|| METADATA.to_owned())
     }
 
     /// Counts a call and says what it is to get.
