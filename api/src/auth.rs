@@ -8,7 +8,6 @@ use crate::{
     App,
     error::{ApiError, Code},
     token::{self, VirtualKeyToken},
-    trace,
 };
 
 /// The header by which the admin key chooses a tenant.
@@ -43,7 +42,7 @@ pub(crate) async fn caller(
     app: &App,
     access: Access,
     headers: &HeaderMap,
-    request_id: RequestId,
+    (request_id, traceparent): (RequestId, String),
 ) -> Result<Caller, ApiError> {
     let key = bearer(headers)?;
     if !token::is_admin_key(key, &app.admin_key_sha256) {
@@ -62,7 +61,7 @@ pub(crate) async fn caller(
         }
         _ => app.default_tenant,
     };
-    Ok(Caller { tenant_id, actor: Actor::Admin, request_id, traceparent: trace::parent(headers) })
+    Ok(Caller { tenant_id, actor: Actor::Admin, request_id, traceparent })
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {

@@ -22,6 +22,7 @@ use crate::{
     error::{ApiError, Code},
     openapi,
     routes::{self, Endpoint, Found},
+    trace,
 };
 
 /// The filter that answers everything under `/api`, and everything that is no route at all.
@@ -82,12 +83,19 @@ async fn handle<B: Buf>(
     let started = Instant::now();
     let request_id = RequestId::new();
     let endpoint = request.found.endpoint;
-    let span = tracing::info_span!("request", %request_id, method = %endpoint.method, route = endpoint.template);
-    let result = run(app, request, stream, request_id).instrument(span).await;
-    let response = match result {
-        Ok(answer) => answer.into_response(request_id),
-        Err(error) => error.into_response(request_id),
-    };
+    let traceparent = trace::parent(&request.headers);
+    // An error's span is on every line that is logged within it, however little is logged.
+    let span =
+        tracing::error_span!("request", %request_id, method = %endpoint.method, route = endpoint.template, traceparent);
+    let result = run(app, request, stream, (request_id, traceparent)).instrument(span.clone()).await;
+    let response = span.in_scope(|| {
+        let response = match result {
+            Ok(answer) => answer.into_response(request_id),
+            Err(error) => error.into_response(request_id),
+        };
+        tracing::debug!(status = response.status().as_u16(), "a request was answered");
+        response
+    });
     let seconds = started.elapsed().as_secs_f64();
     metrics().api_seconds.with_label_values(&[endpoint.template]).observe(seconds);
     count(endpoint.template, endpoint.method.as_str(), &response);
@@ -98,10 +106,10 @@ async fn run<B: Buf>(
     app: Arc<App>,
     request: Request,
     stream: impl Stream<Item = Result<B, warp::Error>> + Send,
-    request_id: RequestId,
+    (request_id, traceparent): (RequestId, String),
 ) -> Result<Answer, ApiError> {
     let Request { found: Matched { endpoint, params }, path, query, headers } = request;
-    let by = auth::caller(&app, endpoint.access, &headers, request_id).await?;
+    let by = auth::caller(&app, endpoint.access, &headers, (request_id, traceparent)).await?;
     let body = if matches!(endpoint.method, Method::GET | Method::DELETE) {
         SecretBytes::new(Vec::new())
     } else {

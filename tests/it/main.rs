@@ -12,3 +12,4 @@ mod restart;
 mod sdk;
 mod sealed;
 mod session;
+mod traces;

@@ -9,6 +9,7 @@ use futures::FutureExt as _;
 use keyway_bus::Delivery;
 use keyway_domain::{Body, Code, Command, Event, Message, OperationKind, Outcome, RetryPolicy, Timestamp};
 use keyway_telemetry::{failpoint, metrics};
+use tracing::Instrument as _;
 
 use crate::{Ctx, HandlerError, jobs, patience};
 
@@ -21,6 +22,21 @@ const DEADLINE: Duration = Duration::from_secs(240);
 /// # Errors
 /// Only for a defect that no operation can show: the message is put back, and in the end it is a dead letter.
 pub(crate) async fn run(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerError> {
+    let message = &delivery.message;
+    // An error's span is on every line that is logged within it, however little is logged.
+    let span = tracing::error_span!(
+        "attempt",
+        lane = delivery.lane.name(),
+        message_id = %message.id,
+        tenant = %message.tenant_id,
+        operation = message.operation_id.map(tracing::field::display),
+        attempt = message.attempt,
+        traceparent = message.traceparent,
+    );
+    attempt(delivery, ctx).instrument(span).await
+}
+
+async fn attempt(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerError> {
     let message = &delivery.message;
     let Body::Command(command) = &message.body else {
         // Only a mistaken binding brings an event here; it has its own lane.
@@ -40,7 +56,7 @@ pub(crate) async fn run(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerErr
     failpoint("handler.after_effect");
     let lane = delivery.lane.name();
     metrics().attempts.with_label_values(&[lane, command.name(), outcome.name()]).inc();
-    report(message, command, &outcome);
+    report(command, &outcome);
     publish(ctx, events(message, command, outcome).into_iter().map(|event| message.event(event)).collect()).await?;
     failpoint("handler.after_publish");
     Ok(())
@@ -68,7 +84,7 @@ async fn handle(delivery: &Delivery, command: &Command, ctx: &Ctx) -> Result<Out
         // Without an operation there is nobody to schedule another attempt: the message is put back,
         // and filed as a dead letter when that happens again and again.
         Err(HandlerError::Defect(what)) if command.operation_kind().is_some() => {
-            tracing::error!(lane, message_id = %delivery.message.id, what, "a handler met a defect");
+            tracing::error!(what, "a handler met a defect");
             Ok(inconclusive(Code::Panicked))
         }
         Ok(Outcome::Retry { code, .. } | Outcome::Failed { code, .. }) if command.operation_kind().is_none() => {
@@ -122,20 +138,15 @@ const fn inconclusive(code: Code) -> Outcome {
     Outcome::Retry { code, after: None, next: None, events: Vec::new() }
 }
 
-/// One line per attempt that did not succeed, none per success.
-fn report(message: &Message, command: &Command, outcome: &Outcome) {
-    let (Outcome::Retry { code, .. } | Outcome::Failed { code, .. }) = outcome else { return };
-    tracing::warn!(
-        kind = command.name(),
-        message_id = %message.id,
-        tenant = %message.tenant_id,
-        operation = message.operation_id.map(tracing::field::display),
-        attempt = message.attempt,
-        traceparent = message.traceparent,
-        outcome = outcome.name(),
-        code = code.name(),
-        "an attempt did not succeed"
-    );
+/// One line per attempt that did not succeed, none per success unless it is asked for. The ids are the span's.
+fn report(command: &Command, outcome: &Outcome) {
+    let (kind, outcome_name) = (command.name(), outcome.name());
+    match outcome {
+        Outcome::Retry { code, .. } | Outcome::Failed { code, .. } => {
+            tracing::warn!(kind, outcome = outcome_name, code = code.name(), "an attempt did not succeed");
+        }
+        _ => tracing::debug!(kind, outcome = outcome_name, "an attempt ended"),
+    }
 }
 
 async fn publish(ctx: &Ctx, messages: Vec<Message>) -> Result<(), HandlerError> {

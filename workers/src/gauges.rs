@@ -18,7 +18,8 @@ const EVERY: Duration = Duration::from_secs(5);
 fn prepare(catalog: &Catalog) {
     let metrics = metrics();
     for lane in Lane::ALL.map(Lane::name) {
-        for gauge in [&metrics.lane_depth, &metrics.lane_consumers, &metrics.lane_running] {
+        for gauge in [&metrics.lane_depth, &metrics.lane_oldest_seconds, &metrics.lane_consumers, &metrics.lane_running]
+        {
             gauge.with_label_values(&[lane]).set(0);
         }
         for histogram in [&metrics.handler_seconds, &metrics.wait_seconds] {
@@ -70,6 +71,9 @@ async fn sample(ctx: &Ctx) -> Result<(), StoreError> {
             let lane = depth.lane.name();
             metrics().lane_depth.with_label_values(&[lane]).set(gauge(depth.waiting));
             metrics().lane_consumers.with_label_values(&[lane]).set(gauge(depth.consumers));
+            if depth.waiting == 0 {
+                metrics().lane_oldest_seconds.with_label_values(&[lane]).set(0);
+            }
         }
     }
     let now = Timestamp::now();

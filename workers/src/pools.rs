@@ -61,6 +61,7 @@ async fn work(delivery: Delivery, ctx: Data<Arc<Ctx>>) -> Result<(), BoxDynError
     let lane = delivery.lane.name();
     let waited = Timestamp::now().since(delivery.message.created_at);
     metrics().wait_seconds.with_label_values(&[lane]).observe(waited.as_secs_f64());
+    metrics().lane_oldest_seconds.with_label_values(&[lane]).set(i64::try_from(waited.as_secs()).unwrap_or(i64::MAX));
     let running = metrics().lane_running.with_label_values(&[lane]);
     running.inc();
     let result = handle(&delivery, &ctx).await;

@@ -96,6 +96,8 @@ metrics! {
     bus_connected: Gauge("keyway_bus_connected", "1 while the bus takes messages");
     /// Messages waiting in a lane.
     lane_depth: Gauges("keyway_lane_depth", "Messages waiting in a lane", ["lane"]);
+    /// Age of the message that a lane took up last: lanes are first in, first out, so what waits is younger.
+    lane_oldest_seconds: Gauges("keyway_lane_oldest_seconds", "Age of the oldest message of a lane, as of when one was taken up last", ["lane"]);
     /// Consumers of a lane.
     lane_consumers: Gauges("keyway_lane_consumers", "Consumers of a lane", ["lane"]);
     /// Handlers running now.
