@@ -22,7 +22,7 @@ use crate::Ctx;
 /// How often all letters are looked through: those that an older process filed last have no other way.
 const EVERY: Duration = Duration::from_secs(300);
 /// The most letters that are held in memory at once.
-const PAGE: u64 = 50;
+const PAGE: u64 = 16;
 /// How soon a message may be with a process again that cannot read it.
 const SOONEST: Duration = Duration::from_secs(5);
 const LATEST: Duration = Duration::from_secs(300);
