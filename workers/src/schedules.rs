@@ -30,7 +30,11 @@ pub(crate) const NAMES: [&str; 3] = ["usage", "verify", "retention"];
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     let mut fired = Fired::default();
     loop {
-        let result = tick(&ctx, &mut fired, Timestamp::now()).await;
+        // Not the clock of this process, which may be wrong alone.
+        let result = match ctx.store.now().await {
+            Ok(now) => tick(&ctx, &mut fired, now).await,
+            Err(error) => Err(error),
+        };
         if let Err(error) = result {
             tracing::warn!(%error, "a schedule could not fire, it tries again");
         }
@@ -117,7 +121,7 @@ async fn start(
         started.push(NewOperation { id, tenant_id, parent_id: None, origin, total: None, due_at: now, command });
     }
     operations::insert_children(tx, &started, now).await?;
-    outbox::insert(tx, &messages, now).await
+    outbox::insert(tx, &messages, Timestamp::now()).await
 }
 
 /// Old rows go in slices, so that no delete holds others up.

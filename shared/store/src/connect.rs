@@ -5,14 +5,14 @@
 
 use std::time::Duration;
 
-use keyway_domain::TenantId;
+use keyway_domain::{TenantId, Timestamp};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::sync::watch;
 
-use crate::{StoreError, SystemTx, TenantTx, Wakeups, tx::Mode};
+use crate::{StoreError, SystemTx, TenantTx, Wakeups, sql::shared_now, tx::Mode};
 
 /// How much of the database one process may use.
 #[derive(Clone, Copy, Debug)]
@@ -130,6 +130,14 @@ impl Store {
         } else {
             Ok(Wakeups::local(self.committed.subscribe()))
         }
+    }
+
+    /// The time by the clock that all processes share: PostgreSQL's; on SQLite this process' own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when nobody answers.
+    pub async fn now(&self) -> Result<Timestamp, StoreError> {
+        if self.postgres { shared_now(&self.system_read().await?).await } else { Ok(Timestamp::now()) }
     }
 
     /// Whether the database answers and has this build's schema.

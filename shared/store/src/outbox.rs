@@ -3,13 +3,15 @@
 //! Rows are claimed by flag, never by "greater than the last one seen": transactions commit out of order.
 //! How they are shared among tenants is decided in `outbox_claim`.
 
+use std::time::Duration;
+
 use keyway_domain::{Message, MessageId, OperationId, Route, Timestamp};
 use sea_orm::{FromQueryResult, Value};
 
 use crate::{
     StoreError, SystemTx, Tx,
     outbox_claim::due,
-    sql::{Sql, chunk, limit},
+    sql::{Sql, chunk, limit, own_time, shared_time},
     wakeups::CHANNEL,
 };
 
@@ -50,27 +52,43 @@ pub struct Backlog {
     pub oldest_due_at: Option<Timestamp>,
 }
 
-/// Writes messages that may be handed over from `available_at` on. A message that is there already,
-/// by its id, is written once.
+/// The clock went back by this much: what waits on a route for a time to come comes as much earlier. For the
+/// one process that has the embedded bus; on PostgreSQL all processes share the server's clock.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn pull_back(tx: &SystemTx, route: Route, now: Timestamp, by: Duration) -> Result<u64, StoreError> {
+    let text = "UPDATE outbox SET available_at_ms = available_at_ms - $1 WHERE route = $2 AND available_at_ms > $3";
+    let by_ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    Sql::with(text, [by_ms.into(), route.name().into(), now.ms().into()]).run(tx).await
+}
+
+/// Writes messages that may be handed over at once. They count as waiting since `since`, or since now if that
+/// lies ahead because the clock went back meanwhile. A message that is there already, by its id, is written once.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a message that cannot be encoded; otherwise see [`StoreError`].
-pub async fn insert(tx: &impl Tx, messages: &[Message], available_at: Timestamp) -> Result<(), StoreError> {
-    let due: Vec<_> = messages.iter().map(|message| (message, available_at)).collect();
+pub async fn insert(tx: &impl Tx, messages: &[Message], since: Timestamp) -> Result<(), StoreError> {
+    let since = since.min(Timestamp::now());
+    let due: Vec<_> = messages.iter().map(|message| (message, since)).collect();
     insert_due(tx, &due).await
 }
 
-/// Like [`insert`], each message with a time of its own.
+/// Like [`insert`], each message from a time of its own on.
 ///
 /// # Errors
 /// As [`insert`].
 pub async fn insert_due(tx: &impl Tx, messages: &[(&Message, Timestamp)]) -> Result<(), StoreError> {
     for messages in messages.chunks(chunk(7)) {
-        let rows = messages.iter().map(|(message, at)| values(message, *at)).collect::<Result<Vec<_>, _>>()?;
         let mut sql = Sql::new(
-            "INSERT INTO outbox (id, tenant_id, route, operation_id, body, available_at_ms, created_at_ms) VALUES ",
+            "INSERT INTO outbox (id, tenant_id, route, operation_id, body, created_at_ms, available_at_ms) VALUES ",
         );
-        sql.tuples(rows).push(" ON CONFLICT (id) DO NOTHING");
+        for (index, (message, at)) in messages.iter().enumerate() {
+            sql.push(if index > 0 { ", (" } else { "(" }).list(values(message)?).push(", ");
+            shared_time(&mut sql, tx, at.ms());
+            sql.push(")");
+        }
+        sql.push(" ON CONFLICT (id) DO NOTHING");
         sql.run(tx).await?;
     }
     if messages.is_empty() {
@@ -105,7 +123,8 @@ pub async fn delete(tx: &SystemTx, ids: &[MessageId]) -> Result<(), StoreError> 
 pub async fn release(tx: &SystemTx, ids: &[MessageId], available_at: Timestamp) -> Result<(), StoreError> {
     for ids in ids.chunks(chunk(1)) {
         let mut sql = Sql::new("UPDATE outbox SET claimed_until_ms = NULL, available_at_ms = ");
-        sql.bind(available_at.ms()).push(" WHERE id IN (").list(ids.iter().map(|id| id.uuid())).push(")");
+        shared_time(&mut sql, tx, available_at.ms());
+        sql.push(" WHERE id IN (").list(ids.iter().map(|id| id.uuid())).push(")");
         sql.run(tx).await?;
     }
     Ok(())
@@ -131,10 +150,14 @@ pub async fn stats(tx: &SystemTx, now: Timestamp) -> Result<Vec<RouteStats>, Sto
         n: i64,
         oldest_ms: Option<i64>,
     }
-    let text = "SELECT route, count(*) AS n, CAST(sum(CASE WHEN available_at_ms <= $1 THEN 1 ELSE 0 END) AS BIGINT) \
-                AS ready, min(CASE WHEN available_at_ms <= $1 THEN available_at_ms END) AS oldest_ms \
-                FROM outbox GROUP BY route";
-    let rows = Sql::with(text, [now.ms().into()]).rows::<Row>(tx).await?;
+    let mut sql = Sql::new("SELECT route, count(*) AS n, CAST(sum(CASE WHEN available_at_ms <= ");
+    shared_time(&mut sql, tx, now.ms());
+    sql.push(" THEN 1 ELSE 0 END) AS BIGINT) AS ready, min(CASE WHEN available_at_ms <= ");
+    shared_time(&mut sql, tx, now.ms());
+    sql.push(" THEN ");
+    own_time(&mut sql, tx, "available_at_ms");
+    sql.push(" END) AS oldest_ms FROM outbox GROUP BY route");
+    let rows = sql.rows::<Row>(tx).await?;
     let stats = rows.into_iter().filter_map(|row| {
         let route = Route::ALL.into_iter().find(|route| route.name() == row.route)?;
         let oldest_ready_at = row.oldest_ms.map(Timestamp::from_ms);
@@ -152,8 +175,10 @@ pub async fn next_due_at(tx: &SystemTx, route: Route) -> Result<Option<Timestamp
     struct Next {
         next_ms: Option<i64>,
     }
-    let text = "SELECT min(available_at_ms) AS next_ms FROM outbox WHERE route = $1 AND claimed_until_ms IS NULL";
-    let next = Sql::with(text, [route.name().into()]).rows::<Next>(tx).await?.pop();
+    let mut sql = Sql::new("SELECT ");
+    own_time(&mut sql, tx, "min(available_at_ms)");
+    sql.push(" AS next_ms FROM outbox WHERE claimed_until_ms IS NULL AND route = ").bind(route.name());
+    let next = sql.rows::<Next>(tx).await?.pop();
     Ok(next.and_then(|row| row.next_ms).map(Timestamp::from_ms))
 }
 
@@ -170,25 +195,26 @@ pub async fn backlog(tx: &SystemTx, now: Timestamp, most: u64) -> Result<Backlog
         Sql::with("SELECT count(*) AS n FROM (SELECT 1 FROM outbox LIMIT $1) AS counted", [limit(most).into()]);
     let rows = u64::try_from(counted.number(tx).await?).unwrap_or(0);
     // One look-up in the index per route, not one scan of the table.
-    let mut sql = Sql::new("SELECT min(oldest_ms) AS oldest_ms FROM (");
+    let mut sql = Sql::new("SELECT ");
+    own_time(&mut sql, tx, "min(oldest_ms)");
+    sql.push(" AS oldest_ms FROM (");
     for (index, route) in Route::ALL.into_iter().enumerate() {
         sql.push(if index > 0 { " UNION ALL " } else { "" });
         sql.push("SELECT min(available_at_ms) AS oldest_ms FROM outbox WHERE route = ").bind(route.name());
-        due(&mut sql, now.ms());
+        due(&mut sql, tx, now.ms());
     }
     sql.push(") AS routes");
     let oldest = sql.rows::<Oldest>(tx).await?.pop().and_then(|row| row.oldest_ms);
     Ok(Backlog { rows, oldest_due_at: oldest.map(Timestamp::from_ms) })
 }
 
-fn values(message: &Message, available_at: Timestamp) -> Result<[Value; 7], StoreError> {
+fn values(message: &Message) -> Result<[Value; 6], StoreError> {
     Ok([
         message.id.uuid().into(),
         message.tenant_id.uuid().into(),
         message.route().name().into(),
         message.operation_id.map(OperationId::uuid).into(),
         message.encode().map_err(|_| StoreError::Corrupt("message"))?.into(),
-        available_at.ms().into(),
         message.created_at.ms().into(),
     ])
 }

@@ -9,10 +9,10 @@ use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use crate::{
-    StoreError, SystemTx,
+    StoreError, SystemTx, Tx,
     entity::outbox as table,
     outbox::OutboxRow,
-    sql::{Sql, limit, skip_locked},
+    sql::{Sql, limit, shared_time, skip_locked},
     tx::sealed::Inner as _,
 };
 
@@ -42,9 +42,12 @@ pub async fn claim(tx: &SystemTx, route: Route, rows: u64, until: Timestamp) -> 
 }
 
 /// Of the rows so far: those that are due and that nobody has claimed.
-pub(crate) fn due(sql: &mut Sql, now_ms: i64) {
-    sql.push(" AND available_at_ms <= ").bind(now_ms);
-    sql.push(" AND (claimed_until_ms IS NULL OR claimed_until_ms <= ").bind(now_ms).push(")");
+pub(crate) fn due(sql: &mut Sql, tx: &impl Tx, now_ms: i64) {
+    sql.push(" AND available_at_ms <= ");
+    shared_time(sql, tx, now_ms);
+    sql.push(" AND (claimed_until_ms IS NULL OR claimed_until_ms <= ");
+    shared_time(sql, tx, now_ms);
+    sql.push(")");
 }
 
 struct Claiming<'t> {
@@ -62,7 +65,7 @@ impl Claiming<'_> {
         }
         let mut sql = Sql::new("WITH due AS MATERIALIZED (SELECT id AS due_id FROM outbox WHERE route = ");
         sql.bind(self.route.name());
-        due(&mut sql, self.now_ms);
+        due(&mut sql, self.tx, self.now_ms);
         sql.push(" ORDER BY available_at_ms, id LIMIT ").bind(limit(rows)).push(skip_locked(self.tx));
         self.take(sql).await
     }
@@ -82,7 +85,7 @@ impl Claiming<'_> {
         for tenant in tenants {
             let mut sql = Sql::new("WITH due AS MATERIALIZED (SELECT id AS due_id FROM outbox WHERE route = ");
             sql.bind(self.route.name()).push(" AND tenant_id = ").bind(tenant);
-            due(&mut sql, self.now_ms);
+            due(&mut sql, self.tx, self.now_ms);
             sql.push(" ORDER BY available_at_ms, id LIMIT ").bind(limit(share));
             claimed.extend(self.take(sql).await?);
         }
@@ -96,7 +99,7 @@ impl Claiming<'_> {
         // A range and not an equality: else PostgreSQL may think the index by age as good, and read in it past
         // every row of the others.
         sql.push(" AND tenant_id >= t.owner AND tenant_id <= t.owner");
-        due(&mut sql, self.now_ms);
+        due(&mut sql, self.tx, self.now_ms);
         sql.push(" ORDER BY tenant_id, available_at_ms, id LIMIT ").bind(limit(share));
         sql.push(skip_locked(self.tx)).push(") AS own");
         self.take(sql).await
@@ -104,7 +107,8 @@ impl Claiming<'_> {
 
     /// Claims what the statement so far, a `WITH due` that is still open, has found.
     async fn take(&self, mut sql: Sql) -> Result<Vec<OutboxRow>, StoreError> {
-        sql.push(") UPDATE outbox SET claimed_until_ms = ").bind(self.until_ms);
+        sql.push(") UPDATE outbox SET claimed_until_ms = ");
+        shared_time(&mut sql, self.tx, self.until_ms);
         sql.push(" FROM due WHERE id = due_id RETURNING *");
         let claimed = sql.models::<table::Entity>(self.tx).await?;
         let row = |model: table::Model| OutboxRow {
@@ -129,7 +133,7 @@ impl Claiming<'_> {
         sql.push(" FROM hop WHERE hop.tenant_id IS NOT NULL) SELECT tenant_id FROM hop WHERE tenant_id IS NOT NULL");
         sql.push(" AND EXISTS (SELECT 1 FROM outbox AS waits WHERE waits.route = ").bind(self.route.name());
         sql.push(" AND waits.tenant_id = hop.tenant_id");
-        due(&mut sql, self.now_ms);
+        due(&mut sql, self.tx, self.now_ms);
         sql.push(") LIMIT ").bind(limit(MOST_TENANTS as u64));
         Ok(sql.rows::<Tenant>(self.tx).await?.into_iter().map(|row| row.tenant_id).collect())
     }

@@ -10,6 +10,8 @@ use crate::{StoreError, Tx};
 
 /// The most bound values of one statement; below the limit of both databases.
 const MAX_VALUES: usize = 30_000;
+/// PostgreSQL's clock, the same for a whole statement.
+const SHARED_NOW_MS: &str = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)";
 
 /// A statement under construction.
 pub(crate) struct Sql {
@@ -88,6 +90,31 @@ impl Sql {
     pub(crate) async fn number(self, tx: &impl Tx) -> Result<i64, StoreError> {
         let row = tx.db().query_one_raw(self.statement(tx)).await?.ok_or(StoreError::NotFound)?;
         Ok(row.try_get("", "n")?)
+    }
+}
+
+/// The time by PostgreSQL's clock.
+pub(crate) async fn shared_now(tx: &impl Tx) -> Result<Timestamp, StoreError> {
+    let ms = Sql::new(&format!("SELECT {SHARED_NOW_MS} AS n")).number(tx).await?;
+    Ok(Timestamp::from_ms(ms))
+}
+
+/// A time of this process' clock as a time of the clock that all processes share, which is PostgreSQL's: a
+/// process whose clock is wrong still hands over, and takes, in time. SQLite is shared with nobody.
+pub(crate) fn shared_time(sql: &mut Sql, tx: &impl Tx, at_ms: i64) {
+    if tx.is_postgres() {
+        let from_now_ms = at_ms.saturating_sub(Timestamp::now().ms());
+        sql.push(SHARED_NOW_MS).push(" + ").bind(from_now_ms);
+    } else {
+        sql.bind(at_ms);
+    }
+}
+
+/// Takes a stored time in `column` back to this process' clock.
+pub(crate) fn own_time(sql: &mut Sql, tx: &impl Tx, column: &str) {
+    sql.push(column);
+    if tx.is_postgres() {
+        sql.push(" - ").push(SHARED_NOW_MS).push(" + ").bind(Timestamp::now().ms());
     }
 }
 

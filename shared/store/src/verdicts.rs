@@ -109,11 +109,14 @@ fn apply(
     record: &VerdictRecord,
 ) -> Result<(), StoreError> {
     let verdict = &record.verdict;
-    let is_newer = model.checked_at_ms.is_none_or(|checked_at_ms| checked_at_ms < verdict.checked_at.ms());
+    let from = IntegrationStatus::parse(&model.status).ok_or(StoreError::Corrupt("integration status"))?;
+    // One that is still to be verified waits for any verdict: the stored one is of an earlier secret or time, by
+    // whichever worker's clock.
+    let is_newer = from == IntegrationStatus::Verifying
+        || model.checked_at_ms.is_none_or(|checked_at_ms| checked_at_ms < verdict.checked_at.ms());
     if model.secret_version != record.secret_version || !is_newer {
         return Ok(());
     }
-    let from = IntegrationStatus::parse(&model.status).ok_or(StoreError::Corrupt("integration status"))?;
     let to = from.after(verdict.kind);
     to.name().clone_into(&mut model.status);
     model.verdict_kind = Some(verdict.kind.name().to_owned());

@@ -157,8 +157,13 @@ impl<'m> Batch<'m> {
         }
         let deferrals: Vec<_> = due.values().map(|(deferral, _)| (*deferral).clone()).collect();
         let changed = transitions::defer(tx, &deferrals).await?;
-        let next: Vec<_> = changed.iter().filter_map(|id| due.get(id)).map(|due| next_attempt(due.0, due.1)).collect();
-        let next: Vec<_> = next.iter().map(|message| (message, message.created_at)).collect();
+        let (now, mut next) = (Timestamp::now(), Vec::new());
+        for (deferral, message) in changed.iter().filter_map(|id| due.get(id)) {
+            // Between two times of the worker's clock, which need not be this one's.
+            let delay = deferral.due_at.since(deferral.step.at);
+            next.push((next_attempt(deferral, message), now.after(delay)));
+        }
+        let next: Vec<_> = next.iter().map(|(message, due_at)| (message, *due_at)).collect();
         Ok(outbox::insert_due(tx, &next).await?)
     }
 

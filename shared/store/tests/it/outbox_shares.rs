@@ -23,7 +23,8 @@ fn message(tenant: TenantId) -> Message {
 async fn insert(fixture: &Fixture, tenant: TenantId, count: usize, due_ms: i64) -> Result<Vec<Message>> {
     let messages: Vec<_> = (0..count).map(|_| message(tenant)).collect();
     let tx = fixture.store.system().await?;
-    outbox::insert(&tx, &messages, Timestamp::from_ms(due_ms)).await?;
+    let due: Vec<_> = messages.iter().map(|message| (message, Timestamp::from_ms(due_ms))).collect();
+    outbox::insert_due(&tx, &due).await?;
     tx.commit().await?;
     Ok(messages)
 }
@@ -55,10 +56,10 @@ async fn a_tenant_s_single_row_is_in_the_next_claim_behind_50_000_of_another(fix
     assert_eq!(raw::execute(&tx, &copies).await?, 49_999);
     tx.commit().await?;
     assert_eq!(claim(&fixture, 256).await?, HashMap::from([(a, 256)]));
-    insert(&fixture, b, 1, 2).await?;
+    insert(&fixture, b, 1, 1000).await?;
     assert_eq!(claim(&fixture, 256).await?, HashMap::from([(a, 255), (b, 1)]));
     // Where only two fit, each has one.
-    insert(&fixture, b, 1, 3).await?;
+    insert(&fixture, b, 1, 2000).await?;
     let tx = fixture.store.system().await?;
     assert_eq!(raw::number(&tx, "SELECT count(*) AS n FROM outbox WHERE claimed_until_ms IS NULL").await?, 49_490);
     drop(tx);
@@ -77,7 +78,7 @@ async fn tenants_share_a_claim_and_no_place_is_left_empty(fixture: Fixture) -> R
     }
     insert(&fixture, fixture.tenant, 1000, 1).await?;
     for (tenant, count) in others.iter().zip([100, 10, 1]) {
-        insert(&fixture, *tenant, count, 2).await?;
+        insert(&fixture, *tenant, count, 1000).await?;
     }
     // Rows that are not due yet are nobody's share.
     insert(&fixture, others[2], 50, FAR.ms()).await?;

@@ -11,6 +11,7 @@ use crate::fixture::{Fixture, NOW, on_both};
 
 on_both! {
     only_a_newer_verdict_about_the_current_secret_counts
+    one_that_is_to_be_verified_anew_takes_a_verdict_by_any_clock
     a_verdict_about_a_deleted_integration_is_passed_over
 }
 
@@ -73,6 +74,20 @@ async fn only_a_newer_verdict_about_the_current_secret_counts(fixture: Fixture) 
     let kinds: Vec<_> = history.iter().map(|line| line.verdict.kind).collect();
     use VerdictKind::{Invalid, Unreachable, Valid};
     assert_eq!(kinds, [Invalid, Unreachable, Invalid, Valid, Invalid], "every one is on file, newest first");
+    Ok(())
+}
+
+async fn one_that_is_to_be_verified_anew_takes_a_verdict_by_any_clock(fixture: Fixture) -> Result<()> {
+    let id = fixture.add_integration("prod", 1).await?;
+    apply(&fixture, &[record(&fixture, id, VerdictKind::Valid, 86_400_000)]).await?;
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    for enabled in [false, true] {
+        integrations::set_enabled(&tx, id, enabled, None, NOW).await?;
+    }
+    tx.commit().await?;
+    let behind = record(&fixture, id, VerdictKind::Invalid, -3_600_000);
+    assert_eq!(apply(&fixture, &[behind]).await?.len(), 1);
+    assert_eq!(status(&fixture, id).await?, IntegrationStatus::Error);
     Ok(())
 }
 
