@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that `make test` needs and that are missing; does nothing when none is.
+# Installs the Debian packages that `make test` and `make chaos` need and that are missing; does nothing when none is.
 # The tests start private servers from these packages. They never use the services Debian starts.
 set -euo pipefail
 
@@ -25,6 +25,7 @@ need mold command -v mold
 need postgresql any_executable /usr/lib/postgresql/*/bin/postgres
 need rabbitmq-server any_executable /usr/lib/rabbitmq/bin/rabbitmq-server
 need prometheus command -v promtool
+need faketime compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1'
 need python3-venv python3 -c 'import ensurepip, venv'
 need docker-compose compose_present
 need shellcheck command -v shellcheck
