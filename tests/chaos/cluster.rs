@@ -163,6 +163,15 @@ impl Cluster {
         self.keyway.respawn(at)
     }
 
+    /// Asks a member to stop, as an orchestrator does, and starts it again; does not wait for that.
+    pub(crate) async fn restart(&mut self, at: usize) -> Result<()> {
+        self.keyway.member(at).process.terminate()?;
+        let ended = self.keyway.member(at).process.wait().await?;
+        // A process that is asked to stop before it listens to signals ends by the signal.
+        ensure!(ended.code().is_none_or(|code| code == 0), "ended with {ended}");
+        self.keyway.respawn(at)
+    }
+
     /// Good weather, and every process runs. No process may have ended that nobody killed.
     pub(crate) async fn heal(&mut self) -> Result<()> {
         self.provider.heal();

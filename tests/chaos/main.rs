@@ -47,6 +47,9 @@ struct Arguments {
     /// Repeats a random choice of faults
     #[arg(long)]
     seed: Option<u64>,
+    /// The git revision that stands for the previous version; see scripts/previous_version.sh
+    #[arg(long)]
+    previous: Option<String>,
     /// How often a scenario repeats its fault
     #[arg(long, default_value_t = ROUNDS)]
     rounds: usize,
@@ -77,6 +80,9 @@ async fn main() -> ExitCode {
     }
     if arguments.test.is_some() {
         arguments.rounds = 1;
+    }
+    if let Some(revision) = &arguments.previous {
+        scenarios::versions::PREVIOUS.get_or_init(|| revision.clone());
     }
     match run(&arguments).await {
         Ok(table) if table.is_clean() => ExitCode::SUCCESS,

@@ -74,7 +74,8 @@ pub(crate) async fn malformed(cluster: &mut Cluster) -> Result<u64> {
     Ok(faults)
 }
 
-async fn channel(cluster: &Cluster) -> Result<Channel> {
+/// To the broker, past every proxy.
+pub(super) async fn channel(cluster: &Cluster) -> Result<Channel> {
     let url = &cluster.keyway.services.broker().context("a broker")?.amqp_url;
     let connection = Connection::connect(url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;

@@ -9,6 +9,7 @@ mod mixed;
 mod network;
 mod processes;
 mod provider;
+pub(crate) mod versions;
 
 use anyhow::Result;
 use futures::future::LocalBoxFuture;
@@ -62,6 +63,7 @@ scenarios! {
     19 "provider unreachable" true false provider::unreachable;
     20 "provider slow" true false provider::slow;
     24 "a worker stands still, then goes on" false false processes::stands_still;
+    25 "two versions, rolled out and back" true false versions::rolled_out_and_back;
     28 "a virtual key is revoked while it is used" false false caches::revoked_in_use;
     32 "services start after the processes" false false processes::started_first;
     33 "SIGTERM under load" true false processes::terminated;
