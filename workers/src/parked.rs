@@ -109,3 +109,22 @@ async fn look_through(ctx: &Ctx) -> Result<(), StoreError> {
         replayed.into_iter().for_each(report);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use keyway_domain::{Command, MessageId, TenantId};
+
+    use super::*;
+
+    #[test]
+    fn the_older_a_message_the_later_it_comes_again_within_limits() {
+        let body = Body::Command(Command::MeterCalls { calls: Vec::new() });
+        let written = Message::new(MessageId::new(), TenantId::new(), body);
+        for (age_s, pause_s) in [(0, 5), (3, 5), (60, 60), (86_400, 300)] {
+            let now = written.created_at.after(Duration::from_secs(age_s));
+            assert_eq!(again_at(&written, now), now.after(Duration::from_secs(pause_s)), "{age_s} s old");
+        }
+        let skewed = written.created_at.before(Duration::from_secs(60));
+        assert_eq!(again_at(&written, skewed), skewed.after(SOONEST), "written by a clock that is ahead");
+    }
+}
