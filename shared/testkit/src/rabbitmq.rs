@@ -240,9 +240,9 @@ impl Node {
     /// Ends the node when `condition`, a shell command, fails: also when this process was killed.
     fn watch(&self, condition: &str) -> Result<()> {
         let group = self.group;
-        let script = format!(
-            "while {condition} 2>/dev/null && kill -0 -- -{group} 2>/dev/null; do sleep 2; done; kill -9 -- -{group}"
-        );
+        // No `--` before the group: the shell's own kill knows none.
+        let script =
+            format!("while {condition} 2>/dev/null && kill -0 -{group} 2>/dev/null; do sleep 2; done; kill -9 -{group}");
         Command::new("sh")
             .args(["-c", &script])
             .stdin(Stdio::null())
