@@ -136,9 +136,9 @@ async fn by_sql(pool: PgPool, tenant: TenantId, project: ProjectId) -> Result<()
     let body = command.repeat(4).into_bytes();
     let insert = sqlx::query(text).bind(key).bind(tenant).bind(operation).bind(body).bind(now);
     tx.execute(insert.bind(Uuid::now_v7()).bind(Uuid::now_v7())).await?;
-    for route in ["verify", "audit", "invalidate"] {
-        tx.execute(sqlx::query("SELECT pg_notify('keyway_outbox', $1)").bind(route)).await?;
-    }
+    let text = "SELECT pg_notify('keyway_outbox', 'verify'), pg_notify('keyway_outbox', 'audit'), \
+                pg_notify('keyway_outbox', 'invalidate')";
+    tx.execute(sqlx::query(text)).await?;
     tx.commit().await?;
     Ok(())
 }

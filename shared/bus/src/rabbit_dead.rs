@@ -17,7 +17,7 @@ use crate::{
     BusError, DeadLetter, DeadLetterStream, DeadReason,
     rabbit_session::{Link, Reconnect, close},
     rabbit_source,
-    rabbit_ticket::RabbitTicket,
+    rabbit_ticket::{RabbitTicket, Session},
     settle::Ticket,
     task, topology,
 };
@@ -125,13 +125,8 @@ fn letter(lane: Lane, raw: Raw, lost: &CancellationToken, stop: &CancellationTok
         Some(AMQPValue::LongString(text)) => Some(text.to_string()),
         _ => None,
     };
-    let ticket = RabbitTicket {
-        acker: raw.acker.clone(),
-        session: lost.clone(),
-        stop: stop.clone(),
-        rest: REST,
-        _held: Arc::new(()),
-    };
+    let session = Arc::new(Session { lost: lost.clone(), stop: stop.clone(), rest: REST });
+    let ticket = RabbitTicket { acker: raw.acker.clone(), session };
     DeadLetter {
         lane,
         reason: stated(REASON).and_then(|reason| DeadReason::parse(&reason)).unwrap_or(DeadReason::Broker),

@@ -3,6 +3,7 @@
 //! A delivery is settled only on the channel it came by; when that is gone, the broker delivers it again.
 
 use std::{
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -26,7 +27,7 @@ use crate::{
     publisher::{Packet, Publisher},
     rabbit_dead,
     rabbit_session::{Link, Reconnect, close},
-    rabbit_ticket::RabbitTicket,
+    rabbit_ticket::{RabbitTicket, Session},
     settle::Ticket,
     source::Feed,
     task, topology,
@@ -64,11 +65,11 @@ impl Pump {
         let mut reconnect = Reconnect::new(format!("consumer of {}", self.lane));
         let mut open = None;
         while !self.feed.stop.is_cancelled() {
-            let session = CancellationToken::new();
-            match self.session(&session, &mut reconnect).await {
+            let lost = CancellationToken::new();
+            match self.session(&lost, &mut reconnect).await {
                 Ok(still_open) => open = still_open,
                 Err(error) => {
-                    session.cancel();
+                    lost.cancel();
                     self.link.consuming(self.lane, false);
                     self.feed.forget_waiting();
                     reconnect.pause(&self.link, error, &self.feed.stop).await;
@@ -86,7 +87,7 @@ impl Pump {
     /// Delivers until told to stop; then consumption has ended, but connection and channel are still open.
     async fn session(
         &self,
-        session: &CancellationToken,
+        lost: &CancellationToken,
         reconnect: &mut Reconnect,
     ) -> Result<Option<(Connection, Channel)>, BusError> {
         let silent = |_| Err(BusError::Disconnected("the broker does not answer".into()));
@@ -95,25 +96,28 @@ impl Pump {
         let (connection, channel, tag, mut consumer) = opened?;
         reconnect.established(&self.link);
         self.link.consuming(self.lane, true);
-        let (held, mut quiet, mut suspect) = (Arc::new(()), true, false);
+        let (stop, rest) = (self.feed.stop.clone(), self.feed.options.put_back_delay);
+        let session = Arc::new(Session { lost: lost.clone(), stop, rest });
+        let (mut quiet, mut suspect) = (true, false);
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut stopped = pin!(self.feed.stop.cancelled());
         loop {
             tokio::select! {
                 biased;
-                () = self.feed.stop.cancelled() => {
+                () = &mut stopped => {
                     self.cancel(&channel, &tag, consumer).await;
                     return Ok(Some((connection, channel)));
                 }
                 _ = look.tick() => {
                     if std::mem::replace(&mut quiet, true) {
-                        suspect = self.look(&channel, Arc::strong_count(&held) == 1, suspect).await?;
+                        suspect = self.look(&channel, Arc::strong_count(&session) == 1, suspect).await?;
                     }
                 }
                 raw = consumer.next() => match raw {
                     Some(raw) => {
                         (quiet, suspect) = (false, false);
-                        self.accept(raw?, session, &held).await;
+                        self.accept(raw?, &session).await;
                     }
                     None => return Err(BusError::Disconnected("the broker ended the consumer".into())),
                 }
@@ -148,18 +152,11 @@ impl Pump {
         Ok((connection, channel, tag, consumer))
     }
 
-    async fn accept(&self, raw: Raw, session: &CancellationToken, held: &Arc<()>) {
+    async fn accept(&self, raw: Raw, session: &Arc<Session>) {
         let crashes = crashes(&raw);
-        let options = &self.feed.options;
-        let ticket = Ticket::new(RabbitTicket {
-            acker: raw.acker.clone(),
-            session: session.clone(),
-            stop: self.feed.stop.clone(),
-            rest: options.put_back_delay,
-            _held: Arc::clone(held),
-        });
+        let ticket = Ticket::new(RabbitTicket { acker: raw.acker.clone(), session: Arc::clone(session) });
         let (reason, error) = match Message::decode(&raw.data) {
-            Ok(message) if crashes < options.crash_limit => {
+            Ok(message) if crashes < self.feed.options.crash_limit => {
                 let delivery = Delivery { message, lane: self.lane, redelivered: raw.redelivered, crashes };
                 return self.feed.deliver(delivery, ticket).await;
             }

@@ -12,16 +12,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{BusError, settle::Settle, task};
 
+/// What all deliveries of a session share. Each holds it: who else does is how many are held.
+#[derive(Debug)]
+pub(crate) struct Session {
+    /// Cancelled when the connection is lost: what is on its way then may never be answered.
+    pub(crate) lost: CancellationToken,
+    pub(crate) stop: CancellationToken,
+    pub(crate) rest: Duration,
+}
+
 /// Settles by the delivery's own acker.
 #[derive(Debug)]
 pub(crate) struct RabbitTicket {
     pub(crate) acker: Acker,
-    /// Cancelled when the connection is lost: what is on its way then may never be answered.
-    pub(crate) session: CancellationToken,
-    pub(crate) stop: CancellationToken,
-    pub(crate) rest: Duration,
-    /// Counts what is held of the session.
-    pub(crate) _held: Arc<()>,
+    pub(crate) session: Arc<Session>,
 }
 
 #[async_trait]
@@ -30,12 +34,12 @@ impl Settle for RabbitTicket {
         tokio::select! {
             biased;
             sent = self.acker.ack(BasicAckOptions::default()) => if sent? { Ok(()) } else { Err(BusError::Lost) },
-            () = self.session.cancelled() => Err(BusError::Lost),
+            () = self.session.lost.cancelled() => Err(BusError::Lost),
         }
     }
 
     async fn give_back(&self) {
-        give_back(&self.acker, &self.session).await;
+        give_back(&self.acker, &self.session.lost).await;
     }
 }
 
@@ -44,21 +48,21 @@ impl Drop for RabbitTicket {
         if !self.acker.usable() || Handle::try_current().is_err() {
             return;
         }
-        let (acker, session, stop, rest) = (self.acker.clone(), self.session.clone(), self.stop.clone(), self.rest);
+        let (acker, session) = (self.acker.clone(), Arc::clone(&self.session));
         task::spawn(async move {
             tokio::select! {
-                () = session.cancelled() => return,
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(rest) => {}
+                () = session.lost.cancelled() => return,
+                () = session.stop.cancelled() => {}
+                () = tokio::time::sleep(session.rest) => {}
             }
-            give_back(&acker, &session).await;
+            give_back(&acker, &session.lost).await;
         });
     }
 }
 
-async fn give_back(acker: &Acker, session: &CancellationToken) {
+async fn give_back(acker: &Acker, lost: &CancellationToken) {
     let options = BasicNackOptions { requeue: true, multiple: false };
-    if let Some(Err(error)) = session.run_until_cancelled(acker.nack(options)).await {
+    if let Some(Err(error)) = lost.run_until_cancelled(acker.nack(options)).await {
         tracing::debug!(%error, "a delivery could not be given back, its connection is gone");
     }
 }

@@ -8,7 +8,10 @@ use std::time::Duration;
 use keyway_domain::{TenantId, Timestamp};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
-    sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous},
+    sqlx::{
+        self, Connection as _, SqliteConnection,
+        sqlite::{SqliteJournalMode, SqliteSynchronous},
+    },
 };
 use tokio::sync::watch;
 
@@ -185,6 +188,9 @@ fn postgres(url: &str, limits: DatabaseLimits, role: &'static str) -> ConnectOpt
             ("role", role),
             ("statement_timeout", timeout_ms.as_str()),
             ("idle_in_transaction_session_timeout", timeout_ms.as_str()),
+            // Queues fill and empty faster than PostgreSQL counts their rows. Without knowing, it prefers to read and
+            // sort all that waits over taking the few that are asked for in the order of an index.
+            ("enable_bitmapscan", "off"),
         ])
     });
     options
@@ -202,7 +208,14 @@ fn sqlite(url: &str, limits: DatabaseLimits, read_only: bool) -> ConnectOptions 
             .foreign_keys(true);
         if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
     });
+    //options.map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(is_between_transactions(connection)));
     options
+}
+
+/// A full disk makes SQLite roll back by itself; sqlx then counts a transaction that is no more, and what comes
+/// next would be a part of one that nobody ever commits. Such a connection is closed, which the pool makes up for.
+async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    Ok(!connection.is_in_transaction())
 }
 
 fn bounded(url: &str, limits: DatabaseLimits, connections: u32) -> ConnectOptions {

@@ -96,9 +96,12 @@ pub async fn insert_due(tx: &impl Tx, messages: &[(&Message, Timestamp)]) -> Res
     }
     tx.wrote_outbox();
     if tx.is_postgres() {
-        for route in Route::ALL.into_iter().filter(|route| messages.iter().any(|(it, _)| it.route() == *route)) {
-            Sql::with("SELECT pg_notify($1, $2)", [CHANNEL.into(), route.name().into()]).run(tx).await?;
+        let routes = Route::ALL.into_iter().filter(|route| messages.iter().any(|(it, _)| it.route() == *route));
+        let mut sql = Sql::new("SELECT ");
+        for (index, route) in routes.enumerate() {
+            sql.push(if index > 0 { ", pg_notify(" } else { "pg_notify(" }).list([CHANNEL, route.name()]).push(")");
         }
+        sql.run(tx).await?;
     }
     Ok(())
 }
