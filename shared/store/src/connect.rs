@@ -208,7 +208,7 @@ fn sqlite(url: &str, limits: DatabaseLimits, read_only: bool) -> ConnectOptions 
             .foreign_keys(true);
         if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
     });
-    //options.map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(is_between_transactions(connection)));
+    options.map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(is_between_transactions(connection)));
     options
 }
 

@@ -3,6 +3,7 @@
 mod audit_and_rest;
 mod dead_letters;
 mod fixture;
+mod full_disk;
 mod integrations;
 mod migrations;
 mod operations;
