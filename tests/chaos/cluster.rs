@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use keyway_testkit::fault_proxy::{FaultProxy, Weather};
 
 use crate::{
+    disk::Disk,
     harness::{Api, Keyway, Services, metrics, until},
     ledger::Ledger,
     load::Load,
@@ -42,6 +43,10 @@ pub(crate) struct Cluster {
     pub(crate) links: Option<Links>,
     /// Between the processes and their provider.
     pub(crate) provider: FaultProxy,
+    /// A second host of the provider's, for the scenarios that need one; nobody is told of it.
+    pub(crate) elsewhere: FaultProxy,
+    /// One that was made small, while it is.
+    pub(crate) disk: Option<Disk>,
     pub(crate) ledger: Arc<Ledger>,
     /// What every key carries and nothing may show.
     pub(crate) canary: Canary,
@@ -83,6 +88,7 @@ impl Cluster {
         }
         cluster.links = Some(links);
         cluster.ready().await?;
+        cluster.keyway.services.own()?.1.settle().await?;
         Ok(cluster)
     }
 
@@ -96,15 +102,23 @@ impl Cluster {
     async fn on(services: Services, rounds: usize) -> Result<Self> {
         let mut keyway = Keyway::on(services).await?;
         let provider = FaultProxy::start(keyway.simulator.address).await?;
-        keyway.set("KEYWAY_TRUSTED_UPSTREAMS", &format!("{},{}", provider.address, keyway.simulator.host()));
+        let elsewhere = FaultProxy::start(keyway.simulator.address).await?;
+        let trusted = [provider.address, elsewhere.address, keyway.simulator.address].map(|host| host.to_string());
+        keyway.set("KEYWAY_TRUSTED_UPSTREAMS", &trusted.join(","));
         let canary = Canary::plant("a provider's key", "");
         let ledger = Arc::new(Ledger::new(canary.secret.clone()));
-        Ok(Self { keyway, links: None, provider, ledger, canary, rounds, note: String::new() })
+        let note = String::new();
+        Ok(Self { keyway, links: None, provider, elsewhere, disk: None, ledger, canary, rounds, note })
     }
 
     /// The links; only distributed installations have them.
     pub(crate) fn links(&self) -> Result<&Links> {
         self.links.as_ref().context("one process has no links")
+    }
+
+    /// The small disk.
+    pub(crate) fn disk(&self) -> Result<&Disk> {
+        self.disk.as_ref().context("no disk was made small")
     }
 
     /// Starts clients.
@@ -115,7 +129,7 @@ impl Cluster {
 
     /// What the simulator's keys are submitted with.
     pub(crate) fn base_url(&self) -> String {
-        format!("http://{}/v1", self.provider.address)
+        base_url(&self.provider)
     }
 
     /// The members that run handlers.
@@ -172,9 +186,21 @@ impl Cluster {
         self.keyway.respawn(at)
     }
 
+    /// What the largest process has in memory.
+    pub(crate) async fn resident_bytes(&self) -> Result<f64> {
+        let mut largest: f64 = 0.0;
+        for at in 0..self.keyway.members().len() {
+            let figures = self.keyway.ops(at, "/metrics").await?.text;
+            largest = largest.max(metrics::sum(&figures, "process_resident_memory_bytes")?);
+        }
+        Ok(largest)
+    }
+
     /// Good weather, and every process runs. No process may have ended that nobody killed.
     pub(crate) async fn heal(&mut self) -> Result<()> {
         self.provider.heal();
+        self.elsewhere.heal();
+        self.disk.as_ref().map_or(Ok(()), Disk::free)?;
         for link in self.links.iter().flat_map(Links::all) {
             link.heal();
         }
@@ -203,6 +229,11 @@ impl Cluster {
     pub(crate) fn counts(&self) -> (u64, u64) {
         (self.ledger.accepted.load(Relaxed), self.ledger.refused.load(Relaxed))
     }
+}
+
+/// What keys are submitted with for the provider behind a link.
+pub(crate) fn base_url(provider: &FaultProxy) -> String {
+    format!("http://{}/v1", provider.address)
 }
 
 /// Weather of one kind.

@@ -3,12 +3,15 @@
 //! A program of its own, because a run is a table, not a list of passed tests. `make test` runs its short smoke:
 //! it speaks as much of the test harness' protocol as that takes.
 
+mod application;
 mod cluster;
+mod disk;
 #[expect(dead_code, reason = "the harness serves the other tests too")]
 #[path = "../it/harness/mod.rs"]
 mod harness;
 mod ledger;
 mod load;
+mod model;
 mod oracle;
 mod scenarios;
 #[path = "../it/canary/search.rs"]
@@ -44,16 +47,22 @@ struct Arguments {
     /// How long the random mix of faults runs, in each deployment
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Repeats a random choice of faults
+    /// From how many seeds the random mix is run, one after the other in that time
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    seeds: u32,
+    /// Repeats a random choice of faults; the first of the seeds
     #[arg(long)]
     seed: Option<u64>,
-    /// The git revision that stands for the previous version; see scripts/previous_version.sh
-    #[arg(long)]
-    previous: Option<String>,
     /// How often a scenario repeats its fault
     #[arg(long, default_value_t = ROUNDS)]
     rounds: usize,
+    /// The git revision that stands for the previous version; see scripts/previous_version.sh
+    #[arg(long)]
+    previous: Option<String>,
     /// What a runner of tests asks for
+    /// This run has mounts of its own already
+    #[arg(long, hide = true)]
+    own_mounts: bool,
     #[arg(long, hide = true)]
     list: bool,
     #[arg(long, hide = true)]
@@ -84,7 +93,13 @@ async fn main() -> ExitCode {
     if let Some(revision) = &arguments.previous {
         scenarios::versions::PREVIOUS.get_or_init(|| revision.clone());
     }
-    match run(&arguments).await {
+    let ran = async {
+        if !arguments.own_mounts && arguments.test.is_none() {
+            disk::enter_own_mounts()?;
+        }
+        run(&arguments).await
+    };
+    match ran.await {
         Ok(table) if table.is_clean() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
@@ -104,7 +119,7 @@ async fn run(arguments: &Arguments) -> Result<Table> {
     let kept = harness::process::PROGRAM.get_or_init(|| kept);
     let mut table = Table::default();
     for embedded in [false, true] {
-        let run = Run { arguments, embedded };
+        let run = Run { arguments, embedded, seed };
         run.all(&mut table).await?;
     }
     fs::remove_file(kept)?;
@@ -115,14 +130,16 @@ async fn run(arguments: &Arguments) -> Result<Table> {
 struct Run<'a> {
     arguments: &'a Arguments,
     embedded: bool,
+    seed: u64,
 }
 
 impl Run<'_> {
     fn wants(&self, scenario: &Scenario) -> bool {
+        let applies = scenario.embedded || !self.embedded;
         if self.arguments.test.is_some() {
-            return scenario.smoke && !self.embedded;
+            return scenario.smoke && applies;
         }
-        self.chosen(scenario.number) && (scenario.embedded || !self.embedded)
+        self.chosen(scenario.number) && applies
     }
 
     fn chosen(&self, number: u32) -> bool {
@@ -137,12 +154,16 @@ impl Run<'_> {
             cluster = table.add(row).then_some(current);
         }
         if self.chosen(RANDOM) && self.arguments.test.is_none() {
-            let mut current = self.cluster(cluster.take()).await?;
-            let how_long = Duration::from_secs(self.arguments.seconds);
-            let row = self
-                .one(&mut current, RANDOM, "random mix", |cluster| Box::pin(scenarios::mixed(cluster, how_long)))
-                .await?;
-            cluster = table.add(row).then_some(current);
+            let how_long = Duration::from_secs(self.arguments.seconds) / self.arguments.seeds;
+            for seed in (0..self.arguments.seeds).map(|more| self.seed.wrapping_add(u64::from(more))) {
+                let mut current = self.cluster(cluster.take()).await?;
+                fastrand::seed(seed);
+                let name = format!("random mix, seed {seed}");
+                let row = self
+                    .one(&mut current, RANDOM, &name, |cluster| Box::pin(scenarios::mixed(cluster, how_long)))
+                    .await?;
+                cluster = table.add(row).then_some(current);
+            }
         }
         match cluster {
             Some(cluster) => table.end(cluster).await,

@@ -180,7 +180,7 @@ async fn audited(database: &Database) -> Result<BTreeMap<(String, String), i64>>
 }
 
 /// An id column as its 32 hexadecimal digits.
-fn id(database: &Database, column: &str) -> String {
+pub(crate) fn id(database: &Database, column: &str) -> String {
     match database.0.get_database_backend() {
         DatabaseBackend::Postgres => format!("REPLACE(CAST({column} AS TEXT), '-', '')"),
         _ => format!("LOWER(HEX({column}))"),

@@ -5,9 +5,13 @@ use std::time::Duration;
 use anyhow::Result;
 use sea_orm::ConnectionTrait as _;
 
-use crate::cluster::{Cluster, weather};
+use crate::{
+    cluster::{Cluster, weather},
+    harness::Database,
+};
 
 const SLOW: Duration = Duration::from_secs(8);
+const LOCKED: Duration = Duration::from_secs(3);
 const CUTTING: Duration = Duration::from_millis(400);
 const CUTS: usize = 10;
 
@@ -39,17 +43,21 @@ pub(crate) async fn slow_and_locked(cluster: &mut Cluster) -> Result<u64> {
         tokio::time::sleep(SLOW).await;
         link.heal();
     }
-    let database = cluster.keyway.database().await?.0;
+    let database = cluster.keyway.database().await?;
     for table in ["operations", "outbox", "integrations", "audit_events"] {
-        database
-            .execute_unprepared(&format!(
-                "DO $$ BEGIN LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(3); END $$"
-            ))
-            .await?;
+        lock(&database, table, LOCKED).await?;
     }
     load.more(10).await?;
     load.stop().await?;
     Ok(8)
+}
+
+/// Nobody else reads or writes a table for so long.
+pub(super) async fn lock(database: &Database, table: &str, how_long: Duration) -> Result<()> {
+    let seconds = how_long.as_secs_f64();
+    let sql = format!("DO $$ BEGIN LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep({seconds}); END $$");
+    database.0.execute_unprepared(&sql).await?;
+    Ok(())
 }
 
 /// The server commits, and the process that asked for it never hears so.

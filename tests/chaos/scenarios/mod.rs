@@ -3,10 +3,15 @@
 
 mod broker;
 mod caches;
+mod clock;
 mod database;
+mod disk;
 mod messages;
 mod mixed;
+mod model;
+mod neighbours;
 mod network;
+mod outbox;
 mod processes;
 mod provider;
 pub(crate) mod versions;
@@ -55,16 +60,24 @@ scenarios! {
     9 "PostgreSQL kill -9" false false database::killed;
     10 "PostgreSQL slow and locked" false false database::slow_and_locked;
     11 "cut after COMMIT was sent" false false database::cut_after_commit;
+    12 "the processes' disk is full" true false disk::of_processes;
+    12 "PostgreSQL's disk is full" false false disk::of_the_database;
     13 "network cut, one way, black hole, flapping" false false network::broken;
+    13 "every link silent for a minute" false false network::silent;
     14 "every message delivered again, ten times" false false messages::duplicated;
     15 "messages out of order" false false messages::reordered;
     16 "messages nobody can read" false true messages::malformed;
-    17 "provider limits, fails, breaks off, lies" true false provider::answers_badly;
+    17 "provider limits, fails, breaks off" true false provider::answers_badly;
     19 "provider unreachable" true false provider::unreachable;
+    19 "a provider hangs beside one that works" true false neighbours::one_hangs;
     20 "provider slow" true false provider::slow;
+    21 "provider lies" true false provider::lies;
+    23 "clocks jump by an hour and by a day" true false clock::jumps;
     24 "a worker stands still, then goes on" false false processes::stands_still;
     25 "two versions, rolled out and back" true false versions::rolled_out_and_back;
     28 "a virtual key is revoked while it is used" false false caches::revoked_in_use;
+    31 "one tenant floods" true false neighbours::one_floods;
     32 "services start after the processes" false false processes::started_first;
     33 "SIGTERM under load" true false processes::terminated;
+    35 "any sequence of changes, against a model" true true model::cases;
 }

@@ -9,6 +9,8 @@ use crate::cluster::{Cluster, weather};
 
 const CUT: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(12);
+/// For how long nobody hears anything of anybody, when faults are repeated.
+const LONG_SILENCE: Duration = Duration::from_secs(60);
 const FLAPS: usize = 8;
 const FLAP: Duration = Duration::from_millis(250);
 
@@ -30,16 +32,24 @@ pub(crate) async fn broken(cluster: &mut Cluster) -> Result<u64> {
         }
         load.more(10).await?;
     }
+    load.stop().await?;
+    Ok(faults)
+}
+
+/// A black hole between everything and everything, under load.
+pub(crate) async fn silent(cluster: &mut Cluster) -> Result<u64> {
+    let load = cluster.load();
+    load.more(10).await?;
     for link in cluster.links()?.all() {
         link.set(weather(|now| (now.holds_requests, now.holds_answers) = (true, true)));
     }
-    tokio::time::sleep(SILENCE).await;
+    tokio::time::sleep(if cluster.rounds > 1 { LONG_SILENCE } else { SILENCE }).await;
     for link in cluster.links()?.all() {
         link.heal();
     }
     load.more(10).await?;
     load.stop().await?;
-    Ok(faults + 4)
+    Ok(4)
 }
 
 fn bad_weather() -> [(Weather, Duration); 4] {

@@ -2,38 +2,72 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use anyhow::{Result, ensure};
 use keyway_testkit::simulator::{Fault, Script};
 use serde_json::json;
 
 use crate::{
-    cluster::{Cluster, weather},
+    application::{Application, call},
+    cluster::{Cluster, base_url, weather},
+    harness::{Api, until},
     ledger::KINDS,
 };
 
 const OUTAGE: Duration = Duration::from_secs(4);
-/// Answers that go wrong before one is right, for each key.
-const WRONG: u32 = 2;
+/// Keys that meet one and the same fault at a time: so few that their host is not left alone for it.
+const KEYS: usize = 4;
+/// What a process may need for what a liar sends it.
+const GROWTH_BYTES: f64 = 96e6;
 
-/// Every key meets wrong answers before the right one.
+/// Every key meets a wrong answer before the right one.
 pub(crate) async fn answers_badly(cluster: &mut Cluster) -> Result<u64> {
-    let faults = [Fault::RateLimited, Fault::ServerError, Fault::Html, Fault::Truncated, Fault::Cut, Fault::Redirect];
-    let submissions = faults.iter().cycle().take(5 * faults.len()).map(|fault| {
-        let (kind, cluster) = (KINDS[0], &*cluster);
-        let (name, key) = cluster.ledger.fresh(kind);
-        // A provider that limits says when to come again, which is later than any other retry.
-        let times = if *fault == Fault::RateLimited { 1 } else { WRONG };
-        cluster.keyway.simulator.script(Script { key: key.clone(), fault: *fault, times: Some(times), latency_ms: 0 });
-        let config = json!({ "base_url": cluster.base_url() });
-        let body = json!({ "provider": "openai", "name": name, "credentials": key, "config": config });
-        async move {
-            let answer = cluster.keyway.api()?.post("/integrations", body, 202).await?;
-            cluster.ledger.submitted(kind, &answer)?;
-            anyhow::Ok(u64::from(times))
+    meet(cluster, &[Fault::RateLimited, Fault::ServerError, Fault::Cut]).await
+}
+
+/// Answers that are not what they say, too much of them, and the way to somebody else.
+pub(crate) async fn lies(cluster: &mut Cluster) -> Result<u64> {
+    let before = cluster.resident_bytes().await?;
+    let called = cluster.elsewhere.connections();
+    cluster.keyway.simulator.redirect_to(format!("{}/models", base_url(&cluster.elsewhere)));
+    let lies = [Fault::Html, Fault::Truncated, Fault::GzipBomb, Fault::HugeHeader, Fault::Endless, Fault::Redirect];
+    let verified = meet(cluster, &lies).await?;
+    let application = Application::start(cluster).await?;
+    let apis: Vec<Api> = cluster.keyway.apis().cloned().collect();
+    let (_, key) = application.virtual_key(&apis[0]).await?;
+    for api in &apis {
+        let script =
+            Script { key: application.credentials.clone(), fault: Fault::Redirect, times: Some(1), latency_ms: 0 };
+        cluster.keyway.simulator.script(script);
+        let led = call(&api.with_key(&key)).await?;
+        ensure!(led.status >= 300, "a redirect was answered {}", led.status);
+    }
+    ensure!(cluster.elsewhere.connections() == called, "somebody was led elsewhere");
+    let grown = cluster.resident_bytes().await? - before;
+    ensure!(grown < GROWTH_BYTES, "a process grew by {:.0} MB", grown / 1e6);
+    cluster.note = format!("no process grew by more than {:.0} MB", grown.max(0.0) / 1e6);
+    Ok(verified + apis.len() as u64)
+}
+
+/// Some keys at a time meet a fault each; the next come when these are verified.
+async fn meet(cluster: &Cluster, faults: &[Fault]) -> Result<u64> {
+    let api = cluster.keyway.api()?.apart();
+    for fault in faults {
+        let mut submitted = Vec::new();
+        for _ in 0..KEYS {
+            let (name, key) = cluster.ledger.fresh(KINDS[0]);
+            cluster.keyway.simulator.script(Script { key: key.clone(), fault: *fault, times: Some(1), latency_ms: 0 });
+            let config = json!({ "base_url": cluster.base_url() });
+            let body = json!({ "provider": "openai", "name": name, "credentials": key, "config": config });
+            submitted.push(cluster.ledger.submitted(KINDS[0], &api.post("/integrations", body, 202).await?)?);
         }
-    });
-    stream::iter(submissions).buffer_unordered(4).try_fold(0, |sum, faults| async move { Ok(sum + faults) }).await
+        for id in submitted {
+            until(&format!("a key that met {fault:?} is verified"), async || {
+                Ok(api.get(&format!("/integrations/{id}")).await?["status"] == KINDS[0].status)
+            })
+            .await?;
+        }
+    }
+    Ok((KEYS * faults.len()) as u64)
 }
 
 /// The link to the provider is cut and flaps.
