@@ -9,7 +9,7 @@ use keyway_domain::{TenantId, Timestamp};
 use sea_orm::{
     ConnectOptions, Database, DatabaseConnection,
     sqlx::{
-        self, Connection as _, SqliteConnection,
+        Connection as _,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
     },
 };
@@ -208,14 +208,13 @@ fn sqlite(url: &str, limits: DatabaseLimits, read_only: bool) -> ConnectOptions 
             .foreign_keys(true);
         if read_only { sqlite.pragma("query_only", "on") } else { sqlite }
     });
-    options.map_sqlx_sqlite_before_acquire(|connection, _| Box::pin(is_between_transactions(connection)));
+    // A full disk makes SQLite roll back by itself; sqlx then counts a transaction that is no more, and what comes
+    // next would be part of one that nobody ever commits. The pool replaces such a connection.
+    options.map_sqlx_sqlite_before_acquire(|connection, _| {
+        let whole = !connection.is_in_transaction();
+        Box::pin(std::future::ready(Ok(whole)))
+    });
     options
-}
-
-/// A full disk makes SQLite roll back by itself; sqlx then counts a transaction that is no more, and what comes
-/// next would be a part of one that nobody ever commits. Such a connection is closed, which the pool makes up for.
-async fn is_between_transactions(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
-    Ok(!connection.is_in_transaction())
 }
 
 fn bounded(url: &str, limits: DatabaseLimits, connections: u32) -> ConnectOptions {
