@@ -17,10 +17,10 @@ const MOST_ROWS: usize = 256;
 const POLL: Duration = Duration::from_secs(1);
 /// A row that is due but held by another relay is looked for again no sooner.
 const SOON: Duration = Duration::from_millis(20);
-/// A queue of the broker is first come, first served. What would wait there behind so many waits in the
+/// A queue of the broker is first come, first served. What would wait there behind one batch waits in the
 /// outbox instead, where tenants take turns.
-const MOST_WAITING: u64 = 1000;
-const LOOK: Duration = Duration::from_millis(50);
+const MOST_WAITING: u64 = MOST_ROWS as u64;
+const LOOK: Duration = Duration::from_millis(20);
 /// Longer than a publish can take to be confirmed: after it, another relay may take the row.
 const CLAIM: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(500);

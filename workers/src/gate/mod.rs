@@ -118,7 +118,7 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// Ends the call: whether the host answered at all, be it with a refusal.
+    /// Ends the call: whether the host answered at all, be it with a refusal or with nonsense.
     pub(crate) fn answered(mut self, answered: bool) {
         self.answered = Some(answered);
     }

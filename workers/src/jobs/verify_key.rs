@@ -32,7 +32,8 @@ pub(super) async fn run(
     let timer = metrics().provider_seconds.with_label_values(&[label(ctx, provider), "probe"]).start_timer();
     let finding = opened.provider.probe(opened.target(), &ctx.http).await;
     timer.observe_duration();
-    pass.answered(finding.kind != VerdictKind::Unreachable);
+    let failed = finding.evidence.http_status.is_none_or(|status| status >= 500);
+    pass.answered(finding.kind != VerdictKind::Unreachable || !failed);
     if finding.kind == VerdictKind::Invalid && !confirming {
         let next = Command::VerifyKey { integration_id, secret_version, confirming: true };
         return Ok(Outcome::Retry {

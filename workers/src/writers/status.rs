@@ -11,7 +11,8 @@ use std::{
 };
 
 use keyway_domain::{
-    Actor, AuditEvent, AuditOutcome, Body, Code, Event, Invalidation, Message, MessageId, OperationId, Timestamp,
+    Actor, AuditEvent, AuditOutcome, Body, Code, Event, Invalidation, Lane, Message, MessageId, OperationId, Route,
+    Timestamp,
 };
 use keyway_store::{
     Store, SystemTx,
@@ -49,6 +50,9 @@ pub(crate) fn start(store: Store, verify_interval: Duration) -> Group<Message> {
 
 /// Applies one event; returns when that is durable.
 pub(crate) async fn run(message: &Message, ctx: &Ctx) -> Result<(), HandlerError> {
+    if message.operation_id.is_none() || message.route() != Route::Lane(Lane::Status) {
+        return Err(HandlerError::Defect("not a status event of an operation".to_owned()));
+    }
     patience::until_well("status", || ctx.status.write(message.clone())).await
 }
 
@@ -70,10 +74,7 @@ impl<'m> Batch<'m> {
     fn sort(messages: &'m [Message], verify_interval: Duration) -> Self {
         let mut batch = Self::default();
         for message in messages {
-            let (Body::Event(event), Some(operation)) = (&message.body, message.operation_id) else {
-                tracing::error!(message_id = %message.id, kind = message.kind(), "not a status event of an operation, passed over");
-                continue;
-            };
+            let (Body::Event(event), Some(operation)) = (&message.body, message.operation_id) else { continue };
             batch.operations.insert(operation);
             batch.add(message, operation, event, verify_interval);
         }
@@ -116,9 +117,7 @@ impl<'m> Batch<'m> {
                     next_check_at: Some(next_check(verdict.checked_at, verify_interval)),
                 });
             }
-            Event::Audited(_) | Event::Invalidated(_) => {
-                tracing::error!(message_id = %message.id, kind = message.kind(), "not a status event, passed over");
-            }
+            Event::Audited(_) | Event::Invalidated(_) => {}
         }
     }
 

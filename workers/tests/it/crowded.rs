@@ -82,7 +82,7 @@ async fn a_tenant_with_very_many_jobs_does_not_delay_anothers_one(world: &mut Wo
     world.ended(&one.message).await?;
     let left = "SELECT count(*) AS n FROM operations WHERE state IN ('queued', 'running')";
     let left = world.number(left).await?;
-    ensure!(left >= 500, "it waited until only {left} of {FLOOD} earlier jobs were left");
+    ensure!(left >= 1000, "it waited until only {left} of {FLOOD} earlier jobs were left");
     Ok(())
 }
 
