@@ -12,7 +12,7 @@ export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check chaos bench fmt deny doc deps files nextest clean
+.PHONY: help run demo test lint check chaos seeded bench fmt deny doc deps files nextest clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ chaos: deps ## Break everything, count what is lost or doubled (SECONDS=60 SEEDS
 	cargo test --locked --workspace --features failpoints --test chaos -- --seconds $(or $(SECONDS),60) \
 	    --rounds $(or $(ROUNDS),20) --seeds $(or $(SEEDS),1) $(if $(SEED),--seed $(SEED)) $(if $(SCENARIO),--scenario $(SCENARIO)) \
 	    $(if $(PREVIOUS),--previous $(PREVIOUS))
+
+seeded: deps ## Build Keyway with known bugs, one at a time, and want chaos to catch each
+	scripts/seeded_bugs.sh
 
 # BENCH="lane intake" chooses some; FULL=1 lets the keys grow to 100,000.
 bench: deps ## Measure every figure of the design beside its limit (BENCH= FULL=)
