@@ -241,8 +241,9 @@ impl Node {
     fn watch(&self, condition: &str) -> Result<()> {
         let group = self.group;
         // No `--` before the group: the shell's own kill knows none.
-        let script =
-            format!("while {condition} 2>/dev/null && kill -0 -{group} 2>/dev/null; do sleep 2; done; kill -9 -{group}");
+        let script = format!(
+            "while {condition} 2>/dev/null && kill -0 -{group} 2>/dev/null; do sleep 2; done; kill -9 -{group}"
+        );
         Command::new("sh")
             .args(["-c", &script])
             .stdin(Stdio::null())
