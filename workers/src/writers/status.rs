@@ -122,9 +122,10 @@ impl<'m> Batch<'m> {
     }
 
     /// Applies everything; returns the dead letters it filed.
-    async fn apply(self, tx: &SystemTx) -> Result<Vec<DeadLetterRow>, HandlerError> {
+    async fn apply(mut self, tx: &SystemTx) -> Result<Vec<DeadLetterRow>, HandlerError> {
         let ids: Vec<_> = self.operations.iter().copied().collect();
         let locked = transitions::lock(tx, &ids).await?;
+        self.forget_overtaken(&locked);
         transitions::start(tx, &self.started).await?;
         let mut ended = transitions::succeed(tx, &self.succeeded).await?;
         let failed = transitions::fail(tx, &self.failed).await?;
@@ -142,6 +143,15 @@ impl<'m> Batch<'m> {
         let messages = self.consequences(&applied);
         outbox::insert(tx, &messages, Timestamp::now()).await?;
         Ok(filed)
+    }
+
+    /// An attempt that was put off, and ran once more because its message came again, may find something after
+    /// all: the attempt that follows finds it too, and an operation has one effect.
+    fn forget_overtaken(&mut self, locked: &[OperationRow]) {
+        let current: HashMap<_, _> = locked.iter().map(|row| (row.id, row.attempt)).collect();
+        let overtaken =
+            |record: &VerdictRecord| current.get(&record.operation_id).is_some_and(|attempt| *attempt > record.attempt);
+        self.verdicts.retain(|record| !(record.verdict.kind.is_conclusive() && overtaken(record)));
     }
 
     /// The next attempts of those operations that really were deferred now: of each at most one, the

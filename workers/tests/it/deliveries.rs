@@ -13,6 +13,7 @@ in_both! {
     invariant_3_a_command_delivered_again_and_again_is_one_effect
     invariant_3_events_delivered_again_and_again_are_one_effect
     a_retry_reported_twice_is_one_attempt
+    invariant_3_what_an_attempt_found_that_had_been_put_off_is_no_second_effect
 }
 
 async fn invariant_3_a_command_delivered_again_and_again_is_one_effect(world: &mut World) -> Result<()> {
@@ -78,5 +79,22 @@ async fn a_retry_reported_twice_is_one_attempt(world: &mut World) -> Result<()> 
     let operation = world.operation(&submitted.message).await?;
     ensure!(operation.attempt == 2 && operation.state == OperationState::Succeeded, "{operation:?}");
     ensure!(world.probes(&submitted) == 2, "one for the one retry, one for the later verification");
+    Ok(())
+}
+
+async fn invariant_3_what_an_attempt_found_that_had_been_put_off_is_no_second_effect(world: &mut World) -> Result<()> {
+    world.start()?;
+    let submitted = world.place(world.tenant, "sk-sim-good-1").await?;
+    let (due_at, code) = (Timestamp::now(), Code::Unreachable);
+    let next = verify(submitted.id, 1);
+    let deferred = Event::OperationDeferred { code, due_at, next, keeps_attempt: false, observed_at: due_at };
+    world.publish(&[submitted.message.event(deferred)]).await?;
+    world.ended(&submitted.message).await?;
+    // Its message comes again, to a worker that knows nothing of that, and now the provider answers.
+    world.publish(&[submitted.message.clone()]).await?;
+    until("it was delivered again", async || Ok(world.probes(&submitted) == 2)).await?;
+    world.settle().await?;
+    let history = world.history(&submitted).await?;
+    ensure!(history.len() == 1 && history[0].attempt == 2, "one verdict for one operation: {history:?}");
     Ok(())
 }
