@@ -3,13 +3,19 @@
 //! A pool with concurrency N commits up to N rows in one transaction. A row that the database refuses
 //! for its own sake must not take its neighbours with it, hence the second try one by one.
 
-use std::{future::Future, panic::AssertUnwindSafe, sync::Arc};
+use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt as _;
 use keyway_telemetry::metrics;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, timeout_at},
+};
 
 use crate::HandlerError;
+
+/// How long a group waits for as many rows as the one before it had.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// A way to write rows in groups.
 pub(crate) struct Group<T> {
@@ -26,8 +32,10 @@ impl<T: Send + Sync + 'static> Group<T> {
     {
         let (queue, mut waiting) = mpsc::channel::<(T, oneshot::Sender<_>)>(most * 2);
         keyway_telemetry::spawn(name, async move {
-            let mut taken = Vec::with_capacity(most);
+            let (mut taken, mut expected) = (Vec::with_capacity(most), 1);
             while waiting.recv_many(&mut taken, most).await > 0 {
+                gather(&mut waiting, &mut taken, expected).await;
+                expected = taken.len();
                 let (rows, answers): (Vec<_>, Vec<_>) = taken.drain(..).unzip();
                 metrics()
                     .group_rows
@@ -51,6 +59,18 @@ impl<T: Send + Sync + 'static> Group<T> {
         let ended = || HandlerError::Unavailable("the writer has ended".to_owned());
         self.queue.send((row, answer)).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
+    }
+}
+
+/// Whose rows were committed together come back together, but not at the same instant: without waiting for them, a
+/// group of one would follow each large one.
+async fn gather<R>(waiting: &mut mpsc::Receiver<R>, taken: &mut Vec<R>, expected: usize) {
+    let until = Instant::now() + GATHER;
+    while taken.len() < expected {
+        let left = expected - taken.len();
+        if !matches!(timeout_at(until, waiting.recv_many(taken, left)).await, Ok(1..)) {
+            return;
+        }
     }
 }
 

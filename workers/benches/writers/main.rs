@@ -21,7 +21,8 @@ use keyway_store::{
     operations::{self, NewOperation, Origin},
     raw,
 };
-use keyway_testkit::figures::{Effort, Figure, Meter, Wanted, median};
+use keyway_telemetry::metrics;
+use keyway_testkit::figures::{Effort, Figure, Meter, Wanted, count, median};
 use keyway_vault::Keyring;
 use keyway_workers::{HandlerError, Writers};
 
@@ -67,6 +68,13 @@ async fn main() -> Result<()> {
             shown(status_own[round - 1]),
             shown(audit_limit[round - 1]),
             shown(audit_own[round - 1])
+        );
+    }
+    for writer in ["status", "audit"] {
+        let groups = metrics().group_rows.with_label_values(&[writer]);
+        println!(
+            "{writer}: {:.0} events a group",
+            groups.get_sample_sum() / count(usize::try_from(groups.get_sample_count())?)
         );
     }
     report("status writer, verified keys, groups of 128", &status_own, &status_limit);
