@@ -153,7 +153,7 @@ impl Case<'_> {
     }
 }
 
-/// Status, and one verdict for each operation that found one.
+/// Status, and one verdict for each operation that succeeded, never two.
 fn looks_right(known: &Known, shown: &Value) -> Result<()> {
     let status = if known.enabled { known.kind.status } else { "disabled" };
     ensure!(shown["status"] == status, "expected: {status}, {known:?}, shown: {shown}");
@@ -163,8 +163,9 @@ fn looks_right(known: &Known, shown: &Value) -> Result<()> {
     for operation in &known.operations {
         let of_it = |verdict: &&Value| verdict["operation_id"].as_str().map(bare) == Some(bare(&operation.id));
         let found = history.iter().filter(conclusive).filter(of_it).count();
-        let expected = usize::from(operation.ended.as_deref() == Some("succeeded"));
-        ensure!(found == expected, "{operation:?} has {found} verdicts: {shown}");
+        // One delivery may find a verdict while another finds the secret gone: the first to be heard ends it.
+        let right = if operation.ended.as_deref() == Some("succeeded") { found == 1 } else { found <= 1 };
+        ensure!(right, "{operation:?} has {found} verdicts: {shown}");
     }
     Ok(())
 }
