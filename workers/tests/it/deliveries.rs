@@ -91,7 +91,7 @@ async fn invariant_3_what_an_attempt_found_that_had_been_put_off_is_no_second_ef
     world.publish(&[submitted.message.event(deferred)]).await?;
     world.ended(&submitted.message).await?;
     // Its message comes again, to a worker that knows nothing of that, and now the provider answers.
-    world.publish(&[submitted.message.clone()]).await?;
+    world.publish(std::slice::from_ref(&submitted.message)).await?;
     until("it was delivered again", async || Ok(world.probes(&submitted) == 2)).await?;
     world.settle().await?;
     let history = world.history(&submitted).await?;
