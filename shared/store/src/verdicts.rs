@@ -2,7 +2,7 @@
 //!
 //! Only the status writer records verdicts.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::Entry};
 
 use keyway_domain::{
     Evidence, IntegrationId, IntegrationStatus, OperationId, TenantId, Timestamp, Verdict, VerdictKind,
@@ -62,8 +62,9 @@ pub struct VerdictRow {
     pub verdict: Verdict,
 }
 
-/// Files verdicts, and applies each that was not filed before to its integration if it is about the
-/// current secret and newer than the one stored there. Returns the integrations it was applied to.
+/// Files verdicts, one for each attempt, and applies each that was not filed before to its integration if it is
+/// about the current secret and newer than the one stored there. Of an attempt that ran twice, what says something
+/// about the key is kept. Returns the integrations it was applied to.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -76,7 +77,7 @@ pub async fn record(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Appl
         let is_known = |record: &&VerdictRecord| {
             current.get(&record.integration_id.uuid()).is_some_and(|it| it.0.tenant_id == record.tenant_id.uuid())
         };
-        let known: Vec<_> = records.iter().filter(is_known).collect();
+        let known = one_per_attempt(records.iter().filter(is_known));
         let mut filed = file(tx, &known).await?;
         for record in known {
             let is_new = filed.remove(&(record.operation_id.uuid(), int(record.attempt)));
@@ -101,6 +102,26 @@ pub async fn history(tx: &TenantTx, id: IntegrationId, rows: u64) -> Result<Vec<
                 ORDER BY checked_at_ms DESC, operation_id DESC, attempt DESC LIMIT $3";
     let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into(), limit(rows).into()]);
     sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()
+}
+
+/// In the order they came in.
+fn one_per_attempt<'r>(records: impl Iterator<Item = &'r VerdictRecord>) -> Vec<&'r VerdictRecord> {
+    let (mut kept, mut places) = (Vec::<&VerdictRecord>::new(), HashMap::new());
+    for record in records {
+        match places.entry((record.operation_id, record.attempt)) {
+            Entry::Vacant(place) => {
+                place.insert(kept.len());
+                kept.push(record);
+            }
+            Entry::Occupied(place) => {
+                let first = &mut kept[*place.get()];
+                if record.verdict.kind.is_conclusive() && !first.verdict.kind.is_conclusive() {
+                    *first = record;
+                }
+            }
+        }
+    }
+    kept
 }
 
 fn apply(
@@ -159,7 +180,7 @@ async fn store_applied(tx: &SystemTx, changed: &[(integration_table::Model, Appl
     sql.run(tx).await.map(drop)
 }
 
-/// Returns which of them were new.
+/// Returns which of them were new, or say more than what the same attempt had found.
 async fn file(tx: &SystemTx, records: &[&VerdictRecord]) -> Result<HashSet<(Uuid, i32)>, StoreError> {
     #[derive(FromQueryResult)]
     struct Filed {
@@ -189,7 +210,14 @@ async fn file(tx: &SystemTx, records: &[&VerdictRecord]) -> Result<HashSet<(Uuid
             record.verdict.checked_at.ms().into(),
         ]
     }));
-    sql.push(" ON CONFLICT DO NOTHING RETURNING operation_id, attempt");
+    let inconclusive = || VerdictKind::ALL.into_iter().filter(|kind| !kind.is_conclusive()).map(VerdictKind::name);
+    sql.push(
+        " ON CONFLICT (operation_id, attempt) DO UPDATE SET kind = excluded.kind, http_status = excluded.http_status, \
+         provider_request_id = excluded.provider_request_id, provider_code = excluded.provider_code, \
+         reason = excluded.reason, checked_at_ms = excluded.checked_at_ms WHERE verdicts.kind IN (",
+    );
+    sql.list(inconclusive()).push(") AND excluded.kind NOT IN (").list(inconclusive());
+    sql.push(") RETURNING operation_id, attempt");
     Ok(sql.rows::<Filed>(tx).await?.into_iter().map(|filed| (filed.operation_id, filed.attempt)).collect())
 }
 

@@ -73,7 +73,10 @@ async fn a_key_that_is_due_is_verified_once(world: &mut World) -> Result<()> {
     integrations::set_next_check(&tx, &checks).await?;
     tx.commit().await?;
     world.start()?;
-    world.start()?;
+    // Embedded, one process has the bus alone: another one's start would give back what the first has in hand.
+    if !world.settings.embedded {
+        world.start()?;
+    }
     let verified = async || {
         let checks = scheduled(world, world.tenant, OperationKind::VerifyKey).await?;
         Ok(checks.iter().any(|check| check.state == OperationState::Succeeded))

@@ -13,6 +13,7 @@ on_both! {
     only_a_newer_verdict_about_the_current_secret_counts
     one_that_is_to_be_verified_anew_takes_a_verdict_by_any_clock
     a_verdict_about_a_deleted_integration_is_passed_over
+    an_attempt_that_ran_twice_keeps_what_says_something_about_the_key
 }
 
 fn record(fixture: &Fixture, integration_id: IntegrationId, kind: VerdictKind, at_ms: i64) -> VerdictRecord {
@@ -99,5 +100,28 @@ async fn a_verdict_about_a_deleted_integration_is_passed_over(fixture: Fixture) 
     let records = [record(&fixture, gone, VerdictKind::Valid, 1), record(&fixture, id, VerdictKind::Valid, 1)];
     let applied = apply(&fixture, &records).await?;
     assert_eq!(applied.iter().map(|it| it.integration_id).collect::<Vec<_>>(), [id]);
+    Ok(())
+}
+
+async fn an_attempt_that_ran_twice_keeps_what_says_something_about_the_key(fixture: Fixture) -> Result<()> {
+    for (name, together) in [("apart", false), ("together", true)] {
+        let id = fixture.add_integration(name, if together { 2 } else { 1 }).await?;
+        let vague = record(&fixture, id, VerdictKind::Unreachable, 10);
+        let clear = VerdictRecord { operation_id: vague.operation_id, ..record(&fixture, id, VerdictKind::Valid, 20) };
+        let orders = if together {
+            vec![vec![vague.clone(), clear.clone(), vague.clone()]]
+        } else {
+            vec![vec![vague.clone()], vec![clear]]
+        };
+        for records in &orders {
+            apply(&fixture, records).await?;
+        }
+        assert_eq!(status(&fixture, id).await?, IntegrationStatus::Connected, "{name}");
+        // What is clear is not overwritten by what is not.
+        assert!(apply(&fixture, &[vague]).await?.is_empty(), "{name}");
+        let tx = fixture.store.tenant_read(fixture.tenant).await?;
+        let history = verdicts::history(&tx, id, 10).await?;
+        assert_eq!(history.iter().map(|line| line.verdict.kind).collect::<Vec<_>>(), [VerdictKind::Valid], "{name}");
+    }
     Ok(())
 }
