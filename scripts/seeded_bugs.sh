@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
 # Shows that the chaos runs can fail: builds Keyway with each of the bugs in tests/chaos/bugs and wants the scenario
 # that the patch names to report losses. Works on a copy of the last commit under target/seeded; the tree is not touched.
+#
+#   scripts/seeded_bugs.sh [bug...]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+
+bugs=("$@")
+if [ ${#bugs[@]} -eq 0 ]; then
+    for patch in tests/chaos/bugs/*.patch; do bugs+=("$(basename "$patch" .patch)"); done
+fi
 
 home=$PWD/target/seeded
 source=$home/source
@@ -12,8 +19,8 @@ git worktree add --quiet --detach "$source" HEAD
 trap 'git worktree remove --force "$source"' EXIT
 
 missed=0
-for patch in "$PWD"/tests/chaos/bugs/*.patch; do
-    bug=$(basename "$patch" .patch)
+for bug in "${bugs[@]}"; do
+    patch=$PWD/tests/chaos/bugs/$bug.patch
     scenario=$(sed -n 's/^scenario: //p' "$patch")
     git -C "$source" checkout --quiet .
     git -C "$source" apply "$patch" || {
