@@ -14,7 +14,8 @@ read -ra sizes <<<"${SIZES:-}"
 mkdir -p target/bench
 
 # Celery for the comparison, out of everybody's way.
-celery=target/bench/celery
+# A benchmark runs in the directory of its package.
+celery=$PWD/target/bench/celery
 if [[ " ${benches[*]} " == *" lane "* && ! -x $celery/bin/celery ]]; then
     python3 -m venv "$celery"
     "$celery/bin/pip" install --quiet celery==5.7.0 ||

@@ -30,8 +30,9 @@ const FLOOD: Duration = Duration::from_secs(10);
 const FEW: usize = 8;
 /// From its submission to its verdict.
 const SERVED: Duration = Duration::from_secs(30);
-/// So little may wait that the flood is refused.
+/// So little may wait, and the flood's keys take so long, that it is refused.
 const SMALL_OUTBOX: &str = "200";
+const LATENCY_MS: u64 = 2_000;
 const RECOVERED: Duration = Duration::from_secs(60);
 const GROWTH_BYTES: f64 = 256e6;
 
@@ -85,10 +86,12 @@ pub(crate) async fn one_floods(cluster: &mut Cluster) -> Result<u64> {
 /// With a small outbox the flood is refused clearly, and when it is over new work is soon accepted again.
 async fn refused(cluster: &mut Cluster, flooder: &str) -> Result<(u64, Duration)> {
     set_outbox(cluster, Some(SMALL_OUTBOX)).await?;
+    cluster.provider.set(weather(|now| now.latency_ms = LATENCY_MS));
     let flood = Flood::start(cluster, flooder)?;
     let refused = Arc::clone(&flood.refused);
     let told = until("the flood is refused", async || Ok(refused.load(Relaxed) > 0)).await;
     flood.stop().await?;
+    cluster.provider.heal();
     told?;
     let begun = Instant::now();
     until("new work is accepted", async || {
