@@ -14,6 +14,7 @@ mod m0003_operations;
 mod m0004_usage;
 mod m0005_audit;
 mod m0006_outbox_shares;
+mod m0007_cache_writes;
 mod migrate;
 mod protect;
 mod table;
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_usage::Migration),
             Box::new(m0005_audit::Migration),
             Box::new(m0006_outbox_shares::Migration),
+            Box::new(m0007_cache_writes::Migration),
         ]
     }
 }

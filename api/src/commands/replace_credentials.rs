@@ -33,7 +33,7 @@ impl Command for ReplaceCredentials {
         let spec = provider_names::spec(work.app, &work.tx, &before.provider).await?;
         let facts = check(&spec, &self.credentials)?;
         let base_url = match &self.base_url {
-            Some(base_url) => Some(checked_base_url(work, base_url.as_deref())?),
+            Some(base_url) => Some(checked_base_url(work, &spec, base_url.as_deref())?),
             None => None,
         };
         let sealed_for = (before.secret_id, before.secret_version + 1);

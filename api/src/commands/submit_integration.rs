@@ -32,7 +32,7 @@ impl Command for SubmitIntegration {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let spec = provider_names::spec(work.app, &work.tx, &self.provider).await?;
         let facts = check(&spec, &self.credentials)?;
-        let base_url = checked_base_url(work, self.base_url.as_deref())?;
+        let base_url = checked_base_url(work, &spec, self.base_url.as_deref())?;
         let project_id = provider_names::project(&work.tx, self.project_id).await?;
         let secret_id = SecretId::new();
         let secret = seal(work, &spec, (secret_id, 1), self.credentials.text(), facts).await?;
@@ -67,9 +67,19 @@ pub(super) fn check(spec: &ProviderSpec, credentials: &Credentials) -> Result<Ke
     checked.map_err(|error| ApiError::new(Code::MalformedKey, format!("`credentials`: {error}")))
 }
 
-/// Checks a base URL that overrides the catalog's.
-pub(super) fn checked_base_url(work: &Work<'_>, base_url: Option<&str>) -> Result<Option<String>, ApiError> {
-    let Some(text) = base_url else { return Ok(None) };
+/// Checks a base URL that overrides the catalog's, or stands in for the one it does not have.
+pub(super) fn checked_base_url(
+    work: &Work<'_>,
+    spec: &ProviderSpec,
+    base_url: Option<&str>,
+) -> Result<Option<String>, ApiError> {
+    let Some(text) = base_url else {
+        if spec.needs_base_url {
+            let message = format!("`config.base_url` is missing: your own address at {}", spec.display_name);
+            return Err(ApiError::field(format!("{message}, like {}", spec.base_url)));
+        }
+        return Ok(None);
+    };
     let url = work.app.guard.check_base_url(text)?;
     Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
 }

@@ -209,6 +209,7 @@ mod tests {
             path: "/v1/models".to_owned(),
             http_status: Some(200),
             tokens: TokenCounts::default(),
+            cost_nano_usd: None,
             started_at: Timestamp::from_ms(1),
             duration_ms: 2,
             first_byte_ms: None,

@@ -22,13 +22,13 @@ pub(super) struct Events {
     /// Whether the line before was taken out, so that the blank one behind it goes too.
     hid: bool,
     /// The figures seen so far.
-    pub(super) metered: Option<Metered>,
+    pub(super) metered: Metered,
 }
 
 impl Events {
     /// A reader at the start of a stream.
-    pub(super) const fn new(hides: bool) -> Self {
-        Self { carry: Vec::new(), overlong: false, hides, hid: false, metered: None }
+    pub(super) fn new(hides: bool) -> Self {
+        Self { carry: Vec::new(), overlong: false, hides, hid: false, metered: Metered::default() }
     }
 
     /// Whether what comes out can differ from what goes in.
@@ -82,9 +82,7 @@ impl Events {
     /// Reads one whole line; true when it is the chunk that only `include_usage` brings.
     fn read(&mut self, ways: &dyn Provider, line: &[u8]) -> bool {
         let Some(data) = line.strip_prefix(b"data:") else { return false };
-        let Some(metered) = ways.meter_event(data.trim_ascii()) else { return false };
-        self.metered = Some(metered);
-        has_no_choices(data)
+        ways.meter_event(&mut self.metered, data.trim_ascii()) && has_no_choices(data)
     }
 
     fn rewrite(&mut self, ways: &dyn Provider, chunk: &[u8]) -> Bytes {

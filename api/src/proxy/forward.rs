@@ -23,7 +23,7 @@ use super::{
     plan::Planner,
     record::{Arrival, Record},
     redact::Redactor,
-    refusal::{Code, Refusal},
+    refusal::{Code, Refusal, Shape},
     relay::{Meter, ProxyBody},
     tee::Tee,
     upstream::Upstream,
@@ -36,11 +36,12 @@ impl Proxy {
     /// Answers a request whose path begins with `/proxy/` or `/v1/`.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<ProxyBody> {
         let arrival = Arrival::now();
+        let shape = Shape::of(request.uri().path());
         let mut response = self.serve(request, arrival).await.unwrap_or_else(|refusal| {
             let code = refusal.code().text();
             metrics().proxy_refused.with_label_values(&[code]).inc();
             tracing::debug!(request_id = %arrival.id, %peer, code, "a proxied request was refused");
-            refusal.into_response()
+            refusal.into_response(shape)
         });
         if let Ok(id) = HeaderValue::try_from(arrival.id.to_string()) {
             response.headers_mut().insert(headers::REQUEST_ID, id);
@@ -130,7 +131,7 @@ fn outgoing(
         // Figures can only be read from an answer that is not compressed.
         parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    let secret = upstream.authorize(&mut parts.headers)?;
+    let secret = upstream.authorize(path, &mut parts.headers)?;
     let mut request = Request::new(body);
     *request.uri_mut() = upstream.uri(path, query)?;
     *request.method_mut() = parts.method;

@@ -14,7 +14,7 @@ pub(super) enum Route<'a> {
     Provider { provider: &'a str, path: &'a str },
     /// The provider's chat endpoint with the body wrapped in `payload`.
     Wrapped { provider: &'a str, stream: bool },
-    /// An OpenAI-shaped endpoint, routed by the model in the body; the path follows the base URL.
+    /// An endpoint of OpenAI's or Anthropic's shape, routed by the model in the body.
     Unified(&'static str),
     /// The models of the project.
     Models,
@@ -22,7 +22,7 @@ pub(super) enum Route<'a> {
     Model(Cow<'a, str>),
 }
 
-const UNIFIED: [&str; 3] = ["/chat/completions", "/completions", "/embeddings"];
+const UNIFIED: [&str; 5] = ["/chat/completions", "/completions", "/embeddings", "/messages", "/messages/count_tokens"];
 
 impl<'a> Route<'a> {
     /// The route of a request.
@@ -150,6 +150,7 @@ mod tests {
         assert_eq!(post("/proxy/openai"), Ok(Route::Wrapped { provider: "openai", stream: false }));
         assert_eq!(post("/proxy/openai/stream"), Ok(Route::Wrapped { provider: "openai", stream: true }));
         assert_eq!(post("/v1/embeddings"), Ok(Route::Unified("/embeddings")));
+        assert_eq!(post("/v1/messages"), Ok(Route::Unified("/messages")));
         assert_eq!(post("/v1/models"), Err(Code::BadMethod));
         assert_eq!(post("/v1/unknown"), Err(Code::UnknownRoute));
         let get = |path| Route::of(&Method::GET, path).map_err(|refusal| refusal.code());

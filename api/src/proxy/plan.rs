@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderValue, header, request::Parts};
+use http::{HeaderValue, Method, header, request::Parts};
 use http_body_util::Full;
 use keyway_domain::Timestamp;
 
@@ -17,7 +17,7 @@ use super::{
     refusal::{Code, Refusal},
     upstream::Upstream,
 };
-use keyway_providers::Catalog;
+use keyway_providers::{Capability, Catalog};
 
 /// A call that is ready to be made.
 pub(super) struct Plan {
@@ -80,7 +80,7 @@ impl Planner<'_> {
             fields = Fields::of(&payload).map_err(|_| malformed())?;
         }
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let path = upstream.endpoint("/chat/completions");
+        let path = upstream.chat_endpoint();
         completion(upstream, path, (payload, from), &fields)
     }
 
@@ -90,17 +90,12 @@ impl Planner<'_> {
         let Some(model) = fields.model(&body) else {
             return Err(Refusal::new(Code::BadBody, "the body needs a model: it says which integration serves"));
         };
-        let (upstream, renamed) = self.project.by_model(&model, self.now)?;
+        let (upstream, renamed) = self.project.by_model(&model, shape(path), self.now)?;
         if let Some(renamed) = renamed {
             body = fields.with_model(&body, renamed);
             fields = Fields::of(&body).map_err(|_| malformed())?;
         }
         let path_there = upstream.endpoint(path);
-        if path == "/embeddings" {
-            let model = fields.model(&body);
-            let upstream = Arc::clone(upstream);
-            return Ok(Plan { upstream, path: path_there, body: whole(body, from), model, hides_usage: false });
-        }
         completion(Arc::clone(upstream), path_there, (body, from), &fields)
     }
 
@@ -112,7 +107,17 @@ impl Planner<'_> {
     }
 }
 
-/// The plan for a completion: its stream is made to carry figures.
+/// What a provider has to speak to serve an endpoint.
+fn shape(path: &str) -> Capability {
+    match path {
+        "/embeddings" => Capability::Embeddings,
+        "/completions" => Capability::Completions,
+        path if path.starts_with("/messages") => Capability::Messages,
+        _ => Capability::Chat,
+    }
+}
+
+/// The plan for a call whose body was read. The stream of a completion is made to carry figures.
 fn completion(
     upstream: Arc<Upstream>,
     path: String,
@@ -120,7 +125,8 @@ fn completion(
     fields: &Fields,
 ) -> Result<Plan, Refusal> {
     let model = fields.model(&body);
-    let asked = if fields.streams(&body) { fields.with_usage(&body).map_err(|_| malformed())? } else { None };
+    let asks = intake::is_completion(&Method::POST, &path) && fields.streams(&body);
+    let asked = if asks { fields.with_usage(&body).map_err(|_| malformed())? } else { None };
     let hides_usage = asked.is_some();
     Ok(Plan { upstream, path, body: whole(asked.unwrap_or(body), from), model, hides_usage })
 }

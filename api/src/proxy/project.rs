@@ -85,14 +85,18 @@ impl Project {
             });
         };
         upstream.serves(now)?;
+        if !upstream.spec.is_callable() {
+            return Err(Refusal::new(Code::NotCallable, "these credentials only report usage; they cannot be called"));
+        }
         Ok(upstream)
     }
 
-    /// The upstream that serves a model, and the model's name there when the caller's has the provider's
-    /// name in front.
+    /// The upstream that serves a model in a shape, and the model's name there when the caller's has the
+    /// provider's name in front.
     pub(super) fn by_model<'a>(
         &'a self,
         model: &'a str,
+        shape: Capability,
         now: Timestamp,
     ) -> Result<(&'a Arc<Upstream>, Option<&'a str>), Refusal> {
         let found = match self.models.get(model).copied().or_else(|| self.snapshot(model)) {
@@ -102,12 +106,19 @@ impl Project {
                     "several of the project's providers have this model; ask for provider/model",
                 ));
             }
-            None => self.prefixed(model).or_else(|| Some((self.only_one()?, None))),
+            None => self.prefixed(model).or_else(|| Some((self.only_one(shape)?, None))),
         };
         let Some((upstream, renamed)) = found else {
             return Err(Refusal::model("no integration of the project serves this model; GET /v1/models lists them"));
         };
         upstream.serves(now)?;
+        // A provider may serve more than the catalog knows of it, so OpenAI's shape is left to it.
+        if !upstream.spec.can(shape) && (shape == Capability::Messages || !upstream.spec.can(Capability::Chat)) {
+            return Err(Refusal::new(
+                Code::NotCallable,
+                "this model's provider has no such endpoint; call it by its own at /proxy/{provider}/{path}",
+            ));
+        }
         Ok((upstream, renamed))
     }
 
@@ -146,9 +157,8 @@ impl Project {
     }
 
     /// The only connected upstream of this shape: it may know models that nobody listed.
-    fn only_one(&self) -> Option<&Arc<Upstream>> {
-        let mut usable =
-            self.upstreams.iter().filter(|upstream| is_usable(upstream) && upstream.spec.can(Capability::Chat));
+    fn only_one(&self, shape: Capability) -> Option<&Arc<Upstream>> {
+        let mut usable = self.upstreams.iter().filter(|upstream| is_usable(upstream) && upstream.spec.can(shape));
         usable.next().filter(|_| usable.next().is_none())
     }
 }

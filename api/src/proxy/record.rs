@@ -120,7 +120,7 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.arrival.clock.elapsed();
-        let tokens = self.metered.tokens;
+        let (tokens, cost_nano_usd) = (self.metered.tokens, self.metered.cost_nano_usd);
         metrics().proxy_in_flight.dec();
         let meters = &self.upstream.meters;
         match self.status {
@@ -147,6 +147,7 @@ impl Drop for Record {
             path: bounded(std::mem::take(&mut self.path)),
             http_status: self.status.map(|status| status.as_u16()),
             tokens,
+            cost_nano_usd,
             started_at: self.arrival.at,
             duration_ms: millis(took),
             first_byte_ms: self.first_byte.map(millis),

@@ -1,5 +1,5 @@
-//! What Keyway itself answers on proxy routes when it cannot forward a request: the caller's wire
-//! shape (OpenAI's), plus `x-keyway-error`, which tells our answers from the provider's.
+//! What Keyway itself answers on proxy routes when it cannot forward a request: in the caller's wire
+//! shape, plus `x-keyway-error`, which tells our answers from the provider's.
 //!
 //! A message must never repeat what the caller sent or what a provider answered.
 
@@ -10,7 +10,7 @@ use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use keyway_domain::IntegrationStatus;
 use keyway_store::{KeyError, StoreError};
 use keyway_vault::VaultError;
-use serde::Serialize;
+use serde_json::json;
 
 use super::relay::ProxyBody;
 
@@ -48,6 +48,8 @@ codes! {
     UnknownProvider, "unknown_provider", NOT_FOUND, "invalid_request_error";
     /// The project has no integration for it.
     NoIntegration, "integration_not_found", NOT_FOUND, "invalid_request_error";
+    /// The integration's provider has no such endpoint, or none at all.
+    NotCallable, "not_callable", BAD_REQUEST, "invalid_request_error";
     /// No or several integrations of the project serve the model.
     ModelNotFound, "model_not_found", NOT_FOUND, "invalid_request_error";
     /// Its owner switched the integration off.
@@ -88,17 +90,26 @@ pub(super) struct Refusal {
     param: Option<&'static str>,
 }
 
-#[derive(Serialize)]
-struct Wire<'a> {
-    error: Detail<'a>,
+/// Whose error shape a caller reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    OpenAi,
+    Anthropic,
+    Google,
 }
 
-#[derive(Serialize)]
-struct Detail<'a> {
-    message: &'a str,
-    r#type: &'static str,
-    param: Option<&'static str>,
-    code: &'static str,
+impl Shape {
+    /// The shape of whoever calls `path`, at Keyway or at the provider.
+    pub(super) fn of(path: &str) -> Self {
+        let (before, last) = path.rsplit_once('/').unwrap_or_default();
+        if last == "messages" || (last == "count_tokens" && before.ends_with("/messages")) {
+            Self::Anthropic
+        } else if last.contains(':') {
+            Self::Google
+        } else {
+            Self::OpenAi
+        }
+    }
 }
 
 impl Refusal {
@@ -131,15 +142,30 @@ impl Refusal {
     }
 
     /// The JSON body.
-    pub(super) fn body(&self) -> Bytes {
-        let (r#type, code) = (self.code.kind(), self.code.text());
-        let error = Detail { message: &self.message, r#type, param: self.param, code };
-        serde_json::to_vec(&Wire { error }).unwrap_or_default().into()
+    pub(super) fn body(&self, shape: Shape) -> Bytes {
+        let (kind, code, message, param) = (self.code.kind(), self.code.text(), &self.message, self.param);
+        let body = match shape {
+            Shape::OpenAi => {
+                json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
+            }
+            Shape::Anthropic => {
+                // Its shape has no field for our code, which stands in `x-keyway-error`, too.
+                json!({ "type": "error", "error": { "type": kind, "message": message, "code": code } })
+            }
+            Shape::Google => {
+                let status = self.code.status();
+                let detail = json!({ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": code,
+                    "domain": "keyway" });
+                json!({ "error": { "code": status.as_u16(), "message": message, "status": google(status),
+                    "details": [detail] } })
+            }
+        };
+        body.to_string().into()
     }
 
     /// The whole answer.
-    pub(super) fn into_response(self) -> Response<ProxyBody> {
-        let mut response = Response::new(ProxyBody::whole(self.body()));
+    pub(super) fn into_response(self, shape: Shape) -> Response<ProxyBody> {
+        let mut response = Response::new(ProxyBody::whole(self.body(shape)));
         let status = self.code.status();
         *response.status_mut() = status;
         let headers = response.headers_mut();
@@ -152,6 +178,19 @@ impl Refusal {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
         response
+    }
+}
+
+/// Google's word for an HTTP status.
+fn google(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        400 | 413 => "INVALID_ARGUMENT",
+        401 => "UNAUTHENTICATED",
+        404 | 405 => "NOT_FOUND",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        409 => "FAILED_PRECONDITION",
+        502 | 503 => "UNAVAILABLE",
+        _ => "INTERNAL",
     }
 }
 
@@ -182,6 +221,28 @@ impl From<VaultError> for Refusal {
                 Self::new(Code::Sealed, "the vault is sealed: the operator has to restore the keyring")
             }
             _ => Self::new(Code::Unreadable, "the integration's secret cannot be opened; enter it again"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_has_the_shape_of_whoever_called() {
+        for (path, shape, pointer) in [
+            ("/v1/chat/completions", Shape::OpenAi, "/error/type"),
+            ("/proxy/openai", Shape::OpenAi, "/error/type"),
+            ("/v1/messages", Shape::Anthropic, "/type"),
+            ("/proxy/anthropic/v1/messages/count_tokens", Shape::Anthropic, "/error/type"),
+            ("/proxy/gemini/v1beta/models/gemini-x:generateContent", Shape::Google, "/error/status"),
+        ] {
+            assert_eq!(Shape::of(path), shape, "{path}");
+            let body = Refusal::new(Code::MissingKey, "send a key").body(shape);
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert!(body.pointer(pointer).is_some_and(serde_json::Value::is_string), "{path}: {body}");
+            assert_eq!(body["error"]["message"], "send a key", "{path}");
         }
     }
 }

@@ -20,7 +20,7 @@ use super::{
     events::Events,
     record::Record,
     redact::Redactor,
-    refusal::{Code, Refusal},
+    refusal::{Code, Refusal, Shape},
     tee::Tee,
 };
 
@@ -148,18 +148,18 @@ impl Relay {
         let (held_back, metered) = match &mut self.meter {
             Meter::Silent => return Bytes::new(),
             Meter::Error(redactor) => return redactor.finish(),
-            Meter::Json(tee) => (Bytes::new(), Some(tee.metered(ways, record.path()))),
-            Meter::Events(events) => (events.finish(ways), events.metered.take()),
+            Meter::Json(tee) => (Bytes::new(), tee.metered(ways, record.path())),
+            Meter::Events(events) => (events.finish(ways), std::mem::take(&mut events.metered)),
         };
-        if let Some(metered) = metered {
-            record.metered(metered);
-        }
+        record.metered(metered);
         held_back
     }
 
     /// The answer broke off: closes the record as it is.
     fn broken(&mut self, how: &'static str) -> io::Result<Bytes> {
+        let mut shape = Shape::OpenAi;
         if let Some(mut record) = self.record.take() {
+            shape = Shape::of(record.path());
             tracing::debug!(provider = record.upstream().meters.label, how, "a provider's answer broke off");
             self.read_figures(&mut record);
         }
@@ -168,7 +168,7 @@ impl Relay {
         }
         let refusal = Refusal::new(Code::UpstreamMidStream, "the provider's answer broke off before its end");
         // The blank line first: what came last may be half an event.
-        Ok([&b"\n\nevent: error\ndata: "[..], &refusal.body(), b"\n\n"].concat().into())
+        Ok([&b"\n\nevent: error\ndata: "[..], &refusal.body(shape), b"\n\n"].concat().into())
     }
 }
 

@@ -105,6 +105,15 @@ impl Upstream {
 
     /// The path of an endpoint of the provider: `/chat/completions` becomes `/v1/chat/completions`.
     pub(super) fn endpoint(&self, path: &str) -> String {
+        self.below_base(&self.spec.endpoint(path))
+    }
+
+    /// The path of the provider's own chat endpoint.
+    pub(super) fn chat_endpoint(&self) -> String {
+        self.below_base(&self.spec.chat_endpoint())
+    }
+
+    fn below_base(&self, path: &str) -> String {
         let base = self.place.as_ref().map_or("", |place| place.base_path.as_str());
         [base, path].concat()
     }
@@ -128,12 +137,13 @@ impl Upstream {
         Uri::from_parts(parts).map_err(|_| Refusal::new(Code::Internal, "the provider's address is not usable"))
     }
 
-    /// Opens the secret and adds it to the headers. The opened secret is wiped when it is dropped.
-    pub(super) fn authorize(&self, headers: &mut HeaderMap) -> Result<SecretBytes, Refusal> {
+    /// Opens the secret and adds it to the headers of a call of `path`. The opened secret is wiped when it
+    /// is dropped.
+    pub(super) fn authorize(&self, path: &str, headers: &mut HeaderMap) -> Result<SecretBytes, Refusal> {
         let Sealed { secret_id, version, envelope, keys } = &self.sealed;
         let keys = keys.as_ref().ok_or(VaultError::Unauthentic)?;
         let secret = keys.open(*secret_id, *version, envelope)?;
-        self.ways.authorize(headers, secret.expose()).map_err(|_| {
+        self.ways.authorize(path, headers, secret.expose()).map_err(|_| {
             Refusal::new(Code::Unreadable, "the integration's secret cannot be sent in a header; enter it again")
         })?;
         Ok(secret)

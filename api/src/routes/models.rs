@@ -41,6 +41,8 @@ pub(crate) struct ModelView {
 struct PriceView {
     input: Option<i64>,
     cached_input: Option<i64>,
+    cache_write: Option<i64>,
+    cache_write_1h: Option<i64>,
     output: Option<i64>,
 }
 
@@ -97,9 +99,11 @@ impl ModelView {
             max_input_tokens: model.max_input_tokens,
             max_output_tokens: model.max_output_tokens,
             price: price.map(|price| PriceView {
-                input: price.input,
-                cached_input: price.cached_input,
-                output: price.output,
+                input: price.rates.input,
+                cached_input: price.rates.cached_input,
+                cache_write: price.rates.cache_write,
+                cache_write_1h: price.rates.cache_write_1h,
+                output: price.rates.output,
             }),
         }
     }

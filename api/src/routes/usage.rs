@@ -65,6 +65,9 @@ pub(crate) struct UsageView {
     failed_requests: Option<i64>,
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
+    cache_write_tokens: Option<i64>,
+    /// Those of them that are kept for an hour.
+    cache_write_1h_tokens: Option<i64>,
     output_tokens: Option<i64>,
     reasoning_tokens: Option<i64>,
     /// Billionths of a US dollar; null when nothing of it is known.
@@ -153,6 +156,8 @@ impl UsageView {
             failed_requests: group.failed_requests,
             input_tokens: group.tokens.input,
             cached_input_tokens: group.tokens.cached_input,
+            cache_write_tokens: group.tokens.cache_write,
+            cache_write_1h_tokens: group.tokens.cache_write_1h,
             output_tokens: group.tokens.output,
             reasoning_tokens: group.tokens.reasoning,
             cost_nano_usd: group.cost_nano_usd,

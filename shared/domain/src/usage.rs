@@ -31,13 +31,17 @@ impl Ledger {
 }
 
 /// Tokens of one call or one bucket, in one normal form for all providers: `input` counts every
-/// input token, cached ones included; `output` counts reasoning tokens too.
+/// input token, those of the cache included; `output` counts reasoning tokens too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCounts {
     /// All input tokens.
     pub input: Option<i64>,
     /// Those of them read from the provider's cache.
     pub cached_input: Option<i64>,
+    /// Those of them written to the provider's cache.
+    pub cache_write: Option<i64>,
+    /// Those of `cache_write` that are kept for an hour, which some providers price apart.
+    pub cache_write_1h: Option<i64>,
     /// All output tokens.
     pub output: Option<i64>,
     /// Those of them spent on reasoning.
@@ -65,6 +69,9 @@ pub struct MeteredCall {
     pub http_status: Option<u16>,
     /// Tokens as the provider counted them.
     pub tokens: TokenCounts,
+    /// What the provider says it charges for the call, where its answers say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_nano_usd: Option<NanoUsd>,
     /// When the request came in.
     pub started_at: Timestamp,
     /// From the request's arrival to the last byte of the answer.

@@ -3,10 +3,14 @@
 
 use std::{fmt, marker::PhantomData};
 
+use keyway_domain::NanoUsd;
 use serde::{
     Deserialize, Deserializer,
     de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
 };
+use serde_json::value::RawValue;
+
+use crate::decimal;
 
 /// A whole number that is not negative.
 pub(crate) type Count = Maybe<i64>;
@@ -16,6 +20,17 @@ pub(crate) type Text = Maybe<String>;
 /// A value of the expected kind, or unknown.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Maybe<T>(pub(crate) Option<T>);
+
+/// US dollars, a number or decimal text, read from its own digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dollars(pub(crate) Option<NanoUsd>);
+
+impl<'de> Deserialize<'de> for Dollars {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(decimal::nano_usd(raw.get().trim_matches('"'))))
+    }
+}
 
 /// An object whose fields are lenient in turn.
 pub(crate) trait Object: DeserializeOwned {}

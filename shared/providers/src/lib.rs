@@ -4,6 +4,7 @@
 //! found. No text of a provider ever leaves this crate, because it may echo the key; statuses,
 //! request ids, known codes and our own sentences do.
 
+mod auth;
 mod catalog;
 mod decimal;
 mod format;
@@ -14,6 +15,7 @@ mod metering;
 mod openai;
 mod openai_compatible;
 mod openai_usage;
+mod openrouter;
 mod provider;
 mod registry;
 mod retry_after;
@@ -21,7 +23,7 @@ mod usage_page;
 
 pub use catalog::{
     AuthStyle, Capability, Catalog, CatalogError, Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod,
-    ProbeSpec, ProviderSpec, Signal, SignalVerdict, Tier,
+    ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict, Tier,
 };
 pub use format::{FormatError, KeyFacts, KeyFamily};
 pub use guard::{GuardError, GuardSettings, GuardedClient};

@@ -1,13 +1,13 @@
 //! Reads model and tokens from OpenAI-shaped answers, whole or streamed. Builds no tree of the
 //! answer and keeps none of its content; a figure of an unexpected kind is unknown, not 0.
 
-use keyway_domain::TokenCounts;
+use keyway_domain::{NanoUsd, TokenCounts};
 use memchr::memmem;
 use serde::Deserialize;
 
 use crate::{
     OutputTokens,
-    lenient::{Count, Maybe, Object, Text},
+    lenient::{Count, Dollars, Maybe, Object, Text},
 };
 
 /// What one answer, or one event of it, says about its cost.
@@ -17,6 +17,8 @@ pub struct Metered {
     pub model: Option<String>,
     /// The tokens it counted.
     pub tokens: TokenCounts,
+    /// What it says it charges, where it says so.
+    pub cost_nano_usd: Option<NanoUsd>,
 }
 
 /// Reads a whole JSON answer; everything is unknown if it is not one.
@@ -100,12 +102,20 @@ struct Usage {
     /// DeepSeek's name for what came from the cache.
     #[serde(default)]
     prompt_cache_hit_tokens: Count,
+    /// OpenRouter's charge.
+    #[serde(default)]
+    cost: Dollars,
+    /// xAI's charge, in tenths of a nano-USD.
+    #[serde(default)]
+    cost_in_usd_ticks: Count,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
 struct InputDetails {
     #[serde(default)]
     cached_tokens: Count,
+    #[serde(default)]
+    cache_write_tokens: Count,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
@@ -128,11 +138,16 @@ impl Answer {
         Metered {
             model: self.model.0.or(inner.model.0),
             tokens: usage.map(|usage| usage.tokens(output)).unwrap_or_default(),
+            cost_nano_usd: usage.and_then(Usage::cost_nano_usd),
         }
     }
 }
 
 impl Usage {
+    fn cost_nano_usd(self) -> Option<NanoUsd> {
+        self.cost.0.or_else(|| Some(self.cost_in_usd_ticks.0?.checked_add(5)? / 10))
+    }
+
     fn tokens(self, output: OutputTokens) -> TokenCounts {
         let input = self.prompt_tokens.0.or(self.input_tokens.0);
         let input_details = self.prompt_tokens_details.0.or(self.input_tokens_details.0);
@@ -142,6 +157,8 @@ impl Usage {
         TokenCounts {
             input,
             cached_input: cached.or(self.prompt_cache_hit_tokens.0),
+            cache_write: input_details.and_then(|details| details.cache_write_tokens.0),
+            cache_write_1h: None,
             output: match output {
                 OutputTokens::Completion => self.completion_tokens.0.or(self.output_tokens.0),
                 OutputTokens::TotalMinusPrompt => beyond_prompt(),
@@ -161,7 +178,7 @@ mod tests {
         output: Option<i64>,
         reasoning: Option<i64>,
     ) -> TokenCounts {
-        TokenCounts { input, cached_input, output, reasoning }
+        TokenCounts { input, cached_input, output, reasoning, ..TokenCounts::default() }
     }
 
     #[test]
@@ -218,13 +235,13 @@ mod tests {
             r#""x_groq":true"#,
         ] {
             let json = format!("{{{other},{figures}}}");
-            let expected = Metered { model: None, tokens: counts(Some(5), None, Some(7), None) };
+            let expected = Metered { tokens: counts(Some(5), None, Some(7), None), ..Metered::default() };
             assert_eq!(body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
             assert_eq!(event(OutputTokens::Completion, json.as_bytes()), Some(expected), "{json}");
         }
         for usage in ["7", "[5,7]", r#""text""#, "true", r#"{"prompt_tokens_details":[1]}"#] {
             let json = format!(r#"{{"model":"m","usage":{usage}}}"#);
-            let expected = Metered { model: Some("m".to_owned()), tokens: TokenCounts::default() };
+            let expected = Metered { model: Some("m".to_owned()), ..Metered::default() };
             assert_eq!(body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
         }
     }
@@ -237,10 +254,29 @@ mod tests {
     }
 
     #[test]
+    fn what_a_provider_says_it_charges_is_read_exactly() {
+        for (usage, expected) in [
+            (r#"{"prompt_tokens":1,"cost":0.00095}"#, Some(950_000)),
+            (r#"{"prompt_tokens":1,"cost":1e-9}"#, Some(1)),
+            (r#"{"prompt_tokens":1,"cost":"0.5"}"#, Some(500_000_000)),
+            (r#"{"prompt_tokens":1,"cost":0}"#, Some(0)),
+            (r#"{"prompt_tokens":1,"cost":-1}"#, None),
+            (r#"{"prompt_tokens":1,"cost":{"usd":1}}"#, None),
+            (r#"{"prompt_tokens":1,"cost":null}"#, None),
+            (r#"{"prompt_tokens":1,"cost_in_usd_ticks":1234506}"#, Some(123_451)),
+            (r#"{"prompt_tokens":1}"#, None),
+        ] {
+            let json = format!("{{\"usage\":{usage}}}");
+            let metered = body(OutputTokens::Completion, "/c", json.as_bytes());
+            assert_eq!((metered.cost_nano_usd, metered.tokens.input), (expected, Some(1)), "{usage}");
+        }
+    }
+
+    #[test]
     fn embeddings_have_no_output_but_only_when_they_were_counted() {
         let json = br#"{"model":"e","usage":{"prompt_tokens":2,"total_tokens":2}}"#;
         let metered = body(OutputTokens::Completion, "/v1/embeddings", json);
-        assert_eq!(metered, Metered { model: Some("e".to_owned()), tokens: counts(Some(2), None, Some(0), None) });
+        assert_eq!((metered.model.as_deref(), metered.tokens), (Some("e"), counts(Some(2), None, Some(0), None)));
         assert_eq!(body(OutputTokens::Completion, "/v1/embeddings", b"{}").tokens, TokenCounts::default());
     }
 
@@ -262,7 +298,8 @@ mod tests {
             br#"{"model":"m","usage":null,"x_groq":{"id":"r","usage":{"prompt_tokens":5,"completion_tokens":7}}}"#,
             br#"{"type":"response.completed","response":{"model":"m","usage":{"input_tokens":5,"output_tokens":7}}}"#,
         ] {
-            let expected = Metered { model: Some("m".to_owned()), tokens: counts(Some(5), None, Some(7), None) };
+            let tokens = counts(Some(5), None, Some(7), None);
+            let expected = Metered { model: Some("m".to_owned()), tokens, cost_nano_usd: None };
             assert_eq!(event(OutputTokens::Completion, data), Some(expected), "{}", String::from_utf8_lossy(data));
         }
     }

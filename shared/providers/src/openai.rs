@@ -2,18 +2,18 @@
 //! costs and nothing else.
 
 use async_trait::async_trait;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use keyway_domain::Timestamp;
 use serde_json::json;
 use url::Url;
 
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered, Provider,
-    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery,
+    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered,
+    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
-    metering, openai_compatible, openai_usage,
+    metering, openai_usage,
 };
 
 const ADMIN_PREFIX: &str = "sk-admin-";
@@ -68,7 +68,7 @@ impl Provider for OpenAi {
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
         let key = target.secret.expose();
         let url = probe_url(target.base_url, family(key));
-        let answer = match openai_compatible::get(http, url, key).await {
+        let answer = match auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await {
             Ok(answer) => answer,
             Err(error) => return grade::no_answer(error),
         };
@@ -91,19 +91,19 @@ impl Provider for OpenAi {
         let key = target.secret.expose();
         self.usage_sources(family(key))?;
         let url = openai_usage::url(target.base_url, query)?;
-        let answer = openai_compatible::get(http, url, key).await.map_err(openai_usage::no_answer)?;
+        let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?;
         openai_usage::read(&answer, key, query)
     }
 
-    fn authorize(&self, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
-        openai_compatible::bearer(headers, secret)
+    fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+        auth::bearer(headers, secret)
     }
 
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
         metering::body(self.spec.output_tokens, path, body)
     }
 
-    fn meter_event(&self, data: &[u8]) -> Option<Metered> {
-        metering::event(self.spec.output_tokens, data)
+    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
+        metering::event(self.spec.output_tokens, data).map(|metered| *so_far = metered).is_some()
     }
 }

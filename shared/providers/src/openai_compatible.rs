@@ -3,18 +3,17 @@
 //! cannot prove a key; the finding then says so.
 
 use async_trait::async_trait;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, Method};
 use keyway_domain::VerdictKind;
 use serde_json::json;
 use url::Url;
 
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher,
-    Metered, ProbeMethod, ProbeSpec, Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery,
+    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered, ProbeMethod,
+    ProbeSpec, Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
-    guard::{Answer, Question},
     metering,
 };
 
@@ -40,7 +39,7 @@ impl OpenAiCompatible {
             ProbeMethod::Get => Method::GET,
             ProbeMethod::Post => Method::POST,
         };
-        match ask(http, method, join(base, &self.probe.path), key).await {
+        match auth::ask(http, self.spec.auth, method, join(base, &self.probe.path), key).await {
             Ok(answer) => Reading::new(&answer, key).grade(&self.probe.signals, &self.probe.proof),
             Err(error) => grade::no_answer(error),
         }
@@ -103,38 +102,15 @@ impl Provider for OpenAiCompatible {
         Err(NOT_REPORTABLE)
     }
 
-    fn authorize(&self, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
-        match self.spec.auth {
-            AuthStyle::Bearer => bearer(headers, secret),
-        }
+    fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+        auth::add(self.spec.auth, headers, secret)
     }
 
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
         metering::body(self.spec.output_tokens, path, body)
     }
 
-    fn meter_event(&self, data: &[u8]) -> Option<Metered> {
-        metering::event(self.spec.output_tokens, data)
+    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
+        metering::event(self.spec.output_tokens, data).map(|metered| *so_far = metered).is_some()
     }
-}
-
-/// Sets `Authorization: Bearer <secret>`, marked sensitive.
-pub(crate) fn bearer(headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
-    let mut value = HeaderValue::from_bytes(&[b"Bearer ", secret].concat()).map_err(|_| BadSecret)?;
-    value.set_sensitive(true);
-    headers.insert(header::AUTHORIZATION, value);
-    Ok(())
-}
-
-/// A GET with the key.
-pub(crate) async fn get(http: &GuardedClient, url: Url, key: &str) -> Result<Answer, GuardError> {
-    ask(http, Method::GET, url, key).await
-}
-
-async fn ask(http: &GuardedClient, method: Method, url: Url, key: &str) -> Result<Answer, GuardError> {
-    let mut headers = HeaderMap::new();
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    bearer(&mut headers, key.as_bytes())
-        .map_err(|_| GuardError::Refused("the key holds characters that no header can carry; enter it again"))?;
-    http.ask(Question { method, url, headers }).await
 }

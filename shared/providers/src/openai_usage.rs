@@ -2,20 +2,19 @@
 //! day. Every figure is read from the answer's own digits; what is absent, negative or in another
 //! currency is unknown.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use url::Url;
 
 use crate::{
-    FetchError, GuardError, UsagePage, UsageQuery,
+    FetchError, UsagePage, UsageQuery,
     catalog::join,
-    decimal,
     grade::Reading,
     guard::Answer,
-    lenient::{Count, Text},
+    lenient::{Count, Dollars, Text},
+    usage_page,
 };
 
 /// The reports, in the order they are fetched.
@@ -83,21 +82,10 @@ pub(crate) fn read(answer: &Answer, key: &str, query: UsageQuery<'_>) -> Result<
         401 | 403 if says(&reading, "Missing scopes") => return Err(LACKS_SCOPE),
         401 | 403 if says(&reading, "session key") => return Err(NEEDS_ADMIN_KEY),
         401 | 403 if reading.json_at("/error").is_some() => return Err(FetchError::Refused),
-        429 if reading.says_no_credit() => return Err(FetchError::Refused),
-        429 => return Err(FetchError::RateLimited { retry_after: reading.retry_after() }),
-        300..=399 | 500..=599 => return Err(FetchError::Unreachable),
-        _ => return Err(FetchError::BadAnswer),
+        _ => return Err(usage_page::failure(&reading)),
     }
-    let page: Page<'_> = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
+    let page: Page = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
     page.read(query)
-}
-
-/// The failure when there was no answer.
-pub(crate) fn no_answer(error: GuardError) -> FetchError {
-    match error {
-        GuardError::TooLarge => FetchError::BadAnswer,
-        _ => FetchError::Unreachable,
-    }
 }
 
 fn says(reading: &Reading<'_>, part: &str) -> bool {
@@ -105,23 +93,21 @@ fn says(reading: &Reading<'_>, part: &str) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Page<'a> {
-    #[serde(borrow)]
-    data: Vec<Bucket<'a>>,
+struct Page {
+    data: Vec<Bucket>,
     has_more: bool,
     next_page: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Bucket<'a> {
+struct Bucket {
     start_time: i64,
     end_time: i64,
-    #[serde(borrow)]
-    results: Vec<Entry<'a>>,
+    results: Vec<Entry>,
 }
 
 #[derive(Deserialize)]
-struct Entry<'a> {
+struct Entry {
     #[serde(default)]
     model: Text,
     #[serde(default)]
@@ -133,22 +119,22 @@ struct Entry<'a> {
     #[serde(default)]
     input_cached_tokens: Count,
     #[serde(default)]
+    input_cache_write_tokens: Count,
+    #[serde(default)]
     output_tokens: Count,
-    #[serde(borrow)]
-    amount: Option<Amount<'a>>,
+    amount: Option<Amount>,
 }
 
 #[derive(Deserialize)]
-struct Amount<'a> {
-    #[serde(borrow)]
-    value: Option<&'a RawValue>,
+struct Amount {
+    #[serde(default)]
+    value: Dollars,
     currency: Option<String>,
 }
 
-impl Page<'_> {
+impl Page {
     fn read(self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
-        // Rows with one natural key are one row: a host may split finer than it was asked to.
-        let mut rows: BTreeMap<(Timestamp, Option<String>, Option<String>), ReportedUsage> = BTreeMap::new();
+        let mut rows = Vec::new();
         let in_order = self.data.is_sorted_by_key(|bucket| bucket.start_time);
         let complete_to = self.data.last().filter(|_| in_order).map(|last| Timestamp::from_seconds(last.end_time));
         for bucket in self.data {
@@ -156,22 +142,18 @@ impl Page<'_> {
             if bucket.start_time < 0 || end <= start {
                 return Err(FetchError::BadAnswer);
             }
-            for entry in bucket.results {
-                let row = entry.row(query.source, start, end);
-                let key = (start, row.model.clone(), row.line_item.clone());
-                rows.entry(key).and_modify(|existing| add(existing, &row)).or_insert(row);
-            }
+            rows.extend(bucket.results.into_iter().map(|entry| entry.row(query.source, start, end)));
         }
         let next = match (self.has_more, self.next_page) {
             (false, _) => None,
             (true, Some(token)) if !token.is_empty() && Some(token.as_str()) != query.page => Some(token),
             (true, _) => return Err(FetchError::BadAnswer),
         };
-        Ok(UsagePage { rows: rows.into_values().collect(), next, complete_to })
+        Ok(UsagePage { rows: usage_page::merged(rows), next, complete_to })
     }
 }
 
-impl Entry<'_> {
+impl Entry {
     fn row(self, source: &str, bucket_start: Timestamp, bucket_end: Timestamp) -> ReportedUsage {
         ReportedUsage {
             source: source.to_owned(),
@@ -183,6 +165,8 @@ impl Entry<'_> {
             tokens: TokenCounts {
                 input: self.input_tokens.0,
                 cached_input: self.input_cached_tokens.0,
+                cache_write: self.input_cache_write_tokens.0,
+                cache_write_1h: None,
                 output: self.output_tokens.0,
                 reasoning: None,
             },
@@ -191,22 +175,10 @@ impl Entry<'_> {
     }
 }
 
-impl Amount<'_> {
+impl Amount {
     fn nano_usd(&self) -> Option<i64> {
-        let dollars = self.currency.as_deref().is_some_and(|currency| currency.eq_ignore_ascii_case("usd"));
-        // A number, or a number in quotes.
-        dollars.then(|| decimal::nano_usd(self.value?.get().trim_matches('"'))).flatten()
+        self.value.0.filter(|_| self.currency.as_deref().is_some_and(|currency| currency.eq_ignore_ascii_case("usd")))
     }
-}
-
-/// Adds the figures of `row`; one that is unknown makes the sum unknown.
-fn add(sum: &mut ReportedUsage, row: &ReportedUsage) {
-    let plus = |left: Option<i64>, right: Option<i64>| left?.checked_add(right?);
-    sum.requests = plus(sum.requests, row.requests);
-    sum.tokens.input = plus(sum.tokens.input, row.tokens.input);
-    sum.tokens.cached_input = plus(sum.tokens.cached_input, row.tokens.cached_input);
-    sum.tokens.output = plus(sum.tokens.output, row.tokens.output);
-    sum.cost_nano_usd = plus(sum.cost_nano_usd, row.cost_nano_usd);
 }
 
 #[cfg(test)]

@@ -66,16 +66,21 @@ pub trait Provider: Send + Sync + 'static {
         http: &GuardedClient,
     ) -> Result<UsagePage, FetchError>;
 
-    /// Adds the provider's auth header, marked sensitive, replacing what was there.
+    /// Adds the provider's auth header for a call of `path`, marked sensitive, replacing what was there.
     ///
     /// # Errors
     /// The secret cannot be sent; answer as for a broken integration.
-    fn authorize(&self, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret>;
+    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret>;
+
+    /// The field whose object holds an answer's figures: what is read of an answer too long to be kept.
+    fn figures_field(&self) -> &'static str {
+        "usage"
+    }
 
     /// Reads model and tokens from a whole JSON answer to a call of `path`.
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered;
 
-    /// Reads model and tokens from the data of one server-sent event; `None` for the many events
-    /// that carry no figures. Cheap for those.
-    fn meter_event(&self, data: &[u8]) -> Option<Metered>;
+    /// Reads model and tokens from the data of one server-sent event into what the stream has shown so
+    /// far; false for the many events that carry no figures. Cheap for those.
+    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool;
 }

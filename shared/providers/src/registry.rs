@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::{Provider, ProviderSpec, openai::OpenAi, openai_compatible::OpenAiCompatible};
+use crate::{Provider, ProviderSpec, openai::OpenAi, openai_compatible::OpenAiCompatible, openrouter::OpenRouter};
 
 type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
 
 const KINDS: &[(&str, Build)] = &[
     ("openai", |spec| Arc::new(OpenAi::new(spec))),
+    ("openrouter", |spec| Arc::new(OpenRouter::new(spec))),
     (OPENAI_COMPATIBLE, |spec| Arc::new(OpenAiCompatible::new(spec))),
 ];
 

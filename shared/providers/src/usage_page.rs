@@ -1,8 +1,13 @@
 //! Pages of reported usage, why a page cannot be had, and the guard against endless paging.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use keyway_domain::{Code, ReportedUsage, Timestamp, UsageWindow};
+
+use crate::{GuardError, grade::Reading};
 
 /// No report has more pages than this; a provider that goes on is not answering sensibly.
 pub const MAX_USAGE_PAGES: usize = 500;
@@ -67,6 +72,48 @@ impl FetchError {
             Self::Refused => Some(Code::Refused),
         }
     }
+}
+
+impl From<GuardError> for FetchError {
+    fn from(error: GuardError) -> Self {
+        match error {
+            GuardError::TooLarge => Self::BadAnswer,
+            _ => Self::Unreachable,
+        }
+    }
+}
+
+/// What an answer other than 200 means, once the provider's own words about the key have been looked for.
+pub(crate) fn failure(reading: &Reading<'_>) -> FetchError {
+    match reading.status().as_u16() {
+        429 if reading.says_no_credit() => FetchError::Refused,
+        429 => FetchError::RateLimited { retry_after: reading.retry_after() },
+        300..=399 | 500..=599 => FetchError::Unreachable,
+        _ => FetchError::BadAnswer,
+    }
+}
+
+/// The rows with those of one natural key made one: a host may split finer than it was asked to.
+pub(crate) fn merged(rows: impl IntoIterator<Item = ReportedUsage>) -> Vec<ReportedUsage> {
+    let mut merged: BTreeMap<_, ReportedUsage> = BTreeMap::new();
+    for row in rows {
+        let key = (row.bucket_start, row.bucket_end, row.model.clone(), row.line_item.clone());
+        merged.entry(key).and_modify(|sum| add(sum, &row)).or_insert(row);
+    }
+    merged.into_values().collect()
+}
+
+/// Adds the figures of `row`; one that is unknown makes the sum unknown.
+fn add(sum: &mut ReportedUsage, row: &ReportedUsage) {
+    let plus = |left: Option<i64>, right: Option<i64>| left?.checked_add(right?);
+    sum.requests = plus(sum.requests, row.requests);
+    sum.tokens.input = plus(sum.tokens.input, row.tokens.input);
+    sum.tokens.cached_input = plus(sum.tokens.cached_input, row.tokens.cached_input);
+    sum.tokens.cache_write = plus(sum.tokens.cache_write, row.tokens.cache_write);
+    sum.tokens.cache_write_1h = plus(sum.tokens.cache_write_1h, row.tokens.cache_write_1h);
+    sum.tokens.output = plus(sum.tokens.output, row.tokens.output);
+    sum.tokens.reasoning = plus(sum.tokens.reasoning, row.tokens.reasoning);
+    sum.cost_nano_usd = plus(sum.cost_nano_usd, row.cost_nano_usd);
 }
 
 /// Follows one report from page to page and refuses to go in circles.

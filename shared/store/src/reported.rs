@@ -64,17 +64,19 @@ pub async fn upsert_reported(tx: &TenantTx, fetched: &Fetched<'_>, now: Timestam
     rows.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
     rows.dedup_by(|a, b| key(a) == key(b));
     let mut stored = 0;
-    for rows in rows.chunks(chunk(17)) {
+    for rows in rows.chunks(chunk(19)) {
         let mut sql = Sql::new(
             "INSERT INTO reported_usage (tenant_id, integration_id, source, bucket_start_ms, bucket_end_ms, model, \
-             line_item, project_id, provider, day, requests, input_tokens, cached_input_tokens, output_tokens, \
-             reasoning_tokens, cost_nano_usd, fetched_at_ms) VALUES ",
+             line_item, project_id, provider, day, requests, input_tokens, cached_input_tokens, cache_write_tokens, \
+             cache_write_1h_tokens, output_tokens, reasoning_tokens, cost_nano_usd, fetched_at_ms) VALUES ",
         );
         sql.tuples(rows.iter().map(|row| values(tx, fetched, row, now)));
         sql.push(
             " ON CONFLICT (tenant_id, integration_id, source, bucket_start_ms, bucket_end_ms, model, line_item) \
              DO UPDATE SET requests = excluded.requests, input_tokens = excluded.input_tokens, \
-             cached_input_tokens = excluded.cached_input_tokens, output_tokens = excluded.output_tokens, \
+             cached_input_tokens = excluded.cached_input_tokens, \
+             cache_write_tokens = excluded.cache_write_tokens, \
+             cache_write_1h_tokens = excluded.cache_write_1h_tokens, output_tokens = excluded.output_tokens, \
              reasoning_tokens = excluded.reasoning_tokens, cost_nano_usd = excluded.cost_nano_usd, \
              fetched_at_ms = excluded.fetched_at_ms",
         );
@@ -112,7 +114,7 @@ fn key(row: &ReportedUsage) -> (&str, Timestamp, Timestamp, &str, &str) {
     (&row.source, row.bucket_start, row.bucket_end, model, line_item)
 }
 
-fn values(tx: &TenantTx, fetched: &Fetched<'_>, row: &ReportedUsage, now: Timestamp) -> [Value; 17] {
+fn values(tx: &TenantTx, fetched: &Fetched<'_>, row: &ReportedUsage, now: Timestamp) -> [Value; 19] {
     let (source, start, end, model, line_item) = key(row);
     [
         tx.tenant_id().uuid().into(),
@@ -128,6 +130,8 @@ fn values(tx: &TenantTx, fetched: &Fetched<'_>, row: &ReportedUsage, now: Timest
         row.requests.into(),
         row.tokens.input.into(),
         row.tokens.cached_input.into(),
+        row.tokens.cache_write.into(),
+        row.tokens.cache_write_1h.into(),
         row.tokens.output.into(),
         row.tokens.reasoning.into(),
         row.cost_nano_usd.into(),

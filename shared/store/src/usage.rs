@@ -24,6 +24,17 @@ pub struct MeteredRow {
     pub price_version: Option<String>,
 }
 
+/// The columns of a day that stay null until somebody gives a figure.
+const FIGURES: [&str; 7] = [
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nano_usd",
+];
+
 /// One day of one caller, integration and model.
 type Key = (String, Uuid, Uuid, Uuid, String, String);
 
@@ -47,7 +58,7 @@ pub async fn append_metered(
     rows: &[MeteredRow],
 ) -> Result<HashSet<RequestId>, StoreError> {
     let mut added = HashSet::new();
-    for rows in rows.chunks(chunk(20)) {
+    for rows in rows.chunks(chunk(22)) {
         let new = insert_calls(tx, tenant_id, rows).await?;
         let mut seen = HashSet::new();
         let mut days: BTreeMap<Key, Sums> = BTreeMap::new();
@@ -58,7 +69,7 @@ pub async fn append_metered(
             }
         }
         let days: Vec<_> = days.into_iter().collect();
-        for days in days.chunks(chunk(16)) {
+        for days in days.chunks(chunk(18)) {
             add_to_days(tx, tenant_id, days).await?;
         }
         added.extend(new);
@@ -75,6 +86,8 @@ impl Sums {
         self.unpriced_requests += i64::from(row.cost_nano_usd.is_none());
         self.tokens.input = plus(self.tokens.input, call.tokens.input);
         self.tokens.cached_input = plus(self.tokens.cached_input, call.tokens.cached_input);
+        self.tokens.cache_write = plus(self.tokens.cache_write, call.tokens.cache_write);
+        self.tokens.cache_write_1h = plus(self.tokens.cache_write_1h, call.tokens.cache_write_1h);
         self.tokens.output = plus(self.tokens.output, call.tokens.output);
         self.tokens.reasoning = plus(self.tokens.reasoning, call.tokens.reasoning);
         self.cost_nano_usd = plus(self.cost_nano_usd, row.cost_nano_usd);
@@ -113,15 +126,15 @@ async fn insert_calls(
     rows.sort_unstable_by_key(|row| row.call.request_id);
     let mut sql = Sql::new(
         "INSERT INTO metered_calls (request_id, tenant_id, project_id, virtual_key_id, integration_id, provider, \
-         model, path, http_status, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens, cost_nano_usd, \
-         price_version, started_at_ms, duration_ms, first_byte_ms, streamed, complete) VALUES ",
+         model, path, http_status, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, \
+         output_tokens, reasoning_tokens, cost_nano_usd, price_version, started_at_ms, duration_ms, first_byte_ms, streamed, complete) VALUES ",
     );
     sql.tuples(rows.into_iter().map(|row| values(tenant_id, row)));
     sql.push(" ON CONFLICT DO NOTHING RETURNING request_id AS id");
     Ok(sql.ids(tx).await?.into_iter().map(RequestId::from_uuid).collect())
 }
 
-fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; 20] {
+fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; 22] {
     let call = &row.call;
     [
         call.request_id.uuid().into(),
@@ -135,6 +148,8 @@ fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; 20] {
         call.http_status.map(i32::from).into(),
         call.tokens.input.into(),
         call.tokens.cached_input.into(),
+        call.tokens.cache_write.into(),
+        call.tokens.cache_write_1h.into(),
         call.tokens.output.into(),
         call.tokens.reasoning.into(),
         row.cost_nano_usd.into(),
@@ -151,9 +166,9 @@ async fn add_to_days(tx: &SystemTx, tenant_id: TenantId, days: &[(Key, Sums)]) -
     let mut sql = Sql::new(
         "INSERT INTO usage_daily (tenant_id, day, project_id, integration_id, virtual_key_id, provider, model, \
          requests, failed_requests, unknown_token_requests, unpriced_requests, input_tokens, cached_input_tokens, \
-         output_tokens, reasoning_tokens, cost_nano_usd) VALUES ",
+         cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, cost_nano_usd) VALUES ",
     );
-    sql.tuples(days.iter().map(|((day, project, integration, virtual_key, provider, model), sums)| -> [Value; 16] {
+    sql.tuples(days.iter().map(|((day, project, integration, virtual_key, provider, model), sums)| -> [Value; 18] {
         [
             tenant_id.uuid().into(),
             day.clone().into(),
@@ -168,6 +183,8 @@ async fn add_to_days(tx: &SystemTx, tenant_id: TenantId, days: &[(Key, Sums)]) -
             sums.unpriced_requests.into(),
             sums.tokens.input.into(),
             sums.tokens.cached_input.into(),
+            sums.tokens.cache_write.into(),
+            sums.tokens.cache_write_1h.into(),
             sums.tokens.output.into(),
             sums.tokens.reasoning.into(),
             sums.cost_nano_usd.into(),
@@ -179,8 +196,7 @@ async fn add_to_days(tx: &SystemTx, tenant_id: TenantId, days: &[(Key, Sums)]) -
     for column in ["requests", "failed_requests", "unknown_token_requests", "unpriced_requests"] {
         sql.push(&format!("{column} = usage_daily.{column} + excluded.{column}, "));
     }
-    let figures = ["input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "cost_nano_usd"];
-    for (index, column) in figures.into_iter().enumerate() {
+    for (index, column) in FIGURES.into_iter().enumerate() {
         let comma = if index > 0 { ", " } else { "" };
         // Null plus a figure is that figure; null plus null stays null.
         sql.push(&format!(

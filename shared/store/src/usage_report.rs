@@ -100,6 +100,8 @@ struct Row {
     unpriced_requests: Option<i64>,
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
+    cache_write_tokens: Option<i64>,
+    cache_write_1h_tokens: Option<i64>,
     output_tokens: Option<i64>,
     reasoning_tokens: Option<i64>,
     cost_nano_usd: Option<i64>,
@@ -143,13 +145,15 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
     Ok(sql.rows::<Row>(tx).await?.into_iter().map(group).collect())
 }
 
-const SUMS: [(&str, bool); 8] = [
+const SUMS: [(&str, bool); 10] = [
     ("requests", false),
     ("failed_requests", true),
     ("unknown_token_requests", true),
     ("unpriced_requests", true),
     ("input_tokens", false),
     ("cached_input_tokens", false),
+    ("cache_write_tokens", false),
+    ("cache_write_1h_tokens", false),
     ("output_tokens", false),
     ("reasoning_tokens", false),
 ];
@@ -173,6 +177,8 @@ fn group(row: Row) -> UsageGroup {
         tokens: TokenCounts {
             input: row.input_tokens,
             cached_input: row.cached_input_tokens,
+            cache_write: row.cache_write_tokens,
+            cache_write_1h: row.cache_write_1h_tokens,
             output: row.output_tokens,
             reasoning: row.reasoning_tokens,
         },

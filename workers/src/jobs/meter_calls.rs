@@ -1,8 +1,10 @@
 //! `MeterCalls` (lane `meter`): price proxied calls and append them to the metered ledger, once each.
 
+use std::time::Duration;
+
 use keyway_domain::{Message, MeteredCall, Outcome};
 use keyway_store::{
-    StoreError,
+    StoreError, integrations,
     usage::{self, MeteredRow},
 };
 use keyway_telemetry::metrics;
@@ -10,9 +12,16 @@ use keyway_telemetry::metrics;
 use super::verify_key::label;
 use crate::{Ctx, HandlerError};
 
+/// Callers can make a provider refuse as often as they like; that makes no more probes than this.
+const CHECKED_AT_MOST_EVERY: Duration = Duration::from_secs(300);
+/// Instead of a price list's version: the provider said what it charges.
+const PROVIDERS_CHARGE: &str = "provider";
+
 /// Appends a batch of calls of one tenant.
 pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> Result<Outcome, HandlerError> {
     let priced: Vec<_> = calls.iter().map(|call| price(ctx, call)).collect();
+    // Before the transaction: one connection is enough.
+    let now = if calls.iter().any(is_refused) { Some(ctx.store.now().await?) } else { None };
     let tx = ctx.store.system().await?;
     let new = match usage::append_metered(&tx, message.tenant_id, &priced).await {
         Err(StoreError::Conflict) => {
@@ -21,19 +30,30 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
         }
         appended => appended?,
     };
+    let refused = calls.iter().filter(|call| new.contains(&call.request_id) && is_refused(call));
+    let refused: Vec<_> = refused.map(|call| call.integration_id).collect();
+    if let Some(now) = now {
+        integrations::check_soon(&tx, &refused, now, now.before(CHECKED_AT_MOST_EVERY)).await?;
+    }
     tx.commit().await?;
     priced.iter().filter(|row| new.contains(&row.call.request_id)).for_each(|row| count(ctx, row));
     Ok(Outcome::Done(Vec::new()))
 }
 
-/// An unknown price or an unknown figure makes the cost unknown, never 0.
+/// Whether the provider may have refused the secret: only a verification can tell.
+const fn is_refused(call: &MeteredCall) -> bool {
+    matches!(call.http_status, Some(401..=403))
+}
+
+/// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the
+/// cost unknown, never 0.
 fn price(ctx: &Ctx, call: &MeteredCall) -> MeteredRow {
-    let cost_nano_usd = call.model.as_deref().and_then(|model| ctx.catalog.cost(&call.provider, model, &call.tokens));
-    MeteredRow {
-        call: call.clone(),
-        cost_nano_usd,
-        price_version: cost_nano_usd.map(|_| ctx.catalog.price_version().to_owned()),
-    }
+    let listed = || ctx.catalog.cost(&call.provider, call.model.as_deref()?, &call.tokens);
+    let (cost_nano_usd, price_version) = match call.cost_nano_usd {
+        Some(charged) => (Some(charged), PROVIDERS_CHARGE),
+        None => (listed(), ctx.catalog.price_version()),
+    };
+    MeteredRow { call: call.clone(), cost_nano_usd, price_version: cost_nano_usd.map(|_| price_version.to_owned()) }
 }
 
 fn count(ctx: &Ctx, priced: &MeteredRow) {

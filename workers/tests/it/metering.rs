@@ -29,6 +29,7 @@ pub(crate) fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCa
         path: "/v1/chat/completions".to_owned(),
         http_status: Some(200),
         tokens,
+        cost_nano_usd: None,
         started_at: Timestamp::now(),
         duration_ms: 12,
         first_byte_ms: Some(9),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, header};
 use keyway_domain::{Code, Command, Ledger, OperationState, Timestamp, UsageWindow};
 use keyway_providers::{GuardedClient, guard::Question};
 use keyway_store::usage_report::{self, GroupBy, ReportQuery};
@@ -111,7 +111,7 @@ async fn figures(world: &World, key: &str) -> Result<(i64, i64)> {
     );
     let mut headers = HeaderMap::new();
     headers.insert(header::AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))?);
-    let question = Question { method: Method::GET, url: url.parse()?, headers };
+    let question = Question::get(url.parse()?, headers);
     let answer = GuardedClient::new(&world.guard)?.ask(question).await?;
     let page: serde_json::Value = serde_json::from_slice(&answer.body)?;
     let buckets = page["data"].as_array().context("no data")?;

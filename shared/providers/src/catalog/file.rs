@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     AuthStyle, Capability, CatalogError, Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod, ProbeSpec,
-    ProviderSpec, Signal, SignalVerdict, Tier, spec::without_slash,
+    ProviderSpec, Rates, Signal, SignalVerdict, Tier, spec::without_slash,
 };
 use crate::{decimal, registry};
 
@@ -42,6 +42,10 @@ struct Stanza {
     display_name: String,
     kind: String,
     base_url: String,
+    #[serde(default)]
+    needs_base_url: bool,
+    #[serde(default)]
+    openai_path: String,
     #[serde(default)]
     auth: AuthStyle,
     #[serde(default)]
@@ -91,6 +95,8 @@ struct ModelStanza {
 struct PriceStanza {
     input: Option<Dollars>,
     cached_input: Option<Dollars>,
+    cache_write: Option<Dollars>,
+    cache_write_1h: Option<Dollars>,
     output: Option<Dollars>,
     #[serde(default)]
     long_context: Vec<TierStanza>,
@@ -102,6 +108,8 @@ struct TierStanza {
     above_input_tokens: i64,
     input: Option<Dollars>,
     cached_input: Option<Dollars>,
+    cache_write: Option<Dollars>,
+    cache_write_1h: Option<Dollars>,
     output: Option<Dollars>,
 }
 
@@ -125,6 +133,9 @@ impl Stanza {
         if kind == registry::OPENAI_COMPATIBLE && self.probe.is_none() {
             return Err("an openai_compatible provider needs a `probe` that tells a good key from a wrong one".into());
         }
+        if !self.openai_path.is_empty() && (!self.openai_path.starts_with('/') || self.openai_path.ends_with('/')) {
+            return Err("`openai_path` starts with a slash and does not end with one".to_owned());
+        }
         let mut models = Vec::with_capacity(self.models.len());
         let mut names = HashSet::new();
         for model in self.models {
@@ -137,6 +148,8 @@ impl Stanza {
         key_prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
         Ok(ProviderSpec {
             base_url: check_url(&self.base_url)?,
+            needs_base_url: self.needs_base_url,
+            openai_path: self.openai_path,
             probe: self.probe.map(ProbeStanza::check).transpose()?,
             capabilities: self.capabilities.unwrap_or_else(|| default_capabilities(kind, &models)),
             name: self.name,
@@ -221,11 +234,15 @@ impl PriceStanza {
             return Err("`long_context` is not in ascending order of `above_input_tokens`".to_owned());
         }
         // Embeddings have no output tokens, so their price is known: nothing.
-        let output = self.output.map(|dollars| dollars.0).or((mode == ModelMode::Embedding).then_some(0));
+        let output = nano_usd(self.output).or((mode == ModelMode::Embedding).then_some(0));
         Ok(Price {
-            input: self.input.map(|dollars| dollars.0),
-            cached_input: self.cached_input.map(|dollars| dollars.0),
-            output,
+            rates: Rates {
+                input: nano_usd(self.input),
+                cached_input: nano_usd(self.cached_input),
+                cache_write: nano_usd(self.cache_write),
+                cache_write_1h: nano_usd(self.cache_write_1h),
+                output,
+            },
             long_context: self.long_context.into_iter().map(TierStanza::tier).collect(),
         })
     }
@@ -235,11 +252,19 @@ impl TierStanza {
     fn tier(self) -> Tier {
         Tier {
             above_input_tokens: self.above_input_tokens,
-            input: self.input.map(|dollars| dollars.0),
-            cached_input: self.cached_input.map(|dollars| dollars.0),
-            output: self.output.map(|dollars| dollars.0),
+            rates: Rates {
+                input: nano_usd(self.input),
+                cached_input: nano_usd(self.cached_input),
+                cache_write: nano_usd(self.cache_write),
+                cache_write_1h: nano_usd(self.cache_write_1h),
+                output: nano_usd(self.output),
+            },
         }
     }
+}
+
+fn nano_usd(dollars: Option<Dollars>) -> Option<i64> {
+    dollars.map(|dollars| dollars.0)
 }
 
 fn check_name(name: &str) -> Result<(), String> {

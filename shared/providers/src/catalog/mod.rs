@@ -13,7 +13,7 @@ use std::{
 use keyway_domain::{NanoUsd, TokenCounts};
 use sha2::{Digest, Sha256};
 
-pub use price::{Price, Tier};
+pub use price::{Price, Rates, Tier};
 pub(crate) use spec::join;
 pub use spec::{
     AuthStyle, Capability, Matcher, Model, ModelMode, OutputTokens, ProbeMethod, ProbeSpec, ProviderSpec, Signal,

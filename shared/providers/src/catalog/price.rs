@@ -6,27 +6,34 @@ use keyway_domain::{NanoUsd, TokenCounts};
 /// The price of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Price {
-    /// Nano-USD for a million input tokens that were not cached.
-    pub input: Option<i64>,
-    /// Nano-USD for a million input tokens read from the provider's cache.
-    pub cached_input: Option<i64>,
-    /// Nano-USD for a million output tokens.
-    pub output: Option<i64>,
-    /// Other prices for whole calls with very long input, shortest first.
+    /// What it costs.
+    pub rates: Rates,
+    /// Other rates for whole calls with very long input, shortest first.
     pub long_context: Vec<Tier>,
 }
 
-/// The price of every token of a call whose input is longer than `above_input_tokens`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Nano-USD for a million tokens of each kind; `None`: unknown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Input tokens that have nothing to do with the provider's cache.
+    pub input: Option<i64>,
+    /// Input tokens read from the provider's cache.
+    pub cached_input: Option<i64>,
+    /// Input tokens written to the provider's cache.
+    pub cache_write: Option<i64>,
+    /// Those of them that are kept for an hour.
+    pub cache_write_1h: Option<i64>,
+    /// Output tokens.
+    pub output: Option<i64>,
+}
+
+/// The rates of every token of a call whose input is longer than `above_input_tokens`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tier {
     /// The tier applies above this many input tokens.
     pub above_input_tokens: i64,
-    /// As [`Price::input`].
-    pub input: Option<i64>,
-    /// As [`Price::cached_input`].
-    pub cached_input: Option<i64>,
-    /// As [`Price::output`].
-    pub output: Option<i64>,
+    /// What it costs then.
+    pub rates: Rates,
 }
 
 impl Price {
@@ -37,11 +44,18 @@ impl Price {
     pub fn cost(&self, tokens: &TokenCounts) -> Option<NanoUsd> {
         let input = tokens.input?;
         let cached = tokens.cached_input.unwrap_or(0);
-        let fresh = input.checked_sub(cached)?;
+        let written_1h = tokens.cache_write_1h.unwrap_or(0);
+        let written = tokens.cache_write.unwrap_or(0).checked_sub(written_1h)?;
+        let fresh = input.checked_sub(cached)?.checked_sub(written)?.checked_sub(written_1h)?;
         let tier = self.long_context.iter().rev().find(|tier| input > tier.above_input_tokens);
-        let (per_input, per_cached, per_output) = tier
-            .map_or((self.input, self.cached_input, self.output), |tier| (tier.input, tier.cached_input, tier.output));
-        let parts = [part(Some(fresh), per_input)?, part(Some(cached), per_cached)?, part(tokens.output, per_output)?];
+        let rates = tier.map_or(&self.rates, |tier| &tier.rates);
+        let parts = [
+            part(Some(fresh), rates.input)?,
+            part(Some(cached), rates.cached_input)?,
+            part(Some(written), rates.cache_write)?,
+            part(Some(written_1h), rates.cache_write_1h)?,
+            part(tokens.output, rates.output)?,
+        ];
         let total: i128 = parts.iter().sum();
         i64::try_from((total + 500_000) / 1_000_000).ok()
     }
@@ -60,18 +74,22 @@ mod tests {
     use super::*;
 
     fn tokens(input: Option<i64>, cached_input: Option<i64>, output: Option<i64>) -> TokenCounts {
-        TokenCounts { input, cached_input, output, reasoning: None }
+        TokenCounts { input, cached_input, output, ..TokenCounts::default() }
+    }
+
+    fn flat(rates: Rates) -> Price {
+        Price { rates, long_context: Vec::new() }
     }
 
     #[test]
     fn a_cost_is_exact_and_unknown_is_never_zero() {
-        let mini = Price {
+        let mini = flat(Rates {
             input: Some(150_000_000),
             cached_input: Some(75_000_000),
             output: Some(600_000_000),
-            long_context: vec![],
-        };
-        let embedding = Price { input: Some(20_000_000), output: Some(0), ..Price::default() };
+            ..Rates::default()
+        });
+        let embedding = flat(Rates { input: Some(20_000_000), output: Some(0), ..Rates::default() });
         for (name, price, counts, expected) in [
             ("plain", &mini, tokens(Some(20), None, Some(10)), Some(9_000)),
             ("cached", &mini, tokens(Some(20), Some(10), Some(10)), Some(8_250)),
@@ -90,8 +108,35 @@ mod tests {
     }
 
     #[test]
+    fn what_is_written_to_the_cache_has_its_own_price() {
+        let rates = Rates {
+            input: Some(3_000_000_000),
+            cached_input: Some(300_000_000),
+            cache_write: Some(3_750_000_000),
+            cache_write_1h: Some(6_000_000_000),
+            output: Some(15_000_000_000),
+        };
+        let counts = |cache_write, cache_write_1h| TokenCounts {
+            input: Some(2160),
+            cached_input: Some(2048),
+            cache_write: Some(cache_write),
+            cache_write_1h,
+            output: Some(5),
+            ..TokenCounts::default()
+        };
+        let base = 2048 * 300 + 5 * 15_000;
+        assert_eq!(flat(rates).cost(&counts(100, None)), Some(base + 12 * 3000 + 100 * 3750));
+        assert_eq!(flat(rates).cost(&counts(100, Some(40))), Some(base + 12 * 3000 + 60 * 3750 + 40 * 6000));
+        assert_eq!(flat(rates).cost(&counts(113, None)), None, "more written than there was input");
+        assert_eq!(flat(rates).cost(&counts(10, Some(11))), None, "more kept long than written");
+        let unpriced = Rates { cache_write: None, ..rates };
+        assert_eq!(flat(unpriced).cost(&counts(100, None)), None);
+        assert_eq!(flat(unpriced).cost(&counts(0, None)), Some(base + 112 * 3000));
+    }
+
+    #[test]
     fn half_a_nano_usd_rounds_up_once_for_the_whole_call() {
-        let price = Price { input: Some(37_500_000), output: Some(500_000), ..Price::default() };
+        let price = flat(Rates { input: Some(37_500_000), output: Some(500_000), ..Rates::default() });
         assert_eq!(price.cost(&tokens(Some(1), None, Some(0))), Some(38));
         assert_eq!(price.cost(&tokens(Some(1), None, Some(1))), Some(38));
         assert_eq!(price.cost(&tokens(Some(2), None, Some(0))), Some(75));
@@ -99,18 +144,9 @@ mod tests {
 
     #[test]
     fn long_input_changes_the_price_of_the_whole_call() {
-        let tier = |above_input_tokens, input| Tier {
-            above_input_tokens,
-            input: Some(input),
-            cached_input: None,
-            output: Some(0),
-        };
-        let price = Price {
-            input: Some(1_000_000),
-            output: Some(0),
-            long_context: vec![tier(100, 2_000_000), tier(1000, 3_000_000)],
-            ..Price::default()
-        };
+        let rates = |input| Rates { input: Some(input), output: Some(0), ..Rates::default() };
+        let tier = |above_input_tokens, input| Tier { above_input_tokens, rates: rates(input) };
+        let price = Price { rates: rates(1_000_000), long_context: vec![tier(100, 2_000_000), tier(1000, 3_000_000)] };
         for (input, expected) in [(100, 100), (101, 202), (1000, 2000), (1001, 3003)] {
             assert_eq!(price.cost(&tokens(Some(input), None, Some(1))), Some(expected));
         }

@@ -19,6 +19,10 @@ pub struct ProviderSpec {
     pub kind: &'static str,
     /// What endpoint paths are appended to; without a slash at its end.
     pub base_url: Url,
+    /// Whether it has no host of its own: every integration has to name one.
+    pub needs_base_url: bool,
+    /// What stands between the base URL and an OpenAI-shaped endpoint; empty where they are its own.
+    pub openai_path: String,
     /// How a key is sent.
     pub auth: AuthStyle,
     /// Fixed public beginnings of its keys, longest first.
@@ -42,6 +46,8 @@ pub enum AuthStyle {
     /// `Authorization: Bearer <key>`.
     #[default]
     Bearer,
+    /// `api-key: <key>`.
+    ApiKey,
 }
 
 /// What can be done with a provider.
@@ -54,6 +60,8 @@ pub enum Capability {
     Completions,
     /// `/embeddings`.
     Embeddings,
+    /// `/messages`, in Anthropic's shape.
+    Messages,
     /// Reported usage, given the right kind of key.
     Usage,
 }
@@ -66,6 +74,7 @@ impl Capability {
             Self::Chat => "chat",
             Self::Completions => "completions",
             Self::Embeddings => "embeddings",
+            Self::Messages => "messages",
             Self::Usage => "usage",
         }
     }
@@ -180,6 +189,8 @@ pub enum SignalVerdict {
     Restricted,
 }
 
+const MESSAGES: &str = "/messages";
+
 impl From<SignalVerdict> for VerdictKind {
     fn from(verdict: SignalVerdict) -> Self {
         match verdict {
@@ -200,6 +211,8 @@ impl ProviderSpec {
             display_name: display_name.to_owned(),
             kind: OPENAI_COMPATIBLE,
             base_url: without_slash(base_url),
+            needs_base_url: false,
+            openai_path: String::new(),
             auth: AuthStyle::Bearer,
             key_prefixes: Vec::new(),
             custom: true,
@@ -223,10 +236,24 @@ impl ProviderSpec {
         self.capabilities.contains(&capability)
     }
 
-    /// The URL of an endpoint: `path` (`/chat/completions`) appended to the base URL.
+    /// Whether it can be called through the proxy; the credentials of a cloud only report its usage.
     #[must_use]
-    pub fn endpoint(&self, path: &str) -> Url {
-        join(&self.base_url, path)
+    pub fn is_callable(&self) -> bool {
+        self.capabilities.iter().any(|capability| *capability != Capability::Usage)
+    }
+
+    /// What is appended to the base URL for an endpoint that callers know by its usual name: those of
+    /// OpenAI's shape (`/chat/completions`) and Anthropic's (`/messages`).
+    #[must_use]
+    pub fn endpoint(&self, path: &str) -> String {
+        let is_messages = path.starts_with(MESSAGES);
+        if is_messages { path.to_owned() } else { [&self.openai_path, path].concat() }
+    }
+
+    /// What is appended to the base URL for a chat in the provider's own shape.
+    #[must_use]
+    pub fn chat_endpoint(&self) -> String {
+        self.endpoint(if self.can(Capability::Messages) { MESSAGES } else { "/chat/completions" })
     }
 
     /// Scheme, host and port, without a slash at the end: where `/proxy/{provider}/{path}` is

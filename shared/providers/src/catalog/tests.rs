@@ -40,6 +40,7 @@ fn the_price_version_changes_with_a_price_and_with_nothing_else() -> Result<(), 
 fn a_faulty_file_is_refused_with_a_sentence_that_names_the_fault() {
     for (body, expected) in [
         ("    colour: red", "unknown field `colour`"),
+        ("    openai_path: openai/", "`openai_path` starts with a slash"),
         ("    models: [{ name: a, prices: {} }]", "unknown field `prices`"),
         ("    models: [{ name: a }, { name: a }]", "model `a` is there twice"),
         ("    models: [{ name: a, price: { input: 1.5e-1 } }]", "not \"1.5e-1\""),
@@ -69,11 +70,14 @@ fn a_faulty_file_is_refused_with_a_sentence_that_names_the_fault() {
 fn endpoints_are_appended_to_the_base_url() -> Result<(), CatalogError> {
     let catalog = Catalog::parse(&yaml(""))?;
     let spec = catalog.get("acme").expect("it is there");
-    assert_eq!(spec.endpoint("/chat/completions").as_str(), "https://api.acme.dev/v1/chat/completions");
+    assert_eq!(spec.endpoint("/chat/completions"), "/chat/completions");
     assert_eq!(spec.host_root(), "https://api.acme.dev");
     let custom =
         ProviderSpec::custom("own", "Own", "https://own.dev:8443".parse().expect("a URL"), vec!["m".to_owned()]);
-    assert_eq!(custom.endpoint("/models").as_str(), "https://own.dev:8443/models");
+    let apart = Catalog::parse(&yaml("    openai_path: /openai\n    capabilities: [chat, messages]"))?;
+    let apart = apart.get("acme").expect("it is there");
+    assert_eq!(apart.endpoint("/embeddings"), "/openai/embeddings");
+    assert_eq!((apart.endpoint("/messages"), apart.chat_endpoint()), ("/messages".to_owned(), "/messages".to_owned()));
     assert_eq!(custom.host_root(), "https://own.dev:8443");
     assert!(custom.model("m").is_some_and(|model| model.price.is_none()));
     Ok(())

@@ -46,6 +46,16 @@ pub struct Question {
     pub url: Url,
     /// Its headers; mark secrets sensitive.
     pub headers: HeaderMap,
+    /// Its body, empty for most.
+    pub body: Bytes,
+}
+
+impl Question {
+    /// A GET.
+    #[must_use]
+    pub const fn get(url: Url, headers: HeaderMap) -> Self {
+        Self { method: Method::GET, url, headers, body: Bytes::new() }
+    }
 }
 
 /// An answer, whole.
@@ -114,7 +124,7 @@ impl GuardedClient {
     /// See [`GuardError`]; any HTTP status is an answer, not an error.
     pub async fn ask(&self, question: Question) -> Result<Answer, GuardError> {
         self.guard.check_url(&question.url)?;
-        let request = self.http.request(question.method, question.url).headers(question.headers);
+        let request = self.http.request(question.method, question.url).headers(question.headers).body(question.body);
         let response = request.send().await.map_err(|error| judge(&error))?;
         let status = response.status();
         let headers = response.headers().clone();

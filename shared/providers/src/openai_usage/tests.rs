@@ -128,6 +128,6 @@ fn a_refusal_is_told_from_a_missing_permission() {
     ] {
         assert_eq!(read_body(status, &body, None), Err(expected), "{status} {body}");
     }
-    assert_eq!(no_answer(GuardError::TooLarge), FetchError::BadAnswer);
-    assert_eq!(no_answer(GuardError::TimedOut), FetchError::Unreachable);
+    assert_eq!(FetchError::from(crate::GuardError::TooLarge), FetchError::BadAnswer);
+    assert_eq!(FetchError::from(crate::GuardError::TimedOut), FetchError::Unreachable);
 }

@@ -1,6 +1,6 @@
 //! The guarded client against hosts that must not be called and answers that must not be followed.
 
-use http::{HeaderMap, Method};
+use http::HeaderMap;
 use keyway_providers::{
     GuardError, GuardSettings, GuardedClient,
     guard::{Answer, Question},
@@ -15,7 +15,7 @@ use crate::world::client;
 async fn get(http: &GuardedClient, url: &str, key: &str) -> anyhow::Result<Result<Answer, GuardError>> {
     let mut headers = HeaderMap::new();
     headers.insert("authorization", format!("Bearer {key}").parse()?);
-    Ok(http.ask(Question { method: Method::GET, url: url.parse()?, headers }).await)
+    Ok(http.ask(Question::get(url.parse()?, headers)).await)
 }
 
 #[tokio::test]

@@ -165,3 +165,42 @@ async fn an_unknown_canary_never_shows_in_a_failure() -> anyhow::Result<()> {
     assert!(!format!("{result:?}").contains("canary"), "{result:?}");
     Ok(())
 }
+
+#[tokio::test]
+async fn openrouters_activity_is_read_day_by_day() -> anyhow::Result<()> {
+    let key = "sk-or-v1-canary-0123456789";
+    let ask = async |case: &str, to: &str| {
+        let server = Replay::start(vec![Fixture::load(case)?]).await?;
+        let (ways, _) = predefined("openrouter")?;
+        let base: Url = format!("{}/api/v1", server.root).parse()?;
+        let window = UsageWindow { from: time("2026-11-01T00:00:00Z")?, to: time(to)? };
+        let query = UsageQuery { source: "activity", window, page: None };
+        let page = ways.usage_page(target(&base, &secret(key)), query, &client(&server.host)?).await;
+        let asked = server.received();
+        anyhow::ensure!(asked.len() == 1 && asked[0].line == "GET /api/v1/activity", "{asked:?}");
+        anyhow::Ok(page)
+    };
+    let page = ask("openrouter/activity_ok", "2026-11-03T00:00:00Z").await??;
+    assert_eq!((page.rows.len(), page.next.as_deref()), (2, None));
+    let first = page.rows.first().ok_or_else(|| anyhow::anyhow!("no row"))?;
+    assert_eq!(
+        (first.bucket_start.day().as_str(), first.model.as_deref()),
+        ("2026-11-01", Some("openai/gpt-5.4-mini"))
+    );
+    assert_eq!((first.tokens.input, first.tokens.cached_input), (Some(5000), Some(1000)));
+    assert_eq!((first.requests, first.cost_nano_usd), (Some(5), Some(61_500_000)));
+    let page = ask("openrouter/activity_ok", "2026-11-01T12:00:00Z").await??;
+    assert_eq!(page.rows.len(), 1, "only what the window touches");
+    assert!(ask("openrouter/activity_empty", "2026-11-03T00:00:00Z").await??.rows.is_empty());
+    let refused = ask("openrouter/credits_forbidden", "2026-11-03T00:00:00Z").await?;
+    assert!(matches!(refused, Err(FetchError::NotReportable { .. })), "{refused:?}");
+    for (case, expected) in [("verify_invalid_key", FetchError::Refused), ("activity_bad_date", FetchError::BadAnswer)]
+    {
+        assert_eq!(ask(&format!("openrouter/{case}"), "2026-11-03T00:00:00Z").await?, Err(expected), "{case}");
+    }
+    Ok(())
+}
+
+fn time(text: &str) -> anyhow::Result<Timestamp> {
+    Timestamp::parse(text).ok_or_else(|| anyhow::anyhow!("{text}"))
+}

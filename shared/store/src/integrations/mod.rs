@@ -249,6 +249,29 @@ pub async fn set_next_check(tx: &SystemTx, checks: &[(IntegrationId, Timestamp)]
     Ok(())
 }
 
+/// Has those of the integrations verified now whose last check is older than `checked_before`: a provider
+/// refused a call with their secret.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn check_soon(
+    tx: &SystemTx,
+    ids: &[IntegrationId],
+    now: Timestamp,
+    checked_before: Timestamp,
+) -> Result<(), StoreError> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    for ids in ids.chunks(chunk(1)) {
+        let mut sql = Sql::new("UPDATE integrations SET next_check_at_ms = ");
+        sql.bind(now.ms()).push(" WHERE id IN (").list(ids.iter().map(|id| id.uuid()));
+        sql.push(") AND next_check_at_ms > ").bind(now.ms()).push(" AND checked_at_ms < ").bind(checked_before.ms());
+        sql.run(tx).await?;
+    }
+    Ok(())
+}
+
 pub(crate) async fn find_by_fingerprint(
     tx: &TenantTx,
     key_id: uuid::Uuid,

@@ -33,6 +33,7 @@ fn row(project_id: ProjectId, integration_id: IntegrationId, model: Option<&str>
         path: "/v1/chat/completions".to_owned(),
         http_status: Some(200),
         tokens: TokenCounts { input: tokens, output: tokens, ..TokenCounts::default() },
+        cost_nano_usd: None,
         started_at: NOW,
         duration_ms: 5,
         first_byte_ms: None,

@@ -1,0 +1,50 @@
+//! How a key is put into a request. It goes into one header, marked sensitive, and nowhere else.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use url::Url;
+
+use crate::{
+    AuthStyle, BadSecret, GuardError, GuardedClient,
+    guard::{Answer, Question},
+};
+
+/// Adds the key in the provider's style, replacing what was there.
+pub(crate) fn add(style: AuthStyle, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    match style {
+        AuthStyle::Bearer => bearer(headers, secret),
+        AuthStyle::ApiKey => plain(headers, HeaderName::from_static("api-key"), secret),
+    }
+}
+
+/// Sets `Authorization: Bearer <secret>`.
+pub(crate) fn bearer(headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    plain(headers, header::AUTHORIZATION, &[b"Bearer ", secret].concat())
+}
+
+/// Sets a header to the key alone.
+pub(crate) fn plain(headers: &mut HeaderMap, name: HeaderName, secret: &[u8]) -> Result<(), BadSecret> {
+    let mut value = HeaderValue::from_bytes(secret).map_err(|_| BadSecret)?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+/// Asks for JSON with the key.
+pub(crate) async fn ask(
+    http: &GuardedClient,
+    style: AuthStyle,
+    method: Method,
+    url: Url,
+    key: &str,
+) -> Result<Answer, GuardError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    add(style, &mut headers, key.as_bytes()).map_err(|_| unsendable())?;
+    http.ask(Question { method, url, headers, body: Bytes::new() }).await
+}
+
+/// A key that no header can carry was never sent.
+pub(crate) const fn unsendable() -> GuardError {
+    GuardError::Refused("the key holds characters that no header can carry; enter it again")
+}
