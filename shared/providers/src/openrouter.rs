@@ -20,6 +20,7 @@ use crate::{
 };
 
 const ACTIVITY: &str = "activity";
+const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
 const NEEDS_MANAGEMENT_KEY: FetchError = FetchError::NotReportable {
     why: "OpenRouter reports usage only to a management key; calls through Keyway are metered with its own charge",
@@ -49,6 +50,11 @@ impl Provider for OpenRouter {
     // Both kinds of key look alike: only the answer tells which one it is.
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         Ok(&[ACTIVITY])
+    }
+
+    // Only days that are over are in it.
+    fn usage_interval(&self, _: &str) -> Duration {
+        HOUR
     }
 
     async fn usage_page(

@@ -55,6 +55,11 @@ pub trait Provider: Send + Sync + 'static {
     /// [`FetchError::NotReportable`], with the reason, when there is none.
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError>;
 
+    /// How long what was read of a report stays good enough: some are renewed rarely, and some cost money.
+    fn usage_interval(&self, _source: &str) -> Duration {
+        Duration::ZERO
+    }
+
     /// Fetches one page of one report.
     ///
     /// # Errors

@@ -110,6 +110,10 @@ impl Attempt<'_> {
         let tx = self.ctx.store.tenant_read(self.message.tenant_id).await?;
         let mut cursor = reported::cursor(&tx, self.opened.integration.id, source).await?;
         drop(tx);
+        let interval = self.opened.provider.usage_interval(source);
+        if resumed.is_none() && cursor.is_some_and(|cursor| is_recent(cursor.fetched_to, self.window.to, interval)) {
+            return Ok(Ok(0));
+        }
         // What an outage left out is fetched now. What is yet to come is not: the cursor would pass it by.
         let from = cursor.map_or(self.window.from, |cursor| cursor.fetched_to.min(self.window.from));
         let mut from = resumed.unwrap_or(from);
@@ -154,6 +158,12 @@ impl Stopped {
     fn at(source: &str, from: Timestamp, error: Option<FetchError>) -> Self {
         Self { error, progress: Some(UsageProgress { source: source.to_owned(), from }) }
     }
+}
+
+/// Whether all up to `fetched_to` was read so short a time before `to` that it is not read again. What lies
+/// wholly before it is asked for on purpose.
+fn is_recent(fetched_to: Timestamp, to: Timestamp, interval: Duration) -> bool {
+    to >= fetched_to && to.since(fetched_to) < interval
 }
 
 struct Page<'r> {

@@ -1,9 +1,11 @@
 //! The metered ledger: each proxied call once, priced where there is a price.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{
-    Body, Command, IntegrationId, Ledger, Message, MessageId, MeteredCall, RequestId, TenantId, Timestamp, TokenCounts,
-    VirtualKeyId,
+    Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, RequestId, TenantId,
+    Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
 
@@ -12,8 +14,11 @@ use crate::{
     world::{World, in_both},
 };
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 in_both! {
     invariant_3_a_batch_delivered_twice_is_counted_once
+    a_call_that_was_refused_has_its_key_verified_soon
     a_batch_of_a_tenant_that_is_gone_is_let_go
 }
 
@@ -72,6 +77,31 @@ async fn invariant_3_a_batch_delivered_twice_is_counted_once(world: &mut World) 
     ensure!(priced.unknown_token_requests == Some(1), "{priced:?}");
     ensure!(unknown.cost_nano_usd.is_none() && unknown.unpriced_requests == Some(1), "unknown became 0: {unknown:?}");
     Ok(())
+}
+
+async fn a_call_that_was_refused_has_its_key_verified_soon(world: &mut World) -> Result<()> {
+    let submitted = world.place(world.tenant, "sk-sim-good-1").await?;
+    let (checked, due) = (Timestamp::now().before(HOUR), Timestamp::now().after(HOUR));
+    let any = MeteredCall { integration_id: submitted.id, ..call(world, "gpt-4o-mini", TokenCounts::default()) };
+    world.start()?;
+    let due_ms = "SELECT next_check_at_ms AS n FROM integrations";
+    let calls = "SELECT count(*) AS n FROM metered_calls";
+    for (rows, (status, checked_at, verified)) in
+        (1..).zip([(429, checked, false), (200, checked, false), (401, Timestamp::now(), false), (401, checked, true)])
+    {
+        let times = format!("next_check_at_ms = {}, checked_at_ms = {}", due.ms(), checked_at.ms());
+        world.execute(&format!("UPDATE integrations SET {times}")).await?;
+        let one = MeteredCall { request_id: RequestId::new(), http_status: Some(status), ..any.clone() };
+        world.publish(&[batch(world.tenant.id, vec![one])]).await?;
+        until("the call is in the ledger", async || Ok(world.number(calls).await? == rows)).await?;
+        if verified {
+            until("the key was asked about", async || Ok(!world.simulator.all_calls().is_empty())).await?;
+        } else {
+            ensure!(world.number(due_ms).await? == due.ms(), "{status}");
+        }
+    }
+    let connected = async || Ok(world.integration(&submitted).await?.status == IntegrationStatus::Connected);
+    until("it is verified", connected).await
 }
 
 async fn a_batch_of_a_tenant_that_is_gone_is_let_go(world: &mut World) -> Result<()> {

@@ -44,11 +44,19 @@ impl Tenant {
     }
 }
 
+/// What somebody brings.
+#[derive(Clone, Copy)]
+struct Given<'a> {
+    provider: &'a str,
+    base_url: &'a str,
+    key: &'a str,
+}
+
 impl World {
     /// Submits a key: integration, operation, audit event and message in one transaction.
     pub(crate) async fn submit(&self, key: &str) -> Result<Submitted> {
         let tx = self.store.tenant(self.tenant.id).await?;
-        let submitted = self.add(&tx, self.tenant, key).await?;
+        let submitted = self.add(&tx, self.tenant, self.openai(key)).await?;
         outbox::insert(&tx, &[submitted.message.clone(), created(&submitted)], Timestamp::now()).await?;
         tx.commit().await?;
         Ok(submitted)
@@ -57,7 +65,15 @@ impl World {
     /// The same without any message: nothing happens until the test sends one.
     pub(crate) async fn place(&self, tenant: Tenant, key: &str) -> Result<Submitted> {
         let tx = self.store.tenant(tenant.id).await?;
-        let submitted = self.add(&tx, tenant, key).await?;
+        let submitted = self.add(&tx, tenant, self.openai(key)).await?;
+        tx.commit().await?;
+        Ok(submitted)
+    }
+
+    /// The same for another provider at another host.
+    pub(crate) async fn place_at(&self, provider: &str, base_url: &str, key: &str) -> Result<Submitted> {
+        let tx = self.store.tenant(self.tenant.id).await?;
+        let submitted = self.add(&tx, self.tenant, Given { provider, base_url, key }).await?;
         tx.commit().await?;
         Ok(submitted)
     }
@@ -91,34 +107,47 @@ impl World {
 
     /// A key sealed for a version of a secret.
     pub(crate) async fn seal(&self, tx: &TenantTx, id: SecretId, version: i32, key: &str) -> Result<SealedSecret> {
+        self.seal_given(tx, (id, version), self.openai(key)).await
+    }
+
+    async fn seal_given(
+        &self,
+        tx: &TenantTx,
+        (id, version): (SecretId, i32),
+        Given { provider, key, .. }: Given<'_>,
+    ) -> Result<SealedSecret> {
         let keys = self.keys.current(tx).await?;
-        let facts = for_spec(self.catalog.get("openai").context("openai")?).check_format(key)?;
+        let facts = for_spec(self.catalog.get(provider).context("no such provider")?).check_format(key)?;
         Ok(SealedSecret {
             envelope: keys.seal(id, version, key.as_bytes())?,
             data_key_id: keys.id(),
-            fingerprint: keys.fingerprint("openai", key.as_bytes()),
+            fingerprint: keys.fingerprint(provider, key.as_bytes()),
             hint: facts.hint,
             key_family: facts.family.name().to_owned(),
         })
     }
 
-    async fn add(&self, tx: &TenantTx, tenant: Tenant, key: &str) -> Result<Submitted> {
+    fn openai<'a>(&'a self, key: &'a str) -> Given<'a> {
+        Given { provider: "openai", base_url: &self.simulator.base_url, key }
+    }
+
+    async fn add(&self, tx: &TenantTx, tenant: Tenant, given: Given<'_>) -> Result<Submitted> {
         let secret_id = SecretId::new();
         let new = NewIntegration {
             id: IntegrationId::new(),
             secret_id,
             project_id: tenant.project,
-            provider: "openai".to_owned(),
-            name: key.to_owned(),
-            base_url: Some(self.simulator.base_url.clone()),
+            provider: given.provider.to_owned(),
+            name: given.key.to_owned(),
+            base_url: Some(given.base_url.to_owned()),
             config: serde_json::json!({}),
             expires_at: None,
-            secret: self.seal(tx, secret_id, 1, key).await?,
+            secret: self.seal_given(tx, (secret_id, 1), given).await?,
             next_check_at: None,
         };
         let id = integrations::insert(tx, new, Timestamp::now()).await?.id;
         let message = open(tx, tenant, verify(id, 1), None).await?;
-        Ok(Submitted { tenant, id, key: key.to_owned(), message })
+        Ok(Submitted { tenant, id, key: given.key.to_owned(), message })
     }
 }
 

@@ -7,7 +7,10 @@ use http::{HeaderMap, HeaderValue, header};
 use keyway_domain::{Code, Command, Ledger, OperationState, Timestamp, UsageWindow};
 use keyway_providers::{GuardedClient, guard::Question};
 use keyway_store::usage_report::{self, GroupBy, ReportQuery};
-use keyway_testkit::simulator::{Fault, Script};
+use keyway_testkit::{
+    replay::{Fixture, Replay},
+    simulator::{Fault, Script},
+};
 
 use crate::{
     fan_out::two_days,
@@ -19,6 +22,7 @@ in_both! {
     invariant_6_an_ordinary_key_reports_a_reason_and_never_a_zero
     a_fetch_that_stopped_goes_on_where_it_was
     what_is_yet_to_come_is_fetched_when_it_is_there
+    a_report_that_is_renewed_rarely_is_read_rarely
 }
 
 const COMPLETIONS: &str = "usage.completions";
@@ -97,6 +101,25 @@ async fn what_is_yet_to_come_is_fetched_when_it_is_there(world: &mut World) -> R
     }
     let furthest = world.number("SELECT max(fetched_to_ms) AS n FROM usage_cursors").await?;
     ensure!(furthest <= Timestamp::now().ms(), "a cursor is ahead of time: {furthest}");
+    Ok(())
+}
+
+async fn a_report_that_is_renewed_rarely_is_read_rarely(world: &mut World) -> Result<()> {
+    let openrouter = Replay::start(vec![Fixture::load("openrouter/activity_ok")?]).await?;
+    world.guard.trusted.push(openrouter.host.clone());
+    let base_url = format!("{}/api/v1", openrouter.root);
+    let submitted = world.place_at("openrouter", &base_url, "sk-or-v1-canary-0123456789").await?;
+    world.start()?;
+    let now = Timestamp::now();
+    let (recent, old) = ((now.before(HOUR), now), (now.before(20 * HOUR), now.before(10 * HOUR)));
+    for ((from, to), asked) in [(recent, 1), (recent, 1), (old, 2)] {
+        let window = UsageWindow { from, to };
+        let fetch = Command::FetchUsage { integration_id: submitted.id, window, resume: None };
+        let message = world.command(world.tenant, fetch).await?;
+        let operation = world.ended(&message).await?;
+        ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
+        ensure!(openrouter.received().len() == asked, "asked {} times, not {asked}", openrouter.received().len());
+    }
     Ok(())
 }
 
