@@ -1,7 +1,7 @@
 //! Finding what a request names: a provider by name or id, a project or the default one.
 
 use keyway_domain::{ProjectId, ProviderId};
-use keyway_providers::ProviderSpec;
+use keyway_providers::{AuthStyle, ProviderSpec};
 use keyway_store::{
     TenantTx, projects, provider_models,
     providers::{self, ProviderRow},
@@ -70,9 +70,11 @@ pub(crate) async fn spec(app: &App, tx: &TenantTx, name: &str) -> Result<Provide
         });
     };
     let base_url = row.base_url.parse().map_err(|_| ApiError::new(Code::Internal, "a stored URL is not readable"))?;
+    let auth = AuthStyle::named(&row.auth);
+    let auth = auth.ok_or_else(|| ApiError::new(Code::Internal, "a stored auth style is not one of this build"))?;
     let models = provider_models::list(tx, Some(name)).await?;
     let models = models.into_iter().map(|row| row.model).collect();
-    Ok(ProviderSpec::custom(&row.name, &row.display_name, base_url, models))
+    Ok(ProviderSpec::custom(&row.name, &row.display_name, base_url, auth, models))
 }
 
 /// The project that is named, or the default one.

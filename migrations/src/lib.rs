@@ -15,6 +15,7 @@ mod m0004_usage;
 mod m0005_audit;
 mod m0006_outbox_shares;
 mod m0007_cache_writes;
+mod m0008_provider_auth;
 mod migrate;
 mod protect;
 mod table;
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_audit::Migration),
             Box::new(m0006_outbox_shares::Migration),
             Box::new(m0007_cache_writes::Migration),
+            Box::new(m0008_provider_auth::Migration),
         ]
     }
 }

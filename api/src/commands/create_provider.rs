@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use keyway_domain::Invalidation;
+use keyway_providers::AuthStyle;
 use keyway_store::{StoreError, provider_models, providers};
 use serde_json::json;
 
@@ -18,6 +19,7 @@ pub(crate) struct CreateProvider {
     pub(crate) name: String,
     pub(crate) display_name: String,
     pub(crate) base_url: String,
+    pub(crate) auth: AuthStyle,
     pub(crate) models: Vec<String>,
 }
 
@@ -28,9 +30,10 @@ impl Command for CreateProvider {
         }
         let base_url = work.app.guard.check_base_url(&self.base_url)?;
         let base_url = base_url.as_str().trim_end_matches('/');
-        let row = providers::insert(&work.tx, &self.name, &self.display_name, base_url, work.now).await?;
+        let (tx, auth) = (&work.tx, self.auth.name());
+        let row = providers::insert(tx, &self.name, &self.display_name, base_url, auth, work.now).await?;
         provider_models::insert(&work.tx, &row.name, &self.models, work.now).await?;
-        let changes = json!({ "name": row.name, "base_url": row.base_url, "models": self.models });
+        let changes = json!({ "name": row.name, "base_url": row.base_url, "auth": row.auth, "models": self.models });
         work.audit("provider.created", row.id, changes);
         work.invalidate(Invalidation::Providers);
         let (location, version) = (format!("/api/v1/providers/{}", row.id), row.version);

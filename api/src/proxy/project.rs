@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use keyway_domain::{IntegrationStatus, Timestamp};
-use keyway_providers::{Capability, Catalog, Model, ProviderSpec, guard::Guard};
+use keyway_providers::{AuthStyle, Capability, Catalog, Model, ProviderSpec, guard::Guard};
 use keyway_store::{Page, Store, TenantKeyCache, credentials, provider_models, providers};
 use url::Url;
 
@@ -58,9 +58,10 @@ impl Project {
             let name = &credential.integration.provider;
             // The tenant's own comes first: a name that the catalog took later must not lead its key elsewhere.
             let spec = match (custom.iter().find(|row| row.name == *name), sources.catalog.get(name)) {
-                (Some(row), _) => match Url::parse(&row.base_url) {
-                    Ok(url) => ProviderSpec::custom(name, &row.display_name, url, extra(name)),
-                    Err(_) => continue,
+                (Some(row), _) => match (Url::parse(&row.base_url), AuthStyle::named(&row.auth)) {
+                    (Ok(url), Some(auth)) => ProviderSpec::custom(name, &row.display_name, url, auth, extra(name)),
+                    // What a later build wrote, this one cannot call.
+                    _ => continue,
                 },
                 (None, Some(spec)) => with_models(spec, extra(name)),
                 // Its provider left the catalog: the integration cannot be called any more.

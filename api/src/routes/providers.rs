@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use keyway_domain::ProviderId;
-use keyway_providers::ProviderSpec;
+use keyway_providers::{AuthStyle, ProviderSpec};
 use keyway_store::{
     Page, TenantTx, integrations,
     providers::{self, ProviderRow},
@@ -33,7 +33,11 @@ pub(crate) struct ProviderView {
     /// Whether the tenant made it.
     custom: bool,
     base_url: String,
-    /// Of `chat`, `completions`, `embeddings`, `usage`.
+    /// Whether an integration has to bring its own `config.base_url`.
+    needs_base_url: bool,
+    /// How keys are sent: `bearer`, `api_key` or `x_api_key`; null for a predefined provider, whose ways are known.
+    auth: Option<&'static str>,
+    /// Of `chat`, `completions`, `embeddings`, `messages`, `usage`.
     capabilities: Vec<&'static str>,
     /// Whether the tenant has an integration of it.
     has_api_key: bool,
@@ -53,6 +57,8 @@ pub(crate) struct ProviderInput {
     /// What `/chat/completions` is appended to: https, or a host the operator trusts.
     #[schema(example = "https://api.acme.dev/v1")]
     base_url: String,
+    /// How it takes its keys: `bearer` (the default), `api_key` or `x_api_key`.
+    auth: Option<String>,
     /// The models it offers.
     #[serde(default)]
     models: Vec<String>,
@@ -66,6 +72,8 @@ pub(crate) struct ProviderChange {
     display_name: String,
     /// Stays as it is while integrations use the provider: their credentials are bound to it.
     base_url: String,
+    /// How it takes its keys; as it was if left out.
+    auth: Option<String>,
 }
 
 /// List all providers: first the predefined ones, then the tenant's own.
@@ -86,10 +94,11 @@ pub(crate) async fn with_keys(call: Call) -> Result<Answer, ApiError> {
 #[utoipa::path(post, path = "/api/v1/providers", tag = "providers", request_body = ProviderInput,
     responses((status = 201, body = ProviderView), (status = 409, description = "`name_taken`, also by a predefined provider")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let ProviderInput { name, display_name, base_url, models } = call.json()?;
+    let ProviderInput { name, display_name, base_url, auth, models } = call.json()?;
     let name = input::slug("name", &name)?;
     let display_name = input::name("display_name", display_name.as_deref().unwrap_or(&name))?;
-    call.commit(CreateProvider { name, display_name, base_url, models: input::models(models)? }).await
+    let (auth, models) = (auth_style(auth.as_deref())?.unwrap_or_default(), input::models(models)?);
+    call.commit(CreateProvider { name, display_name, base_url, auth, models }).await
 }
 
 /// Show a provider.
@@ -112,10 +121,11 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     params(("id" = String, Path, description = "name or id")), request_body = ProviderChange,
     responses((status = 200, body = ProviderView), (status = 409, description = "it is predefined, or integrations use it")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
-    let ProviderChange { display_name, base_url } = call.json()?;
+    let ProviderChange { display_name, base_url, auth } = call.json()?;
+    let auth = auth_style(auth.as_deref())?;
     let display_name = input::name("display_name", &display_name)?;
     let (name_or_id, expected) = (call.param().to_owned(), call.expected_version()?);
-    call.commit(UpdateProvider { name_or_id, display_name, base_url, expected }).await
+    call.commit(UpdateProvider { name_or_id, display_name, base_url, auth, expected }).await
 }
 
 /// Delete a custom provider with its models. One that integrations use is kept.
@@ -140,6 +150,8 @@ impl ProviderView {
             display_name: spec.display_name.clone(),
             custom: false,
             base_url: spec.base_url.to_string(),
+            needs_base_url: spec.needs_base_url,
+            auth: None,
             capabilities: spec.capabilities.iter().map(|capability| capability.name()).collect(),
             has_api_key: keys.contains(&spec.name),
             version: None,
@@ -155,10 +167,17 @@ impl ProviderView {
             display_name: row.display_name,
             custom: true,
             base_url: row.base_url,
+            needs_base_url: false,
+            auth: AuthStyle::named(&row.auth).map(AuthStyle::name),
             capabilities: vec!["chat", "completions", "embeddings"],
             version: Some(row.version),
         }
     }
+}
+
+fn auth_style(name: Option<&str>) -> Result<Option<AuthStyle>, ApiError> {
+    let unknown = || ApiError::field("`auth` must be bearer, api_key or x_api_key");
+    name.map(|name| AuthStyle::named(name).ok_or_else(unknown)).transpose()
 }
 
 async fn all(call: &Call) -> Result<Vec<ProviderView>, ApiError> {

@@ -108,6 +108,7 @@ async fn what_cannot_be_used_is_refused_and_writes_nothing(api: Api) -> Result<(
         ("/api/v1/projects", json!({ "name": " " })),
         ("/api/v1/providers", json!({ "name": "A B", "base_url": "https://api.acme.dev" })),
         ("/api/v1/providers", json!({ "name": "acme", "base_url": "https://api.acme.dev", "models": [""] })),
+        ("/api/v1/providers", json!({ "name": "acme", "base_url": "https://api.acme.dev", "auth": "basic" })),
     ] {
         api.post(path, body).await?.expect_error(422, "invalid_field")?;
     }

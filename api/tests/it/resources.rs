@@ -75,8 +75,14 @@ async fn providers_are_the_catalog_and_the_tenants_own(api: Api) -> Result<()> {
     api.delete("/api/v1/providers/acme").await?.expect_error(409, "conflict")?;
     let elsewhere = json!({ "display_name": "Acme", "base_url": "https://other.acme.dev/v1" });
     api.put("/api/v1/providers/acme", elsewhere.clone()).await?.expect_error(409, "conflict")?;
-    let renamed = json!({ "display_name": "Acme Ltd", "base_url": "https://api.acme.dev/v1" });
-    ensure!(api.put("/api/v1/providers/acme", renamed).await?.expect(200)?.text_at("/display_name") == "Acme Ltd");
+    ensure!(made.text_at("/auth") == "bearer");
+    let mut renamed = json!({ "display_name": "Acme Ltd", "base_url": "https://api.acme.dev/v1", "auth": "x_api_key" });
+    for _ in 0..2 {
+        let now = api.put("/api/v1/providers/acme", renamed.clone()).await?.expect(200)?;
+        ensure!((now.text_at("/display_name"), now.text_at("/auth")) == ("Acme Ltd", "x_api_key"), "{}", now.text);
+        // Left out, it stays.
+        renamed = json!({ "display_name": "Acme Ltd", "base_url": "https://api.acme.dev/v1" });
+    }
     api.put("/api/v1/providers/openai", elsewhere).await?.expect_error(409, "conflict")?;
     api.delete("/api/v1/providers/openai").await?.expect_error(409, "conflict")?;
     api.delete("/api/v1/providers/nobody").await?.expect_error(404, "not_found")?;
@@ -94,7 +100,7 @@ async fn models(api: &Api) -> Result<()> {
     ensure!(rest.at("/items").as_array().map(Vec::len) == Some(2));
     // A name that the catalog took later stays the tenant's.
     let tx = api.store.tenant(api.tenant).await?;
-    keyway_store::providers::insert(&tx, "groq", "Ours", "https://api.acme.dev/v1", Timestamp::now()).await?;
+    keyway_store::providers::insert(&tx, "groq", "Ours", "https://api.acme.dev/v1", "bearer", Timestamp::now()).await?;
     tx.commit().await?;
     let list = api.get("/api/v1/providers").await?.expect(200)?;
     let named: Vec<_> = list.at("/items").as_array().into_iter().flatten().filter(|it| it["name"] == "groq").collect();

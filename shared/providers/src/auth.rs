@@ -14,6 +14,7 @@ pub(crate) fn add(style: AuthStyle, headers: &mut HeaderMap, secret: &[u8]) -> R
     match style {
         AuthStyle::Bearer => bearer(headers, secret),
         AuthStyle::ApiKey => plain(headers, HeaderName::from_static("api-key"), secret),
+        AuthStyle::XApiKey => plain(headers, HeaderName::from_static("x-api-key"), secret),
     }
 }
 

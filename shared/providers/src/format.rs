@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn a_custom_host_may_take_any_token() {
         let url = "https://api.acme.dev/v1".parse().expect("a URL");
-        let spec = ProviderSpec::custom("acme", "Acme", url, vec![]);
+        let spec = ProviderSpec::custom("acme", "Acme", url, crate::AuthStyle::Bearer, vec![]);
         for key in ["eyJhbGciOi.eyJzdWIi.c2ln", "gsk_AAAAAAAAAAAAAAAA", "sk-proj-AAAAAAAAAAAAAAAA"] {
             assert_eq!(check(&spec, key), Ok(()), "{key}");
         }

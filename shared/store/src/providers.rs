@@ -25,6 +25,8 @@ pub struct ProviderRow {
     pub display_name: String,
     /// Where its API is.
     pub base_url: String,
+    /// How its keys are sent, by the name the catalog has for it.
+    pub auth: String,
     /// When it was made.
     pub created_at: Timestamp,
     /// Counts its changes, for ETag and If-Match.
@@ -40,6 +42,7 @@ pub async fn insert(
     name: &str,
     display_name: &str,
     base_url: &str,
+    auth: &str,
     now: Timestamp,
 ) -> Result<ProviderRow, StoreError> {
     let row = ProviderRow {
@@ -48,13 +51,14 @@ pub async fn insert(
         name: name.to_owned(),
         display_name: display_name.to_owned(),
         base_url: base_url.to_owned(),
+        auth: auth.to_owned(),
         created_at: now,
         version: 1,
     };
-    let text = "INSERT INTO providers (id, tenant_id, name, display_name, base_url, created_at_ms, version) \
-                VALUES ($1, $2, $3, $4, $5, $6, 1) ON CONFLICT DO NOTHING";
-    let tenant_id = row.tenant_id.uuid().into();
-    let values = [row.id.uuid().into(), tenant_id, name.into(), display_name.into(), base_url.into(), now.ms().into()];
+    let text = "INSERT INTO providers (id, tenant_id, name, display_name, base_url, auth, created_at_ms, version) \
+                VALUES ($1, $2, $3, $4, $5, $6, $7, 1) ON CONFLICT DO NOTHING";
+    let (id, tenant_id) = (row.id.uuid().into(), row.tenant_id.uuid().into());
+    let values = [id, tenant_id, name.into(), display_name.into(), base_url.into(), auth.into(), now.ms().into()];
     if Sql::with(text, values).run(tx).await? == 0 {
         return Err(StoreError::NameTaken);
     }
@@ -106,7 +110,7 @@ pub async fn list(tx: &TenantTx, page: Page<ProviderId>) -> Result<Paged<Provide
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 
-/// Changes name for people and base URL; with `expected`, only if the version is still that one.
+/// Changes name for people, base URL and auth; with `expected`, only if the version is still that one.
 /// The base URL of a provider that has integrations stays: their secrets are bound to it.
 ///
 /// # Errors
@@ -116,6 +120,7 @@ pub async fn update(
     id: ProviderId,
     display_name: &str,
     base_url: &str,
+    auth: &str,
     expected: Option<i32>,
 ) -> Result<ProviderRow, StoreError> {
     let before = lock(tx, id).await?;
@@ -123,15 +128,15 @@ pub async fn update(
         return Err(StoreError::Conflict);
     }
     let expected = expected.unwrap_or(before.version);
-    let text = "UPDATE providers SET display_name = $1, base_url = $2, version = version + 1 \
-                WHERE tenant_id = $3 AND id = $4 AND version = $5";
+    let text = "UPDATE providers SET display_name = $1, base_url = $2, auth = $3, version = version + 1 \
+                WHERE tenant_id = $4 AND id = $5 AND version = $6";
     let tenant_id = tx.tenant_id().uuid().into();
-    let values = [display_name.into(), base_url.into(), tenant_id, id.uuid().into(), expected.into()];
+    let values = [display_name.into(), base_url.into(), auth.into(), tenant_id, id.uuid().into(), expected.into()];
     if Sql::with(text, values).run(tx).await? == 0 {
         return Err(StoreError::Stale);
     }
-    let (display_name, base_url) = (display_name.to_owned(), base_url.to_owned());
-    Ok(ProviderRow { display_name, base_url, version: expected + 1, ..before })
+    let (display_name, base_url, auth) = (display_name.to_owned(), base_url.to_owned(), auth.to_owned());
+    Ok(ProviderRow { display_name, base_url, auth, version: expected + 1, ..before })
 }
 
 /// Deletes a custom provider with its models; with `expected`, only if the version is still that one.
@@ -176,6 +181,7 @@ fn row(model: table::Model) -> ProviderRow {
         name: model.name,
         display_name: model.display_name,
         base_url: model.base_url,
+        auth: model.auth,
         created_at: Timestamp::from_ms(model.created_at_ms),
         version: model.version,
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use keyway_domain::{Code, IntegrationId, IntegrationStatus, TenantId};
-use keyway_providers::{Provider, ProviderSpec, Target, for_spec};
+use keyway_providers::{AuthStyle, Provider, ProviderSpec, Target, for_spec};
 use keyway_store::{KeyError, credentials, integrations::IntegrationRow, providers};
 use keyway_vault::{SecretString, VaultError};
 use url::Url;
@@ -71,7 +71,12 @@ pub(super) async fn open(
     // The tenant's own first: a name that the catalog gets later must not send its secret elsewhere.
     let spec =
         match (providers::find_by_name(&tx, &integration.provider).await?, ctx.catalog.get(&integration.provider)) {
-            (Some(row), _) => ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, Vec::new()),
+            (Some(row), _) => {
+                let auth = AuthStyle::named(&row.auth);
+                let auth =
+                    auth.ok_or_else(|| HandlerError::Defect("a stored auth style is not readable".to_owned()))?;
+                ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, auth, Vec::new())
+            }
             (None, Some(spec)) => spec.clone(),
             (None, None) => return Ok(Err(Missing::Gone)),
         };

@@ -69,7 +69,7 @@ async fn one_refusal_disables_nothing(world: &mut World) -> Result<()> {
 async fn a_tenants_own_provider_keeps_its_name_and_its_secrets(world: &mut World) -> Result<()> {
     let submitted = world.place(world.tenant, "sk-sim-good-own").await?;
     let tx = world.store.tenant(world.tenant.id).await?;
-    providers::insert(&tx, "openai", "Own", &world.simulator.base_url, Timestamp::now()).await?;
+    providers::insert(&tx, "openai", "Own", &world.simulator.base_url, "bearer", Timestamp::now()).await?;
     raw::execute(&tx, "UPDATE integrations SET base_url = NULL").await?;
     tx.commit().await?;
     world.start()?;

@@ -14,7 +14,7 @@ const OTHER: &str = "sk-sim-good-other";
 
 async fn custom(harness: &Harness, name: &str, models: &[&str]) {
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
-    providers::insert(&tx, name, name, &harness.simulator.base_url, Timestamp::now()).await.unwrap();
+    providers::insert(&tx, name, name, &harness.simulator.base_url, "bearer", Timestamp::now()).await.unwrap();
     let models: Vec<String> = models.iter().map(|&model| model.to_owned()).collect();
     provider_models::insert(&tx, name, &models, Timestamp::now()).await.unwrap();
     tx.commit().await.unwrap();
@@ -98,7 +98,7 @@ async fn a_name_that_the_catalog_took_later_stays_the_tenants() {
     let (mut provider, harness, key) = behind(Scripted::says(ANSWER).await).await;
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
     let base_url = provider.base_url.clone();
-    providers::insert(&tx, "groq", "Ours", &base_url, Timestamp::now()).await.unwrap();
+    providers::insert(&tx, "groq", "Ours", &base_url, "bearer", Timestamp::now()).await.unwrap();
     tx.commit().await.unwrap();
     harness.integration_of("groq", OTHER, None).await;
     let answer = harness.get("/proxy/groq/v1/models", &key).send().await.unwrap();

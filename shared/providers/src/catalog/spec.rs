@@ -48,6 +48,26 @@ pub enum AuthStyle {
     Bearer,
     /// `api-key: <key>`.
     ApiKey,
+    /// `x-api-key: <key>`.
+    XApiKey,
+}
+
+impl AuthStyle {
+    /// The text in the table and in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::ApiKey => "api_key",
+            Self::XApiKey => "x_api_key",
+        }
+    }
+
+    /// Reads [`Self::name`].
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Bearer, Self::ApiKey, Self::XApiKey].into_iter().find(|style| style.name() == name)
+    }
 }
 
 /// What can be done with a provider.
@@ -169,7 +189,7 @@ pub struct Signal {
 /// What a body shows.
 #[derive(Clone, Debug)]
 pub enum Matcher {
-    /// The value at the JSON pointer equals this one.
+    /// The value at the JSON pointer equals this one. In a pointer `*` stands for any element of a list.
     Equals(String, Value),
     /// The text at the JSON pointer contains this one, whatever the case.
     Contains(String, String),
@@ -205,7 +225,7 @@ impl ProviderSpec {
     /// A tenant's own OpenAI-compatible provider. The URL has passed
     /// [`crate::guard::Guard::check_base_url`].
     #[must_use]
-    pub fn custom(name: &str, display_name: &str, base_url: Url, models: Vec<String>) -> Self {
+    pub fn custom(name: &str, display_name: &str, base_url: Url, auth: AuthStyle, models: Vec<String>) -> Self {
         Self {
             name: name.to_owned(),
             display_name: display_name.to_owned(),
@@ -213,7 +233,7 @@ impl ProviderSpec {
             base_url: without_slash(base_url),
             needs_base_url: false,
             openai_path: String::new(),
-            auth: AuthStyle::Bearer,
+            auth,
             key_prefixes: Vec::new(),
             custom: true,
             probe: None,

@@ -72,8 +72,13 @@ fn endpoints_are_appended_to_the_base_url() -> Result<(), CatalogError> {
     let spec = catalog.get("acme").expect("it is there");
     assert_eq!(spec.endpoint("/chat/completions"), "/chat/completions");
     assert_eq!(spec.host_root(), "https://api.acme.dev");
-    let custom =
-        ProviderSpec::custom("own", "Own", "https://own.dev:8443".parse().expect("a URL"), vec!["m".to_owned()]);
+    let custom = ProviderSpec::custom(
+        "own",
+        "Own",
+        "https://own.dev:8443".parse().expect("a URL"),
+        AuthStyle::Bearer,
+        vec!["m".to_owned()],
+    );
     let apart = Catalog::parse(&yaml("    openai_path: /openai\n    capabilities: [chat, messages]"))?;
     let apart = apart.get("acme").expect("it is there");
     assert_eq!(apart.endpoint("/embeddings"), "/openai/embeddings");

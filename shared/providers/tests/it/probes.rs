@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderValue};
 use keyway_domain::VerdictKind::{self, Invalid, NoCredit, RateLimited, Restricted, Unreachable, Valid};
-use keyway_providers::Finding;
+use keyway_providers::{AuthStyle, Finding};
 use keyway_testkit::{
     replay::{Fixture, Replay},
     simulator::{Fault, Script, Simulator},
 };
 use url::Url;
 
-use crate::world::{CANARY, client, custom, predefined, secret, target};
+use crate::world::{CANARY, client, custom, custom_with, predefined, secret, target};
 
 async fn replayed(provider: &str, case: Fixture, key: &str) -> anyhow::Result<(Finding, String)> {
     let server = Replay::start(vec![case]).await?;
@@ -169,6 +170,32 @@ async fn a_custom_host_proves_a_key_only_if_it_refuses_another_one() -> anyhow::
     assert_eq!(unproven.kind, Valid);
     assert!(unproven.evidence.reason.contains("anybody"), "{unproven:?}");
     assert_eq!(open.received().len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_custom_host_gets_the_key_where_it_wants_it_and_nowhere_else() -> anyhow::Result<()> {
+    let styles = [
+        (AuthStyle::Bearer, "authorization", format!("Bearer {CANARY}")),
+        (AuthStyle::ApiKey, "api-key", CANARY.to_owned()),
+        (AuthStyle::XApiKey, "x-api-key", CANARY.to_owned()),
+    ];
+    for (style, header, value) in &styles {
+        let server = Replay::start(vec![Fixture::load("openai/verify_ok")?]).await?;
+        let base: Url = format!("{}/v1", server.root).parse()?;
+        let (ways, key) = (custom_with(&base, *style), secret(CANARY));
+        assert_eq!(ways.probe(target(&base, &key), &client(&server.host)?).await.kind, Valid);
+        let mut called = HeaderMap::new();
+        ways.authorize("/v1/chat/completions", &mut called, CANARY.as_bytes())?;
+        let received = server.received();
+        let probed = &received.first().ok_or_else(|| anyhow::anyhow!("nothing was asked"))?.headers;
+        for headers in [probed, &called] {
+            assert_eq!(headers.get(*header).map(|value| value.as_bytes()), Some(value.as_bytes()), "{style:?}");
+            let holders = headers.values().filter(|value| value.as_bytes().ends_with(CANARY.as_bytes())).count();
+            assert_eq!(holders, 1, "{style:?}");
+        }
+        assert!(called.values().all(HeaderValue::is_sensitive));
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_providers::{Catalog, GuardSettings, GuardedClient, Provider, ProviderSpec, Target, for_spec};
+use keyway_providers::{AuthStyle, Catalog, GuardSettings, GuardedClient, Provider, ProviderSpec, Target, for_spec};
 use keyway_vault::SecretString;
 use url::Url;
 
@@ -29,7 +29,12 @@ pub(crate) fn predefined(name: &str) -> anyhow::Result<(Arc<dyn Provider>, Provi
 
 /// The ways of a custom host.
 pub(crate) fn custom(base_url: &Url) -> Arc<dyn Provider> {
-    for_spec(&ProviderSpec::custom("acme", "Acme", base_url.clone(), vec!["acme-1".to_owned()]))
+    custom_with(base_url, AuthStyle::Bearer)
+}
+
+/// The ways of a custom host that takes keys in some style.
+pub(crate) fn custom_with(base_url: &Url, auth: AuthStyle) -> Arc<dyn Provider> {
+    for_spec(&ProviderSpec::custom("acme", "Acme", base_url.clone(), auth, vec!["acme-1".to_owned()]))
 }
 
 /// A secret.

@@ -11,6 +11,7 @@ pub struct Model {
     pub name: String,
     pub display_name: String,
     pub base_url: String,
+    pub auth: String,
     pub created_at_ms: i64,
     pub version: i32,
 }

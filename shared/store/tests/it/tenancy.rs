@@ -99,7 +99,7 @@ async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixt
 
 async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    let provider = providers::insert(&tx, "acme", "Acme", "https://api.acme.dev/v1", NOW).await?;
+    let provider = providers::insert(&tx, "acme", "Acme", "https://api.acme.dev/v1", "bearer", NOW).await?;
     provider_models::insert(&tx, "acme", &["acme-1".to_owned(), "acme-1".to_owned()], NOW).await?;
     assert_eq!(provider_models::list(&tx, Some("acme")).await?.len(), 1);
     assert_eq!(provider_models::providers_of(&tx, "acme-1").await?, ["acme"]);
@@ -114,7 +114,7 @@ async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
     drop(tx);
     let tx = fixture.store.tenant(fixture.tenant).await?;
     assert!(matches!(providers::delete(&tx, provider.id, None).await, Err(StoreError::Conflict)));
-    let moved = providers::update(&tx, provider.id, "Acme", "https://evil.dev", None).await;
+    let moved = providers::update(&tx, provider.id, "Acme", "https://evil.dev", "bearer", None).await;
     assert!(matches!(moved, Err(StoreError::Conflict)), "secrets are bound to the host");
     keyway_store::integrations::delete(&tx, integration.id, None).await?;
     let stale = providers::delete(&tx, provider.id, Some(provider.version + 1)).await;
@@ -140,7 +140,7 @@ async fn a_tenant_has_no_more_models_than_are_read(fixture: Fixture) -> Result<(
 
 async fn a_provider_that_a_submission_holds_keeps_its_base_url(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    let provider = providers::insert(&tx, "acme", "Acme", "https://api.acme.dev/v1", NOW).await?;
+    let provider = providers::insert(&tx, "acme", "Acme", "https://api.acme.dev/v1", "bearer", NOW).await?;
     tx.commit().await?;
     let tx = fixture.store.tenant(fixture.tenant).await?;
     let held = providers::hold_by_name(&tx, "acme").await?.context("the provider")?;
@@ -152,7 +152,7 @@ async fn a_provider_that_a_submission_holds_keeps_its_base_url(fixture: Fixture)
     };
     let change = async {
         let tx = fixture.store.tenant(fixture.tenant).await?;
-        providers::update(&tx, provider.id, "Acme", "https://evil.dev", None).await
+        providers::update(&tx, provider.id, "Acme", "https://evil.dev", "bearer", None).await
     };
     let (changed, submitted) = tokio::join!(change, submit);
     submitted?;
