@@ -15,8 +15,19 @@ pub(crate) struct Reading<'a> {
     request_id: Option<String>,
 }
 
+/// Where a code stands; Google's is in one of several details.
+const CODES: [&str; 3] = ["/error/code", "/error/type", "/error/details/*/reason"];
+/// Where Google says how long to wait.
+const RETRY_DELAY: &str = "/error/details/*/retryDelay";
+
 /// The codes we repeat in evidence; any other text stays out of it.
 const KNOWN_CODES: &[&str] = &[
+    "ACCESS_TOKEN_TYPE_UNSUPPORTED",
+    "API_KEY_HTTP_REFERRER_BLOCKED",
+    "API_KEY_INVALID",
+    "API_KEY_IP_ADDRESS_BLOCKED",
+    "API_KEY_SERVICE_BLOCKED",
+    "SERVICE_DISABLED",
     "account_deactivated",
     "authentication_error",
     "billing_not_active",
@@ -52,7 +63,7 @@ const NO_CREDIT_CODES: &[&str] = &[
 impl<'a> Reading<'a> {
     /// Reads an answer to a call that was made with `secret`.
     pub(crate) fn new(answer: &'a Answer, secret: &str) -> Self {
-        let json = serde_json::from_slice(&answer.body).ok();
+        let json = serde_json::from_slice(&answer.body).ok().map(without_list);
         Self { answer, json, request_id: request_id(&answer.headers, secret) }
     }
 
@@ -77,28 +88,38 @@ impl<'a> Reading<'a> {
     /// How long the provider asks to wait.
     pub(crate) fn retry_after(&self) -> Option<std::time::Duration> {
         retry_after::parse(&self.answer.headers, Timestamp::now())
+            .or_else(|| self.any_at(RETRY_DELAY, |delay| retry_after::protobuf(delay.as_str()?)))
+    }
+
+    /// The first that `read` finds among the values at a pointer in which `*` stands for each element of a list.
+    fn any_at<'b, T>(&'b self, pointer: &str, read: impl Fn(&'b Value) -> Option<T>) -> Option<T> {
+        find(self.json.as_ref()?, pointer, &read)
     }
 
     pub(crate) fn matches(&self, signal: &Signal) -> bool {
         let contains = |text: &str, part: &str| text.to_ascii_lowercase().contains(&part.to_ascii_lowercase());
         self.status().as_u16() == signal.status
             && match &signal.matcher {
-                Matcher::Equals(pointer, value) => self.json_at(pointer) == Some(value),
-                Matcher::Contains(pointer, part) => self.text_at(pointer).is_some_and(|text| contains(text, part)),
+                Matcher::Equals(pointer, value) => {
+                    self.any_at(pointer, |found| (found == value).then_some(())).is_some()
+                }
+                Matcher::Contains(pointer, part) => {
+                    self.any_at(pointer, |found| contains(found.as_str()?, part).then_some(())).is_some()
+                }
                 Matcher::BodyContains(part) => contains(&String::from_utf8_lossy(&self.answer.body), part),
             }
     }
 
     /// A finding with this answer's evidence.
     pub(crate) fn finding(&self, kind: VerdictKind, reason: &str) -> Finding {
-        let code = self.text_at("/error/code").or_else(|| self.text_at("/error/type"));
+        let code = CODES.iter().find_map(|pointer| self.any_at(pointer, known_code));
         let waits = matches!(kind, VerdictKind::RateLimited | VerdictKind::Unreachable);
         Finding {
             kind,
             evidence: Evidence {
                 http_status: Some(self.status().as_u16()),
                 provider_request_id: self.request_id.clone(),
-                provider_code: code.filter(|code| KNOWN_CODES.contains(code)).map(str::to_owned),
+                provider_code: code.map(str::to_owned),
                 reason: reason.to_owned(),
             },
             retry_after: waits.then(|| self.retry_after()).flatten(),
@@ -132,6 +153,29 @@ impl<'a> Reading<'a> {
             _ => (VerdictKind::Unreachable, "the answer says nothing about the key"),
         };
         self.finding(kind, reason)
+    }
+}
+
+/// Google wraps the errors of its OpenAI-shaped endpoints in a list.
+fn without_list(json: Value) -> Value {
+    match json {
+        Value::Array(mut items) if items.len() == 1 && items.iter().all(|item| item.get("error").is_some()) => {
+            items.swap_remove(0)
+        }
+        other => other,
+    }
+}
+
+fn known_code(value: &Value) -> Option<&str> {
+    value.as_str().filter(|code| KNOWN_CODES.contains(code))
+}
+
+fn find<'a, T>(json: &'a Value, pointer: &str, read: &impl Fn(&'a Value) -> Option<T>) -> Option<T> {
+    match pointer.split_once("/*") {
+        Some((list, rest)) if rest.is_empty() || rest.starts_with('/') => {
+            json.pointer(list)?.as_array()?.iter().find_map(|item| find(item, rest, read))
+        }
+        _ => json.pointer(pointer).and_then(read),
     }
 }
 

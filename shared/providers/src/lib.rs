@@ -8,6 +8,8 @@ mod auth;
 mod catalog;
 mod decimal;
 mod format;
+mod gemini;
+mod gemini_metering;
 mod grade;
 pub mod guard;
 mod lenient;

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::{Provider, ProviderSpec, openai::OpenAi, openai_compatible::OpenAiCompatible, openrouter::OpenRouter};
+use crate::{
+    Provider, ProviderSpec, gemini::Gemini, openai::OpenAi, openai_compatible::OpenAiCompatible, openrouter::OpenRouter,
+};
 
 type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
 
 const KINDS: &[(&str, Build)] = &[
+    ("gemini", |spec| Arc::new(Gemini::new(spec))),
     ("openai", |spec| Arc::new(OpenAi::new(spec))),
     ("openrouter", |spec| Arc::new(OpenRouter::new(spec))),
     (OPENAI_COMPATIBLE, |spec| Arc::new(OpenAiCompatible::new(spec))),

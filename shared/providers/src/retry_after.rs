@@ -20,6 +20,11 @@ pub(crate) fn parse(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     span(value, 1000).or_else(|| until(value, now))
 }
 
+/// The wait that a JSON text of protobuf's `Duration` (`44.2s`) asks for, clamped to [`LONGEST`].
+pub(crate) fn protobuf(text: &str) -> Option<Duration> {
+    span(text.strip_suffix('s')?, 1000)
+}
+
 /// A decimal number of units of so many milliseconds; parts of a millisecond are rounded up.
 fn span(text: &str, unit_ms: u64) -> Option<Duration> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
@@ -29,7 +34,8 @@ fn span(text: &str, unit_ms: u64) -> Option<Duration> {
     }
     let whole_ms = whole.parse::<u64>().unwrap_or(u64::MAX).saturating_mul(unit_ms);
     let thousandths = decimals.bytes().chain(*b"000").take(3).fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0'));
-    let ms = whole_ms.saturating_add((thousandths * unit_ms).div_ceil(1000));
+    let more = u64::from(decimals.bytes().skip(3).any(|digit| digit != b'0'));
+    let ms = whole_ms.saturating_add(((thousandths + more) * unit_ms).div_ceil(1000));
     Some(Duration::from_millis(ms).min(LONGEST))
 }
 
@@ -71,6 +77,16 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert(name, HeaderValue::from_str(value).expect("a header"));
             assert_eq!(parse(&headers, now), expected, "{name}: {value}");
+        }
+        for (text, expected) in [
+            ("44s", Some(Duration::from_secs(44))),
+            ("0.997965142s", Some(Duration::from_millis(998))),
+            ("99999999s", Some(LONGEST)),
+            ("44", None),
+            ("-1s", None),
+            ("s", None),
+        ] {
+            assert_eq!(protobuf(text), expected, "{text}");
         }
         let mut both = HeaderMap::new();
         both.insert("retry-after", HeaderValue::from_static("9"));

@@ -1,7 +1,9 @@
 //! The providers through the real client, against recorded answers and the simulator.
 
 mod client;
+mod gemini;
 mod metering;
 mod probes;
+mod recorded;
 mod reports;
 mod world;

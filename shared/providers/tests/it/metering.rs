@@ -1,6 +1,5 @@
 //! Tokens of recorded answers, whole and streamed, and of the simulator's.
 
-use keyway_domain::TokenCounts;
 use keyway_providers::Metered;
 use keyway_testkit::{
     replay::Fixture,
@@ -8,27 +7,10 @@ use keyway_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::world::predefined;
-
-/// Figures as the fixtures write them: they tell nothing from none only where it matters.
-fn plain(tokens: TokenCounts) -> TokenCounts {
-    let (cache_write, reasoning) = (Some(tokens.cache_write.unwrap_or(0)), Some(tokens.reasoning.unwrap_or(0)));
-    TokenCounts { cache_write, reasoning, ..tokens }
-}
-
-/// What the fixture says the tokens are, in the ledger's normal form.
-fn expected(usage: &Value) -> TokenCounts {
-    let figure = |name: &str| usage[name].as_i64();
-    let (cached, written) = (figure("input_cached"), figure("cache_write"));
-    TokenCounts {
-        input: figure("input_uncached").map(|uncached| uncached + cached.unwrap_or(0) + written.unwrap_or(0)),
-        cached_input: cached,
-        cache_write: written,
-        cache_write_1h: None,
-        output: figure("output"),
-        reasoning: figure("reasoning"),
-    }
-}
+use crate::{
+    recorded::{expected, metered_events, plain},
+    world::predefined,
+};
 
 #[test]
 fn recorded_answers_are_metered() -> anyhow::Result<()> {
@@ -105,13 +87,6 @@ async fn the_simulators_answers_cost_what_a_test_can_compute() -> anyhow::Result
     let refused = post(&simulator, "chat/completions", &json!({ "model": "gpt-nope", "messages": messages })).await?;
     assert_eq!(serde_json::from_slice::<Value>(&refused)?["error"]["code"], "model_not_found");
     Ok(())
-}
-
-fn metered_events(ways: &dyn keyway_providers::Provider, stream: &[u8]) -> Option<Metered> {
-    let lines = stream.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
-    let mut metered = Metered::default();
-    let shown = lines.filter(|data| ways.meter_event(&mut metered, data)).count();
-    (shown > 0).then_some(metered)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test plays an application that calls the simulator itself")]

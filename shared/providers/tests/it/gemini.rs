@@ -1,0 +1,172 @@
+//! Gemini: what its recorded answers mean, how it is asked, and the tokens of both its shapes.
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use keyway_domain::VerdictKind::{Invalid, NoCredit, RateLimited, Restricted, Unreachable, Valid};
+use keyway_providers::{FetchError, FormatError, KeyFamily, Metered};
+use keyway_testkit::replay::Fixture;
+use serde_json::Value;
+
+use crate::{
+    recorded::{expected, metered_events, plain, probed},
+    world::predefined,
+};
+
+const KEY: &str = "AIzaCanary7h1sMu5tN3v3rL34k0123456789xy";
+
+#[test]
+fn keys_of_both_forms_pass_and_show_their_public_parts_only() -> anyhow::Result<()> {
+    let (ways, _) = predefined("gemini")?;
+    for (key, expected) in [
+        (KEY, Ok("AIza...89xy")),
+        ("AQ.Ab8RN6canary0123456789wxyz", Ok("AQ....wxyz")),
+        ("a-form-nobody-has-seen-yet-1234", Ok("...1234")),
+        ("AIza", Err(FormatError::TooShort)),
+        ("ya29.a0AfH6SMBabcdef", Err(FormatError::LoginToken)),
+        ("sk-proj-AAAAAAAAAAAAAAAAAAAA", Err(FormatError::OtherProvider("OpenAI"))),
+    ] {
+        let hint = ways.check_format(key).map(|facts| facts.hint);
+        assert_eq!(hint, expected.map(str::to_owned), "{key}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_recorded_answer_is_graded() -> anyhow::Result<()> {
+    let mut graded = 0;
+    for case in Fixture::all("gemini")? {
+        let expected = match (case.name.as_str(), case.expect["state"].as_str()) {
+            // Without a key in it the answer cannot be about our key.
+            ("gemini/verify_missing_key", _) => Unreachable,
+            (_, Some("valid")) => Valid,
+            (_, Some("invalid")) => Invalid,
+            (_, Some("valid_limited")) => Restricted,
+            (_, Some("quota_exhausted")) => NoCredit,
+            (_, Some("rate_limited")) => RateLimited,
+            (_, Some("provider_error" | "forbidden")) => Unreachable,
+            _ => continue,
+        };
+        let (name, status) = (case.name.clone(), case.status);
+        let waits = case.expect["retry_after_ms"].as_u64().map(Duration::from_millis);
+        let body: Value = serde_json::from_slice(&case.body)?;
+        let (finding, asked) = probed("gemini", case, KEY).await?;
+        assert_eq!(finding.kind, expected, "{name}: {finding:?}");
+        assert_eq!((finding.evidence.http_status, finding.retry_after), (Some(status), waits), "{name}");
+        let said = body["error"]["message"].as_str().or_else(|| body[0]["error"]["message"].as_str());
+        let shown = format!("{finding:?}");
+        for text in [KEY, "Canary", "123456789012", "generativelanguage"].into_iter().chain(said) {
+            assert!(!shown.contains(text), "{name} shows {text}: {shown}");
+        }
+        assert_eq!(asked.line, "GET /v1beta/models?pageSize=1", "{name}");
+        assert_eq!(asked.headers.get("x-goog-api-key").map(|value| value.as_bytes()), Some(KEY.as_bytes()));
+        assert!(!asked.headers.contains_key("authorization"), "a second credential makes Google refuse both");
+        graded += 1;
+    }
+    assert!(graded >= 13, "only {graded} recorded answers were graded");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_reason_is_found_wherever_it_stands_among_the_details() -> anyhow::Result<()> {
+    let with = |case: &mut Fixture, change: &dyn Fn(&mut Value)| -> anyhow::Result<()> {
+        let mut body: Value = serde_json::from_slice(&case.body)?;
+        change(&mut body);
+        case.body = body.to_string().into_bytes();
+        Ok(())
+    };
+    let mut turned = Fixture::load("gemini/verify_invalid_key")?;
+    with(&mut turned, &|body| {
+        if let Some(details) = body["error"]["details"].as_array_mut() {
+            details.reverse();
+        }
+    })?;
+    let (finding, _) = probed("gemini", turned, KEY).await?;
+    assert_eq!((finding.kind, finding.evidence.provider_code.as_deref()), (Invalid, Some("API_KEY_INVALID")));
+
+    for (reason, expected) in [
+        ("API_KEY_IP_ADDRESS_BLOCKED", Restricted),
+        ("API_KEY_HTTP_REFERRER_BLOCKED", Restricted),
+        ("A_REASON_OF_TOMORROW", Unreachable),
+        // The right word with another status is not the signal.
+        ("API_KEY_INVALID", Unreachable),
+    ] {
+        let mut case = Fixture::load("gemini/verify_service_blocked_403")?;
+        with(&mut case, &|body| body["error"]["details"][0]["reason"] = reason.into())?;
+        let (finding, _) = probed("gemini", case, KEY).await?;
+        assert_eq!(finding.kind, expected, "{reason}: {finding:?}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_path_gets_one_credential_in_its_own_header() -> anyhow::Result<()> {
+    let (ways, _) = predefined("gemini")?;
+    for (path, name, value) in [
+        ("/v1beta/models/gemini-2.5-flash:generateContent", "x-goog-api-key", KEY.to_owned()),
+        ("/v1/models", "x-goog-api-key", KEY.to_owned()),
+        ("/v1beta/openai/chat/completions", "authorization", format!("Bearer {KEY}")),
+    ] {
+        let mut headers = HeaderMap::new();
+        ways.authorize(path, &mut headers, KEY.as_bytes())?;
+        assert_eq!(headers.len(), 1, "{path}");
+        assert!(headers.get(name).is_some_and(|sent| sent.is_sensitive() && sent.as_bytes() == value.as_bytes()));
+        assert!(ways.authorize(path, &mut headers, b"a\nb").is_err(), "{path}");
+    }
+    Ok(())
+}
+
+#[test]
+fn recorded_answers_are_metered() -> anyhow::Result<()> {
+    let (ways, spec) = predefined("gemini")?;
+    for (name, path) in [
+        ("chat_ok", "/v1beta/models/gemini-2.5-flash:generateContent"),
+        ("chat_stream_json_array", "/v1beta/models/gemini-2.5-flash:streamGenerateContent"),
+        ("openai_compat_chat_ok", "/v1beta/openai/chat/completions"),
+    ] {
+        let case = Fixture::load(&format!("gemini/{name}"))?;
+        let metered = ways.meter_body(path, &case.body);
+        assert_eq!(plain(metered.tokens), plain(expected(&case.expect["usage"])), "{name}");
+        assert_eq!(metered.model.as_deref(), Some("gemini-2.5-flash"), "{name}");
+    }
+    assert!(spec.model("gemini-2.5-flash").is_some_and(|model| model.price.is_some()));
+    // Where Google counts nothing, nothing is known.
+    for (name, path) in [
+        ("embeddings_ok", "/v1beta/models/gemini-embedding-001:embedContent"),
+        ("quota_exhausted_daily", "/v1beta/models/gemini-2.5-flash:generateContent"),
+    ] {
+        let case = Fixture::load(&format!("gemini/{name}"))?;
+        assert_eq!(ways.meter_body(path, &case.body), Metered::default(), "{name}");
+    }
+    let embedded = ways.meter_body(
+        "/v1beta/openai/embeddings",
+        br#"{"model":"gemini-embedding-001","usage":{"prompt_tokens":3,"total_tokens":3}}"#,
+    );
+    assert_eq!((embedded.tokens.input, embedded.tokens.output), (Some(3), Some(0)));
+    Ok(())
+}
+
+#[test]
+fn streams_are_metered_by_their_last_figures() -> anyhow::Result<()> {
+    let (ways, _) = predefined("gemini")?;
+    let case = Fixture::load("gemini/chat_stream")?;
+    let metered = metered_events(ways.as_ref(), &case.body).unwrap_or_default();
+    assert_eq!(metered.model.as_deref(), Some("gemini-2.5-flash"));
+    assert_eq!(plain(metered.tokens), plain(expected(&case.expect["usage"])));
+    // Broken off after the first event, which has only thoughts to show.
+    let half = &case.body[..case.body.len() / 2];
+    assert_eq!(metered_events(ways.as_ref(), half).and_then(|metered| metered.tokens.output), Some(30));
+    let compat = br#"data: {"model":"gemini-2.5-flash","choices":[],"usage":{"prompt_tokens":4,"completion_tokens":2,"total_tokens":36}}"#;
+    let metered = metered_events(ways.as_ref(), compat).unwrap_or_default();
+    assert_eq!((metered.tokens.input, metered.tokens.output), (Some(4), Some(32)));
+    Ok(())
+}
+
+#[test]
+fn an_api_key_has_no_usage_report() -> anyhow::Result<()> {
+    let (ways, spec) = predefined("gemini")?;
+    let told = ways.usage_sources(KeyFamily::Ordinary);
+    assert!(matches!(&told, Err(FetchError::NotReportable { why }) if why.contains("service account")), "{told:?}");
+    assert_eq!(spec.endpoint("/chat/completions"), "/openai/chat/completions");
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Recorded answers through a provider: what a probe finds in one, and the figures it is to show.
+
+use keyway_domain::TokenCounts;
+use keyway_providers::{Finding, Metered, Provider};
+use keyway_testkit::replay::{Fixture, Received, Replay};
+use serde_json::Value;
+use url::Url;
+
+use crate::world::{client, predefined, secret, target};
+
+/// What a probe with `key` finds when it is answered so, and what it asked.
+pub(crate) async fn probed(provider: &str, case: Fixture, key: &str) -> anyhow::Result<(Finding, Received)> {
+    let server = Replay::start(vec![case]).await?;
+    let (ways, spec) = predefined(provider)?;
+    let base: Url = format!("{}{}", server.root, spec.base_url.path().trim_end_matches('/')).parse()?;
+    let finding = ways.probe(target(&base, &secret(key)), &client(&server.host)?).await;
+    let asked = server.received().pop().ok_or_else(|| anyhow::anyhow!("nothing was asked"))?;
+    Ok((finding, asked))
+}
+
+/// Figures as the fixtures write them: they tell nothing from none only where it matters.
+pub(crate) fn plain(tokens: TokenCounts) -> TokenCounts {
+    let (cache_write, reasoning) = (Some(tokens.cache_write.unwrap_or(0)), Some(tokens.reasoning.unwrap_or(0)));
+    TokenCounts { cache_write, reasoning, ..tokens }
+}
+
+/// What the fixture says the tokens are, in the ledger's normal form.
+pub(crate) fn expected(usage: &Value) -> TokenCounts {
+    let figure = |name: &str| usage[name].as_i64();
+    let (cached, written) = (figure("input_cached"), figure("cache_write"));
+    TokenCounts {
+        input: figure("input_uncached").map(|uncached| uncached + cached.unwrap_or(0) + written.unwrap_or(0)),
+        cached_input: cached,
+        cache_write: written,
+        cache_write_1h: None,
+        output: figure("output"),
+        reasoning: figure("reasoning"),
+    }
+}
+
+/// What the events of a stream show; `None`: no figures.
+pub(crate) fn metered_events(ways: &dyn Provider, stream: &[u8]) -> Option<Metered> {
+    let lines = stream.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
+    let mut metered = Metered::default();
+    let shown = lines.filter(|data| ways.meter_event(&mut metered, data)).count();
+    (shown > 0).then_some(metered)
+}
