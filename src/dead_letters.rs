@@ -5,15 +5,13 @@
 use std::sync::Arc;
 
 use clap::Subcommand;
-use keyway_api::{App, AppParts, Console, OutboxLimits};
 use keyway_config::Config;
-use keyway_domain::{MessageId, Timestamp};
-use keyway_providers::{Catalog, guard::Guard};
-use keyway_store::{TenantKeyCache, tenants};
+use keyway_domain::MessageId;
+use keyway_providers::Catalog;
 use keyway_vault::Vault;
 use serde_json::{Value, json};
 
-use crate::{parts, say};
+use crate::{console, parts, say};
 
 /// The columns of the table: heading, field, width.
 const COLUMNS: [(&str, &str, usize); 6] = [
@@ -68,7 +66,10 @@ pub(crate) enum DeadLetters {
 /// # Errors
 /// With what to do about it.
 pub(crate) async fn run(config: &Config, command: DeadLetters) -> anyhow::Result<()> {
-    let console = console(config).await?;
+    let store = parts::connect(config).await?;
+    let sealed = Vault::sealed("this command opens no secret".to_owned());
+    let catalog = Arc::new(Catalog::load(config.models_file.as_deref())?);
+    let console = console::open(config, store, sealed, catalog).await?;
     match command {
         DeadLetters::List { limit, json } => {
             let letters = console.dead_letters(limit).await?;
@@ -82,27 +83,6 @@ pub(crate) async fn run(config: &Config, command: DeadLetters) -> anyhow::Result
         }
     }
     Ok(())
-}
-
-/// The API's commands without its listener: nothing is opened or sealed here, so no keyring is needed.
-async fn console(config: &Config) -> anyhow::Result<Console> {
-    let store = parts::connect(config).await?;
-    let tx = store.system().await?;
-    let default_tenant = tenants::ensure_default(&tx, Timestamp::now()).await?.id;
-    tx.commit().await?;
-    let sealed = Vault::sealed("the console opens no secret".to_owned());
-    Ok(Console::new(App::new(AppParts {
-        store,
-        keys: TenantKeyCache::new(Arc::new(sealed)),
-        catalog: Arc::new(Catalog::load(config.models_file.as_deref())?),
-        guard: Guard::new(&config.trusted_upstreams)?,
-        admin_key_sha256: [0; 32],
-        default_tenant,
-        body_bytes: config.api_body_bytes,
-        body_timeout: std::time::Duration::from_secs(30),
-        verify_interval: config.verify_interval,
-        outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
-    })))
 }
 
 fn table(letters: &[Value]) {

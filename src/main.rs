@@ -1,9 +1,11 @@
 //! The one binary. Each subcommand has a file of its own; what they share is in `parts`.
 
 mod api;
+mod console;
 mod dead_letters;
 mod harden;
 mod healthcheck;
+mod import_env;
 mod keyring;
 mod keys;
 mod migrate;
@@ -45,6 +47,8 @@ enum Command {
     /// Create or check the keyring
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// Bring provider keys in from environment variables or a .env file
+    ImportEnv(import_env::ImportEnv),
     /// List, show, replay or discard what nobody could handle
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -80,6 +84,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Workers => workers::run(config).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Keys(keys) => keys::run(&config, keys).await,
+        Command::ImportEnv(from) => import_env::run(&config, from).await,
         Command::DeadLetters(command) => dead_letters::run(&config, command).await,
         Command::Healthcheck => Ok(()),
     }

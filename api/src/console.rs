@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
-use keyway_domain::{Actor, MessageId, RequestId, TenantId};
+use keyway_domain::{Actor, MessageId, ProjectId, RequestId, TenantId};
 use keyway_store::{Page, StoreError, dead_letters};
+use keyway_vault::SecretString;
 use serde_json::{Value, json};
 
 use crate::{
@@ -14,8 +15,9 @@ use crate::{
     commands::{
         discard_dead_letter::{DiscardDeadLetter, discard_unowned},
         replay_dead_letter::{ReplayDeadLetter, replay_unowned},
+        submit_integration::SubmitIntegration,
     },
-    error::ApiError,
+    error::{ApiError, Code},
     routes::DeadLetterView,
     trace, work,
 };
@@ -25,12 +27,31 @@ pub struct Console {
     app: Arc<App>,
 }
 
+/// A credential to submit.
+pub struct Submission {
+    /// `None`: the default tenant.
+    pub tenant_id: Option<TenantId>,
+    /// `None`: the tenant's default project.
+    pub project_id: Option<ProjectId>,
+    /// The provider's name.
+    pub provider: String,
+    /// The integration's name.
+    pub name: String,
+    /// A key, or the JSON text of an object.
+    pub credentials: SecretString,
+    /// The host it is for, where that is not the provider's own.
+    pub base_url: Option<String>,
+}
+
 /// Why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
     /// Nothing was changed; the sentence says what to do.
     #[error("{0}")]
     Refused(String),
+    /// What was submitted is there already; the sentence says where.
+    #[error("{0}")]
+    Duplicate(String),
     /// The database did not answer: try again.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -41,6 +62,24 @@ impl Console {
     #[must_use]
     pub const fn new(app: Arc<App>) -> Self {
         Self { app }
+    }
+
+    /// Submits a credential; returns the integration and the operation that verifies it, in the API's JSON.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn submit(&self, submission: Submission) -> Result<Value, ConsoleError> {
+        let caller = operator(submission.tenant_id.unwrap_or(self.app.default_tenant));
+        let command = SubmitIntegration {
+            project_id: submission.project_id,
+            provider: submission.provider,
+            name: submission.name,
+            credentials: submission.credentials.into(),
+            base_url: submission.base_url,
+            expires_at: None,
+        };
+        let answer = work::carry_out(&self.app, &caller, command).await.map_err(refused)?;
+        Ok(serde_json::from_slice(answer.body().expose()).unwrap_or_default())
     }
 
     /// The latest dead letters of every tenant and of none, in the API's JSON.
@@ -108,5 +147,8 @@ fn missing() -> ConsoleError {
 }
 
 fn refused(error: ApiError) -> ConsoleError {
-    ConsoleError::Refused(error.into_message())
+    match error.code() {
+        Code::DuplicateKey => ConsoleError::Duplicate(error.into_message()),
+        _ => ConsoleError::Refused(error.into_message()),
+    }
 }

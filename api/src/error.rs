@@ -136,6 +136,11 @@ impl ApiError {
         self.code == code
     }
 
+    /// Why, in the one word that clients match on.
+    pub(crate) const fn code(&self) -> Code {
+        self.code
+    }
+
     /// Its sentence, for whoever does not read HTTP.
     pub(crate) fn into_message(self) -> String {
         self.message.into_owned()

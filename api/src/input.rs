@@ -76,6 +76,12 @@ impl Credentials {
     }
 }
 
+impl From<SecretString> for Credentials {
+    fn from(text: SecretString) -> Self {
+        Self(text)
+    }
+}
+
 impl<'de> Deserialize<'de> for Credentials {
     fn deserialize<D: Deserializer<'de>>(de: D) -> Result<Self, D::Error> {
         struct Either;

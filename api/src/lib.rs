@@ -33,7 +33,7 @@ mod write_deadline;
 
 pub use admission::OutboxLimits;
 pub use app::{App, AppParts};
-pub use console::{Console, ConsoleError};
+pub use console::{Console, ConsoleError, Submission};
 pub use openapi::document as openapi_document;
 pub use proxy::{Proxy, ProxyParts};
 pub use server::{ServerLimits, serve};

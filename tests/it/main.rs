@@ -6,6 +6,7 @@ mod dead_letters;
 mod env_example;
 mod fleet;
 mod harness;
+mod import_env;
 mod observability;
 mod prometheus;
 mod restart;

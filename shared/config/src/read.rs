@@ -86,9 +86,14 @@ pub enum ConfigError {
         /// What is wrong; never the value of a secret.
         why: String,
     },
-    /// The `.env` file is not well formed.
-    #[error(".env cannot be read: {0}")]
-    EnvFile(String),
+    /// A file of variables is not there or not well formed.
+    #[error("{} cannot be read: {problem}", file.display())]
+    EnvFile {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 impl Config {
@@ -104,6 +109,23 @@ impl Config {
         )
     }
 
+    /// The variables of the process, or of a file of lines NAME=value: where a team's provider keys may be. Those
+    /// that are empty are left out.
+    ///
+    /// # Errors
+    /// [`ConfigError::EnvFile`].
+    #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
+    pub fn variables(file: Option<&Path>) -> Result<BTreeMap<String, SecretString>, ConfigError> {
+        let variables: Vec<_> = match file {
+            Some(file) => lines(file)?,
+            None => std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+                .collect(),
+        };
+        let set = variables.into_iter().filter(|(_, value)| !value.is_empty());
+        Ok(set.map(|(name, value)| (name, SecretString::new(value))).collect())
+    }
+
     /// As [`Config::load`], from a given `.env` file and given variables.
     ///
     /// # Errors
@@ -114,12 +136,7 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let mut values = BTreeMap::new();
         if env_file.exists() {
-            let lines = dotenvy::from_path_iter(env_file).map_err(|error| ConfigError::EnvFile(error.to_string()))?;
-            for line in lines {
-                // The error of a line would quote it, and with it perhaps a secret.
-                let (name, value) = line.map_err(|_| ConfigError::EnvFile("a line is not NAME=value".to_owned()))?;
-                values.insert(name, value);
-            }
+            values.extend(lines(env_file)?);
         }
         values.extend(variables);
         values.retain(|name, _| name.starts_with("KEYWAY_"));
@@ -128,6 +145,13 @@ impl Config {
         }
         Values(values).config()
     }
+}
+
+fn lines(file: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    let unreadable = |problem| ConfigError::EnvFile { file: file.to_owned(), problem };
+    let lines = dotenvy::from_path_iter(file).map_err(|error| unreadable(error.to_string()))?;
+    // The error of a line would quote it, and with it perhaps a secret.
+    lines.map(|line| line.map_err(|_| unreadable("a line is not NAME=value".to_owned()))).collect()
 }
 
 const fn setting(name: &'static str, default: &'static str, meaning: &'static str) -> Setting {

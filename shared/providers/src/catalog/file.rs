@@ -7,8 +7,8 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    AuthStyle, Capability, CatalogError, Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod, ProbeSpec,
-    ProviderSpec, Rates, Signal, SignalVerdict, Tier, spec::without_slash,
+    AuthStyle, Capability, CatalogError, EnvNames, Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod,
+    ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict, Tier, spec::without_slash,
 };
 use crate::{decimal, registry};
 
@@ -53,6 +53,8 @@ struct Stanza {
     #[serde(default)]
     output_tokens: OutputTokens,
     probe: Option<ProbeStanza>,
+    #[serde(default)]
+    env: EnvNames,
     capabilities: Option<Vec<Capability>>,
     #[serde(default)]
     models: Vec<ModelStanza>,
@@ -151,6 +153,7 @@ impl Stanza {
             needs_base_url: self.needs_base_url,
             openai_path: self.openai_path,
             probe: self.probe.map(ProbeStanza::check).transpose()?,
+            env: self.env,
             capabilities: self.capabilities.unwrap_or_else(|| default_capabilities(kind, &models)),
             name: self.name,
             display_name: self.display_name,

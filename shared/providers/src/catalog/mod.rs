@@ -1,6 +1,7 @@
 //! The catalog: every predefined provider with its models and prices, read from `models.yaml`.
 //! Read once at start and then only looked at; it must never hold a tenant's data.
 
+mod env;
 mod file;
 mod price;
 mod spec;
@@ -13,6 +14,7 @@ use std::{
 use keyway_domain::{NanoUsd, TokenCounts};
 use sha2::{Digest, Sha256};
 
+pub use env::{EnvCredential, EnvNames, EnvPlace};
 pub use price::{Price, Rates, Tier};
 pub(crate) use spec::join;
 pub use spec::{

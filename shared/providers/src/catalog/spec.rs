@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::Price;
+use super::{EnvNames, Price};
 use crate::registry::OPENAI_COMPATIBLE;
 
 /// One provider, predefined or a tenant's own.
@@ -33,6 +33,8 @@ pub struct ProviderSpec {
     pub probe: Option<ProbeSpec>,
     /// How its output tokens are counted.
     pub output_tokens: OutputTokens,
+    /// Under which names its credentials stand in environments.
+    pub env: EnvNames,
     /// What can be done with it.
     pub capabilities: Vec<Capability>,
     /// Its models; for a custom provider those its owner named.
@@ -237,6 +239,7 @@ impl ProviderSpec {
             key_prefixes: Vec::new(),
             custom: true,
             probe: None,
+            env: EnvNames::default(),
             output_tokens: OutputTokens::Completion,
             capabilities: vec![Capability::Chat, Capability::Completions, Capability::Embeddings],
             models: models.into_iter().map(Model::unpriced).collect(),

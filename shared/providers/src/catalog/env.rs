@@ -1,0 +1,142 @@
+//! Under which names of environment variables a provider's credentials usually stand, so that a team's keys
+//! can be brought in from where they are. Reads nothing itself.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use keyway_vault::SecretString;
+use serde::Deserialize;
+use url::Url;
+
+use super::{Catalog, ProviderSpec};
+
+/// The names of a provider.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EnvNames {
+    /// Variables that hold a key.
+    pub key: Vec<String>,
+    /// Variables that hold the fields of a credential that is an object, by field.
+    pub fields: BTreeMap<String, String>,
+    /// Variables that name a file with the credential.
+    pub file: Vec<String>,
+    /// The variable that holds the host the credential is for.
+    pub base_url: Option<String>,
+}
+
+/// A credential that variables hold.
+#[derive(Debug)]
+pub struct EnvCredential<'c> {
+    /// Whose it is.
+    pub provider: &'c ProviderSpec,
+    /// The variable, or the first of its variables.
+    pub variable: &'c str,
+    /// Where it is.
+    pub place: EnvPlace,
+    /// The host it is for, with the provider's own path where the variable has none.
+    pub base_url: Option<String>,
+}
+
+/// Where a credential is.
+#[derive(Debug)]
+pub enum EnvPlace {
+    /// Here: a key, or the JSON text of an object.
+    Here(SecretString),
+    /// In this file.
+    File(PathBuf),
+}
+
+impl Catalog {
+    /// The credentials that variables hold, in the catalog's order. `variable` gives the value of a variable
+    /// that is set and not empty.
+    #[must_use]
+    pub fn credentials_in(&self, variable: impl Fn(&str) -> Option<SecretString>) -> Vec<EnvCredential<'_>> {
+        self.providers().iter().flat_map(|spec| credentials_of(spec, &variable)).collect()
+    }
+}
+
+fn credentials_of<'c>(
+    spec: &'c ProviderSpec,
+    variable: &impl Fn(&str) -> Option<SecretString>,
+) -> Vec<EnvCredential<'c>> {
+    let names = &spec.env;
+    let base_url = names.base_url.as_deref().and_then(variable).map(|url| with_path(url.expose(), spec));
+    let found =
+        |variable: &'c str, place| EnvCredential { provider: spec, variable, place, base_url: base_url.clone() };
+    let keys = names.key.iter().filter_map(|name| Some(found(name, EnvPlace::Here(variable(name)?))));
+    let files = names.file.iter().filter_map(|name| Some(found(name, EnvPlace::File(variable(name)?.expose().into()))));
+    keys.chain(files).chain(object(names, variable).map(|(name, text)| found(name, EnvPlace::Here(text)))).collect()
+}
+
+/// The object of those fields that are set, and the first variable of them.
+fn object<'c>(
+    names: &'c EnvNames,
+    variable: &impl Fn(&str) -> Option<SecretString>,
+) -> Option<(&'c str, SecretString)> {
+    let set: Vec<_> =
+        names.fields.iter().filter_map(|(field, name)| Some((field, name.as_str(), variable(name)?))).collect();
+    let (_, first, _) = set.first()?;
+    let object: serde_json::Map<_, _> =
+        set.iter().map(|(field, _, value)| ((*field).clone(), value.expose().as_str().into())).collect();
+    Some((*first, SecretString::new(serde_json::Value::Object(object).to_string())))
+}
+
+/// SDKs name a provider's host where Keyway names its endpoints' base.
+fn with_path(text: &str, spec: &ProviderSpec) -> String {
+    match Url::parse(text) {
+        Ok(mut url) if url.path() == "/" => {
+            url.set_path(spec.base_url.path());
+            url.into()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    const YAML: &str = "
+providers:
+  - { name: a, display_name: A, kind: openai, base_url: https://a.dev/v1, env: { key: [A_KEY, A_OLD_KEY], base_url: A_URL } }
+  - { name: b, display_name: B, kind: openai, base_url: https://b.dev, env: { fields: { id: B_ID, secret: B_SECRET } } }
+  - { name: c, display_name: C, kind: openai, base_url: https://c.dev, env: { file: [C_FILE] } }
+  - { name: d, display_name: D, kind: openai, base_url: https://d.dev }
+";
+
+    fn found(variables: &[(&str, &str)]) -> Vec<(String, String, String, Option<String>)> {
+        let variables: HashMap<_, _> = variables.iter().copied().collect();
+        let catalog = Catalog::parse(YAML).expect("a catalog");
+        let variable = |name: &str| variables.get(name).map(|value| SecretString::new((*value).to_owned()));
+        let shown = |place| match place {
+            EnvPlace::Here(text) => text.expose().clone(),
+            EnvPlace::File(path) => format!("in {}", path.display()),
+        };
+        let found = catalog.credentials_in(variable);
+        found
+            .into_iter()
+            .map(|one| (one.provider.name.clone(), one.variable.to_owned(), shown(one.place), one.base_url))
+            .collect()
+    }
+
+    #[test]
+    fn credentials_are_found_under_the_names_of_their_provider() {
+        let own = |provider: &str, variable: &str, text: &str, url: Option<&str>| {
+            (provider.to_owned(), variable.to_owned(), text.to_owned(), url.map(str::to_owned))
+        };
+        assert_eq!(found(&[("A_URL", "https://x.dev"), ("D_KEY", "k")]), []);
+        assert_eq!(
+            found(&[("A_KEY", "k1"), ("A_OLD_KEY", "k2"), ("A_URL", "https://x.dev"), ("C_FILE", "/tmp/c.json")]),
+            [
+                own("a", "A_KEY", "k1", Some("https://x.dev/v1")),
+                own("a", "A_OLD_KEY", "k2", Some("https://x.dev/v1")),
+                own("c", "C_FILE", "in /tmp/c.json", None),
+            ]
+        );
+        assert_eq!(found(&[("B_SECRET", "s\"")]), [own("b", "B_SECRET", r#"{"secret":"s\""}"#, None)]);
+        assert_eq!(found(&[("B_ID", "i"), ("B_SECRET", "s")]), [own("b", "B_ID", r#"{"id":"i","secret":"s"}"#, None)]);
+        let kept = found(&[("A_KEY", "k"), ("A_URL", "https://x.dev/own/v2")]);
+        assert_eq!(kept, [own("a", "A_KEY", "k", Some("https://x.dev/own/v2"))]);
+    }
+}

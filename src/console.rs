@@ -1,0 +1,37 @@
+//! The API's commands without its listener, for what an operator does at a terminal.
+
+use std::{sync::Arc, time::Duration};
+
+use keyway_api::{App, AppParts, Console, OutboxLimits};
+use keyway_config::Config;
+use keyway_domain::Timestamp;
+use keyway_providers::{Catalog, guard::Guard};
+use keyway_store::{Store, TenantKeyCache, tenants};
+use keyway_vault::Vault;
+
+/// A console on a database that is there already; a sealed vault does for what neither opens nor seals.
+///
+/// # Errors
+/// With what to do about it.
+pub(crate) async fn open(
+    config: &Config,
+    store: Store,
+    vault: Vault,
+    catalog: Arc<Catalog>,
+) -> anyhow::Result<Console> {
+    let tx = store.system().await?;
+    let default_tenant = tenants::ensure_default(&tx, Timestamp::now()).await?.id;
+    tx.commit().await?;
+    Ok(Console::new(App::new(AppParts {
+        store,
+        keys: TenantKeyCache::new(Arc::new(vault)),
+        catalog,
+        guard: Guard::new(&config.trusted_upstreams)?,
+        admin_key_sha256: [0; 32],
+        default_tenant,
+        body_bytes: config.api_body_bytes,
+        body_timeout: Duration::from_secs(30),
+        verify_interval: config.verify_interval,
+        outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
+    })))
+}
