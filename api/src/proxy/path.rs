@@ -73,6 +73,13 @@ pub(super) fn forwarded_query(query: Option<&str>) -> Option<Cow<'_, str>> {
     (!kept.is_empty()).then(|| Cow::Owned(kept.join("&")))
 }
 
+/// The model in a path of Google's shape: `/v1beta/models/{model}:generateContent`.
+pub(super) fn model_in(path: &str) -> Option<String> {
+    let (before, last) = path.rsplit_once('/')?;
+    let (model, _) = last.rsplit_once(':')?;
+    (before.ends_with("/models") && !model.is_empty()).then(|| decoded(model).into_owned())
+}
+
 fn is_key(pair: &str) -> bool {
     let name = pair.split_once('=').map_or(pair, |(name, _)| name);
     decoded(name).eq_ignore_ascii_case("key")
@@ -184,6 +191,22 @@ mod tests {
         ] {
             let refused = Route::of(&Method::GET, path).map_err(|refusal| refusal.code());
             assert_eq!(refused, Err(Code::BadPath), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_model_in_the_path_is_found() {
+        for (path, expected) in [
+            ("/v1beta/models/gemini-2.5-flash:generateContent", Some("gemini-2.5-flash")),
+            ("/v1/projects/p/locations/l/publishers/google/models/g-1:streamGenerateContent", Some("g-1")),
+            ("/v1beta/models/a%20b:embedContent", Some("a b")),
+            ("/v1beta/models/gemini-2.5-flash", None),
+            ("/v1beta/models/:generateContent", None),
+            ("/v1beta/cachedContents/x:y", None),
+            ("/v1/chat/completions", None),
+            ("", None),
+        ] {
+            assert_eq!(model_in(path).as_deref(), expected, "{path}");
         }
     }
 

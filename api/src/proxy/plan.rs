@@ -12,7 +12,7 @@ use super::{
     client::RequestBody,
     inspect::Fields,
     intake::{self, Room, Source},
-    path::Route,
+    path::{self, Route},
     project::Project,
     refusal::{Code, Refusal},
     upstream::Upstream,
@@ -25,7 +25,7 @@ pub(super) struct Plan {
     /// The path at the provider, without its query.
     pub(super) path: String,
     pub(super) body: RequestBody,
-    /// The model the caller asked for, where the body was read.
+    /// The model the caller asked for, where the path names it or the body was read.
     pub(super) model: Option<String>,
     /// Whether `include_usage` was set by us and its traces are to be taken out again.
     pub(super) hides_usage: bool,
@@ -54,8 +54,8 @@ impl Planner<'_> {
         let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
         let path = path.to_owned();
         if !intake::is_completion(&parts.method, &path) || !intake::is_plain_json(&parts.headers) {
-            let body = RequestBody::Passing(from.body);
-            return Ok(Plan { upstream, path, body, model: None, hides_usage: false });
+            let (body, model) = (RequestBody::Passing(from.body), path::model_in(&path));
+            return Ok(Plan { upstream, path, body, model, hides_usage: false });
         }
         let body = self.room.read(&mut from).await?;
         match Fields::of(&body) {

@@ -10,5 +10,6 @@ mod memory;
 mod refusals;
 mod routing;
 mod scripted;
+mod shapes;
 mod spool;
 mod streams;

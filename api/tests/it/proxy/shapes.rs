@@ -1,0 +1,81 @@
+//! Providers with a shape of their own, from their recorded answers: passed untouched, called with their own
+//! header, metered by their own figures.
+
+use keyway_domain::MeteredCall;
+use keyway_testkit::replay::{Fixture, Received, Replay};
+use keyway_vault::{Keyring, Vault};
+use serde_json::json;
+
+use super::harness::Harness;
+
+const SECRET: &str = "AIzaCanary7h1sMu5tN3v3rL34k0123456789xy";
+
+/// What a call of `path` is recorded as when it is answered so, and what the provider was asked.
+async fn called(provider: &str, base_path: &str, case: &str, path: &str) -> (MeteredCall, Received) {
+    let case = Fixture::load(case).unwrap();
+    let server = Replay::start(vec![case.clone()]).await.unwrap();
+    let vault = Vault::open(Keyring::generate().unwrap());
+    let harness = Harness::start_with(vault, std::slice::from_ref(&server.host)).await;
+    harness.integration_at(provider, SECRET, &format!("{}{base_path}", server.root)).await;
+    let key = harness.virtual_key(None).await;
+    let body = json!({ "model": "gemini-2.5-flash", "contents": [{ "parts": [{ "text": "hi" }] }] });
+    let answer = harness.post(path, &key, &body).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), case.status, "{path}");
+    let passed = answer.bytes().await.unwrap();
+    assert_eq!(passed, case.body, "{path}");
+    (harness.records(1).await.remove(0), server.received().remove(0))
+}
+
+#[tokio::test]
+async fn gemini_is_called_and_metered_in_both_its_shapes() {
+    let own = Some(SECRET.to_owned());
+    let bearer = Some(format!("Bearer {SECRET}"));
+    for (case, path, asked, figures) in [
+        (
+            "gemini/chat_ok",
+            "/proxy/gemini/v1beta/models/gemini-2.5-flash:generateContent",
+            ("POST /v1beta/models/gemini-2.5-flash:generateContent", (&own, &None)),
+            [Some(1208), Some(1024), Some(42), Some(30)],
+        ),
+        (
+            "gemini/chat_stream",
+            "/proxy/gemini/v1/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+            ("POST /v1/models/gemini-2.5-flash:streamGenerateContent?alt=sse", (&own, &None)),
+            [Some(1208), Some(1024), Some(42), Some(30)],
+        ),
+        (
+            "gemini/chat_stream_json_array",
+            "/proxy/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent",
+            ("POST /v1beta/models/gemini-2.5-flash:streamGenerateContent", (&own, &None)),
+            [Some(4), None, Some(2), None],
+        ),
+        // Counted by nobody, but the path says which model it was.
+        (
+            "gemini/embeddings_ok",
+            "/proxy/gemini/v1beta/models/gemini-2.5-flash:embedContent",
+            ("POST /v1beta/models/gemini-2.5-flash:embedContent", (&own, &None)),
+            [None; 4],
+        ),
+        (
+            "gemini/openai_compat_chat_ok",
+            "/v1/chat/completions",
+            ("POST /v1beta/openai/chat/completions", (&None, &bearer)),
+            [Some(4), None, Some(32), None],
+        ),
+    ] {
+        let (record, received) = called("gemini", "/v1beta", case, path).await;
+        let sent = |name: &str| received.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!((received.line.as_str(), (&sent("x-goog-api-key"), &sent("authorization"))), asked, "{case}");
+        let tokens = record.tokens;
+        assert_eq!([tokens.input, tokens.cached_input, tokens.output, tokens.reasoning], figures, "{case}");
+        assert_eq!(record.model.as_deref(), Some("gemini-2.5-flash"), "{case}");
+        assert!(record.complete, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_gemini_does_not_know_is_no_name_to_keep() {
+    let path = "/proxy/gemini/v1beta/models/anything-at-all:generateContent";
+    let (record, _) = called("gemini", "/v1beta", "gemini/location_unsupported_400", path).await;
+    assert_eq!((record.model, record.http_status), (None, Some(400)));
+}
