@@ -16,6 +16,7 @@ mod m0005_audit;
 mod m0006_outbox_shares;
 mod m0007_cache_writes;
 mod m0008_provider_auth;
+mod m0009_expiry_warnings;
 mod migrate;
 mod protect;
 mod table;
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_outbox_shares::Migration),
             Box::new(m0007_cache_writes::Migration),
             Box::new(m0008_provider_auth::Migration),
+            Box::new(m0009_expiry_warnings::Migration),
         ]
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use keyway_bus::DeadReason;
 use keyway_domain::{IntegrationStatus, Lane, Route, Timestamp};
 use keyway_providers::Catalog;
-use keyway_store::{StoreError, dead_letters, integrations, outbox};
+use keyway_store::{StoreError, dead_letters, expiry, integrations, outbox};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
@@ -96,6 +96,9 @@ async fn sample(ctx: &Ctx) -> Result<(), StoreError> {
     for status in IntegrationStatus::ALL {
         let count = counts.iter().find(|(counted, _)| *counted == status).map_or(0, |(_, count)| *count);
         metrics().integrations.with_label_values(&[status.name()]).set(count);
+    }
+    for (days, count) in expiry::count_within(&tx, now).await? {
+        metrics().integrations_expiring.with_label_values(&[&days.to_string()]).set(count);
     }
     metrics().dead_letters.set(dead_letters::count(&tx).await?);
     Ok(())

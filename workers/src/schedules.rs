@@ -5,13 +5,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{Command, Message, OperationId, TenantId, Timestamp, UsageWindow};
+use keyway_domain::{
+    Actor, AuditEvent, AuditOutcome, Body, Command, Event, Message, MessageId, OperationId, TenantId, Timestamp,
+    UsageWindow,
+};
 use keyway_store::{
-    StoreError, SystemTx, integrations,
+    StoreError, SystemTx, expiry, integrations,
     operations::{self, NewOperation, Origin},
     outbox, retention, schedules,
 };
 use keyway_telemetry::metrics;
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::Ctx;
@@ -21,6 +25,7 @@ const SLICE: u64 = 500;
 /// Providers restate the last days: they are read again each time.
 const RESTATED: Duration = Duration::from_secs(3 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_secs(60);
 const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
 
 /// Every schedule, as metrics and fires name it.
@@ -49,6 +54,8 @@ pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
 #[derive(Default)]
 struct Fired {
     usage: Option<Timestamp>,
+    /// The warnings of an expiry are looked for once in each.
+    minute: Option<Timestamp>,
     retention: Option<Timestamp>,
 }
 
@@ -59,6 +66,11 @@ async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreE
         fired.usage = Some(usage);
     }
     while verify_due(ctx, now).await? == SLICE {}
+    let minute = now.floor(MINUTE);
+    if fired.minute != Some(minute) {
+        while warn_of_expiry(ctx, now).await? == SLICE {}
+        fired.minute = Some(minute);
+    }
     let round = now.floor(RETENTION_INTERVAL);
     if fired.retention != Some(round) {
         delete_old(ctx, round, now).await?;
@@ -105,6 +117,30 @@ async fn verify_due(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
     tx.commit().await?;
     metrics().schedule_fires.with_label_values(&["verify"]).inc();
     Ok(due.len() as u64)
+}
+
+/// Writes the warnings that are due into the audit log; says how many.
+async fn warn_of_expiry(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
+    let tx = ctx.store.system().await?;
+    let due = expiry::warnings_due(&tx, now, SLICE).await?;
+    let messages: Vec<_> = due.iter().map(|warning| expires_soon(warning, now)).collect();
+    outbox::insert(&tx, &messages, Timestamp::now()).await?;
+    tx.commit().await?;
+    Ok(due.len() as u64)
+}
+
+fn expires_soon(warning: &expiry::Warning, now: Timestamp) -> Message {
+    let action = if warning.days == 0 { "integration.expired" } else { "integration.expires_soon" };
+    let event = Event::Audited(AuditEvent {
+        action: action.to_owned(),
+        actor: Actor::System { part: "schedules".to_owned() },
+        target: warning.integration_id.to_string(),
+        outcome: AuditOutcome::Success,
+        occurred_at: now,
+        request_id: None,
+        changes: json!({ "expires_at": warning.expires_at, "days": warning.days }),
+    });
+    Message::new(MessageId::new(), warning.tenant_id, Body::Event(event))
 }
 
 /// Writes an operation and its first message for each command.

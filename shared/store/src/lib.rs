@@ -12,6 +12,7 @@ pub mod dead_letters;
 #[expect(unreachable_pub, reason = "the derive macros need the items of an entity to be public")]
 mod entity;
 mod error;
+pub mod expiry;
 pub mod idempotency;
 pub mod integrations;
 pub mod operations;

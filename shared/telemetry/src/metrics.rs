@@ -123,6 +123,8 @@ metrics! {
 
     /// Integrations by status.
     integrations: Gauges("keyway_integrations", "Integrations by status", ["status"]);
+    /// Integrations whose secret expires within so many days; 0: it has expired.
+    integrations_expiring: Gauges("keyway_integrations_expiring", "Integrations whose secret expires within so many days; 0: it has expired", ["days"]);
     /// Verdicts.
     verdicts: Counters("keyway_verdicts_total", "Verdicts of verifications", ["provider", "verdict"]);
     /// Usage fetches that ended.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use keyway_domain::{MeteredCall, OperationId, OperationKind, OperationState, Timestamp, TokenCounts};
 use keyway_store::{
-    Page, integrations,
+    Page, expiry, integrations,
     operations::{self, OperationRow, Origin},
     usage::{self, MeteredRow},
 };
@@ -20,7 +20,35 @@ use crate::{
 in_both! {
     two_worker_sets_fire_a_usage_round_once
     a_key_that_is_due_is_verified_once
+    an_expiry_is_announced_once_at_each_of_its_days
     old_calls_go_and_the_sums_of_their_days_stay
+}
+
+async fn an_expiry_is_announced_once_at_each_of_its_days(world: &mut World) -> Result<()> {
+    let expiring = world.place(world.tenant, "sk-sim-good-expiring").await?;
+    let lasting = world.place(world.tenant, "sk-sim-good-lasting").await?;
+    let expires_at = Timestamp::now().before(Duration::from_secs(3600));
+    world
+        .execute(&format!("UPDATE integrations SET expires_at_ms = {} WHERE name LIKE '%expiring'", expires_at.ms()))
+        .await?;
+    for (days_before, expected) in [(31.0, None), (29.0, Some(30)), (20.0, None), (6.5, Some(7)), (0.9, Some(1))] {
+        let now = expires_at.before(Duration::from_secs_f64(days_before * 86_400.0));
+        for expected in [expected, None] {
+            let tx = world.store.system().await?;
+            let due = expiry::warnings_due(&tx, now, 10).await?;
+            tx.commit().await?;
+            ensure!(due.iter().all(|warning| warning.integration_id == expiring.id), "{due:?}");
+            ensure!(due.first().map(|warning| warning.days) == expected, "{days_before} days before: {due:?}");
+        }
+    }
+    world.start()?;
+    let said = async || Ok(world.audited(&expiring, "integration.expired").await?.len() == 1);
+    until("the expiry is in the audit log", said).await?;
+    world.settle().await?;
+    let records = world.audited(&expiring, "integration.expired").await?;
+    ensure!(records.len() == 1 && records[0].event.changes["days"] == 0, "{records:?}");
+    ensure!(world.audited(&lasting, "integration.expired").await?.is_empty());
+    Ok(())
 }
 
 async fn scheduled(world: &World, tenant: Tenant, kind: OperationKind) -> Result<Vec<OperationRow>> {

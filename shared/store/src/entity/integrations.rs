@@ -22,6 +22,7 @@ pub struct Model {
     pub fingerprint: Vec<u8>,
     pub fingerprint_key_id: Uuid,
     pub expires_at_ms: Option<i64>,
+    pub expiry_warned_at_ms: Option<i64>,
     pub verdict_kind: Option<String>,
     pub verdict_http_status: Option<i32>,
     pub verdict_request_id: Option<String>,

@@ -123,6 +123,7 @@ impl NewIntegration {
             fingerprint: self.secret.fingerprint.to_vec(),
             fingerprint_key_id: secret.data_key_id,
             expires_at_ms: ms(self.expires_at),
+            expiry_warned_at_ms: None,
             verdict_kind: None,
             verdict_http_status: None,
             verdict_request_id: None,
