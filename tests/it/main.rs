@@ -11,6 +11,7 @@ mod observability;
 mod prometheus;
 mod restart;
 mod sdk;
+mod sdk_gemini;
 mod sealed;
 mod session;
 mod traces;

@@ -19,7 +19,7 @@ const EMBEDDING_MODEL: &str = "text-embedding-3-small";
 #[tokio::test]
 async fn the_official_sdk_is_served_and_metered() -> Result<()> {
     // Before anything is connected: the installation takes longer than a server keeps an idle connection.
-    let python = tokio::task::spawn_blocking(python).await??;
+    let python = tokio::task::spawn_blocking(|| python(PACKAGE)).await??;
     let keyway = Keyway::embedded().await?;
     let api = keyway.api()?;
     api.post("/integrations", keyway.openai("sdk", "sk-sim-good-sdk"), 202).await?;
@@ -70,16 +70,16 @@ async fn the_official_sdk_is_served_and_metered() -> Result<()> {
     keyway.finish().await
 }
 
-/// A Python with the SDK, made once under `target/`.
-fn python() -> Result<PathBuf> {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(PACKAGE.replace("==", "-"));
+/// A Python with this package, made once under `target/`.
+pub(crate) fn python(package: &str) -> Result<PathBuf> {
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-"));
     let python = home.join("bin/python");
     if home.join("installed").exists() {
         return Ok(python);
     }
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]))?;
-    fs::write(home.join("installed"), PACKAGE)?;
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]))?;
+    fs::write(home.join("installed"), package)?;
     Ok(python)
 }
 
