@@ -27,14 +27,15 @@ pub struct Credential {
     pub data_key: DataKeyRow,
 }
 
-/// The best credential of a project for each of its providers, whatever its status: connected before
-/// verifying before in error before disabled, then oldest.
+/// The best credential of a project for each of its providers, whatever its status: one that can call models
+/// before an admin key, which only reports usage; connected before verifying before in error before disabled;
+/// then oldest.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn best_of_project(tx: &TenantTx, project_id: ProjectId) -> Result<Vec<Credential>, StoreError> {
     let text = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY provider ORDER BY \
-                CASE status WHEN 'connected' THEN 0 WHEN 'verifying' THEN 1 WHEN 'error' THEN 2 ELSE 3 END, id) AS place \
+                CASE key_family WHEN 'admin' THEN 1 ELSE 0 END, CASE status WHEN 'connected' THEN 0 WHEN 'verifying' THEN 1 WHEN 'error' THEN 2 ELSE 3 END, id) AS place \
                 FROM integrations WHERE tenant_id = $1 AND project_id = $2) AS ranked \
                 WHERE place = 1 ORDER BY provider LIMIT $3";
     let values = [tx.tenant_id().uuid().into(), project_id.uuid().into(), MAX_PROVIDERS.into()];

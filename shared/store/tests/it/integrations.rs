@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use keyway_domain::{IntegrationId, IntegrationStatus, Timestamp};
 use keyway_store::{
     Page, StoreError, credentials,
-    integrations::{self, Change, Filter, UsageNote},
+    integrations::{self, Change, Filter, SealedSecret, UsageNote},
 };
 
 use crate::fixture::{Fixture, NOW, on_both};
@@ -73,6 +73,10 @@ async fn the_proxy_is_given_what_may_serve_first(fixture: Fixture) -> Result<()>
     let on = integrations::set_enabled(&tx, disabled, true, None, NOW).await?;
     assert_eq!(on.status, IntegrationStatus::Verifying);
     assert_eq!(integrations::set_enabled(&tx, disabled, true, None, NOW).await?, on, "nothing to change");
+    let admins = SealedSecret { key_family: "admin".to_owned(), ..fixture.secret(3) };
+    integrations::replace_secret(&tx, serving, 1, admins, None, NOW).await?;
+    let found = credentials::best_of_project(&tx, fixture.project).await?;
+    assert_eq!(found.iter().map(|it| it.integration.id).collect::<Vec<_>>(), [disabled], "an admin key cannot call");
     Ok(())
 }
 
