@@ -1,15 +1,15 @@
-//! Answers: OpenAI's headers, its error bodies, and the broken ones.
+//! Answers: OpenAI's headers, its error bodies, and the broken ones of every shape.
 
 use std::io;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::stream;
 use http::{Response, StatusCode, header, response::Builder};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 use serde_json::{Value, json};
 
-use super::{Fault, bomb};
+use super::{Fault, bomb, shape::Shape};
 
 const HUGE_BYTES: usize = 1 << 20;
 
@@ -22,6 +22,8 @@ pub(super) enum Content {
     Json(Value),
     /// The data of server-sent events; `[DONE]` is added.
     Events(Vec<Value>),
+    /// Server-sent events, each written out up to its blank line; nothing is added.
+    Frames(Vec<String>),
     /// An error of the provider's.
     Error(StatusCode, Value),
 }
@@ -44,32 +46,50 @@ pub(super) fn missing_scopes(scope: &str) -> Content {
     invalid_request(StatusCode::FORBIDDEN, &message, None)
 }
 
-/// The answer of a fault that replaces the good one; `None` for those that alter it.
-pub(super) fn of_fault(fault: Fault, key: &str) -> Option<Answer> {
-    let status = |code: u16, body: Value| Some(finish(with_status(code), &body));
-    match fault {
+/// OpenAI's error of a fault.
+pub(super) fn refusal(fault: Fault, key: &str) -> Option<(u16, Value)> {
+    let (status, message, kind, code) = match fault {
         Fault::Revoked => {
             let tail: String = key.chars().skip(key.chars().count().saturating_sub(4)).collect();
             let message = format!(
                 "Incorrect API key provided: sk-********{tail}. You can find your API key at \
                  https://platform.openai.com/account/api-keys."
             );
-            status(401, error(&message, "invalid_request_error", None, Some("invalid_api_key")))
+            return Some((401, error(&message, "invalid_request_error", None, Some("invalid_api_key"))));
         }
         Fault::Restricted => match missing_scopes("api.model.read") {
-            Content::Error(_, body) => status(403, body),
-            _ => None,
+            Content::Error(_, body) => return Some((403, body)),
+            _ => return None,
         },
         Fault::NoCredit => {
             let message = "You exceeded your current quota, please check your plan and billing details.";
-            status(429, error(message, "insufficient_quota", None, Some("insufficient_quota")))
+            (429, message, "insufficient_quota", Some("insufficient_quota"))
         }
-        Fault::RateLimited => Some(rate_limited("20")),
-        Fault::AbsurdRetryAfter => Some(rate_limited("999999999")),
+        Fault::RateLimited | Fault::AbsurdRetryAfter => {
+            let message = "Rate limit reached for requests. Please try again later.";
+            (429, message, "requests", Some("rate_limit_exceeded"))
+        }
         Fault::ServerError => {
             let message = "The server had an error while processing your request. Sorry about that!";
-            status(500, error(message, "server_error", None, None))
+            (500, message, "server_error", None)
         }
+        _ => return None,
+    };
+    Some((status, error(message, kind, None, code)))
+}
+
+/// The answer of a fault that replaces the good one; `None` for those that alter it.
+pub(super) fn of_fault(shape: Shape, fault: Fault, key: &str, number: u64) -> Option<Answer> {
+    if let Some((status, body)) = shape.refusal(fault, key) {
+        let builder = shape.headers(with_status(status), number);
+        let builder = match fault {
+            Fault::RateLimited => builder.header(header::RETRY_AFTER, "20"),
+            Fault::AbsurdRetryAfter => builder.header(header::RETRY_AFTER, "999999999"),
+            _ => builder,
+        };
+        return Some(finish(builder, &body));
+    }
+    match fault {
         Fault::Html => {
             let page = "<html><head><title>Welcome</title></head><body>Log in to continue</body></html>";
             Some(whole(with_status(200).header(header::CONTENT_TYPE, "text/html"), Bytes::from_static(page.as_bytes())))
@@ -87,9 +107,7 @@ pub(super) fn of_fault(fault: Fault, key: &str) -> Option<Answer> {
             let frames = stream::repeat_with(move || Ok(Frame::data(spaces.clone())));
             Some(build(with_status(200), BodyExt::boxed_unsync(StreamBody::new(frames))))
         }
-        Fault::Redirect | Fault::None | Fault::Truncated | Fault::Cut | Fault::Hang | Fault::Echo | Fault::Circle => {
-            None
-        }
+        _ => None,
     }
 }
 
@@ -99,17 +117,24 @@ pub(super) fn redirect(location: &str) -> Answer {
 }
 
 /// Turns content into an answer, broken as the fault wants.
-pub(super) fn of_content(content: Content, fault: Fault, key: &str, number: u64) -> Answer {
-    let builder = |status| provider_headers(with_status(status), number);
+pub(super) fn of_content(shape: Shape, content: Content, fault: Fault, key: &str, number: u64) -> Answer {
+    let builder = |status| shape.headers(with_status(status), number);
     match content {
         Content::Error(status, body) => finish(builder(status.as_u16()), &body),
         Content::Events(events) => {
+            let events = events.into_iter().map(|event| format!("data: {event}\n\n"));
+            let frames = events.chain(["data: [DONE]\n\n".to_owned()]).collect();
+            of_content(shape, Content::Frames(frames), fault, key, number)
+        }
+        Content::Frames(frames) => {
             let builder = builder(200).header(header::CONTENT_TYPE, "text/event-stream; charset=utf-8");
-            stream_of(builder, events, matches!(fault, Fault::Cut | Fault::Truncated))
+            stream_of(builder, frames, matches!(fault, Fault::Cut | Fault::Truncated))
         }
         Content::Json(mut body) => match fault {
             Fault::Echo => {
-                body["echo"] = json!(format!("Bearer {key}"));
+                if let Some(fields) = body.as_object_mut() {
+                    fields.insert("echo".to_owned(), json!(format!("Bearer {key}")));
+                }
                 finish(echo_headers(with_status(200), key), &body)
             }
             Fault::Truncated => {
@@ -132,13 +157,7 @@ pub(super) fn with_status(status: u16) -> Builder {
     Response::builder().status(status)
 }
 
-fn rate_limited(retry_after: &str) -> Answer {
-    let message = "Rate limit reached for requests. Please try again later.";
-    let builder = with_status(429).header(header::RETRY_AFTER, retry_after).header("x-request-id", "req_sim_limited");
-    finish(builder, &error(message, "requests", None, Some("rate_limit_exceeded")))
-}
-
-fn provider_headers(builder: Builder, number: u64) -> Builder {
+pub(super) fn provider_headers(builder: Builder, number: u64) -> Builder {
     builder
         .header("x-request-id", format!("req_sim{number:028}"))
         .header("openai-organization", "org-simulated")
@@ -169,12 +188,11 @@ fn cut(builder: Builder, body: &Value) -> Answer {
     build(builder.header(header::CONTENT_LENGTH, text.len()), BodyExt::boxed_unsync(StreamBody::new(broken)))
 }
 
-fn stream_of(builder: Builder, events: Vec<Value>, broken: bool) -> Answer {
-    let count = if broken { events.len() / 2 } else { events.len() };
-    let end = if broken { Err(io::Error::other("cut")) } else { Ok(Bytes::from_static(b"data: [DONE]\n\n")) };
-    let data = events.into_iter().take(count).map(|event| Ok(Bytes::from(format!("data: {event}\n\n"))));
-    let frames = stream::iter(data.chain([end])).map(|piece| piece.map(Frame::data));
-    build(builder, BodyExt::boxed_unsync(StreamBody::new(frames)))
+fn stream_of(builder: Builder, frames: Vec<String>, broken: bool) -> Answer {
+    let count = if broken { frames.len() / 2 } else { frames.len() };
+    let end = broken.then(|| Err(io::Error::other("cut")));
+    let pieces = frames.into_iter().take(count).map(|frame| Ok(Frame::data(Bytes::from(frame))));
+    build(builder, BodyExt::boxed_unsync(StreamBody::new(stream::iter(pieces.chain(end)))))
 }
 
 fn build(builder: Builder, body: Body) -> Answer {

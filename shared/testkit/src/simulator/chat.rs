@@ -156,12 +156,12 @@ impl Call {
 }
 
 /// Words of a prompt: a text, texts, or messages whose content is a text or parts with a text.
-fn words_in(prompt: &Value) -> i64 {
+pub(super) fn words_in(prompt: &Value) -> i64 {
     match prompt {
         Value::String(text) => tokens_of(text),
         Value::Array(items) => items.iter().map(words_in).sum(),
         Value::Object(message) => {
-            ["content", "text"].iter().filter_map(|field| message.get(*field)).map(words_in).sum()
+            ["content", "parts", "text"].iter().filter_map(|field| message.get(*field)).map(words_in).sum()
         }
         _ => 0,
     }

@@ -16,13 +16,23 @@ pub(super) struct KeyScript {
 /// How many calls of a flaky key fail before it works, unless its text says otherwise.
 const FLAKY_CALLS: u32 = 2;
 
-/// Reads `sk-sim-<word>-...` and `sk-admin-sim-<word>-...`; any other key is unknown to the
-/// provider. A flaky key says how often it fails: `sk-sim-flaky3-...`.
+/// What keys begin with that the providers know, and whether those are admin keys.
+const KNOWN: &[(&str, bool)] = &[
+    ("sk-sim-", false),
+    ("sk-admin-sim-", true),
+    ("sk-ant-sim-", false),
+    ("sk-ant-admin01-sim-", true),
+    ("AIzaSim-", false),
+];
+const ADMIN: &[&str] = &["sk-admin-", "sk-ant-admin"];
+
+/// Reads `sk-sim-<word>-...` and the others of [`KNOWN`]; any other key is unknown to the provider. A
+/// flaky key says how often it fails: `sk-sim-flaky3-...`.
 pub(super) fn read(key: &str) -> KeyScript {
-    let (rest, admin) = match (key.strip_prefix("sk-sim-"), key.strip_prefix("sk-admin-sim-")) {
-        (Some(rest), _) => (rest, false),
-        (_, Some(rest)) => (rest, true),
-        _ => return KeyScript { fault: Fault::Revoked, times: None, admin: key.starts_with("sk-admin-") },
+    let known = KNOWN.iter().find_map(|(prefix, admin)| Some((key.strip_prefix(prefix)?, *admin)));
+    let Some((rest, admin)) = known else {
+        let admin = ADMIN.iter().any(|prefix| key.starts_with(prefix));
+        return KeyScript { fault: Fault::Revoked, times: None, admin };
     };
     let word = rest.split('-').next().unwrap_or_default();
     let always = |fault| KeyScript { fault, times: None, admin };
@@ -62,8 +72,13 @@ mod tests {
             ("sk-sim-revoked-77", Fault::Revoked, None, false),
             ("sk-sim-flaky-1", Fault::ServerError, Some(2), false),
             ("sk-sim-flaky5-1", Fault::ServerError, Some(5), false),
+            ("AIzaSim-429-1", Fault::RateLimited, None, false),
+            ("AIzaSyAnything", Fault::Revoked, None, false),
             ("sk-admin-sim-1", Fault::None, None, true),
             ("sk-admin-sim-circle-1", Fault::Circle, None, true),
+            ("sk-ant-sim-429-1", Fault::RateLimited, None, false),
+            ("sk-ant-admin01-sim-1", Fault::None, None, true),
+            ("sk-ant-admin01-anything", Fault::Revoked, None, true),
             ("sk-proj-anything", Fault::Revoked, None, false),
             ("sk-admin-anything", Fault::Revoked, None, true),
             ("", Fault::Revoked, None, false),

@@ -1,15 +1,19 @@
-//! A provider simulator: speaks OpenAI's real shapes over plain HTTP on this machine, scripted by
+//! A provider simulator: speaks its providers' real shapes over plain HTTP on this machine, scripted by
 //! the text of the key or by `POST /__sim/script`, and counts what it was asked. Its figures are
 //! computed from what it is sent, so a test knows them beforehand. It never calls anybody.
 
 mod answer;
+mod anthropic;
+mod anthropic_reports;
 mod bomb;
 mod chat;
 mod fault;
+mod gemini;
 mod key;
 mod models;
 mod reports;
 mod serve;
+mod shape;
 mod state;
 
 use std::{

@@ -29,6 +29,7 @@ pub(super) fn exists(model: &str) -> bool {
 pub(super) fn served_as(model: &str) -> &str {
     match model {
         "gpt-5.4-mini" => "gpt-5.4-mini-2026-03-17",
+        "claude-haiku-4-5" => "claude-haiku-4-5-20251001",
         other => other,
     }
 }

@@ -11,8 +11,8 @@ use super::{
     answer::{Content, error, invalid_request},
 };
 
-const HOUR: i64 = 3_600;
-const DAY: i64 = 86_400;
+pub(super) const HOUR: i64 = 3_600;
+pub(super) const DAY: i64 = 86_400;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Report {
@@ -22,12 +22,11 @@ pub(super) enum Report {
 }
 
 /// Which page, as asked.
-struct Ask {
-    width: i64,
-    start: i64,
-    end: i64,
-    limit: i64,
-    grouped: bool,
+pub(super) struct Ask {
+    pub width: i64,
+    pub start: i64,
+    pub end: i64,
+    pub limit: i64,
 }
 
 pub(super) fn page(report: Report, query: &HashMap<String, String>, key: &str, fault: Fault) -> Content {
@@ -35,23 +34,34 @@ pub(super) fn page(report: Report, query: &HashMap<String, String>, key: &str, f
         Ok(ask) => ask,
         Err(refusal) => return refusal,
     };
-    let starts: Vec<i64> = (0..ask.limit).map(|at| ask.start + at * ask.width).take_while(|at| *at < ask.end).collect();
-    let buckets: Vec<Value> = starts
-        .iter()
+    let grouped = query.contains_key("group_by") || query.contains_key("group_by[]");
+    let buckets: Vec<Value> = ask
+        .starts()
+        .into_iter()
         .map(|start| {
-            let results = results(report, key, *start, ask.grouped);
+            let results = results(report, key, start, grouped);
             json!({ "object": "bucket", "start_time": start, "end_time": start + ask.width, "results": results })
         })
         .collect();
-    let next_start = ask.start + ask.limit * ask.width;
-    let next = match fault {
-        Fault::Circle => Some("page_again".to_owned()),
-        _ => (next_start < ask.end).then(|| format!("page_{next_start}")),
-    };
+    let next = ask.next(fault);
     Content::Json(json!({ "object": "page", "data": buckets, "has_more": next.is_some(), "next_page": next }))
 }
 
 impl Ask {
+    /// Where the buckets of the page begin.
+    pub(super) fn starts(&self) -> Vec<i64> {
+        (0..self.limit).map(|at| self.start + at * self.width).take_while(|at| *at < self.end).collect()
+    }
+
+    /// The token of the next page.
+    pub(super) fn next(&self, fault: Fault) -> Option<String> {
+        let start = self.start + self.limit * self.width;
+        match fault {
+            Fault::Circle => Some("page_again".to_owned()),
+            _ => (start < self.end).then(|| format!("page_{start}")),
+        }
+    }
+
     fn read(report: Report, query: &HashMap<String, String>) -> Result<Self, Content> {
         let number = |name: &str| query.get(name).and_then(|text| text.parse::<i64>().ok());
         let Some(from) = number("start_time") else {
@@ -78,13 +88,7 @@ impl Ask {
         let end = number("end_time").unwrap_or(from + limit * width);
         let resumed = query.get("page").and_then(|page| page.strip_prefix("page_")?.parse().ok());
         let start = resumed.unwrap_or(from.div_euclid(width) * width);
-        Ok(Self {
-            width,
-            start,
-            end,
-            limit,
-            grouped: query.contains_key("group_by") || query.contains_key("group_by[]"),
-        })
+        Ok(Self { width, start, end, limit })
     }
 }
 
@@ -109,7 +113,7 @@ fn results(report: Report, key: &str, start: i64, grouped: bool) -> Vec<Value> {
 }
 
 /// 1 to 100, from key, bucket and model alone (FNV-1a).
-fn figure(key: &str, start: i64, model: &str) -> i64 {
+pub(super) fn figure(key: &str, start: i64, model: &str) -> i64 {
     let bytes = key.bytes().chain(start.to_be_bytes()).chain(model.bytes());
     let hash =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode, header};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -13,8 +13,9 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use super::{
     Fault, Script,
     answer::{self, Answer, Content},
-    chat, models,
+    anthropic, chat, gemini, models,
     reports::{self, Report},
+    shape::Shape,
     state::{State, Turn},
 };
 
@@ -40,12 +41,14 @@ pub(super) async fn run(listener: TcpListener, state: Arc<State>, mut stopped: o
     }
 }
 
-struct Call {
-    method: Method,
-    path: String,
+/// A request, read whole.
+pub(super) struct Call {
+    pub method: Method,
+    pub path: String,
     query: String,
+    pub headers: HeaderMap,
     key: Option<String>,
-    body: Bytes,
+    pub body: Bytes,
 }
 
 async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, Infallible> {
@@ -55,6 +58,7 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
         key: key_of(&head.headers),
+        headers: head.headers,
         body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
     };
     if let Some(path) = call.path.strip_prefix("/__sim/") {
@@ -66,19 +70,31 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer
     if turn.fault == Fault::Hang {
         std::future::pending::<()>().await;
     }
+    let shape = Shape::of(&call.path, &key);
     if call.key.is_none() {
-        let message = "You didn't provide an API key. You need to provide your API key in an Authorization header using \
-                       Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
-        let missing = answer::invalid_request(StatusCode::UNAUTHORIZED, message, None);
-        return Ok(answer::of_content(missing, Fault::None, "", turn.number));
+        return Ok(answer::of_content(shape, missing_key(shape), Fault::None, "", turn.number));
     }
     if turn.fault == Fault::Redirect {
         return Ok(answer::redirect(&state.elsewhere()));
     }
-    if let Some(broken) = answer::of_fault(turn.fault, &key) {
+    if let Some(broken) = answer::of_fault(shape, turn.fault, &key, turn.number) {
         return Ok(broken);
     }
-    Ok(answer::of_content(content(&call, &key, &turn), turn.fault, &key, turn.number))
+    let content = match shape {
+        Shape::OpenAi => content(&call, &key, &turn),
+        Shape::Anthropic => anthropic::content(&call, &key, &turn, &pairs(&call.query)),
+        Shape::Gemini => gemini::content(&call.method, &call.path, &call.query, &call.body, turn.number),
+    };
+    Ok(answer::of_content(shape, content, turn.fault, &key, turn.number))
+}
+
+fn missing_key(shape: Shape) -> Content {
+    if shape == Shape::Anthropic {
+        return anthropic::missing_key();
+    }
+    let message = "You didn't provide an API key. You need to provide your API key in an Authorization header using \
+                   Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
+    answer::invalid_request(StatusCode::UNAUTHORIZED, message, None)
 }
 
 fn content(call: &Call, key: &str, turn: &Turn) -> Content {
@@ -120,15 +136,14 @@ fn administer(state: &State, call: &Call, path: &str) -> Answer {
     }
 }
 
+/// The key from where the providers want it; each has a header of its own.
 fn key_of(headers: &HeaderMap) -> Option<String> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    value.strip_prefix("Bearer ").map(str::to_owned)
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    bearer.or_else(|| ["x-api-key", "x-goog-api-key"].into_iter().find_map(text)).map(str::to_owned)
 }
 
 fn pairs(query: &str) -> HashMap<String, String> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(name, value)| (name.replace("%5B%5D", "[]"), value.to_owned()))
-        .collect()
+    let url = reqwest::Url::parse(&format!("http://simulator/?{query}"));
+    url.map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default()
 }
