@@ -2,13 +2,19 @@
 
 use keyway_domain::NanoUsd;
 
-const NANO_DIGITS: i32 = 9;
+/// So many digits of a dollar, and of a cent, are whole nano-USD.
+const DOLLAR_DIGITS: i32 = 9;
+const CENT_DIGITS: i32 = 7;
 
 /// Reads a JSON number or decimal text of US dollars as nano-USD; parts of a nano-USD are rounded
 /// half up. `None` for anything negative, too large or not a number.
 pub(crate) fn nano_usd(text: &str) -> Option<NanoUsd> {
-    let (scaled, rest) = scaled(text)?;
-    scaled.checked_add(i64::from(rest >= b'5'))
+    rounded(text, DOLLAR_DIGITS)
+}
+
+/// As [`nano_usd`], from text of cents.
+pub(crate) fn nano_usd_of_cents(text: &str) -> Option<NanoUsd> {
+    rounded(text, CENT_DIGITS)
 }
 
 /// As [`nano_usd`], but refuses what is finer than a nano-USD.
@@ -18,8 +24,14 @@ pub(crate) fn exact_nano_usd(text: &str) -> Option<NanoUsd> {
     (plain && decimals.len() <= 9).then(|| nano_usd(text)).flatten()
 }
 
-/// The value in whole nano-USD and the first digit that was cut off.
-fn scaled(text: &str) -> Option<(i64, u8)> {
+fn rounded(text: &str, digits: i32) -> Option<NanoUsd> {
+    let (scaled, rest) = scaled(text, digits)?;
+    scaled.checked_add(i64::from(rest >= b'5'))
+}
+
+/// The value with its point moved so many digits to the right: what is whole of it, and the first digit
+/// that was cut off.
+fn scaled(text: &str, digits: i32) -> Option<(i64, u8)> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
         None => (text, 0),
@@ -29,7 +41,7 @@ fn scaled(text: &str) -> Option<(i64, u8)> {
         return None;
     }
     // The point stands after this many digits of the mantissa once the value is in nano-USD.
-    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?.checked_add(NANO_DIGITS)?;
+    let point = i32::try_from(whole.len()).ok()?.checked_add(exponent)?.checked_add(digits)?;
     let mut value: i64 = 0;
     let mut first_cut = b'0';
     let mut position = 0;
@@ -88,6 +100,25 @@ mod tests {
             ("+1", None),
         ] {
             assert_eq!(nano_usd(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn cents_become_nano_usd() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("123.45", Some(1_234_500_000)),
+            ("10", Some(100_000_000)),
+            ("0.0000001", Some(1)),
+            ("0.00000005", Some(1)),
+            ("0.00000004", Some(0)),
+            ("1E-7", Some(1)),
+            ("0E-10", Some(0)),
+            ("922337203685.4775807", Some(i64::MAX)),
+            ("922337203685.4775808", None),
+            ("-1", None),
+        ] {
+            assert_eq!(nano_usd_of_cents(text), expected, "{text}");
         }
     }
 

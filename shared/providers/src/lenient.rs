@@ -25,6 +25,17 @@ pub(crate) struct Maybe<T>(pub(crate) Option<T>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dollars(pub(crate) Option<NanoUsd>);
 
+/// US dollars as so many cents, a number or decimal text, read from its own digits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cents(pub(crate) Option<NanoUsd>);
+
+impl<'de> Deserialize<'de> for Cents {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(decimal::nano_usd_of_cents(raw.get().trim_matches('"'))))
+    }
+}
+
 impl<'de> Deserialize<'de> for Dollars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;

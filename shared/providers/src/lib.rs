@@ -4,6 +4,9 @@
 //! found. No text of a provider ever leaves this crate, because it may echo the key; statuses,
 //! request ids, known codes and our own sentences do.
 
+mod anthropic;
+mod anthropic_metering;
+mod anthropic_usage;
 mod auth;
 mod catalog;
 mod decimal;

@@ -42,7 +42,8 @@ pub(crate) fn event(output: OutputTokens, data: &[u8]) -> Option<Metered> {
     (metered.tokens != TokenCounts::default()).then_some(metered)
 }
 
-fn has_usage(data: &[u8]) -> bool {
+/// Whether the data names a `"usage"` that is an object: cheap, and enough to leave most events alone.
+pub(crate) fn has_usage(data: &[u8]) -> bool {
     memmem::find_iter(data, b"\"usage\"").any(|at| {
         let mut rest = data.get(at + 7..).unwrap_or_default().trim_ascii_start();
         rest = rest.strip_prefix(b":").unwrap_or_default().trim_ascii_start();

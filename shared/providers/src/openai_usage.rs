@@ -54,14 +54,11 @@ fn report(source: &str) -> Option<Report> {
     }
 }
 
-/// The URL of one page. The window is widened to whole buckets, so that a bucket's figures are
-/// always those of the whole bucket.
+/// The URL of one page.
 pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> {
     let report = report(query.source).ok_or(FetchError::NotReportable { why: "OpenAI has no such report" })?;
     let mut url = join(base, report.path);
-    let start = query.window.from.floor(report.bucket);
-    let last = query.window.to.before(Duration::from_millis(1)).max(start);
-    let end = last.floor(report.bucket).after(report.bucket);
+    let (start, end) = usage_page::whole_buckets(query.window, report.bucket);
     url.query_pairs_mut()
         .append_pair("start_time", &start.seconds().to_string())
         .append_pair("end_time", &end.seconds().to_string())
@@ -144,11 +141,7 @@ impl Page {
             }
             rows.extend(bucket.results.into_iter().map(|entry| entry.row(query.source, start, end)));
         }
-        let next = match (self.has_more, self.next_page) {
-            (false, _) => None,
-            (true, Some(token)) if !token.is_empty() && Some(token.as_str()) != query.page => Some(token),
-            (true, _) => return Err(FetchError::BadAnswer),
-        };
+        let next = usage_page::next(self.has_more, self.next_page, query)?;
         Ok(UsagePage { rows: usage_page::merged(rows), next, complete_to })
     }
 }

@@ -93,6 +93,23 @@ pub(crate) fn failure(reading: &Reading<'_>) -> FetchError {
     }
 }
 
+/// The window widened to whole buckets, so that a bucket's figures are always those of the whole bucket.
+pub(crate) fn whole_buckets(window: UsageWindow, bucket: Duration) -> (Timestamp, Timestamp) {
+    let start = window.from.floor(bucket);
+    let last = window.to.before(Duration::from_millis(1)).max(start);
+    (start, last.floor(bucket).after(bucket))
+}
+
+/// The token of the next page, where a page says apart whether there is one. A page that is its own
+/// next one is refused.
+pub(crate) fn next(has_more: bool, token: Option<String>, query: UsageQuery<'_>) -> Result<Option<String>, FetchError> {
+    match (has_more, token) {
+        (false, _) => Ok(None),
+        (true, Some(token)) if !token.is_empty() && Some(token.as_str()) != query.page => Ok(Some(token)),
+        (true, _) => Err(FetchError::BadAnswer),
+    }
+}
+
 /// The rows with those of one natural key made one: a host may split finer than it was asked to.
 pub(crate) fn merged(rows: impl IntoIterator<Item = ReportedUsage>) -> Vec<ReportedUsage> {
     let mut merged: BTreeMap<_, ReportedUsage> = BTreeMap::new();

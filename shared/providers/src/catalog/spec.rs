@@ -310,10 +310,11 @@ pub(super) fn without_slash(mut url: Url) -> Url {
 }
 
 fn without_date(model: &str) -> Option<&str> {
-    let (name, date) = model.split_at_checked(model.len().checked_sub(11)?)?;
-    let dashes = date.bytes().enumerate().all(|(at, byte)| match at {
-        0 | 5 | 8 => byte == b'-',
-        _ => byte.is_ascii_digit(),
-    });
-    dashes.then_some(name)
+    // OpenAI dates its snapshots `-2024-07-18`, Anthropic `-20240718`.
+    let dated = |form: &str| {
+        let (name, date) = model.split_at_checked(model.len().checked_sub(form.len())?)?;
+        let fits = |(byte, form): (u8, u8)| if form == b'0' { byte.is_ascii_digit() } else { byte == form };
+        date.bytes().zip(form.bytes()).all(fits).then_some(name)
+    };
+    dated("-0000-00-00").or_else(|| dated("-00000000"))
 }

@@ -1,5 +1,7 @@
 //! The providers through the real client, against recorded answers and the simulator.
 
+mod anthropic;
+mod anthropic_calls;
 mod client;
 mod gemini;
 mod metering;

@@ -1,0 +1,151 @@
+//! Anthropic: ordinary keys call models, by its own shape and by OpenAI's; admin keys read the
+//! organisation's usage and costs and nothing else. An ordinary key is never judged by what an admin
+//! endpoint says to it.
+
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::json;
+use url::Url;
+
+use crate::{
+    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered,
+    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, anthropic_metering, anthropic_usage,
+    auth,
+    catalog::join,
+    format,
+    grade::{self, Reading},
+    guard::{Answer, Question},
+    metering,
+};
+
+const ADMIN_PREFIX: &str = "sk-ant-admin";
+/// Tokens of a person's login, which expire and are not meant for other programs.
+const LOGIN_PREFIXES: [&str; 3] = ["sk-ant-oat", "sk-ant-ort", "sk-ant-sid"];
+const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
+const VERSION_HEADER: HeaderName = HeaderName::from_static("anthropic-version");
+/// The version whose shapes are read here; every native call has to name one.
+const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// Anthropic's ways.
+pub(crate) struct Anthropic {
+    spec: ProviderSpec,
+    signals: Vec<Signal>,
+}
+
+impl Anthropic {
+    pub(crate) fn new(spec: &ProviderSpec) -> Self {
+        Self { spec: spec.clone(), signals: signals() }
+    }
+}
+
+/// What its answers mean; `billing_error` is one of the codes that mean the same everywhere.
+fn signals() -> Vec<Signal> {
+    let says = |status, part: &str, verdict| Signal {
+        status,
+        matcher: Matcher::Contains("/error/message".to_owned(), part.to_owned()),
+        verdict,
+        reason: None,
+    };
+    let not_permitted = Signal {
+        status: 403,
+        matcher: Matcher::Equals("/error/type".to_owned(), json!("permission_error")),
+        verdict: SignalVerdict::Restricted,
+        reason: None,
+    };
+    vec![
+        says(401, "invalid x-api-key", SignalVerdict::Invalid),
+        says(401, "invalid bearer token", SignalVerdict::Invalid),
+        says(400, "credit balance is too low", SignalVerdict::NoCredit),
+        not_permitted,
+    ]
+}
+
+fn family(key: &str) -> KeyFamily {
+    if key.starts_with(ADMIN_PREFIX) { KeyFamily::Admin } else { KeyFamily::Ordinary }
+}
+
+/// Where a key proves itself, and what only an accepted key's answer has.
+fn probe_of(base: &Url, family: KeyFamily) -> (Url, &'static str) {
+    match family {
+        KeyFamily::Ordinary => {
+            let mut url = join(base, "/models");
+            url.query_pairs_mut().append_pair("limit", "1");
+            (url, "/data")
+        }
+        KeyFamily::Admin => (join(base, "/organizations/me"), "/id"),
+    }
+}
+
+fn is_openai_shaped(path: &str) -> bool {
+    path.ends_with("/chat/completions")
+}
+
+fn native(headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    headers.entry(VERSION_HEADER).or_insert(VERSION);
+    auth::plain(headers, KEY_HEADER, secret)
+}
+
+async fn ask(http: &GuardedClient, url: Url, key: &str) -> Result<Answer, GuardError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    native(&mut headers, key.as_bytes()).map_err(|_| auth::unsendable())?;
+    http.ask(Question::get(url, headers)).await
+}
+
+#[async_trait]
+impl Provider for Anthropic {
+    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+        format::check(&self.spec, credentials)?;
+        if LOGIN_PREFIXES.iter().any(|prefix| credentials.starts_with(prefix)) {
+            return Err(FormatError::LoginToken);
+        }
+        Ok(KeyFacts { hint: format::hint(&self.spec, credentials), family: family(credentials) })
+    }
+
+    async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
+        let key = target.secret.expose();
+        let (url, proof) = probe_of(target.base_url, family(key));
+        match ask(http, url, key).await {
+            Ok(answer) => Reading::new(&answer, key).grade(&self.signals, proof),
+            Err(error) => grade::no_answer(error),
+        }
+    }
+
+    fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError> {
+        match family {
+            KeyFamily::Admin => Ok(anthropic_usage::SOURCES),
+            KeyFamily::Ordinary => Err(anthropic_usage::NEEDS_ADMIN_KEY),
+        }
+    }
+
+    async fn usage_page(
+        &self,
+        target: Target<'_>,
+        query: UsageQuery<'_>,
+        http: &GuardedClient,
+    ) -> Result<UsagePage, FetchError> {
+        let key = target.secret.expose();
+        self.usage_sources(family(key))?;
+        let url = anthropic_usage::url(target.base_url, query)?;
+        anthropic_usage::read(&ask(http, url, key).await?, key, query)
+    }
+
+    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+        if is_openai_shaped(path) { auth::bearer(headers, secret) } else { native(headers, secret) }
+    }
+
+    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
+        if is_openai_shaped(path) {
+            metering::body(self.spec.output_tokens, path, body)
+        } else {
+            anthropic_metering::body(path, body)
+        }
+    }
+
+    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
+        anthropic_metering::event(so_far, data).unwrap_or_else(|| {
+            // An event of OpenAI's shape has no type.
+            metering::event(self.spec.output_tokens, data).map(|metered| *so_far = metered).is_some()
+        })
+    }
+}
