@@ -205,7 +205,11 @@ const fn reason_of(verdict: SignalVerdict) -> &'static str {
 fn request_id(headers: &HeaderMap, secret: &str) -> Option<String> {
     const LONGEST: usize = 100;
     const TELLING: usize = 6;
-    let id = ["x-request-id", "request-id"].iter().find_map(|name| headers.get(*name))?.to_str().ok()?;
+    let id = ["x-request-id", "request-id", "x-amzn-requestid", "x-ms-request-id"]
+        .iter()
+        .find_map(|name| headers.get(*name))?
+        .to_str()
+        .ok()?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     let repeats = secret.as_bytes().windows(TELLING).any(|part| memchr::memmem::find(id.as_bytes(), part).is_some());
     (!id.is_empty() && id.len() <= LONGEST && id.bytes().all(plain) && !repeats).then(|| id.to_owned())

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use crate::{
-    Provider, ProviderSpec, anthropic::Anthropic, gemini::Gemini, openai::OpenAi, openai_compatible::OpenAiCompatible,
-    openrouter::OpenRouter,
+    Provider, ProviderSpec, anthropic::Anthropic, aws::Aws, gemini::Gemini, openai::OpenAi,
+    openai_compatible::OpenAiCompatible, openrouter::OpenRouter,
 };
 
 type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
 
 const KINDS: &[(&str, Build)] = &[
     ("anthropic", |spec| Arc::new(Anthropic::new(spec))),
+    ("aws", |spec| Arc::new(Aws::new(spec))),
     ("gemini", |spec| Arc::new(Gemini::new(spec))),
     ("openai", |spec| Arc::new(OpenAi::new(spec))),
     ("openrouter", |spec| Arc::new(OpenRouter::new(spec))),

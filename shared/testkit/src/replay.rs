@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
+use http_body_util::{BodyExt, Collected, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -60,6 +60,14 @@ impl Fixture {
         names.iter().map(|name| Self::load(name)).collect()
     }
 
+    /// Its answer.
+    #[must_use]
+    pub fn response(&self) -> Response<Full<Bytes>> {
+        let start = Response::builder().status(self.status);
+        let builder = self.headers.iter().fold(start, |builder, (name, value)| builder.header(name, value));
+        builder.body(Full::new(self.body.clone().into())).unwrap_or_default()
+    }
+
     fn read(name: &str, case: &Value) -> Option<Self> {
         let response = case.get("response")?;
         let headers = response.get("headers")?.as_object()?;
@@ -89,6 +97,8 @@ pub struct Received {
     pub line: String,
     /// Its headers.
     pub headers: http::HeaderMap,
+    /// Its body.
+    pub body: Bytes,
 }
 
 /// Answers one recorded case after the other; the last one again and again.
@@ -135,13 +145,15 @@ async fn accept(listener: TcpListener, cases: Cases, received: Arc<Mutex<Vec<Rec
         let (cases, received) = (Arc::clone(&cases), Arc::clone(&received));
         connections.spawn(async move {
             let service = service_fn(move |request: Request<Incoming>| {
-                let seen = Received {
-                    line: format!("{} {}", request.method(), request.uri()),
-                    headers: request.headers().clone(),
-                };
-                received.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
-                let answer = next(&cases);
-                async move { Ok::<_, Infallible>(answer) }
+                let (cases, received) = (Arc::clone(&cases), Arc::clone(&received));
+                async move {
+                    let (head, body) = request.into_parts();
+                    let body = body.collect().await.map(Collected::to_bytes).unwrap_or_default();
+                    let line = format!("{} {}", head.method, head.uri);
+                    let seen = Received { line, headers: head.headers, body };
+                    received.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
+                    Ok::<_, Infallible>(next(&cases))
+                }
             });
             http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
         });
@@ -151,10 +163,5 @@ async fn accept(listener: TcpListener, cases: Cases, received: Arc<Mutex<Vec<Rec
 fn next(cases: &Cases) -> Response<Full<Bytes>> {
     let mut cases = cases.lock().unwrap_or_else(PoisonError::into_inner);
     let case = if cases.len() > 1 { cases.pop_front() } else { cases.front().cloned() };
-    let Some(case) = case else { return Response::default() };
-    let builder = case
-        .headers
-        .iter()
-        .fold(Response::builder().status(case.status), |builder, (name, value)| builder.header(name, value));
-    builder.body(Full::new(case.body.into())).unwrap_or_default()
+    case.map(|case| case.response()).unwrap_or_default()
 }

@@ -2,9 +2,11 @@
 
 mod anthropic;
 mod anthropic_calls;
+mod aws;
 mod client;
 mod gemini;
 mod metering;
+mod moto;
 mod probes;
 mod recorded;
 mod reports;

@@ -1,0 +1,100 @@
+//! Credentials that are JSON objects, as clouds issue them: reads their fields one by one and says of
+//! one that cannot be right what is wrong with it. Keeps the values in memory that is wiped, and puts
+//! nothing of them into an error.
+
+use std::collections::BTreeMap;
+
+use keyway_domain::{Evidence, VerdictKind};
+use keyway_vault::SecretString;
+use serde_json::value::RawValue;
+
+use crate::{Finding, FormatError};
+
+const MAX_BYTES: usize = 16 << 10;
+
+/// The fields of a credential, which keeps the text.
+pub(crate) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
+
+impl<'a> Fields<'a> {
+    /// Takes the object apart; `form` names what to paste instead of anything else.
+    pub(crate) fn read(credentials: &'a str, form: &'static str) -> Result<Self, FormatError> {
+        if credentials.trim().is_empty() {
+            return Err(FormatError::Empty);
+        }
+        if credentials.len() > MAX_BYTES {
+            return Err(FormatError::TooLong);
+        }
+        serde_json::from_str(credentials).map(Self).map_err(|_| FormatError::NotAnObject(form))
+    }
+
+    /// A text with whatever it holds, line breaks included.
+    pub(crate) fn text(&self, field: &'static str) -> Result<SecretString, FormatError> {
+        let raw = self.present(field).ok_or(FormatError::Field { field, problem: "is missing; paste it whole" })?;
+        let text: SecretString = serde_json::from_str(raw)
+            .map_err(|_| FormatError::Field { field, problem: "is not a text; enter it in quotes" })?;
+        if text.expose().is_empty() {
+            return Err(FormatError::Field { field, problem: "is empty; paste it whole" });
+        }
+        Ok(text)
+    }
+
+    /// A text of printable ASCII without spaces, as everything but a key's PEM is.
+    pub(crate) fn word(&self, field: &'static str) -> Result<SecretString, FormatError> {
+        let text = self.text(field)?;
+        let word = text.expose();
+        let fault = |problem| Err(FormatError::Field { field, problem });
+        if word.contains("***") || word.contains("...") || word.contains(['…', '•', '●']) {
+            return fault("is the masked form; paste it whole");
+        }
+        if word.contains(char::is_whitespace) {
+            return fault("contains a space or a line break; paste it alone");
+        }
+        if !word.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return fault("contains a character that does not belong there; copy it again");
+        }
+        Ok(text)
+    }
+
+    /// As [`Self::word`]; `None` when it is left out or null.
+    pub(crate) fn optional_word(&self, field: &'static str) -> Result<Option<SecretString>, FormatError> {
+        self.present(field).map(|_| self.word(field)).transpose()
+    }
+
+    /// As [`Self::word`], for a field that is public and has a form of its own.
+    pub(crate) fn public(
+        &self,
+        field: &'static str,
+        has_form: impl Fn(&str) -> bool,
+        problem: &'static str,
+    ) -> Result<String, FormatError> {
+        let word = self.word(field)?;
+        if has_form(word.expose()) { Ok(word.expose().clone()) } else { Err(FormatError::Field { field, problem }) }
+    }
+
+    /// As [`Self::public`]; `None` when it is left out or null.
+    pub(crate) fn optional_public(
+        &self,
+        field: &'static str,
+        has_form: impl Fn(&str) -> bool,
+        problem: &'static str,
+    ) -> Result<Option<String>, FormatError> {
+        self.present(field).map(|_| self.public(field, has_form, problem)).transpose()
+    }
+
+    fn present(&self, field: &str) -> Option<&'a str> {
+        self.0.get(field).map(|raw| raw.get()).filter(|raw| *raw != "null")
+    }
+}
+
+/// The finding about a stored credential whose form is no longer taken: nobody was asked.
+pub(crate) fn unreadable(error: FormatError) -> Finding {
+    let evidence = Evidence { reason: format!("{error}; enter the credential again"), ..Evidence::default() };
+    Finding { kind: VerdictKind::Unreachable, evidence, retry_after: None }
+}
+
+/// Whether a text has the form of a UUID.
+pub(crate) fn is_uuid(text: &str) -> bool {
+    let dashes = [8, 13, 18, 23];
+    let fits = |(at, byte): (usize, u8)| if dashes.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
+}
