@@ -40,7 +40,7 @@ impl Tee {
         if !self.cut {
             return ways.meter_body(path, kept);
         }
-        let field = format!("\"{}\"", ways.figures_field());
+        let field = format!("\"{}\"", ways.figures_field(path));
         let Some(at) = memmem::rfind(kept, field.as_bytes()) else { return Metered::default() };
         // Whatever follows the figures closes the answer; as an object of their own they read the same.
         let end = [b"{", &kept[at..]].concat();

@@ -72,17 +72,6 @@ pub enum FormatError {
     /// Certainly a key of somebody else; sending it there would give it away.
     #[error("this looks like a key of {0}; choose that provider or paste the right key")]
     OtherProvider(&'static str),
-    /// No JSON object, where the credential is one; says which fields it has.
-    #[error("this credential is a JSON object; paste {0}")]
-    NotAnObject(&'static str),
-    /// A field of a credential that is an object is missing or cannot be right.
-    #[error("`{field}` {problem}")]
-    Field {
-        /// The field's own name.
-        field: &'static str,
-        /// What is wrong with it, and what to enter instead.
-        problem: &'static str,
-    },
 }
 
 const MAX_CHARS: usize = 4096;
@@ -158,7 +147,8 @@ pub(crate) fn hint(spec: &ProviderSpec, key: &str) -> String {
 
 /// An operator's models file may give a well-known name's keys to a host of its own name.
 fn knows_others(spec: &ProviderSpec) -> bool {
-    OTHERS.iter().any(|(_, name, _)| *name == spec.name) || spec.name == "deepseek" || spec.name == "mistral"
+    const WITHOUT_PREFIX: [&str; 4] = ["azure_openai", "cohere", "deepseek", "mistral"];
+    OTHERS.iter().any(|(_, name, _)| *name == spec.name) || WITHOUT_PREFIX.contains(&spec.name.as_str())
 }
 
 fn is_placeholder(key: &str) -> bool {

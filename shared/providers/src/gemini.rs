@@ -98,8 +98,8 @@ impl Provider for Gemini {
         if is_openai_shaped(path) { auth::bearer(headers, secret) } else { auth::plain(headers, KEY_HEADER, secret) }
     }
 
-    fn figures_field(&self) -> &'static str {
-        gemini_metering::FIGURES
+    fn figures_field(&self, path: &str) -> &'static str {
+        if is_openai_shaped(path) { "usage" } else { gemini_metering::FIGURES }
     }
 
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {

@@ -8,10 +8,8 @@ mod anthropic;
 mod anthropic_metering;
 mod anthropic_usage;
 mod auth;
-mod aws;
-mod aws_usage;
 mod catalog;
-mod credential_fields;
+mod cohere;
 mod decimal;
 mod format;
 mod gemini;
@@ -27,7 +25,6 @@ mod openrouter;
 mod provider;
 mod registry;
 mod retry_after;
-mod sigv4;
 mod usage_page;
 
 pub use catalog::{

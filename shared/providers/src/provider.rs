@@ -77,8 +77,14 @@ pub trait Provider: Send + Sync + 'static {
     /// The secret cannot be sent; answer as for a broken integration.
     fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret>;
 
-    /// The field whose object holds an answer's figures: what is read of an answer too long to be kept.
-    fn figures_field(&self) -> &'static str {
+    /// Whether answers to a call of `path` say which model served; otherwise the request is read for it.
+    fn names_model(&self, _path: &str) -> bool {
+        true
+    }
+
+    /// The field whose object holds the figures of an answer to a call of `path`: what is read of an answer
+    /// too long to be kept.
+    fn figures_field(&self, _path: &str) -> &'static str {
         "usage"
     }
 

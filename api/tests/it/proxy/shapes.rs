@@ -9,16 +9,18 @@ use serde_json::json;
 use super::harness::Harness;
 
 const SECRET: &str = "AIzaCanary7h1sMu5tN3v3rL34k0123456789xy";
+const GEMINI: (&str, &str) = ("gemini", "/v1beta");
+const MODEL: &str = "gemini-2.5-flash";
 
 /// What a call of `path` is recorded as when it is answered so, and what the provider was asked.
-async fn called(provider: &str, base_path: &str, case: &str, path: &str) -> (MeteredCall, Received) {
+async fn called((provider, base_path): (&str, &str), case: &str, path: &str, model: &str) -> (MeteredCall, Received) {
     let case = Fixture::load(case).unwrap();
     let server = Replay::start(vec![case.clone()]).await.unwrap();
     let vault = Vault::open(Keyring::generate().unwrap());
     let harness = Harness::start_with(vault, std::slice::from_ref(&server.host)).await;
     harness.integration_at(provider, SECRET, &format!("{}{base_path}", server.root)).await;
     let key = harness.virtual_key(None).await;
-    let body = json!({ "model": "gemini-2.5-flash", "contents": [{ "parts": [{ "text": "hi" }] }] });
+    let body = json!({ "model": model, "contents": [{ "parts": [{ "text": "hi" }] }] });
     let answer = harness.post(path, &key, &body).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), case.status, "{path}");
     let passed = answer.bytes().await.unwrap();
@@ -63,12 +65,12 @@ async fn gemini_is_called_and_metered_in_both_its_shapes() {
             [Some(4), None, Some(32), None],
         ),
     ] {
-        let (record, received) = called("gemini", "/v1beta", case, path).await;
+        let (record, received) = called(GEMINI, case, path, MODEL).await;
         let sent = |name: &str| received.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
         assert_eq!((received.line.as_str(), (&sent("x-goog-api-key"), &sent("authorization"))), asked, "{case}");
         let tokens = record.tokens;
         assert_eq!([tokens.input, tokens.cached_input, tokens.output, tokens.reasoning], figures, "{case}");
-        assert_eq!(record.model.as_deref(), Some("gemini-2.5-flash"), "{case}");
+        assert_eq!(record.model.as_deref(), Some(MODEL), "{case}");
         assert!(record.complete, "{case}");
     }
 }
@@ -76,6 +78,27 @@ async fn gemini_is_called_and_metered_in_both_its_shapes() {
 #[tokio::test]
 async fn a_model_that_gemini_does_not_know_is_no_name_to_keep() {
     let path = "/proxy/gemini/v1beta/models/anything-at-all:generateContent";
-    let (record, _) = called("gemini", "/v1beta", "gemini/location_unsupported_400", path).await;
+    let (record, _) = called(GEMINI, "gemini/location_unsupported_400", path, MODEL).await;
     assert_eq!((record.model, record.http_status), (None, Some(400)));
+}
+
+#[tokio::test]
+async fn cohere_is_metered_by_its_billed_units_and_the_model_of_the_request() {
+    for (case, path, asked, figures) in [
+        ("cohere/chat_ok", "/proxy/cohere/v2/chat", "POST /v2/chat", (Some(5), Some(9))),
+        ("cohere/chat_stream", "/proxy/cohere/v2/chat", "POST /v2/chat", (Some(5), Some(9))),
+        ("cohere/embeddings_ok", "/proxy/cohere/v2/embed", "POST /v2/embed", (Some(2), Some(0))),
+        (
+            "cohere/compat_chat_ok",
+            "/v1/chat/completions",
+            "POST /compatibility/v1/chat/completions",
+            (Some(5), Some(9)),
+        ),
+    ] {
+        let (record, received) = called(("cohere", ""), case, path, "command-a-03-2025").await;
+        assert_eq!(received.line, asked, "{case}");
+        assert_eq!(received.headers["authorization"], format!("Bearer {SECRET}"), "{case}");
+        assert_eq!((record.tokens.input, record.tokens.output), figures, "{case}");
+        assert_eq!(record.model.as_deref(), Some("command-a-03-2025"), "{case}");
+    }
 }
