@@ -72,6 +72,17 @@ pub enum FormatError {
     /// Certainly a key of somebody else; sending it there would give it away.
     #[error("this looks like a key of {0}; choose that provider or paste the right key")]
     OtherProvider(&'static str),
+    /// No JSON object, where the credential is one; says which fields it has.
+    #[error("this credential is a JSON object; paste {0}")]
+    NotAnObject(&'static str),
+    /// A field of a credential that is an object is missing or cannot be right.
+    #[error("`{field}` {problem}")]
+    Field {
+        /// The field's own name.
+        field: &'static str,
+        /// What is wrong with it, and what to enter instead.
+        problem: &'static str,
+    },
 }
 
 const MAX_CHARS: usize = 4096;

@@ -8,8 +8,11 @@ mod anthropic;
 mod anthropic_metering;
 mod anthropic_usage;
 mod auth;
+mod aws;
+mod aws_usage;
 mod catalog;
 mod cohere;
+mod credential_fields;
 mod decimal;
 mod format;
 mod gemini;
@@ -25,6 +28,7 @@ mod openrouter;
 mod provider;
 mod registry;
 mod retry_after;
+mod sigv4;
 mod usage_page;
 
 pub use catalog::{

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Provider, ProviderSpec, anthropic::Anthropic, cohere::Cohere, gemini::Gemini, openai::OpenAi,
+    Provider, ProviderSpec, anthropic::Anthropic, aws::Aws, cohere::Cohere, gemini::Gemini, openai::OpenAi,
     openai_compatible::OpenAiCompatible, openrouter::OpenRouter,
 };
 
@@ -11,6 +11,7 @@ type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
 
 const KINDS: &[(&str, Build)] = &[
     ("anthropic", |spec| Arc::new(Anthropic::new(spec))),
+    ("aws", |spec| Arc::new(Aws::new(spec))),
     ("cohere", |spec| Arc::new(Cohere::new(spec))),
     ("gemini", |spec| Arc::new(Gemini::new(spec))),
     ("openai", |spec| Arc::new(OpenAi::new(spec))),

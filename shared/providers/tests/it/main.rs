@@ -2,10 +2,12 @@
 
 mod anthropic;
 mod anthropic_calls;
+mod aws;
 mod client;
 mod cohere;
 mod gemini;
 mod metering;
+mod moto;
 mod probes;
 mod recorded;
 mod reports;
