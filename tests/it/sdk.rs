@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::harness::{Keyway, text, until};
+use crate::harness::{Api, Keyway, text, until};
 
 const PACKAGE: &str = "openai==3.52.0";
 const MODEL: &str = "gpt-4o-mini";
@@ -22,23 +22,12 @@ async fn the_official_sdk_is_served_and_metered() -> Result<()> {
     let python = tokio::task::spawn_blocking(|| python(PACKAGE)).await??;
     let keyway = Keyway::embedded().await?;
     let api = keyway.api()?;
-    api.post("/integrations", keyway.openai("sdk", "sk-sim-good-sdk"), 202).await?;
-    until("the key is verified", async || {
-        let rows = api.get("/integrations?status=connected").await?;
-        Ok(rows["items"].as_array().is_some_and(|items| items.len() == 1))
-    })
-    .await?;
-    let key = text(&api.post("/virtual-keys", json!({ "name": "sdk" }), 201).await?, "/key")?;
+    let key = submitted(api, [keyway.openai("sdk", "sk-sim-good-sdk")]).await?;
 
     let mut told = (0, 0, 0, 0);
     for base in ["/v1", "/proxy/openai/v1"] {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sdk/openai_client.py");
         let url = format!("{}{base}", api.root());
-        let mut client = Command::new(&python);
-        client.arg(script).args([&url, &key, MODEL, EMBEDDING_MODEL]);
-        let output = tokio::task::spawn_blocking(move || client.output()).await??;
-        ensure!(output.status.success(), "{base}: {}", String::from_utf8_lossy(&output.stderr));
-        let report: Value = serde_json::from_slice(&output.stdout)?;
+        let report = ran(&python, "openai_client.py", [&url, &key, MODEL, EMBEDDING_MODEL]).await?;
         for call in report["chat"].as_array().context("chat")? {
             told.0 += 1;
             told.1 += call["input"].as_i64().context("input")?;
@@ -68,6 +57,34 @@ async fn the_official_sdk_is_served_and_metered() -> Result<()> {
     })
     .await?;
     keyway.finish().await
+}
+
+/// Submits integrations, waits until their keys are verified, and makes a virtual key.
+pub(crate) async fn submitted(api: &Api, integrations: impl IntoIterator<Item = Value>) -> Result<String> {
+    let mut count = 0;
+    for integration in integrations {
+        api.post("/integrations", integration, 202).await?;
+        count += 1;
+    }
+    until("the keys are verified", async || {
+        let rows = api.get("/integrations?status=connected").await?;
+        Ok(rows["items"].as_array().is_some_and(|items| items.len() == count))
+    })
+    .await?;
+    text(&api.post("/virtual-keys", json!({ "name": "sdk" }), 201).await?, "/key")
+}
+
+/// Runs one of the scripts of `sdk/` to its end and reads what it was told.
+pub(crate) async fn ran<'a>(
+    python: &Path,
+    script: &str,
+    arguments: impl IntoIterator<Item = &'a str>,
+) -> Result<Value> {
+    let mut client = Command::new(python);
+    client.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sdk").join(script)).args(arguments);
+    let output = tokio::task::spawn_blocking(move || client.output()).await??;
+    ensure!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(serde_json::from_slice(&output.stdout)?)
 }
 
 /// A Python with this package, made once under `target/`.

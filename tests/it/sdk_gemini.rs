@@ -1,14 +1,12 @@
 //! Google's official Python SDK, unmodified, against Keyway: what it is answered, and that the metered ledger
 //! says what the SDK was told.
 
-use std::{path::Path, process::Command};
-
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::{
-    harness::{Keyway, text, until},
-    sdk::python,
+    harness::{Keyway, until},
+    sdk::{python, ran, submitted},
 };
 
 const PACKAGE: &str = "google-genai==3.4.0";
@@ -25,21 +23,11 @@ async fn googles_official_sdk_is_served_and_metered() -> Result<()> {
     let api = keyway.api()?;
     let config = json!({ "base_url": format!("http://{}/v1beta", keyway.simulator.host()) });
     let new = json!({ "provider": "gemini", "name": "sdk", "credentials": "AIzaSim-good-sdk", "config": config });
-    api.post("/integrations", new, 202).await?;
-    until("the key is verified", async || {
-        let rows = api.get("/integrations?status=connected").await?;
-        Ok(rows["items"].as_array().is_some_and(|items| items.len() == 1))
-    })
-    .await?;
-    let key = text(&api.post("/virtual-keys", json!({ "name": "sdk" }), 201).await?, "/key")?;
+    let key = submitted(api, [new]).await?;
 
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/sdk/gemini_client.py");
     let url = format!("{}/proxy/gemini", api.root());
-    let mut client = Command::new(&python);
-    client.arg(script).args([&url, &key, MODEL, EMBEDDING_MODEL, COUNTED_EMBEDDING_MODEL]);
-    let output = tokio::task::spawn_blocking(move || client.output()).await??;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let report: Value = serde_json::from_slice(&output.stdout)?;
+    let arguments = [&url, &key, MODEL, EMBEDDING_MODEL, COUNTED_EMBEDDING_MODEL];
+    let report = ran(&python, "gemini_client.py", arguments).await?;
     let chat = report["chat"].as_array().context("chat")?;
     let told = |field: &str| chat.iter().filter_map(|call| call[field].as_i64()).sum::<i64>();
     let (input, cached, output) = (told("input"), told("cached"), told("output"));

@@ -134,6 +134,10 @@ impl Provider for Anthropic {
         if is_openai_shaped(path) { auth::bearer(headers, secret) } else { native(headers, secret) }
     }
 
+    fn names_model(&self, path: &str) -> bool {
+        !anthropic_metering::is_count(path)
+    }
+
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
         if is_openai_shaped(path) {
             metering::body(self.spec.output_tokens, path, body)

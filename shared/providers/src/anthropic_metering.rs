@@ -12,14 +12,16 @@ use crate::{
     metering,
 };
 
-/// What counting the tokens of a message is answered with; it is free.
-const COUNTED: &str = "/count_tokens";
+/// Whether a call of `path` only counts the tokens of a message. That is free, and the answer names no model.
+pub(crate) fn is_count(path: &str) -> bool {
+    path.ends_with("/count_tokens")
+}
 
 /// Reads a whole JSON answer; everything is unknown if it is not one.
 pub(crate) fn body(path: &str, bytes: &[u8]) -> Metered {
     let answer: Maybe<Message> = serde_json::from_slice(bytes).unwrap_or_default();
     let answer = answer.0.unwrap_or_default();
-    if path.ends_with(COUNTED) && answer.input_tokens.0.is_some() {
+    if is_count(path) && answer.input_tokens.0.is_some() {
         let tokens = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
         return Metered { model: None, tokens, cost_nano_usd: Some(0) };
     }

@@ -113,6 +113,7 @@ fn figures_that_cannot_be_read_are_unknown_and_counting_is_free() -> anyhow::Res
         assert_eq!(tokens(usage), expected, "{usage}");
     }
     let free = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
+    assert!(ways.names_model(MESSAGES) && !ways.names_model("/v1/messages/count_tokens"));
     let counted = ways.meter_body("/v1/messages/count_tokens", br#"{"input_tokens":2095}"#);
     assert_eq!(counted, Metered { model: None, tokens: free, cost_nano_usd: Some(0) });
     for (path, body) in
