@@ -15,6 +15,7 @@ use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
     ProviderSpec, Target, UsagePage, UsageQuery, auth, aws_usage,
     catalog::join,
+    cloud,
     credential_fields::{self, Fields},
     grade::{self, Reading},
     guard::{Answer, Question},
@@ -93,12 +94,8 @@ impl Aws {
     /// Signs and sends a call: to the service's own host, unless the integration names another.
     async fn ask(&self, base: &Url, key: &AccessKey, call: Call, http: &GuardedClient) -> Result<Answer, GuardError> {
         let (region, suffix) = key.place_of(call.service);
-        let url = if *base == self.spec.base_url {
-            let url = Url::parse(&format!("https://{}.{region}.{suffix}/", call.service));
-            url.map_err(|_| GuardError::Refused("the region does not name a host; enter the credential again"))?
-        } else {
-            join(base, "/")
-        };
+        let host = cloud::host(&self.spec, base, &format!("{}.{region}.{suffix}", call.service))?;
+        let url = join(&host, "/");
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(call.content_type));

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    Provider, ProviderSpec, anthropic::Anthropic, aws::Aws, cohere::Cohere, gemini::Gemini, openai::OpenAi,
-    openai_compatible::OpenAiCompatible, openrouter::OpenRouter,
+    Provider, ProviderSpec, anthropic::Anthropic, aws::Aws, azure::Azure, cohere::Cohere, gemini::Gemini,
+    openai::OpenAi, openai_compatible::OpenAiCompatible, openrouter::OpenRouter,
 };
 
 type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
@@ -12,6 +12,7 @@ type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
 const KINDS: &[(&str, Build)] = &[
     ("anthropic", |spec| Arc::new(Anthropic::new(spec))),
     ("aws", |spec| Arc::new(Aws::new(spec))),
+    ("azure", |spec| Arc::new(Azure::new(spec))),
     ("cohere", |spec| Arc::new(Cohere::new(spec))),
     ("gemini", |spec| Arc::new(Gemini::new(spec))),
     ("openai", |spec| Arc::new(OpenAi::new(spec))),

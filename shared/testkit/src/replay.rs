@@ -117,13 +117,22 @@ impl Replay {
     /// # Errors
     /// No port could be opened.
     pub async fn start(cases: Vec<Fixture>) -> anyhow::Result<Self> {
+        Self::start_with(|_| cases).await
+    }
+
+    /// As [`Self::start`], with cases that name the server's own root.
+    ///
+    /// # Errors
+    /// No port could be opened.
+    pub async fn start_with(cases: impl FnOnce(&str) -> Vec<Fixture>) -> anyhow::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let host = listener.local_addr()?.to_string();
+        let root = format!("http://{host}");
         let received = Arc::new(Mutex::new(Vec::new()));
-        let cases = Arc::new(Mutex::new(VecDeque::from(cases)));
+        let cases = Arc::new(Mutex::new(VecDeque::from(cases(&root))));
         let mut server = JoinSet::new();
         server.spawn(accept(listener, cases, Arc::clone(&received)));
-        Ok(Self { root: format!("http://{host}"), host, received, _server: server })
+        Ok(Self { root, host, received, _server: server })
     }
 
     /// What it was asked so far.

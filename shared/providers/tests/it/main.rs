@@ -3,6 +3,7 @@
 mod anthropic;
 mod anthropic_calls;
 mod aws;
+mod azure;
 mod client;
 mod cohere;
 mod gemini;

@@ -1,0 +1,54 @@
+//! What clouds share: several hosts, and a credential that is exchanged for an access token. A token is
+//! fetched for each use and kept nowhere; no URL of a credential or an answer is ever followed.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use keyway_domain::VerdictKind;
+use keyway_vault::SecretString;
+use serde::Deserialize;
+use url::{Url, form_urlencoded};
+
+use crate::{
+    FetchError, Finding, GuardError, GuardedClient, ProviderSpec,
+    guard::{Answer, Question},
+};
+
+/// Where to send what the cloud takes at the host `own`: there, while the integration is bound to the
+/// catalog's base URL; else to the one host it is bound to.
+pub(crate) fn host(spec: &ProviderSpec, base: &Url, own: &str) -> Result<Url, GuardError> {
+    if *base != spec.base_url {
+        return Ok(base.clone());
+    }
+    Url::parse(&format!("https://{own}"))
+        .map_err(|_| GuardError::Refused("this is no host; enter the credential again"))
+}
+
+/// Posts a form, as token endpoints take it.
+pub(crate) async fn exchange(http: &GuardedClient, url: Url, form: &[(&str, &str)]) -> Result<Answer, GuardError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+    http.ask(Question { method: Method::POST, url, headers, body: Bytes::from(body) }).await
+}
+
+/// The access token of an answer to [`exchange`], if it has one.
+pub(crate) fn access_token(answer: &Answer) -> Option<SecretString> {
+    #[derive(Deserialize)]
+    struct Granted {
+        access_token: SecretString,
+    }
+    let granted = answer.status.is_success().then(|| serde_json::from_slice::<Granted>(&answer.body));
+    granted?.ok().map(|granted| granted.access_token).filter(|token| !token.expose().is_empty())
+}
+
+/// What it means for a report that there was no token. A credential that was refused is to be verified,
+/// which tells its owner why.
+pub(crate) const fn without_token(finding: &Finding) -> FetchError {
+    match (finding.kind, finding.evidence.http_status) {
+        (VerdictKind::RateLimited, _) => FetchError::RateLimited { retry_after: finding.retry_after },
+        (VerdictKind::Invalid, _) | (_, Some(400..=499)) => FetchError::Refused,
+        (_, Some(200..=299)) => FetchError::BadAnswer,
+        _ => FetchError::Unreachable,
+    }
+}
