@@ -9,6 +9,7 @@ mod fixture;
 mod idempotency;
 mod lifecycle;
 mod lists;
+mod own_address;
 mod proxy;
 mod resources;
 mod secrets;

@@ -1,10 +1,11 @@
 //! Providers with a shape of their own, from their recorded answers: passed untouched, called with their own
 //! header, metered by their own figures.
 
+use bytes::Bytes;
 use keyway_domain::MeteredCall;
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use keyway_vault::{Keyring, Vault};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::harness::Harness;
 
@@ -12,20 +13,31 @@ const SECRET: &str = "AIzaCanary7h1sMu5tN3v3rL34k0123456789xy";
 const GEMINI: (&str, &str) = ("gemini", "/v1beta");
 const MODEL: &str = "gemini-2.5-flash";
 
-/// What a call of `path` is recorded as when it is answered so, and what the provider was asked.
-async fn called((provider, base_path): (&str, &str), case: &str, path: &str, model: &str) -> (MeteredCall, Received) {
+/// What a call of `path` is recorded as when it is answered so, and what the provider was asked. The answer has
+/// to pass as it is.
+async fn called(provider: (&str, &str), case: &str, path: &str, model: &str) -> (MeteredCall, Received) {
+    let body = json!({ "model": model, "contents": [{ "parts": [{ "text": "hi" }] }] });
+    let (record, received, passed) = answered(provider, case, path, &body).await;
+    assert_eq!(passed, Fixture::load(case).unwrap().body, "{path}");
+    (record, received)
+}
+
+async fn answered(
+    (provider, base_path): (&str, &str),
+    case: &str,
+    path: &str,
+    body: &Value,
+) -> (MeteredCall, Received, Bytes) {
     let case = Fixture::load(case).unwrap();
     let server = Replay::start(vec![case.clone()]).await.unwrap();
     let vault = Vault::open(Keyring::generate().unwrap());
     let harness = Harness::start_with(vault, std::slice::from_ref(&server.host)).await;
     harness.integration_at(provider, SECRET, &format!("{}{base_path}", server.root)).await;
     let key = harness.virtual_key(None).await;
-    let body = json!({ "model": model, "contents": [{ "parts": [{ "text": "hi" }] }] });
-    let answer = harness.post(path, &key, &body).send().await.unwrap();
+    let answer = harness.post(path, &key, body).send().await.unwrap();
     assert_eq!(answer.status().as_u16(), case.status, "{path}");
     let passed = answer.bytes().await.unwrap();
-    assert_eq!(passed, case.body, "{path}");
-    (harness.records(1).await.remove(0), server.received().remove(0))
+    (harness.records(1).await.remove(0), server.received().remove(0), passed)
 }
 
 #[tokio::test]
@@ -100,5 +112,29 @@ async fn cohere_is_metered_by_its_billed_units_and_the_model_of_the_request() {
         assert_eq!(received.headers["authorization"], format!("Bearer {SECRET}"), "{case}");
         assert_eq!((record.tokens.input, record.tokens.output), figures, "{case}");
         assert_eq!(record.model.as_deref(), Some("command-a-03-2025"), "{case}");
+    }
+}
+
+#[tokio::test]
+async fn azures_first_event_is_no_usage_chunk_though_it_has_no_choices() {
+    let path = "/proxy/azure_openai/openai/deployments/chat-prod/chat/completions?api-version=2024-10-21";
+    let azure = ("azure_openai", "/openai/v1");
+    let case = Fixture::load("azure_openai/chat_stream").unwrap();
+    let whole = String::from_utf8(case.body).unwrap();
+    let (before, usage_and_done) = whole.rsplit_once("data: {\"choices\":[],").unwrap();
+    let (_, done) = usage_and_done.split_once("\n\n").unwrap();
+    let unasked = format!("{before}{done}").replace(",\"usage\":null", "");
+    assert!(unasked.starts_with("data: {\"choices\":[],") && unasked.ends_with("data: [DONE]\n\n"), "{unasked}");
+    let ask = json!({ "stream": true, "messages": [{ "role": "user", "content": "hi" }] });
+    let mut ask_usage = ask.clone();
+    ask_usage["stream_options"] = json!({ "include_usage": true });
+    for (body, expected) in [(ask, unasked), (ask_usage, whole)] {
+        let (record, received, passed) = answered(azure, "azure_openai/chat_stream", path, &body).await;
+        assert_eq!(passed, expected);
+        assert_eq!(received.line, format!("POST {}", path.trim_start_matches("/proxy/azure_openai")));
+        assert_eq!(received.headers["api-key"], SECRET);
+        assert!(!received.headers.contains_key("authorization"));
+        assert_eq!((record.tokens.input, record.tokens.output), (Some(8), Some(4)));
+        assert_eq!(record.model.as_deref(), Some("gpt-5.4-mini-2026-03-17"));
     }
 }

@@ -5,12 +5,13 @@ use std::time::Duration;
 use http::HeaderMap;
 use keyway_domain::VerdictKind::{Invalid, NoCredit, RateLimited, Restricted, Unreachable, Valid};
 use keyway_providers::{FetchError, FormatError, KeyFamily, Metered};
-use keyway_testkit::replay::Fixture;
+use keyway_testkit::{replay::Fixture, simulator::Simulator};
 use serde_json::Value;
+use url::Url;
 
 use crate::{
     recorded::{expected, metered_events, plain, probed},
-    world::predefined,
+    world::{client, predefined, secret, target},
 };
 
 const KEY: &str = "AIzaCanary7h1sMu5tN3v3rL34k0123456789xy";
@@ -95,6 +96,31 @@ async fn the_reason_is_found_wherever_it_stands_among_the_details() -> anyhow::R
         with(&mut case, &|body| body["error"]["details"][0]["reason"] = reason.into())?;
         let (finding, _) = probed("gemini", case, KEY).await?;
         assert_eq!(finding.kind, expected, "{reason}: {finding:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_fault_of_a_simulated_key_has_its_verdict() -> anyhow::Result<()> {
+    let simulator = Simulator::start().await?;
+    let base: Url = format!("http://{}/v1beta", simulator.host()).parse()?;
+    let http = client(&simulator.host())?;
+    let (ways, _) = predefined("gemini")?;
+    for (key, expected, waits) in [
+        ("AIzaSim-good-1", Valid, None),
+        ("AIzaSim-revoked-1", Invalid, None),
+        ("AIzaSyUnknownToTheSimulator", Invalid, None),
+        ("AIzaSim-restricted-1", Restricted, None),
+        ("AIzaSim-nocredit-1", NoCredit, None),
+        ("AIzaSim-429-1", RateLimited, Some(Duration::from_secs(20))),
+        ("AIzaSim-500-1", Unreachable, None),
+        ("AIzaSim-html-1", Unreachable, None),
+        ("AIzaSim-cut-1", Unreachable, None),
+    ] {
+        let finding = ways.probe(target(&base, &secret(key)), &http).await;
+        assert_eq!((finding.kind, finding.retry_after), (expected, waits), "{key}: {finding:?}");
+        assert!(!format!("{finding:?}").contains(key), "{key}: {finding:?}");
+        assert_eq!(simulator.calls(key, "/v1beta/models"), 1, "{key}");
     }
     Ok(())
 }

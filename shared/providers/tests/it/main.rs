@@ -4,6 +4,7 @@ mod anthropic;
 mod anthropic_calls;
 mod aws;
 mod azure;
+mod azure_openai;
 mod client;
 mod cohere;
 mod gemini;

@@ -42,7 +42,7 @@ pub(super) fn refusal(fault: Fault) -> Option<(u16, Value)> {
             let id = "GenerateRequestsPerDayPerProjectPerModel-FreeTier";
             (429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", quota(id))
         }
-        Fault::RateLimited => {
+        Fault::RateLimited | Fault::AbsurdRetryAfter => {
             let id = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier";
             (429, "RESOURCE_EXHAUSTED", "You exceeded your current quota.", quota(id))
         }
