@@ -10,7 +10,6 @@ mod import_env;
 mod observability;
 mod prometheus;
 mod restart;
-mod round;
 mod sdk;
 mod sdk_anthropic;
 mod sdk_gemini;
