@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Provider, ProviderSpec, anthropic::Anthropic, aws::Aws, azure::Azure, cohere::Cohere, gemini::Gemini,
-    openai::OpenAi, openai_compatible::OpenAiCompatible, openrouter::OpenRouter,
+    google_cloud::GoogleCloud, openai::OpenAi, openai_compatible::OpenAiCompatible, openrouter::OpenRouter,
 };
 
 type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
@@ -15,6 +15,7 @@ const KINDS: &[(&str, Build)] = &[
     ("azure", |spec| Arc::new(Azure::new(spec))),
     ("cohere", |spec| Arc::new(Cohere::new(spec))),
     ("gemini", |spec| Arc::new(Gemini::new(spec))),
+    ("google_cloud", |spec| Arc::new(GoogleCloud::new(spec))),
     ("openai", |spec| Arc::new(OpenAi::new(spec))),
     ("openrouter", |spec| Arc::new(OpenRouter::new(spec))),
     (OPENAI_COMPATIBLE, |spec| Arc::new(OpenAiCompatible::new(spec))),

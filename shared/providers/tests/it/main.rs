@@ -8,6 +8,7 @@ mod azure_openai;
 mod client;
 mod cohere;
 mod gemini;
+mod google_cloud;
 mod metering;
 mod moto;
 mod probes;
