@@ -47,6 +47,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         body_bytes: config.api_body_bytes,
         body_timeout: std::time::Duration::from_secs(30),
         verify_interval: config.verify_interval,
+        drift_percent: config.drift_percent,
         outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
     });
     let proxy = Proxy::new(ProxyParts {

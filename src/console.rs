@@ -32,6 +32,7 @@ pub(crate) async fn open(
         body_bytes: config.api_body_bytes,
         body_timeout: Duration::from_secs(30),
         verify_interval: config.verify_interval,
+        drift_percent: config.drift_percent,
         outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
     })))
 }

@@ -33,6 +33,7 @@ pub(crate) fn parts(parts: &Parts) -> WorkerParts {
             confirm_after: config.confirm_after,
             retention: config.retention,
             ledger_retention: config.ledger,
+            drift_percent: config.drift_percent,
             concurrency: u16::try_from(config.concurrency).unwrap_or(u16::MAX),
             provider_concurrency: u16::try_from(provider_concurrency).unwrap_or(u16::MAX),
             drain: config.drain,

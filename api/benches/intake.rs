@@ -81,6 +81,7 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
         body_bytes: 1 << 20,
         body_timeout: std::time::Duration::from_secs(30),
         verify_interval: std::time::Duration::from_secs(86_400),
+        drift_percent: 5,
         outbox: keyway_api::OutboxLimits { max_rows: u64::MAX, max_age: std::time::Duration::from_secs(3600) },
     });
     let data_dir = std::env::temp_dir().join(format!("keyway-intake-{}", Uuid::now_v7().simple()));

@@ -36,6 +36,8 @@ pub struct AppParts {
     pub body_timeout: Duration,
     /// When a new integration is verified again by schedule.
     pub verify_interval: Duration,
+    /// So many percent of what is reported of a key may be missing from the metered ledger.
+    pub drift_percent: u64,
     /// How much may wait before new work is refused.
     pub outbox: OutboxLimits,
 }
@@ -51,6 +53,7 @@ pub struct App {
     pub(crate) body_bytes: usize,
     pub(crate) body_timeout: Duration,
     pub(crate) verify_interval: Duration,
+    pub(crate) drift_percent: u64,
     pub(crate) in_flight: InFlight,
     pub(crate) admission: Admission,
     proxy: OnceLock<Arc<Proxy>>,
@@ -70,6 +73,7 @@ impl App {
             body_bytes: parts.body_bytes,
             body_timeout: parts.body_timeout,
             verify_interval: parts.verify_interval,
+            drift_percent: parts.drift_percent,
             in_flight: InFlight::default(),
             admission: Admission::new(parts.outbox),
             proxy: OnceLock::new(),

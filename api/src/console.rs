@@ -76,6 +76,7 @@ impl Console {
             name: submission.name,
             credentials: submission.credentials.into(),
             base_url: submission.base_url,
+            provider_key_id: None,
             expires_at: None,
         };
         let answer = work::carry_out(&self.app, &caller, command).await.map_err(refused)?;

@@ -60,6 +60,17 @@ pub(crate) fn expiry(at: Option<Timestamp>, now: Timestamp) -> Result<Option<Tim
     }
 }
 
+/// A provider's own id of a key: a word of printable characters.
+pub(crate) fn provider_key_id(id: Option<String>) -> Result<Option<String>, ApiError> {
+    const MAX_CHARS: usize = 200;
+    match &id {
+        Some(id) if id.is_empty() || id.len() > MAX_CHARS || !id.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Err(ApiError::field("`config.provider_key_id` is the provider's id of the key, like key_abc123"))
+        }
+        _ => Ok(id),
+    }
+}
+
 /// Tells a field that is null from one that is left out.
 pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(de: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(de).map(Some)

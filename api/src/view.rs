@@ -100,6 +100,8 @@ pub(crate) struct IntegrationView {
 pub(crate) struct ConfigView {
     /// Where its provider is called, if not where the catalog says; bound to the credential.
     base_url: Option<String>,
+    /// The provider's own id of the key, as its owner said.
+    provider_key_id: Option<String>,
 }
 
 /// What a verification found, with its evidence.
@@ -234,7 +236,10 @@ impl From<IntegrationRow> for IntegrationView {
             name: row.name,
             status: row.status,
             hint: row.hint,
-            config: ConfigView { base_url: row.base_url },
+            config: ConfigView {
+                base_url: row.base_url,
+                provider_key_id: row.config["provider_key_id"].as_str().map(str::to_owned),
+            },
             key_family: row.key_family,
             usage_not_reportable: row.usage_not_reportable,
             expires_at: row.expires_at,

@@ -17,6 +17,7 @@ mod m0006_outbox_shares;
 mod m0007_cache_writes;
 mod m0008_provider_auth;
 mod m0009_expiry_warnings;
+mod m0010_key_usage;
 mod migrate;
 mod protect;
 mod table;
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_cache_writes::Migration),
             Box::new(m0008_provider_auth::Migration),
             Box::new(m0009_expiry_warnings::Migration),
+            Box::new(m0010_key_usage::Migration),
         ]
     }
 }

@@ -42,6 +42,8 @@ pub struct WorkerSettings {
     pub concurrency: u16,
     /// Jobs that call the same provider at once.
     pub provider_concurrency: u16,
+    /// So many percent of what is reported of a key may be missing from the metered ledger.
+    pub drift_percent: u64,
     /// How long started jobs may take to end after a stop.
     pub drain: Duration,
     /// Whether this process owns the database alone: claims need no expiry then.

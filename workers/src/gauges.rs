@@ -5,13 +5,15 @@ use std::{sync::Arc, time::Duration};
 use keyway_bus::DeadReason;
 use keyway_domain::{IntegrationStatus, Lane, Route, Timestamp};
 use keyway_providers::Catalog;
-use keyway_store::{StoreError, dead_letters, expiry, integrations, outbox};
+use keyway_store::{StoreError, dead_letters, drift, expiry, integrations, outbox};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Ctx, schedules};
 
 const EVERY: Duration = Duration::from_secs(5);
+/// So long an alert stands after a key was found to be used outside Keyway.
+const TOLD_LATELY: Duration = Duration::from_secs(86_400);
 
 /// Makes every series whose labels are known beforehand: a counter that appears with its first event
 /// has no increase that an alert could see.
@@ -100,6 +102,7 @@ async fn sample(ctx: &Ctx) -> Result<(), StoreError> {
     for (days, count) in expiry::count_within(&tx, now).await? {
         metrics().integrations_expiring.with_label_values(&[&days.to_string()]).set(count);
     }
+    metrics().integrations_used_outside.set(drift::count_told(&tx, now.before(TOLD_LATELY)).await?);
     metrics().dead_letters.set(dead_letters::count(&tx).await?);
     Ok(())
 }

@@ -6,7 +6,9 @@
 mod attempt;
 mod ctx;
 mod dead_letters;
+mod drift;
 mod error;
+mod expiry;
 mod gate;
 mod gauges;
 mod group;

@@ -1,24 +1,21 @@
-//! The schedules: usage for every integration, verification of every key that is due, retention.
+//! The schedules: usage for every integration, verification of every key that is due, retention, and looks at
+//! what its owners should know.
 //!
 //! They fire on every worker and are made single by `UNIQUE(schedule, fire_at)` in the transaction
 //! that writes the outbox rows: no leader election. What was missed while nobody ran coalesces to one.
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{
-    Actor, AuditEvent, AuditOutcome, Body, Command, Event, Message, MessageId, OperationId, TenantId, Timestamp,
-    UsageWindow,
-};
+use keyway_domain::{Command, Message, OperationId, TenantId, Timestamp, UsageWindow};
 use keyway_store::{
-    StoreError, SystemTx, expiry, integrations,
+    StoreError, SystemTx, integrations,
     operations::{self, NewOperation, Origin},
     outbox, retention, schedules,
 };
 use keyway_telemetry::metrics;
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::Ctx;
+use crate::{Ctx, drift, expiry};
 
 const TICK: Duration = Duration::from_secs(1);
 const SLICE: u64 = 500;
@@ -26,7 +23,7 @@ const SLICE: u64 = 500;
 const RESTATED: Duration = Duration::from_secs(3 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);
-const RETENTION_INTERVAL: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Every schedule, as metrics and fires name it.
 pub(crate) const NAMES: [&str; 3] = ["usage", "verify", "retention"];
@@ -56,6 +53,7 @@ struct Fired {
     usage: Option<Timestamp>,
     /// The warnings of an expiry are looked for once in each.
     minute: Option<Timestamp>,
+    drift: Option<Timestamp>,
     retention: Option<Timestamp>,
 }
 
@@ -68,10 +66,14 @@ async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreE
     while verify_due(ctx, now).await? == SLICE {}
     let minute = now.floor(MINUTE);
     if fired.minute != Some(minute) {
-        while warn_of_expiry(ctx, now).await? == SLICE {}
+        expiry::warn(ctx, now).await?;
         fired.minute = Some(minute);
     }
-    let round = now.floor(RETENTION_INTERVAL);
+    let round = now.floor(HOUR);
+    if fired.drift != Some(round) {
+        drift::look(ctx, now).await?;
+        fired.drift = Some(round);
+    }
     if fired.retention != Some(round) {
         delete_old(ctx, round, now).await?;
         fired.retention = Some(round);
@@ -119,30 +121,6 @@ async fn verify_due(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
     Ok(due.len() as u64)
 }
 
-/// Writes the warnings that are due into the audit log; says how many.
-async fn warn_of_expiry(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
-    let tx = ctx.store.system().await?;
-    let due = expiry::warnings_due(&tx, now, SLICE).await?;
-    let messages: Vec<_> = due.iter().map(|warning| expires_soon(warning, now)).collect();
-    outbox::insert(&tx, &messages, Timestamp::now()).await?;
-    tx.commit().await?;
-    Ok(due.len() as u64)
-}
-
-fn expires_soon(warning: &expiry::Warning, now: Timestamp) -> Message {
-    let action = if warning.days == 0 { "integration.expired" } else { "integration.expires_soon" };
-    let event = Event::Audited(AuditEvent {
-        action: action.to_owned(),
-        actor: Actor::System { part: "schedules".to_owned() },
-        target: warning.integration_id.to_string(),
-        outcome: AuditOutcome::Success,
-        occurred_at: now,
-        request_id: None,
-        changes: json!({ "expires_at": warning.expires_at, "days": warning.days }),
-    });
-    Message::new(MessageId::new(), warning.tenant_id, Body::Event(event))
-}
-
 /// Writes an operation and its first message for each command.
 async fn start(
     tx: &SystemTx,
@@ -170,7 +148,7 @@ async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), S
     let before = now.before(ctx.settings.retention);
     let ledger_before = now.before(ctx.settings.ledger_retention);
     // The fire of a round that still runs must stay, or the round is fired again.
-    let fires_before = before.min(now.before(2 * ctx.settings.usage_interval)).min(now.before(2 * RETENTION_INTERVAL));
+    let fires_before = before.min(now.before(2 * ctx.settings.usage_interval)).min(now.before(2 * HOUR));
     let mut left = true;
     while left {
         let tx = ctx.store.system().await?;

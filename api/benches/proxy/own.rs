@@ -66,6 +66,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         body_bytes: 1 << 20,
         body_timeout: std::time::Duration::from_secs(5),
         verify_interval: std::time::Duration::from_secs(86_400),
+        drift_percent: 5,
         outbox: keyway_api::OutboxLimits { max_rows: u64::MAX, max_age: std::time::Duration::from_secs(3600) },
     });
     role::ready(&listener, &key)?;

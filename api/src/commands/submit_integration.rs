@@ -5,7 +5,7 @@ use keyway_domain::{Command as Job, IntegrationId, Invalidation, ProjectId, Secr
 use keyway_providers::{KeyFacts, ProviderSpec, for_spec};
 use keyway_store::integrations::{self, NewIntegration, SealedSecret};
 use keyway_vault::SecretString;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     answer::Answer,
@@ -23,6 +23,7 @@ pub(crate) struct SubmitIntegration {
     pub(crate) name: String,
     pub(crate) credentials: Credentials,
     pub(crate) base_url: Option<String>,
+    pub(crate) provider_key_id: Option<String>,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
@@ -43,7 +44,7 @@ impl Command for SubmitIntegration {
             provider: spec.name,
             name: self.name,
             base_url,
-            config: json!({}),
+            config: config(self.provider_key_id.as_deref()),
             expires_at: self.expires_at,
             secret,
             next_check_at: Some(work.now.after(work.app.verify_interval)),
@@ -59,6 +60,11 @@ impl Command for SubmitIntegration {
         let body = Submitted { integration: integration.into(), operation: Some(operation.into()) };
         Ok(Answer::accepted(&body, &location).tagged(version))
     }
+}
+
+/// The settings of an integration as they are stored.
+pub(super) fn config(provider_key_id: Option<&str>) -> Value {
+    provider_key_id.map_or_else(|| json!({}), |id| json!({ "provider_key_id": id }))
 }
 
 /// Looks at a credential without calling anybody.
@@ -80,7 +86,11 @@ pub(super) fn checked_base_url(
         }
         return Ok(None);
     };
-    let url = work.app.guard.check_base_url(text)?;
+    let mut url = work.app.guard.check_base_url(text)?;
+    if spec.needs_base_url && url.path() == "/" {
+        // People copy their host from the provider's console; the rest is the same for everybody.
+        url.set_path(spec.base_url.path());
+    }
     Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
 }
 

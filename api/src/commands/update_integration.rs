@@ -4,6 +4,7 @@ use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidati
 use keyway_store::integrations::{self, Change, IntegrationRow};
 use serde_json::json;
 
+use super::submit_integration::config;
 use crate::{
     answer::Answer,
     error::ApiError,
@@ -17,6 +18,7 @@ pub(crate) struct UpdateIntegration {
     pub(crate) id: IntegrationId,
     pub(crate) name: Option<String>,
     pub(crate) base_url: Option<String>,
+    pub(crate) provider_key_id: Option<String>,
     pub(crate) expires_at: Option<Option<Timestamp>>,
     pub(crate) enabled: Option<bool>,
     pub(crate) expected: Option<i32>,
@@ -29,8 +31,9 @@ impl Command for UpdateIntegration {
         etag::check(self.expected, before.version)?;
         check_base_url(self.base_url.as_deref(), &before)?;
         let (mut row, mut expected) = (before.clone(), self.expected);
-        if self.name.is_some() || self.expires_at.is_some() {
-            let change = Change { name: self.name, config: None, expires_at: self.expires_at };
+        if self.name.is_some() || self.expires_at.is_some() || self.provider_key_id.is_some() {
+            let config = self.provider_key_id.as_deref().map(|id| config(Some(id)));
+            let change = Change { name: self.name, config, expires_at: self.expires_at };
             row = integrations::update(&work.tx, id, change, expected, work.now).await?;
             expected = expected.map(|_| row.version);
         }
@@ -44,7 +47,8 @@ impl Command for UpdateIntegration {
             operation = Some(work.start(job, None).await?);
         }
         if row.version != before.version {
-            let changes = json!({ "name": row.name, "expires_at": row.expires_at, "status": row.status });
+            let changes = json!({ "name": row.name, "expires_at": row.expires_at, "status": row.status,
+                "config": row.config });
             work.audit("integration.updated", id, changes);
             work.invalidate(Invalidation::Integrations);
         }

@@ -55,6 +55,9 @@ pub(crate) struct IntegrationInput {
 pub(crate) struct ConfigInput {
     /// Where to call the provider instead of where the catalog says: https, or a host the operator trusts.
     pub(crate) base_url: Option<String>,
+    /// The provider's own id of this key, by which an organisation's reports name it.
+    #[schema(example = "key_abc123")]
+    pub(crate) provider_key_id: Option<String>,
 }
 
 /// What to change; what is left out stays.
@@ -64,6 +67,7 @@ pub(crate) struct IntegrationChange {
     /// 1 to 100 characters, unique in the project.
     name: Option<String>,
     /// The base URL is bound to the credential: it may be repeated here, and is changed with the credential.
+    /// The provider's id of the key can be set and changed.
     config: Option<ConfigInput>,
     /// null: never.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -115,6 +119,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
         name: input::name("name", &input.name)?,
         credentials: input.credentials,
         base_url: input.config.base_url,
+        provider_key_id: input::provider_key_id(input.config.provider_key_id)?,
         expires_at: input::expiry(input.expires_at, Timestamp::now())?,
     };
     call.commit(submit).await
@@ -150,10 +155,12 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("integration")?, call.expected_version()?);
     let change: IntegrationChange = call.json()?;
     let now = Timestamp::now();
+    let config = change.config.unwrap_or_default();
     let update = UpdateIntegration {
         id,
         name: change.name.map(|name| input::name("name", &name)).transpose()?,
-        base_url: change.config.and_then(|config| config.base_url),
+        base_url: config.base_url,
+        provider_key_id: input::provider_key_id(config.provider_key_id)?,
         expires_at: change.expires_at.map(|expires_at| input::expiry(expires_at, now)).transpose()?,
         enabled: change.enabled,
         expected,
@@ -183,6 +190,9 @@ pub(crate) async fn test(call: Call) -> Result<Answer, ApiError> {
 pub(crate) async fn replace_credentials(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("integration")?, call.expected_version()?);
     let CredentialsInput { credentials, config } = call.json()?;
+    if config.as_ref().is_some_and(|config| config.provider_key_id.is_some()) {
+        return Err(ApiError::field("`config.provider_key_id` is changed with PATCH /api/v1/integrations/{id}"));
+    }
     let base_url = config.map(|config| config.base_url);
     call.commit(ReplaceCredentials { id, credentials, base_url, expected }).await
 }

@@ -5,6 +5,7 @@
 
 mod audit;
 mod dead_letters;
+mod drift;
 mod integrations;
 mod models;
 mod operations;
@@ -109,6 +110,7 @@ table! {
     POST   "/api/v1/operations/{id}/retry"          Tenant operations::retry;
 
     GET    "/api/v1/usage"                          Tenant usage::report;
+    GET    "/api/v1/usage/drift"                    Tenant drift::list;
     POST   "/api/v1/usage/fetch"                    Tenant usage::fetch;
 
     GET    "/api/v1/providers"                      Tenant providers::list;

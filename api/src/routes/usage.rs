@@ -167,14 +167,16 @@ impl UsageView {
     }
 }
 
-fn time(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
+/// A day or a time of a query.
+pub(super) fn time(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
     Timestamp::parse(text).or_else(day).ok_or_else(|| {
         ApiError::parameter(format!("`{field}` must be a day or a time: 2026-11-01 or 2026-11-01T00:00:00Z"))
     })
 }
 
-fn check_span(from: Timestamp, to: Timestamp, max_days: i64) -> Result<(), String> {
+/// Refuses a span that is empty or too long.
+pub(super) fn check_span(from: Timestamp, to: Timestamp, max_days: i64) -> Result<(), String> {
     if from >= to {
         return Err("`from` must be before `to`".to_owned());
     }

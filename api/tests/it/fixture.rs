@@ -132,6 +132,7 @@ impl Api {
             body_bytes: 16 * 1024,
             body_timeout: Duration::from_secs(5),
             verify_interval: Duration::from_secs(86_400),
+            drift_percent: 5,
             outbox: options.outbox,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;

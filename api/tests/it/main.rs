@@ -5,6 +5,7 @@ mod backpressure;
 mod bad_input;
 mod connections;
 mod document;
+mod drift;
 mod fixture;
 mod idempotency;
 mod lifecycle;

@@ -41,6 +41,8 @@ pub struct Config {
     pub confirm_after: Duration,
     /// How long finished operations and verdicts are kept.
     pub retention: Duration,
+    /// So many percent of what is reported of a key may be missing from the metered ledger.
+    pub drift_percent: u64,
     /// How long single metered calls are kept; the sums of their days stay.
     pub ledger: Duration,
     /// Jobs at once in each of the verify and usage lanes.

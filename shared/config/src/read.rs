@@ -46,6 +46,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("KEYWAY_VERIFY_INTERVAL_SECONDS", "86400", "how often every key is verified again"),
     setting("KEYWAY_CONFIRM_AFTER_MS", "2000", "delay of the second probe that confirms a refused key"),
     setting("KEYWAY_RETENTION_DAYS", "30", "how long finished operations and verdicts are kept"),
+    setting(
+        "KEYWAY_DRIFT_PERCENT",
+        "5",
+        "a key is used outside Keyway when more percent of what is reported of a day was not metered",
+    ),
     setting("KEYWAY_LEDGER_DAYS", "400", "how long single metered calls are kept; the sums of their days stay"),
     setting("KEYWAY_CONCURRENCY", "64", "jobs at once in each of the verify and usage lanes of a worker process"),
     setting(
@@ -179,6 +184,7 @@ impl Values {
             verify_interval: Duration::from_secs(self.number("KEYWAY_VERIFY_INTERVAL_SECONDS", 1..=2_592_000)?),
             confirm_after: Duration::from_millis(self.number("KEYWAY_CONFIRM_AFTER_MS", 1..=3_600_000)?),
             retention: Duration::from_secs(self.number("KEYWAY_RETENTION_DAYS", 1..=3650)? * 86_400),
+            drift_percent: self.number("KEYWAY_DRIFT_PERCENT", 0..=100)?,
             ledger: Duration::from_secs(self.number("KEYWAY_LEDGER_DAYS", 1..=3650)? * 86_400),
             concurrency: self.size("KEYWAY_CONCURRENCY", 1..=10_000)?,
             provider_concurrency: self.provider_concurrency()?,

@@ -90,9 +90,28 @@ impl Provider for OpenAi {
     ) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
         self.usage_sources(family(key))?;
-        let url = openai_usage::url(target.base_url, query)?;
+        let url = openai_usage::url(target.base_url, query, &[])?;
         let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?;
         openai_usage::read(&answer, key, query)
+    }
+
+    fn key_sources(&self, family: KeyFamily) -> &'static [&'static str] {
+        match family {
+            KeyFamily::Admin => openai_usage::KEY_SOURCES,
+            KeyFamily::Ordinary => &[],
+        }
+    }
+
+    async fn key_usage_page(
+        &self,
+        target: Target<'_>,
+        query: UsageQuery<'_>,
+        provider_key_ids: &[&str],
+        http: &GuardedClient,
+    ) -> Result<UsagePage, FetchError> {
+        let key = target.secret.expose();
+        let url = openai_usage::url(target.base_url, query, provider_key_ids)?;
+        openai_usage::read(&auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?, key, query)
     }
 
     fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {

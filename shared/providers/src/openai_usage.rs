@@ -19,6 +19,8 @@ use crate::{
 
 /// The reports, in the order they are fetched.
 pub(crate) const SOURCES: &[&str] = &[COMPLETIONS, EMBEDDINGS, COSTS];
+/// Those of single keys.
+pub(crate) const KEY_SOURCES: &[&str] = &[COMPLETIONS_BY_KEY, EMBEDDINGS_BY_KEY];
 /// What an ordinary key gets.
 pub(crate) const NEEDS_ADMIN_KEY: FetchError =
     FetchError::NotReportable { why: "OpenAI reports usage only to an organisation's admin key (sk-admin-...)" };
@@ -27,6 +29,8 @@ pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 const COMPLETIONS: &str = "usage.completions";
 const EMBEDDINGS: &str = "usage.embeddings";
+const COMPLETIONS_BY_KEY: &str = "usage.completions.by_key";
+const EMBEDDINGS_BY_KEY: &str = "usage.embeddings.by_key";
 const COSTS: &str = "costs";
 const HOUR: Duration = Duration::from_secs(3600);
 const LACKS_SCOPE: FetchError =
@@ -36,26 +40,30 @@ const LACKS_SCOPE: FetchError =
 /// many models stays well below the size that is read.
 struct Report {
     path: &'static str,
-    group_by: &'static str,
+    group_by: &'static [&'static str],
     width: &'static str,
     bucket: Duration,
     buckets: &'static str,
 }
 
 fn report(source: &str) -> Option<Report> {
-    let usage = |path| Report { path, group_by: "model", width: "1h", bucket: HOUR, buckets: "24" };
+    const COMPLETIONS_PATH: &str = "/organization/usage/completions";
+    const EMBEDDINGS_PATH: &str = "/organization/usage/embeddings";
+    let usage = |path, group_by| Report { path, group_by, width: "1h", bucket: HOUR, buckets: "24" };
+    let costs =
+        Report { path: "/organization/costs", group_by: &["line_item"], width: "1d", bucket: DAY, buckets: "14" };
     match source {
-        COMPLETIONS => Some(usage("/organization/usage/completions")),
-        EMBEDDINGS => Some(usage("/organization/usage/embeddings")),
-        COSTS => {
-            Some(Report { path: "/organization/costs", group_by: "line_item", width: "1d", bucket: DAY, buckets: "14" })
-        }
+        COMPLETIONS => Some(usage(COMPLETIONS_PATH, &["model"])),
+        EMBEDDINGS => Some(usage(EMBEDDINGS_PATH, &["model"])),
+        COMPLETIONS_BY_KEY => Some(usage(COMPLETIONS_PATH, &["model", "api_key_id"])),
+        EMBEDDINGS_BY_KEY => Some(usage(EMBEDDINGS_PATH, &["model", "api_key_id"])),
+        COSTS => Some(costs),
         _ => None,
     }
 }
 
-/// The URL of one page.
-pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> {
+/// The URL of one page, of these keys alone if there are any.
+pub(crate) fn url(base: &Url, query: UsageQuery<'_>, provider_key_ids: &[&str]) -> Result<Url, FetchError> {
     let report = report(query.source).ok_or(FetchError::NotReportable { why: "OpenAI has no such report" })?;
     let mut url = join(base, report.path);
     let (start, end) = usage_page::whole_buckets(query.window, report.bucket);
@@ -63,8 +71,9 @@ pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> 
         .append_pair("start_time", &start.seconds().to_string())
         .append_pair("end_time", &end.seconds().to_string())
         .append_pair("bucket_width", report.width)
-        .append_pair("group_by", report.group_by)
-        .append_pair("limit", report.buckets);
+        .append_pair("limit", report.buckets)
+        .extend_pairs(report.group_by.iter().map(|by| ("group_by", by)))
+        .extend_pairs(provider_key_ids.iter().map(|id| ("api_key_ids", id)));
     if let Some(page) = query.page {
         url.query_pairs_mut().append_pair("page", page);
     }
@@ -110,6 +119,8 @@ struct Entry {
     #[serde(default)]
     line_item: Text,
     #[serde(default)]
+    api_key_id: Text,
+    #[serde(default)]
     num_model_requests: Count,
     #[serde(default)]
     input_tokens: Count,
@@ -153,7 +164,7 @@ impl Entry {
             bucket_start,
             bucket_end,
             model: self.model.0,
-            line_item: self.line_item.0,
+            line_item: if KEY_SOURCES.contains(&source) { self.api_key_id.0 } else { self.line_item.0 },
             requests: self.num_model_requests.0,
             tokens: TokenCounts {
                 input: self.input_tokens.0,

@@ -9,12 +9,14 @@ mod connect;
 pub mod credentials;
 pub mod data_keys;
 pub mod dead_letters;
+pub mod drift;
 #[expect(unreachable_pub, reason = "the derive macros need the items of an entity to be public")]
 mod entity;
 mod error;
 pub mod expiry;
 pub mod idempotency;
 pub mod integrations;
+pub mod key_usage;
 pub mod operations;
 pub mod outbox;
 mod outbox_claim;

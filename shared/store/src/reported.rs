@@ -53,6 +53,14 @@ pub async fn cursor(tx: &TenantTx, integration_id: IntegrationId, source: &str) 
     Ok(row.map(|row| Cursor { fetched_to: Timestamp::from_ms(row.fetched_to_ms), revision: row.revision }))
 }
 
+/// Moves the cursor of a report whose rows are stored elsewhere, if it is still the one that was read.
+///
+/// # Errors
+/// [`StoreError::Stale`].
+pub async fn advance(tx: &TenantTx, fetched: &Fetched<'_>) -> Result<(), StoreError> {
+    move_cursor(tx, fetched).await
+}
+
 /// Stores what was fetched and moves the cursor, if it is still the one that was read. Returns how many rows were stored.
 ///
 /// # Errors

@@ -125,6 +125,8 @@ metrics! {
     integrations: Gauges("keyway_integrations", "Integrations by status", ["status"]);
     /// Integrations whose secret expires within so many days; 0: it has expired.
     integrations_expiring: Gauges("keyway_integrations_expiring", "Integrations whose secret expires within so many days; 0: it has expired", ["days"]);
+    /// Integrations found in the last day to be used outside Keyway.
+    integrations_used_outside: Gauge("keyway_integrations_used_outside", "Integrations found in the last day to be used outside Keyway");
     /// Verdicts.
     verdicts: Counters("keyway_verdicts_total", "Verdicts of verifications", ["provider", "verdict"]);
     /// Usage fetches that ended.

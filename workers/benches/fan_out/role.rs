@@ -94,6 +94,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result<()> {
             confirm_after: second,
             retention: 30 * 86_400 * second,
             ledger_retention: 400 * 86_400 * second,
+            drift_percent: 5,
             concurrency: CONCURRENCY,
             provider_concurrency: CONCURRENCY,
             drain: 10 * second,

@@ -11,6 +11,7 @@ use keyway_domain::{
 use keyway_providers::{FetchError, KeyFamily, PageTrail, UsagePage, UsageQuery};
 use keyway_store::{
     StoreError,
+    key_usage::{self, ReportedKey},
     reported::{self, Cursor, Fetched},
 };
 use keyway_telemetry::metrics;
@@ -65,6 +66,9 @@ pub(super) async fn run(
     }]))
 }
 
+/// More are not named in one URL.
+const MOST_KEYS_NAMED: usize = 100;
+
 struct Attempt<'a> {
     ctx: &'a Ctx,
     message: &'a Message,
@@ -90,11 +94,15 @@ impl Attempt<'_> {
             Ok(sources) => sources,
             Err(error) => return Ok(Err(Stopped { error: Some(error), progress: resume.cloned() })),
         };
+        let keys = self.keys(family).await?;
+        let of_keys = if keys.is_empty() { &[] } else { self.opened.provider.key_sources(family) };
+        let all = sources.iter().map(|source| Report { source, keys: &[] });
+        let reports: Vec<_> = all.chain(of_keys.iter().map(|source| Report { source, keys: &keys })).collect();
         let resumed = |source: &str| resume.filter(|resume| resume.source == source);
-        let left = sources.iter().position(|source| resumed(source).is_some()).unwrap_or(0);
+        let left = reports.iter().position(|report| resumed(report.source).is_some()).unwrap_or(0);
         let mut rows = 0;
-        for source in &sources[left..] {
-            match self.fetch_source(source, resumed(source).map(|resume| resume.from)).await? {
+        for report in &reports[left..] {
+            match self.fetch_report(*report, resumed(report.source).map(|resume| resume.from)).await? {
                 Ok(count) => rows += count,
                 Err(stopped) => return Ok(Err(stopped)),
             }
@@ -102,11 +110,21 @@ impl Attempt<'_> {
         Ok(Ok(rows))
     }
 
-    async fn fetch_source(
+    /// The keys of the tenant that the provider's reports name; nobody's if it reports none.
+    async fn keys(&self, family: KeyFamily) -> Result<Vec<ReportedKey>, HandlerError> {
+        if self.opened.provider.key_sources(family).is_empty() {
+            return Ok(Vec::new());
+        }
+        let tx = self.ctx.store.tenant_read(self.message.tenant_id).await?;
+        Ok(key_usage::keys_of(&tx, &self.opened.integration.provider).await?)
+    }
+
+    async fn fetch_report(
         &self,
-        source: &'static str,
+        report: Report<'_>,
         resumed: Option<Timestamp>,
     ) -> Result<Result<i64, Stopped>, HandlerError> {
+        let source = report.source;
         let tx = self.ctx.store.tenant_read(self.message.tenant_id).await?;
         let mut cursor = reported::cursor(&tx, self.opened.integration.id, source).await?;
         drop(tx);
@@ -126,14 +144,15 @@ impl Attempt<'_> {
             if self.began.elapsed() > LONG_ENOUGH {
                 return Ok(Err(Stopped::at(source, from, None)));
             }
-            let next = match self.ask(UsageQuery { source, window, page: page.as_deref() }).await {
+            let query = UsageQuery { source, window, page: page.as_deref() };
+            let next = match self.ask(query, report.keys).await {
                 Ok(fetched) => {
                     rows += i64::try_from(fetched.rows.len()).unwrap_or(0);
                     from = match fetched.next {
                         None => window.to,
                         Some(_) => fetched.complete_to.map_or(from, |to| to.min(window.to).max(from)),
                     };
-                    let stored = Page { source, rows: &fetched.rows, cursor, fetched_to: from };
+                    let stored = Page { report, rows: &fetched.rows, cursor, fetched_to: from };
                     cursor = Some(store(self.ctx, self.message, self.opened, &stored).await?);
                     trail.follow(fetched.next)
                 }
@@ -147,10 +166,17 @@ impl Attempt<'_> {
         }
     }
 
-    async fn ask(&self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
-        let provider = label(self.ctx, &self.opened.integration.provider);
-        let _timer = metrics().provider_seconds.with_label_values(&[provider, "usage"]).start_timer();
-        self.opened.provider.usage_page(self.opened.target(), query, &self.ctx.http).await
+    async fn ask(&self, query: UsageQuery<'_>, keys: &[ReportedKey]) -> Result<UsagePage, FetchError> {
+        let (provider, target) = (&self.opened.provider, self.opened.target());
+        let label = label(self.ctx, &self.opened.integration.provider);
+        let _timer = metrics().provider_seconds.with_label_values(&[label, "usage"]).start_timer();
+        let ids: Vec<&str> = keys.iter().map(|key| key.provider_key_id.as_str()).collect();
+        match ids.len() {
+            0 => provider.usage_page(target, query, &self.ctx.http).await,
+            1..=MOST_KEYS_NAMED => provider.key_usage_page(target, query, &ids, &self.ctx.http).await,
+            // A URL has an end: then all keys are asked for, and those of others are dropped.
+            _ => provider.key_usage_page(target, query, &[], &self.ctx.http).await,
+        }
     }
 }
 
@@ -166,8 +192,15 @@ fn is_recent(fetched_to: Timestamp, to: Timestamp, interval: Duration) -> bool {
     to >= fetched_to && to.since(fetched_to) < interval
 }
 
+/// A report to fetch: of these keys, or of everything if there are none.
+#[derive(Clone, Copy)]
+struct Report<'k> {
+    source: &'static str,
+    keys: &'k [ReportedKey],
+}
+
 struct Page<'r> {
-    source: &'r str,
+    report: Report<'r>,
     rows: &'r [ReportedUsage],
     cursor: Option<Cursor>,
     fetched_to: Timestamp,
@@ -179,13 +212,23 @@ async fn store(ctx: &Ctx, message: &Message, opened: &Opened, page: &Page<'_>) -
         integration_id: integration.id,
         project_id: integration.project_id,
         provider: &integration.provider,
-        source: page.source,
+        source: page.report.source,
         rows: page.rows,
         cursor: page.cursor,
         fetched_to: page.fetched_to,
     };
     let tx = ctx.store.tenant(message.tenant_id).await?;
-    match reported::upsert_reported(&tx, &fetched, Timestamp::now()).await {
+    let stored = match page.report.keys {
+        [] => reported::upsert_reported(&tx, &fetched, Timestamp::now()).await,
+        keys => {
+            let rows = assigned(page.rows, keys);
+            match reported::advance(&tx, &fetched).await {
+                Ok(()) => key_usage::upsert(&tx, page.report.source, &rows, Timestamp::now()).await,
+                Err(error) => Err(error),
+            }
+        }
+    };
+    match stored {
         Ok(_) => tx.commit().await?,
         // The same message is being handled elsewhere too, or the integration was just deleted: begin
         // again from what is there now.
@@ -197,6 +240,15 @@ async fn store(ctx: &Ctx, message: &Message, opened: &Opened, page: &Page<'_>) -
     let revision = page.cursor.map_or(1, |cursor| cursor.revision + 1);
     let fetched_to = page.cursor.map_or(page.fetched_to, |cursor| cursor.fetched_to.max(page.fetched_to));
     Ok(Cursor { fetched_to, revision })
+}
+
+/// Each row with the integration whose key it names; those of other keys are nobody's.
+fn assigned(rows: &[ReportedUsage], keys: &[ReportedKey]) -> Vec<(IntegrationId, ReportedUsage)> {
+    let of = |row: &ReportedUsage| {
+        let key = keys.iter().find(|key| row.line_item.as_deref() == Some(key.provider_key_id.as_str()))?;
+        Some((key.integration_id, row.clone()))
+    };
+    rows.iter().filter_map(of).collect()
 }
 
 fn unfinished(provider: &str, error: Option<&FetchError>, next: Command) -> Outcome {

@@ -5,6 +5,7 @@
 mod crowded;
 mod dead_letters;
 mod deliveries;
+mod drift;
 mod fan_out;
 mod faults;
 mod metering;

@@ -119,6 +119,7 @@ impl World {
             confirm_after: Duration::from_millis(50),
             retention: 30 * 86_400 * second,
             ledger_retention: 400 * 86_400 * second,
+            drift_percent: 5,
             concurrency: 16,
             provider_concurrency: 8,
             drain: 10 * second,

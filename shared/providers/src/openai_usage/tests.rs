@@ -27,17 +27,41 @@ fn entries(results: &str) -> String {
 #[test]
 fn a_window_is_widened_to_whole_buckets() -> Result<(), FetchError> {
     let base = "https://api.openai.com/v1".parse().expect("a URL");
-    let hours = url(&base, query(COMPLETIONS, Some("page_a=b&c")))?;
+    let hours = url(&base, query(COMPLETIONS, Some("page_a=b&c")), &[])?;
     assert_eq!(
         hours.as_str(),
         "https://api.openai.com/v1/organization/usage/completions?start_time=1793527200&end_time=1793534400\
-         &bucket_width=1h&group_by=model&limit=24&page=page_a%3Db%26c"
+         &bucket_width=1h&limit=24&group_by=model&page=page_a%3Db%26c"
     );
-    let days = url(&base, query(COSTS, None))?;
+    let days = url(&base, query(COSTS, None), &[])?;
     assert!(days.as_str().ends_with(
-        "/organization/costs?start_time=1793491200&end_time=1793577600&bucket_width=1d&group_by=line_item&limit=14"
+        "/organization/costs?start_time=1793491200&end_time=1793577600&bucket_width=1d&limit=14&group_by=line_item"
     ));
-    assert!(matches!(url(&base, query("gossip", None)), Err(FetchError::NotReportable { .. })));
+    let of_keys = url(&base, query(COMPLETIONS_BY_KEY, None), &["key_a", "key_b"])?;
+    assert!(
+        of_keys.as_str().ends_with(
+            "&bucket_width=1h&limit=24&group_by=model&group_by=api_key_id&api_key_ids=key_a&api_key_ids=key_b"
+        )
+    );
+    assert!(matches!(url(&base, query("gossip", None), &[]), Err(FetchError::NotReportable { .. })));
+    Ok(())
+}
+
+#[test]
+fn a_report_of_keys_names_them_and_no_other_does() -> Result<(), FetchError> {
+    let body = r#"{"data":[{"start_time":1793491200,"end_time":1793494800,"results":[
+        {"model":"m","api_key_id":"key_a","input_tokens":5},{"model":"m","api_key_id":"key_b","input_tokens":7},
+        {"model":"m","api_key_id":"key_a","input_tokens":1},{"model":"m","api_key_id":null,"input_tokens":9}]}],
+        "has_more":false,"next_page":null}"#;
+    let answer =
+        Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::from_static(body.as_bytes()) };
+    let figures = |source| -> Result<Vec<_>, FetchError> {
+        let page = read(&answer, "sk-admin-canary", query(source, None))?;
+        Ok(page.rows.into_iter().map(|row| (row.line_item, row.tokens.input)).collect())
+    };
+    let named = |id: &str, tokens| (Some(id.to_owned()), Some(tokens));
+    assert_eq!(figures(COMPLETIONS_BY_KEY)?, [(None, Some(9)), named("key_a", 6), named("key_b", 7)]);
+    assert_eq!(figures(COMPLETIONS)?, [(None, Some(22))]);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 18] = [
+const TABLES: [(&str, &str, &str); 20] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -74,6 +74,16 @@ const TABLES: [(&str, &str, &str); 18] = [
         "usage_cursors",
         "tenant_id",
         "INSERT INTO usage_cursors SELECT id, '{new}', '{t}', 1, 1 FROM integrations WHERE tenant_id = '{t}' LIMIT 1",
+    ),
+    (
+        "key_usage",
+        "tenant_id",
+        "INSERT INTO key_usage VALUES ('{t}', '{new}', 's', 1, 2, '', '2026-01-01', 1, 1, 1, 1)",
+    ),
+    (
+        "drift_alarms",
+        "tenant_id",
+        "INSERT INTO drift_alarms SELECT '{t}', id, '{new}', 1 FROM integrations WHERE tenant_id = '{t}' LIMIT 1",
     ),
     (
         "audit_events",

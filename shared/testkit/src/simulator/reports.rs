@@ -34,12 +34,16 @@ pub(super) fn page(report: Report, query: &HashMap<String, String>, key: &str, f
         Ok(ask) => ask,
         Err(refusal) => return refusal,
     };
-    let grouped = query.contains_key("group_by") || query.contains_key("group_by[]");
+    let group_by = query.get("group_by").or_else(|| query.get("group_by[]"));
+    let split = Split {
+        by_model: group_by.is_some_and(|group_by| !group_by.is_empty()),
+        keys: query.get("api_key_ids").filter(|_| group_by.is_some_and(|group_by| group_by.contains("api_key_id"))),
+    };
     let buckets: Vec<Value> = ask
         .starts()
         .into_iter()
         .map(|start| {
-            let results = results(report, key, start, grouped);
+            let results = split.results(report, key, start);
             json!({ "object": "bucket", "start_time": start, "end_time": start + ask.width, "results": results })
         })
         .collect();
@@ -92,24 +96,36 @@ impl Ask {
     }
 }
 
-fn results(report: Report, key: &str, start: i64, grouped: bool) -> Vec<Value> {
-    let models: &[&str] = match report {
-        Report::Embeddings => &["text-embedding-3-small"],
-        _ => &["gpt-4o-mini-2024-07-18", "gpt-5.4-mini-2026-03-17"],
-    };
-    let mut requests = 0;
-    let mut rows = Vec::new();
-    for model in models {
-        let count = figure(key, start, model);
-        requests += count;
-        if grouped {
-            rows.push(result(report, Some(model), count));
+/// How a report is split.
+struct Split<'q> {
+    by_model: bool,
+    /// The ids of keys, separated by commas, if it is split by them.
+    keys: Option<&'q String>,
+}
+
+impl Split<'_> {
+    fn results(&self, report: Report, key: &str, start: i64) -> Vec<Value> {
+        let Some(keys) = self.keys else { return self.of(report, key, start) };
+        keys.split(',')
+            .flat_map(|id| {
+                let mut rows = self.of(report, id, start);
+                rows.iter_mut().for_each(|row| row["api_key_id"] = json!(id));
+                rows
+            })
+            .collect()
+    }
+
+    fn of(&self, report: Report, key: &str, start: i64) -> Vec<Value> {
+        let models: &[&str] = match report {
+            Report::Embeddings => &["text-embedding-3-small"],
+            _ => &["gpt-4o-mini-2024-07-18", "gpt-5.4-mini-2026-03-17"],
+        };
+        let counts = models.iter().map(|model| (*model, figure(key, start, model)));
+        if self.by_model {
+            return counts.map(|(model, count)| result(report, Some(model), count)).collect();
         }
+        vec![result(report, None, counts.map(|(_, count)| count).sum())]
     }
-    if !grouped {
-        rows.push(result(report, None, requests));
-    }
-    rows
 }
 
 /// 1 to 100, from key, bucket and model alone (FNV-1a).

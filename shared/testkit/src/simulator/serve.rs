@@ -145,5 +145,9 @@ fn key_of(headers: &HeaderMap) -> Option<String> {
 
 fn pairs(query: &str) -> HashMap<String, String> {
     let url = reqwest::Url::parse(&format!("http://simulator/?{query}"));
-    url.map(|url| url.query_pairs().into_owned().collect()).unwrap_or_default()
+    let mut pairs = HashMap::new();
+    for (name, value) in url.iter().flat_map(|url| url.query_pairs().into_owned().collect::<Vec<_>>()) {
+        pairs.entry(name).and_modify(|list: &mut String| *list = format!("{list},{value}")).or_insert(value);
+    }
+    pairs
 }

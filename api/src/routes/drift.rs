@@ -1,0 +1,84 @@
+//! `/usage/drift`: what providers report of keys beside what went through the proxy.
+
+use keyway_domain::{IntegrationId, Timestamp};
+use keyway_store::drift::{self, Days, Drift, MAX_LINES};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::usage;
+use crate::{
+    answer::Answer,
+    call::Call,
+    cursor::List,
+    error::{ApiError, Code},
+};
+
+const DEFAULT_DAYS: i64 = 7;
+const MAX_DAYS: i64 = 92;
+const DAY_MS: i64 = 86_400_000;
+
+/// Which days.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DriftQuery {
+    /// From this day or time on; 7 days before `to` if left out.
+    from: Option<String>,
+    /// Before this day or time; now if left out.
+    to: Option<String>,
+}
+
+/// An integration on a day. Only those are listed whose `config.provider_key_id` an organisation's report names.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct DriftView {
+    /// The UTC day.
+    day: String,
+    #[schema(value_type = String)]
+    integration_id: IntegrationId,
+    /// What the provider reports; null when it did not say.
+    reported_requests: Option<i64>,
+    /// Input and output together.
+    reported_tokens: Option<i64>,
+    /// Calls through the proxy.
+    metered_requests: i64,
+    /// Input and output together, as far as they are known.
+    metered_tokens: i64,
+    /// Calls whose tokens are unknown, so that `metered_tokens` is too low.
+    unknown_token_requests: i64,
+    /// Whether more than the trifle that KEYWAY_DRIFT_PERCENT allows did not go through the proxy.
+    used_outside: bool,
+}
+
+/// Compare what providers report of keys with what was metered, by day and integration.
+#[utoipa::path(get, path = "/api/v1/usage/drift", tag = "usage", params(DriftQuery),
+    responses((status = 200, body = List<DriftView>)))]
+pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let query: DriftQuery = call.query()?;
+    let to = query.to.as_deref().map(|text| usage::time("to", text)).transpose()?.unwrap_or_else(Timestamp::now);
+    let default_from = Timestamp::from_ms(to.ms() - DEFAULT_DAYS * DAY_MS);
+    let from = query.from.as_deref().map(|text| usage::time("from", text)).transpose()?.unwrap_or(default_from);
+    usage::check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
+    let days = Days { from: from.day(), to: Timestamp::from_ms(to.ms() - 1).day() };
+    let lines = drift::report(&call.read().await?, &days).await?;
+    if lines.len() as u64 > MAX_LINES {
+        let message = format!("there are more than {MAX_LINES} lines; ask for a shorter time");
+        return Err(ApiError::new(Code::TooManyGroups, message));
+    }
+    let percent = call.app.drift_percent;
+    Ok(Answer::ok(&List::whole(lines.into_iter().map(|line| DriftView::of(line, percent)).collect())))
+}
+
+impl DriftView {
+    fn of(line: Drift, percent: u64) -> Self {
+        Self {
+            used_outside: line.is_outside(percent),
+            day: line.day,
+            integration_id: line.integration_id,
+            reported_requests: line.reported_requests,
+            reported_tokens: line.reported_tokens,
+            metered_requests: line.metered_requests,
+            metered_tokens: line.metered_tokens,
+            unknown_token_requests: line.unknown_token_requests,
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The provider's own id of a key, and what its reports say of it beside what was metered.
+
+use anyhow::{Context as _, Result, ensure};
+use keyway_domain::{IntegrationId, ReportedUsage, Timestamp, TokenCounts};
+use keyway_store::key_usage;
+use serde_json::json;
+
+use crate::fixture::{Api, KEY, on_both};
+
+on_both! { a_key_is_known_by_its_providers_id_and_its_drift_is_shown }
+
+async fn a_key_is_known_by_its_providers_id_and_its_drift_is_shown(api: Api) -> Result<()> {
+    let config = json!({ "provider_key_id": "key_abc123" });
+    let body = json!({ "provider": "openai", "name": "prod", "credentials": KEY, "config": config });
+    let made = api.post("/api/v1/integrations", body).await?.expect(202)?;
+    let id = made.text_at("/integration/id").to_owned();
+    ensure!(made.text_at("/integration/config/provider_key_id") == "key_abc123", "{}", made.text);
+    let path = format!("/api/v1/integrations/{id}");
+    let change = json!({ "config": { "provider_key_id": "key_other" } });
+    let changed = api.patch(&path, change).await?.expect(200)?;
+    ensure!(changed.text_at("/integration/config/provider_key_id") == "key_other", "{}", changed.text);
+    let renamed = api.patch(&path, json!({ "name": "main" })).await?.expect(200)?;
+    ensure!(renamed.text_at("/integration/config/provider_key_id") == "key_other", "{}", renamed.text);
+    for bad in ["", "two words", "é"] {
+        let change = json!({ "config": { "provider_key_id": bad } });
+        api.patch(&path, change).await?.expect_error(422, "invalid_field")?;
+    }
+    let replaced = json!({ "credentials": KEY.replace("wxyz", "0001"), "config": { "provider_key_id": "x" } });
+    api.put(&format!("{path}/credentials"), replaced).await?.expect_error(422, "invalid_field")?;
+
+    let drift = "/api/v1/usage/drift?from=2026-11-01&to=2026-11-03";
+    ensure!(api.get(drift).await?.expect(200)?.at("/items").as_array().is_some_and(Vec::is_empty));
+    let bucket_start = Timestamp::parse("2026-11-02T10:00:00Z").context("a time")?;
+    let row = ReportedUsage {
+        source: "usage.completions.by_key".to_owned(),
+        bucket_start,
+        bucket_end: bucket_start.after(std::time::Duration::from_secs(3600)),
+        model: Some("gpt-4o-mini".to_owned()),
+        line_item: None,
+        requests: Some(12),
+        tokens: TokenCounts { input: Some(4_000), output: Some(1_000), ..TokenCounts::default() },
+        cost_nano_usd: None,
+    };
+    let tx = api.store.tenant(api.tenant).await?;
+    let owner: IntegrationId = id.parse().map_err(|_| anyhow::anyhow!("{id}"))?;
+    key_usage::upsert(&tx, &row.source.clone(), &[(owner, row)], bucket_start).await?;
+    tx.commit().await?;
+    let shown = api.get(drift).await?.expect(200)?;
+    let line = shown.at("/items/0");
+    ensure!(line["day"] == "2026-11-02" && line["integration_id"] == id.as_str(), "{}", shown.text);
+    ensure!(line["reported_tokens"] == 5_000 && line["reported_requests"] == 12, "{}", shown.text);
+    ensure!(line["metered_tokens"] == 0 && line["used_outside"] == true, "{}", shown.text);
+    let elsewhere = api.get("/api/v1/usage/drift?from=2026-11-03&to=2026-11-04").await?.expect(200)?;
+    ensure!(elsewhere.at("/items").as_array().is_some_and(Vec::is_empty), "{}", elsewhere.text);
+    api.get("/api/v1/usage/drift?from=2026-01-01&to=2026-11-03").await?.expect_error(400, "invalid_parameter")?;
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! Drift: what a provider reports of a key beside what went through the proxy, by integration and day. What is
+//! reported and was not metered was used outside Keyway.
+
+use keyway_domain::{IntegrationId, TenantId, Timestamp};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+use crate::{
+    StoreError, SystemTx, TenantTx, Tx,
+    sql::{Sql, limit},
+};
+
+/// The most lines of one reading.
+pub const MAX_LINES: u64 = 10_000;
+/// Fewer tokens or calls than these in a day are no sign of anything.
+const LEAST_TOKENS: i64 = 1_000;
+const LEAST_REQUESTS: i64 = 10;
+
+/// One integration on one day. Tokens are input and output together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// Whose integration it is.
+    pub tenant_id: TenantId,
+    /// Whose key was used.
+    pub integration_id: IntegrationId,
+    /// The UTC day.
+    pub day: String,
+    /// What the provider reports; `None`: it did not say.
+    pub reported_requests: Option<i64>,
+    /// What the provider reports; `None`: it did not say.
+    pub reported_tokens: Option<i64>,
+    /// Calls through the proxy.
+    pub metered_requests: i64,
+    /// Tokens of those calls, as far as they are known.
+    pub metered_tokens: i64,
+    /// Those of the calls whose tokens are unknown.
+    pub unknown_token_requests: i64,
+}
+
+impl Drift {
+    /// Whether more than `percent` of what was reported did not go through the proxy. Tokens tell, and where
+    /// those of a call are unknown, calls.
+    #[must_use]
+    pub fn is_outside(&self, percent: u64) -> bool {
+        let beyond = |reported: Option<i64>, metered: i64, least: i64| {
+            let reported = reported.unwrap_or(0);
+            let outside = reported.saturating_sub(metered);
+            outside >= least && i128::from(outside) * 100 > i128::from(reported) * i128::from(percent)
+        };
+        match self.unknown_token_requests {
+            0 => beyond(self.reported_tokens, self.metered_tokens, LEAST_TOKENS),
+            _ => beyond(self.reported_requests, self.metered_requests, LEAST_REQUESTS),
+        }
+    }
+}
+
+/// The days `from` to `to`, both inclusive.
+#[derive(Clone, Debug)]
+pub struct Days {
+    /// `2026-11-01`.
+    pub from: String,
+    /// `2026-11-03`.
+    pub to: String,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    tenant_id: Uuid,
+    integration_id: Uuid,
+    day: String,
+    reported_requests: Option<i64>,
+    reported_tokens: Option<i64>,
+    metered_requests: i64,
+    metered_tokens: i64,
+    unknown_token_requests: i64,
+}
+
+/// The drift of the tenant's integrations whose provider reports them, by day and integration. One line more than
+/// [`MAX_LINES`] means that there are still more.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn report(tx: &TenantTx, days: &Days) -> Result<Vec<Drift>, StoreError> {
+    let mut sql = compare(days, Some(tx.tenant_id()));
+    sql.push(" ORDER BY reported.day, reported.integration_id LIMIT ").bind(limit(MAX_LINES + 1));
+    read(tx, sql).await
+}
+
+/// The drift of every tenant that nobody was told of yet, after `after` in the order of tenant, integration and day.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn untold(tx: &SystemTx, days: &Days, after: Option<&Drift>, rows: u64) -> Result<Vec<Drift>, StoreError> {
+    let mut sql = compare(days, None);
+    sql.push(
+        " WHERE NOT EXISTS (SELECT 1 FROM drift_alarms AS told WHERE told.tenant_id = reported.tenant_id \
+         AND told.integration_id = reported.integration_id AND told.day = reported.day) \
+         AND EXISTS (SELECT 1 FROM integrations WHERE id = reported.integration_id)",
+    );
+    if let Some(after) = after {
+        sql.push(" AND (reported.tenant_id, reported.integration_id, reported.day) > (");
+        sql.bind(after.tenant_id.uuid()).push(", ").bind(after.integration_id.uuid());
+        sql.push(", ").bind(after.day.clone()).push(")");
+    }
+    sql.push(" ORDER BY reported.tenant_id, reported.integration_id, reported.day LIMIT ").bind(limit(rows));
+    read(tx, sql).await
+}
+
+/// Notes that the owner is told; false when somebody else was faster, or the integration is gone.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn tell(tx: &SystemTx, drift: &Drift, now: Timestamp) -> Result<bool, StoreError> {
+    let text = "INSERT INTO drift_alarms (tenant_id, integration_id, day, raised_at_ms) VALUES ($1, $2, $3, $4) \
+                ON CONFLICT DO NOTHING";
+    let (tenant_id, integration_id) = (drift.tenant_id.uuid().into(), drift.integration_id.uuid().into());
+    let values = [tenant_id, integration_id, drift.day.clone().into(), now.ms().into()];
+    Ok(Sql::with(text, values).run(tx).await? == 1)
+}
+
+/// How many integrations were found to be used outside Keyway since `since`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn count_told(tx: &SystemTx, since: Timestamp) -> Result<i64, StoreError> {
+    let text = "SELECT count(DISTINCT integration_id) AS n FROM drift_alarms WHERE raised_at_ms >= $1";
+    Sql::with(text, [since.ms().into()]).number(tx).await
+}
+
+fn compare(days: &Days, tenant: Option<TenantId>) -> Sql {
+    let tokens = "CAST(sum(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) AS BIGINT)";
+    let mut sql = Sql::new("WITH reported AS (SELECT tenant_id, integration_id, day, ");
+    sql.push("CAST(sum(requests) AS BIGINT) AS requests, CASE WHEN count(input_tokens) = 0 THEN NULL ELSE ");
+    sql.push(tokens).push(" END AS tokens FROM key_usage");
+    within(&mut sql, days, tenant);
+    sql.push("), metered AS (SELECT tenant_id, integration_id, day, CAST(sum(requests) AS BIGINT) AS requests, ");
+    sql.push(tokens).push(" AS tokens, CAST(sum(unknown_token_requests) AS BIGINT) AS unknown FROM usage_daily");
+    within(&mut sql, days, tenant);
+    sql.push(
+        ") SELECT reported.tenant_id, reported.integration_id, reported.day, reported.requests AS reported_requests, \
+         reported.tokens AS reported_tokens, COALESCE(metered.requests, 0) AS metered_requests, \
+         COALESCE(metered.tokens, 0) AS metered_tokens, COALESCE(metered.unknown, 0) AS unknown_token_requests \
+         FROM reported LEFT JOIN metered ON metered.tenant_id = reported.tenant_id \
+         AND metered.integration_id = reported.integration_id AND metered.day = reported.day",
+    );
+    sql
+}
+
+fn within(sql: &mut Sql, days: &Days, tenant: Option<TenantId>) {
+    sql.push(" WHERE day >= ").bind(days.from.clone()).push(" AND day <= ").bind(days.to.clone());
+    if let Some(tenant) = tenant {
+        sql.push(" AND tenant_id = ").bind(tenant.uuid());
+    }
+    sql.push(" GROUP BY tenant_id, integration_id, day");
+}
+
+async fn read(tx: &impl Tx, sql: Sql) -> Result<Vec<Drift>, StoreError> {
+    let drift = |row: Row| Drift {
+        tenant_id: TenantId::from_uuid(row.tenant_id),
+        integration_id: IntegrationId::from_uuid(row.integration_id),
+        day: row.day,
+        reported_requests: row.reported_requests,
+        reported_tokens: row.reported_tokens,
+        metered_requests: row.metered_requests,
+        metered_tokens: row.metered_tokens,
+        unknown_token_requests: row.unknown_token_requests,
+    };
+    Ok(sql.rows::<Row>(tx).await?.into_iter().map(drift).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_more_than_a_trifle_is_outside() {
+        let drift = |reported, metered, unknown| Drift {
+            tenant_id: TenantId::new(),
+            integration_id: IntegrationId::new(),
+            day: String::new(),
+            reported_requests: Some(100),
+            reported_tokens: reported,
+            metered_requests: 95,
+            metered_tokens: metered,
+            unknown_token_requests: unknown,
+        };
+        for (reported, metered, unknown, expected) in [
+            (Some(100_000), 100_000, 0, false),
+            (Some(100_000), 95_000, 0, false),
+            (Some(100_000), 94_999, 0, true),
+            (Some(999), 0, 0, false),
+            (Some(1_000), 0, 0, true),
+            (Some(100), 200_000, 0, false),
+            (None, 0, 0, false),
+            // Calls tell: 5 of 100 are no more than a trifle.
+            (Some(100_000), 0, 1, false),
+        ] {
+            let found = drift(reported, metered, unknown).is_outside(5);
+            assert_eq!(found, expected, "{reported:?} {metered} {unknown}");
+        }
+        assert!(Drift { metered_requests: 80, ..drift(None, 0, 3) }.is_outside(5));
+    }
+}

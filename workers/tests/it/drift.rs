@@ -1,0 +1,92 @@
+//! What an organisation reports of single keys belongs to their integrations, and what did not go through the
+//! proxy is told to their owner once.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use keyway_domain::{Command, MeteredCall, OperationState, RequestId, Timestamp, TokenCounts, UsageWindow};
+use keyway_store::{
+    drift::{self, Days, Drift},
+    usage::{self, MeteredRow},
+};
+
+use crate::{
+    metering::call,
+    observe::until,
+    seed::Submitted,
+    world::{World, in_both},
+};
+
+in_both! {
+    what_was_not_metered_is_told_once
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
+    let admin = world.place(world.tenant, "sk-admin-sim-a").await?;
+    let inside = world.place(world.tenant, "sk-sim-good-inside").await?;
+    let outside = world.place(world.tenant, "sk-sim-good-outside").await?;
+    world.place(world.tenant, "sk-sim-good-unnamed").await?;
+    for (name, id) in [("inside", "key_inside"), ("outside", "key_outside")] {
+        let config = format!(r#"{{"provider_key_id":"{id}"}}"#);
+        world.execute(&format!("UPDATE integrations SET config = '{config}' WHERE name LIKE '%{name}'")).await?;
+    }
+    // The whole day before yesterday.
+    let from = Timestamp::now().before(2 * DAY).floor(DAY);
+    let window = UsageWindow { from, to: from.after(DAY) };
+    world.start()?;
+    for _ in 0..2 {
+        let fetch = Command::FetchUsage { integration_id: admin.id, window, resume: None };
+        let message = world.command(world.tenant, fetch).await?;
+        let operation = world.ended(&message).await?;
+        ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
+    }
+    let lines = report(world, from).await?;
+    ensure!(lines.len() == 2 && lines.iter().all(|line| line.metered_requests == 0), "{lines:?}");
+    let of = |submitted: &Submitted| lines.iter().find(|line| line.integration_id == submitted.id).cloned();
+    let reported = of(&inside).context("the key inside")?;
+    let theirs = of(&outside).context("the key outside")?;
+    ensure!(reported.reported_tokens != theirs.reported_tokens, "two keys have the same figures: {lines:?}");
+
+    // All that is reported of one of them went through the proxy.
+    let tokens = TokenCounts { input: reported.reported_tokens, output: Some(0), ..TokenCounts::default() };
+    let metered = MeteredCall {
+        request_id: RequestId::new(),
+        integration_id: inside.id,
+        started_at: from.after(DAY / 2),
+        ..call(world, "gpt-4o-mini", tokens)
+    };
+    let tx = world.store.system().await?;
+    usage::append_metered(
+        &tx,
+        world.tenant.id,
+        &[MeteredRow { call: metered, cost_nano_usd: None, price_version: None }],
+    )
+    .await?;
+    tx.commit().await?;
+    let lines = report(world, from).await?;
+    let told: Vec<_> = lines.iter().filter(|line| line.is_outside(5)).map(|line| line.integration_id).collect();
+    ensure!(told == [outside.id], "{lines:?}");
+
+    // Processes look when they start, and every hour.
+    world.stop().await?;
+    for _ in 0..2 {
+        world.start()?;
+    }
+    let said = async || Ok(!world.audited(&outside, "integration.used_outside").await?.is_empty());
+    until("its owner is told", said).await?;
+    world.settle().await?;
+    let records = world.audited(&outside, "integration.used_outside").await?;
+    ensure!(records.len() == 1 && records[0].event.changes["day"] == from.day(), "{records:?}");
+    ensure!(records[0].event.changes["reported_tokens"].as_i64() == theirs.reported_tokens, "{records:?}");
+    for quiet in [&inside, &admin] {
+        ensure!(world.audited(quiet, "integration.used_outside").await?.is_empty());
+    }
+    Ok(())
+}
+
+async fn report(world: &World, day: Timestamp) -> Result<Vec<Drift>> {
+    let tx = world.store.tenant_read(world.tenant.id).await?;
+    Ok(drift::report(&tx, &Days { from: day.day(), to: day.day() }).await?)
+}
