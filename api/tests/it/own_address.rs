@@ -33,6 +33,13 @@ async fn an_address_of_ones_own_is_asked_for(api: Api) -> Result<()> {
     ensure!(accepted.text_at("/integration/hint") == "...wxyz", "{}", accepted.text);
     ensure!(accepted.text_at("/operation/state") == "queued", "{}", accepted.text);
 
+    // The host alone, as the provider shows it, will do.
+    let mut bare = submission(json!({ "base_url": format!("http://{TRUSTED}") }));
+    bare["name"] = json!("bare");
+    bare["credentials"] = json!(KEY.replace("wxyz", "0001"));
+    let completed = api.post("/api/v1/integrations", bare).await?.expect(202)?;
+    ensure!(completed.text_at("/integration/config/base_url") == base_url, "{}", completed.text);
+
     // Nor can it be taken away again with a new key.
     let path = format!("/api/v1/integrations/{}/credentials", accepted.text_at("/integration/id"));
     let bare = json!({ "credentials": KEY.replace("wxyz", "0002"), "config": {} });
