@@ -29,7 +29,7 @@ impl<'a> Fields<'a> {
 
     /// A text with whatever it holds, line breaks included.
     pub(crate) fn text(&self, field: &'static str) -> Result<SecretString, FormatError> {
-        let raw = self.present(field).ok_or(FormatError::Field { field, problem: "is missing; paste it whole" })?;
+        let raw = self.present(field).ok_or(FormatError::Field { field, problem: "is missing; enter it too" })?;
         let text: SecretString = serde_json::from_str(raw)
             .map_err(|_| FormatError::Field { field, problem: "is not a text; enter it in quotes" })?;
         if text.expose().is_empty() {

@@ -2,7 +2,7 @@
 //! and permissions switched on.
 
 use keyway_domain::{
-    Timestamp, UsageWindow,
+    Timestamp,
     VerdictKind::{Invalid, RateLimited, Unreachable, Valid},
 };
 use keyway_providers::{
@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::{
     moto::Moto,
-    world::{client, predefined, secret, target},
+    world::{client, november, predefined, secret, target},
 };
 
 const ID: &str = "AKIACANARY7H1SMU5TN3";
@@ -31,9 +31,7 @@ fn with(field: &str, value: Value) -> String {
 }
 
 fn query(page: Option<&str>) -> UsageQuery<'_> {
-    let time = |text| Timestamp::parse(text).expect("a time");
-    let window = UsageWindow { from: time("2026-11-01T10:00:00Z"), to: time("2026-11-03T12:00:00Z") };
-    UsageQuery { source: "costs", window, page }
+    UsageQuery { source: "costs", window: november(10, 60), page }
 }
 
 #[test]

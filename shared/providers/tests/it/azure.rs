@@ -3,16 +3,13 @@
 
 use std::time::Duration;
 
-use keyway_domain::{
-    Timestamp, UsageWindow,
-    VerdictKind::{self, Invalid, RateLimited, Restricted, Unreachable, Valid},
-};
+use keyway_domain::VerdictKind::{self, Invalid, RateLimited, Restricted, Unreachable, Valid};
 use keyway_providers::{FetchError, Finding, KeyFamily, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::world::{client, predefined, secret, target};
+use crate::world::{client, november, predefined, secret, target};
 
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const CLIENT: &str = "66666666-7777-8888-9999-aaaaaaaaaaaa";
@@ -133,9 +130,7 @@ async fn a_token_without_a_role_is_a_restricted_credential() -> anyhow::Result<(
 }
 
 fn query(page: Option<&str>) -> UsageQuery<'_> {
-    let time = |text| Timestamp::parse(text).expect("a time");
-    let window = UsageWindow { from: time("2026-11-01T10:00:00Z"), to: time("2026-11-03T12:00:00Z") };
-    UsageQuery { source: "costs", window, page }
+    UsageQuery { source: "costs", window: november(10, 60), page }
 }
 
 async fn fetched(

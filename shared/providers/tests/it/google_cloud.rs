@@ -6,7 +6,7 @@ use std::{fs, path::PathBuf, process::Command};
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use keyway_domain::{
-    Timestamp, UsageWindow,
+    Timestamp,
     VerdictKind::{self, Invalid, RateLimited, Unreachable, Valid},
 };
 use keyway_providers::{FetchError, Finding, KeyFamily, UsagePage, UsageQuery};
@@ -14,7 +14,7 @@ use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::world::{client, predefined, secret, target};
+use crate::world::{client, november, predefined, secret, target};
 
 const EMAIL: &str = "finops-reader@my-project.iam.gserviceaccount.com";
 const KEY_ID: &str = "0123456789abcdef0123456789abcdef01234567";
@@ -189,9 +189,7 @@ async fn every_recorded_answer_of_the_token_endpoint_is_graded() -> Result<()> {
 }
 
 fn query<'a>(source: &'a str, page: Option<&'a str>) -> UsageQuery<'a> {
-    let time = |text| Timestamp::parse(text).expect("a time");
-    let window = UsageWindow { from: time("2026-11-01T10:00:00Z"), to: time("2026-11-02T12:00:00Z") };
-    UsageQuery { source, window, page }
+    UsageQuery { source, window: november(10, 36), page }
 }
 
 async fn fetched(

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use keyway_domain::{Timestamp, UsageWindow};
 use keyway_providers::{AuthStyle, Catalog, GuardSettings, GuardedClient, Provider, ProviderSpec, Target, for_spec};
 use keyway_vault::SecretString;
 use url::Url;
@@ -45,4 +46,10 @@ pub(crate) fn secret(text: &str) -> SecretString {
 /// A target.
 pub(crate) const fn target<'a>(base_url: &'a Url, secret: &'a SecretString) -> Target<'a> {
     Target { base_url, secret }
+}
+
+/// The hours from one to the other, counted from 2026-11-01T00:00:00Z.
+pub(crate) fn november(from: i64, to: i64) -> UsageWindow {
+    let time = |hours| Timestamp::from_seconds(1_793_491_200 + hours * 3600);
+    UsageWindow { from: time(from), to: time(to) }
 }
