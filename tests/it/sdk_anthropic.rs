@@ -2,6 +2,7 @@
 //! ledger says what the SDK was told, and that an admin key beside it reports and is not called with.
 
 use anyhow::{Context, Result, ensure};
+use keyway_testkit::simulator::{Fault, Script};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -10,6 +11,7 @@ use crate::{
     sdk::{python, ran, submitted},
 };
 
+const KEY: &str = "sk-ant-sim-good-sdk";
 const PACKAGE: &str = "anthropic==2.11.0";
 const MODEL: &str = "claude-sonnet-4-6";
 const DATED_MODEL: &str = "claude-haiku-4-5";
@@ -24,9 +26,7 @@ async fn anthropics_official_sdk_is_served_and_metered() -> Result<()> {
         let config = json!({ "base_url": keyway.simulator.base_url });
         json!({ "provider": "anthropic", "name": name, "credentials": credentials, "config": config })
     };
-    let key =
-        submitted(api, [integration("sdk", "sk-ant-sim-good-sdk"), integration("report", "sk-ant-admin01-sim-1")])
-            .await?;
+    let key = submitted(api, [integration("sdk", KEY), integration("report", "sk-ant-admin01-sim-1")]).await?;
 
     let mut told = Vec::new();
     for (base, serves_models) in [("", "no"), ("/proxy/anthropic", "yes")] {
@@ -36,6 +36,8 @@ async fn anthropics_official_sdk_is_served_and_metered() -> Result<()> {
         ensure!(calls.len() == 9, "{base}: {report}");
         told.extend_from_slice(calls);
     }
+    keyway.simulator.script(Script { key: KEY.to_owned(), fault: Fault::Cut, times: Some(1), latency_ms: 0 });
+    told.push(ran(&python, "anthropic_cut.py", [api.root(), &key, MODEL]).await?);
     for streams in [false, true] {
         told.push(by_openais_shape(&keyway, &key, streams).await?);
     }
@@ -45,7 +47,7 @@ async fn anthropics_official_sdk_is_served_and_metered() -> Result<()> {
     let haiku = expected(&told, "claude-haiku-4-5-20251001", [1000, 100, 1250, 2000, 5000], 0);
     until("the ledger says what the SDK was told", async || {
         let usage = api.get("/usage?ledger=metered&group_by=model").await?;
-        let free = keyway.simulator.calls("sk-ant-sim-good-sdk", "/v1/messages/count_tokens");
+        let free = keyway.simulator.calls(KEY, "/v1/messages/count_tokens");
         ensure!(free == 2, "counted {free} times");
         for (model, expected) in [(MODEL, &sonnet), ("claude-haiku-4-5-20251001", &haiku)] {
             let rows = usage["items"].as_array().context("items")?;

@@ -3,7 +3,7 @@
 use std::io;
 
 use bytes::Bytes;
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::{Response, StatusCode, header, response::Builder};
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
@@ -190,9 +190,15 @@ fn cut(builder: Builder, body: &Value) -> Answer {
 
 fn stream_of(builder: Builder, frames: Vec<String>, broken: bool) -> Answer {
     let count = if broken { frames.len() / 2 } else { frames.len() };
-    let end = broken.then(|| Err(io::Error::other("cut")));
     let pieces = frames.into_iter().take(count).map(|frame| Ok(Frame::data(Bytes::from(frame))));
-    build(builder, BodyExt::boxed_unsync(StreamBody::new(stream::iter(pieces.chain(end)))))
+    let end = broken.then(|| {
+        stream::once(async {
+            // What came before is sent only once there is nothing more to add to it.
+            tokio::task::yield_now().await;
+            Err(io::Error::other("cut"))
+        })
+    });
+    build(builder, BodyExt::boxed_unsync(StreamBody::new(stream::iter(pieces).chain(stream::iter(end).flatten()))))
 }
 
 fn build(builder: Builder, body: Body) -> Answer {
