@@ -2,6 +2,7 @@
 
 mod broker_away;
 mod canary;
+mod clouds;
 mod dead_letters;
 mod env_example;
 mod fleet;
@@ -10,6 +11,7 @@ mod import_env;
 mod observability;
 mod prometheus;
 mod restart;
+mod round;
 mod sdk;
 mod sdk_anthropic;
 mod sdk_gemini;

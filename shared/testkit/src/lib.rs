@@ -1,6 +1,7 @@
 //! Development only: private services, the provider simulator and fault tools for tests.
 pub mod fault_proxy;
 pub mod figures;
+pub mod hosts;
 pub mod ports;
 pub mod postgres;
 pub mod private_postgres;

@@ -38,14 +38,23 @@ pub(super) async fn run(
         Ok(opened) => opened,
         Err(missing) => return Ok(Outcome::Failed { code: missing.code(), events: Vec::new() }),
     };
-    let pass = match opened.enter(ctx).await {
-        Ok(pass) => pass,
-        Err(away) => return Ok(away.into()),
-    };
     let provider = label(ctx, &opened.integration.provider);
-    let attempt = Attempt { ctx, message, opened: &opened, window, began: Instant::now() };
-    let fetched = attempt.fetch(resume).await?;
-    pass.answered(!matches!(fetched, Err(Stopped { error: Some(FetchError::Unreachable), .. })));
+    let family = KeyFamily::parse(&opened.integration.key_family)
+        .ok_or_else(|| HandlerError::Defect("a stored key family is not readable".to_owned()))?;
+    let fetched = match opened.provider.usage_sources(family) {
+        // Nobody has to be asked, so nobody's turn is taken.
+        Err(error) => Err(Stopped { error: Some(error), progress: resume.cloned() }),
+        Ok(sources) => {
+            let pass = match opened.enter(ctx).await {
+                Ok(pass) => pass,
+                Err(away) => return Ok(away.into()),
+            };
+            let attempt = Attempt { ctx, message, opened: &opened, window, began: Instant::now() };
+            let fetched = attempt.fetch(family, sources, resume).await?;
+            pass.answered(!matches!(fetched, Err(Stopped { error: Some(FetchError::Unreachable), .. })));
+            fetched
+        }
+    };
     let (rows, not_reportable) = match fetched {
         Ok(rows) => (rows, None),
         Err(Stopped { error: Some(FetchError::NotReportable { why }), .. }) => (0, Some(why.to_owned())),
@@ -87,13 +96,12 @@ struct Stopped {
 
 impl Attempt<'_> {
     /// The rows of every report, or of those that an earlier attempt left.
-    async fn fetch(&self, resume: Option<&UsageProgress>) -> Result<Result<i64, Stopped>, HandlerError> {
-        let family = KeyFamily::parse(&self.opened.integration.key_family)
-            .ok_or_else(|| HandlerError::Defect("a stored key family is not readable".to_owned()))?;
-        let sources = match self.opened.provider.usage_sources(family) {
-            Ok(sources) => sources,
-            Err(error) => return Ok(Err(Stopped { error: Some(error), progress: resume.cloned() })),
-        };
+    async fn fetch(
+        &self,
+        family: KeyFamily,
+        sources: &[&'static str],
+        resume: Option<&UsageProgress>,
+    ) -> Result<Result<i64, Stopped>, HandlerError> {
         let keys = self.keys(family).await?;
         let of_keys = if keys.is_empty() { &[] } else { self.opened.provider.key_sources(family) };
         let all = sources.iter().map(|source| Report { source, keys: &[] });
