@@ -126,7 +126,26 @@ impl Provider for Anthropic {
     ) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
         self.usage_sources(family(key))?;
-        let url = anthropic_usage::url(target.base_url, query)?;
+        let url = anthropic_usage::url(target.base_url, query, &[])?;
+        anthropic_usage::read(&ask(http, url, key).await?, key, query)
+    }
+
+    fn key_sources(&self, family: KeyFamily) -> &'static [&'static str] {
+        match family {
+            KeyFamily::Admin => anthropic_usage::KEY_SOURCES,
+            KeyFamily::Ordinary => &[],
+        }
+    }
+
+    async fn key_usage_page(
+        &self,
+        target: Target<'_>,
+        query: UsageQuery<'_>,
+        provider_key_ids: &[&str],
+        http: &GuardedClient,
+    ) -> Result<UsagePage, FetchError> {
+        let key = target.secret.expose();
+        let url = anthropic_usage::url(target.base_url, query, provider_key_ids)?;
         anthropic_usage::read(&ask(http, url, key).await?, key, query)
     }
 

@@ -20,6 +20,8 @@ use crate::{
 
 /// The reports, in the order they are fetched.
 pub(crate) const SOURCES: &[&str] = &[MESSAGES, COSTS];
+/// Those of single keys.
+pub(crate) const KEY_SOURCES: &[&str] = &[MESSAGES_BY_KEY];
 /// What an ordinary key gets.
 pub(crate) const NEEDS_ADMIN_KEY: FetchError = FetchError::NotReportable {
     why: "Anthropic reports usage only to an organisation's admin key (sk-ant-admin01-...); calls through Keyway are \
@@ -27,6 +29,7 @@ pub(crate) const NEEDS_ADMIN_KEY: FetchError = FetchError::NotReportable {
 };
 
 const MESSAGES: &str = "usage.messages";
+const MESSAGES_BY_KEY: &str = "usage.messages.by_key";
 const COSTS: &str = "costs";
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -37,24 +40,26 @@ const LACKS_PERMISSION: FetchError =
 /// many models stays well below the size that is read.
 struct Report {
     path: &'static str,
-    group_by: &'static str,
+    group_by: &'static [&'static str],
     width: &'static str,
     bucket: Duration,
     buckets: &'static str,
 }
 
 fn report(source: &str) -> Option<Report> {
+    let messages = |group_by| Report {
+        path: "/organizations/usage_report/messages",
+        group_by,
+        width: "1h",
+        bucket: HOUR,
+        buckets: "24",
+    };
     match source {
-        MESSAGES => Some(Report {
-            path: "/organizations/usage_report/messages",
-            group_by: "model",
-            width: "1h",
-            bucket: HOUR,
-            buckets: "24",
-        }),
+        MESSAGES => Some(messages(&["model"])),
+        MESSAGES_BY_KEY => Some(messages(&["model", "api_key_id"])),
         COSTS => Some(Report {
             path: "/organizations/cost_report",
-            group_by: "description",
+            group_by: &["description"],
             width: "1d",
             bucket: DAY,
             buckets: "14",
@@ -63,8 +68,8 @@ fn report(source: &str) -> Option<Report> {
     }
 }
 
-/// The URL of one page.
-pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> {
+/// The URL of one page, of these keys alone if there are any.
+pub(crate) fn url(base: &Url, query: UsageQuery<'_>, provider_key_ids: &[&str]) -> Result<Url, FetchError> {
     let report = report(query.source).ok_or(FetchError::NotReportable { why: "Anthropic has no such report" })?;
     let mut url = join(base, report.path);
     let (start, end) = usage_page::whole_buckets(query.window, report.bucket);
@@ -72,8 +77,9 @@ pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> 
         .append_pair("starting_at", &start.to_string())
         .append_pair("ending_at", &end.to_string())
         .append_pair("bucket_width", report.width)
-        .append_pair("group_by[]", report.group_by)
-        .append_pair("limit", report.buckets);
+        .append_pair("limit", report.buckets)
+        .extend_pairs(report.group_by.iter().map(|by| ("group_by[]", by)))
+        .extend_pairs(provider_key_ids.iter().map(|id| ("api_key_ids[]", id)));
     if let Some(page) = query.page {
         url.query_pairs_mut().append_pair("page", page);
     }
@@ -124,6 +130,8 @@ struct Entry {
     #[serde(default)]
     description: Text,
     #[serde(default)]
+    api_key_id: Text,
+    #[serde(default)]
     amount: Cents,
     #[serde(default)]
     currency: Text,
@@ -154,7 +162,7 @@ impl Entry {
             bucket_end,
             tokens: self.tokens(),
             model: self.model.0,
-            line_item: self.description.0,
+            line_item: if KEY_SOURCES.contains(&source) { self.api_key_id.0 } else { self.description.0 },
             requests: None,
             cost_nano_usd: self.amount.0.filter(|_| in_dollars),
         }

@@ -36,6 +36,11 @@ async fn probe(case: Fixture, key: &str) -> anyhow::Result<(Finding, Received)> 
     probed("anthropic", case, key).await
 }
 
+fn window() -> anyhow::Result<UsageWindow> {
+    let time = |text| Timestamp::parse(text).ok_or_else(|| anyhow::anyhow!("{text}"));
+    Ok(UsageWindow { from: time("2026-11-01T10:20:00Z")?, to: time("2026-11-01T12:00:00Z")? })
+}
+
 async fn fetch(
     case: Fixture,
     (source, page): (&str, Option<&str>),
@@ -44,9 +49,7 @@ async fn fetch(
     let server = Replay::start(vec![case]).await?;
     let (ways, _) = predefined("anthropic")?;
     let base: Url = format!("{}/v1", server.root).parse()?;
-    let time = |text| Timestamp::parse(text).ok_or_else(|| anyhow::anyhow!("{text}"));
-    let window = UsageWindow { from: time("2026-11-01T10:20:00Z")?, to: time("2026-11-01T12:00:00Z")? };
-    let query = UsageQuery { source, window, page };
+    let query = UsageQuery { source, window: window()?, page };
     let result = ways.usage_page(target(&base, &secret(key)), query, &client(&server.host)?).await;
     Ok((result, server.received()))
 }
@@ -254,7 +257,7 @@ async fn a_window_is_widened_and_a_page_that_makes_no_sense_is_refused() -> anyh
         asked.first().map(|asked| asked.line.as_str()),
         Some(
             "GET /v1/organizations/usage_report/messages?starting_at=2026-11-01T10%3A00%3A00Z\
-             &ending_at=2026-11-01T12%3A00%3A00Z&bucket_width=1h&group_by%5B%5D=model&limit=24&page=page_a%3Db%26c"
+             &ending_at=2026-11-01T12%3A00%3A00Z&bucket_width=1h&limit=24&group_by%5B%5D=model&page=page_a%3Db%26c"
         )
     );
     let (_, asked) = fetch(case("cost_empty")?, ("costs", None), ADMIN_KEY).await?;
@@ -262,7 +265,7 @@ async fn a_window_is_widened_and_a_page_that_makes_no_sense_is_refused() -> anyh
         asked.first().map(|asked| asked.line.as_str()),
         Some(
             "GET /v1/organizations/cost_report?starting_at=2026-11-01T00%3A00%3A00Z\
-             &ending_at=2026-11-02T00%3A00%3A00Z&bucket_width=1d&group_by%5B%5D=description&limit=14"
+             &ending_at=2026-11-02T00%3A00%3A00Z&bucket_width=1d&limit=14&group_by%5B%5D=description"
         )
     );
     for body in [
@@ -280,6 +283,30 @@ async fn a_window_is_widened_and_a_page_that_makes_no_sense_is_refused() -> anyh
     }
     let (unknown, asked) = fetch(case("usage_empty")?, ("gossip", None), ADMIN_KEY).await?;
     assert!(matches!(unknown, Err(FetchError::NotReportable { .. })) && asked.is_empty(), "{unknown:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_report_of_keys_names_them() -> anyhow::Result<()> {
+    let entry = |id: Value| {
+        json!({ "model": "m", "api_key_id": id, "uncached_input_tokens": 5, "cache_read_input_tokens": 0,
+            "cache_creation": { "ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0 }, "output_tokens": 1 })
+    };
+    let bucket = json!([{ "starting_at": "2026-11-01T10:00:00Z", "ending_at": "2026-11-01T11:00:00Z",
+        "results": [entry(json!("apikey_a")), entry(json!("apikey_b")), entry(json!("apikey_a")), entry(json!(null))] }]);
+    let server = Replay::start(vec![page_of(&bucket)?]).await?;
+    let (ways, _) = predefined("anthropic")?;
+    assert_eq!(ways.key_sources(KeyFamily::Admin), ["usage.messages.by_key"]);
+    assert!(ways.key_sources(KeyFamily::Ordinary).is_empty());
+    let (base, admin): (Url, _) = (format!("{}/v1", server.root).parse()?, secret(ADMIN_KEY));
+    let query = UsageQuery { source: "usage.messages.by_key", window: window()?, page: None };
+    let (http, ids) = (client(&server.host)?, ["apikey_a", "apikey_b"]);
+    let page = ways.key_usage_page(target(&base, &admin), query, &ids, &http).await?;
+    let found: Vec<_> = page.rows.iter().map(|row| (row.line_item.as_deref(), row.tokens.input)).collect();
+    assert_eq!(found, [(None, Some(5)), (Some("apikey_a"), Some(10)), (Some("apikey_b"), Some(5))]);
+    let asked = server.received();
+    let line = asked.first().map_or("", |asked| asked.line.as_str());
+    assert!(line.contains("&group_by%5B%5D=model&group_by%5B%5D=api_key_id&api_key_ids%5B%5D=apikey_a"), "{line}");
     Ok(())
 }
 
