@@ -43,6 +43,10 @@ impl Provider for Cohere {
         self.shape.probe(target, http).await
     }
 
+    fn may_refuse_with(&self, status: u16) -> bool {
+        self.shape.may_refuse_with(status)
+    }
+
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         self.shape.usage_sources(family)
     }

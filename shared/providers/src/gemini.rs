@@ -86,6 +86,10 @@ impl Provider for Gemini {
         }
     }
 
+    fn may_refuse_with(&self, status: u16) -> bool {
+        matches!(status, 400..=403)
+    }
+
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         Err(NOT_REPORTABLE)
     }

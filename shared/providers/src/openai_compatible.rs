@@ -94,6 +94,11 @@ impl Provider for OpenAiCompatible {
         finding
     }
 
+    fn may_refuse_with(&self, status: u16) -> bool {
+        let says_invalid = |signal: &Signal| signal.verdict == SignalVerdict::Invalid && signal.status == status;
+        matches!(status, 401..=403) || (status >= 400 && self.probe.signals.iter().any(says_invalid))
+    }
+
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         Err(NOT_REPORTABLE)
     }

@@ -47,6 +47,10 @@ impl Provider for OpenRouter {
         self.shape.probe(target, http).await
     }
 
+    fn may_refuse_with(&self, status: u16) -> bool {
+        self.shape.may_refuse_with(status)
+    }
+
     // Both kinds of key look alike: only the answer tells which one it is.
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         Ok(&[ACTIVITY])

@@ -49,6 +49,12 @@ pub trait Provider: Send + Sync + 'static {
     /// Asks the provider, free of charge, whether it accepts the secret.
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding;
 
+    /// Whether an answer with this status to somebody's call may mean that the secret is refused: then it is
+    /// verified, which alone can tell.
+    fn may_refuse_with(&self, status: u16) -> bool {
+        matches!(status, 401..=403)
+    }
+
     /// The reports a key of this family can read, in the order they are to be fetched.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use keyway_domain::{Message, MeteredCall, Outcome};
+use keyway_providers::for_spec;
 use keyway_store::{
     StoreError, integrations,
     usage::{self, MeteredRow},
@@ -21,6 +22,7 @@ const PROVIDERS_CHARGE: &str = "provider";
 pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> Result<Outcome, HandlerError> {
     let priced: Vec<_> = calls.iter().map(|call| price(ctx, call)).collect();
     // Before the transaction: one connection is enough.
+    let is_refused = |call: &MeteredCall| is_refused(ctx, call);
     let now = if calls.iter().any(is_refused) { Some(ctx.store.now().await?) } else { None };
     let tx = ctx.store.system().await?;
     let new = match usage::append_metered(&tx, message.tenant_id, &priced).await {
@@ -41,8 +43,11 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
 }
 
 /// Whether the provider may have refused the secret: only a verification can tell.
-const fn is_refused(call: &MeteredCall) -> bool {
-    matches!(call.http_status, Some(401..=403))
+fn is_refused(ctx: &Ctx, call: &MeteredCall) -> bool {
+    let Some(status) = call.http_status.filter(|status| (400..500).contains(status)) else { return false };
+    // A tenant's own provider has the common ways.
+    let known = ctx.catalog.get(&call.provider).map(for_spec);
+    known.map_or(matches!(status, 401..=403), |ways| ways.may_refuse_with(status))
 }
 
 /// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the

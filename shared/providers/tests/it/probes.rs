@@ -199,6 +199,26 @@ async fn a_custom_host_gets_the_key_where_it_wants_it_and_nowhere_else() -> anyh
     Ok(())
 }
 
+#[test]
+fn what_may_mean_a_refused_key_is_looked_into() -> anyhow::Result<()> {
+    for (provider, status, expected) in [
+        ("openai", 401, true),
+        ("openai", 400, false),
+        ("openai", 429, false),
+        ("openai", 500, false),
+        ("xai", 400, true),
+        ("gemini", 400, true),
+        ("gemini", 404, false),
+        ("cohere", 498, true),
+        ("cohere", 200, false),
+        ("deepseek", 200, false),
+        ("anthropic", 403, true),
+    ] {
+        assert_eq!(predefined(provider)?.0.may_refuse_with(status), expected, "{provider} {status}");
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_host_that_is_not_there_is_unreachable() -> anyhow::Result<()> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
