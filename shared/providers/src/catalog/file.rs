@@ -10,7 +10,7 @@ use super::{
     AuthStyle, Capability, CatalogError, EnvNames, Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod,
     ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict, Tier, spec::without_slash,
 };
-use crate::{decimal, registry};
+use crate::{decimal, kinds};
 
 /// Every provider of the file.
 pub(super) fn read(yaml: &str) -> Result<Vec<ProviderSpec>, CatalogError> {
@@ -130,9 +130,9 @@ impl<'de> Deserialize<'de> for Dollars {
 impl Stanza {
     fn check(self) -> Result<ProviderSpec, String> {
         check_name(&self.name)?;
-        let kind = registry::kind_named(&self.kind)
-            .ok_or_else(|| format!("kind `{}` does not exist; there are {}", self.kind, registry::kind_names()))?;
-        if kind == registry::OPENAI_COMPATIBLE && self.probe.is_none() {
+        let kind = kinds::kind_named(&self.kind)
+            .ok_or_else(|| format!("kind `{}` does not exist; there are {}", self.kind, kinds::kind_names()))?;
+        if kind == kinds::OPENAI_COMPATIBLE && self.probe.is_none() {
             return Err("an openai_compatible provider needs a `probe` that tells a good key from a wrong one".into());
         }
         if !self.openai_path.is_empty() && (!self.openai_path.starts_with('/') || self.openai_path.ends_with('/')) {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{EnvNames, Price};
-use crate::registry::OPENAI_COMPATIBLE;
+use crate::kinds::OPENAI_COMPATIBLE;
 
 /// One provider, predefined or a tenant's own.
 #[derive(Clone, Debug)]

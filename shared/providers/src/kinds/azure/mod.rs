@@ -1,6 +1,8 @@
 //! Azure: an application of Entra ID with its client secret, exchanged for a token, whose subscription's
 //! costs Cost Management reports. Nothing is called with it through the proxy.
 
+mod usage;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,12 +13,14 @@ use keyway_vault::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered,
-    Provider, ProviderSpec, Target, UsagePage, UsageQuery, auth, azure_usage,
-    catalog::join,
+use super::{
     cloud,
     credential_fields::{self, Fields, is_uuid},
+};
+use crate::{
+    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered,
+    Provider, ProviderSpec, Target, UsagePage, UsageQuery, auth,
+    catalog::join,
     grade::{self, Reading},
     guard::{Answer, Question},
     usage_page,
@@ -122,7 +126,7 @@ impl Azure {
         match ids.first() {
             Some(id) if is_uuid(id) => Ok((*id).to_owned()),
             Some(_) => Err(FetchError::BadAnswer),
-            None => Err(azure_usage::NO_ROLE),
+            None => Err(usage::NO_ROLE),
         }
     }
 }
@@ -187,11 +191,11 @@ impl Provider for Azure {
     }
 
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
-        Ok(azure_usage::SOURCES)
+        Ok(usage::SOURCES)
     }
 
     fn usage_interval(&self, _: &str) -> Duration {
-        azure_usage::INTERVAL
+        usage::INTERVAL
     }
 
     async fn usage_page(
@@ -201,15 +205,15 @@ impl Provider for Azure {
         http: &GuardedClient,
     ) -> Result<UsagePage, FetchError> {
         let app = Application::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
-        let body = azure_usage::question(query)?;
+        let body = usage::question(query)?;
         let token = self.token(target.base_url, &app, http).await.map_err(|finding| cloud::without_token(&finding))?;
         let subscription = self.subscription(target.base_url, &app, &token, http).await?;
-        let url = azure_usage::url(target.base_url, &subscription, query);
+        let url = usage::url(target.base_url, &subscription, query);
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         auth::bearer(&mut headers, token.expose().as_bytes()).map_err(|_| FetchError::BadAnswer)?;
         let question = Question { method: Method::POST, url, headers, body: Bytes::from(body) };
-        azure_usage::read(&http.ask(question).await?, token.expose(), target.base_url, query)
+        usage::read(&http.ask(question).await?, token.expose(), target.base_url, query)
     }
 
     fn authorize(&self, _: &str, _: &mut HeaderMap, _: &[u8]) -> Result<(), BadSecret> {

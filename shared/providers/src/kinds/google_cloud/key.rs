@@ -14,7 +14,8 @@ use rustls::{
 };
 use serde_json::json;
 
-use crate::{FormatError, credential_fields::Fields};
+use super::super::credential_fields::Fields;
+use crate::FormatError;
 
 const FORM: &str = "the whole JSON file of a service account's key";
 /// The only endpoint a token is asked of, and who its assertions are for.

@@ -2,6 +2,9 @@
 //! organisation's usage and costs and nothing else. An ordinary key is never judged by what an admin
 //! endpoint says to it.
 
+mod messages;
+mod usage;
+
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::json;
@@ -9,8 +12,7 @@ use url::Url;
 
 use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered,
-    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, anthropic_metering, anthropic_usage,
-    auth,
+    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -113,8 +115,8 @@ impl Provider for Anthropic {
 
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         match family {
-            KeyFamily::Admin => Ok(anthropic_usage::SOURCES),
-            KeyFamily::Ordinary => Err(anthropic_usage::NEEDS_ADMIN_KEY),
+            KeyFamily::Admin => Ok(usage::SOURCES),
+            KeyFamily::Ordinary => Err(usage::NEEDS_ADMIN_KEY),
         }
     }
 
@@ -126,13 +128,13 @@ impl Provider for Anthropic {
     ) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
         self.usage_sources(family(key))?;
-        let url = anthropic_usage::url(target.base_url, query, &[])?;
-        anthropic_usage::read(&ask(http, url, key).await?, key, query)
+        let url = usage::url(target.base_url, query, &[])?;
+        usage::read(&ask(http, url, key).await?, key, query)
     }
 
     fn key_sources(&self, family: KeyFamily) -> &'static [&'static str] {
         match family {
-            KeyFamily::Admin => anthropic_usage::KEY_SOURCES,
+            KeyFamily::Admin => usage::KEY_SOURCES,
             KeyFamily::Ordinary => &[],
         }
     }
@@ -145,8 +147,8 @@ impl Provider for Anthropic {
         http: &GuardedClient,
     ) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
-        let url = anthropic_usage::url(target.base_url, query, provider_key_ids)?;
-        anthropic_usage::read(&ask(http, url, key).await?, key, query)
+        let url = usage::url(target.base_url, query, provider_key_ids)?;
+        usage::read(&ask(http, url, key).await?, key, query)
     }
 
     fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
@@ -154,19 +156,19 @@ impl Provider for Anthropic {
     }
 
     fn names_model(&self, path: &str) -> bool {
-        !anthropic_metering::is_count(path)
+        !messages::is_count(path)
     }
 
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
         if is_openai_shaped(path) {
             metering::body(self.spec.output_tokens, path, body)
         } else {
-            anthropic_metering::body(path, body)
+            messages::body(path, body)
         }
     }
 
     fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        anthropic_metering::event(so_far, data).unwrap_or_else(|| {
+        messages::event(so_far, data).unwrap_or_else(|| {
             // An event of OpenAI's shape has no type.
             metering::event(self.spec.output_tokens, data).map(|metered| *so_far = metered).is_some()
         })

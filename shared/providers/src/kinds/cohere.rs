@@ -7,11 +7,11 @@ use keyway_domain::TokenCounts;
 use memchr::memmem;
 use serde::Deserialize;
 
+use super::openai_compatible::OpenAiCompatible;
 use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider, ProviderSpec,
     Target, UsagePage, UsageQuery,
     lenient::{Count, Maybe, Object},
-    openai_compatible::OpenAiCompatible,
 };
 
 const FIGURES: &str = "billed_units";

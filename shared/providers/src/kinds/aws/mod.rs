@@ -2,6 +2,9 @@
 //! reports. Requests are signed; the secret itself is never sent. Nothing is called with it through
 //! the proxy.
 
+mod sigv4;
+mod usage;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,16 +14,18 @@ use keyway_domain::{Timestamp, VerdictKind};
 use keyway_vault::SecretString;
 use url::Url;
 
-use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
-    ProviderSpec, Target, UsagePage, UsageQuery, auth, aws_usage,
-    catalog::join,
+use super::{
     cloud,
     credential_fields::{self, Fields},
+};
+use crate::{
+    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
+    ProviderSpec, Target, UsagePage, UsageQuery, auth,
+    catalog::join,
     grade::{self, Reading},
     guard::{Answer, Question},
-    sigv4::Signer,
 };
+use sigv4::Signer;
 
 const FORM: &str = "`access_key_id` and `secret_access_key`, with `session_token` for a temporary key, and `region`";
 const DEFAULT_REGION: &str = "us-east-1";
@@ -154,7 +159,7 @@ impl AccessKey {
             region if region.starts_with("us-gov-") => ("us-gov-west-1", "amazonaws.com"),
             _ => (DEFAULT_REGION, "amazonaws.com"),
         };
-        (if service == aws_usage::SERVICE { costs } else { &self.region }, suffix)
+        (if service == usage::SERVICE { costs } else { &self.region }, suffix)
     }
 }
 
@@ -251,11 +256,11 @@ impl Provider for Aws {
     }
 
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
-        Ok(aws_usage::SOURCES)
+        Ok(usage::SOURCES)
     }
 
     fn usage_interval(&self, _: &str) -> Duration {
-        aws_usage::INTERVAL
+        usage::INTERVAL
     }
 
     async fn usage_page(
@@ -265,8 +270,8 @@ impl Provider for Aws {
         http: &GuardedClient,
     ) -> Result<UsagePage, FetchError> {
         let key = AccessKey::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
-        let answer = self.ask(target.base_url, &key, aws_usage::call(query)?, http).await?;
-        aws_usage::read(&answer, &key, query)
+        let answer = self.ask(target.base_url, &key, usage::call(query)?, http).await?;
+        usage::read(&answer, &key, query)
     }
 
     fn authorize(&self, _: &str, _: &mut HeaderMap, _: &[u8]) -> Result<(), BadSecret> {

@@ -1,23 +1,33 @@
-//! The list of provider kinds `models.yaml` may name: one line per native provider.
+//! The list of provider kinds `models.yaml` may name: each a file or a directory here, and a line in the list.
+
+mod anthropic;
+mod aws;
+mod azure;
+mod cloud;
+mod cohere;
+mod credential_fields;
+mod gemini;
+mod google_cloud;
+mod openai;
+mod openai_compatible;
+mod openrouter;
 
 use std::sync::Arc;
 
-use crate::{
-    Provider, ProviderSpec, anthropic::Anthropic, aws::Aws, azure::Azure, cohere::Cohere, gemini::Gemini,
-    google_cloud::GoogleCloud, openai::OpenAi, openai_compatible::OpenAiCompatible, openrouter::OpenRouter,
-};
+use crate::{Provider, ProviderSpec};
+use openai_compatible::OpenAiCompatible;
 
 type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
 
 const KINDS: &[(&str, Build)] = &[
-    ("anthropic", |spec| Arc::new(Anthropic::new(spec))),
-    ("aws", |spec| Arc::new(Aws::new(spec))),
-    ("azure", |spec| Arc::new(Azure::new(spec))),
-    ("cohere", |spec| Arc::new(Cohere::new(spec))),
-    ("gemini", |spec| Arc::new(Gemini::new(spec))),
-    ("google_cloud", |spec| Arc::new(GoogleCloud::new(spec))),
-    ("openai", |spec| Arc::new(OpenAi::new(spec))),
-    ("openrouter", |spec| Arc::new(OpenRouter::new(spec))),
+    ("anthropic", |spec| Arc::new(anthropic::Anthropic::new(spec))),
+    ("aws", |spec| Arc::new(aws::Aws::new(spec))),
+    ("azure", |spec| Arc::new(azure::Azure::new(spec))),
+    ("cohere", |spec| Arc::new(cohere::Cohere::new(spec))),
+    ("gemini", |spec| Arc::new(gemini::Gemini::new(spec))),
+    ("google_cloud", |spec| Arc::new(google_cloud::GoogleCloud::new(spec))),
+    ("openai", |spec| Arc::new(openai::OpenAi::new(spec))),
+    ("openrouter", |spec| Arc::new(openrouter::OpenRouter::new(spec))),
     (OPENAI_COMPATIBLE, |spec| Arc::new(OpenAiCompatible::new(spec))),
 ];
 

@@ -8,9 +8,9 @@ use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::{AccessKey, Call, Refusal};
 use crate::{
     FetchError, UsagePage, UsageQuery,
-    aws::{self, AccessKey, Call, Refusal},
     grade::Reading,
     guard::Answer,
     lenient::{Dollars, Text},
@@ -68,7 +68,7 @@ pub(crate) fn read(answer: &Answer, key: &AccessKey, query: UsageQuery<'_>) -> R
 }
 
 fn failure(answer: &Answer, reading: &Reading<'_>) -> FetchError {
-    let said = aws::refusal(answer, reading).filter(|_| answer.status.is_client_error());
+    let said = super::refusal(answer, reading).filter(|_| answer.status.is_client_error());
     match said.map(|(_, refusal)| refusal) {
         Some(Refusal::Denied) if says_not_enabled(&answer.body) => NOT_ENABLED,
         Some(Refusal::Denied) => DENIED,

@@ -2,6 +2,9 @@
 //! project's token counts Cloud Monitoring reports. Nothing is called with it through the proxy, and its
 //! `token_uri` is compared, never called.
 
+mod key;
+mod usage;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,15 +13,14 @@ use keyway_domain::{Timestamp, VerdictKind};
 use keyway_vault::SecretString;
 use url::Url;
 
+use super::{cloud, credential_fields};
 use crate::{
     AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
     ProviderSpec, Target, UsagePage, UsageQuery, auth,
     catalog::join,
-    cloud, credential_fields,
-    google_cloud_key::ServiceAccount,
-    google_cloud_usage,
     grade::{self, Reading},
 };
+use key::ServiceAccount;
 
 const TOKEN_HOST: &str = "oauth2.googleapis.com";
 const MONITORING_HOST: &str = "monitoring.googleapis.com";
@@ -111,11 +113,11 @@ impl Provider for GoogleCloud {
     }
 
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
-        Ok(google_cloud_usage::SOURCES)
+        Ok(usage::SOURCES)
     }
 
     fn usage_interval(&self, _: &str) -> Duration {
-        google_cloud_usage::INTERVAL
+        usage::INTERVAL
     }
 
     async fn usage_page(
@@ -126,11 +128,11 @@ impl Provider for GoogleCloud {
     ) -> Result<UsagePage, FetchError> {
         let account = ServiceAccount::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
         let host = cloud::host(&self.spec, target.base_url, MONITORING_HOST)?;
-        let url = google_cloud_usage::url(&host, account.project_id(), query)?;
+        let url = usage::url(&host, account.project_id(), query)?;
         let token = self.token(target.base_url, &account, http).await;
         let (token, _) = token.map_err(|finding| cloud::without_token(&finding))?;
         let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, token.expose()).await?;
-        google_cloud_usage::read(&answer, token.expose(), query)
+        usage::read(&answer, token.expose(), query)
     }
 
     fn authorize(&self, _: &str, _: &mut HeaderMap, _: &[u8]) -> Result<(), BadSecret> {

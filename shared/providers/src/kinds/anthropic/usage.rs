@@ -8,9 +8,9 @@ use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
 use url::Url;
 
+use super::messages::CacheCreation;
 use crate::{
     FetchError, UsagePage, UsageQuery,
-    anthropic_metering::CacheCreation,
     catalog::join,
     grade::Reading,
     guard::Answer,

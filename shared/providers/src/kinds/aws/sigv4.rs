@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     /// Made with botocore, with AWS's public example key.
-    const VECTORS: &str = include_str!("../../testkit/fixtures/aws/sigv4_vectors.json");
+    const VECTORS: &str = include_str!("../../../../testkit/fixtures/aws/sigv4_vectors.json");
 
     #[test]
     fn requests_are_signed_as_botocore_signs_them() -> anyhow::Result<()> {

@@ -8,6 +8,7 @@ use http::{HeaderMap, Method};
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
 
+use super::openai_compatible::OpenAiCompatible;
 use crate::{
     AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
     ProviderSpec, Target, UsagePage, UsageQuery, auth,
@@ -15,7 +16,6 @@ use crate::{
     grade::Reading,
     guard::Answer,
     lenient::{Count, Dollars, Text},
-    openai_compatible::OpenAiCompatible,
     usage_page,
 };
 

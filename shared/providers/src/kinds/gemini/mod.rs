@@ -1,6 +1,8 @@
 //! Google Gemini with a key of AI Studio: its own shape, and OpenAI's under `/openai/`. Exactly one
 //! credential is sent, and never in the query, where it would end up in logs.
 
+mod answers;
+
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde_json::json;
@@ -9,7 +11,7 @@ use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered,
     Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
-    format, gemini_metering,
+    format,
     grade::{self, Reading},
     guard::{Answer, Question},
     metering,
@@ -103,19 +105,19 @@ impl Provider for Gemini {
     }
 
     fn figures_field(&self, path: &str) -> &'static str {
-        if is_openai_shaped(path) { "usage" } else { gemini_metering::FIGURES }
+        if is_openai_shaped(path) { "usage" } else { answers::FIGURES }
     }
 
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
         if is_openai_shaped(path) {
             metering::body(self.spec.output_tokens, path, body)
         } else {
-            gemini_metering::body(path, body)
+            answers::body(path, body)
         }
     }
 
     fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        let metered = gemini_metering::event(data).or_else(|| metering::event(self.spec.output_tokens, data));
+        let metered = answers::event(data).or_else(|| metering::event(self.spec.output_tokens, data));
         metered.map(|metered| *so_far = metered).is_some()
     }
 }

@@ -1,6 +1,8 @@
 //! OpenAI: ordinary keys call models and list them; admin keys read the organisation's usage and
 //! costs and nothing else.
 
+mod usage;
+
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use keyway_domain::Timestamp;
@@ -13,7 +15,7 @@ use crate::{
     catalog::join,
     format,
     grade::{self, Reading},
-    metering, openai_usage,
+    metering,
 };
 
 const ADMIN_PREFIX: &str = "sk-admin-";
@@ -51,7 +53,7 @@ fn probe_url(base: &Url, family: KeyFamily) -> Url {
         KeyFamily::Ordinary => join(base, "/models"),
         KeyFamily::Admin => {
             let mut url = join(base, "/organization/costs");
-            let start = Timestamp::now().floor(openai_usage::DAY).seconds();
+            let start = Timestamp::now().floor(usage::DAY).seconds();
             url.query_pairs_mut().append_pair("start_time", &start.to_string()).append_pair("limit", "1");
             url
         }
@@ -77,8 +79,8 @@ impl Provider for OpenAi {
 
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         match family {
-            KeyFamily::Admin => Ok(openai_usage::SOURCES),
-            KeyFamily::Ordinary => Err(openai_usage::NEEDS_ADMIN_KEY),
+            KeyFamily::Admin => Ok(usage::SOURCES),
+            KeyFamily::Ordinary => Err(usage::NEEDS_ADMIN_KEY),
         }
     }
 
@@ -90,14 +92,14 @@ impl Provider for OpenAi {
     ) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
         self.usage_sources(family(key))?;
-        let url = openai_usage::url(target.base_url, query, &[])?;
+        let url = usage::url(target.base_url, query, &[])?;
         let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?;
-        openai_usage::read(&answer, key, query)
+        usage::read(&answer, key, query)
     }
 
     fn key_sources(&self, family: KeyFamily) -> &'static [&'static str] {
         match family {
-            KeyFamily::Admin => openai_usage::KEY_SOURCES,
+            KeyFamily::Admin => usage::KEY_SOURCES,
             KeyFamily::Ordinary => &[],
         }
     }
@@ -110,8 +112,8 @@ impl Provider for OpenAi {
         http: &GuardedClient,
     ) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
-        let url = openai_usage::url(target.base_url, query, provider_key_ids)?;
-        openai_usage::read(&auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?, key, query)
+        let url = usage::url(target.base_url, query, provider_key_ids)?;
+        usage::read(&auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?, key, query)
     }
 
     fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
