@@ -8,7 +8,6 @@ mod cohere;
 mod credential_fields;
 mod gemini;
 mod google_cloud;
-mod nimbus;
 mod openai;
 mod openai_compatible;
 mod openrouter;
@@ -27,7 +26,6 @@ const KINDS: &[(&str, Build)] = &[
     ("cohere", |spec| Arc::new(cohere::Cohere::new(spec))),
     ("gemini", |spec| Arc::new(gemini::Gemini::new(spec))),
     ("google_cloud", |spec| Arc::new(google_cloud::GoogleCloud::new(spec))),
-    ("nimbus", |spec| Arc::new(nimbus::Nimbus::new(spec))),
     ("openai", |spec| Arc::new(openai::OpenAi::new(spec))),
     ("openrouter", |spec| Arc::new(openrouter::OpenRouter::new(spec))),
     (OPENAI_COMPATIBLE, |spec| Arc::new(OpenAiCompatible::new(spec))),
