@@ -15,8 +15,8 @@ pub(crate) fn client(host: &str) -> anyhow::Result<GuardedClient> {
     Ok(GuardedClient::new(&GuardSettings {
         trusted: vec![host.to_owned()],
         connect_timeout: Duration::from_secs(5),
-        read_timeout: Duration::from_millis(300),
-        total_timeout: Duration::from_secs(5),
+        read_timeout: Duration::from_secs(2),
+        total_timeout: Duration::from_secs(10),
         max_body_bytes: 1 << 20,
     })?)
 }
