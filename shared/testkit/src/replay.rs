@@ -24,6 +24,8 @@ pub struct Fixture {
     pub name: String,
     /// What kind of call it is: `verify`, `usage`, `chat`...
     pub kind: String,
+    /// The path that was asked: `/v1/models`.
+    pub path: String,
     /// The HTTP status of the answer.
     pub status: u16,
     /// The headers of the answer.
@@ -45,16 +47,17 @@ impl Fixture {
         Self::read(name, &serde_json::from_str(&text)?).with_context(|| format!("fixture {name} is not in its form"))
     }
 
-    /// Every case of a provider, by name.
+    /// Every case of a provider, by name. Files without an answer (inputs, vectors) are no cases.
     ///
     /// # Errors
     /// As [`Self::load`].
     pub fn all(provider: &str) -> anyhow::Result<Vec<Self>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(root().join(provider))? {
-            let file = entry?.file_name();
-            let case = file.to_string_lossy().trim_end_matches(".json").to_owned();
-            names.push(format!("{provider}/{case}"));
+            let entry = entry?;
+            let file: Value = serde_json::from_str(&std::fs::read_to_string(entry.path())?)?;
+            let name = entry.file_name().to_string_lossy().trim_end_matches(".json").to_owned();
+            names.extend(file.get("response").map(|_| format!("{provider}/{name}")));
         }
         names.sort_unstable();
         names.iter().map(|name| Self::load(name)).collect()
@@ -71,6 +74,8 @@ impl Fixture {
     fn read(name: &str, case: &Value) -> Option<Self> {
         let response = case.get("response")?;
         let headers = response.get("headers")?.as_object()?;
+        let url = case.get("request")?.get("url")?.as_str()?;
+        let path = url.split_once("://").map_or(url, |(_, rest)| rest).split_once('/').map_or("", |(_, path)| path);
         let body = match (response.get("body"), response.get("body_text")) {
             (Some(body), _) => body.to_string().into_bytes(),
             (None, Some(text)) => text.as_str()?.as_bytes().to_vec(),
@@ -79,6 +84,7 @@ impl Fixture {
         Some(Self {
             name: name.to_owned(),
             kind: case.get("kind")?.as_str()?.to_owned(),
+            path: format!("/{path}"),
             status: u16::try_from(response.get("status")?.as_u64()?).ok()?,
             headers: headers
                 .iter()

@@ -18,9 +18,9 @@ use crate::{
 };
 
 const ID: &str = "AKIACANARY7H1SMU5TN3";
-const SECRET: &str = "c4n4ryThi5MustN3v3rL34k/9876543210+VWXYZ";
+pub(crate) const SECRET: &str = "c4n4ryThi5MustN3v3rL34k/9876543210+VWXYZ";
 
-fn credential() -> Value {
+pub(crate) fn credential() -> Value {
     json!({ "access_key_id": ID, "secret_access_key": SECRET })
 }
 

@@ -13,14 +13,14 @@ use crate::world::{client, november, predefined, secret, target};
 
 const TENANT: &str = "11111111-2222-3333-4444-555555555555";
 const CLIENT: &str = "66666666-7777-8888-9999-aaaaaaaaaaaa";
-const SECRET: &str = "c4n8Q~ryThi5MustN3v3rL34k.xyzXYZ_9876543";
-const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
+pub(crate) const SECRET: &str = "c4n8Q~ryThi5MustN3v3rL34k.xyzXYZ_9876543";
+pub(crate) const SUBSCRIPTION: &str = "00000000-0000-0000-0000-000000000000";
 
-fn credential() -> Value {
+pub(crate) fn credential() -> Value {
     json!({ "tenant_id": TENANT, "client_id": CLIENT, "client_secret": SECRET })
 }
 
-fn with(field: &str, value: Value) -> String {
+pub(crate) fn with(field: &str, value: Value) -> String {
     let mut credential = credential();
     credential[field] = value;
     credential.to_string()

@@ -29,7 +29,7 @@ fn new_key(name: &str, algorithm: &[&str]) -> Result<(String, PathBuf)> {
     Ok((fs::read_to_string(&file)?, folder))
 }
 
-fn rsa(name: &str) -> Result<(String, PathBuf)> {
+pub(crate) fn rsa(name: &str) -> Result<(String, PathBuf)> {
     new_key(name, &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"])
 }
 
@@ -39,7 +39,7 @@ fn openssl(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn account(pem: &str) -> Value {
+pub(crate) fn account(pem: &str) -> Value {
     json!({
         "type": "service_account",
         "project_id": "my-project",

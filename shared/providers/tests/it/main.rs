@@ -7,6 +7,7 @@ mod azure;
 mod azure_openai;
 mod client;
 mod cohere;
+mod conformance;
 mod gemini;
 mod google_cloud;
 mod metering;
