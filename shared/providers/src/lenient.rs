@@ -32,14 +32,14 @@ pub(crate) struct Cents(pub(crate) Option<NanoUsd>);
 impl<'de> Deserialize<'de> for Cents {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(decimal::nano_usd_of_cents(raw.get().trim_matches('"'))))
+        Ok(Self(decimal::nano_usd_of_cents(raw.get().trim_matches('"')).filter(|cost| *cost <= MOST_NANO_USD)))
     }
 }
 
 impl<'de> Deserialize<'de> for Dollars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Self(decimal::nano_usd(raw.get().trim_matches('"'))))
+        Ok(Self(decimal::nano_usd(raw.get().trim_matches('"')).filter(|cost| *cost <= MOST_NANO_USD)))
     }
 }
 
@@ -62,9 +62,14 @@ pub(crate) trait Kind: Sized {
     }
 }
 
+/// Nobody counts more of anything in one call or bucket; what says so would only make sums overflow.
+const MOST: i64 = 1_000_000_000_000;
+/// Ten million dollars, likewise.
+const MOST_NANO_USD: NanoUsd = 10_000_000_000_000_000;
+
 impl Kind for i64 {
     fn from_count(count: i64) -> Option<Self> {
-        (count >= 0).then_some(count)
+        (0..=MOST).contains(&count).then_some(count)
     }
 }
 

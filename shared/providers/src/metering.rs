@@ -6,7 +6,7 @@ use memchr::memmem;
 use serde::Deserialize;
 
 use crate::{
-    OutputTokens,
+    OutputTokens, ProviderSpec,
     lenient::{Count, Dollars, Maybe, Object, Text},
 };
 
@@ -21,8 +21,22 @@ pub struct Metered {
     pub cost_nano_usd: Option<NanoUsd>,
 }
 
-/// Reads a whole JSON answer; everything is unknown if it is not one.
-pub(crate) fn body(output: OutputTokens, path: &str, bytes: &[u8]) -> Metered {
+/// Reads a whole JSON answer of a provider; everything is unknown if it is not one.
+pub(crate) fn body(spec: &ProviderSpec, path: &str, bytes: &[u8]) -> Metered {
+    charged(spec, read_body(spec.output_tokens, path, bytes))
+}
+
+/// Reads the data of one event of a provider. Only events with a `"usage"` that is not null are parsed at all.
+pub(crate) fn event(spec: &ProviderSpec, data: &[u8]) -> Option<Metered> {
+    read_event(spec.output_tokens, data).map(|metered| charged(spec, metered))
+}
+
+/// A charge is one only where the provider is known to state it, in US dollars.
+fn charged(spec: &ProviderSpec, metered: Metered) -> Metered {
+    Metered { cost_nano_usd: metered.cost_nano_usd.filter(|_| spec.states_charge), ..metered }
+}
+
+fn read_body(output: OutputTokens, path: &str, bytes: &[u8]) -> Metered {
     let answer: Maybe<Answer> = serde_json::from_slice(bytes).unwrap_or_default();
     let mut metered = answer.0.unwrap_or_default().into_metered(output);
     if path.ends_with("/embeddings") && metered.tokens.input.is_some() {
@@ -32,8 +46,7 @@ pub(crate) fn body(output: OutputTokens, path: &str, bytes: &[u8]) -> Metered {
     metered
 }
 
-/// Reads the data of one event. Only events with a `"usage"` that is not null are parsed at all.
-pub(crate) fn event(output: OutputTokens, data: &[u8]) -> Option<Metered> {
+fn read_event(output: OutputTokens, data: &[u8]) -> Option<Metered> {
     if !has_usage(data) {
         return None;
     }
@@ -217,7 +230,7 @@ mod tests {
             (r#"{"usage":{"prompt_tokens":5"#, TokenCounts::default()),
         ] {
             assert_eq!(
-                body(OutputTokens::Completion, "/v1/chat/completions", json.as_bytes()).tokens,
+                read_body(OutputTokens::Completion, "/v1/chat/completions", json.as_bytes()).tokens,
                 expected,
                 "{json}"
             );
@@ -237,21 +250,24 @@ mod tests {
         ] {
             let json = format!("{{{other},{figures}}}");
             let expected = Metered { tokens: counts(Some(5), None, Some(7), None), ..Metered::default() };
-            assert_eq!(body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
-            assert_eq!(event(OutputTokens::Completion, json.as_bytes()), Some(expected), "{json}");
+            assert_eq!(read_body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
+            assert_eq!(read_event(OutputTokens::Completion, json.as_bytes()), Some(expected), "{json}");
         }
         for usage in ["7", "[5,7]", r#""text""#, "true", r#"{"prompt_tokens_details":[1]}"#] {
             let json = format!(r#"{{"model":"m","usage":{usage}}}"#);
             let expected = Metered { model: Some("m".to_owned()), ..Metered::default() };
-            assert_eq!(body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
+            assert_eq!(read_body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
         }
     }
 
     #[test]
     fn reasoning_apart_from_the_output_is_added_from_the_total() {
         let json = br#"{"usage":{"prompt_tokens":32,"completion_tokens":9,"total_tokens":135}}"#;
-        assert_eq!(body(OutputTokens::TotalMinusPrompt, "/c", json).tokens.output, Some(103));
-        assert_eq!(body(OutputTokens::TotalMinusPrompt, "/c", br#"{"usage":{"prompt_tokens":3}}"#).tokens.output, None);
+        assert_eq!(read_body(OutputTokens::TotalMinusPrompt, "/c", json).tokens.output, Some(103));
+        assert_eq!(
+            read_body(OutputTokens::TotalMinusPrompt, "/c", br#"{"usage":{"prompt_tokens":3}}"#).tokens.output,
+            None
+        );
     }
 
     #[test]
@@ -268,7 +284,7 @@ mod tests {
             (r#"{"prompt_tokens":1}"#, None),
         ] {
             let json = format!("{{\"usage\":{usage}}}");
-            let metered = body(OutputTokens::Completion, "/c", json.as_bytes());
+            let metered = read_body(OutputTokens::Completion, "/c", json.as_bytes());
             assert_eq!((metered.cost_nano_usd, metered.tokens.input), (expected, Some(1)), "{usage}");
         }
     }
@@ -276,9 +292,9 @@ mod tests {
     #[test]
     fn embeddings_have_no_output_but_only_when_they_were_counted() {
         let json = br#"{"model":"e","usage":{"prompt_tokens":2,"total_tokens":2}}"#;
-        let metered = body(OutputTokens::Completion, "/v1/embeddings", json);
+        let metered = read_body(OutputTokens::Completion, "/v1/embeddings", json);
         assert_eq!((metered.model.as_deref(), metered.tokens), (Some("e"), counts(Some(2), None, Some(0), None)));
-        assert_eq!(body(OutputTokens::Completion, "/v1/embeddings", b"{}").tokens, TokenCounts::default());
+        assert_eq!(read_body(OutputTokens::Completion, "/v1/embeddings", b"{}").tokens, TokenCounts::default());
     }
 
     #[test]
@@ -292,7 +308,7 @@ mod tests {
             b"[DONE]",
             b"",
         ] {
-            assert_eq!(event(OutputTokens::Completion, data), None, "{}", String::from_utf8_lossy(data));
+            assert_eq!(read_event(OutputTokens::Completion, data), None, "{}", String::from_utf8_lossy(data));
         }
         for data in [
             &br#"{"model":"m","choices":[],"usage" : {"prompt_tokens":5,"completion_tokens":7}}"#[..],
@@ -301,7 +317,7 @@ mod tests {
         ] {
             let tokens = counts(Some(5), None, Some(7), None);
             let expected = Metered { model: Some("m".to_owned()), tokens, cost_nano_usd: None };
-            assert_eq!(event(OutputTokens::Completion, data), Some(expected), "{}", String::from_utf8_lossy(data));
+            assert_eq!(read_event(OutputTokens::Completion, data), Some(expected), "{}", String::from_utf8_lossy(data));
         }
     }
 }

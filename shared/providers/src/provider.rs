@@ -62,7 +62,7 @@ pub trait Provider: Send + Sync + 'static {
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError>;
 
     /// How long what was read of a report stays good enough: some are renewed rarely, and some cost money.
-    fn usage_interval(&self, _source: &str) -> Duration {
+    fn renewed_every(&self, _source: &str) -> Duration {
         Duration::ZERO
     }
 

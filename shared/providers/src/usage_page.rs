@@ -55,7 +55,7 @@ pub enum FetchError {
     /// Not the documented shape: try again; if it stays, the provider has changed its answers.
     #[error("the provider's answer was not in its documented form")]
     BadAnswer,
-    /// The provider refuses the key for this call: verify the key.
+    /// The provider refuses the key for this call; its next verification says why.
     #[error("the provider refuses this key")]
     Refused,
 }

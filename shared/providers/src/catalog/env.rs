@@ -17,6 +17,8 @@ pub struct EnvNames {
     pub key: Vec<String>,
     /// Variables that hold the fields of a credential that is an object, by field.
     pub fields: BTreeMap<String, String>,
+    /// Those of the fields that may be missing; without any other there is no credential.
+    pub optional: Vec<String>,
     /// Variables that name a file with the credential.
     pub file: Vec<String>,
     /// The variable that holds the host the credential is for.
@@ -74,6 +76,10 @@ fn object<'c>(
 ) -> Option<(&'c str, SecretString)> {
     let set: Vec<_> =
         names.fields.iter().filter_map(|(field, name)| Some((field, name.as_str(), variable(name)?))).collect();
+    let is_set = |field: &String| set.iter().any(|(set, ..)| *set == field);
+    if !names.fields.keys().all(|field| is_set(field) || names.optional.contains(field)) {
+        return None;
+    }
     let (_, first, _) = set.first()?;
     let object: serde_json::Map<_, _> =
         set.iter().map(|(field, _, value)| ((*field).clone(), value.expose().as_str().into())).collect();
@@ -100,7 +106,7 @@ mod tests {
     const YAML: &str = "
 providers:
   - { name: a, display_name: A, kind: openai, base_url: https://a.dev/v1, env: { key: [A_KEY, A_OLD_KEY], base_url: A_URL } }
-  - { name: b, display_name: B, kind: openai, base_url: https://b.dev, env: { fields: { id: B_ID, secret: B_SECRET } } }
+  - { name: b, display_name: B, kind: openai, base_url: https://b.dev, env: { fields: { id: B_ID, secret: B_SECRET, zone: B_ZONE }, optional: [zone] } }
   - { name: c, display_name: C, kind: openai, base_url: https://c.dev, env: { file: [C_FILE] } }
   - { name: d, display_name: D, kind: openai, base_url: https://d.dev }
 ";
@@ -134,8 +140,11 @@ providers:
                 own("c", "C_FILE", "in /tmp/c.json", None),
             ]
         );
-        assert_eq!(found(&[("B_SECRET", "s\"")]), [own("b", "B_SECRET", r#"{"secret":"s\""}"#, None)]);
-        assert_eq!(found(&[("B_ID", "i"), ("B_SECRET", "s")]), [own("b", "B_ID", r#"{"id":"i","secret":"s"}"#, None)]);
+        assert_eq!(found(&[("B_ID", "i"), ("B_ZONE", "z")]), [], "half a credential is none");
+        let escaped = own("b", "B_ID", r#"{"id":"i","secret":"s\""}"#, None);
+        assert_eq!(found(&[("B_ID", "i"), ("B_SECRET", "s\"")]), [escaped]);
+        let whole = own("b", "B_ID", r#"{"id":"i","secret":"s","zone":"z"}"#, None);
+        assert_eq!(found(&[("B_ID", "i"), ("B_SECRET", "s"), ("B_ZONE", "z")]), [whole]);
         let kept = found(&[("A_KEY", "k"), ("A_URL", "https://x.dev/own/v2")]);
         assert_eq!(kept, [own("a", "A_KEY", "k", Some("https://x.dev/own/v2"))]);
     }

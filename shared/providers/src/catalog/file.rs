@@ -54,6 +54,8 @@ struct Stanza {
     output_tokens: OutputTokens,
     probe: Option<ProbeStanza>,
     #[serde(default)]
+    states_charge: bool,
+    #[serde(default)]
     env: EnvNames,
     capabilities: Option<Vec<Capability>>,
     #[serde(default)]
@@ -153,6 +155,7 @@ impl Stanza {
             needs_base_url: self.needs_base_url,
             openai_path: self.openai_path,
             probe: self.probe.map(ProbeStanza::check).transpose()?,
+            states_charge: self.states_charge,
             env: self.env,
             capabilities: self.capabilities.unwrap_or_else(|| default_capabilities(kind, &models)),
             name: self.name,

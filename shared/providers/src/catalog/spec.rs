@@ -33,6 +33,8 @@ pub struct ProviderSpec {
     pub probe: Option<ProbeSpec>,
     /// How its output tokens are counted.
     pub output_tokens: OutputTokens,
+    /// Whether its answers state what it charges: `usage.cost` in US dollars, or xAI's ticks.
+    pub states_charge: bool,
     /// Under which names its credentials stand in environments.
     pub env: EnvNames,
     /// What can be done with it.
@@ -239,6 +241,7 @@ impl ProviderSpec {
             key_prefixes: Vec::new(),
             custom: true,
             probe: None,
+            states_charge: false,
             env: EnvNames::default(),
             output_tokens: OutputTokens::Completion,
             capabilities: vec![Capability::Chat, Capability::Completions, Capability::Embeddings],

@@ -42,8 +42,8 @@ pub(crate) fn access_token(answer: &Answer) -> Option<SecretString> {
     granted?.ok().map(|granted| granted.access_token).filter(|token| !token.expose().is_empty())
 }
 
-/// What it means for a report that there was no token. A credential that was refused is to be verified,
-/// which tells its owner why.
+/// What it means for a report that there was no token. Why a credential was
+/// refused is for its next verification to say.
 pub(crate) const fn without_token(finding: &Finding) -> FetchError {
     match (finding.kind, finding.evidence.http_status) {
         (VerdictKind::RateLimited, _) => FetchError::RateLimited { retry_after: finding.retry_after },

@@ -57,7 +57,7 @@ impl Provider for OpenRouter {
     }
 
     // Only days that are over are in it.
-    fn usage_interval(&self, _: &str) -> Duration {
+    fn renewed_every(&self, _: &str) -> Duration {
         HOUR
     }
 

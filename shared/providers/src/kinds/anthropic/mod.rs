@@ -160,17 +160,13 @@ impl Provider for Anthropic {
     }
 
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        if is_openai_shaped(path) {
-            metering::body(self.spec.output_tokens, path, body)
-        } else {
-            messages::body(path, body)
-        }
+        if is_openai_shaped(path) { metering::body(&self.spec, path, body) } else { messages::body(path, body) }
     }
 
     fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
         messages::event(so_far, data).unwrap_or_else(|| {
             // An event of OpenAI's shape has no type.
-            metering::event(self.spec.output_tokens, data).map(|metered| *so_far = metered).is_some()
+            metering::event(&self.spec, data).map(|metered| *so_far = metered).is_some()
         })
     }
 }

@@ -151,15 +151,16 @@ impl AccessKey {
         self.secret.expose()
     }
 
-    /// The region that serves the key's account, and what its host names end with. Costs are those of
-    /// the whole account, and one region of each partition reports them.
-    fn place_of(&self, service: &str) -> (&str, &'static str) {
-        let (costs, suffix) = match self.region.as_str() {
-            region if region.starts_with("cn-") => ("cn-northwest-1", "amazonaws.com.cn"),
+    /// The region to ask, and what its host names end with: of each partition the one that is always enabled,
+    /// since any other says of a key of an account that has not enabled it that there is no such key. The
+    /// credential's own region only tells the partition.
+    fn place_of(&self, service: &str) -> (&'static str, &'static str) {
+        match self.region.as_str() {
+            region if region.starts_with("cn-") && service == usage::SERVICE => ("cn-northwest-1", "amazonaws.com.cn"),
+            region if region.starts_with("cn-") => ("cn-north-1", "amazonaws.com.cn"),
             region if region.starts_with("us-gov-") => ("us-gov-west-1", "amazonaws.com"),
             _ => (DEFAULT_REGION, "amazonaws.com"),
-        };
-        (if service == usage::SERVICE { costs } else { &self.region }, suffix)
+        }
     }
 }
 
@@ -210,9 +211,11 @@ fn judge(answer: &Answer, key: &AccessKey) -> Finding {
     let said = refusal(answer, &reading).filter(|_| answer.status.is_client_error());
     let Some((code, refusal)) = said else { return reading.grade(&[], ACCOUNT) };
     let (kind, reason) = match refusal {
-        Refusal::UnknownKey => {
-            (VerdictKind::Invalid, "AWS knows no such access key id, or it is inactive; activate it or enter a new one")
-        }
+        Refusal::UnknownKey => (
+            VerdictKind::Invalid,
+            "AWS knows no such access key id, or it is inactive; activate it or enter a new one (with `region` if it \
+                 is of China or GovCloud)",
+        ),
         Refusal::WrongSecret => {
             (VerdictKind::Invalid, "the secret access key is not that of the access key id; enter both again")
         }
@@ -259,7 +262,7 @@ impl Provider for Aws {
         Ok(usage::SOURCES)
     }
 
-    fn usage_interval(&self, _: &str) -> Duration {
+    fn renewed_every(&self, _: &str) -> Duration {
         usage::INTERVAL
     }
 

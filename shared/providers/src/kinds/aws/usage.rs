@@ -73,7 +73,7 @@ fn failure(answer: &Answer, reading: &Reading<'_>) -> FetchError {
         Some(Refusal::Denied) if says_not_enabled(&answer.body) => NOT_ENABLED,
         Some(Refusal::Denied) => DENIED,
         Some(Refusal::Throttled) => FetchError::RateLimited { retry_after: reading.retry_after() },
-        // Verifying the key tells its owner which of these it is.
+        // The next verification tells its owner which of these it is.
         Some(Refusal::UnknownKey | Refusal::WrongSecret | Refusal::SessionOver | Refusal::Clock) => FetchError::Refused,
         None => usage_page::failure(reading),
     }

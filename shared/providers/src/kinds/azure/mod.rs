@@ -194,7 +194,7 @@ impl Provider for Azure {
         Ok(usage::SOURCES)
     }
 
-    fn usage_interval(&self, _: &str) -> Duration {
+    fn renewed_every(&self, _: &str) -> Duration {
         usage::INTERVAL
     }
 

@@ -109,15 +109,11 @@ impl Provider for Gemini {
     }
 
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        if is_openai_shaped(path) {
-            metering::body(self.spec.output_tokens, path, body)
-        } else {
-            answers::body(path, body)
-        }
+        if is_openai_shaped(path) { metering::body(&self.spec, path, body) } else { answers::body(path, body) }
     }
 
     fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        let metered = answers::event(data).or_else(|| metering::event(self.spec.output_tokens, data));
+        let metered = answers::event(data).or_else(|| metering::event(&self.spec, data));
         metered.map(|metered| *so_far = metered).is_some()
     }
 }

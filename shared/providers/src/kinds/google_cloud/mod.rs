@@ -116,7 +116,7 @@ impl Provider for GoogleCloud {
         Ok(usage::SOURCES)
     }
 
-    fn usage_interval(&self, _: &str) -> Duration {
+    fn renewed_every(&self, _: &str) -> Duration {
         usage::INTERVAL
     }
 

@@ -121,10 +121,10 @@ impl Provider for OpenAi {
     }
 
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        metering::body(self.spec.output_tokens, path, body)
+        metering::body(&self.spec, path, body)
     }
 
     fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        metering::event(self.spec.output_tokens, data).map(|metered| *so_far = metered).is_some()
+        metering::event(&self.spec, data).map(|metered| *so_far = metered).is_some()
     }
 }
