@@ -35,6 +35,11 @@ impl Room {
         Self { body_bytes, left: Arc::new(Semaphore::new(total_bytes)) }
     }
 
+    /// Whether a body says of itself that it can be read.
+    pub(super) fn has<B: Body>(&self, from: &Source<B>) -> bool {
+        from.body.size_hint().exact().is_some_and(|bytes| bytes <= self.body_bytes as u64)
+    }
+
     /// Reads a body to its end.
     pub(super) async fn read<B: Body<Data = Bytes> + Unpin>(&self, from: &mut Source<B>) -> Result<Bytes, Refusal> {
         if from.body.size_hint().lower() > self.body_bytes as u64 {

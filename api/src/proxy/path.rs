@@ -76,8 +76,26 @@ pub(super) fn forwarded_query(query: Option<&str>) -> Option<Cow<'_, str>> {
 /// The model in a path of Google's shape: `/v1beta/models/{model}:generateContent`.
 pub(super) fn model_in(path: &str) -> Option<String> {
     let (before, last) = path.rsplit_once('/')?;
-    let (model, _) = last.rsplit_once(':')?;
-    (before.ends_with("/models") && !model.is_empty()).then(|| decoded(model).into_owned())
+    let (model, verb) = last.rsplit_once(':')?;
+    let is_model = before.ends_with("/models") && !model.is_empty() && is_verb(verb);
+    is_model.then(|| decoded(model).into_owned())
+}
+
+/// Whether a word behind a colon is one of Google's verbs: names of OpenAI's models have colons, too.
+pub(super) fn is_verb(word: &str) -> bool {
+    const VERBS: [&str; 10] = [
+        "asyncBatchEmbedContent",
+        "batchEmbedContents",
+        "batchGenerateContent",
+        "countTokens",
+        "embedContent",
+        "generateAnswer",
+        "generateContent",
+        "predict",
+        "predictLongRunning",
+        "streamGenerateContent",
+    ];
+    VERBS.contains(&word)
 }
 
 fn is_key(pair: &str) -> bool {
@@ -201,6 +219,7 @@ mod tests {
             ("/v1/projects/p/locations/l/publishers/google/models/g-1:streamGenerateContent", Some("g-1")),
             ("/v1beta/models/a%20b:embedContent", Some("a b")),
             ("/v1beta/models/gemini-2.5-flash", None),
+            ("/v1/models/ft:gpt-4o-mini:acme::id", None),
             ("/v1beta/models/:generateContent", None),
             ("/v1beta/cachedContents/x:y", None),
             ("/v1/chat/completions", None),

@@ -53,8 +53,9 @@ impl Planner<'_> {
     async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
         let path = path.to_owned();
-        let is_read = intake::is_completion(&parts.method, &path)
-            || parts.method == Method::POST && !upstream.ways.names_model(&path);
+        // Only for its model a body is not refused for its length.
+        let for_its_model = || !upstream.ways.names_model(&path) && self.room.has(&from);
+        let is_read = intake::is_completion(&parts.method, &path) || parts.method == Method::POST && for_its_model();
         if !is_read || !intake::is_plain_json(&parts.headers) {
             let (body, model) = (RequestBody::Passing(from.body), path::model_in(&path));
             return Ok(Plan { upstream, path, body, model, hides_usage: false });

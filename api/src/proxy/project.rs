@@ -113,8 +113,7 @@ impl Project {
             return Err(Refusal::model("no integration of the project serves this model; GET /v1/models lists them"));
         };
         upstream.serves(now)?;
-        // A provider may serve more than the catalog knows of it, so OpenAI's shape is left to it.
-        if !upstream.spec.can(shape) && (shape == Capability::Messages || !upstream.spec.can(Capability::Chat)) {
+        if !speaks(&upstream.spec, shape) {
             return Err(Refusal::new(
                 Code::NotCallable,
                 "this model's provider has no such endpoint; call it by its own at /proxy/{provider}/{path}",
@@ -159,9 +158,14 @@ impl Project {
 
     /// The only connected upstream of this shape: it may know models that nobody listed.
     fn only_one(&self, shape: Capability) -> Option<&Arc<Upstream>> {
-        let mut usable = self.upstreams.iter().filter(|upstream| is_usable(upstream) && upstream.spec.can(shape));
+        let mut usable = self.upstreams.iter().filter(|upstream| is_usable(upstream) && speaks(&upstream.spec, shape));
         usable.next().filter(|_| usable.next().is_none())
     }
+}
+
+/// Whether a call in this shape makes sense. A provider may serve more of OpenAI's than the catalog knows of it.
+fn speaks(spec: &ProviderSpec, shape: Capability) -> bool {
+    spec.can(shape) || (shape != Capability::Messages && spec.can(Capability::Chat))
 }
 
 fn offers(upstreams: &[Arc<Upstream>]) -> HashMap<String, Offer> {

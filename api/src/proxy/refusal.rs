@@ -12,7 +12,7 @@ use keyway_store::{KeyError, StoreError};
 use keyway_vault::VaultError;
 use serde_json::json;
 
-use super::relay::ProxyBody;
+use super::{path, relay::ProxyBody};
 
 /// Present on every answer that Keyway made itself; its value is the error's code.
 pub(super) const ERROR: HeaderName = HeaderName::from_static("x-keyway-error");
@@ -104,7 +104,7 @@ impl Shape {
         let (before, last) = path.rsplit_once('/').unwrap_or_default();
         if last == "messages" || (last == "count_tokens" && before.ends_with("/messages")) {
             Self::Anthropic
-        } else if last.contains(':') {
+        } else if last.rsplit_once(':').is_some_and(|(_, verb)| path::is_verb(verb)) {
             Self::Google
         } else {
             Self::OpenAi
@@ -234,6 +234,7 @@ mod tests {
         for (path, shape, pointer) in [
             ("/v1/chat/completions", Shape::OpenAi, "/error/type"),
             ("/proxy/openai", Shape::OpenAi, "/error/type"),
+            ("/v1/models/ft:gpt-4o:acme::id", Shape::OpenAi, "/error/type"),
             ("/v1/messages", Shape::Anthropic, "/type"),
             ("/proxy/anthropic/v1/messages/count_tokens", Shape::Anthropic, "/error/type"),
             ("/proxy/gemini/v1beta/models/gemini-x:generateContent", Shape::Google, "/error/status"),

@@ -28,6 +28,11 @@ async fn a_key_is_known_by_its_providers_id_and_its_drift_is_shown(api: Api) -> 
     let replaced = json!({ "credentials": KEY.replace("wxyz", "0001"), "config": { "provider_key_id": "x" } });
     api.put(&format!("{path}/credentials"), replaced).await?.expect_error(422, "invalid_field")?;
 
+    // A new key has another id at the provider.
+    let new = json!({ "credentials": KEY.replace("wxyz", "0002") });
+    let replaced = api.put(&format!("{path}/credentials"), new).await?.expect(202)?;
+    ensure!(replaced.at("/integration/config/provider_key_id").is_null(), "{}", replaced.text);
+
     let drift = "/api/v1/usage/drift?from=2026-11-01&to=2026-11-03";
     ensure!(api.get(drift).await?.expect(200)?.at("/items").as_array().is_some_and(Vec::is_empty));
     let bucket_start = Timestamp::parse("2026-11-02T10:00:00Z").context("a time")?;
