@@ -23,7 +23,14 @@ impl MigrationTrait for Migration {
         for table in [key_usage(), drift_alarms()] {
             create(manager, table).await?;
         }
-        indexes(manager, &["key_usage_day ON key_usage (day, tenant_id, integration_id)"]).await
+        indexes(
+            manager,
+            &[
+                "key_usage_day ON key_usage (day, tenant_id, integration_id)",
+                "drift_alarms_raised ON drift_alarms (raised_at_ms)",
+            ],
+        )
+        .await
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keyway_domain::{Actor, AuditEvent, AuditOutcome, Body, Event, Message, MessageId, Timestamp};
+use keyway_domain::{Actor, AuditEvent, AuditOutcome, Body, Event, Message, MessageId, TenantId, Timestamp};
 use keyway_store::{
     StoreError,
     drift::{self, Days, Drift},
@@ -25,23 +25,34 @@ const SLICE: u64 = 500;
 pub(crate) async fn look(ctx: &Ctx, now: Timestamp) -> Result<(), StoreError> {
     let yesterday = now.before(Duration::from_secs(DAY_SECONDS));
     let days = Days { from: now.before(LOOKED_BACK).day(), to: yesterday.day() };
-    let mut after: Option<Drift> = None;
+    let mut after = None;
     loop {
-        let tx = ctx.store.system().await?;
-        let lines = drift::untold(&tx, &days, after.as_ref(), SLICE).await?;
-        let mut messages = Vec::new();
-        for line in lines.iter().filter(|line| line.is_outside(ctx.settings.drift_percent)) {
-            if drift::tell(&tx, line, now).await? {
-                messages.push(used_outside(line, now));
+        let tx = ctx.store.system_read().await?;
+        let tenants = drift::tenants(&tx, &days, after, SLICE).await?;
+        drop(tx);
+        let Some(last) = tenants.last() else { return Ok(()) };
+        after = Some(*last);
+        for tenant_id in tenants {
+            match tell(ctx, tenant_id, &days, now).await {
+                // An integration that is deleted meanwhile takes its tenant's turn: the next look comes.
+                Ok(()) | Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error),
             }
         }
-        outbox::insert(&tx, &messages, Timestamp::now()).await?;
-        tx.commit().await?;
-        match lines.into_iter().next_back() {
-            Some(last) if after.as_ref() != Some(&last) => after = Some(last),
-            _ => return Ok(()),
+    }
+}
+
+/// Tells one tenant, in one transaction.
+async fn tell(ctx: &Ctx, tenant_id: TenantId, days: &Days, now: Timestamp) -> Result<(), StoreError> {
+    let tx = ctx.store.system().await?;
+    let mut messages = Vec::new();
+    for line in drift::untold(&tx, tenant_id, days).await? {
+        if line.is_outside(ctx.settings.drift_percent) && drift::tell(&tx, &line, now).await? {
+            messages.push(used_outside(&line, now));
         }
     }
+    outbox::insert(&tx, &messages, Timestamp::now()).await?;
+    tx.commit().await
 }
 
 fn used_outside(line: &Drift, now: Timestamp) -> Message {

@@ -26,7 +26,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
 /// Every schedule, as metrics and fires name it.
-pub(crate) const NAMES: [&str; 3] = ["usage", "verify", "retention"];
+pub(crate) const NAMES: [&str; 4] = ["usage", "verify", "drift", "retention"];
 
 /// Fires until `stop`.
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
@@ -71,7 +71,9 @@ async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreE
     }
     let round = now.floor(HOUR);
     if fired.drift != Some(round) {
-        drift::look(ctx, now).await?;
+        if fire_alone(ctx, "drift", round, now).await? {
+            drift::look(ctx, now).await?;
+        }
         fired.drift = Some(round);
     }
     if fired.retention != Some(round) {
@@ -140,11 +142,9 @@ async fn start(
 
 /// Old rows go in slices, so that no delete holds others up.
 async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-    let tx = ctx.store.system().await?;
-    if !fire(&tx, "retention", round, now).await? {
+    if !fire_alone(ctx, "retention", round, now).await? {
         return Ok(());
     }
-    tx.commit().await?;
     let before = now.before(ctx.settings.retention);
     let ledger_before = now.before(ctx.settings.ledger_retention);
     // The fire of a round that still runs must stay, or the round is fired again.
@@ -159,11 +159,21 @@ async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), S
             retention::delete_idempotency_keys(&tx, now.before(DAY), SLICE).await?,
             retention::delete_schedule_fires(&tx, fires_before, SLICE).await?,
             retention::delete_metered_calls(&tx, ledger_before, SLICE).await?,
+            retention::delete_key_usage(&tx, ledger_before, SLICE).await?,
+            retention::delete_drift_alarms(&tx, ledger_before, SLICE).await?,
         ];
         tx.commit().await?;
         left = deleted.contains(&SLICE);
     }
     Ok(())
+}
+
+/// Fires a round whose work is not one transaction: should it end midway, the next round goes on.
+async fn fire_alone(ctx: &Ctx, schedule: &'static str, at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+    let tx = ctx.store.system().await?;
+    let first = fire(&tx, schedule, at, now).await?;
+    tx.commit().await?;
+    Ok(first)
 }
 
 async fn fire(tx: &SystemTx, schedule: &'static str, fire_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {

@@ -33,13 +33,13 @@ pub struct Drift {
     pub metered_requests: i64,
     /// Tokens of those calls, as far as they are known.
     pub metered_tokens: i64,
-    /// Those of the calls whose tokens are unknown.
+    /// Those of the calls that did not fail and whose tokens are unknown.
     pub unknown_token_requests: i64,
 }
 
 impl Drift {
     /// Whether more than `percent` of what was reported did not go through the proxy. Tokens tell, and where
-    /// those of a call are unknown, calls.
+    /// those of a call are unknown, calls, if they are reported.
     #[must_use]
     pub fn is_outside(&self, percent: u64) -> bool {
         let beyond = |reported: Option<i64>, metered: i64, least: i64| {
@@ -47,8 +47,8 @@ impl Drift {
             let outside = reported.saturating_sub(metered);
             outside >= least && i128::from(outside) * 100 > i128::from(reported) * i128::from(percent)
         };
-        match self.unknown_token_requests {
-            0 => beyond(self.reported_tokens, self.metered_tokens, LEAST_TOKENS),
+        match (self.unknown_token_requests, self.reported_requests) {
+            (0, _) | (_, None) => beyond(self.reported_tokens, self.metered_tokens, LEAST_TOKENS),
             _ => beyond(self.reported_requests, self.metered_requests, LEAST_REQUESTS),
         }
     }
@@ -81,35 +81,50 @@ struct Row {
 /// # Errors
 /// See [`StoreError`].
 pub async fn report(tx: &TenantTx, days: &Days) -> Result<Vec<Drift>, StoreError> {
-    let mut sql = compare(days, Some(tx.tenant_id()));
+    let mut sql = compare(days, tx.tenant_id());
     sql.push(" ORDER BY reported.day, reported.integration_id LIMIT ").bind(limit(MAX_LINES + 1));
     read(tx, sql).await
 }
 
-/// The drift of every tenant that nobody was told of yet, after `after` in the order of tenant, integration and day.
+/// Tenants of whose keys something is reported in these days, after `after`.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn untold(tx: &SystemTx, days: &Days, after: Option<&Drift>, rows: u64) -> Result<Vec<Drift>, StoreError> {
-    let mut sql = compare(days, None);
+pub async fn tenants(
+    tx: &SystemTx,
+    days: &Days,
+    after: Option<TenantId>,
+    rows: u64,
+) -> Result<Vec<TenantId>, StoreError> {
+    let mut sql = Sql::new("SELECT DISTINCT tenant_id AS id FROM key_usage WHERE day >= ");
+    sql.bind(days.from.clone()).push(" AND day <= ").bind(days.to.clone());
+    if let Some(after) = after {
+        sql.push(" AND tenant_id > ").bind(after.uuid());
+    }
+    sql.push(" ORDER BY id LIMIT ").bind(limit(rows));
+    Ok(sql.ids(tx).await?.into_iter().map(TenantId::from_uuid).collect())
+}
+
+/// The drift of a tenant's integrations that are still there, of which it was not told yet; at most [`MAX_LINES`].
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn untold(tx: &SystemTx, tenant_id: TenantId, days: &Days) -> Result<Vec<Drift>, StoreError> {
+    let mut sql = compare(days, tenant_id);
     sql.push(
         " WHERE NOT EXISTS (SELECT 1 FROM drift_alarms AS told WHERE told.tenant_id = reported.tenant_id \
          AND told.integration_id = reported.integration_id AND told.day = reported.day) \
-         AND EXISTS (SELECT 1 FROM integrations WHERE id = reported.integration_id)",
+         AND EXISTS (SELECT 1 FROM integrations WHERE id = reported.integration_id) \
+         AND COALESCE(reported.tokens, 0) > COALESCE(metered.tokens, 0) ORDER BY reported.day, reported.integration_id LIMIT ",
     );
-    if let Some(after) = after {
-        sql.push(" AND (reported.tenant_id, reported.integration_id, reported.day) > (");
-        sql.bind(after.tenant_id.uuid()).push(", ").bind(after.integration_id.uuid());
-        sql.push(", ").bind(after.day.clone()).push(")");
-    }
-    sql.push(" ORDER BY reported.tenant_id, reported.integration_id, reported.day LIMIT ").bind(limit(rows));
+    sql.bind(limit(MAX_LINES));
     read(tx, sql).await
 }
 
-/// Notes that the owner is told; false when somebody else was faster, or the integration is gone.
+/// Notes that the owner is told; false when it was told already.
 ///
 /// # Errors
-/// See [`StoreError`].
+/// [`StoreError::Conflict`] when the integration is gone.
 pub async fn tell(tx: &SystemTx, drift: &Drift, now: Timestamp) -> Result<bool, StoreError> {
     let text = "INSERT INTO drift_alarms (tenant_id, integration_id, day, raised_at_ms) VALUES ($1, $2, $3, $4) \
                 ON CONFLICT DO NOTHING";
@@ -127,14 +142,17 @@ pub async fn count_told(tx: &SystemTx, since: Timestamp) -> Result<i64, StoreErr
     Sql::with(text, [since.ms().into()]).number(tx).await
 }
 
-fn compare(days: &Days, tenant: Option<TenantId>) -> Sql {
+fn compare(days: &Days, tenant: TenantId) -> Sql {
     let tokens = "CAST(sum(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) AS BIGINT)";
     let mut sql = Sql::new("WITH reported AS (SELECT tenant_id, integration_id, day, ");
     sql.push("CAST(sum(requests) AS BIGINT) AS requests, CASE WHEN count(input_tokens) = 0 THEN NULL ELSE ");
     sql.push(tokens).push(" END AS tokens FROM key_usage");
     within(&mut sql, days, tenant);
     sql.push("), metered AS (SELECT tenant_id, integration_id, day, CAST(sum(requests) AS BIGINT) AS requests, ");
-    sql.push(tokens).push(" AS tokens, CAST(sum(unknown_token_requests) AS BIGINT) AS unknown FROM usage_daily");
+    sql.push(tokens).push(
+        " AS tokens, CAST(sum(CASE WHEN unknown_token_requests > failed_requests \
+         THEN unknown_token_requests - failed_requests ELSE 0 END) AS BIGINT) AS unknown FROM usage_daily",
+    );
     within(&mut sql, days, tenant);
     sql.push(
         ") SELECT reported.tenant_id, reported.integration_id, reported.day, reported.requests AS reported_requests, \
@@ -146,11 +164,9 @@ fn compare(days: &Days, tenant: Option<TenantId>) -> Sql {
     sql
 }
 
-fn within(sql: &mut Sql, days: &Days, tenant: Option<TenantId>) {
+fn within(sql: &mut Sql, days: &Days, tenant: TenantId) {
     sql.push(" WHERE day >= ").bind(days.from.clone()).push(" AND day <= ").bind(days.to.clone());
-    if let Some(tenant) = tenant {
-        sql.push(" AND tenant_id = ").bind(tenant.uuid());
-    }
+    sql.push(" AND tenant_id = ").bind(tenant.uuid());
     sql.push(" GROUP BY tenant_id, integration_id, day");
 }
 
@@ -199,5 +215,6 @@ mod tests {
             assert_eq!(found, expected, "{reported:?} {metered} {unknown}");
         }
         assert!(Drift { metered_requests: 80, ..drift(None, 0, 3) }.is_outside(5));
+        assert!(Drift { reported_requests: None, ..drift(Some(100_000), 0, 3) }.is_outside(5), "nobody reports calls");
     }
 }

@@ -60,6 +60,30 @@ pub async fn delete_metered_calls(tx: &SystemTx, before: Timestamp, rows: u64) -
     slice(tx, text, before, rows).await
 }
 
+/// Figures of single keys of buckets that began before `before`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_key_usage(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let key = "tenant_id, integration_id, source, bucket_start_ms, bucket_end_ms, model";
+    let text = format!(
+        "DELETE FROM key_usage WHERE ({key}) IN (SELECT {key} FROM key_usage \
+         WHERE day < $3 AND bucket_start_ms < $1 ORDER BY day LIMIT $2)"
+    );
+    let values = [before.ms().into(), limit(rows).into(), before.day().into()];
+    Sql::with(&text, values).run(tx).await
+}
+
+/// Notes from before `before` that an owner was told of drift.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_drift_alarms(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM drift_alarms WHERE (tenant_id, integration_id, day) IN (SELECT tenant_id, integration_id, \
+                day FROM drift_alarms WHERE raised_at_ms < $1 ORDER BY raised_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
 /// Firings of schedules before `before`.
 ///
 /// # Errors

@@ -36,7 +36,7 @@ pub(super) async fn run(
 ) -> Result<Outcome, HandlerError> {
     let opened = match open(ctx, message.tenant_id, id).await? {
         Ok(opened) => opened,
-        Err(missing) => return Ok(Outcome::Failed { code: missing.code(), events: Vec::new() }),
+        Err(missing) => return Ok(missing.outcome()),
     };
     let provider = label(ctx, &opened.integration.provider);
     let family = KeyFamily::parse(&opened.integration.key_family)
@@ -75,6 +75,8 @@ pub(super) async fn run(
     }]))
 }
 
+/// No scheduled window is longer, with what its first day is rounded by.
+const USUAL_WINDOW: Duration = Duration::from_secs(5 * 86_400);
 /// More are not named in one URL.
 const MOST_KEYS_NAMED: usize = 100;
 
@@ -136,8 +138,8 @@ impl Attempt<'_> {
         let tx = self.ctx.store.tenant_read(self.message.tenant_id).await?;
         let mut cursor = reported::cursor(&tx, self.opened.integration.id, source).await?;
         drop(tx);
-        let interval = self.opened.provider.usage_interval(source);
-        if resumed.is_none() && cursor.is_some_and(|cursor| is_recent(cursor.fetched_to, self.window.to, interval)) {
+        let renewed = self.opened.provider.renewed_every(source);
+        if resumed.is_none() && cursor.is_some_and(|cursor| is_recent(cursor.fetched_to, self.window, renewed)) {
             return Ok(Ok(0));
         }
         // What an outage left out is fetched now. What is yet to come is not: the cursor would pass it by.
@@ -194,10 +196,11 @@ impl Stopped {
     }
 }
 
-/// Whether all up to `fetched_to` was read so short a time before `to` that it is not read again. What lies
-/// wholly before it is asked for on purpose.
-fn is_recent(fetched_to: Timestamp, to: Timestamp, interval: Duration) -> bool {
-    to >= fetched_to && to.since(fetched_to) < interval
+/// Whether the window is the usual one and all of it was read so short a time ago that nothing is new. One that
+/// begins earlier, or is over, is asked for on purpose.
+fn is_recent(fetched_to: Timestamp, window: UsageWindow, renewed: Duration) -> bool {
+    let is_usual = window.from >= fetched_to.before(USUAL_WINDOW) && window.to >= fetched_to;
+    is_usual && window.to.since(fetched_to) < renewed
 }
 
 /// A report to fetch: of these keys, or of everything if there are none.

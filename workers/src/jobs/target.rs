@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use keyway_domain::{Code, IntegrationId, IntegrationStatus, TenantId};
+use keyway_domain::{Code, IntegrationId, IntegrationStatus, Outcome, TenantId};
 use keyway_providers::{AuthStyle, Provider, ProviderSpec, Target, for_spec};
 use keyway_store::{KeyError, credentials, integrations::IntegrationRow, providers};
 use keyway_vault::{SecretString, VaultError};
@@ -28,17 +28,26 @@ pub(super) struct Opened {
 
 /// Why there is nothing to call with; each becomes an outcome.
 pub(super) enum Missing {
-    /// Deleted, disabled, or without its provider.
+    /// Deleted or disabled.
     Gone,
+    /// This build does not know its provider: while an upgrade is rolled out, another one does.
+    UnknownProvider,
     /// The envelope does not open with the keys at hand.
     Undecryptable,
 }
 
 impl Missing {
-    /// The code of the outcome.
-    pub(super) const fn code(&self) -> Code {
+    /// The outcome: what another attempt may find is tried again.
+    pub(super) fn outcome(&self) -> Outcome {
         match self {
-            Self::Gone => Code::Gone,
+            Self::UnknownProvider => Outcome::Retry { code: self.code(), after: None, next: None, events: Vec::new() },
+            _ => Outcome::Failed { code: self.code(), events: Vec::new() },
+        }
+    }
+
+    const fn code(&self) -> Code {
+        match self {
+            Self::Gone | Self::UnknownProvider => Code::Gone,
             Self::Undecryptable => Code::Undecryptable,
         }
     }
@@ -78,7 +87,7 @@ pub(super) async fn open(
                 ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, auth, Vec::new())
             }
             (None, Some(spec)) => spec.clone(),
-            (None, None) => return Ok(Err(Missing::Gone)),
+            (None, None) => return Ok(Err(Missing::UnknownProvider)),
         };
     let base_url = match &integration.base_url {
         Some(own) => readable(own)?,

@@ -22,7 +22,7 @@ pub(super) async fn run(
         Ok(opened) if opened.integration.secret_version == secret_version => opened,
         Ok(_) => return Ok(Outcome::Failed { code: Code::Gone, events: Vec::new() }),
         Err(Missing::Undecryptable) => return Ok(Outcome::Done(vec![verified(undecryptable())])),
-        Err(missing) => return Ok(Outcome::Failed { code: missing.code(), events: Vec::new() }),
+        Err(missing) => return Ok(missing.outcome()),
     };
     let pass = match opened.enter(ctx).await {
         Ok(pass) => pass,

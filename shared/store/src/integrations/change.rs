@@ -111,6 +111,8 @@ pub async fn replace_secret(
         ("hint", secret.hint.into()),
         ("key_family", secret.key_family.into()),
         ("usage_not_reportable", Option::<String>::None.into()),
+        // The provider's id was that of the key before.
+        ("config", "{}".into()),
     ];
     if before.status != IntegrationStatus::Disabled {
         assignments.push(("status", IntegrationStatus::Verifying.name().into()));
