@@ -11,6 +11,7 @@ mod google_cloud;
 mod openai;
 mod openai_compatible;
 mod openrouter;
+mod xai_management;
 
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ const KINDS: &[(&str, Build)] = &[
     ("google_cloud", |spec| Arc::new(google_cloud::GoogleCloud::new(spec))),
     ("openai", |spec| Arc::new(openai::OpenAi::new(spec))),
     ("openrouter", |spec| Arc::new(openrouter::OpenRouter::new(spec))),
+    ("xai_management", |spec| Arc::new(xai_management::XaiManagement::new(spec))),
     (OPENAI_COMPATIBLE, |spec| Arc::new(OpenAiCompatible::new(spec))),
 ];
 

@@ -204,3 +204,42 @@ async fn openrouters_activity_is_read_day_by_day() -> anyhow::Result<()> {
 fn time(text: &str) -> anyhow::Result<Timestamp> {
     Timestamp::parse(text).ok_or_else(|| anyhow::anyhow!("{text}"))
 }
+
+#[tokio::test]
+async fn xais_bill_is_read_by_the_team_of_its_management_key() -> anyhow::Result<()> {
+    let ask = async |cases: &[&str]| {
+        let cases = cases.iter().map(|case| Fixture::load(&format!("xai_management/{case}")));
+        let server = Replay::start(cases.collect::<anyhow::Result<_>>()?).await?;
+        let (ways, _) = predefined("xai_management")?;
+        let (base, key): (Url, _) = (server.root.parse()?, secret(CANARY));
+        let query = UsageQuery { source: "costs", window: window(3), page: None };
+        let page = ways.usage_page(target(&base, &key), query, &client(&server.host)?).await;
+        anyhow::Ok((page, server.received()))
+    };
+    let (page, asked) = ask(&["token_ok", "cost_page"]).await?;
+    let page = page?;
+    assert_eq!(sum(&page.rows, |row| row.cost_nano_usd), Some(1_759_737_250));
+    let first = page.rows.first().ok_or_else(|| anyhow::anyhow!("no row"))?;
+    assert_eq!((first.bucket_start.day().as_str(), first.line_item.as_deref()), ("2026-11-01", Some("Grok 4.5")));
+    let lines: Vec<_> = asked.iter().map(|asked| asked.line.as_str()).collect();
+    let usage = "POST /v1/billing/teams/5ea6f6bd-7815-4b8a-9135-28b2d7ba6722/usage";
+    assert_eq!(lines, ["GET /auth/management-keys/validation", usage]);
+    let body: serde_json::Value = serde_json::from_slice(&asked[1].body)?;
+    let range = &body["analyticsRequest"]["timeRange"];
+    assert_eq!(
+        (&range["startTime"], &range["endTime"]),
+        (&"2026-11-01 00:00:00".into(), &"2026-11-04 00:00:00".into())
+    );
+
+    for (cases, expected, asked) in [
+        // A part of a bill is no figure.
+        (&["token_ok", "cost_partial"][..], FetchError::BadAnswer, 2),
+        (&["token_wrong_key"], FetchError::Refused, 1),
+        (&["token_server_error"], FetchError::Unreachable, 1),
+        (&["token_ok", "token_server_error"], FetchError::Unreachable, 2),
+    ] {
+        let (page, received) = ask(cases).await?;
+        assert_eq!((page, received.len()), (Err(expected), asked), "{cases:?}");
+    }
+    Ok(())
+}

@@ -24,7 +24,7 @@ const COMPLETIONS: &[&str] = &["usage_completions_page1", "usage_completions_pag
 const MESSAGES: &[&str] = &["usage_page1", "usage_page2_last"];
 const SERIES: &[&str] = &["monitoring_page1", "monitoring_page2_last"];
 
-const RECORDED: [Recorded; 14] = [
+const RECORDED: [Recorded; 15] = [
     ("openai", "usage.completions", COMPLETIONS, "usage_completions_empty"),
     ("openai", "usage.completions.by_key", COMPLETIONS, "usage_completions_empty"),
     ("openai", "usage.embeddings", &["usage_embeddings"], "usage_completions_empty"),
@@ -35,6 +35,7 @@ const RECORDED: [Recorded; 14] = [
     ("anthropic", "costs", COSTS, "cost_empty"),
     ("openrouter", "activity", &["activity_ok"], "activity_empty"),
     ("aws", "costs", COSTS, "cost_empty"),
+    ("xai_management", "costs", &["cost_page"], "cost_empty"),
     ("azure", "costs", COSTS, "cost_empty"),
     ("google_cloud", "vertex.input_tokens", SERIES, "monitoring_empty"),
     ("google_cloud", "vertex.output_tokens", SERIES, "monitoring_empty"),

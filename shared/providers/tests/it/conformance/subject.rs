@@ -121,6 +121,7 @@ fn keys(spec: &ProviderSpec) -> Result<(Option<Key>, Option<Key>)> {
             let secret = pem.lines().nth(5).context("a key of several lines")?.to_owned();
             (None, Some(Key { text: google_cloud::account(&pem).to_string(), secret }))
         }
+        "xai_management" => (None, Some(Key::plain(""))),
         // Its management keys look like all others.
         "openrouter" => (Some(Key::plain(prefix)), Some(Key::plain(prefix))),
         _ => (Some(Key::plain(prefix)), admin_prefix.map(|prefix| Key::plain(prefix))),
