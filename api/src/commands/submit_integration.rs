@@ -3,7 +3,10 @@
 
 use keyway_domain::{Command as Job, IntegrationId, Invalidation, ProjectId, SecretId, Timestamp};
 use keyway_providers::{KeyFacts, ProviderSpec, for_spec};
-use keyway_store::integrations::{self, NewIntegration, SealedSecret};
+use keyway_store::{
+    integrations::{self, NewIntegration, SealedSecret},
+    key_usage,
+};
 use keyway_vault::SecretString;
 use serde_json::{Value, json};
 
@@ -34,6 +37,7 @@ impl Command for SubmitIntegration {
         let spec = provider_names::spec(work.app, &work.tx, &self.provider).await?;
         let facts = check(&spec, &self.credentials)?;
         let base_url = checked_base_url(work, &spec, self.base_url.as_deref())?;
+        let config = config(work, &spec.name, None, self.provider_key_id.as_deref()).await?;
         let project_id = provider_names::project(&work.tx, self.project_id).await?;
         let secret_id = SecretId::new();
         let secret = seal(work, &spec, (secret_id, 1), self.credentials.text(), facts).await?;
@@ -44,7 +48,7 @@ impl Command for SubmitIntegration {
             provider: spec.name,
             name: self.name,
             base_url,
-            config: config(self.provider_key_id.as_deref()),
+            config,
             expires_at: self.expires_at,
             secret,
             next_check_at: Some(work.now.after(work.app.verify_interval)),
@@ -62,9 +66,23 @@ impl Command for SubmitIntegration {
     }
 }
 
-/// The settings of an integration as they are stored.
-pub(super) fn config(provider_key_id: Option<&str>) -> Value {
-    provider_key_id.map_or_else(|| json!({}), |id| json!({ "provider_key_id": id }))
+/// The settings of an integration as they are stored. A key of a provider is one integration's: its figures
+/// belong to that.
+pub(super) async fn config(
+    work: &Work<'_>,
+    provider: &str,
+    own: Option<IntegrationId>,
+    provider_key_id: Option<&str>,
+) -> Result<Value, ApiError> {
+    let Some(id) = provider_key_id else { return Ok(json!({})) };
+    let known = key_usage::keys_of(&work.tx, provider).await?;
+    match known.iter().find(|key| key.provider_key_id == id && Some(key.integration_id) != own) {
+        Some(other) => Err(ApiError::conflict(format!(
+            "`config.provider_key_id` is that of the key of integration {} already",
+            other.integration_id
+        ))),
+        None => Ok(json!({ "provider_key_id": id })),
+    }
 }
 
 /// Looks at a credential without calling anybody.

@@ -32,7 +32,10 @@ impl Command for UpdateIntegration {
         check_base_url(self.base_url.as_deref(), &before)?;
         let (mut row, mut expected) = (before.clone(), self.expected);
         if self.name.is_some() || self.expires_at.is_some() || self.provider_key_id.is_some() {
-            let config = self.provider_key_id.as_deref().map(|id| config(Some(id)));
+            let config = match &self.provider_key_id {
+                Some(key_id) => Some(config(work, &before.provider, Some(id), Some(key_id)).await?),
+                None => None,
+            };
             let change = Change { name: self.name, config, expires_at: self.expires_at };
             row = integrations::update(&work.tx, id, change, expected, work.now).await?;
             expected = expected.map(|_| row.version);

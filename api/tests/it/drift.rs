@@ -15,7 +15,12 @@ async fn a_key_is_known_by_its_providers_id_and_its_drift_is_shown(api: Api) -> 
     let made = api.post("/api/v1/integrations", body).await?.expect(202)?;
     let id = made.text_at("/integration/id").to_owned();
     ensure!(made.text_at("/integration/config/provider_key_id") == "key_abc123", "{}", made.text);
+    let twice = json!({ "provider": "openai", "name": "twice", "credentials": KEY.replace("wxyz", "0003"),
+        "config": { "provider_key_id": "key_abc123" } });
+    api.post("/api/v1/integrations", twice).await?.expect_error(409, "conflict")?;
     let path = format!("/api/v1/integrations/{id}");
+    let same = json!({ "config": { "provider_key_id": "key_abc123" } });
+    api.patch(&path, same).await?.expect(200)?;
     let change = json!({ "config": { "provider_key_id": "key_other" } });
     let changed = api.patch(&path, change).await?.expect(200)?;
     ensure!(changed.text_at("/integration/config/provider_key_id") == "key_other", "{}", changed.text);

@@ -17,6 +17,7 @@ in_both! {
     what_cannot_be_opened_is_never_sent
     a_tenants_own_provider_keeps_its_name_and_its_secrets
     an_operation_seen_succeeded_has_its_effect
+    a_provider_that_only_the_next_build_knows_is_waited_for
 }
 
 async fn the_providers_own_signal_decides(world: &mut World) -> Result<()> {
@@ -74,6 +75,19 @@ async fn a_tenants_own_provider_keeps_its_name_and_its_secrets(world: &mut World
     tx.commit().await?;
     world.start()?;
     let verified = world.ended(&world.verify(&submitted).await?).await?;
+    ensure!(verified.state == OperationState::Succeeded && world.probes(&submitted) == 1, "{verified:?}");
+    Ok(())
+}
+
+async fn a_provider_that_only_the_next_build_knows_is_waited_for(world: &mut World) -> Result<()> {
+    let submitted = world.place(world.tenant, "sk-sim-good-next").await?;
+    world.execute("UPDATE integrations SET provider = 'next'").await?;
+    world.start()?;
+    let message = world.verify(&submitted).await?;
+    world.deferred(&message, 2).await?;
+    ensure!(world.probes(&submitted) == 0, "a key went to a provider that is not known");
+    world.execute("UPDATE integrations SET provider = 'openai'").await?;
+    let verified = world.hastened(&message).await?;
     ensure!(verified.state == OperationState::Succeeded && world.probes(&submitted) == 1, "{verified:?}");
     Ok(())
 }
