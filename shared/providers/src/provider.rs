@@ -96,11 +96,14 @@ pub trait Provider: Send + Sync + 'static {
         Err(FetchError::NotReportable { why: "this provider does not report single keys" })
     }
 
-    /// Adds the provider's auth header for a call of `path`, marked sensitive, replacing what was there.
+    /// Adds the provider's auth header for a call of `path`, marked sensitive, replacing what was there. A
+    /// provider that is not called has none.
     ///
     /// # Errors
     /// The secret cannot be sent; answer as for a broken integration.
-    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret>;
+    fn authorize(&self, _path: &str, _headers: &mut HeaderMap, _secret: &[u8]) -> Result<(), BadSecret> {
+        Err(BadSecret)
+    }
 
     /// Whether answers to a call of `path` say which model served; otherwise the request is read for it.
     fn names_model(&self, _path: &str) -> bool {
@@ -114,9 +117,13 @@ pub trait Provider: Send + Sync + 'static {
     }
 
     /// Reads model and tokens from a whole JSON answer to a call of `path`.
-    fn meter_body(&self, path: &str, body: &[u8]) -> Metered;
+    fn meter_body(&self, _path: &str, _body: &[u8]) -> Metered {
+        Metered::default()
+    }
 
     /// Reads model and tokens from the data of one server-sent event into what the stream has shown so
     /// far; false for the many events that carry no figures. Cheap for those.
-    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool;
+    fn meter_event(&self, _so_far: &mut Metered, _data: &[u8]) -> bool {
+        false
+    }
 }

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher,
-    Metered, Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher, Provider,
+    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -113,18 +113,6 @@ impl Provider for XaiManagement {
         let url = join(target.base_url, &format!("/v1/billing/teams/{team}/usage"));
         let question = Question { method: Method::POST, url, headers, body: question(query) };
         read(&http.ask(question).await?, target.secret.expose(), query)
-    }
-
-    fn authorize(&self, _: &str, _: &mut HeaderMap, _: &[u8]) -> Result<(), BadSecret> {
-        Err(BadSecret)
-    }
-
-    fn meter_body(&self, _: &str, _: &[u8]) -> Metered {
-        Metered::default()
-    }
-
-    fn meter_event(&self, _: &mut Metered, _: &[u8]) -> bool {
-        false
     }
 }
 

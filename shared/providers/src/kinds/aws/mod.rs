@@ -19,8 +19,8 @@ use super::{
     credential_fields::{self, Fields},
 };
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
-    ProviderSpec, Target, UsagePage, UsageQuery, auth,
+    FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Target,
+    UsagePage, UsageQuery, auth,
     catalog::join,
     grade::{self, Reading},
     guard::{Answer, Question},
@@ -275,17 +275,5 @@ impl Provider for Aws {
         let key = AccessKey::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
         let answer = self.ask(target.base_url, &key, usage::call(query)?, http).await?;
         usage::read(&answer, &key, query)
-    }
-
-    fn authorize(&self, _: &str, _: &mut HeaderMap, _: &[u8]) -> Result<(), BadSecret> {
-        Err(BadSecret)
-    }
-
-    fn meter_body(&self, _: &str, _: &[u8]) -> Metered {
-        Metered::default()
-    }
-
-    fn meter_event(&self, _: &mut Metered, _: &[u8]) -> bool {
-        false
     }
 }

@@ -18,8 +18,8 @@ use super::{
     credential_fields::{self, Fields, is_uuid},
 };
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered,
-    Provider, ProviderSpec, Target, UsagePage, UsageQuery, auth,
+    AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
+    ProviderSpec, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     grade::{self, Reading},
     guard::{Answer, Question},
@@ -214,17 +214,5 @@ impl Provider for Azure {
         auth::bearer(&mut headers, token.expose().as_bytes()).map_err(|_| FetchError::BadAnswer)?;
         let question = Question { method: Method::POST, url, headers, body: Bytes::from(body) };
         usage::read(&http.ask(question).await?, token.expose(), target.base_url, query)
-    }
-
-    fn authorize(&self, _: &str, _: &mut HeaderMap, _: &[u8]) -> Result<(), BadSecret> {
-        Err(BadSecret)
-    }
-
-    fn meter_body(&self, _: &str, _: &[u8]) -> Metered {
-        Metered::default()
-    }
-
-    fn meter_event(&self, _: &mut Metered, _: &[u8]) -> bool {
-        false
     }
 }

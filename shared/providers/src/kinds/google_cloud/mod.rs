@@ -8,15 +8,15 @@ mod usage;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use http::{HeaderMap, Method};
+use http::Method;
 use keyway_domain::{Timestamp, VerdictKind};
 use keyway_vault::SecretString;
 use url::Url;
 
 use super::{cloud, credential_fields};
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
-    ProviderSpec, Target, UsagePage, UsageQuery, auth,
+    AuthStyle, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Target,
+    UsagePage, UsageQuery, auth,
     catalog::join,
     grade::{self, Reading},
 };
@@ -133,17 +133,5 @@ impl Provider for GoogleCloud {
         let (token, _) = token.map_err(|finding| cloud::without_token(&finding))?;
         let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, token.expose()).await?;
         usage::read(&answer, token.expose(), query)
-    }
-
-    fn authorize(&self, _: &str, _: &mut HeaderMap, _: &[u8]) -> Result<(), BadSecret> {
-        Err(BadSecret)
-    }
-
-    fn meter_body(&self, _: &str, _: &[u8]) -> Metered {
-        Metered::default()
-    }
-
-    fn meter_event(&self, _: &mut Metered, _: &[u8]) -> bool {
-        false
     }
 }
