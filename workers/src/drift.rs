@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keyway_domain::{Actor, AuditEvent, AuditOutcome, Body, Event, Message, MessageId, TenantId, Timestamp};
+use keyway_domain::{AuditEvent, Body, Event, Message, MessageId, TenantId, Timestamp};
 use keyway_store::{
     StoreError,
     drift::{self, Days, Drift},
@@ -56,17 +56,10 @@ async fn tell(ctx: &Ctx, tenant_id: TenantId, days: &Days, now: Timestamp) -> Re
 }
 
 fn used_outside(line: &Drift, now: Timestamp) -> Message {
-    let event = Event::Audited(AuditEvent {
-        action: "integration.used_outside".to_owned(),
-        actor: Actor::System { part: "drift".to_owned() },
-        target: line.integration_id.to_string(),
-        outcome: AuditOutcome::Success,
-        occurred_at: now,
-        request_id: None,
-        changes: json!({
-            "day": line.day, "reported_requests": line.reported_requests, "reported_tokens": line.reported_tokens,
-            "metered_requests": line.metered_requests, "metered_tokens": line.metered_tokens,
-        }),
+    let changes = json!({
+        "day": line.day, "reported_requests": line.reported_requests, "reported_tokens": line.reported_tokens,
+        "metered_requests": line.metered_requests, "metered_tokens": line.metered_tokens,
     });
-    Message::new(MessageId::new(), line.tenant_id, Body::Event(event))
+    let event = AuditEvent::by_system("drift", "integration.used_outside", line.integration_id, now, changes);
+    Message::new(MessageId::new(), line.tenant_id, Body::Event(Event::Audited(event)))
 }

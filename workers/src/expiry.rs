@@ -1,6 +1,6 @@
 //! Tells owners that a secret expires, or has expired: each warning once, however many processes look.
 
-use keyway_domain::{Actor, AuditEvent, AuditOutcome, Body, Event, Message, MessageId, Timestamp};
+use keyway_domain::{AuditEvent, Body, Event, Message, MessageId, Timestamp};
 use keyway_store::{
     StoreError,
     expiry::{self, Warning},
@@ -31,14 +31,7 @@ pub(crate) async fn warn(ctx: &Ctx, now: Timestamp) -> Result<(), StoreError> {
 
 fn expires_soon(warning: &Warning, now: Timestamp) -> Message {
     let action = if warning.days == 0 { "integration.expired" } else { "integration.expires_soon" };
-    let event = Event::Audited(AuditEvent {
-        action: action.to_owned(),
-        actor: Actor::System { part: "expiry".to_owned() },
-        target: warning.integration_id.to_string(),
-        outcome: AuditOutcome::Success,
-        occurred_at: now,
-        request_id: None,
-        changes: json!({ "expires_at": warning.expires_at, "days": warning.days }),
-    });
-    Message::new(MessageId::new(), warning.tenant_id, Body::Event(event))
+    let changes = json!({ "expires_at": warning.expires_at, "days": warning.days });
+    let event = AuditEvent::by_system("expiry", action, warning.integration_id, now, changes);
+    Message::new(MessageId::new(), warning.tenant_id, Body::Event(Event::Audited(event)))
 }

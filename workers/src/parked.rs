@@ -7,7 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use keyway_bus::DeadReason;
-use keyway_domain::{Actor, AuditEvent, AuditOutcome, Body, Event, Message, Timestamp};
+use keyway_domain::{AuditEvent, Body, Event, Message, Timestamp};
 use keyway_store::{
     StoreError, SystemTx,
     dead_letters::{self, DeadLetterRow},
@@ -50,18 +50,11 @@ pub(crate) async fn replay(
     if !dead_letters::mark_read(tx, letter.id, message.tenant_id, now).await? {
         return Ok(false);
     }
-    let audited = Event::Audited(AuditEvent {
-        action: "dead_letter.replayed".to_owned(),
-        actor: Actor::System { part: "dead_letters".to_owned() },
-        target: letter.id.to_string(),
-        outcome: AuditOutcome::Success,
-        occurred_at: now,
-        request_id: None,
-        changes: json!({ "lane": letter.lane, "reason": letter.reason }),
-    });
+    let changes = json!({ "lane": letter.lane, "reason": letter.reason });
+    let audited = AuditEvent::by_system("dead_letters", "dead_letter.replayed", letter.id, now, changes);
     // The same for each time it was filed, so that a commit whose answer was lost is audited once.
     let id = letter.id.derived(&format!("dead_letter.replayed at {}", letter.created_at.ms()));
-    let audited = Message::new(id, message.tenant_id, Body::Event(audited));
+    let audited = Message::new(id, message.tenant_id, Body::Event(Event::Audited(audited)));
     outbox::insert_due(tx, &[(message, due), (&audited, now)]).await?;
     Ok(true)
 }

@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header, request::Parts,
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts,
     response::Parts as ResponseParts,
 };
 use hyper::body::Incoming;
@@ -36,12 +36,13 @@ impl Proxy {
     /// Answers a request whose path begins with `/proxy/` or `/v1/`.
     pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<ProxyBody> {
         let arrival = Arrival::now();
-        let shape = Shape::of(request.uri().path());
-        let mut response = self.serve(request, arrival).await.unwrap_or_else(|refusal| {
+        let (parts, body) = request.into_parts();
+        let uri = parts.uri.clone();
+        let mut response = self.serve(parts, body, &uri, arrival).await.unwrap_or_else(|refusal| {
             let code = refusal.code().text();
             metrics().proxy_refused.with_label_values(&[code]).inc();
             tracing::debug!(request_id = %arrival.id, %peer, code, "a proxied request was refused");
-            refusal.into_response(shape)
+            refusal.into_response(Shape::of(uri.path()))
         });
         if let Ok(id) = HeaderValue::try_from(arrival.id.to_string()) {
             response.headers_mut().insert(headers::REQUEST_ID, id);
@@ -49,9 +50,13 @@ impl Proxy {
         response
     }
 
-    async fn serve(&self, request: Request<Incoming>, arrival: Arrival) -> Result<Response<ProxyBody>, Refusal> {
-        let (mut parts, body) = request.into_parts();
-        let uri = parts.uri.clone();
+    async fn serve(
+        &self,
+        mut parts: Parts,
+        body: Incoming,
+        uri: &Uri,
+        arrival: Arrival,
+    ) -> Result<Response<ProxyBody>, Refusal> {
         let route = Route::of(&parts.method, uri.path())?;
         let hash = caller::key_hash(&parts.headers)?;
         let caller = self.caller(&hash, arrival.clock).await?;

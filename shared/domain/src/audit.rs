@@ -50,3 +50,25 @@ pub struct AuditEvent {
     /// Field names with their new values, redacted: ids, names, numbers and states only.
     pub changes: serde_json::Value,
 }
+
+impl AuditEvent {
+    /// What a part of Keyway did by itself, and did.
+    #[must_use]
+    pub fn by_system(
+        part: &str,
+        action: &str,
+        target: impl ToString,
+        occurred_at: Timestamp,
+        changes: serde_json::Value,
+    ) -> Self {
+        Self {
+            action: action.to_owned(),
+            actor: Actor::System { part: part.to_owned() },
+            target: target.to_string(),
+            outcome: AuditOutcome::Success,
+            occurred_at,
+            request_id: None,
+            changes,
+        }
+    }
+}

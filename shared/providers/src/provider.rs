@@ -77,23 +77,10 @@ pub trait Provider: Send + Sync + 'static {
         http: &GuardedClient,
     ) -> Result<UsagePage, FetchError>;
 
-    /// The reports that can be asked for single keys, by the provider's own ids of them; none for most.
+    /// The reports of single keys, which are asked for by [`UsageQuery::provider_key_ids`]: a row's `line_item` is
+    /// the id of its key. Most providers have none.
     fn key_sources(&self, _family: KeyFamily) -> &'static [&'static str] {
         &[]
-    }
-
-    /// As [`Self::usage_page`], of these keys alone: a row's `line_item` is the id of its key.
-    ///
-    /// # Errors
-    /// As [`Self::usage_page`].
-    async fn key_usage_page(
-        &self,
-        _target: Target<'_>,
-        _query: UsageQuery<'_>,
-        _provider_key_ids: &[&str],
-        _http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
-        Err(FetchError::NotReportable { why: "this provider does not report single keys" })
     }
 
     /// Adds the provider's auth header for a call of `path`, marked sensitive, replacing what was there. A

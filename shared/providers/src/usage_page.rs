@@ -21,6 +21,8 @@ pub struct UsageQuery<'a> {
     pub window: UsageWindow,
     /// `None` for the first page, then [`UsagePage::next`].
     pub page: Option<&'a str>,
+    /// Of a report of single keys: these alone, by the provider's own ids; empty for all.
+    pub provider_key_ids: &'a [&'a str],
 }
 
 /// One page, its rows unique by natural key.

@@ -149,13 +149,14 @@ impl Attempt<'_> {
         if window.from >= window.to {
             return Ok(Ok(0));
         }
+        let ids = named(report.keys);
         let (mut trail, mut page, mut rows) = (PageTrail::default(), None::<String>, 0);
         loop {
             if self.began.elapsed() > LONG_ENOUGH {
                 return Ok(Err(Stopped::at(source, from, None)));
             }
-            let query = UsageQuery { source, window, page: page.as_deref() };
-            let next = match self.ask(query, report.keys).await {
+            let query = UsageQuery { source, window, page: page.as_deref(), provider_key_ids: &ids };
+            let next = match self.ask(query).await {
                 Ok(fetched) => {
                     rows += i64::try_from(fetched.rows.len()).unwrap_or(0);
                     from = match fetched.next {
@@ -176,17 +177,10 @@ impl Attempt<'_> {
         }
     }
 
-    async fn ask(&self, query: UsageQuery<'_>, keys: &[ReportedKey]) -> Result<UsagePage, FetchError> {
-        let (provider, target) = (&self.opened.provider, self.opened.target());
-        let label = label(self.ctx, &self.opened.integration.provider);
-        let _timer = metrics().provider_seconds.with_label_values(&[label, "usage"]).start_timer();
-        let ids: Vec<&str> = keys.iter().map(|key| key.provider_key_id.as_str()).collect();
-        match ids.len() {
-            0 => provider.usage_page(target, query, &self.ctx.http).await,
-            1..=MOST_KEYS_NAMED => provider.key_usage_page(target, query, &ids, &self.ctx.http).await,
-            // A URL has an end: then all keys are asked for, and those of others are dropped.
-            _ => provider.key_usage_page(target, query, &[], &self.ctx.http).await,
-        }
+    async fn ask(&self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+        let provider = label(self.ctx, &self.opened.integration.provider);
+        let _timer = metrics().provider_seconds.with_label_values(&[provider, "usage"]).start_timer();
+        self.opened.provider.usage_page(self.opened.target(), query, &self.ctx.http).await
     }
 }
 
@@ -251,6 +245,12 @@ async fn store(ctx: &Ctx, message: &Message, opened: &Opened, page: &Page<'_>) -
     let revision = page.cursor.map_or(1, |cursor| cursor.revision + 1);
     let fetched_to = page.cursor.map_or(page.fetched_to, |cursor| cursor.fetched_to.max(page.fetched_to));
     Ok(Cursor { fetched_to, revision })
+}
+
+/// The ids to ask for. A URL has an end: of more keys than that all are asked for, and those of others are dropped.
+fn named(keys: &[ReportedKey]) -> Vec<&str> {
+    let few = if keys.len() > MOST_KEYS_NAMED { &[] } else { keys };
+    few.iter().map(|key| key.provider_key_id.as_str()).collect()
 }
 
 /// Each row with the integration whose key it names; those of other keys are nobody's.

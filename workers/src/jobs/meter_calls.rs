@@ -21,9 +21,9 @@ const PROVIDERS_CHARGE: &str = "provider";
 /// Appends a batch of calls of one tenant.
 pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> Result<Outcome, HandlerError> {
     let priced: Vec<_> = calls.iter().map(|call| price(ctx, call)).collect();
+    let mut refused: Vec<_> = calls.iter().filter(|call| is_refused(ctx, call)).collect();
     // Before the transaction: one connection is enough.
-    let is_refused = |call: &MeteredCall| is_refused(ctx, call);
-    let now = if calls.iter().any(is_refused) { Some(ctx.store.now().await?) } else { None };
+    let now = if refused.is_empty() { None } else { Some(ctx.store.now().await?) };
     let tx = ctx.store.system().await?;
     let new = match usage::append_metered(&tx, message.tenant_id, &priced).await {
         Err(StoreError::Conflict) => {
@@ -32,9 +32,9 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
         }
         appended => appended?,
     };
-    let refused = calls.iter().filter(|call| new.contains(&call.request_id) && is_refused(call));
-    let refused: Vec<_> = refused.map(|call| call.integration_id).collect();
     if let Some(now) = now {
+        refused.retain(|call| new.contains(&call.request_id));
+        let refused: Vec<_> = refused.iter().map(|call| call.integration_id).collect();
         integrations::check_soon(&tx, &refused, now, now.before(CHECKED_AT_MOST_EVERY)).await?;
     }
     tx.commit().await?;

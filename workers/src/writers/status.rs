@@ -11,8 +11,7 @@ use std::{
 };
 
 use keyway_domain::{
-    Actor, AuditEvent, AuditOutcome, Body, Code, Event, Invalidation, Lane, Message, MessageId, OperationId, Route,
-    Timestamp,
+    AuditEvent, Body, Code, Event, Invalidation, Lane, Message, MessageId, OperationId, Route, Timestamp,
 };
 use keyway_store::{
     Store, SystemTx,
@@ -209,16 +208,9 @@ fn next_attempt(deferral: &Deferral, message: &Message) -> Message {
 }
 
 fn status_changed(change: &Applied, record: &VerdictRecord) -> Event {
-    Event::Audited(AuditEvent {
-        action: "integration.status_changed".to_owned(),
-        actor: Actor::System { part: "status".to_owned() },
-        target: change.integration_id.to_string(),
-        outcome: AuditOutcome::Success,
-        occurred_at: record.verdict.checked_at,
-        request_id: None,
-        changes: serde_json::json!({
-            "from": change.from, "to": change.to, "verdict": record.verdict.kind,
-            "operation_id": record.operation_id,
-        }),
-    })
+    let changes = serde_json::json!({
+        "from": change.from, "to": change.to, "verdict": record.verdict.kind, "operation_id": record.operation_id,
+    });
+    let (action, at) = ("integration.status_changed", record.verdict.checked_at);
+    Event::Audited(AuditEvent::by_system("status", action, change.integration_id, at, changes))
 }

@@ -190,6 +190,25 @@ pub struct Signal {
     pub reason: Option<String>,
 }
 
+impl Signal {
+    /// The value at a pointer is this one.
+    pub(crate) fn equals(status: u16, pointer: &str, value: impl Into<Value>, verdict: SignalVerdict) -> Self {
+        let matcher = Matcher::Equals(pointer.to_owned(), value.into());
+        Self { status, matcher, verdict, reason: None }
+    }
+
+    /// The text at a pointer contains this one.
+    pub(crate) fn contains(status: u16, pointer: &str, part: &str, verdict: SignalVerdict) -> Self {
+        let matcher = Matcher::Contains(pointer.to_owned(), part.to_owned());
+        Self { status, matcher, verdict, reason: None }
+    }
+
+    /// With a sentence of our own.
+    pub(crate) fn because(self, reason: &str) -> Self {
+        Self { reason: Some(reason.to_owned()), ..self }
+    }
+}
+
 /// What a body shows.
 #[derive(Clone, Debug)]
 pub enum Matcher {

@@ -3,6 +3,7 @@
 mod anthropic;
 mod aws;
 mod azure;
+mod bucketed;
 mod cloud;
 mod cohere;
 mod credential_fields;

@@ -5,12 +5,11 @@
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use keyway_domain::VerdictKind;
-use serde_json::json;
 use url::Url;
 
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered, ProbeMethod,
-    ProbeSpec, Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, ProbeMethod, ProbeSpec,
+    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -48,30 +47,21 @@ impl OpenAiCompatible {
 
 /// How hosts of this shape say that a key is wrong, where nothing more is known of them.
 fn conventional_probe() -> ProbeSpec {
-    let invalid = |matcher| Signal { status: 401, matcher, verdict: SignalVerdict::Invalid, reason: None };
-    let equals = |pointer: &str, value| invalid(Matcher::Equals(pointer.to_owned(), json!(value)));
-    let contains = |pointer: &str, part: &str| invalid(Matcher::Contains(pointer.to_owned(), part.to_owned()));
-    let mut signals: Vec<Signal> = [401, 403]
-        .into_iter()
-        .map(|status| Signal {
-            status,
-            matcher: Matcher::Contains("/error/message".to_owned(), "Missing scopes".to_owned()),
-            verdict: SignalVerdict::Restricted,
-            reason: None,
-        })
-        .collect();
-    signals.extend([
+    const PARTS: [&str; 4] = ["invalid api key", "incorrect api key", "invalid token", "invalid authentication"];
+    let restricted = |status| Signal::contains(status, "/error/message", "Missing scopes", SignalVerdict::Restricted);
+    let equals = |pointer, value| Signal::equals(401, pointer, value, SignalVerdict::Invalid);
+    let mut signals = vec![
+        restricted(401),
+        restricted(403),
         equals("/error/code", "invalid_api_key"),
         equals("/code", "invalid_api_key"),
         equals("/error/type", "authentication_error"),
         equals("/error", "Unauthorized"),
         equals("/detail", "Unauthorized"),
         equals("/message", "Unauthorized"),
-    ]);
+    ];
     for pointer in ["/error/message", "/error", "/detail", "/message"] {
-        for part in ["invalid api key", "incorrect api key", "invalid token", "invalid authentication"] {
-            signals.push(contains(pointer, part));
-        }
+        signals.extend(PARTS.map(|part| Signal::contains(401, pointer, part, SignalVerdict::Invalid)));
     }
     ProbeSpec { method: ProbeMethod::Get, path: "/models".to_owned(), proof: "/data".to_owned(), signals }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher, Provider,
+    AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
     ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
@@ -35,19 +35,10 @@ pub(crate) struct XaiManagement {
 
 impl XaiManagement {
     pub(crate) fn new(spec: &ProviderSpec) -> Self {
-        let signal = |status, matcher, verdict, reason: &str| Signal {
-            status,
-            matcher,
-            verdict,
-            reason: Some(reason.to_owned()),
-        };
-        let flag = |pointer: &str, reason| {
-            signal(200, Matcher::Equals(pointer.to_owned(), json!(true)), SignalVerdict::Restricted, reason)
-        };
+        let flag = |pointer, reason| Signal::equals(200, pointer, true, SignalVerdict::Restricted).because(reason);
         let wrong = "xAI knows no such management key; a key that calls models belongs to the provider xai";
-        let bearer = Matcher::Contains("/message".to_owned(), "Invalid bearer token".to_owned());
         let signals = vec![
-            signal(401, bearer, SignalVerdict::Invalid, wrong),
+            Signal::contains(401, "/message", "Invalid bearer token", SignalVerdict::Invalid).because(wrong),
             flag("/apiKeyBlocked", "xAI has blocked this key"),
             flag("/disabled", "this key is switched off at xAI"),
             flag("/teamBlocked", "xAI has blocked the team of this key"),

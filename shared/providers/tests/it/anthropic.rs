@@ -49,7 +49,7 @@ async fn fetch(
     let server = Replay::start(vec![case]).await?;
     let (ways, _) = predefined("anthropic")?;
     let base: Url = format!("{}/v1", server.root).parse()?;
-    let query = UsageQuery { source, window: window()?, page };
+    let query = UsageQuery { source, window: window()?, page, provider_key_ids: &[] };
     let result = ways.usage_page(target(&base, &secret(key)), query, &client(&server.host)?).await;
     Ok((result, server.received()))
 }
@@ -299,9 +299,9 @@ async fn a_report_of_keys_names_them() -> anyhow::Result<()> {
     assert_eq!(ways.key_sources(KeyFamily::Admin), ["usage.messages.by_key"]);
     assert!(ways.key_sources(KeyFamily::Ordinary).is_empty());
     let (base, admin): (Url, _) = (format!("{}/v1", server.root).parse()?, secret(ADMIN_KEY));
-    let query = UsageQuery { source: "usage.messages.by_key", window: window()?, page: None };
-    let (http, ids) = (client(&server.host)?, ["apikey_a", "apikey_b"]);
-    let page = ways.key_usage_page(target(&base, &admin), query, &ids, &http).await?;
+    let provider_key_ids = &["apikey_a", "apikey_b"];
+    let query = UsageQuery { source: "usage.messages.by_key", window: window()?, page: None, provider_key_ids };
+    let page = ways.usage_page(target(&base, &admin), query, &client(&server.host)?).await?;
     let found: Vec<_> = page.rows.iter().map(|row| (row.line_item.as_deref(), row.tokens.input)).collect();
     assert_eq!(found, [(None, Some(5)), (Some("apikey_a"), Some(10)), (Some("apikey_b"), Some(5))]);
     let asked = server.received();

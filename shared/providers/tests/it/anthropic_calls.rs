@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 use keyway_domain::{Timestamp, TokenCounts, UsageWindow};
-use keyway_providers::{Catalog, KeyFamily, Metered, PageTrail, UsageQuery};
+use keyway_providers::{Catalog, KeyFamily, Metered, UsageQuery};
 use keyway_testkit::{
     replay::Fixture,
     simulator::{Simulator, tokens_of},
@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     recorded::{expected, metered_events},
-    world::{client, predefined, secret, target},
+    world::{client, predefined, secret, target, whole_report},
 };
 
 const MESSAGES: &str = "/v1/messages";
@@ -205,25 +205,14 @@ async fn a_whole_report_is_the_same_however_often_it_is_read() -> anyhow::Result
         assert!(ways.usage_sources(KeyFamily::Admin)?.contains(&source));
         let mut readings = Vec::new();
         for _ in 0..2 {
-            let mut trail = PageTrail::default();
-            let (mut rows, mut page, mut pages) = (Vec::new(), None, 0);
-            loop {
-                let query = UsageQuery { source, window, page: page.as_deref() };
-                let got = ways.usage_page(target(&base, &admin), query, &http).await?;
-                rows.extend(got.rows);
-                pages += 1;
-                page = trail.follow(got.next)?;
-                if page.is_none() {
-                    break;
-                }
-            }
+            let (rows, pages) = whole_report(&*ways, target(&base, &admin), (source, window), &http).await?;
             assert_eq!((pages, rows.len()), (usize::div_ceil(buckets, a_page), buckets * 2), "{source}");
             readings.push(rows);
         }
         assert_eq!(readings.first(), readings.last(), "{source}");
     }
     let circle = secret("sk-ant-admin01-sim-circle-1");
-    let query = |page| UsageQuery { source: "costs", window, page };
+    let query = |page| UsageQuery { source: "costs", window, page, provider_key_ids: &[] };
     let first = ways.usage_page(target(&base, &circle), query(None), &http).await?;
     let again = ways.usage_page(target(&base, &circle), query(first.next.as_deref()), &http).await;
     assert_eq!(again, Err(keyway_providers::FetchError::BadAnswer));

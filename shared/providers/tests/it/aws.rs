@@ -31,7 +31,7 @@ fn with(field: &str, value: Value) -> String {
 }
 
 fn query(page: Option<&str>) -> UsageQuery<'_> {
-    UsageQuery { source: "costs", window: november(10, 60), page }
+    UsageQuery { source: "costs", window: november(10, 60), page, provider_key_ids: &[] }
 }
 
 #[test]

@@ -130,7 +130,7 @@ async fn a_token_without_a_role_is_a_restricted_credential() -> anyhow::Result<(
 }
 
 fn query(page: Option<&str>) -> UsageQuery<'_> {
-    UsageQuery { source: "costs", window: november(10, 60), page }
+    UsageQuery { source: "costs", window: november(10, 60), page, provider_key_ids: &[] }
 }
 
 async fn fetched(

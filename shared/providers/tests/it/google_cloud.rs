@@ -189,7 +189,7 @@ async fn every_recorded_answer_of_the_token_endpoint_is_graded() -> Result<()> {
 }
 
 fn query<'a>(source: &'a str, page: Option<&'a str>) -> UsageQuery<'a> {
-    UsageQuery { source, window: november(10, 36), page }
+    UsageQuery { source, window: november(10, 36), page, provider_key_ids: &[] }
 }
 
 async fn fetched(

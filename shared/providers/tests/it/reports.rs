@@ -1,14 +1,14 @@
 //! Reported usage: recorded pages, whole reports of the simulator, and who gets none.
 
 use keyway_domain::{ReportedUsage, Timestamp, UsageWindow};
-use keyway_providers::{FetchError, KeyFamily, PageTrail, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, KeyFamily, UsagePage, UsageQuery};
 use keyway_testkit::{
     replay::{Fixture, Replay},
     simulator::Simulator,
 };
 use url::Url;
 
-use crate::world::{CANARY, client, custom, predefined, secret, target};
+use crate::world::{CANARY, client, custom, predefined, secret, target, whole_report};
 
 const NOVEMBER: i64 = 1_793_491_200;
 
@@ -22,7 +22,7 @@ async fn fetch(case: Fixture, source: &str, key: &str) -> anyhow::Result<Result<
     let (openai, _) = predefined("openai")?;
     let base: Url = format!("{}/v1", server.root).parse()?;
     let secret = secret(key);
-    let query = UsageQuery { source, window: window(3), page: None };
+    let query = UsageQuery { source, window: window(3), page: None, provider_key_ids: &[] };
     Ok(openai.usage_page(target(&base, &secret), query, &client(&server.host)?).await)
 }
 
@@ -96,7 +96,7 @@ async fn an_ordinary_key_and_a_custom_host_report_nothing_and_are_not_asked() ->
     let base: Url = simulator.base_url.parse()?;
     let http = client(&simulator.host())?;
     let key = secret("sk-sim-good-1");
-    let query = UsageQuery { source: "costs", window: window(1), page: None };
+    let query = UsageQuery { source: "costs", window: window(1), page: None, provider_key_ids: &[] };
     let (openai, _) = predefined("openai")?;
     for ways in [openai, custom(&base)] {
         let result = ways.usage_page(target(&base, &key), query, &http).await;
@@ -117,18 +117,8 @@ async fn a_whole_report_is_the_same_however_often_it_is_read() -> anyhow::Result
     for source in openai.usage_sources(KeyFamily::Admin)? {
         let mut readings = Vec::new();
         for _ in 0..2 {
-            let mut trail = PageTrail::default();
-            let (mut rows, mut page, mut pages) = (Vec::new(), None, 0);
-            loop {
-                let query = UsageQuery { source, window: window(31), page: page.as_deref() };
-                let got = openai.usage_page(target(&base, &admin), query, &http).await?;
-                rows.extend(got.rows);
-                pages += 1;
-                page = trail.follow(got.next)?;
-                if page.is_none() {
-                    break;
-                }
-            }
+            let asked = (*source, window(31));
+            let (rows, pages) = whole_report(&*openai, target(&base, &admin), asked, &http).await?;
             let (buckets, a_page, models) = match *source {
                 "costs" => (31, 14, 2),
                 "usage.embeddings" => (31 * 24, 24, 1),
@@ -151,7 +141,7 @@ async fn a_report_that_goes_in_circles_ends() -> anyhow::Result<()> {
     let http = client(&simulator.host())?;
     let (openai, _) = predefined("openai")?;
     let admin = secret("sk-admin-sim-circle-1");
-    let query = |page| UsageQuery { source: "costs", window: window(1), page };
+    let query = |page| UsageQuery { source: "costs", window: window(1), page, provider_key_ids: &[] };
     let first = openai.usage_page(target(&base, &admin), query(None), &http).await?;
     let again = openai.usage_page(target(&base, &admin), query(first.next.as_deref()), &http).await;
     assert_eq!(again, Err(FetchError::BadAnswer));
@@ -174,7 +164,7 @@ async fn openrouters_activity_is_read_day_by_day() -> anyhow::Result<()> {
         let (ways, _) = predefined("openrouter")?;
         let base: Url = format!("{}/api/v1", server.root).parse()?;
         let window = UsageWindow { from: time("2026-11-01T00:00:00Z")?, to: time(to)? };
-        let query = UsageQuery { source: "activity", window, page: None };
+        let query = UsageQuery { source: "activity", window, page: None, provider_key_ids: &[] };
         let page = ways.usage_page(target(&base, &secret(key)), query, &client(&server.host)?).await;
         let asked = server.received();
         anyhow::ensure!(asked.len() == 1 && asked[0].line == "GET /api/v1/activity", "{asked:?}");
@@ -212,7 +202,7 @@ async fn xais_bill_is_read_by_the_team_of_its_management_key() -> anyhow::Result
         let server = Replay::start(cases.collect::<anyhow::Result<_>>()?).await?;
         let (ways, _) = predefined("xai_management")?;
         let (base, key): (Url, _) = (server.root.parse()?, secret(CANARY));
-        let query = UsageQuery { source: "costs", window: window(3), page: None };
+        let query = UsageQuery { source: "costs", window: window(3), page: None, provider_key_ids: &[] };
         let page = ways.usage_page(target(&base, &key), query, &client(&server.host)?).await;
         anyhow::Ok((page, server.received()))
     };

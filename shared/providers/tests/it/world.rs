@@ -2,8 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{Timestamp, UsageWindow};
-use keyway_providers::{AuthStyle, Catalog, GuardSettings, GuardedClient, Provider, ProviderSpec, Target, for_spec};
+use keyway_domain::{ReportedUsage, Timestamp, UsageWindow};
+use keyway_providers::{
+    AuthStyle, Catalog, GuardSettings, GuardedClient, PageTrail, Provider, ProviderSpec, Target, UsageQuery, for_spec,
+};
 use keyway_vault::SecretString;
 use url::Url;
 
@@ -41,6 +43,27 @@ pub(crate) fn custom_with(base_url: &Url, auth: AuthStyle) -> Arc<dyn Provider> 
 /// A secret.
 pub(crate) fn secret(text: &str) -> SecretString {
     SecretString::new(text.to_owned())
+}
+
+/// Reads a report to its end; how many pages it had.
+pub(crate) async fn whole_report(
+    ways: &dyn Provider,
+    target: Target<'_>,
+    (source, window): (&str, UsageWindow),
+    http: &GuardedClient,
+) -> anyhow::Result<(Vec<ReportedUsage>, usize)> {
+    let mut trail = PageTrail::default();
+    let (mut rows, mut page, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let query = UsageQuery { source, window, page: page.as_deref(), provider_key_ids: &[] };
+        let got = ways.usage_page(target, query, http).await?;
+        rows.extend(got.rows);
+        pages += 1;
+        page = trail.follow(got.next)?;
+        if page.is_none() {
+            return Ok((rows, pages));
+        }
+    }
 }
 
 /// A target.

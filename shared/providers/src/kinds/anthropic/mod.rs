@@ -7,12 +7,11 @@ mod usage;
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde_json::json;
 use url::Url;
 
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered,
-    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
+    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -42,23 +41,12 @@ impl Anthropic {
 
 /// What its answers mean; `billing_error` is one of the codes that mean the same everywhere.
 fn signals() -> Vec<Signal> {
-    let says = |status, part: &str, verdict| Signal {
-        status,
-        matcher: Matcher::Contains("/error/message".to_owned(), part.to_owned()),
-        verdict,
-        reason: None,
-    };
-    let not_permitted = Signal {
-        status: 403,
-        matcher: Matcher::Equals("/error/type".to_owned(), json!("permission_error")),
-        verdict: SignalVerdict::Restricted,
-        reason: None,
-    };
+    let says = |status, part, verdict| Signal::contains(status, "/error/message", part, verdict);
     vec![
         says(401, "invalid x-api-key", SignalVerdict::Invalid),
         says(401, "invalid bearer token", SignalVerdict::Invalid),
         says(400, "credit balance is too low", SignalVerdict::NoCredit),
-        not_permitted,
+        Signal::equals(403, "/error/type", "permission_error", SignalVerdict::Restricted),
     ]
 }
 
@@ -128,7 +116,7 @@ impl Provider for Anthropic {
     ) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
         self.usage_sources(family(key))?;
-        let url = usage::url(target.base_url, query, &[])?;
+        let url = usage::url(target.base_url, query)?;
         usage::read(&ask(http, url, key).await?, key, query)
     }
 
@@ -137,18 +125,6 @@ impl Provider for Anthropic {
             KeyFamily::Admin => usage::KEY_SOURCES,
             KeyFamily::Ordinary => &[],
         }
-    }
-
-    async fn key_usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        provider_key_ids: &[&str],
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
-        let key = target.secret.expose();
-        let url = usage::url(target.base_url, query, provider_key_ids)?;
-        usage::read(&ask(http, url, key).await?, key, query)
     }
 
     fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {

@@ -2,16 +2,16 @@
 //! decimal text of cents. What is absent, negative or in another currency is unknown; how many calls
 //! there were is never reported.
 
-use std::time::Duration;
-
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
 use url::Url;
 
-use super::messages::CacheCreation;
+use super::{
+    super::bucketed::{Bucket, Dialect, Page, Report},
+    messages::CacheCreation,
+};
 use crate::{
     FetchError, UsagePage, UsageQuery,
-    catalog::join,
     grade::Reading,
     guard::Answer,
     lenient::{Cents, Count, Maybe, Text},
@@ -31,59 +31,31 @@ pub(crate) const NEEDS_ADMIN_KEY: FetchError = FetchError::NotReportable {
 const MESSAGES: &str = "usage.messages";
 const MESSAGES_BY_KEY: &str = "usage.messages.by_key";
 const COSTS: &str = "costs";
-const HOUR: Duration = Duration::from_secs(3600);
-const DAY: Duration = Duration::from_secs(86_400);
 const LACKS_PERMISSION: FetchError =
     FetchError::NotReportable { why: "this admin key is not permitted to read the organisation's usage" };
 
-/// How one report is asked for. Buckets a page are few enough that a page of an organisation with
-/// many models stays well below the size that is read.
-struct Report {
-    path: &'static str,
-    group_by: &'static [&'static str],
-    width: &'static str,
-    bucket: Duration,
-    buckets: &'static str,
-}
+const DIALECT: Dialect = Dialect {
+    start: "starting_at",
+    end: "ending_at",
+    group_by: "group_by[]",
+    provider_key_ids: "api_key_ids[]",
+    time: |at| at.to_string(),
+};
 
 fn report(source: &str) -> Option<Report> {
-    let messages = |group_by| Report {
-        path: "/organizations/usage_report/messages",
-        group_by,
-        width: "1h",
-        bucket: HOUR,
-        buckets: "24",
-    };
+    const MESSAGES_PATH: &str = "/organizations/usage_report/messages";
     match source {
-        MESSAGES => Some(messages(&["model"])),
-        MESSAGES_BY_KEY => Some(messages(&["model", "api_key_id"])),
-        COSTS => Some(Report {
-            path: "/organizations/cost_report",
-            group_by: &["description"],
-            width: "1d",
-            bucket: DAY,
-            buckets: "14",
-        }),
+        MESSAGES => Some(Report::hourly(MESSAGES_PATH, &["model"])),
+        MESSAGES_BY_KEY => Some(Report::hourly(MESSAGES_PATH, &["model", "api_key_id"])),
+        COSTS => Some(Report::daily("/organizations/cost_report", &["description"])),
         _ => None,
     }
 }
 
-/// The URL of one page, of these keys alone if there are any.
-pub(crate) fn url(base: &Url, query: UsageQuery<'_>, provider_key_ids: &[&str]) -> Result<Url, FetchError> {
+/// The URL of one page.
+pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> {
     let report = report(query.source).ok_or(FetchError::NotReportable { why: "Anthropic has no such report" })?;
-    let mut url = join(base, report.path);
-    let (start, end) = usage_page::whole_buckets(query.window, report.bucket);
-    url.query_pairs_mut()
-        .append_pair("starting_at", &start.to_string())
-        .append_pair("ending_at", &end.to_string())
-        .append_pair("bucket_width", report.width)
-        .append_pair("limit", report.buckets)
-        .extend_pairs(report.group_by.iter().map(|by| ("group_by[]", by)))
-        .extend_pairs(provider_key_ids.iter().map(|id| ("api_key_ids[]", id)));
-    if let Some(page) = query.page {
-        url.query_pairs_mut().append_pair("page", page);
-    }
-    Ok(url)
+    Ok(report.url(base, query, &DIALECT))
 }
 
 /// Reads the answer to [`url`].
@@ -96,19 +68,12 @@ pub(crate) fn read(answer: &Answer, key: &str, query: UsageQuery<'_>) -> Result<
         (403, Some("permission_error")) => return Err(LACKS_PERMISSION),
         _ => return Err(usage_page::failure(&reading)),
     }
-    let page: Page = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
+    let page: Page<Results> = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
     page.read(query)
 }
 
 #[derive(Deserialize)]
-struct Page {
-    data: Vec<Bucket>,
-    has_more: bool,
-    next_page: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Bucket {
+struct Results {
     starting_at: Timestamp,
     ending_at: Timestamp,
     results: Vec<Entry>,
@@ -137,24 +102,19 @@ struct Entry {
     currency: Text,
 }
 
-impl Page {
-    fn read(self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
-        if self.data.iter().any(|bucket| bucket.ending_at <= bucket.starting_at) {
-            return Err(FetchError::BadAnswer);
-        }
-        let in_order = self.data.is_sorted_by_key(|bucket| bucket.starting_at);
-        let complete_to = self.data.last().filter(|_| in_order).map(|last| last.ending_at);
-        let next = usage_page::next(self.has_more, self.next_page, query)?;
-        let rows = self.data.into_iter().flat_map(|bucket| {
-            let (start, end) = (bucket.starting_at, bucket.ending_at);
-            bucket.results.into_iter().map(move |entry| entry.row(query.source, start, end))
-        });
-        Ok(UsagePage { rows: usage_page::merged(rows), next, complete_to })
+impl Bucket for Results {
+    fn span(&self) -> (Timestamp, Timestamp) {
+        (self.starting_at, self.ending_at)
+    }
+
+    fn rows(self, source: &str) -> Vec<ReportedUsage> {
+        let span = self.span();
+        self.results.into_iter().map(|entry| entry.row(source, span)).collect()
     }
 }
 
 impl Entry {
-    fn row(self, source: &str, bucket_start: Timestamp, bucket_end: Timestamp) -> ReportedUsage {
+    fn row(self, source: &str, (bucket_start, bucket_end): (Timestamp, Timestamp)) -> ReportedUsage {
         let in_dollars = self.currency.0.as_deref().is_some_and(|currency| currency.eq_ignore_ascii_case("usd"));
         ReportedUsage {
             source: source.to_owned(),

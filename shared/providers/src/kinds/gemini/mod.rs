@@ -5,11 +5,10 @@ mod answers;
 
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde_json::json;
 
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered,
-    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
+    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -17,6 +16,8 @@ use crate::{
     metering,
 };
 
+/// Which quota is used up.
+const QUOTA: &str = "/error/details/*/violations/*/quotaId";
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
 const NOT_REPORTABLE: FetchError = FetchError::NotReportable {
     why: "Google reports no usage to an API key; calls through Keyway are metered, and a Google Cloud service account \
@@ -37,31 +38,20 @@ impl Gemini {
 
 /// What its answers mean. Google states its reason in one of several details, in no fixed order.
 fn signals() -> Vec<Signal> {
-    let reason = |status, reason, verdict, sentence: Option<&str>| Signal {
-        status,
-        matcher: Matcher::Equals("/error/details/*/reason".to_owned(), json!(reason)),
-        verdict,
-        reason: sentence.map(str::to_owned),
-    };
-    let contains = |status, (pointer, part): (&str, &str), verdict, sentence: &str| Signal {
-        status,
-        matcher: Matcher::Contains(pointer.to_owned(), part.to_owned()),
-        verdict,
-        reason: Some(sentence.to_owned()),
-    };
+    let reason = |status, reason, verdict| Signal::equals(status, "/error/details/*/reason", reason, verdict);
     let refused_type = "Google no longer accepts keys of this type; create a new one in AI Studio";
     let leaked = "Google has blocked this key because it was found in public; create a new one";
     let daily = "the key works, but its quota for today is used up; it begins anew at midnight Pacific time";
-    let limited = |reason_code, sentence| reason(403, reason_code, SignalVerdict::Restricted, Some(sentence));
+    let limited = |code, sentence| reason(403, code, SignalVerdict::Restricted).because(sentence);
     vec![
-        reason(400, "API_KEY_INVALID", SignalVerdict::Invalid, None),
-        reason(401, "ACCESS_TOKEN_TYPE_UNSUPPORTED", SignalVerdict::Invalid, Some(refused_type)),
-        contains(403, ("/error/message", "reported as leaked"), SignalVerdict::Invalid, leaked),
+        reason(400, "API_KEY_INVALID", SignalVerdict::Invalid),
+        reason(401, "ACCESS_TOKEN_TYPE_UNSUPPORTED", SignalVerdict::Invalid).because(refused_type),
+        Signal::contains(403, "/error/message", "reported as leaked", SignalVerdict::Invalid).because(leaked),
         limited("SERVICE_DISABLED", "the key works, but the Gemini API is not enabled in its Google Cloud project"),
         limited("API_KEY_SERVICE_BLOCKED", "the key works, but it is restricted to other APIs than Gemini's"),
         limited("API_KEY_IP_ADDRESS_BLOCKED", "the key works, but not from this installation's IP address"),
         limited("API_KEY_HTTP_REFERRER_BLOCKED", "the key works, but it is restricted to web pages"),
-        contains(429, ("/error/details/*/violations/*/quotaId", "PerDay"), SignalVerdict::NoCredit, daily),
+        Signal::contains(429, QUOTA, "PerDay", SignalVerdict::NoCredit).because(daily),
     ]
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
 use crate::{
-    FetchError, Matcher, Signal, SignalVerdict, UsagePage, UsageQuery, catalog::join, grade::Reading, guard::Answer,
+    FetchError, Signal, SignalVerdict, UsagePage, UsageQuery, catalog::join, grade::Reading, guard::Answer,
     lenient::Text, usage_page,
 };
 
@@ -68,10 +68,8 @@ pub(crate) fn url(host: &Url, project_id: &str, query: UsageQuery<'_>) -> Result
 /// Reads the answer to [`url`].
 pub(crate) fn read(answer: &Answer, token: &str, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
     let reading = Reading::new(answer, token);
-    let says = |pointer: &str, what: &str| {
-        let matcher = Matcher::Equals(pointer.to_owned(), json!(what));
-        reading.matches(&Signal { status: 403, matcher, verdict: SignalVerdict::Restricted, reason: None })
-    };
+    let says =
+        |pointer: &str, what: &str| reading.matches(&Signal::equals(403, pointer, what, SignalVerdict::Restricted));
     if says("/error/details/*/reason", "SERVICE_DISABLED") {
         return Err(DISABLED);
     }

@@ -6,12 +6,11 @@ mod usage;
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use keyway_domain::Timestamp;
-use serde_json::json;
 use url::Url;
 
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Matcher, Metered,
-    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
+    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -28,18 +27,9 @@ pub(crate) struct OpenAi {
 
 impl OpenAi {
     pub(crate) fn new(spec: &ProviderSpec) -> Self {
-        let restricted = |status| Signal {
-            status,
-            matcher: Matcher::Contains("/error/message".to_owned(), "Missing scopes".to_owned()),
-            verdict: SignalVerdict::Restricted,
-            reason: None,
-        };
-        let invalid = Signal {
-            status: 401,
-            matcher: Matcher::Equals("/error/code".to_owned(), json!("invalid_api_key")),
-            verdict: SignalVerdict::Invalid,
-            reason: None,
-        };
+        let restricted =
+            |status| Signal::contains(status, "/error/message", "Missing scopes", SignalVerdict::Restricted);
+        let invalid = Signal::equals(401, "/error/code", "invalid_api_key", SignalVerdict::Invalid);
         Self { spec: spec.clone(), signals: vec![invalid, restricted(401), restricted(403)] }
     }
 }
@@ -92,7 +82,7 @@ impl Provider for OpenAi {
     ) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
         self.usage_sources(family(key))?;
-        let url = usage::url(target.base_url, query, &[])?;
+        let url = usage::url(target.base_url, query)?;
         let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?;
         usage::read(&answer, key, query)
     }
@@ -102,18 +92,6 @@ impl Provider for OpenAi {
             KeyFamily::Admin => usage::KEY_SOURCES,
             KeyFamily::Ordinary => &[],
         }
-    }
-
-    async fn key_usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        provider_key_ids: &[&str],
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
-        let key = target.secret.expose();
-        let url = usage::url(target.base_url, query, provider_key_ids)?;
-        usage::read(&auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?, key, query)
     }
 
     fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {

@@ -8,9 +8,9 @@ use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
 use url::Url;
 
+use super::super::bucketed::{Bucket, Dialect, Page, Report};
 use crate::{
     FetchError, UsagePage, UsageQuery,
-    catalog::join,
     grade::Reading,
     guard::Answer,
     lenient::{Count, Dollars, Text},
@@ -32,52 +32,34 @@ const EMBEDDINGS: &str = "usage.embeddings";
 const COMPLETIONS_BY_KEY: &str = "usage.completions.by_key";
 const EMBEDDINGS_BY_KEY: &str = "usage.embeddings.by_key";
 const COSTS: &str = "costs";
-const HOUR: Duration = Duration::from_secs(3600);
 const LACKS_SCOPE: FetchError =
     FetchError::NotReportable { why: "this admin key lacks the permission to read usage (api.usage.read)" };
 
-/// How one report is asked for. Buckets a page are few enough that a page of an organisation with
-/// many models stays well below the size that is read.
-struct Report {
-    path: &'static str,
-    group_by: &'static [&'static str],
-    width: &'static str,
-    bucket: Duration,
-    buckets: &'static str,
-}
+const DIALECT: Dialect = Dialect {
+    start: "start_time",
+    end: "end_time",
+    group_by: "group_by",
+    provider_key_ids: "api_key_ids",
+    time: |at| at.seconds().to_string(),
+};
 
 fn report(source: &str) -> Option<Report> {
     const COMPLETIONS_PATH: &str = "/organization/usage/completions";
     const EMBEDDINGS_PATH: &str = "/organization/usage/embeddings";
-    let usage = |path, group_by| Report { path, group_by, width: "1h", bucket: HOUR, buckets: "24" };
-    let costs =
-        Report { path: "/organization/costs", group_by: &["line_item"], width: "1d", bucket: DAY, buckets: "14" };
     match source {
-        COMPLETIONS => Some(usage(COMPLETIONS_PATH, &["model"])),
-        EMBEDDINGS => Some(usage(EMBEDDINGS_PATH, &["model"])),
-        COMPLETIONS_BY_KEY => Some(usage(COMPLETIONS_PATH, &["model", "api_key_id"])),
-        EMBEDDINGS_BY_KEY => Some(usage(EMBEDDINGS_PATH, &["model", "api_key_id"])),
-        COSTS => Some(costs),
+        COMPLETIONS => Some(Report::hourly(COMPLETIONS_PATH, &["model"])),
+        EMBEDDINGS => Some(Report::hourly(EMBEDDINGS_PATH, &["model"])),
+        COMPLETIONS_BY_KEY => Some(Report::hourly(COMPLETIONS_PATH, &["model", "api_key_id"])),
+        EMBEDDINGS_BY_KEY => Some(Report::hourly(EMBEDDINGS_PATH, &["model", "api_key_id"])),
+        COSTS => Some(Report::daily("/organization/costs", &["line_item"])),
         _ => None,
     }
 }
 
-/// The URL of one page, of these keys alone if there are any.
-pub(crate) fn url(base: &Url, query: UsageQuery<'_>, provider_key_ids: &[&str]) -> Result<Url, FetchError> {
+/// The URL of one page.
+pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> {
     let report = report(query.source).ok_or(FetchError::NotReportable { why: "OpenAI has no such report" })?;
-    let mut url = join(base, report.path);
-    let (start, end) = usage_page::whole_buckets(query.window, report.bucket);
-    url.query_pairs_mut()
-        .append_pair("start_time", &start.seconds().to_string())
-        .append_pair("end_time", &end.seconds().to_string())
-        .append_pair("bucket_width", report.width)
-        .append_pair("limit", report.buckets)
-        .extend_pairs(report.group_by.iter().map(|by| ("group_by", by)))
-        .extend_pairs(provider_key_ids.iter().map(|id| ("api_key_ids", id)));
-    if let Some(page) = query.page {
-        url.query_pairs_mut().append_pair("page", page);
-    }
-    Ok(url)
+    Ok(report.url(base, query, &DIALECT))
 }
 
 /// Reads the answer to [`url`].
@@ -90,7 +72,7 @@ pub(crate) fn read(answer: &Answer, key: &str, query: UsageQuery<'_>) -> Result<
         401 | 403 if reading.json_at("/error").is_some() => return Err(FetchError::Refused),
         _ => return Err(usage_page::failure(&reading)),
     }
-    let page: Page = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
+    let page: Page<Results> = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
     page.read(query)
 }
 
@@ -99,14 +81,7 @@ fn says(reading: &Reading<'_>, part: &str) -> bool {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    data: Vec<Bucket>,
-    has_more: bool,
-    next_page: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Bucket {
+struct Results {
     start_time: i64,
     end_time: i64,
     results: Vec<Entry>,
@@ -140,25 +115,19 @@ struct Amount {
     currency: Option<String>,
 }
 
-impl Page {
-    fn read(self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
-        let mut rows = Vec::new();
-        let in_order = self.data.is_sorted_by_key(|bucket| bucket.start_time);
-        let complete_to = self.data.last().filter(|_| in_order).map(|last| Timestamp::from_seconds(last.end_time));
-        for bucket in self.data {
-            let (start, end) = (Timestamp::from_seconds(bucket.start_time), Timestamp::from_seconds(bucket.end_time));
-            if bucket.start_time < 0 || end <= start {
-                return Err(FetchError::BadAnswer);
-            }
-            rows.extend(bucket.results.into_iter().map(|entry| entry.row(query.source, start, end)));
-        }
-        let next = usage_page::next(self.has_more, self.next_page, query)?;
-        Ok(UsagePage { rows: usage_page::merged(rows), next, complete_to })
+impl Bucket for Results {
+    fn span(&self) -> (Timestamp, Timestamp) {
+        (Timestamp::from_seconds(self.start_time), Timestamp::from_seconds(self.end_time))
+    }
+
+    fn rows(self, source: &str) -> Vec<ReportedUsage> {
+        let span = self.span();
+        self.results.into_iter().map(|entry| entry.row(source, span)).collect()
     }
 }
 
 impl Entry {
-    fn row(self, source: &str, bucket_start: Timestamp, bucket_end: Timestamp) -> ReportedUsage {
+    fn row(self, source: &str, (bucket_start, bucket_end): (Timestamp, Timestamp)) -> ReportedUsage {
         ReportedUsage {
             source: source.to_owned(),
             bucket_start,

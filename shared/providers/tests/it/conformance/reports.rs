@@ -121,8 +121,8 @@ pub(super) async fn single_keys(subject: &Subject) -> Result<String> {
         let named = format!("\"api_key_id\":\"{KEY_ID}\"");
         case.body = String::from_utf8(case.body)?.replace("\"api_key_id\":null", &named).into_bytes();
         let (server, base, http) = subject.host(&case).await?;
-        let query = UsageQuery { source, window: november(0, 72), page: None };
-        let page = subject.ways.key_usage_page(target(&base, &secret(&key.text)), query, &[KEY_ID], &http).await?;
+        let query = UsageQuery { source, window: november(0, 72), page: None, provider_key_ids: &[KEY_ID] };
+        let page = subject.ways.usage_page(target(&base, &secret(&key.text)), query, &http).await?;
         ensure!(page.rows.iter().any(|row| row.line_item.as_deref() == Some(KEY_ID)), "{source}: {page:?}");
         ensure!(asked(&server).is_some_and(|asked| asked.line.contains(KEY_ID)), "{source}: its id is not asked for");
     }
@@ -168,7 +168,7 @@ async fn fetched(
     case: &Fixture,
 ) -> Result<(Result<UsagePage, FetchError>, Option<Received>)> {
     let (server, base, http) = subject.host(case).await?;
-    let query = UsageQuery { source, window: november(0, 72), page };
+    let query = UsageQuery { source, window: november(0, 72), page, provider_key_ids: &[] };
     let page = subject.ways.usage_page(target(&base, &secret(&key.text)), query, &http).await;
     ensure!(!key.shows_in(&format!("{page:?}")), "{source}: the page shows the key");
     Ok((page, asked(&server)))

@@ -9,7 +9,7 @@ use super::*;
 fn query(source: &'static str, page: Option<&'static str>) -> UsageQuery<'static> {
     let from = Timestamp::parse("2026-11-01T10:20:00Z").expect("a time");
     let to = Timestamp::parse("2026-11-01T12:00:00Z").expect("a time");
-    UsageQuery { source, window: UsageWindow { from, to }, page }
+    UsageQuery { source, window: UsageWindow { from, to }, page, provider_key_ids: &[] }
 }
 
 fn read_body(status: u16, body: &str, page: Option<&'static str>) -> Result<UsagePage, FetchError> {
@@ -27,23 +27,23 @@ fn entries(results: &str) -> String {
 #[test]
 fn a_window_is_widened_to_whole_buckets() -> Result<(), FetchError> {
     let base = "https://api.openai.com/v1".parse().expect("a URL");
-    let hours = url(&base, query(COMPLETIONS, Some("page_a=b&c")), &[])?;
+    let hours = url(&base, query(COMPLETIONS, Some("page_a=b&c")))?;
     assert_eq!(
         hours.as_str(),
         "https://api.openai.com/v1/organization/usage/completions?start_time=1793527200&end_time=1793534400\
          &bucket_width=1h&limit=24&group_by=model&page=page_a%3Db%26c"
     );
-    let days = url(&base, query(COSTS, None), &[])?;
+    let days = url(&base, query(COSTS, None))?;
     assert!(days.as_str().ends_with(
         "/organization/costs?start_time=1793491200&end_time=1793577600&bucket_width=1d&limit=14&group_by=line_item"
     ));
-    let of_keys = url(&base, query(COMPLETIONS_BY_KEY, None), &["key_a", "key_b"])?;
+    let of_keys = url(&base, UsageQuery { provider_key_ids: &["key_a", "key_b"], ..query(COMPLETIONS_BY_KEY, None) })?;
     assert!(
         of_keys.as_str().ends_with(
             "&bucket_width=1h&limit=24&group_by=model&group_by=api_key_id&api_key_ids=key_a&api_key_ids=key_b"
         )
     );
-    assert!(matches!(url(&base, query("gossip", None), &[]), Err(FetchError::NotReportable { .. })));
+    assert!(matches!(url(&base, query("gossip", None)), Err(FetchError::NotReportable { .. })));
     Ok(())
 }
 
