@@ -215,6 +215,11 @@ mod tests {
             first_byte_ms: None,
             streamed: false,
             complete: true,
+            overhead_us: None,
+            attempts: 1,
+            refused: Vec::new(),
+            cached: false,
+            settled: false,
         }
     }
 

@@ -153,6 +153,11 @@ impl Drop for Record {
             first_byte_ms: self.first_byte.map(millis),
             streamed: self.streamed,
             complete: self.complete,
+            overhead_us: None,
+            attempts: 1,
+            refused: Vec::new(),
+            cached: false,
+            settled: false,
         };
         slot.keep(self.tenant_id, call);
     }

@@ -30,4 +30,6 @@ pub use operation::{OperationKind, OperationState};
 pub use outcome::{Code, Outcome};
 pub use retry::RetryPolicy;
 pub use timestamp::Timestamp;
-pub use usage::{Ledger, MeteredCall, NanoUsd, ReportedUsage, TokenCounts, UsageProgress, UsageWindow};
+pub use usage::{
+    CallOutcome, Ledger, MeteredCall, NanoUsd, RefusedAttempt, ReportedUsage, TokenCounts, UsageProgress, UsageWindow,
+};

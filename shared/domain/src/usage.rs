@@ -82,6 +82,73 @@ pub struct MeteredCall {
     pub streamed: bool,
     /// Whether the answer came to its own end (false: the client or the provider broke off).
     pub complete: bool,
+    /// Time spent in Keyway before a provider was called, in microseconds; `None` when nobody measured it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overhead_us: Option<i64>,
+    /// How often a provider was asked for this answer.
+    #[serde(default = "one_attempt", skip_serializing_if = "is_one")]
+    pub attempts: u16,
+    /// The attempts that were refused before `integration_id` served the call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<RefusedAttempt>,
+    /// Whether the answer came from Keyway's own memory: it cost nothing, which is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+    /// Whether the process died while the call was under way, so that nobody knows how it ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settled: bool,
+}
+
+/// An attempt of a call that a provider refused, and that another integration then took over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedAttempt {
+    /// Whose secret was refused.
+    pub integration_id: IntegrationId,
+    /// With which HTTP status.
+    pub http_status: u16,
+}
+
+/// How a proxied call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallOutcome {
+    /// The answer came to its own end.
+    Completed,
+    /// The caller or the provider broke off, or no answer came.
+    BrokenOff,
+    /// The process that made the call died: what the provider did is unknown.
+    Settled,
+}
+
+impl CallOutcome {
+    /// Every outcome.
+    pub const ALL: [Self; 3] = [Self::Completed, Self::BrokenOff, Self::Settled];
+
+    /// The text in JSON.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::BrokenOff => "broken_off",
+            Self::Settled => "settled",
+        }
+    }
+
+    /// Reads [`Self::name`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.name() == name)
+    }
+
+    /// The outcome of a call with these marks.
+    #[must_use]
+    pub const fn of(complete: bool, settled: bool) -> Self {
+        match (settled, complete) {
+            (true, _) => Self::Settled,
+            (false, true) => Self::Completed,
+            (false, false) => Self::BrokenOff,
+        }
+    }
 }
 
 /// One bucket of usage as a provider reports it. Its natural key is integration, source,
@@ -122,4 +189,13 @@ pub struct UsageWindow {
     pub from: Timestamp,
     /// End, exclusive.
     pub to: Timestamp,
+}
+
+const fn one_attempt() -> u16 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+const fn is_one(attempts: &u16) -> bool {
+    *attempts == 1
 }

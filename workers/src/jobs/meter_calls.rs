@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_domain::{Message, MeteredCall, Outcome};
+use keyway_domain::{IntegrationId, Message, MeteredCall, Outcome, RequestId};
 use keyway_providers::for_spec;
 use keyway_store::{
     StoreError, integrations,
@@ -17,11 +17,13 @@ use crate::{Ctx, HandlerError};
 const CHECKED_AT_MOST_EVERY: Duration = Duration::from_secs(300);
 /// Instead of a price list's version: the provider said what it charges.
 const PROVIDERS_CHARGE: &str = "provider";
+/// Instead of a price list's version: no provider was asked.
+const CACHED: &str = "cache";
 
 /// Appends a batch of calls of one tenant.
 pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> Result<Outcome, HandlerError> {
     let priced: Vec<_> = calls.iter().map(|call| price(ctx, call)).collect();
-    let mut refused: Vec<_> = calls.iter().filter(|call| is_refused(ctx, call)).collect();
+    let mut refused: Vec<_> = calls.iter().flat_map(|call| refusals(ctx, call)).collect();
     // Before the transaction: one connection is enough.
     let now = if refused.is_empty() { None } else { Some(ctx.store.now().await?) };
     let tx = ctx.store.system().await?;
@@ -33,8 +35,8 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
         appended => appended?,
     };
     if let Some(now) = now {
-        refused.retain(|call| new.contains(&call.request_id));
-        let refused: Vec<_> = refused.iter().map(|call| call.integration_id).collect();
+        refused.retain(|(request_id, _)| new.contains(request_id));
+        let refused: Vec<_> = refused.iter().map(|(_, integration_id)| *integration_id).collect();
         integrations::check_soon(&tx, &refused, now, now.before(CHECKED_AT_MOST_EVERY)).await?;
     }
     tx.commit().await?;
@@ -42,12 +44,21 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
     Ok(Outcome::Done(Vec::new()))
 }
 
-/// Whether the provider may have refused the secret: only a verification can tell.
-fn is_refused(ctx: &Ctx, call: &MeteredCall) -> bool {
-    let Some(status) = call.http_status.filter(|status| (400..500).contains(status)) else { return false };
-    // A tenant's own provider has the common ways.
-    let known = ctx.catalog.get(&call.provider).map(for_spec);
-    known.map_or(matches!(status, 401..=403), |ways| ways.may_refuse_with(status))
+/// Whose secret the provider may have refused, in the attempt that was answered or in an earlier one: only a
+/// verification can tell.
+fn refusals(ctx: &Ctx, call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationId)> {
+    let answered = call.http_status.map(|http_status| (call.integration_id, http_status));
+    let earlier = call.refused.iter().map(|attempt| (attempt.integration_id, attempt.http_status));
+    let mut asked: Vec<_> = earlier.chain(answered).filter(|(_, status)| (400..500).contains(status)).collect();
+    if !asked.is_empty() {
+        // A tenant's own provider has the common ways.
+        let known = ctx.catalog.get(&call.provider).map(for_spec);
+        asked.retain(|(_, status)| {
+            known.as_ref().map_or(matches!(status, 401..=403), |ways| ways.may_refuse_with(*status))
+        });
+    }
+    let request_id = call.request_id;
+    asked.into_iter().map(move |(integration_id, _)| (request_id, integration_id))
 }
 
 /// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the
@@ -55,6 +66,7 @@ fn is_refused(ctx: &Ctx, call: &MeteredCall) -> bool {
 fn price(ctx: &Ctx, call: &MeteredCall) -> MeteredRow {
     let listed = || ctx.catalog.cost(&call.provider, call.model.as_deref()?, &call.tokens);
     let (cost_nano_usd, price_version) = match call.cost_nano_usd {
+        _ if call.cached => (Some(0), CACHED),
         Some(charged) => (Some(charged), PROVIDERS_CHARGE),
         None => (listed(), ctx.catalog.price_version()),
     };

@@ -40,6 +40,11 @@ pub(crate) fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCa
         first_byte_ms: Some(9),
         streamed: false,
         complete: true,
+        overhead_us: None,
+        attempts: 1,
+        refused: Vec::new(),
+        cached: false,
+        settled: false,
     }
 }
 

@@ -39,6 +39,11 @@ fn row(project_id: ProjectId, integration_id: IntegrationId, model: Option<&str>
         first_byte_ms: None,
         streamed: false,
         complete: true,
+        overhead_us: None,
+        attempts: 1,
+        refused: Vec::new(),
+        cached: false,
+        settled: false,
     };
     MeteredRow { call, cost_nano_usd: tokens.map(|tokens| tokens * 100), price_version: Some("1".to_owned()) }
 }
