@@ -36,7 +36,7 @@ pub(crate) struct ModelView {
     price: Option<PriceView>,
 }
 
-/// What a model costs, in billionths of a US dollar for a million tokens. null: unknown.
+/// What a model costs, in billionths of a US dollar, for a million tokens where nothing else is said. null: unknown.
 #[derive(Serialize, ToSchema)]
 struct PriceView {
     input: Option<i64>,
@@ -44,6 +44,12 @@ struct PriceView {
     cache_write: Option<i64>,
     cache_write_1h: Option<i64>,
     output: Option<i64>,
+    audio_input: Option<i64>,
+    audio_output: Option<i64>,
+    /// For a thousand searches of the web.
+    web_search: Option<i64>,
+    /// For each call; null: nothing.
+    per_request: Option<i64>,
 }
 
 /// Models to add to a provider.
@@ -104,6 +110,10 @@ impl ModelView {
                 cache_write: price.rates.cache_write,
                 cache_write_1h: price.rates.cache_write_1h,
                 output: price.rates.output,
+                audio_input: price.rates.audio_input,
+                audio_output: price.rates.audio_output,
+                web_search: price.web_search,
+                per_request: price.per_request,
             }),
         }
     }

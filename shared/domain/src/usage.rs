@@ -30,7 +30,7 @@ impl Ledger {
     }
 }
 
-/// Tokens of one call or one bucket, in one normal form for all providers: `input` counts every
+/// What was counted of one call or one bucket, in one normal form for all providers: `input` counts every
 /// input token, those of the cache included; `output` counts reasoning tokens too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCounts {
@@ -46,6 +46,15 @@ pub struct TokenCounts {
     pub output: Option<i64>,
     /// Those of them spent on reasoning.
     pub reasoning: Option<i64>,
+    /// Those of `input` that are sound, where a provider tells them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_input: Option<i64>,
+    /// Those of `output` that are sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_output: Option<i64>,
+    /// Not tokens, but charged beside them: searches of the web that the provider made for its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub web_searches: Option<i64>,
 }
 
 /// One proxied call, as the metered ledger keeps it; one row, once, by `request_id`.

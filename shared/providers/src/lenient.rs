@@ -21,6 +21,10 @@ pub(crate) type Text = Maybe<String>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Maybe<T>(pub(crate) Option<T>);
 
+/// A list, without the elements that are not of the expected kind.
+#[derive(Clone, Debug)]
+pub(crate) struct List<T>(pub(crate) Vec<T>);
+
 /// US dollars, a number or decimal text, read from its own digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dollars(pub(crate) Option<NanoUsd>);
@@ -60,6 +64,11 @@ pub(crate) trait Kind: Sized {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(None)
     }
+
+    fn from_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(None)
+    }
 }
 
 /// Nobody counts more of anything in one call or bucket; what says so would only make sums overflow.
@@ -84,6 +93,16 @@ impl Kind for String {
 impl<T: Object> Kind for T {
     fn from_object<'de, A: MapAccess<'de>>(map: A) -> Result<Option<Self>, A::Error> {
         T::deserialize(MapAccessDeserializer::new(map)).map(Some)
+    }
+}
+
+impl<T: Kind> Kind for List<T> {
+    fn from_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+        let mut elements = Vec::new();
+        while let Some(Maybe(element)) = list.next_element::<Maybe<T>>()? {
+            elements.extend(element);
+        }
+        Ok(Some(Self(elements)))
     }
 }
 
@@ -132,9 +151,8 @@ impl<'de, T: Kind> Visitor<'de> for Lenient<T> {
         Ok(Maybe(None))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Maybe<T>, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Maybe(None))
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Maybe<T>, A::Error> {
+        T::from_list(list).map(Maybe)
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Maybe<T>, A::Error> {

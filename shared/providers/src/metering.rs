@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     OutputTokens, ProviderSpec,
-    lenient::{Count, Dollars, Maybe, Object, Text},
+    lenient::{Count, Dollars, List, Maybe, Object, Text},
 };
 
 /// What one answer, or one event of it, says about its cost.
@@ -38,7 +38,13 @@ fn charged(spec: &ProviderSpec, metered: Metered) -> Metered {
 
 fn read_body(output: OutputTokens, path: &str, bytes: &[u8]) -> Metered {
     let answer: Maybe<Answer> = serde_json::from_slice(bytes).unwrap_or_default();
-    let mut metered = answer.0.unwrap_or_default().into_metered(output);
+    let answer = answer.0.unwrap_or_default();
+    let hides_tools = path.ends_with("/responses") && answer.output.0.is_none();
+    let mut metered = answer.into_metered(output);
+    if hides_tools {
+        // The end of an answer too long to be kept: what its tools did, and so the cost, is not known.
+        metered.tokens.input = None;
+    }
     if path.ends_with("/embeddings") && metered.tokens.input.is_some() {
         // The shape of embeddings has no output count because there is no output to count.
         metered.tokens.output = metered.tokens.output.or(Some(0));
@@ -73,6 +79,9 @@ struct Answer {
     /// Where Groq puts the figures of a stream.
     #[serde(default)]
     x_groq: Maybe<Extension>,
+    /// What an answer of the Responses API is made of.
+    #[serde(default)]
+    output: Maybe<List<Item>>,
     /// Where the events of the Responses API carry the answer.
     #[serde(default)]
     response: Maybe<Inner>,
@@ -84,6 +93,23 @@ struct Inner {
     model: Text,
     #[serde(default)]
     usage: Maybe<Usage>,
+    #[serde(default)]
+    output: Maybe<List<Item>>,
+}
+
+/// A part of an answer: a text, or what a tool of the provider did for it.
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default, rename = "type")]
+    kind: Text,
+    #[serde(default)]
+    action: Maybe<Action>,
+}
+
+#[derive(Deserialize)]
+struct Action {
+    #[serde(default, rename = "type")]
+    kind: Text,
 }
 
 #[derive(Default, Deserialize)]
@@ -130,12 +156,16 @@ struct InputDetails {
     cached_tokens: Count,
     #[serde(default)]
     cache_write_tokens: Count,
+    #[serde(default)]
+    audio_tokens: Option<Count>,
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
 struct OutputDetails {
     #[serde(default)]
     reasoning_tokens: Count,
+    #[serde(default)]
+    audio_tokens: Option<Count>,
 }
 
 impl Object for Answer {}
@@ -144,17 +174,31 @@ impl Object for Extension {}
 impl Object for Usage {}
 impl Object for InputDetails {}
 impl Object for OutputDetails {}
+impl Object for Item {}
+impl Object for Action {}
 
 impl Answer {
     fn into_metered(self, output: OutputTokens) -> Metered {
         let inner = self.response.0.unwrap_or_default();
         let usage = self.usage.0.or(inner.usage.0).or_else(|| self.x_groq.0.and_then(|extension| extension.usage.0));
+        let items = self.output.0.or(inner.output.0);
         Metered {
             model: self.model.0.or(inner.model.0),
-            tokens: usage.map(|usage| usage.tokens(output)).unwrap_or_default(),
+            tokens: usage
+                .map(|usage| TokenCounts { web_searches: items.and_then(searches), ..usage.tokens(output) })
+                .unwrap_or_default(),
             cost_nano_usd: usage.and_then(Usage::cost_nano_usd),
         }
     }
+}
+
+/// How often the web was searched; what was opened or looked through after it is not charged.
+fn searches(items: List<Item>) -> Option<i64> {
+    let is_search = |item: &&Item| {
+        let action = item.action.0.as_ref().and_then(|action| action.kind.0.as_deref());
+        item.kind.0.as_deref() == Some("web_search_call") && action.is_none_or(|action| action == "search")
+    };
+    i64::try_from(items.0.iter().filter(is_search).count()).ok().filter(|count| *count > 0)
 }
 
 impl Usage {
@@ -168,156 +212,30 @@ impl Usage {
         let output_details = self.completion_tokens_details.0.or(self.output_tokens_details.0);
         let cached = input_details.and_then(|details| details.cached_tokens.0);
         let beyond_prompt = || self.total_tokens.0?.checked_sub(input?).filter(|count| *count >= 0);
+        let all = match output {
+            OutputTokens::Completion => self.completion_tokens.0.or(self.output_tokens.0),
+            OutputTokens::TotalMinusPrompt => beyond_prompt(),
+        };
+        let heard = input_details.and_then(|details| details.audio_tokens);
+        let spoken = output_details.and_then(|details| details.audio_tokens);
         TokenCounts {
-            input,
+            input: input.filter(|_| is_readable(heard)),
             cached_input: cached.or(self.prompt_cache_hit_tokens.0),
             cache_write: input_details.and_then(|details| details.cache_write_tokens.0),
             cache_write_1h: None,
-            output: match output {
-                OutputTokens::Completion => self.completion_tokens.0.or(self.output_tokens.0),
-                OutputTokens::TotalMinusPrompt => beyond_prompt(),
-            },
+            output: all.filter(|_| is_readable(spoken)),
             reasoning: output_details.and_then(|details| details.reasoning_tokens.0),
+            audio_input: heard.and_then(|count| count.0),
+            audio_output: spoken.and_then(|count| count.0),
+            web_searches: None,
         }
     }
+}
+
+/// Whether a count of a dearer kind says how many: otherwise the whole it is part of has no known price.
+pub(crate) fn is_readable(dearer: Option<Count>) -> bool {
+    dearer.is_none_or(|count| count.0.is_some())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn counts(
-        input: Option<i64>,
-        cached_input: Option<i64>,
-        output: Option<i64>,
-        reasoning: Option<i64>,
-    ) -> TokenCounts {
-        TokenCounts { input, cached_input, output, reasoning, ..TokenCounts::default() }
-    }
-
-    #[test]
-    fn usage_is_read_in_every_shape_and_unknown_stays_unknown() {
-        for (json, expected) in [
-            (r#"{"usage":{"prompt_tokens":5,"completion_tokens":7}}"#, counts(Some(5), None, Some(7), None)),
-            (
-                r#"{"usage":{"input_tokens":5,"output_tokens":7,"input_tokens_details":{"cached_tokens":2},"output_tokens_details":{"reasoning_tokens":3}}}"#,
-                counts(Some(5), Some(2), Some(7), Some(3)),
-            ),
-            (
-                r#"{"usage":{"prompt_tokens":5,"input_tokens":5,"completion_tokens":7,"output_tokens":7}}"#,
-                counts(Some(5), None, Some(7), None),
-            ),
-            (
-                r#"{"usage":{"prompt_tokens":5,"completion_tokens":7,"prompt_cache_hit_tokens":4}}"#,
-                counts(Some(5), Some(4), Some(7), None),
-            ),
-            (
-                r#"{"usage":{"prompt_tokens":-5,"completion_tokens":7.5,"prompt_tokens_details":null}}"#,
-                counts(None, None, None, None),
-            ),
-            (
-                r#"{"usage":{"prompt_tokens":"5","completion_tokens":[1,{"a":2}],"total_tokens":{"x":1}}}"#,
-                counts(None, None, None, None),
-            ),
-            (
-                r#"{"usage":{"prompt_tokens":18446744073709551615,"completion_tokens":1}}"#,
-                counts(None, None, Some(1), None),
-            ),
-            (r#"{"usage":null}"#, TokenCounts::default()),
-            (r#"{"choices":[{"message":{"content":"{\"usage\":{\"prompt_tokens\":9}}"}}]}"#, TokenCounts::default()),
-            ("<html>", TokenCounts::default()),
-            ("", TokenCounts::default()),
-            (r#"{"usage":{"prompt_tokens":5"#, TokenCounts::default()),
-        ] {
-            assert_eq!(
-                read_body(OutputTokens::Completion, "/v1/chat/completions", json.as_bytes()).tokens,
-                expected,
-                "{json}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_unreadable_in_one_field_costs_no_other() {
-        let figures = r#""usage":{"prompt_tokens":5,"completion_tokens":7}"#;
-        for other in [
-            r#""model":7"#,
-            r#""model":["m"]"#,
-            r#""model":"m\u0000""#,
-            r#""response":"text""#,
-            r#""response":[{"usage":{}}]"#,
-            r#""x_groq":true"#,
-        ] {
-            let json = format!("{{{other},{figures}}}");
-            let expected = Metered { tokens: counts(Some(5), None, Some(7), None), ..Metered::default() };
-            assert_eq!(read_body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
-            assert_eq!(read_event(OutputTokens::Completion, json.as_bytes()), Some(expected), "{json}");
-        }
-        for usage in ["7", "[5,7]", r#""text""#, "true", r#"{"prompt_tokens_details":[1]}"#] {
-            let json = format!(r#"{{"model":"m","usage":{usage}}}"#);
-            let expected = Metered { model: Some("m".to_owned()), ..Metered::default() };
-            assert_eq!(read_body(OutputTokens::Completion, "/c", json.as_bytes()), expected, "{json}");
-        }
-    }
-
-    #[test]
-    fn reasoning_apart_from_the_output_is_added_from_the_total() {
-        let json = br#"{"usage":{"prompt_tokens":32,"completion_tokens":9,"total_tokens":135}}"#;
-        assert_eq!(read_body(OutputTokens::TotalMinusPrompt, "/c", json).tokens.output, Some(103));
-        assert_eq!(
-            read_body(OutputTokens::TotalMinusPrompt, "/c", br#"{"usage":{"prompt_tokens":3}}"#).tokens.output,
-            None
-        );
-    }
-
-    #[test]
-    fn what_a_provider_says_it_charges_is_read_exactly() {
-        for (usage, expected) in [
-            (r#"{"prompt_tokens":1,"cost":0.00095}"#, Some(950_000)),
-            (r#"{"prompt_tokens":1,"cost":1e-9}"#, Some(1)),
-            (r#"{"prompt_tokens":1,"cost":"0.5"}"#, Some(500_000_000)),
-            (r#"{"prompt_tokens":1,"cost":0}"#, Some(0)),
-            (r#"{"prompt_tokens":1,"cost":-1}"#, None),
-            (r#"{"prompt_tokens":1,"cost":{"usd":1}}"#, None),
-            (r#"{"prompt_tokens":1,"cost":null}"#, None),
-            (r#"{"prompt_tokens":1,"cost_in_usd_ticks":1234506}"#, Some(123_451)),
-            (r#"{"prompt_tokens":1}"#, None),
-        ] {
-            let json = format!("{{\"usage\":{usage}}}");
-            let metered = read_body(OutputTokens::Completion, "/c", json.as_bytes());
-            assert_eq!((metered.cost_nano_usd, metered.tokens.input), (expected, Some(1)), "{usage}");
-        }
-    }
-
-    #[test]
-    fn embeddings_have_no_output_but_only_when_they_were_counted() {
-        let json = br#"{"model":"e","usage":{"prompt_tokens":2,"total_tokens":2}}"#;
-        let metered = read_body(OutputTokens::Completion, "/v1/embeddings", json);
-        assert_eq!((metered.model.as_deref(), metered.tokens), (Some("e"), counts(Some(2), None, Some(0), None)));
-        assert_eq!(read_body(OutputTokens::Completion, "/v1/embeddings", b"{}").tokens, TokenCounts::default());
-    }
-
-    #[test]
-    fn only_events_with_figures_are_metered() {
-        for data in [
-            &br#"{"choices":[{"delta":{"content":"Hi"}}],"usage":null}"#[..],
-            br#"{"choices":[{"delta":{"content":"\"usage\":{\"prompt_tokens\":1}"}}]}"#,
-            br#"{"usage":{}}"#,
-            br#"{"usage":{"prompt_tokens":1"#,
-            br#"{"error":{"message":"x"}}"#,
-            b"[DONE]",
-            b"",
-        ] {
-            assert_eq!(read_event(OutputTokens::Completion, data), None, "{}", String::from_utf8_lossy(data));
-        }
-        for data in [
-            &br#"{"model":"m","choices":[],"usage" : {"prompt_tokens":5,"completion_tokens":7}}"#[..],
-            br#"{"model":"m","usage":null,"x_groq":{"id":"r","usage":{"prompt_tokens":5,"completion_tokens":7}}}"#,
-            br#"{"type":"response.completed","response":{"model":"m","usage":{"input_tokens":5,"output_tokens":7}}}"#,
-        ] {
-            let tokens = counts(Some(5), None, Some(7), None);
-            let expected = Metered { model: Some("m".to_owned()), tokens, cost_nano_usd: None };
-            assert_eq!(read_event(OutputTokens::Completion, data), Some(expected), "{}", String::from_utf8_lossy(data));
-        }
-    }
-}
+mod tests;

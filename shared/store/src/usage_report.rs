@@ -181,6 +181,7 @@ fn group(row: Row) -> UsageGroup {
             cache_write_1h: row.cache_write_1h_tokens,
             output: row.output_tokens,
             reasoning: row.reasoning_tokens,
+            ..TokenCounts::default()
         },
         cost_nano_usd: row.cost_nano_usd,
     }

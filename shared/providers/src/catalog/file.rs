@@ -15,6 +15,9 @@ use crate::{decimal, kinds};
 /// Every provider of the file.
 pub(super) fn read(yaml: &str) -> Result<Vec<ProviderSpec>, CatalogError> {
     let file: File = serde_yaml_ng::from_str(yaml).map_err(|error| CatalogError::Syntax(error.to_string()))?;
+    if file.providers.is_empty() {
+        return Err(CatalogError::Syntax("it has no provider".to_owned()));
+    }
     let mut names = HashSet::new();
     file.providers
         .into_iter()
@@ -102,6 +105,10 @@ struct PriceStanza {
     cache_write: Option<Dollars>,
     cache_write_1h: Option<Dollars>,
     output: Option<Dollars>,
+    audio_input: Option<Dollars>,
+    audio_output: Option<Dollars>,
+    web_search: Option<Dollars>,
+    per_request: Option<Dollars>,
     #[serde(default)]
     long_context: Vec<TierStanza>,
 }
@@ -115,7 +122,12 @@ struct TierStanza {
     cache_write: Option<Dollars>,
     cache_write_1h: Option<Dollars>,
     output: Option<Dollars>,
+    audio_input: Option<Dollars>,
+    audio_output: Option<Dollars>,
 }
+
+/// A thousand dollars: nothing costs more, neither a million tokens nor a thousand searches.
+const MOST_NANO_USD: i64 = 1_000_000_000_000;
 
 /// Dollars as decimal text, held as nano-USD. YAML hands an unquoted number over as it is written.
 #[derive(Clone, Copy)]
@@ -123,9 +135,14 @@ struct Dollars(i64);
 
 impl<'de> Deserialize<'de> for Dollars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const FORM: &str = "a price is US dollars per million tokens in quotes, like \"0.15\", with at most 9 decimals";
+        const FORM: &str = "a price is US dollars in quotes, like \"0.15\", with at most 9 decimals";
         let text = String::deserialize(deserializer).map_err(|error| D::Error::custom(format!("{FORM} ({error})")))?;
-        decimal::exact_nano_usd(&text).map(Self).ok_or_else(|| D::Error::custom(format!("{FORM}, not \"{text}\"")))
+        let nano_usd =
+            decimal::exact_nano_usd(&text).ok_or_else(|| D::Error::custom(format!("{FORM}, not \"{text}\"")))?;
+        if nano_usd > MOST_NANO_USD {
+            return Err(D::Error::custom(format!("a price of ${text} is a slip; most are for a million tokens")));
+        }
+        Ok(Self(nano_usd))
     }
 }
 
@@ -239,6 +256,9 @@ impl PriceStanza {
         if !ascending {
             return Err("`long_context` is not in ascending order of `above_input_tokens`".to_owned());
         }
+        if self.cached_input.zip(self.input).is_some_and(|(cached, input)| cached.0 > input.0) {
+            return Err("`cached_input` costs more than `input`".to_owned());
+        }
         // Embeddings have no output tokens, so their price is known: nothing.
         let output = nano_usd(self.output).or((mode == ModelMode::Embedding).then_some(0));
         Ok(Price {
@@ -248,8 +268,12 @@ impl PriceStanza {
                 cache_write: nano_usd(self.cache_write),
                 cache_write_1h: nano_usd(self.cache_write_1h),
                 output,
+                audio_input: nano_usd(self.audio_input),
+                audio_output: nano_usd(self.audio_output),
             },
             long_context: self.long_context.into_iter().map(TierStanza::tier).collect(),
+            web_search: nano_usd(self.web_search),
+            per_request: nano_usd(self.per_request),
         })
     }
 }
@@ -264,6 +288,8 @@ impl TierStanza {
                 cache_write: nano_usd(self.cache_write),
                 cache_write_1h: nano_usd(self.cache_write_1h),
                 output: nano_usd(self.output),
+                audio_input: nano_usd(self.audio_input),
+                audio_output: nano_usd(self.audio_output),
             },
         }
     }

@@ -44,9 +44,11 @@ fn a_faulty_file_is_refused_with_a_sentence_that_names_the_fault() {
         ("    models: [{ name: a, prices: {} }]", "unknown field `prices`"),
         ("    models: [{ name: a }, { name: a }]", "model `a` is there twice"),
         ("    models: [{ name: a, price: { input: 1.5e-1 } }]", "not \"1.5e-1\""),
-        ("    models: [{ name: a, price: { input: [1] } }]", "US dollars per million tokens"),
+        ("    models: [{ name: a, price: { input: [1] } }]", "a price is US dollars"),
         ("    models: [{ name: a, price: { input: \"-1\" } }]", "not \"-1\""),
         ("    models: [{ name: a, price: { input: \"0.0000000001\" } }]", "at most 9 decimals"),
+        ("    models: [{ name: a, price: { input: \"1000.1\" } }]", "a price of $1000.1"),
+        ("    models: [{ name: a, price: { input: \"1\", cached_input: \"1.1\" } }]", "costs more than `input`"),
         ("    models: [{ name: \"\" }]", "no name"),
         ("    probe: { path: models, proof: /data, signals: [] }", "start with a slash"),
         ("    probe: { path: /models, proof: /data, signals: [] }", "names no answer"),
@@ -63,6 +65,7 @@ fn a_faulty_file_is_refused_with_a_sentence_that_names_the_fault() {
         let error = Catalog::parse(&yaml(body)).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(expected), "{body}: {error}");
     }
+    assert!(matches!(Catalog::parse("providers: []"), Err(CatalogError::Syntax(_))));
     assert!(matches!(Catalog::load(Some(Path::new("/nowhere.yaml"))), Err(CatalogError::Read { .. })));
 }
 

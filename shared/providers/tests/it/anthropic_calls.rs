@@ -53,7 +53,8 @@ fn recorded_calls_are_metered() -> anyhow::Result<()> {
             "chat" => ways.meter_body(MESSAGES, &case.body),
             _ => streamed(&case.body)?.unwrap_or_default(),
         };
-        let expected = TokenCounts { cache_write_1h: Some(0), ..expected(&case.expect["usage"]) };
+        let web_searches = (name == "chat_stream_delta_overrides_input").then_some(1);
+        let expected = TokenCounts { cache_write_1h: Some(0), web_searches, ..expected(&case.expect["usage"]) };
         assert_eq!(metered.tokens, expected, "{name}");
         assert_eq!((metered.model.as_deref(), metered.cost_nano_usd), (Some("claude-sonnet-4-6"), None), "{name}");
     }
@@ -81,6 +82,9 @@ fn a_message_costs_what_its_kinds_of_tokens_cost() -> anyhow::Result<()> {
     // Dollars a million tokens: 3 in, 0.3 cached, 3.75 and 6 written, 15 out.
     let cost = 12 * 3000 + 2048 * 300 + 60 * 3750 + 40 * 6000 + 5 * 15_000;
     assert_eq!(catalog.cost("anthropic", "claude-sonnet-4-6", &metered.tokens), Some(cost));
+    // Ten dollars for a thousand searches.
+    let searched = TokenCounts { web_searches: Some(3), ..metered.tokens };
+    assert_eq!(catalog.cost("anthropic", "claude-sonnet-4-6", &searched), Some(cost + 3 * 10_000_000));
     let haiku = |input| TokenCounts { input: Some(input), output: Some(1), ..TokenCounts::default() };
     assert_eq!(catalog.cost("anthropic", "claude-haiku-4-5-20251001", &haiku(2)), Some(2 * 1000 + 5000));
     assert_eq!(catalog.cost("anthropic", "claude-haiku-5-5", &haiku(100_000)), Some(100_000 * 100 + 500));
@@ -106,6 +110,11 @@ fn figures_that_cannot_be_read_are_unknown_and_counting_is_free() -> anyhow::Res
             r#"{"input_tokens":5,"cache_creation":{"ephemeral_5m_input_tokens":1,"ephemeral_1h_input_tokens":2}}"#,
             (Some(8), None, Some(3), None),
         ),
+        (
+            r#"{"input_tokens":5,"server_tool_use":{"web_search_requests":"1"},"output_tokens":7}"#,
+            (None, None, None, Some(7)),
+        ),
+        (r#"{"input_tokens":5,"server_tool_use":null,"output_tokens":7}"#, (Some(5), None, None, Some(7))),
         (r#"{"input_tokens":9223372036854775807,"cache_read_input_tokens":1}"#, (None, Some(1), None, None)),
         ("[1]", (None, None, None, None)),
         ("null", (None, None, None, None)),

@@ -20,8 +20,10 @@ pub(crate) async fn probed(provider: &str, case: Fixture, key: &str) -> anyhow::
 
 /// Figures as the fixtures write them: they tell nothing from none only where it matters.
 pub(crate) fn plain(tokens: TokenCounts) -> TokenCounts {
+    let is_some = |count: &i64| *count > 0;
     let (cache_write, reasoning) = (Some(tokens.cache_write.unwrap_or(0)), Some(tokens.reasoning.unwrap_or(0)));
-    TokenCounts { cache_write, reasoning, ..tokens }
+    let (audio_input, audio_output) = (tokens.audio_input.filter(is_some), tokens.audio_output.filter(is_some));
+    TokenCounts { cache_write, reasoning, audio_input, audio_output, ..tokens }
 }
 
 /// What the fixture says the tokens are, in the ledger's normal form.
@@ -35,6 +37,7 @@ pub(crate) fn expected(usage: &Value) -> TokenCounts {
         cache_write_1h: None,
         output: figure("output"),
         reasoning: figure("reasoning"),
+        ..TokenCounts::default()
     }
 }
 

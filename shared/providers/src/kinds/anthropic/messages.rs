@@ -84,6 +84,15 @@ struct Usage {
     output_tokens: Option<Count>,
     #[serde(default)]
     output_tokens_details: Maybe<OutputDetails>,
+    #[serde(default)]
+    server_tool_use: Maybe<ServerToolUse>,
+}
+
+/// What the provider's own tools did, as far as it is charged by number.
+#[derive(Clone, Copy, Deserialize)]
+struct ServerToolUse {
+    #[serde(default)]
+    web_search_requests: Option<Count>,
 }
 
 /// What was written to the cache, by how long it is kept there.
@@ -106,6 +115,7 @@ impl Object for Event {}
 impl Object for Usage {}
 impl Object for CacheCreation {}
 impl Object for OutputDetails {}
+impl Object for ServerToolUse {}
 
 impl CacheCreation {
     /// All that was written.
@@ -124,13 +134,17 @@ impl Usage {
         let cache_write = said(self.cache_creation_input_tokens, written);
         let kept_1h = before.cache_write_1h.filter(|kept| cache_write.is_some_and(|written| *kept <= written));
         let uncached = said(self.input_tokens, uncached(before));
+        let searches = self.server_tool_use.0.and_then(|tools| tools.web_search_requests);
+        let input = self.all(uncached, cached_input, cache_write);
         TokenCounts {
-            input: self.all(uncached, cached_input, cache_write),
+            input: input.filter(|_| metering::is_readable(searches)),
             cached_input,
             cache_write,
             cache_write_1h: kinds.map_or(kept_1h, |kinds| kinds.ephemeral_1h_input_tokens.0),
             output: said(self.output_tokens, before.output),
             reasoning: said(self.output_tokens_details.0.and_then(|details| details.thinking_tokens), before.reasoning),
+            web_searches: said(searches, before.web_searches),
+            ..TokenCounts::default()
         }
     }
 

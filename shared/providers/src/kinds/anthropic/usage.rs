@@ -138,7 +138,7 @@ impl Entry {
             cache_write,
             cache_write_1h: self.cache_creation.0.and_then(|kinds| kinds.ephemeral_1h_input_tokens.0),
             output: self.output_tokens.0,
-            reasoning: None,
+            ..TokenCounts::default()
         }
     }
 }

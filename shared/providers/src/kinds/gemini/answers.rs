@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use crate::{
     Metered,
-    lenient::{Count, Maybe, Object, Text},
+    lenient::{Count, List, Maybe, Object, Text},
+    metering,
 };
 
 /// The field that holds the figures.
@@ -68,7 +69,7 @@ struct Answer {
     usage_metadata: Maybe<Figures>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Figures {
     /// Includes what came from the cache.
@@ -86,6 +87,20 @@ struct Figures {
     thoughts_token_count: Count,
     #[serde(default)]
     total_token_count: Count,
+    #[serde(default)]
+    prompt_tokens_details: Maybe<List<Share>>,
+    #[serde(default)]
+    candidates_tokens_details: Maybe<List<Share>>,
+}
+
+/// How many of the tokens are text, sound, pictures and so on.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Share {
+    #[serde(default)]
+    modality: Text,
+    #[serde(default)]
+    token_count: Option<Count>,
 }
 
 #[derive(Default, Deserialize)]
@@ -98,6 +113,7 @@ struct Counted {
 impl Object for Answer {}
 impl Object for Figures {}
 impl Object for Counted {}
+impl Object for Share {}
 
 impl Answer {
     fn into_metered(self) -> Metered {
@@ -113,15 +129,27 @@ impl Figures {
         let thoughts = self.thoughts_token_count.0;
         // A count of 0 is left out, so that only the total tells "none" from "not said".
         let beyond_input = || self.total_token_count.0?.checked_sub(input?).filter(|count| *count >= 0);
-        let candidates = self.candidates_token_count.0;
+        let output = match self.candidates_token_count.0 {
+            Some(count) => count.checked_add(thoughts.unwrap_or(0)),
+            None => beyond_input(),
+        };
+        let (heard, spoken) = (audio(self.prompt_tokens_details), audio(self.candidates_tokens_details));
         TokenCounts {
-            input,
+            input: input.filter(|_| metering::is_readable(heard)),
             cached_input: self.cached_content_token_count.0,
-            output: candidates.map_or_else(beyond_input, |count| count.checked_add(thoughts.unwrap_or(0))),
+            output: output.filter(|_| metering::is_readable(spoken)),
             reasoning: thoughts,
+            audio_input: heard.and_then(|count| count.0),
+            audio_output: spoken.and_then(|count| count.0),
             ..TokenCounts::default()
         }
     }
+}
+
+/// Those of the tokens that are sound. A count of 0 is left out.
+fn audio(shares: Maybe<List<Share>>) -> Option<Count> {
+    let share = shares.0?.0.into_iter().find(|share| share.modality.0.as_deref() == Some("AUDIO"))?;
+    Some(share.token_count.unwrap_or(Maybe(Some(0))))
 }
 
 #[cfg(test)]
@@ -162,6 +190,22 @@ mod tests {
             ("null", [None; 4]),
         ] {
             assert_eq!(tokens(figures), expected, "{figures}");
+        }
+    }
+
+    #[test]
+    fn sound_is_counted_apart() {
+        let json = |count: &str| {
+            format!(
+                r#"{{"usageMetadata":{{"promptTokenCount":40,"candidatesTokenCount":9,"promptTokensDetails":
+                [{{"modality":"TEXT","tokenCount":8}},{{"modality":"AUDIO","tokenCount":{count}}}],
+                "candidatesTokensDetails":[{{"modality":"AUDIO"}}]}}}}"#
+            )
+        };
+        for (count, input, audio_input) in [("32", Some(40), Some(32)), ("\"32\"", None, None)] {
+            let tokens = body(CHAT, json(count).as_bytes()).tokens;
+            assert_eq!((tokens.input, tokens.audio_input), (input, audio_input), "{count}");
+            assert_eq!((tokens.output, tokens.audio_output), (Some(9), Some(0)), "{count}");
         }
     }
 

@@ -141,7 +141,7 @@ impl Entry {
                 cache_write: self.input_cache_write_tokens.0,
                 cache_write_1h: None,
                 output: self.output_tokens.0,
-                reasoning: None,
+                ..TokenCounts::default()
             },
             cost_nano_usd: self.amount.and_then(|amount| amount.nano_usd()),
         }
