@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use keyway_api::{App, AppParts, Console, OutboxLimits};
 use keyway_config::Config;
 use keyway_domain::Timestamp;
-use keyway_providers::{Catalog, guard::Guard};
+use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache, tenants};
 use keyway_vault::Vault;
 
@@ -13,12 +13,7 @@ use keyway_vault::Vault;
 ///
 /// # Errors
 /// With what to do about it.
-pub(crate) async fn open(
-    config: &Config,
-    store: Store,
-    vault: Vault,
-    catalog: Arc<Catalog>,
-) -> anyhow::Result<Console> {
+pub(crate) async fn open(config: &Config, store: Store, vault: Vault, catalog: LiveCatalog) -> anyhow::Result<Console> {
     let tx = store.system().await?;
     let default_tenant = tenants::ensure_default(&tx, Timestamp::now()).await?.id;
     tx.commit().await?;

@@ -2,12 +2,10 @@
 //!
 //! Works on the database; a running relay takes a replayed message within a second.
 
-use std::sync::Arc;
-
 use clap::Subcommand;
 use keyway_config::Config;
 use keyway_domain::MessageId;
-use keyway_providers::Catalog;
+use keyway_providers::LiveCatalog;
 use keyway_vault::Vault;
 use serde_json::{Value, json};
 
@@ -68,7 +66,7 @@ pub(crate) enum DeadLetters {
 pub(crate) async fn run(config: &Config, command: DeadLetters) -> anyhow::Result<()> {
     let store = parts::connect(config).await?;
     let sealed = Vault::sealed("this command opens no secret".to_owned());
-    let catalog = Arc::new(Catalog::load(config.models_file.as_deref())?);
+    let catalog = LiveCatalog::load(config.models_file.as_deref())?;
     let console = console::open(config, store, sealed, catalog).await?;
     match command {
         DeadLetters::List { limit, json } => {

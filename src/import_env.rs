@@ -2,14 +2,14 @@
 //!
 //! Works on the database beside a running Keyway, which verifies them. A key is never printed.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context as _, bail};
 use clap::Args;
 use keyway_api::{Console, ConsoleError, Submission};
 use keyway_config::Config;
 use keyway_domain::{ProjectId, TenantId};
-use keyway_providers::{Catalog, EnvCredential, EnvPlace, for_spec};
+use keyway_providers::{EnvCredential, EnvPlace, LiveCatalog, for_spec};
 use keyway_vault::SecretString;
 
 use crate::{console, keyring, parts, say};
@@ -39,7 +39,8 @@ pub(crate) struct ImportEnv {
 /// # Errors
 /// Some were refused, or nothing was found; the text says which and why.
 pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> {
-    let catalog = Arc::new(Catalog::load(config.models_file.as_deref())?);
+    let live = LiveCatalog::load(config.models_file.as_deref())?;
+    let catalog = live.now();
     if let Some(unknown) = from.only.iter().find(|name| catalog.get(name).is_none()) {
         bail!("no provider is called {unknown}");
     }
@@ -49,7 +50,7 @@ pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> 
     if found.is_empty() {
         bail!("no variable that usually holds a provider's key is set; see `env` in models.yaml for their names");
     }
-    let console = if from.dry_run { None } else { Some(open(config, Arc::clone(&catalog)).await?) };
+    let console = if from.dry_run { None } else { Some(open(config, live).await?) };
     let mut refused = 0;
     for one in found {
         let (provider, variable) = (one.provider.name.clone(), one.variable);
@@ -98,7 +99,7 @@ async fn import(console: Option<&Console>, from: &ImportEnv, one: EnvCredential<
     }
 }
 
-async fn open(config: &Config, catalog: Arc<Catalog>) -> anyhow::Result<Console> {
+async fn open(config: &Config, catalog: LiveCatalog) -> anyhow::Result<Console> {
     let store = parts::connect(config).await.context("there is no database yet: start Keyway first")?;
     let vault = keyring::open(config, &store).await?;
     console::open(config, store, vault, catalog).await

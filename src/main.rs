@@ -9,6 +9,7 @@ mod import_env;
 mod keyring;
 mod keys;
 mod migrate;
+mod models_file;
 mod parts;
 mod say;
 mod serve;

@@ -5,14 +5,14 @@ use std::{fs, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration
 use anyhow::{Context as _, bail};
 use keyway_bus::{Bus, EmbeddedBus, RabbitBus, RabbitSettings};
 use keyway_config::Config;
-use keyway_providers::{Catalog, GuardSettings, GuardedClient};
+use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache};
 use keyway_telemetry::{Readiness, metrics};
 use keyway_workers::OutboxJournal;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{keyring, say};
+use crate::{keyring, models_file::ModelsFile, say};
 
 /// Messages per lane that the embedded bus holds in memory; the rest waits in the outbox.
 const EMBEDDED_LANE_CAPACITY: usize = 256;
@@ -27,7 +27,7 @@ pub(crate) struct Parts {
     /// Tenant keys over the vault.
     pub(crate) keys: TenantKeyCache,
     /// Providers and prices.
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) catalog: LiveCatalog,
     /// The only way out for workers, and the rule for base URLs.
     pub(crate) http: GuardedClient,
     /// Lanes and invalidations.
@@ -48,7 +48,7 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
     let ops =
         TcpListener::bind(config.ops_listen).await.with_context(|| format!("listening on {}", config.ops_listen))?;
     keyway_telemetry::spawn("ops", keyway_telemetry::serve(ops, readiness(Arc::clone(&ready)), stop.clone()));
-    let catalog = Arc::new(Catalog::load(config.models_file.as_deref())?);
+    let catalog = catalog(&config, &stop)?;
     let http =
         GuardedClient::new(&GuardSettings { trusted: config.trusted_upstreams.clone(), ..GuardSettings::default() })?;
     let store = tokio::select! {
@@ -116,6 +116,15 @@ pub(crate) fn announce(config: &Config, role: &str) {
         "Keyway {role} is ready: API, proxy and docs on http://{}/api/docs, metrics on http://{}/metrics",
         config.listen, config.ops_listen
     ));
+}
+
+/// The catalog that is compiled in, or that of the file, which it follows from now on.
+fn catalog(config: &Config, stop: &CancellationToken) -> anyhow::Result<LiveCatalog> {
+    let Some(path) = &config.models_file else { return Ok(LiveCatalog::load(None)?) };
+    let file = ModelsFile::open(path.clone())?;
+    let catalog = file.catalog();
+    drop(keyway_telemetry::spawn("models file", file.watch(stop.clone())));
+    Ok(catalog)
 }
 
 async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {

@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, admin_key_hash};
 use keyway_bus::{EmbeddedBus, Journal};
 use keyway_domain::{ProjectId, TenantId, Timestamp};
-use keyway_providers::{Catalog, guard::Guard};
+use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, projects, tenants};
 use keyway_testkit::{
     figures::{Effort, Figure, Meter, Wanted, median},
@@ -70,11 +70,11 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
     let project = projects::find_by_name(&tx, "default").await?;
     keys.current(&tx).await?;
     tx.commit().await?;
-    let (catalog, guard) = (Arc::new(Catalog::load(None)?), Guard::new(&[])?);
+    let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[])?);
     let app = App::new(AppParts {
         store: store.clone(),
         keys: keys.clone(),
-        catalog: Arc::clone(&catalog),
+        catalog: catalog.clone(),
         guard: guard.clone(),
         admin_key_sha256: admin_key_hash(ADMIN_KEY),
         default_tenant: tenant.id,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use keyway_domain::{Invalidation, TenantId};
-use keyway_providers::{Catalog, guard::Guard};
+use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache};
 use tokio_util::sync::CancellationToken;
 
@@ -23,7 +23,7 @@ pub struct AppParts {
     /// The tenants' data keys, to seal with.
     pub keys: TenantKeyCache,
     /// The predefined providers.
-    pub catalog: Arc<Catalog>,
+    pub catalog: LiveCatalog,
     /// The rule for base URLs.
     pub guard: Guard,
     /// The SHA-256 of the admin key.
@@ -46,7 +46,7 @@ pub struct AppParts {
 pub struct App {
     pub(crate) store: Store,
     pub(crate) keys: TenantKeyCache,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) catalog: LiveCatalog,
     pub(crate) guard: Guard,
     pub(crate) admin_key_sha256: [u8; 32],
     pub(crate) default_tenant: TenantId,

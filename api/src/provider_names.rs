@@ -1,16 +1,13 @@
 //! Finding what a request names: a provider by name or id, a project or the default one.
 
 use keyway_domain::{ProjectId, ProviderId};
-use keyway_providers::{AuthStyle, ProviderSpec};
+use keyway_providers::{AuthStyle, Catalog, ProviderSpec};
 use keyway_store::{
     TenantTx, projects, provider_models,
     providers::{self, ProviderRow},
 };
 
-use crate::{
-    App,
-    error::{ApiError, Code},
-};
+use crate::error::{ApiError, Code};
 
 /// A provider, predefined or the tenant's own.
 pub(crate) enum Named<'a> {
@@ -33,12 +30,12 @@ impl Named<'_> {
 ///
 /// # Errors
 /// 404.
-pub(crate) async fn find<'a>(app: &'a App, tx: &TenantTx, name_or_id: &str) -> Result<Named<'a>, ApiError> {
+pub(crate) async fn find<'a>(catalog: &'a Catalog, tx: &TenantTx, name_or_id: &str) -> Result<Named<'a>, ApiError> {
     let row = match name_or_id.parse::<ProviderId>() {
         Ok(id) => providers::find(tx, id).await?,
         Err(_) => providers::find_by_name(tx, name_or_id).await?,
     };
-    match (row, app.catalog.get(name_or_id)) {
+    match (row, catalog.get(name_or_id)) {
         (Some(row), _) => Ok(Named::Custom(row)),
         (None, Some(spec)) => Ok(Named::Predefined(spec)),
         (None, None) => Err(ApiError::not_found("provider")),
@@ -49,8 +46,8 @@ pub(crate) async fn find<'a>(app: &'a App, tx: &TenantTx, name_or_id: &str) -> R
 ///
 /// # Errors
 /// 404; 409 for a predefined one, which nobody changes.
-pub(crate) async fn custom(app: &App, tx: &TenantTx, name_or_id: &str) -> Result<ProviderRow, ApiError> {
-    match find(app, tx, name_or_id).await? {
+pub(crate) async fn custom(catalog: &Catalog, tx: &TenantTx, name_or_id: &str) -> Result<ProviderRow, ApiError> {
+    match find(catalog, tx, name_or_id).await? {
         Named::Custom(row) => Ok(row),
         Named::Predefined(_) => {
             Err(ApiError::conflict("a predefined provider cannot be changed; make a custom one under another name"))
@@ -63,9 +60,9 @@ pub(crate) async fn custom(app: &App, tx: &TenantTx, name_or_id: &str) -> Result
 ///
 /// # Errors
 /// 422 when no provider of the catalog or of the tenant has this name.
-pub(crate) async fn spec(app: &App, tx: &TenantTx, name: &str) -> Result<ProviderSpec, ApiError> {
+pub(crate) async fn spec(catalog: &Catalog, tx: &TenantTx, name: &str) -> Result<ProviderSpec, ApiError> {
     let Some(row) = providers::hold_by_name(tx, name).await? else {
-        return app.catalog.get(name).cloned().ok_or_else(|| {
+        return catalog.get(name).cloned().ok_or_else(|| {
             ApiError::new(Code::UnknownProvider, "no provider has this name; GET /api/v1/providers lists them")
         });
     };

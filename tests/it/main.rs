@@ -3,11 +3,13 @@
 mod broker_away;
 mod canary;
 mod clouds;
+mod cut_streams;
 mod dead_letters;
 mod env_example;
 mod fleet;
 mod harness;
 mod import_env;
+mod models_file;
 mod observability;
 mod prometheus;
 mod restart;

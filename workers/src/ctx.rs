@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc, time::Duration};
 
 use keyway_bus::Bus;
 use keyway_domain::Message;
-use keyway_providers::{Catalog, GuardedClient};
+use keyway_providers::{GuardedClient, LiveCatalog};
 use keyway_store::{Store, TenantKeyCache, audit::AuditRecord};
 
 use crate::{gate::Gate, group::Group, writers};
@@ -18,7 +18,7 @@ pub struct WorkerParts {
     /// Lanes.
     pub bus: Arc<dyn Bus>,
     /// Providers and prices.
-    pub catalog: Arc<Catalog>,
+    pub catalog: LiveCatalog,
     /// The only way out.
     pub http: GuardedClient,
     /// Cadences and sizes.

@@ -17,7 +17,7 @@ const TOLD_LATELY: Duration = Duration::from_secs(86_400);
 
 /// Makes every series whose labels are known beforehand: a counter that appears with its first event
 /// has no increase that an alert could see.
-fn prepare(catalog: &Catalog) {
+fn prepare() {
     let metrics = metrics();
     for lane in Lane::ALL.map(Lane::name) {
         for gauge in [&metrics.lane_depth, &metrics.lane_oldest_seconds, &metrics.lane_consumers, &metrics.lane_running]
@@ -41,6 +41,11 @@ fn prepare(catalog: &Catalog) {
     for schedule in schedules::NAMES {
         metrics.schedule_fires.with_label_values(&[schedule]);
     }
+}
+
+/// As [`prepare`], for the labels that the catalog brings.
+fn prepare_providers(catalog: &Catalog) {
+    let metrics = metrics();
     for provider in catalog.providers().iter().map(|spec| spec.name.as_str()).chain(["custom"]) {
         for reason in ["no_figures", "no_price"] {
             metrics.proxy_unpriced.with_label_values(&[provider, reason]);
@@ -53,14 +58,18 @@ fn prepare(catalog: &Catalog) {
 
 /// Samples until `stop`.
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
-    prepare(&ctx.catalog);
+    prepare();
+    prepare_providers(&ctx.catalog.now());
+    let mut catalog = ctx.catalog.changes();
     loop {
         let sampled = stop.run_until_cancelled(sample(&ctx)).await;
         if let Some(Err(error)) = sampled {
             tracing::debug!(%error, "gauges could not be sampled");
         }
-        if stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_none() {
-            return;
+        tokio::select! {
+            () = stop.cancelled() => return,
+            catalog = catalog.next() => prepare_providers(&catalog),
+            () = tokio::time::sleep(EVERY) => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, VirtualKeyToken, admin_key_hash};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{IntegrationId, Message, MessageId, ProjectId, SecretId, TenantId, Timestamp};
-use keyway_providers::{Catalog, guard::Guard};
+use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{
     DatabaseLimits, Store, TenantKeyCache,
     integrations::{self, NewIntegration, SealedSecret},
@@ -44,12 +44,12 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
     tx.commit().await?;
     let keys = TenantKeyCache::new(Arc::new(Vault::open(Keyring::generate()?)));
     let key = fill(&store, &keys, tenant, provider).await?;
-    let (catalog, guard) = (Arc::new(Catalog::load(None)?), Guard::new(&[provider.to_owned()])?);
+    let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[provider.to_owned()])?);
     let data_dir = std::env::temp_dir().join(format!("keyway-bench-{}", MessageId::new()));
     let proxy = Proxy::new(ProxyParts {
         store: store.clone(),
         keys: keys.clone(),
-        catalog: Arc::clone(&catalog),
+        catalog: catalog.clone(),
         guard: guard.clone(),
         bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
         data_dir,

@@ -21,7 +21,8 @@ pub(crate) struct AddModels {
 
 impl Command for AddModels {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        let provider = provider_names::find(work.app, &work.tx, &self.name_or_id).await?.name().to_owned();
+        let provider =
+            provider_names::find(&work.app.catalog.now(), &work.tx, &self.name_or_id).await?.name().to_owned();
         provider_models::insert(&work.tx, &provider, &self.models, work.now).await?;
         work.audit("provider.models_added", &provider, json!({ "models": self.models }));
         work.invalidate(Invalidation::Providers);

@@ -25,7 +25,7 @@ pub(crate) struct CreateProvider {
 
 impl Command for CreateProvider {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        if work.app.catalog.get(&self.name).is_some() {
+        if work.app.catalog.now().get(&self.name).is_some() {
             return Err(StoreError::NameTaken.into());
         }
         let base_url = work.app.guard.check_base_url(&self.base_url)?;

@@ -19,7 +19,7 @@ pub(crate) struct DeleteProvider {
 
 impl Command for DeleteProvider {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        let row = provider_names::custom(work.app, &work.tx, &self.name_or_id).await?;
+        let row = provider_names::custom(&work.app.catalog.now(), &work.tx, &self.name_or_id).await?;
         etag::check(self.expected, row.version)?;
         let deleted = providers::delete(&work.tx, row.id, self.expected).await;
         deleted.map_err(|error| ApiError::or_conflict(error, "integrations use this provider; delete them first"))?;

@@ -30,7 +30,7 @@ impl Command for ReplaceCredentials {
         let id = self.id;
         let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
         etag::check(self.expected, before.version)?;
-        let spec = provider_names::spec(work.app, &work.tx, &before.provider).await?;
+        let spec = provider_names::spec(&work.app.catalog.now(), &work.tx, &before.provider).await?;
         let facts = check(&spec, &self.credentials)?;
         let base_url = match &self.base_url {
             Some(base_url) => Some(checked_base_url(work, &spec, base_url.as_deref())?),

@@ -34,7 +34,7 @@ impl Command for SubmitIntegration {
     const STARTS_WORK: bool = true;
 
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        let spec = provider_names::spec(work.app, &work.tx, &self.provider).await?;
+        let spec = provider_names::spec(&work.app.catalog.now(), &work.tx, &self.provider).await?;
         let facts = check(&spec, &self.credentials)?;
         let base_url = checked_base_url(work, &spec, self.base_url.as_deref())?;
         let config = config(work, &spec.name, None, self.provider_key_id.as_deref()).await?;

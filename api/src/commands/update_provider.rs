@@ -24,7 +24,7 @@ pub(crate) struct UpdateProvider {
 
 impl Command for UpdateProvider {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        let before = provider_names::custom(work.app, &work.tx, &self.name_or_id).await?;
+        let before = provider_names::custom(&work.app.catalog.now(), &work.tx, &self.name_or_id).await?;
         let base_url = work.app.guard.check_base_url(&self.base_url)?;
         let base_url = base_url.as_str().trim_end_matches('/');
         let auth = self.auth.map_or(before.auth, |auth| auth.name().to_owned());

@@ -71,7 +71,7 @@ impl Proxy {
         let Some(slot) = self.spool.admit() else {
             return Err(Refusal::new(Code::SpoolFull, "records of calls cannot be kept at the moment; try again"));
         };
-        let planner = Planner { project: &project, catalog: &self.sources.catalog, now: arrival.at, room: &self.room };
+        let planner = Planner { project: &project, catalog: &self.sources.catalog.now(), now: arrival.at, room: &self.room };
         let plan = planner.plan(&route, &mut parts, Source::new(body)).await?;
         let query = path::forwarded_query(uri.query());
         let (request, secret) = outgoing(parts, &plan.upstream, &plan.path, query.as_deref(), plan.body)?;

@@ -36,7 +36,7 @@ use std::{
 
 use keyway_bus::{Bus, InvalidationSignal, InvalidationStream};
 use keyway_domain::{Invalidation, ProjectId, TenantId};
-use keyway_providers::{Catalog, guard::Guard};
+use keyway_providers::{CatalogChanges, LiveCatalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
 use keyway_telemetry::{metrics, spawn};
 use tokio::sync::{Mutex, Notify, Semaphore};
@@ -76,7 +76,7 @@ pub struct ProxyParts {
     /// The tenants' data keys, to open secrets with.
     pub keys: TenantKeyCache,
     /// The predefined providers.
-    pub catalog: Arc<Catalog>,
+    pub catalog: LiveCatalog,
     /// The rule for hosts.
     pub guard: Guard,
     /// Tells what to forget.
@@ -134,6 +134,8 @@ impl Proxy {
         let projects = Arc::new(WarmCache::new("projects", PROJECTS));
         let signals = parts.bus.invalidations();
         drop(spawn("proxy invalidations", listen(signals, Arc::clone(&callers), Arc::clone(&projects), stop.clone())));
+        let catalog = parts.catalog.changes();
+        drop(spawn("proxy catalog", follow(catalog, Arc::clone(&projects), stop.clone())));
         Ok(Arc::new(Self {
             client: client::client(&parts.guard).map_err(ProxyError::Tls)?,
             sources: Arc::new(Sources {
@@ -249,6 +251,13 @@ async fn listen(
             // The bus is gone, and with it the process soon; until then entries live for their time.
             None => return,
         }
+    }
+}
+
+/// What is kept of a project holds what the catalog said of its providers.
+async fn follow(mut catalog: CatalogChanges, projects: Arc<WarmCache<ProjectId, Project>>, stop: CancellationToken) {
+    while stop.run_until_cancelled(catalog.next()).await.is_some() {
+        projects.forget_all();
     }
 }
 

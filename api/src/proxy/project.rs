@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use keyway_domain::{IntegrationStatus, Timestamp};
-use keyway_providers::{AuthStyle, Capability, Catalog, Model, ProviderSpec, guard::Guard};
+use keyway_providers::{AuthStyle, Capability, Catalog, LiveCatalog, Model, ProviderSpec, guard::Guard};
 use keyway_store::{Page, Store, TenantKeyCache, credentials, provider_models, providers};
 use url::Url;
 
@@ -35,7 +35,7 @@ enum Offer {
 pub(super) struct Sources {
     pub(super) store: Store,
     pub(super) keys: TenantKeyCache,
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) catalog: LiveCatalog,
     pub(super) guard: Guard,
 }
 
@@ -45,6 +45,7 @@ impl Project {
         if let Some(reason) = sources.keys.vault().sealed_reason() {
             return Err(keyway_vault::VaultError::Sealed(reason.to_owned()).into());
         }
+        let catalog = sources.catalog.now();
         let tx = sources.store.tenant_read(principal.tenant_id).await?;
         let credentials = credentials::best_of_project(&tx, principal.project_id).await?;
         let custom = providers::list(&tx, Page::first(Page::<()>::MAX)).await?.items;
@@ -57,7 +58,7 @@ impl Project {
         for credential in credentials {
             let name = &credential.integration.provider;
             // The tenant's own comes first: a name that the catalog took later must not lead its key elsewhere.
-            let spec = match (custom.iter().find(|row| row.name == *name), sources.catalog.get(name)) {
+            let spec = match (custom.iter().find(|row| row.name == *name), catalog.get(name)) {
                 (Some(row), _) => match (Url::parse(&row.base_url), AuthStyle::named(&row.auth)) {
                     (Ok(url), Some(auth)) => ProviderSpec::custom(name, &row.display_name, url, auth, extra(name)),
                     // What a later build wrote, this one cannot call.

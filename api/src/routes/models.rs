@@ -66,7 +66,8 @@ pub(crate) struct ModelsInput {
     responses((status = 200, body = List<ModelView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let tx = call.read().await?;
-    let provider = provider_names::find(&call.app, &tx, call.param()).await?;
+    let known = call.app.catalog.now();
+    let provider = provider_names::find(&known, &tx, call.param()).await?;
     let catalog: &[Model] = match &provider {
         Named::Predefined(spec) => &spec.models,
         Named::Custom(_) => &[],

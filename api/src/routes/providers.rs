@@ -107,7 +107,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let tx = call.read().await?;
     let keys = keys(&tx).await?;
-    Ok(match provider_names::find(&call.app, &tx, call.param()).await? {
+    Ok(match provider_names::find(&call.app.catalog.now(), &tx, call.param()).await? {
         Named::Predefined(spec) => Answer::ok(&ProviderView::predefined(spec, &keys)),
         Named::Custom(row) => {
             let version = row.version;
@@ -185,7 +185,8 @@ async fn all(call: &Call) -> Result<Vec<ProviderView>, ApiError> {
     let keys = keys(&tx).await?;
     let custom = providers::list(&tx, Page::first(Page::<ProviderId>::MAX)).await?.items;
     let is_own = |name: &str| custom.iter().any(|row| row.name == name);
-    let predefined = call.app.catalog.providers().iter().filter(|spec| !is_own(&spec.name));
+    let catalog = call.app.catalog.now();
+    let predefined = catalog.providers().iter().filter(|spec| !is_own(&spec.name));
     let predefined: Vec<_> = predefined.map(|spec| ProviderView::predefined(spec, &keys)).collect();
     Ok(predefined.into_iter().chain(custom.into_iter().map(|row| ProviderView::custom(row, &keys))).collect())
 }

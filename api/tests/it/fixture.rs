@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use keyway_api::{App, AppParts, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{Message, MessageId, TenantId, Timestamp};
-use keyway_providers::{Catalog, guard::Guard};
+use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, raw, tenants};
 use keyway_testkit::postgres::TestDatabase;
 use keyway_vault::{Keyring, Vault};
@@ -110,13 +110,13 @@ impl Api {
         let tenant = tenants::ensure_default(&tx, Timestamp::now()).await?.id;
         tx.commit().await?;
         let keys = TenantKeyCache::new(Arc::new(options.vault));
-        let (catalog, guard) = (Arc::new(Catalog::load(None)?), Guard::new(&[TRUSTED.to_owned()])?);
+        let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[TRUSTED.to_owned()])?);
         let admin_key = new_admin_key().context("no random bytes")?.expose().clone();
         let data_dir = std::env::temp_dir().join(format!("keyway-api-{}", MessageId::new()));
         let proxy = Proxy::new(ProxyParts {
             store: store.clone(),
             keys: keys.clone(),
-            catalog: Arc::clone(&catalog),
+            catalog: catalog.clone(),
             guard: guard.clone(),
             bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
             data_dir: data_dir.clone(),

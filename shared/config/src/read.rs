@@ -36,7 +36,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "the admin key, at least 32 characters; unset: made at the first start and printed once",
     ),
-    setting("KEYWAY_MODELS_FILE", "", "a file that replaces the built-in models.yaml"),
+    setting(
+        "KEYWAY_MODELS_FILE",
+        "",
+        "a file that replaces the built-in models.yaml; a change of it is taken within seconds, whole, if it is valid",
+    ),
     setting(
         "KEYWAY_TRUSTED_UPSTREAMS",
         "",

@@ -18,8 +18,8 @@ mod retry_after;
 mod usage_page;
 
 pub use catalog::{
-    AuthStyle, Capability, Catalog, CatalogError, EnvCredential, EnvNames, EnvPlace, Matcher, Model, ModelMode,
-    OutputTokens, Price, ProbeMethod, ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict, Tier,
+    AuthStyle, Capability, Catalog, CatalogChanges, CatalogError, EnvCredential, EnvNames, EnvPlace, LiveCatalog,
+    Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod, ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict, Tier,
 };
 pub use format::{FormatError, KeyFacts, KeyFamily};
 pub use guard::{GuardError, GuardSettings, GuardedClient};

@@ -66,6 +66,8 @@ metrics! {
     build_info: Gauges("keyway_build_info", "1; the labels say which build and role this is", ["version", "role"]);
     /// 1 while the vault is sealed.
     sealed: Gauge("keyway_sealed", "1 while the vault is sealed and nothing can be decrypted");
+    /// 1 while the models file is not usable.
+    catalog_stale: Gauge("keyway_catalog_stale", "1 while the models file is not usable and what it said before is in use");
     /// Tasks that panicked.
     task_panics: Counter("keyway_task_panics_total", "Tasks that panicked; each is a defect");
 

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_bus::{RabbitBus, RabbitSettings};
-use keyway_providers::{Catalog, GuardSettings, GuardedClient};
+use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache};
 use keyway_telemetry::{LogFormat, LogSettings};
 use keyway_testkit::figures::{cpu_seconds, peak_memory_mib};
@@ -85,7 +85,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result<()> {
         store: Store::connect(database_url, DatabaseLimits::default()).await?,
         keys: TenantKeyCache::new(Arc::new(Vault::open(Keyring::load(Path::new(keyring))?))),
         bus: Arc::new(RabbitBus::start(RabbitSettings { amqp_url: amqp_url.clone(), name: NAME.to_owned() })),
-        catalog: Arc::new(Catalog::load(None)?),
+        catalog: LiveCatalog::load(None)?,
         http: GuardedClient::new(&guard)?,
         settings: WorkerSettings {
             // Longer than any run: nothing is done but what it asks for.

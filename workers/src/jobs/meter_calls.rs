@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use keyway_domain::{IntegrationId, Message, MeteredCall, Outcome, RequestId};
-use keyway_providers::for_spec;
+use keyway_providers::{Catalog, for_spec};
 use keyway_store::{
     StoreError, integrations,
     usage::{self, MeteredRow},
@@ -22,8 +22,9 @@ const CACHED: &str = "cache";
 
 /// Appends a batch of calls of one tenant.
 pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> Result<Outcome, HandlerError> {
-    let priced: Vec<_> = calls.iter().map(|call| price(ctx, call)).collect();
-    let mut refused: Vec<_> = calls.iter().flat_map(|call| refusals(ctx, call)).collect();
+    let catalog = ctx.catalog.now();
+    let priced: Vec<_> = calls.iter().map(|call| price(&catalog, call)).collect();
+    let mut refused: Vec<_> = calls.iter().flat_map(|call| refusals(&catalog, call)).collect();
     // Before the transaction: one connection is enough.
     let now = if refused.is_empty() { None } else { Some(ctx.store.now().await?) };
     let tx = ctx.store.system().await?;
@@ -46,13 +47,13 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
 
 /// Whose secret the provider may have refused, in the attempt that was answered or in an earlier one: only a
 /// verification can tell.
-fn refusals(ctx: &Ctx, call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationId)> {
+fn refusals(catalog: &Catalog, call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationId)> + use<> {
     let answered = call.http_status.map(|http_status| (call.integration_id, http_status));
     let earlier = call.refused.iter().map(|attempt| (attempt.integration_id, attempt.http_status));
     let mut asked: Vec<_> = earlier.chain(answered).filter(|(_, status)| (400..500).contains(status)).collect();
     if !asked.is_empty() {
         // A tenant's own provider has the common ways.
-        let known = ctx.catalog.get(&call.provider).map(for_spec);
+        let known = catalog.get(&call.provider).map(for_spec);
         asked.retain(|(_, status)| {
             known.as_ref().map_or(matches!(status, 401..=403), |ways| ways.may_refuse_with(*status))
         });
@@ -63,12 +64,12 @@ fn refusals(ctx: &Ctx, call: &MeteredCall) -> impl Iterator<Item = (RequestId, I
 
 /// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the
 /// cost unknown, never 0.
-fn price(ctx: &Ctx, call: &MeteredCall) -> MeteredRow {
-    let listed = || ctx.catalog.cost(&call.provider, call.model.as_deref()?, &call.tokens);
+fn price(catalog: &Catalog, call: &MeteredCall) -> MeteredRow {
+    let listed = || catalog.cost(&call.provider, call.model.as_deref()?, &call.tokens);
     let (cost_nano_usd, price_version) = match call.cost_nano_usd {
         _ if call.cached => (Some(0), CACHED),
         Some(charged) => (Some(charged), PROVIDERS_CHARGE),
-        None => (listed(), ctx.catalog.price_version()),
+        None => (listed(), catalog.price_version()),
     };
     MeteredRow { call: call.clone(), cost_nano_usd, price_version: cost_nano_usd.map(|_| price_version.to_owned()) }
 }

@@ -71,6 +71,7 @@ pub(super) async fn open(
     tenant_id: TenantId,
     id: IntegrationId,
 ) -> Result<Result<Opened, Missing>, HandlerError> {
+    let catalog = ctx.catalog.now();
     let tx = ctx.store.tenant_read(tenant_id).await?;
     let credential = match credentials::of_integration(&tx, id).await? {
         Some(credential) if credential.integration.status != IntegrationStatus::Disabled => credential,
@@ -78,22 +79,20 @@ pub(super) async fn open(
     };
     let integration = credential.integration;
     // The tenant's own first: a name that the catalog gets later must not send its secret elsewhere.
-    let spec =
-        match (providers::find_by_name(&tx, &integration.provider).await?, ctx.catalog.get(&integration.provider)) {
-            (Some(row), _) => {
-                let auth = AuthStyle::named(&row.auth);
-                let auth =
-                    auth.ok_or_else(|| HandlerError::Defect("a stored auth style is not readable".to_owned()))?;
-                ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, auth, Vec::new())
-            }
-            (None, Some(spec)) => spec.clone(),
-            (None, None) => return Ok(Err(Missing::UnknownProvider)),
-        };
+    let spec = match (providers::find_by_name(&tx, &integration.provider).await?, catalog.get(&integration.provider)) {
+        (Some(row), _) => {
+            let auth = AuthStyle::named(&row.auth);
+            let auth = auth.ok_or_else(|| HandlerError::Defect("a stored auth style is not readable".to_owned()))?;
+            ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, auth, Vec::new())
+        }
+        (None, Some(spec)) => spec.clone(),
+        (None, None) => return Ok(Err(Missing::UnknownProvider)),
+    };
     let base_url = match &integration.base_url {
         Some(own) => readable(own)?,
         None => spec.base_url.clone(),
     };
-    let line = match ctx.catalog.get(&spec.name) {
+    let line = match catalog.get(&spec.name) {
         Some(known) if known.base_url == base_url => LineKey::Catalog(spec.name.clone()),
         _ => LineKey::Custom(tenant_id),
     };

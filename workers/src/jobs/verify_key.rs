@@ -56,7 +56,7 @@ pub(super) async fn run(
 
 /// The provider's name as a metric label: custom names are tenants' own text and not a closed set.
 pub(super) fn label<'a>(ctx: &Ctx, provider: &'a str) -> &'a str {
-    if ctx.catalog.get(provider).is_some() { provider } else { "custom" }
+    if ctx.catalog.now().get(provider).is_some() { provider } else { "custom" }
 }
 
 fn undecryptable() -> Verdict {

@@ -7,6 +7,7 @@ use keyway_domain::{
     Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, RequestId, TenantId,
     Timestamp, TokenCounts, VirtualKeyId,
 };
+use keyway_providers::Catalog;
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
 
 use crate::{
@@ -15,11 +16,16 @@ use crate::{
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
+const MODELS: &str = include_str!("../../../models.yaml");
+/// That of gpt-4o-mini; it costs ten times as much then.
+const OLD_PRICE: &str = r#"{ input: "0.15", cached_input: "0.075", output: "0.6" }"#;
+const NEW_PRICE: &str = r#"{ input: "1.5", cached_input: "0.075", output: "0.6" }"#;
 
 in_both! {
     invariant_3_a_batch_delivered_twice_is_counted_once
     a_call_that_was_refused_has_its_key_verified_soon
     a_batch_of_a_tenant_that_is_gone_is_let_go
+    a_price_that_changes_is_that_of_later_calls_alone
 }
 
 /// A call that was served just now.
@@ -76,7 +82,7 @@ async fn invariant_3_a_batch_delivered_twice_is_counted_once(world: &mut World) 
     let report = report(world).await?;
     let of = |model: &str| report.iter().find(|group| group.model.as_deref() == Some(model)).context("no such group");
     let (priced, unknown) = (of("gpt-4o-mini")?, of("a-model-without-a-price")?);
-    let one = world.catalog.cost("openai", "gpt-4o-mini", &tokens).context("a price")?;
+    let one = world.catalog.now().cost("openai", "gpt-4o-mini", &tokens).context("a price")?;
     ensure!(priced.requests == Some(3) && priced.tokens.input == Some(200), "{priced:?}");
     ensure!(priced.cost_nano_usd == Some(2 * one) && priced.unpriced_requests == Some(1), "{priced:?}");
     ensure!(priced.unknown_token_requests == Some(1), "{priced:?}");
@@ -119,6 +125,27 @@ async fn a_batch_of_a_tenant_that_is_gone_is_let_go(world: &mut World) -> Result
     until("the other batch is in the ledger", async || Ok(world.number(count).await? == 1)).await?;
     world.settle().await?;
     ensure!(world.number(count).await? == 1);
+    Ok(())
+}
+
+async fn a_price_that_changes_is_that_of_later_calls_alone(world: &mut World) -> Result<()> {
+    let tokens = TokenCounts { input: Some(100), output: Some(20), ..TokenCounts::default() };
+    let (count, sum) = (
+        "SELECT count(*) AS n FROM metered_calls",
+        "SELECT CAST(sum(cost_nano_usd) AS BIGINT) AS n FROM metered_calls",
+    );
+    let versions = "SELECT count(DISTINCT price_version) AS n FROM metered_calls";
+    world.start()?;
+    world.publish(&[batch(world.tenant.id, vec![call(world, "gpt-4o-mini", tokens)])]).await?;
+    until("the call is in the ledger", async || Ok(world.number(count).await? == 1)).await?;
+    let before = world.catalog.now().cost("openai", "gpt-4o-mini", &tokens).context("a price")?;
+    ensure!(world.number(sum).await? == before);
+    world.catalog.replace(Catalog::parse(&MODELS.replace(OLD_PRICE, NEW_PRICE))?);
+    world.publish(&[batch(world.tenant.id, vec![call(world, "gpt-4o-mini", tokens)])]).await?;
+    until("the other call is in the ledger", async || Ok(world.number(count).await? == 2)).await?;
+    let input_tokens = 100;
+    ensure!(world.number(sum).await? == 2 * before + input_tokens * 1_350, "{before}");
+    ensure!(world.number(versions).await? == 2, "each keeps the version it was priced by");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context as _, Result, bail, ensure};
 use keyway_bus::{Bus, EmbeddedBus, RabbitBus, RabbitSettings};
 use keyway_domain::{Lane, Message, Timestamp};
-use keyway_providers::{Catalog, GuardSettings, GuardedClient};
+use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
 use keyway_store::{DatabaseLimits, Store, StoreError, TenantKeyCache, raw, schedules};
 use keyway_telemetry::{LogFormat, LogSettings};
 use keyway_testkit::{
@@ -50,7 +50,7 @@ pub(crate) use in_both;
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) keys: TenantKeyCache,
-    pub(crate) catalog: Arc<Catalog>,
+    pub(crate) catalog: LiveCatalog,
     pub(crate) simulator: Simulator,
     pub(crate) tenant: Tenant,
     pub(crate) settings: WorkerSettings,
@@ -125,7 +125,7 @@ impl World {
             drain: 10 * second,
             embedded: broker.is_none(),
         };
-        let catalog = Arc::new(Catalog::load(None)?);
+        let catalog = LiveCatalog::load(None)?;
         let (sets, bus) = (Vec::new(), None);
         Ok(Self { store, keys, catalog, simulator, tenant, settings, guard, sets, bus, broker, database })
     }
@@ -137,7 +137,7 @@ impl World {
             store: self.store.clone(),
             keys: self.keys.clone(),
             bus: Arc::clone(&bus),
-            catalog: Arc::clone(&self.catalog),
+            catalog: self.catalog.clone(),
             http: GuardedClient::new(&self.guard)?,
             settings: self.settings,
         };

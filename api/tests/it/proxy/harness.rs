@@ -11,7 +11,7 @@ use keyway_domain::{
     Body, Command, Event, IntegrationId, Invalidation, Lane, Message, MessageId, MeteredCall, ProjectId, Route,
     SecretId, TenantId, Timestamp, VirtualKeyId,
 };
-use keyway_providers::{Catalog, guard::Guard};
+use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{
     DatabaseLimits, Store, TenantKeyCache,
     integrations::{self, NewIntegration, SealedSecret},
@@ -40,7 +40,7 @@ pub(super) struct Harness {
     pub(super) directory: PathBuf,
     pub(super) http: reqwest::Client,
     guard: Guard,
-    catalog: Arc<Catalog>,
+    pub(super) catalog: LiveCatalog,
 }
 
 pub(super) struct Key {
@@ -83,7 +83,7 @@ impl Harness {
         tx.commit().await.unwrap();
         let trusted: Vec<String> = [&[simulator.host()], trusted].concat();
         let guard = Guard::new(&trusted).unwrap();
-        let catalog = Arc::new(Catalog::load(None).unwrap());
+        let catalog = LiveCatalog::load(None).unwrap();
         let keys = TenantKeyCache::new(Arc::new(vault));
         let bus = Arc::new(EmbeddedBus::new(Arc::new(Forgetful), 100));
         let proxy = proxy(&store, &keys, &catalog, &guard, (Arc::clone(&bus), directory.clone()));
@@ -240,14 +240,14 @@ pub(super) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
 fn proxy(
     store: &Store,
     keys: &TenantKeyCache,
-    catalog: &Arc<Catalog>,
+    catalog: &LiveCatalog,
     guard: &Guard,
     (bus, data_dir): (Arc<EmbeddedBus>, PathBuf),
 ) -> Arc<Proxy> {
     let parts = ProxyParts {
         store: store.clone(),
         keys: keys.clone(),
-        catalog: Arc::clone(catalog),
+        catalog: catalog.clone(),
         guard: guard.clone(),
         bus,
         data_dir,

@@ -1,11 +1,12 @@
 //! Which integration serves a model, and which models there are.
 
 use keyway_domain::{Invalidation, Timestamp};
+use keyway_providers::Catalog;
 use keyway_store::{provider_models, providers};
 use serde_json::{Value, json};
 
 use super::{
-    harness::{Harness, Key, SECRET},
+    harness::{Harness, Key, SECRET, until},
     hostile::ANSWER,
     scripted::{Scripted, behind},
 };
@@ -91,6 +92,20 @@ async fn the_list_of_models_is_the_union_and_each_can_be_asked_for() {
     assert!(!ids.contains(&"gpt-4o"));
     assert_eq!(harness.get("/v1/models/none", &key).send().await.unwrap().status(), 404);
     assert!(harness.simulator.all_calls().is_empty());
+}
+
+#[tokio::test]
+async fn another_catalog_is_followed_at_once() {
+    let (harness, key) = Harness::ready().await;
+    let listed = async |model: &str| {
+        harness.get(&format!("/v1/models/{model}"), &key).send().await.unwrap().status().is_success()
+    };
+    assert!(listed("gpt-4o-mini").await && !listed("gpt-brand-new").await);
+    let yaml = include_str!("../../../../models.yaml").replace("name: gpt-4o-mini", "name: gpt-brand-new");
+    harness.catalog.replace(Catalog::parse(&yaml).unwrap());
+    until("the new model is listed", async || listed("gpt-brand-new").await).await;
+    assert!(!listed("gpt-4o-mini").await);
+    assert_eq!(ask(&harness, &key, "gpt-brand-new").await.status(), 200);
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
 //! The catalog: every predefined provider with its models and prices, read from `models.yaml`.
-//! Read once at start and then only looked at; it must never hold a tenant's data.
+//! What was read never changes; another reading takes its place whole. It must never hold a tenant's data.
 
 mod env;
 mod file;
+mod live;
 mod price;
 mod spec;
 
@@ -15,6 +16,7 @@ use keyway_domain::{NanoUsd, TokenCounts};
 use sha2::{Digest, Sha256};
 
 pub use env::{EnvCredential, EnvNames, EnvPlace};
+pub use live::{CatalogChanges, LiveCatalog};
 pub use price::{Price, Rates, Tier};
 pub(crate) use spec::join;
 pub use spec::{

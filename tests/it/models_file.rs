@@ -1,0 +1,81 @@
+//! The models file of a running Keyway: a change is taken without a restart, a fault of it changes nothing.
+
+use std::{fs, path::Path};
+
+use anyhow::{Result, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{Api, Keyway, Services, metrics, text, until},
+    session::ended,
+};
+
+const MODELS: &str = include_str!("../../models.yaml");
+/// What gpt-4o-mini costs, and what it will cost.
+const PRICE: &str = r#"{ input: "0.15", cached_input: "0.075", output: "0.6" }"#;
+const DEARER: &str = r#"{ input: "1.5", cached_input: "0.075", output: "6" }"#;
+
+#[tokio::test]
+async fn prices_change_without_a_restart_and_a_faulty_file_changes_nothing() -> Result<()> {
+    let mut keyway = Keyway::on(Services::Embedded).await?;
+    let file = keyway.dir.join("models.yaml");
+    fs::write(&file, MODELS)?;
+    keyway.set("KEYWAY_MODELS_FILE", &file.display().to_string());
+    keyway.start("serve").await?;
+    let api = keyway.api()?.clone();
+    let accepted = api.post("/integrations", keyway.openai("prod", "sk-sim-good-prices"), 202).await?;
+    ended(&api, &text(&accepted, "/operation/id")?).await?;
+    let app = api.with_key(&text(&api.post("/virtual-keys", json!({ "name": "app" }), 201).await?, "/key")?);
+
+    let cheap = cost_of_a_call(&keyway, &app, 1).await?;
+    replace(&file, &MODELS.replace(PRICE, DEARER))?;
+    until("the price has changed", async || Ok(input_price(&api).await? == 1_500_000_000)).await?;
+    let dear = cost_of_a_call(&keyway, &app, 2).await?;
+    ensure!(cheap > 0 && dear == 10 * cheap, "{cheap} {dear}");
+
+    replace(&file, &MODELS.replace(PRICE, r#"{ input: "-1" }"#))?;
+    until("the fault is seen", async || Ok(stale(&keyway).await? == 1.0)).await?;
+    ensure!(input_price(&api).await? == 1_500_000_000, "a faulty file was used");
+    ensure!(cost_of_a_call(&keyway, &app, 3).await? == dear);
+
+    let database = keyway.database().await?;
+    let costs = database.texts("SELECT CAST(cost_nano_usd AS TEXT) FROM metered_calls ORDER BY started_at_ms").await?;
+    ensure!(costs == [cheap, dear, dear].map(|cost| cost.to_string()), "{costs:?}");
+    let versions = database.texts("SELECT DISTINCT price_version FROM metered_calls").await?;
+    ensure!(versions.len() == 2, "{versions:?}");
+
+    replace(&file, MODELS)?;
+    until("the corrected file is in use", async || Ok(input_price(&api).await? == 150_000_000)).await?;
+    ensure!(stale(&keyway).await? == 0.0);
+    keyway.finish().await
+}
+
+/// As it should be written: under another name, then put in place.
+fn replace(file: &Path, text: &str) -> Result<()> {
+    let new = file.with_extension("new");
+    fs::write(&new, text)?;
+    Ok(fs::rename(&new, file)?)
+}
+
+/// What the `at`th call is found to have cost.
+async fn cost_of_a_call(keyway: &Keyway, app: &Api, at: i64) -> Result<i64> {
+    let messages = json!([{ "role": "user", "content": "the same every time" }]);
+    let chat = json!({ "model": "gpt-4o-mini", "messages": messages });
+    app.send(Method::POST, "/v1/chat/completions", Some(chat), &[]).await?.expect(200)?;
+    let database = keyway.database().await?;
+    let count = "SELECT COUNT(*) FROM metered_calls WHERE cost_nano_usd IS NOT NULL";
+    until("the call is metered", async || Ok(database.number(count).await? == at)).await?;
+    database.number("SELECT cost_nano_usd FROM metered_calls ORDER BY started_at_ms DESC LIMIT 1").await
+}
+
+async fn input_price(api: &Api) -> Result<i64> {
+    let models = api.get("/providers/openai/models").await?;
+    let all = models["items"].as_array().map_or(&[][..], Vec::as_slice);
+    let named = all.iter().find(|model| model["name"] == "gpt-4o-mini");
+    Ok(named.and_then(|model: &Value| model["price"]["input"].as_i64()).unwrap_or_default())
+}
+
+async fn stale(keyway: &Keyway) -> Result<f64> {
+    metrics::sum(&keyway.ops(0, "/metrics").await?.text, "keyway_catalog_stale")
+}
