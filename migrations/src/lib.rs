@@ -18,6 +18,7 @@ mod m0007_cache_writes;
 mod m0008_provider_auth;
 mod m0009_expiry_warnings;
 mod m0010_key_usage;
+mod m0013_key_shares;
 mod migrate;
 mod protect;
 mod table;
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_provider_auth::Migration),
             Box::new(m0009_expiry_warnings::Migration),
             Box::new(m0010_key_usage::Migration),
+            Box::new(m0013_key_shares::Migration),
         ]
     }
 }

@@ -49,6 +49,9 @@ pub(crate) struct UsageView {
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<Option<ProjectId>>,
+    /// Reported: what the provider says of a single key belongs to the integration with that `config.provider_key_id`
+    /// (and to its project), if there is one; what is left stays with the integration whose admin key reported all.
+    /// Costs are not said by key and stay there whole.
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     integration_id: Option<Option<IntegrationId>>,

@@ -1,8 +1,8 @@
 //! The provider's own id of a key, and what its reports say of it beside what was metered.
 
 use anyhow::{Context as _, Result, ensure};
-use keyway_domain::{IntegrationId, ReportedUsage, Timestamp, TokenCounts};
-use keyway_store::key_usage;
+use keyway_domain::{ProjectId, ReportedUsage, Timestamp, TokenCounts};
+use keyway_store::key_usage::{self, KeyFigures, ReportedKey};
 use serde_json::json;
 
 use crate::fixture::{Api, KEY, on_both};
@@ -52,8 +52,12 @@ async fn a_key_is_known_by_its_providers_id_and_its_drift_is_shown(api: Api) -> 
         cost_nano_usd: None,
     };
     let tx = api.store.tenant(api.tenant).await?;
-    let owner: IntegrationId = id.parse().map_err(|_| anyhow::anyhow!("{id}"))?;
-    key_usage::upsert(&tx, &row.source.clone(), &[(owner, row)], bucket_start).await?;
+    let integration_id = id.parse().map_err(|_| anyhow::anyhow!("{id}"))?;
+    let key = ReportedKey { integration_id, project_id: ProjectId::new(), provider_key_id: "key_other".to_owned() };
+    let source = row.source.clone();
+    let rows = [(key, row)];
+    let figures = KeyFigures { reported_by: integration_id, provider: "openai", source: &source, rows: &rows };
+    key_usage::upsert(&tx, &figures, bucket_start).await?;
     tx.commit().await?;
     let shown = api.get(drift).await?.expect(200)?;
     let line = shown.at("/items/0");

@@ -1,6 +1,6 @@
 //! What organisations report of single keys: each figure belongs to the integration whose key it is.
 
-use keyway_domain::{IntegrationId, ReportedUsage, Timestamp};
+use keyway_domain::{IntegrationId, ProjectId, ReportedUsage, Timestamp};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -14,9 +14,27 @@ use crate::{
 pub struct ReportedKey {
     /// Whose key it is.
     pub integration_id: IntegrationId,
+    /// The project of that integration.
+    pub project_id: ProjectId,
     /// The provider's own id of it.
     pub provider_key_id: String,
 }
+
+/// What one report says of single keys.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyFigures<'r> {
+    /// The integration whose credential read it.
+    pub reported_by: IntegrationId,
+    /// The provider's name.
+    pub provider: &'r str,
+    /// The report: the name of that of everything, and [`BY_KEY`] at its end.
+    pub source: &'r str,
+    /// Each figure with its key.
+    pub rows: &'r [(ReportedKey, ReportedUsage)],
+}
+
+/// What the name of a report of single keys ends with, after that of the report they are part of.
+pub const BY_KEY: &str = ".by_key";
 
 /// The keys of the tenant that its provider's reports name, by the owner's word.
 ///
@@ -26,15 +44,17 @@ pub async fn keys_of(tx: &TenantTx, provider: &str) -> Result<Vec<ReportedKey>, 
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
+        project_id: Uuid,
         config: String,
     }
-    let text = "SELECT id, config FROM integrations \
+    let text = "SELECT id, project_id, config FROM integrations \
                 WHERE tenant_id = $1 AND provider = $2 AND config LIKE '%provider_key_id%' ORDER BY id";
     let rows = Sql::with(text, [tx.tenant_id().uuid().into(), provider.into()]).rows::<Row>(tx).await?;
     let key = |row: Row| {
         let config: serde_json::Value = serde_json::from_str(&row.config).ok()?;
         let provider_key_id = config.get("provider_key_id")?.as_str()?.to_owned();
-        Some(ReportedKey { integration_id: IntegrationId::from_uuid(row.id), provider_key_id })
+        let (integration_id, project_id) = (IntegrationId::from_uuid(row.id), ProjectId::from_uuid(row.project_id));
+        Some(ReportedKey { integration_id, project_id, provider_key_id })
     };
     Ok(rows.into_iter().filter_map(key).collect())
 }
@@ -43,43 +63,42 @@ pub async fn keys_of(tx: &TenantTx, provider: &str) -> Result<Vec<ReportedKey>, 
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn upsert(
-    tx: &TenantTx,
-    source: &str,
-    rows: &[(IntegrationId, ReportedUsage)],
-    now: Timestamp,
-) -> Result<u64, StoreError> {
-    let mut rows: Vec<_> = rows.iter().collect();
+pub async fn upsert(tx: &TenantTx, figures: &KeyFigures<'_>, now: Timestamp) -> Result<u64, StoreError> {
+    let mut rows: Vec<_> = figures.rows.iter().collect();
     rows.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
     rows.dedup_by(|a, b| key(a) == key(b));
     let mut stored = 0;
-    for rows in rows.chunks(chunk(11)) {
+    for rows in rows.chunks(chunk(17)) {
         let mut sql = Sql::new(
             "INSERT INTO key_usage (tenant_id, integration_id, source, bucket_start_ms, bucket_end_ms, model, day, \
-             requests, input_tokens, output_tokens, fetched_at_ms) VALUES ",
+             requests, input_tokens, output_tokens, fetched_at_ms, reported_by, project_id, provider, \
+             cached_input_tokens, cache_write_tokens, cache_write_1h_tokens) VALUES ",
         );
-        sql.tuples(rows.iter().map(|row| values(tx, source, row, now)));
+        sql.tuples(rows.iter().map(|row| values(tx, figures, row, now)));
         sql.push(
             " ON CONFLICT (tenant_id, integration_id, source, bucket_start_ms, bucket_end_ms, model) DO UPDATE SET \
              requests = excluded.requests, input_tokens = excluded.input_tokens, \
-             output_tokens = excluded.output_tokens, fetched_at_ms = excluded.fetched_at_ms",
+             output_tokens = excluded.output_tokens, fetched_at_ms = excluded.fetched_at_ms, \
+             reported_by = excluded.reported_by, project_id = excluded.project_id, provider = excluded.provider, \
+             cached_input_tokens = excluded.cached_input_tokens, cache_write_tokens = excluded.cache_write_tokens, \
+             cache_write_1h_tokens = excluded.cache_write_1h_tokens",
         );
         stored += sql.run(tx).await?;
     }
     Ok(stored)
 }
 
-fn key((integration_id, row): &(IntegrationId, ReportedUsage)) -> (Uuid, Timestamp, Timestamp, &str) {
-    (integration_id.uuid(), row.bucket_start, row.bucket_end, row.model.as_deref().unwrap_or(""))
+fn key((key, row): &(ReportedKey, ReportedUsage)) -> (Uuid, Timestamp, Timestamp, &str) {
+    (key.integration_id.uuid(), row.bucket_start, row.bucket_end, row.model.as_deref().unwrap_or(""))
 }
 
-fn values(tx: &TenantTx, source: &str, row: &(IntegrationId, ReportedUsage), now: Timestamp) -> [Value; 11] {
+fn values(tx: &TenantTx, figures: &KeyFigures<'_>, row: &(ReportedKey, ReportedUsage), now: Timestamp) -> [Value; 17] {
     let (integration_id, start, end, model) = key(row);
-    let (_, row) = row;
+    let (owner, row) = row;
     [
         tx.tenant_id().uuid().into(),
         integration_id.into(),
-        source.into(),
+        figures.source.into(),
         start.ms().into(),
         end.ms().into(),
         model.into(),
@@ -88,5 +107,11 @@ fn values(tx: &TenantTx, source: &str, row: &(IntegrationId, ReportedUsage), now
         row.tokens.input.into(),
         row.tokens.output.into(),
         now.ms().into(),
+        figures.reported_by.uuid().into(),
+        owner.project_id.uuid().into(),
+        figures.provider.into(),
+        row.tokens.cached_input.into(),
+        row.tokens.cache_write.into(),
+        row.tokens.cache_write_1h.into(),
     ]
 }

@@ -1,5 +1,7 @@
 //! Reports over both ledgers, grouped as asked.
 
+mod assigned;
+
 use keyway_domain::{IntegrationId, Ledger, NanoUsd, ProjectId, Timestamp, TokenCounts, VirtualKeyId};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -107,7 +109,8 @@ struct Row {
     cost_nano_usd: Option<i64>,
 }
 
-/// Sums a ledger of the tenant. One group more than [`MAX_GROUPS`] means that there are still more.
+/// Sums a ledger of the tenant. Where the reported one is split by integration or project, each figure that the
+/// provider gives by key belongs to the integration of that key. One group more than [`MAX_GROUPS`] means that there are still more.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -118,7 +121,10 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
         .filter(|by| query.group_by.contains(by) && (metered || *by != GroupBy::VirtualKey))
         .map(GroupBy::column)
         .collect();
-    let mut sql = Sql::new("SELECT ");
+    let splits = query.group_by.iter().any(|by| matches!(by, GroupBy::Integration | GroupBy::Project));
+    let assigns = splits && !metered;
+    let mut sql = if assigns { assigned::begin(tx, query) } else { Sql::new("") };
+    sql.push("SELECT ");
     for by in GroupBy::ALL.map(GroupBy::column) {
         let kind = if by.ends_with("_id") && tx_is_postgres(tx) { "UUID" } else { "TEXT" };
         match (columns.contains(&by), by) {
@@ -132,9 +138,12 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
         sql.push(&format!("CAST(sum({sum}) AS BIGINT) AS {column}, "));
     }
     sql.push("CAST(sum(cost_nano_usd) AS BIGINT) AS cost_nano_usd FROM ");
-    sql.push(if metered { "usage_daily" } else { "reported_usage" }).push(" WHERE tenant_id = ");
-    sql.bind(tx.tenant_id().uuid()).push(" AND day >= ").bind(query.from.day());
-    sql.push(" AND day <= ").bind(Timestamp::from_ms(query.to.ms().saturating_sub(1)).day());
+    if assigns {
+        sql.push(assigned::TABLE);
+    } else {
+        sql.push(if metered { "usage_daily" } else { "reported_usage" });
+        within(&mut sql, tx, query);
+    }
     if columns.is_empty() {
         sql.push(" HAVING count(*) > 0");
     } else {
@@ -157,6 +166,12 @@ const SUMS: [(&str, bool); 10] = [
     ("output_tokens", false),
     ("reasoning_tokens", false),
 ];
+
+/// The rows of a table that the report is about.
+fn within(sql: &mut Sql, tx: &TenantTx, query: &ReportQuery) {
+    sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND day >= ").bind(query.from.day());
+    sql.push(" AND day <= ").bind(Timestamp::from_ms(query.to.ms().saturating_sub(1)).day());
+}
 
 fn tx_is_postgres(tx: &TenantTx) -> bool {
     crate::tx::sealed::Inner::is_postgres(tx)

@@ -11,7 +11,7 @@ use keyway_domain::{
 use keyway_providers::{FetchError, KeyFamily, PageTrail, UsagePage, UsageQuery};
 use keyway_store::{
     StoreError,
-    key_usage::{self, ReportedKey},
+    key_usage::{self, KeyFigures, ReportedKey},
     reported::{self, Cursor, Fetched},
 };
 use keyway_telemetry::metrics;
@@ -227,8 +227,10 @@ async fn store(ctx: &Ctx, message: &Message, opened: &Opened, page: &Page<'_>) -
         [] => reported::upsert_reported(&tx, &fetched, Timestamp::now()).await,
         keys => {
             let rows = assigned(page.rows, keys);
+            let (provider, source) = (integration.provider.as_str(), page.report.source);
+            let figures = KeyFigures { reported_by: integration.id, provider, source, rows: &rows };
             match reported::advance(&tx, &fetched).await {
-                Ok(()) => key_usage::upsert(&tx, page.report.source, &rows, Timestamp::now()).await,
+                Ok(()) => key_usage::upsert(&tx, &figures, Timestamp::now()).await,
                 Err(error) => Err(error),
             }
         }
@@ -253,11 +255,11 @@ fn named(keys: &[ReportedKey]) -> Vec<&str> {
     few.iter().map(|key| key.provider_key_id.as_str()).collect()
 }
 
-/// Each row with the integration whose key it names; those of other keys are nobody's.
-fn assigned(rows: &[ReportedUsage], keys: &[ReportedKey]) -> Vec<(IntegrationId, ReportedUsage)> {
+/// Each row with the key it names; those of other keys are nobody's.
+fn assigned(rows: &[ReportedUsage], keys: &[ReportedKey]) -> Vec<(ReportedKey, ReportedUsage)> {
     let of = |row: &ReportedUsage| {
         let key = keys.iter().find(|key| row.line_item.as_deref() == Some(key.provider_key_id.as_str()))?;
-        Some((key.integration_id, row.clone()))
+        Some((key.clone(), row.clone()))
     };
     rows.iter().filter_map(of).collect()
 }

@@ -5,6 +5,7 @@ mod dead_letters;
 mod fixture;
 mod full_disk;
 mod integrations;
+mod key_usage;
 mod migrations;
 mod operations;
 mod outbox;

@@ -55,7 +55,7 @@ async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<usize> {
     Ok(added.len())
 }
 
-async fn report(fixture: &Fixture, ledger: Ledger, group_by: &[GroupBy]) -> Result<Vec<UsageGroup>> {
+pub(crate) async fn report(fixture: &Fixture, ledger: Ledger, group_by: &[GroupBy]) -> Result<Vec<UsageGroup>> {
     let to = Timestamp::from_ms(NOW.ms() + DAY_MS);
     let query = ReportQuery { from: NOW, to, group_by: group_by.to_vec(), ledger };
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
