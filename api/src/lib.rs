@@ -19,6 +19,7 @@ mod error;
 mod etag;
 mod idempotency;
 mod input;
+mod limits;
 mod openapi;
 mod provider_names;
 pub mod proxy;

@@ -12,6 +12,8 @@ use keyway_store::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::limits::LimitsView;
+
 /// A tenant.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TenantView {
@@ -30,6 +32,7 @@ pub(crate) struct ProjectView {
     name: String,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    limits: LimitsView,
     /// Counts its changes; also its ETag.
     version: i32,
 }
@@ -54,6 +57,7 @@ pub(crate) struct VirtualKeyView {
     last_used_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
+    limits: LimitsView,
     /// Counts its changes; also its ETag.
     version: i32,
 }
@@ -207,7 +211,7 @@ impl From<TenantRow> for TenantView {
 
 impl From<ProjectRow> for ProjectView {
     fn from(row: ProjectRow) -> Self {
-        Self { id: row.id, name: row.name, created_at: row.created_at, version: row.version }
+        Self { id: row.id, name: row.name, created_at: row.created_at, limits: row.limits.into(), version: row.version }
     }
 }
 
@@ -227,6 +231,7 @@ impl From<VirtualKeyRow> for VirtualKeyView {
     }
 }
 
+            limits: row.limits.into(),
 impl From<IntegrationRow> for IntegrationView {
     fn from(row: IntegrationRow) -> Self {
         Self {

@@ -18,6 +18,7 @@ mod m0007_cache_writes;
 mod m0008_provider_auth;
 mod m0009_expiry_warnings;
 mod m0010_key_usage;
+mod m0011_limits;
 mod m0013_key_shares;
 mod migrate;
 mod protect;
@@ -45,5 +46,6 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_key_usage::Migration),
             Box::new(m0013_key_shares::Migration),
         ]
+            Box::new(m0011_limits::Migration),
     }
 }

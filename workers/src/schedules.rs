@@ -24,6 +24,8 @@ const RESTATED: Duration = Duration::from_secs(3 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
+/// Longer than any window of a limit: a month.
+const LONGEST_LIMIT: Duration = Duration::from_secs(62 * 86_400);
 
 /// Every schedule, as metrics and fires name it.
 pub(crate) const NAMES: [&str; 4] = ["usage", "verify", "drift", "retention"];
@@ -161,6 +163,7 @@ async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), S
             retention::delete_metered_calls(&tx, ledger_before, SLICE).await?,
             retention::delete_key_usage(&tx, ledger_before, SLICE).await?,
             retention::delete_drift_alarms(&tx, ledger_before, SLICE).await?,
+            retention::delete_limit_windows(&tx, now.before(LONGEST_LIMIT), SLICE).await?,
         ];
         tx.commit().await?;
         left = deleted.contains(&SLICE);

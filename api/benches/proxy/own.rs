@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, VirtualKeyToken, admin_key_hash};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
-use keyway_domain::{IntegrationId, Message, MessageId, ProjectId, SecretId, TenantId, Timestamp};
+use keyway_domain::{IntegrationId, Limits, Message, MessageId, ProjectId, SecretId, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{
     DatabaseLimits, Store, TenantKeyCache,
@@ -114,5 +114,6 @@ async fn virtual_key(tx: &keyway_store::TenantTx, project_id: ProjectId) -> Resu
         expires_at: None,
     };
     virtual_keys::insert(tx, new, Timestamp::now()).await?;
+        limits: Limits::default(),
     Ok(token.expose().to_owned())
 }

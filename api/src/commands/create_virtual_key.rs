@@ -1,6 +1,6 @@
 //! Makes a virtual key. The key itself is in the answer, this once; only its SHA-256 is stored.
 
-use keyway_domain::{ProjectId, Timestamp};
+use keyway_domain::{Limits, ProjectId, Timestamp};
 use keyway_store::virtual_keys::{self, NewVirtualKey};
 use serde::Serialize;
 use serde_json::json;
@@ -10,6 +10,7 @@ use crate::{
     VirtualKeyToken,
     answer::Answer,
     error::{ApiError, Code},
+    limits::LimitsInput,
     provider_names,
     view::VirtualKeyView,
     work::{Command, Work},
@@ -20,6 +21,7 @@ pub(crate) struct CreateVirtualKey {
     pub(crate) project_id: Option<ProjectId>,
     pub(crate) name: String,
     pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) limits: LimitsInput,
 }
 
 /// A virtual key with the key.
@@ -43,9 +45,11 @@ impl Command for CreateVirtualKey {
             token_sha256: token.sha256(),
             hint: token.hint(),
             expires_at: self.expires_at,
+            limits: self.limits.over(Limits::default()),
         };
         let row = virtual_keys::insert(&work.tx, new, work.now).await?;
-        let changes = json!({ "name": row.name, "project_id": project_id, "expires_at": row.expires_at });
+        let changes = json!({ "name": row.name, "project_id": project_id, "expires_at": row.expires_at,
+            "limits": row.limits });
         work.audit("virtual_key.created", row.id, changes);
         let (location, version) = (format!("/api/v1/virtual-keys/{}", row.id), row.version);
         let view = NewKeyView { virtual_key: row.into(), key: token.expose().to_owned() };

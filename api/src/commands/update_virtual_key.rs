@@ -1,13 +1,14 @@
-//! Changes a virtual key's name or expiry.
+//! Changes a virtual key's name, expiry or limits.
 
 use keyway_domain::{Invalidation, Timestamp, VirtualKeyId};
-use keyway_store::virtual_keys;
+use keyway_store::virtual_keys::{self, Change};
 use serde_json::json;
 
 use crate::{
     answer::Answer,
     error::ApiError,
     etag,
+    limits::LimitsInput,
     view::VirtualKeyView,
     work::{Command, Work},
 };
@@ -17,6 +18,7 @@ pub(crate) struct UpdateVirtualKey {
     pub(crate) id: VirtualKeyId,
     pub(crate) name: Option<String>,
     pub(crate) expires_at: Option<Option<Timestamp>>,
+    pub(crate) limits: LimitsInput,
     pub(crate) expected: Option<i32>,
 }
 
@@ -27,10 +29,14 @@ impl Command for UpdateVirtualKey {
         if before.revoked_at.is_some() {
             return Err(ApiError::conflict("the virtual key is revoked; make a new one"));
         }
-        let name = self.name.unwrap_or(before.name);
-        let expires_at = self.expires_at.unwrap_or(before.expires_at);
-        let row = virtual_keys::update(&work.tx, self.id, &name, expires_at, before.version).await?;
-        work.audit("virtual_key.updated", row.id, json!({ "name": row.name, "expires_at": row.expires_at }));
+        let change = Change {
+            name: self.name.unwrap_or(before.name),
+            expires_at: self.expires_at.unwrap_or(before.expires_at),
+            limits: self.limits.over(before.limits),
+        };
+        let row = virtual_keys::update(&work.tx, self.id, change, before.version).await?;
+        let changes = json!({ "name": row.name, "expires_at": row.expires_at, "limits": row.limits });
+        work.audit("virtual_key.updated", row.id, changes);
         work.invalidate(Invalidation::VirtualKey { id: row.id });
         let version = row.version;
         Ok(Answer::ok(&VirtualKeyView::from(row)).tagged(version))

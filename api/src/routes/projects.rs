@@ -9,27 +9,41 @@ use super::tenants::PageQuery;
 use crate::{
     answer::Answer,
     call::Call,
-    commands::{create_project::CreateProject, delete_project::DeleteProject, rename_project::RenameProject},
+    commands::{create_project::CreateProject, delete_project::DeleteProject, update_project::UpdateProject},
     cursor::{self, List},
     error::ApiError,
     input,
+    limits::LimitsInput,
     view::ProjectView,
 };
 
-/// A project to make, or its new name.
+/// A project to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectInput {
     /// 1 to 100 characters, unique in the tenant.
     name: String,
+    /// What its virtual keys may call, all together.
+    #[serde(default)]
+    limits: LimitsInput,
+}
+
+/// What to change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ProjectChange {
+    /// 1 to 100 characters, unique in the tenant.
+    name: Option<String>,
+    #[serde(default)]
+    limits: LimitsInput,
 }
 
 /// Make a project.
 #[utoipa::path(post, path = "/api/v1/projects", tag = "projects", request_body = ProjectInput,
     responses((status = 201, body = ProjectView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let name = input::name("name", &call.json::<ProjectInput>()?.name)?;
-    call.commit(CreateProject { name }).await
+    let ProjectInput { name, limits } = call.json()?;
+    call.commit(CreateProject { name: input::name("name", &name)?, limits: limits.checked()? }).await
 }
 
 /// List projects.
@@ -52,13 +66,14 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&ProjectView::from(project)).tagged(version))
 }
 
-/// Rename a project.
+/// Change a project's name or limits.
 #[utoipa::path(patch, path = "/api/v1/projects/{id}", tag = "projects", params(("id" = String, Path)),
-    request_body = ProjectInput, responses((status = 200, body = ProjectView), (status = 409, description = "`name_taken`")))]
+    request_body = ProjectChange, responses((status = 200, body = ProjectView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("project")?, call.expected_version()?);
-    let name = input::name("name", &call.json::<ProjectInput>()?.name)?;
-    call.commit(RenameProject { id, name, expected }).await
+    let ProjectChange { name, limits } = call.json()?;
+    let name = name.map(|name| input::name("name", &name)).transpose()?;
+    call.commit(UpdateProject { id, name, limits: limits.checked()?, expected }).await
 }
 
 /// Delete a project with its virtual keys. One that has integrations is kept, and `default` always is.

@@ -16,6 +16,7 @@ use crate::{
     cursor::{self, List},
     error::ApiError,
     input,
+    limits::LimitsInput,
     view::VirtualKeyView,
 };
 
@@ -31,6 +32,9 @@ pub(crate) struct VirtualKeyInput {
     /// When it stops working; never if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// What may be called with it.
+    #[serde(default)]
+    limits: LimitsInput,
 }
 
 /// What to change; what is left out stays.
@@ -43,6 +47,8 @@ pub(crate) struct VirtualKeyChange {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "input::nullable")]
     expires_at: Option<Option<Timestamp>>,
+    #[serde(default)]
+    limits: LimitsInput,
 }
 
 /// Which virtual keys.
@@ -63,9 +69,10 @@ pub(crate) struct VirtualKeyQuery {
 #[utoipa::path(post, path = "/api/v1/virtual-keys", tag = "virtual keys", request_body = VirtualKeyInput,
     responses((status = 201, body = NewKeyView), (status = 404, description = "no such project")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let VirtualKeyInput { project_id, name, expires_at } = call.json()?;
+    let VirtualKeyInput { project_id, name, expires_at, limits } = call.json()?;
     let expires_at = input::expiry(expires_at, Timestamp::now())?;
-    call.commit(CreateVirtualKey { project_id, name: input::name("name", &name)?, expires_at }).await
+    let (name, limits) = (input::name("name", &name)?, limits.checked()?);
+    call.commit(CreateVirtualKey { project_id, name, expires_at, limits }).await
 }
 
 /// List virtual keys, revoked and expired ones too.
@@ -88,16 +95,16 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&VirtualKeyView::from(key)).tagged(version))
 }
 
-/// Change a virtual key's name or expiry.
+/// Change a virtual key's name, expiry or limits.
 #[utoipa::path(patch, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
     request_body = VirtualKeyChange, responses((status = 200, body = VirtualKeyView), (status = 409, description = "it is revoked")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("virtual key")?, call.expected_version()?);
-    let VirtualKeyChange { name, expires_at } = call.json()?;
+    let VirtualKeyChange { name, expires_at, limits } = call.json()?;
     let name = name.map(|name| input::name("name", &name)).transpose()?;
     let now = Timestamp::now();
     let expires_at = expires_at.map(|expires_at| input::expiry(expires_at, now)).transpose()?;
-    call.commit(UpdateVirtualKey { id, name, expires_at, expected }).await
+    call.commit(UpdateVirtualKey { id, name, expires_at, limits: limits.checked()?, expected }).await
 }
 
 /// Revoke a virtual key for good.

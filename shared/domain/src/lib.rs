@@ -9,6 +9,7 @@ mod event;
 mod id;
 mod integration;
 mod lane;
+mod limit;
 mod message;
 mod operation;
 mod outcome;
@@ -26,6 +27,7 @@ pub use id::{
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use lane::{Lane, Route};
 pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
+pub use limit::{LimitScope, LimitWindow, Limits, Measure};
 pub use operation::{OperationKind, OperationState};
 pub use outcome::{Code, Outcome};
 pub use retry::RetryPolicy;

@@ -71,6 +71,14 @@ impl Timestamp {
         Self(self.0.div_euclid(period) * period)
     }
 
+    /// The first moment of the UTC month that this moment is in.
+    #[must_use]
+    pub fn month_start(self) -> Self {
+        let date = OffsetDateTime::from_unix_timestamp(self.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date();
+        let first = date.replace_day(1).unwrap_or(date).midnight().assume_utc();
+        Self::from_seconds(first.unix_timestamp())
+    }
+
     /// Reads RFC 3339 (`2026-11-20T12:00:00Z`).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

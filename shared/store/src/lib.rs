@@ -17,6 +17,7 @@ pub mod expiry;
 pub mod idempotency;
 pub mod integrations;
 pub mod key_usage;
+pub mod limits;
 pub mod operations;
 pub mod outbox;
 mod outbox_claim;

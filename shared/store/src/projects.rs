@@ -1,10 +1,11 @@
 //! Projects of a tenant.
 
-use keyway_domain::{ProjectId, TenantId, Timestamp};
+use keyway_domain::{Limits, ProjectId, TenantId, Timestamp};
 
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx, Tx,
     entity::projects as table,
+    limits::{assign, columns, stored_limits},
     sql::{Sql, limit},
 };
 
@@ -24,6 +25,8 @@ pub struct ProjectRow {
     pub created_at: Timestamp,
     /// Counts its changes, for ETag and If-Match.
     pub version: i32,
+    /// What its virtual keys may call, all together.
+    pub limits: Limits,
 }
 
 /// Makes the project `default` of a tenant when it is missing.
@@ -31,22 +34,16 @@ pub struct ProjectRow {
 /// # Errors
 /// See [`StoreError`].
 pub async fn ensure_default(tx: &SystemTx, tenant_id: TenantId, now: Timestamp) -> Result<(), StoreError> {
-    insert_if_free(tx, tenant_id, ProjectId::new(), DEFAULT_NAME, now).await.map(drop)
+    insert_if_free(tx, &new(tenant_id, DEFAULT_NAME, Limits::default(), now)).await.map(drop)
 }
 
 /// Adds a project.
 ///
 /// # Errors
 /// [`StoreError::NameTaken`].
-pub async fn insert(tx: &TenantTx, name: &str, now: Timestamp) -> Result<ProjectRow, StoreError> {
-    let row = ProjectRow {
-        id: ProjectId::new(),
-        tenant_id: tx.tenant_id(),
-        name: name.to_owned(),
-        created_at: now,
-        version: 1,
-    };
-    if insert_if_free(tx, row.tenant_id, row.id, name, now).await? { Ok(row) } else { Err(StoreError::NameTaken) }
+pub async fn insert(tx: &TenantTx, name: &str, limits: Limits, now: Timestamp) -> Result<ProjectRow, StoreError> {
+    let row = new(tx.tenant_id(), name, limits, now);
+    if insert_if_free(tx, &row).await? { Ok(row) } else { Err(StoreError::NameTaken) }
 }
 
 /// One project.
@@ -81,22 +78,28 @@ pub async fn list(tx: &TenantTx, page: Page<ProjectId>) -> Result<Paged<ProjectR
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 
-/// Gives a project another name; with `expected`, only if its version is still that one.
+/// Changes a project's name and limits, if the version is still `expected`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::NameTaken`].
-pub async fn rename(tx: &TenantTx, id: ProjectId, name: &str, expected: Option<i32>) -> Result<ProjectRow, StoreError> {
-    let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
-    let expected = expected.unwrap_or(before.version);
-    let text = "UPDATE projects SET name = $1, version = version + 1 \
-                WHERE tenant_id = $2 AND id = $3 AND version = $4";
-    let values = [name.into(), tx.tenant_id().uuid().into(), id.uuid().into(), expected.into()];
-    match Sql::with(text, values).run(tx).await {
-        Ok(0) => Err(StoreError::Stale),
-        Ok(_) => Ok(ProjectRow { name: name.to_owned(), version: expected + 1, ..before }),
-        Err(StoreError::Conflict) => Err(StoreError::NameTaken),
-        Err(error) => Err(error),
-    }
+pub async fn update(
+    tx: &TenantTx,
+    id: ProjectId,
+    name: &str,
+    limits: &Limits,
+    expected: i32,
+) -> Result<ProjectRow, StoreError> {
+    let mut sql = Sql::new("UPDATE projects SET version = version + 1, name = ");
+    sql.bind(name);
+    assign(&mut sql, limits);
+    sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND id = ").bind(id.uuid());
+    sql.push(" AND version = ").bind(expected);
+    let changed = match sql.run(tx).await {
+        Err(StoreError::Conflict) => return Err(StoreError::NameTaken),
+        changed => changed?,
+    };
+    let row = find(tx, id).await?.ok_or(StoreError::NotFound)?;
+    if changed == 0 { Err(StoreError::Stale) } else { Ok(row) }
 }
 
 /// Deletes a project with its virtual keys; with `expected`, only if its version is still that one.
@@ -115,16 +118,17 @@ pub async fn delete(tx: &TenantTx, id: ProjectId, expected: Option<i32>) -> Resu
     if deleted == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
-async fn insert_if_free(
-    tx: &impl Tx,
-    tenant_id: TenantId,
-    id: ProjectId,
-    name: &str,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let text = "INSERT INTO projects (id, tenant_id, name, created_at_ms, version) VALUES ($1, $2, $3, $4, 1) \
-                ON CONFLICT DO NOTHING";
-    let values = [id.uuid().into(), tenant_id.uuid().into(), name.into(), now.ms().into()];
+fn new(tenant_id: TenantId, name: &str, limits: Limits, now: Timestamp) -> ProjectRow {
+    ProjectRow { id: ProjectId::new(), tenant_id, name: name.to_owned(), created_at: now, version: 1, limits }
+}
+
+async fn insert_if_free(tx: &impl Tx, new: &ProjectRow) -> Result<bool, StoreError> {
+    let text = "INSERT INTO projects (id, tenant_id, name, created_at_ms, version, requests_per_minute, \
+                tokens_per_minute, daily_budget_nano_usd, monthly_budget_nano_usd) \
+                VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+    let (id, tenant_id, name) = (new.id.uuid().into(), new.tenant_id.uuid().into(), new.name.as_str().into());
+    let [requests, tokens, daily, monthly] = columns(&new.limits).map(|(_, limit)| limit);
+    let values = [id, tenant_id, name, new.created_at.ms().into(), requests, tokens, daily, monthly];
     Ok(Sql::with(text, values).run(tx).await? == 1)
 }
 
@@ -139,5 +143,6 @@ fn row(model: table::Model) -> ProjectRow {
         name: model.name,
         created_at: Timestamp::from_ms(model.created_at_ms),
         version: model.version,
+        limits: stored_limits!(model),
     }
 }

@@ -84,6 +84,19 @@ pub async fn delete_drift_alarms(tx: &SystemTx, before: Timestamp, rows: u64) ->
     slice(tx, text, before, rows).await
 }
 
+/// Leases on limits whose windows began before `before`: a window that has no row begins anew.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_limit_windows(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let key = "tenant_id, scope_id, measure";
+    let text = format!(
+        "DELETE FROM limit_windows WHERE ({key}) IN (SELECT {key} FROM limit_windows \
+         WHERE window_start_ms < $1 ORDER BY window_start_ms LIMIT $2)"
+    );
+    slice(tx, &text, before, rows).await
+}
+
 /// Firings of schedules before `before`.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use crate::{StoreError, Tx};
 /// The most bound values of one statement; below the limit of both databases.
 const MAX_VALUES: usize = 30_000;
 /// PostgreSQL's clock, the same for a whole statement.
-const SHARED_NOW_MS: &str = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)";
+pub(crate) const SHARED_NOW_MS: &str = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)";
 
 /// A statement under construction.
 pub(crate) struct Sql {

@@ -1,11 +1,12 @@
 //! Virtual keys: what applications present to the proxy. Only the SHA-256 of a key is stored.
 
-use keyway_domain::{ProjectId, TenantId, Timestamp, VirtualKeyId};
+use keyway_domain::{Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
 use sea_orm::EntityTrait;
 
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx,
     entity::virtual_keys as table,
+    limits::{assign, stored_limits},
     sql::{Sql, chunk, limit, ms, time},
     tx::sealed::Inner,
 };
@@ -33,6 +34,8 @@ pub struct VirtualKeyRow {
     pub created_at: Timestamp,
     /// Counts its changes, for ETag and If-Match.
     pub version: i32,
+    /// What may be called with it.
+    pub limits: Limits,
 }
 
 /// What a new virtual key is made of.
@@ -48,6 +51,19 @@ pub struct NewVirtualKey {
     pub hint: String,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
+    /// What may be called with it.
+    pub limits: Limits,
+}
+
+/// What its owner changes of a virtual key.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Its name.
+    pub name: String,
+    /// When it stops working.
+    pub expires_at: Option<Timestamp>,
+    /// What may be called with it.
+    pub limits: Limits,
 }
 
 /// Adds a virtual key.
@@ -67,6 +83,10 @@ pub async fn insert(tx: &TenantTx, new: NewVirtualKey, now: Timestamp) -> Result
         last_used_at_ms: None,
         created_at_ms: now.ms(),
         version: 1,
+        requests_per_minute: new.limits.requests_per_minute,
+        tokens_per_minute: new.limits.tokens_per_minute,
+        daily_budget_nano_usd: new.limits.daily_budget_nano_usd,
+        monthly_budget_nano_usd: new.limits.monthly_budget_nano_usd,
     };
     let stored: table::ActiveModel = model.clone().into();
     table::Entity::insert(stored).exec_without_returning(tx.db()).await?;
@@ -104,22 +124,22 @@ pub async fn find(tx: &TenantTx, id: VirtualKeyId) -> Result<Option<VirtualKeyRo
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// Changes name and expiry, if the version is still `expected`.
+/// Changes a virtual key, if the version is still `expected`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`].
 pub async fn update(
     tx: &TenantTx,
     id: VirtualKeyId,
-    name: &str,
-    expires_at: Option<Timestamp>,
+    change: Change,
     expected: i32,
 ) -> Result<VirtualKeyRow, StoreError> {
-    let text = "UPDATE virtual_keys SET name = $1, expires_at_ms = $2, version = version + 1 \
-                WHERE tenant_id = $3 AND id = $4 AND version = $5";
-    let tenant_id = tx.tenant_id().uuid().into();
-    let values = [name.into(), ms(expires_at).into(), tenant_id, id.uuid().into(), expected.into()];
-    let changed = Sql::with(text, values).run(tx).await?;
+    let mut sql = Sql::new("UPDATE virtual_keys SET version = version + 1, name = ");
+    sql.bind(change.name).push(", expires_at_ms = ").bind(ms(change.expires_at));
+    assign(&mut sql, &change.limits);
+    sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND id = ").bind(id.uuid());
+    sql.push(" AND version = ").bind(expected);
+    let changed = sql.run(tx).await?;
     let row = find(tx, id).await?.ok_or(StoreError::NotFound)?;
     if changed == 0 { Err(StoreError::Stale) } else { Ok(row) }
 }
@@ -204,5 +224,6 @@ fn row(model: table::Model) -> VirtualKeyRow {
         last_used_at: time(model.last_used_at_ms),
         created_at: Timestamp::from_ms(model.created_at_ms),
         version: model.version,
+        limits: stored_limits!(model),
     }
 }

@@ -8,7 +8,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use keyway_api::{Proxy, ProxyParts, VirtualKeyToken};
 use keyway_bus::{Bus, BusError, EmbeddedBus, Journal};
 use keyway_domain::{
-    Body, Command, Event, IntegrationId, Invalidation, Lane, Message, MessageId, MeteredCall, ProjectId, Route,
+    Body, Command, Event, IntegrationId, Invalidation, Lane, Limits, Message, MessageId, MeteredCall, ProjectId, Route,
     SecretId, TenantId, Timestamp, VirtualKeyId,
 };
 use keyway_providers::{LiveCatalog, guard::Guard};
@@ -79,7 +79,7 @@ impl Harness {
         let tenant = tenants::insert(&tx, "shop", Timestamp::now()).await.unwrap().id;
         tx.commit().await.unwrap();
         let tx = store.tenant(tenant).await.unwrap();
-        let project = projects::insert(&tx, "web", Timestamp::now()).await.unwrap().id;
+        let project = projects::insert(&tx, "web", Limits::default(), Timestamp::now()).await.unwrap().id;
         tx.commit().await.unwrap();
         let trusted: Vec<String> = [&[simulator.host()], trusted].concat();
         let guard = Guard::new(&trusted).unwrap();
@@ -151,6 +151,11 @@ impl Harness {
     pub(super) async fn virtual_key(&self, expires_at: Option<Timestamp>) -> Key {
         let token = VirtualKeyToken::generate().unwrap();
         let new = NewVirtualKey {
+        self.virtual_key_within(Limits::default(), expires_at).await
+    }
+
+    /// A virtual key with limits.
+    pub(super) async fn virtual_key_within(&self, limits: Limits, expires_at: Option<Timestamp>) -> Key {
             project_id: self.project,
             name: token.hint(),
             token_sha256: token.sha256(),
@@ -158,6 +163,7 @@ impl Harness {
             expires_at,
         };
         let tx = self.store.tenant(self.tenant).await.unwrap();
+            limits,
         let row = virtual_keys::insert(&tx, new, Timestamp::now()).await.unwrap();
         tx.commit().await.unwrap();
         Key { id: row.id, text: token.expose().to_owned() }

@@ -63,6 +63,7 @@ async fn a_new_key_works_within_the_time_that_absence_is_believed() {
         token_sha256: token.sha256(),
         hint: token.hint(),
         expires_at: None,
+        limits: keyway_domain::Limits::default(),
     };
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
     keyway_store::virtual_keys::insert(&tx, new, keyway_domain::Timestamp::now()).await.unwrap();

@@ -17,6 +17,10 @@ pub struct Model {
     pub last_used_at_ms: Option<i64>,
     pub created_at_ms: i64,
     pub version: i32,
+    pub requests_per_minute: Option<i64>,
+    pub tokens_per_minute: Option<i64>,
+    pub daily_budget_nano_usd: Option<i64>,
+    pub monthly_budget_nano_usd: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

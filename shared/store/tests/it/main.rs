@@ -6,6 +6,7 @@ mod fixture;
 mod full_disk;
 mod integrations;
 mod key_usage;
+mod limits;
 mod migrations;
 mod operations;
 mod outbox;

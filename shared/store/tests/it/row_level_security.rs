@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 20] = [
+const TABLES: [(&str, &str, &str); 21] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -85,6 +85,7 @@ const TABLES: [(&str, &str, &str); 20] = [
         "tenant_id",
         "INSERT INTO drift_alarms SELECT '{t}', id, '{new}', 1 FROM integrations WHERE tenant_id = '{t}' LIMIT 1",
     ),
+    ("limit_windows", "tenant_id", "INSERT INTO limit_windows VALUES ('{t}', '{new}', 'requests_per_minute', 1, 1, 1)"),
     (
         "audit_events",
         "tenant_id",

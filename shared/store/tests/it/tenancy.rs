@@ -1,7 +1,7 @@
 //! Tenants, projects, virtual keys, providers and their models.
 
 use anyhow::{Context, Result};
-use keyway_domain::Timestamp;
+use keyway_domain::{Limits, Timestamp};
 use keyway_store::{
     Page, StoreError, projects, provider_models, providers, tenants,
     virtual_keys::{self, NewVirtualKey},
@@ -35,9 +35,9 @@ async fn the_default_tenant_and_project_are_made_once(fixture: Fixture) -> Resul
 async fn projects_page_by_key_and_names_are_unique(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
     for name in ["a", "b", "c", "d"] {
-        projects::insert(&tx, name, NOW).await?;
+        projects::insert(&tx, name, Limits::default(), NOW).await?;
     }
-    assert!(matches!(projects::insert(&tx, "a", NOW).await, Err(StoreError::NameTaken)));
+    assert!(matches!(projects::insert(&tx, "a", Limits::default(), NOW).await, Err(StoreError::NameTaken)));
     tx.commit().await?;
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     let (mut names, mut page) = (Vec::new(), Page::first(2));
@@ -56,11 +56,14 @@ async fn projects_page_by_key_and_names_are_unique(fixture: Fixture) -> Result<(
 
 async fn a_project_changes_only_from_the_version_that_was_read(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    let shop = projects::insert(&tx, "shop", NOW).await?;
-    let renamed = projects::rename(&tx, shop.id, "store", Some(shop.version)).await?;
-    assert_eq!(projects::find(&tx, shop.id).await?.context("renamed")?, renamed);
-    assert!(matches!(projects::rename(&tx, shop.id, "late", Some(shop.version)).await, Err(StoreError::Stale)));
-    assert!(matches!(projects::rename(&tx, shop.id, "default", None).await, Err(StoreError::NameTaken)));
+    let shop = projects::insert(&tx, "shop", Limits::default(), NOW).await?;
+    let limits = Limits { requests_per_minute: Some(60), daily_budget_nano_usd: Some(5), ..Limits::default() };
+    let changed = projects::update(&tx, shop.id, "store", &limits, shop.version).await?;
+    assert_eq!(projects::find(&tx, shop.id).await?.context("changed")?, changed);
+    assert_eq!((changed.name.as_str(), changed.limits), ("store", limits));
+    assert!(matches!(projects::update(&tx, shop.id, "late", &limits, shop.version).await, Err(StoreError::Stale)));
+    let taken = projects::update(&tx, shop.id, "default", &limits, changed.version).await;
+    assert!(matches!(taken, Err(StoreError::NameTaken)));
     Ok(())
 }
 
@@ -71,6 +74,7 @@ async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixt
         token_sha256: [7; 32],
         hint: "kw_live_...abcd".to_owned(),
         expires_at: Some(Timestamp::from_ms(NOW.ms() + 10)),
+        limits: Limits { tokens_per_minute: Some(7), ..Limits::default() },
     };
     let tx = fixture.store.tenant(fixture.tenant).await?;
     let key = virtual_keys::insert(&tx, new, NOW).await?;
@@ -79,6 +83,7 @@ async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixt
     let tx = fixture.store.system().await?;
     let found = virtual_keys::find_by_token_hash(&tx, &[7; 32]).await?.context("by hash")?;
     assert_eq!((found.tenant_id, found.project_id), (fixture.tenant, fixture.project));
+    assert_eq!(found.limits, Limits { tokens_per_minute: Some(7), ..Limits::default() });
     assert_eq!((found.expires_at, found.revoked_at), (Some(Timestamp::from_ms(NOW.ms() + 10)), None));
     assert!(virtual_keys::find_by_token_hash(&tx, &[8; 32]).await?.is_none());
     let earlier = Timestamp::from_ms(NOW.ms() - 1);
@@ -103,7 +108,7 @@ async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
     provider_models::insert(&tx, "acme", &["acme-1".to_owned(), "acme-1".to_owned()], NOW).await?;
     assert_eq!(provider_models::list(&tx, Some("acme")).await?.len(), 1);
     assert_eq!(provider_models::providers_of(&tx, "acme-1").await?, ["acme"]);
-    let shop = projects::insert(&tx, "shop", NOW).await?;
+    let shop = projects::insert(&tx, "shop", Limits::default(), NOW).await?;
     let mut new = fixture.integration("prod", 1);
     (new.provider, new.project_id) = ("acme".to_owned(), shop.id);
     let integration = keyway_store::integrations::insert(&tx, new, NOW).await?;

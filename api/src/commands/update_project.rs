@@ -1,0 +1,39 @@
+//! Changes a project's name or limits.
+
+use keyway_domain::{Invalidation, ProjectId};
+use keyway_store::projects;
+use serde_json::json;
+
+use crate::{
+    answer::Answer,
+    error::ApiError,
+    etag,
+    limits::LimitsInput,
+    view::ProjectView,
+    work::{Command, Work},
+};
+
+/// Which project, and what to change.
+pub(crate) struct UpdateProject {
+    pub(crate) id: ProjectId,
+    pub(crate) name: Option<String>,
+    pub(crate) limits: LimitsInput,
+    pub(crate) expected: Option<i32>,
+}
+
+impl Command for UpdateProject {
+    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let before = projects::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("project"))?;
+        etag::check(self.expected, before.version)?;
+        let name = self.name.unwrap_or(before.name);
+        let limits = self.limits.over(before.limits);
+        let project = projects::update(&work.tx, self.id, &name, &limits, before.version).await?;
+        work.audit("project.updated", project.id, json!({ "name": project.name, "limits": project.limits }));
+        if limits != before.limits {
+            // The proxy keeps them with what a project can call.
+            work.invalidate(Invalidation::Integrations);
+        }
+        let version = project.version;
+        Ok(Answer::ok(&ProjectView::from(project)).tagged(version))
+    }
+}

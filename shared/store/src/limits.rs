@@ -1,0 +1,203 @@
+//! Leases on limits: a process takes a part of what is left of a window, spends it from memory, and hands back
+//! what it did not need. What was granted and not handed back never exceeds the limit, whoever asks.
+//!
+//! Windows go by the clock that all processes share. A row's window only moves forward, so that two
+//! processes never spend the same limit in two windows at once.
+
+use keyway_domain::{LimitWindow, Limits, Measure, Timestamp};
+use sea_orm::{FromQueryResult, Value};
+use uuid::Uuid;
+
+use crate::{
+    StoreError, TenantTx,
+    sql::{SHARED_NOW_MS, Sql, for_update},
+    tx::sealed::Inner,
+};
+
+/// Of what is left, one lease takes this part at most, unless a single call needs more: a process that dies takes
+/// its lease with it, and others find something too.
+const PARTS: i64 = 16;
+
+/// What a process asks and tells of one measure of a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Which limit.
+    pub measure: Measure,
+    /// How high it is.
+    pub limit: i64,
+    /// What is needed now; 0: nothing, this only tells.
+    pub need: i64,
+    /// Whether less than `need` is of use.
+    pub partial: bool,
+    /// What this process did since it told last.
+    pub told: Told,
+}
+
+/// What a process did with its lease of one window.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The window's start; of any other window than the present one nothing counts any more.
+    pub window_start: Timestamp,
+    /// What it was granted and hands back; negative: what it spent beyond its grants.
+    pub returned: i64,
+    /// What calls have used.
+    pub used: i64,
+}
+
+/// Where a measure of a scope stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Which limit.
+    pub measure: Measure,
+    /// What is granted to the asking process now.
+    pub granted: i64,
+    /// What is left for others; negative: more was spent than the limit.
+    pub left: i64,
+    /// What calls have used, as far as processes have told.
+    pub used: i64,
+    /// The window.
+    pub window: LimitWindow,
+    /// The time by the shared clock.
+    pub now: Timestamp,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    measure: String,
+    window_start_ms: i64,
+    granted: i64,
+    used: i64,
+    now_ms: i64,
+}
+
+/// Leases what is asked for, as far as the limits allow, in the order of the asks.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when the tenant is gone; otherwise see [`StoreError`].
+pub async fn lease(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<Vec<Lease>, StoreError> {
+    let mut rows = locked(tx, scope_id, asks).await?;
+    if rows.len() < asks.len() {
+        insert(tx, scope_id, asks).await?;
+        rows = locked(tx, scope_id, asks).await?;
+    }
+    let mut leases = Vec::with_capacity(asks.len());
+    for ask in asks {
+        let row = rows.iter().find(|row| row.measure == ask.measure.name()).ok_or(StoreError::NotFound)?;
+        leases.push(grant(tx, scope_id, row, ask).await?);
+    }
+    Ok(leases)
+}
+
+impl Ask {
+    /// How much of `left` is granted.
+    fn granted_of(&self, left: i64) -> i64 {
+        if self.need <= 0 || left <= 0 {
+            0
+        } else if left >= self.need {
+            self.need.max(left / PARTS)
+        } else if self.partial {
+            left
+        } else {
+            0
+        }
+    }
+}
+
+async fn locked(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<Vec<Row>, StoreError> {
+    let mut sql = Sql::new("SELECT measure, window_start_ms, granted, used, ");
+    if tx.is_postgres() {
+        sql.push(SHARED_NOW_MS);
+    } else {
+        sql.bind(Timestamp::now().ms());
+    }
+    sql.push(" AS now_ms FROM limit_windows WHERE tenant_id = ").bind(tx.tenant_id().uuid());
+    sql.push(" AND scope_id = ").bind(scope_id).push(" AND measure IN (");
+    sql.list(asks.iter().map(|ask| ask.measure.name())).push(") ORDER BY measure").push(for_update(tx));
+    sql.rows(tx).await
+}
+
+async fn insert(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<(), StoreError> {
+    let mut names: Vec<_> = asks.iter().map(|ask| ask.measure.name()).collect();
+    names.sort_unstable();
+    let mut sql =
+        Sql::new("INSERT INTO limit_windows (tenant_id, scope_id, measure, window_start_ms, granted, used) VALUES ");
+    sql.tuples(names.into_iter().map(|name| -> [Value; 6] {
+        [tx.tenant_id().uuid().into(), scope_id.into(), name.into(), 0_i64.into(), 0_i64.into(), 0_i64.into()]
+    }));
+    sql.push(" ON CONFLICT DO NOTHING");
+    sql.run(tx).await.map(drop)
+}
+
+async fn grant(tx: &TenantTx, scope_id: Uuid, row: &Row, ask: &Ask) -> Result<Lease, StoreError> {
+    let now = Timestamp::from_ms(row.now_ms);
+    let stored = Timestamp::from_ms(row.window_start_ms);
+    let window = ask.measure.window(now.max(stored));
+    let (mut granted, mut used) = if window.start > stored { (0, 0) } else { (row.granted, row.used) };
+    if ask.told.window_start == window.start {
+        granted = (granted - ask.told.returned).max(0);
+        used += ask.told.used;
+    }
+    let now_granted = ask.granted_of(ask.limit - granted);
+    granted += now_granted;
+    if (window.start.ms(), granted, used) != (row.window_start_ms, row.granted, row.used) {
+        let text = "UPDATE limit_windows SET window_start_ms = $1, granted = $2, used = $3 \
+                    WHERE tenant_id = $4 AND scope_id = $5 AND measure = $6";
+        let key = [tx.tenant_id().uuid().into(), scope_id.into(), ask.measure.name().into()];
+        let values = [window.start.ms().into(), granted.into(), used.into()].into_iter().chain(key);
+        Sql::with(text, values).run(tx).await?;
+    }
+    Ok(Lease { measure: ask.measure, granted: now_granted, left: ask.limit - granted, used, window, now })
+}
+
+/// The limits in a row of any of the three tables that have their columns.
+macro_rules! stored_limits {
+    ($row:expr) => {
+        keyway_domain::Limits {
+            requests_per_minute: $row.requests_per_minute,
+            tokens_per_minute: $row.tokens_per_minute,
+            daily_budget_nano_usd: $row.daily_budget_nano_usd,
+            monthly_budget_nano_usd: $row.monthly_budget_nano_usd,
+        }
+    };
+}
+pub(crate) use stored_limits;
+
+/// Adds the limits to the assignments of an UPDATE.
+pub(crate) fn assign(sql: &mut Sql, limits: &Limits) {
+    for (column, limit) in columns(limits) {
+        sql.push(", ").push(column).push(" = ").bind(limit);
+    }
+}
+
+/// The columns that hold limits, with their values.
+pub(crate) fn columns(limits: &Limits) -> [(&'static str, Value); 4] {
+    [
+        ("requests_per_minute", limits.requests_per_minute.into()),
+        ("tokens_per_minute", limits.tokens_per_minute.into()),
+        ("daily_budget_nano_usd", limits.daily_budget_nano_usd.into()),
+        ("monthly_budget_nano_usd", limits.monthly_budget_nano_usd.into()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_a_part_of_what_is_left_and_never_more() {
+        let ask = |need, partial| Ask { measure: Measure::Tokens, limit: 0, need, partial, told: Told::default() };
+        for (left, need, partial, expected) in [
+            (1600, 1, true, 100),
+            (1600, 500, true, 500),
+            (1600, 1600, false, 1600),
+            (10, 1, true, 1),
+            (10, 11, true, 10),
+            (10, 11, false, 0),
+            (0, 1, true, 0),
+            (-5, 1, true, 0),
+            (1600, 0, true, 0),
+        ] {
+            assert_eq!(ask(need, partial).granted_of(left), expected, "{need} of {left}");
+        }
+    }
+}
