@@ -19,6 +19,7 @@ mod m0008_provider_auth;
 mod m0009_expiry_warnings;
 mod m0010_key_usage;
 mod m0011_limits;
+mod m0012_request_log;
 mod m0013_key_shares;
 mod migrate;
 mod protect;
@@ -44,8 +45,9 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_provider_auth::Migration),
             Box::new(m0009_expiry_warnings::Migration),
             Box::new(m0010_key_usage::Migration),
+            Box::new(m0011_limits::Migration),
+            Box::new(m0012_request_log::Migration),
             Box::new(m0013_key_shares::Migration),
         ]
-            Box::new(m0011_limits::Migration),
     }
 }

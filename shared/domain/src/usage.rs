@@ -108,6 +108,18 @@ pub struct MeteredCall {
     pub settled: bool,
 }
 
+impl MeteredCall {
+    /// How it ended.
+    #[must_use]
+    pub const fn outcome(&self) -> CallOutcome {
+        match (self.settled, self.complete) {
+            (true, _) => CallOutcome::Settled,
+            (false, true) => CallOutcome::Completed,
+            (false, false) => CallOutcome::BrokenOff,
+        }
+    }
+}
+
 /// An attempt of a call that a provider refused, and that another integration then took over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedAttempt {
@@ -147,16 +159,6 @@ impl CallOutcome {
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|outcome| outcome.name() == name)
-    }
-
-    /// The outcome of a call with these marks.
-    #[must_use]
-    pub const fn of(complete: bool, settled: bool) -> Self {
-        match (settled, complete) {
-            (true, _) => Self::Settled,
-            (false, true) => Self::Completed,
-            (false, false) => Self::BrokenOff,
-        }
     }
 }
 

@@ -28,6 +28,7 @@ pub mod providers;
 #[cfg(feature = "raw")]
 pub mod raw;
 pub mod reported;
+pub mod request_log;
 pub mod retention;
 pub mod schedules;
 pub mod settings;

@@ -1,11 +1,13 @@
 //! The metered ledger: proxied calls, each once by its request id, and their sums per day.
 //!
-//! A figure nobody gave stays null in the sums; how many calls had none is counted beside them.
+//! A figure nobody gave stays null in the sums; how many calls had none is counted beside them. A call that
+//! was settled, because its process died, gives way to its completion should that come later, and never the
+//! other way round: in whatever order the two arrive, one row is left, and it is the completion.
 
 use std::collections::{BTreeMap, HashSet};
 
-use keyway_domain::{MeteredCall, NanoUsd, RequestId, TenantId, TokenCounts};
-use sea_orm::Value;
+use keyway_domain::{MeteredCall, NanoUsd, RequestId, TenantId, Timestamp, TokenCounts};
+use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
@@ -23,6 +25,9 @@ pub struct MeteredRow {
     /// The price list that was used.
     pub price_version: Option<String>,
 }
+
+/// The columns of a call.
+const CALL_COLUMNS: usize = 26;
 
 /// The columns of a day that stay null until somebody gives a figure.
 const FIGURES: [&str; 7] = [
@@ -58,26 +63,89 @@ pub async fn append_metered(
     rows: &[MeteredRow],
 ) -> Result<HashSet<RequestId>, StoreError> {
     let mut added = HashSet::new();
-    for rows in rows.chunks(chunk(22)) {
-        let new = insert_calls(tx, tenant_id, rows).await?;
-        let mut seen = HashSet::new();
+    for rows in rows.chunks(chunk(CALL_COLUMNS)) {
+        let mut unique = HashSet::new();
+        // Of a call and its settlement in one batch the call counts.
+        let mut rows: Vec<_> = rows.iter().collect();
+        rows.sort_by_key(|row| (row.call.request_id, row.call.settled));
+        rows.retain(|row| unique.insert(row.call.request_id));
+        let mut new = insert_calls(tx, tenant_id, &rows).await?;
+        let late: Vec<_> =
+            rows.iter().copied().filter(|row| !row.call.settled && !new.contains(&row.call.request_id)).collect();
         let mut days: BTreeMap<Key, Sums> = BTreeMap::new();
-        for row in rows {
-            let id = row.call.request_id;
-            if new.contains(&id) && seen.insert(id) {
-                days.entry(key(&row.call)).or_default().add(row);
+        if !late.is_empty() {
+            for settled in take_settled(tx, tenant_id, &late).await? {
+                days.entry(settled.key()).or_default().take_settled();
             }
+        }
+        if !days.is_empty() {
+            new.extend(insert_calls(tx, tenant_id, &late).await?);
+        }
+        let taken: Vec<_> = days.keys().cloned().collect();
+        for row in rows.into_iter().filter(|row| new.contains(&row.call.request_id)) {
+            days.entry(key(&row.call)).or_default().add(row);
         }
         let days: Vec<_> = days.into_iter().collect();
         for days in days.chunks(chunk(18)) {
             add_to_days(tx, tenant_id, days).await?;
         }
+        delete_empty_days(tx, tenant_id, &taken).await?;
         added.extend(new);
     }
     Ok(added)
 }
 
+/// A settled call that gives way to its completion.
+#[derive(FromQueryResult)]
+struct Settled {
+    started_at_ms: i64,
+    project_id: Uuid,
+    integration_id: Uuid,
+    virtual_key_id: Uuid,
+    provider: String,
+    model: Option<String>,
+}
+
+impl Settled {
+    fn key(self) -> Key {
+        (
+            Timestamp::from_ms(self.started_at_ms).day(),
+            self.project_id,
+            self.integration_id,
+            self.virtual_key_id,
+            self.provider,
+            self.model.unwrap_or_default(),
+        )
+    }
+}
+
+/// Deletes the settled rows of these calls, as far as there are any.
+async fn take_settled(tx: &SystemTx, tenant_id: TenantId, late: &[&MeteredRow]) -> Result<Vec<Settled>, StoreError> {
+    let mut sql = Sql::new("DELETE FROM metered_calls WHERE settled AND tenant_id = ");
+    sql.bind(tenant_id.uuid()).push(" AND request_id IN (").list(late.iter().map(|row| row.call.request_id.uuid()));
+    sql.push(") RETURNING started_at_ms, project_id, integration_id, virtual_key_id, provider, model");
+    sql.rows(tx).await
+}
+
+/// Deletes days on which nothing is left once a settled call was taken back.
+async fn delete_empty_days(tx: &SystemTx, tenant_id: TenantId, taken: &[Key]) -> Result<(), StoreError> {
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let mut sql = Sql::new("DELETE FROM usage_daily WHERE requests = 0 AND tenant_id = ");
+    sql.bind(tenant_id.uuid()).push(" AND day IN (").list(taken.iter().map(|key| key.0.clone())).push(")");
+    sql.run(tx).await.map(drop)
+}
+
 impl Sums {
+    /// Takes back what [`Self::add`] counted of a settled call, of which nothing is known.
+    fn take_settled(&mut self) {
+        self.requests -= 1;
+        self.failed_requests -= 1;
+        self.unknown_token_requests -= 1;
+        self.unpriced_requests -= 1;
+    }
+
     fn add(&mut self, row: &MeteredRow) {
         let call = &row.call;
         self.requests += 1;
@@ -120,21 +188,20 @@ fn model(call: &MeteredCall) -> Option<&str> {
 async fn insert_calls(
     tx: &SystemTx,
     tenant_id: TenantId,
-    rows: &[MeteredRow],
+    rows: &[&MeteredRow],
 ) -> Result<HashSet<RequestId>, StoreError> {
-    let mut rows: Vec<_> = rows.iter().collect();
-    rows.sort_unstable_by_key(|row| row.call.request_id);
     let mut sql = Sql::new(
         "INSERT INTO metered_calls (request_id, tenant_id, project_id, virtual_key_id, integration_id, provider, \
          model, path, http_status, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, \
-         output_tokens, reasoning_tokens, cost_nano_usd, price_version, started_at_ms, duration_ms, first_byte_ms, streamed, complete) VALUES ",
+         output_tokens, reasoning_tokens, cost_nano_usd, price_version, started_at_ms, duration_ms, first_byte_ms, \
+         streamed, complete, overhead_us, attempts, cached, settled) VALUES ",
     );
-    sql.tuples(rows.into_iter().map(|row| values(tenant_id, row)));
+    sql.tuples(rows.iter().map(|row| values(tenant_id, row)));
     sql.push(" ON CONFLICT DO NOTHING RETURNING request_id AS id");
     Ok(sql.ids(tx).await?.into_iter().map(RequestId::from_uuid).collect())
 }
 
-fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; 22] {
+fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; CALL_COLUMNS] {
     let call = &row.call;
     [
         call.request_id.uuid().into(),
@@ -159,6 +226,10 @@ fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; 22] {
         call.first_byte_ms.into(),
         call.streamed.into(),
         call.complete.into(),
+        call.overhead_us.into(),
+        i32::from(call.attempts).into(),
+        call.cached.into(),
+        call.settled.into(),
     ]
 }
 

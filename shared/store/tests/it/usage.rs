@@ -15,6 +15,7 @@ use crate::fixture::{Fixture, NOW, on_both};
 
 on_both! {
     a_call_counts_once_however_often_it_is_delivered
+    a_settled_call_gives_way_to_its_completion_and_never_the_other_way_round
     unknown_figures_stay_unknown_and_are_counted
     a_model_that_no_database_takes_is_unknown_and_costs_no_other_call
     reported_buckets_are_replaced_and_the_cursor_is_compared
@@ -22,7 +23,12 @@ on_both! {
 
 const DAY_MS: i64 = 86_400_000;
 
-fn row(project_id: ProjectId, integration_id: IntegrationId, model: Option<&str>, tokens: Option<i64>) -> MeteredRow {
+pub(crate) fn row(
+    project_id: ProjectId,
+    integration_id: IntegrationId,
+    model: Option<&str>,
+    tokens: Option<i64>,
+) -> MeteredRow {
     let call = MeteredCall {
         request_id: RequestId::new(),
         project_id,
@@ -48,7 +54,7 @@ fn row(project_id: ProjectId, integration_id: IntegrationId, model: Option<&str>
     MeteredRow { call, cost_nano_usd: tokens.map(|tokens| tokens * 100), price_version: Some("1".to_owned()) }
 }
 
-async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<usize> {
+pub(crate) async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<usize> {
     let tx = fixture.store.system().await?;
     let added = usage::append_metered(&tx, fixture.tenant, rows).await?;
     tx.commit().await?;
@@ -84,6 +90,47 @@ async fn a_call_counts_once_however_often_it_is_delivered(fixture: Fixture) -> R
     assert_eq!(group.day, Some(NOW.day()));
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     assert_eq!(raw::number(&tx, "SELECT count(*) AS n FROM metered_calls").await?, 3);
+    Ok(())
+}
+
+async fn a_settled_call_gives_way_to_its_completion_and_never_the_other_way_round(fixture: Fixture) -> Result<()> {
+    let integration = IntegrationId::new();
+    let completed = row(fixture.project, integration, Some("gpt-4o-2026"), Some(7));
+    let mut settled = MeteredRow { cost_nano_usd: None, price_version: None, ..completed.clone() };
+    settled.call = MeteredCall {
+        model: Some("gpt-4o".to_owned()),
+        http_status: None,
+        tokens: TokenCounts::default(),
+        complete: false,
+        settled: true,
+        ..completed.call.clone()
+    };
+    let of = |group: &UsageGroup| {
+        let counts = (group.requests, group.failed_requests, group.unknown_token_requests, group.unpriced_requests);
+        (group.model.clone(), counts, group.tokens.input, group.cost_nano_usd)
+    };
+    let ended = (Some("gpt-4o-2026".to_owned()), (Some(1), Some(0), Some(0), Some(0)), Some(7), Some(700));
+    let begun = (Some("gpt-4o".to_owned()), (Some(1), Some(1), Some(1), Some(1)), None, None);
+    let steps = [
+        (&settled, 1, &begun),
+        (&settled, 0, &begun),
+        (&completed, 1, &ended),
+        (&completed, 0, &ended),
+        (&settled, 0, &ended),
+    ];
+    for (at, (row, new, expected)) in steps.into_iter().enumerate() {
+        assert_eq!(append(&fixture, std::slice::from_ref(row)).await?, new, "step {at}");
+        let groups = report(&fixture, Ledger::Metered, &[GroupBy::Model]).await?;
+        assert_eq!(groups.iter().map(of).collect::<Vec<_>>(), [expected.clone()], "step {at}");
+    }
+
+    let mut other = completed.clone();
+    other.call.request_id = RequestId::new();
+    let both =
+        [MeteredRow { call: MeteredCall { request_id: other.call.request_id, ..settled.call }, ..settled }, other];
+    assert_eq!(append(&fixture, &both).await?, 1, "in one batch");
+    let groups = report(&fixture, Ledger::Metered, &[]).await?;
+    assert_eq!((groups[0].requests, groups[0].failed_requests, groups[0].tokens.input), (Some(2), Some(0), Some(14)));
     Ok(())
 }
 

@@ -1,0 +1,168 @@
+//! The request log: single metered calls as rows to look at, newest first. No bodies are kept, so none can be
+//! shown; how long the calls are kept is the ledger's retention.
+
+use std::ops::RangeInclusive;
+
+use keyway_domain::{
+    CallOutcome, IntegrationId, MeteredCall, ProjectId, RequestId, Timestamp, TokenCounts, VirtualKeyId,
+};
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
+
+use crate::{
+    Page, Paged, StoreError, TenantTx,
+    sql::{Sql, limit},
+    usage::MeteredRow,
+};
+
+/// The key of a call in the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestKey {
+    /// When the request came in.
+    pub started_at: Timestamp,
+    /// Which one, among those of the same time.
+    pub request_id: RequestId,
+}
+
+/// Which calls to list; `None` means any.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this project.
+    pub project_id: Option<ProjectId>,
+    /// With this virtual key.
+    pub virtual_key_id: Option<VirtualKeyId>,
+    /// Served by this integration.
+    pub integration_id: Option<IntegrationId>,
+    /// Served by this provider.
+    pub provider: Option<String>,
+    /// With this model.
+    pub model: Option<String>,
+    /// Answered with one of these HTTP statuses.
+    pub status: Option<RangeInclusive<u16>>,
+    /// That ended so.
+    pub outcome: Option<CallOutcome>,
+    /// From this time on.
+    pub from: Option<Timestamp>,
+    /// Before this time.
+    pub to: Option<Timestamp>,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    request_id: Uuid,
+    project_id: Uuid,
+    virtual_key_id: Uuid,
+    integration_id: Uuid,
+    provider: String,
+    model: Option<String>,
+    path: String,
+    http_status: Option<i32>,
+    input_tokens: Option<i64>,
+    cached_input_tokens: Option<i64>,
+    cache_write_tokens: Option<i64>,
+    cache_write_1h_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    cost_nano_usd: Option<i64>,
+    price_version: Option<String>,
+    started_at_ms: i64,
+    duration_ms: i64,
+    first_byte_ms: Option<i64>,
+    streamed: bool,
+    complete: bool,
+    overhead_us: Option<i64>,
+    attempts: i32,
+    cached: bool,
+    settled: bool,
+}
+
+/// Calls of the tenant, newest first.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<RequestKey>) -> Result<Paged<MeteredRow>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM metered_calls WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid());
+    let ids = [
+        (" AND project_id = ", filter.project_id.map(ProjectId::uuid)),
+        (" AND virtual_key_id = ", filter.virtual_key_id.map(VirtualKeyId::uuid)),
+        (" AND integration_id = ", filter.integration_id.map(IntegrationId::uuid)),
+    ];
+    for (condition, id) in ids {
+        if let Some(id) = id {
+            sql.push(condition).bind(id);
+        }
+    }
+    for (condition, text) in [(" AND provider = ", &filter.provider), (" AND model = ", &filter.model)] {
+        if let Some(text) = text {
+            sql.push(condition).bind(text.as_str());
+        }
+    }
+    if let Some(status) = &filter.status {
+        sql.push(" AND http_status BETWEEN ").bind(i32::from(*status.start()));
+        sql.push(" AND ").bind(i32::from(*status.end()));
+    }
+    sql.push(match filter.outcome {
+        None => "",
+        Some(CallOutcome::Completed) => " AND complete AND NOT settled",
+        Some(CallOutcome::BrokenOff) => " AND NOT complete AND NOT settled",
+        Some(CallOutcome::Settled) => " AND settled",
+    });
+    if let Some(from) = filter.from {
+        sql.push(" AND started_at_ms >= ").bind(from.ms());
+    }
+    if let Some(to) = filter.to {
+        sql.push(" AND started_at_ms < ").bind(to.ms());
+    }
+    if let Some(after) = page.after {
+        sql.push(" AND (started_at_ms, request_id) < (").bind(after.started_at.ms());
+        sql.push(", ").bind(after.request_id.uuid()).push(")");
+    }
+    sql.push(" ORDER BY started_at_ms DESC, request_id DESC LIMIT ").bind(limit(page.probe()));
+    let rows = sql.rows::<Row>(tx).await?;
+    Ok(Paged::of(&page, rows.into_iter().map(row).collect()))
+}
+
+/// One call of the tenant, unless its time to be kept is over.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find(tx: &TenantTx, id: RequestId) -> Result<Option<MeteredRow>, StoreError> {
+    let text = "SELECT * FROM metered_calls WHERE request_id = $1 AND tenant_id = $2";
+    let rows = Sql::with(text, [id.uuid().into(), tx.tenant_id().uuid().into()]).rows::<Row>(tx).await?;
+    Ok(rows.into_iter().next().map(row))
+}
+
+fn row(row: Row) -> MeteredRow {
+    let call = MeteredCall {
+        request_id: RequestId::from_uuid(row.request_id),
+        project_id: ProjectId::from_uuid(row.project_id),
+        virtual_key_id: VirtualKeyId::from_uuid(row.virtual_key_id),
+        integration_id: IntegrationId::from_uuid(row.integration_id),
+        provider: row.provider,
+        model: row.model,
+        path: row.path,
+        http_status: row.http_status.and_then(|status| u16::try_from(status).ok()),
+        tokens: TokenCounts {
+            input: row.input_tokens,
+            cached_input: row.cached_input_tokens,
+            cache_write: row.cache_write_tokens,
+            cache_write_1h: row.cache_write_1h_tokens,
+            output: row.output_tokens,
+            reasoning: row.reasoning_tokens,
+            ..TokenCounts::default()
+        },
+        cost_nano_usd: row.cost_nano_usd,
+        started_at: Timestamp::from_ms(row.started_at_ms),
+        duration_ms: row.duration_ms,
+        first_byte_ms: row.first_byte_ms,
+        streamed: row.streamed,
+        complete: row.complete,
+        overhead_us: row.overhead_us,
+        attempts: u16::try_from(row.attempts).unwrap_or(u16::MAX),
+        refused: Vec::new(),
+        cached: row.cached,
+        settled: row.settled,
+    };
+    MeteredRow { call, cost_nano_usd: row.cost_nano_usd, price_version: row.price_version }
+}

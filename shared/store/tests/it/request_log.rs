@@ -1,0 +1,101 @@
+//! The request log: what a filter lets through, page by page, and nothing of another tenant.
+
+use anyhow::{Context, Result};
+use keyway_domain::{CallOutcome, IntegrationId, MeteredCall, RequestId, Timestamp, VirtualKeyId};
+use keyway_store::{
+    Page,
+    request_log::{self, Filter, RequestKey},
+    usage::MeteredRow,
+};
+
+use crate::{
+    fixture::{Fixture, NOW, add_tenant, on_both},
+    usage::{append, row},
+};
+
+on_both! {
+    a_filter_lets_through_what_it_names_and_pages_follow_each_other
+    a_call_is_shown_as_it_was_kept_and_only_to_its_tenant
+}
+
+async fn listed(fixture: &Fixture, filter: &Filter, page: Page<RequestKey>) -> Result<(Vec<RequestId>, bool)> {
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    let found = request_log::list(&tx, filter, page).await?;
+    Ok((found.items.iter().map(|row| row.call.request_id).collect(), found.more))
+}
+
+/// Calls a second apart, the newest first.
+fn calls(fixture: &Fixture) -> Vec<MeteredRow> {
+    let plain = row(fixture.project, IntegrationId::new(), Some("gpt-4o"), Some(5));
+    let at = |ago: i64, change: &dyn Fn(&mut MeteredCall)| {
+        let mut row = plain.clone();
+        row.call.request_id = RequestId::new();
+        row.call.started_at = Timestamp::from_ms(NOW.ms() - ago * 1000);
+        change(&mut row.call);
+        row
+    };
+    vec![
+        at(0, &|_| {}),
+        at(1, &|call| (call.http_status, call.model) = (Some(404), Some("other".to_owned()))),
+        at(2, &|call| (call.complete, call.virtual_key_id) = (false, VirtualKeyId::new())),
+        at(3, &|call| (call.complete, call.settled, call.http_status) = (false, true, None)),
+        at(4, &|call| (call.integration_id, call.provider) = (IntegrationId::new(), "mistral".to_owned())),
+    ]
+}
+
+async fn a_filter_lets_through_what_it_names_and_pages_follow_each_other(fixture: Fixture) -> Result<()> {
+    let rows = calls(&fixture);
+    append(&fixture, &rows).await?;
+    let ids: Vec<_> = rows.iter().map(|row| row.call.request_id).collect();
+    let all = Filter::default();
+    let cases: [(Filter, &[usize]); 11] = [
+        (all.clone(), &[0, 1, 2, 3, 4]),
+        (Filter { project_id: Some(fixture.project), ..all.clone() }, &[0, 1, 2, 3, 4]),
+        (Filter { virtual_key_id: Some(rows[2].call.virtual_key_id), ..all.clone() }, &[2]),
+        (Filter { integration_id: Some(rows[4].call.integration_id), ..all.clone() }, &[4]),
+        (Filter { provider: Some("openai".to_owned()), ..all.clone() }, &[0, 1, 2, 3]),
+        (Filter { model: Some("other".to_owned()), ..all.clone() }, &[1]),
+        (Filter { status: Some(400..=499), ..all.clone() }, &[1]),
+        (Filter { outcome: Some(CallOutcome::Completed), ..all.clone() }, &[0, 1, 4]),
+        (Filter { outcome: Some(CallOutcome::BrokenOff), ..all.clone() }, &[2]),
+        (Filter { outcome: Some(CallOutcome::Settled), ..all.clone() }, &[3]),
+        (Filter { from: Some(rows[3].call.started_at), to: Some(rows[1].call.started_at), ..all.clone() }, &[2, 3]),
+    ];
+    for (filter, expected) in cases {
+        let expected: Vec<_> = expected.iter().map(|at| ids[*at]).collect();
+        assert_eq!(listed(&fixture, &filter, Page::first(10)).await?, (expected, false), "{filter:?}");
+    }
+
+    let mut seen = Vec::new();
+    let mut page = Page::first(2);
+    loop {
+        let (found, more) = listed(&fixture, &all, page).await?;
+        seen.extend(found);
+        if !more {
+            break;
+        }
+        let last = rows.iter().find(|row| Some(&row.call.request_id) == seen.last()).map(|row| &row.call);
+        page.after = last.map(|call| RequestKey { started_at: call.started_at, request_id: call.request_id });
+    }
+    assert_eq!(seen, ids);
+    Ok(())
+}
+
+async fn a_call_is_shown_as_it_was_kept_and_only_to_its_tenant(fixture: Fixture) -> Result<()> {
+    let mut kept = row(fixture.project, IntegrationId::new(), Some("gpt-4o"), Some(5));
+    (kept.call.overhead_us, kept.call.attempts, kept.call.cached) = (Some(21), 3, true);
+    kept.call.cost_nano_usd = kept.cost_nano_usd;
+    append(&fixture, std::slice::from_ref(&kept)).await?;
+    let id = kept.call.request_id;
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    let found = request_log::find(&tx, id).await?.context("it is not found")?;
+    assert_eq!((&found.call, found.price_version), (&kept.call, kept.price_version));
+    assert_eq!(found.call.outcome(), CallOutcome::Completed);
+    drop(tx);
+
+    let (other, ..) = add_tenant(&fixture.store, "second").await?;
+    let tx = fixture.store.tenant_read(other).await?;
+    assert!(request_log::find(&tx, id).await?.is_none());
+    assert!(request_log::list(&tx, &Filter::default(), Page::first(10)).await?.items.is_empty());
+    Ok(())
+}
