@@ -1,8 +1,9 @@
-//! The drainer: moves the records of sealed segments into the outbox, as commands of the meter lane,
-//! and notes when keys and integrations were last used.
+//! The drainer: moves the records of sealed segments into the outbox, as commands of the meter lane, settles
+//! the calls of processes that are gone, and notes when keys and integrations were last used.
 //!
-//! The id of a message follows from the segment's name and the place in it, and a call is recorded
-//! once by its request id: a crash between commit and deletion doubles nothing.
+//! The id of a message follows from the file's name and the place in it, and a call is recorded
+//! once by its request id: a crash between commit and deletion doubles nothing. A process that died may have
+//! left both a call's record and the call under way: the ledger lets the record count, whichever comes first.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -21,7 +22,10 @@ use keyway_store::{Store, StoreError, integrations, outbox, virtual_keys};
 use keyway_telemetry::metrics;
 use uuid::Uuid;
 
-use super::spool::{EXTENSION, Line};
+use super::{
+    spool::{self, Line},
+    under_way,
+};
 
 /// Calls in one message at most.
 const CALLS_PER_MESSAGE: usize = 200;
@@ -38,6 +42,9 @@ pub(super) enum DrainError {
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+/// Reads a whole file of the spool: the calls in it, by tenant.
+type Decode = fn(&Path, &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>>;
 
 /// Moves records. One per process; others on the same directory do no harm.
 pub(super) struct Drainer {
@@ -62,22 +69,25 @@ impl Drainer {
         }
     }
 
-    /// Moves every sealed segment. One that cannot be moved does not hold up the others; the first
-    /// error is returned when they are done.
+    /// Moves every sealed segment, then the calls of every process that is gone. A file that cannot be moved
+    /// does not hold up the others; the first error is returned when they are done.
     pub(super) async fn round(&mut self) -> Result<(), DrainError> {
         let mut first = Ok(());
-        for path in self.segments()? {
-            match self.segment(&path).await {
-                Ok(()) => {}
-                // The others would have to wait for the database too.
-                Err(DrainError::Store(error)) if error.is_retryable() => return Err(error.into()),
-                Err(error) => {
-                    tracing::error!(%error, segment = %path.display(), "a segment of the spool cannot be moved");
-                    first = first.and(Err(error));
+        for (extension, decode) in [(spool::EXTENSION, decode as Decode), (under_way::EXTENSION, under_way::settle)] {
+            for path in self.files(extension)? {
+                match self.file(&path, decode).await {
+                    Ok(()) => {}
+                    // The others would have to wait for the database too.
+                    Err(DrainError::Store(error)) if error.is_retryable() => return Err(error.into()),
+                    Err(error) => {
+                        tracing::error!(%error, file = %path.display(), "a file of the spool cannot be moved");
+                        first = first.and(Err(error));
+                    }
                 }
             }
         }
-        let left: u64 = self.segments()?.iter().filter_map(|path| fs::metadata(path).ok()).map(|it| it.len()).sum();
+        let segments = self.files(spool::EXTENSION)?;
+        let left: u64 = segments.iter().filter_map(|path| fs::metadata(path).ok()).map(|it| it.len()).sum();
         self.bytes.store(left, Relaxed);
         if self.uses_written.elapsed() >= USES_INTERVAL {
             self.write_uses().await?;
@@ -102,12 +112,12 @@ impl Drainer {
         Ok(())
     }
 
-    /// Segments in the order in which they were begun, the one being written included.
-    fn segments(&self) -> io::Result<Vec<PathBuf>> {
+    /// Files in the order in which they were begun, those being written included.
+    fn files(&self, wanted: &str) -> io::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
             let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == EXTENSION) {
+            if path.extension().is_some_and(|extension| extension == wanted) {
                 found.push(path);
             }
         }
@@ -115,16 +125,17 @@ impl Drainer {
         Ok(found)
     }
 
-    async fn segment(&mut self, path: &Path) -> Result<(), DrainError> {
+    async fn file(&mut self, path: &Path, decode: Decode) -> Result<(), DrainError> {
         let place = path.to_owned();
-        // A long segment takes milliseconds to read, for which requests should not wait.
+        // A long file takes milliseconds to read, for which requests should not wait.
         let reading = tokio::task::spawn_blocking(move || {
             let Some((lock, text)) = read_sealed(&place)? else { return Ok(None) };
             io::Result::Ok(Some((lock, decode(&place, &text))))
         });
         // The lock is held until the file is gone, so that nobody else moves it meanwhile.
         let Some((_lock, calls)) = reading.await.map_err(io::Error::other)?? else { return Ok(()) };
-        let moved: usize = calls.values().map(Vec::len).sum();
+        let settled = calls.values().flatten().filter(|call| call.settled).count();
+        let moved = calls.values().map(Vec::len).sum::<usize>() - settled;
         for call in calls.values().flatten() {
             latest(&mut self.keys_used, call.virtual_key_id, call.started_at);
             latest(&mut self.integrations_used, call.integration_id, call.started_at);
@@ -136,6 +147,10 @@ impl Drainer {
             tx.commit().await?;
         }
         fs::remove_file(path)?;
+        if settled > 0 {
+            tracing::warn!(calls = settled, "calls of a process that died were settled as unknown");
+            metrics().settled_calls.inc_by(settled as u64);
+        }
         let waiting = &metrics().spool_records;
         // Records that an earlier process left were never counted here.
         waiting.set((waiting.get() - i64::try_from(moved).unwrap_or(0)).max(0));
@@ -175,11 +190,11 @@ fn decode(path: &Path, text: &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>> {
 
 fn messages(path: &Path, calls: BTreeMap<TenantId, Vec<MeteredCall>>) -> Vec<Message> {
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let segment = MessageId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
+    let file = MessageId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
     let mut messages = Vec::new();
     for (tenant_id, calls) in calls {
         for (place, calls) in calls.chunks(CALLS_PER_MESSAGE).enumerate() {
-            let id = segment.derived(&format!("{tenant_id}/{place}"));
+            let id = file.derived(&format!("{tenant_id}/{place}"));
             let command = Command::MeterCalls { calls: calls.to_vec() };
             messages.push(Message::new(id, tenant_id, Body::Command(command)));
         }

@@ -24,6 +24,7 @@ mod refusal;
 mod relay;
 mod spool;
 mod tee;
+mod under_way;
 mod upstream;
 mod warm;
 

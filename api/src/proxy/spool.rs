@@ -1,12 +1,12 @@
 //! The spool: records of calls in append-only files, one JSON line each, until they are in the outbox.
 //!
-//! A call is admitted only with a slot for its record, so no record is ever dropped: a full spool
-//! refuses calls. A written line survives the process; the lines of the last few milliseconds do not.
-//! The process that writes a segment holds a lock on it, so a segment without a lock is complete.
+//! A call is admitted only with a slot for its record, so no record is ever dropped: a full spool refuses
+//! calls. The slot's place among the calls under way is written before the provider is called and stays until
+//! the record is in a segment, so that a call is known whenever the process dies. The process that writes a
+//! segment holds a lock on it, so a segment without a lock is complete.
 
 use std::{
-    fs::{self, File},
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -23,12 +23,11 @@ use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::Instant,
 };
-use uuid::Uuid;
+
+use super::under_way::{self, Admission, Place, UnderWay};
 
 /// What the names of segments end with.
 pub(super) const EXTENSION: &str = "spool";
-/// Calls under way and records not yet written, together.
-const SLOTS: usize = 32 << 10;
 /// Records written at once at most.
 const BATCH: usize = 1024;
 /// How long the first record of a write waits for others to share it.
@@ -42,13 +41,18 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// The way to the spool.
 pub(super) struct Spool {
-    entries: mpsc::Sender<Entry>,
+    /// As long as there are places: every record brings its own.
+    entries: mpsc::UnboundedSender<Entry>,
+    calls: Arc<UnderWay>,
     /// Bytes on the disk that are not in the outbox yet.
     bytes: Arc<AtomicU64>,
 }
 
-/// The place for the record of one call.
-pub(super) struct Slot(mpsc::OwnedPermit<Entry>);
+/// The place of one call and its record.
+pub(super) struct Slot {
+    entries: mpsc::UnboundedSender<Entry>,
+    place: Place,
+}
 
 /// One line of a segment.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -60,7 +64,8 @@ pub(super) struct Line {
 /// Writes the records of one process.
 pub(super) struct Writer {
     directory: PathBuf,
-    entries: mpsc::Receiver<Entry>,
+    entries: mpsc::UnboundedReceiver<Entry>,
+    calls: Arc<UnderWay>,
     bytes: Arc<AtomicU64>,
     sealed: Arc<Notify>,
     segment: Option<Segment>,
@@ -71,7 +76,7 @@ pub(super) struct Writer {
     reason = "nearly every entry is a record; a box would cost each of them an allocation"
 )]
 enum Entry {
-    Record(Line),
+    Record(Line, Place),
     /// Answered when all that came before is in a sealed segment.
     Flush(oneshot::Sender<()>),
 }
@@ -87,24 +92,31 @@ impl Spool {
     /// segment that may be drained; `bytes` is what lies on the disk.
     pub(super) fn new(directory: &Path, sealed: Arc<Notify>, bytes: Arc<AtomicU64>) -> io::Result<(Self, Writer)> {
         fs::create_dir_all(directory)?;
-        let (sender, entries) = mpsc::channel(SLOTS);
-        let writer =
-            Writer { directory: directory.to_owned(), entries, bytes: Arc::clone(&bytes), sealed, segment: None };
-        Ok((Self { entries: sender, bytes }, writer))
+        let (sender, entries) = mpsc::unbounded_channel();
+        let calls = UnderWay::create(directory)?;
+        let writer = Writer {
+            directory: directory.to_owned(),
+            entries,
+            calls: Arc::clone(&calls),
+            bytes: Arc::clone(&bytes),
+            sealed,
+            segment: None,
+        };
+        Ok((Self { entries: sender, calls, bytes }, writer))
     }
 
     /// A place for the record of a call; `None` while the spool is full.
     pub(super) fn admit(&self) -> Option<Slot> {
-        if self.bytes.load(Relaxed) > MAX_BYTES {
+        if self.bytes.load(Relaxed) > MAX_BYTES || self.entries.is_closed() {
             return None;
         }
-        self.entries.clone().try_reserve_owned().ok().map(Slot)
+        Some(Slot { place: self.calls.place()?, entries: self.entries.clone() })
     }
 
     /// Returns when every record kept before is in a segment that can be drained.
     pub(super) async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
-        if self.entries.send(Entry::Flush(done)).await.is_ok() {
+        if self.entries.send(Entry::Flush(done)).is_ok() {
             // An error means that the writer ended, which seals its segment too.
             let _ = flushed.await;
         }
@@ -112,9 +124,18 @@ impl Spool {
 }
 
 impl Slot {
+    /// Writes down that the call is about to be made, or made again elsewhere.
+    ///
+    /// # Errors
+    /// It cannot be written: the call must not be made.
+    pub(super) fn admit(&self, admission: &Admission<'_>) -> io::Result<()> {
+        self.place.write(admission)
+    }
+
     /// Keeps the record.
     pub(super) fn keep(self, tenant_id: TenantId, call: MeteredCall) {
-        self.0.send(Entry::Record(Line { tenant_id, call }));
+        // Without a writer the call stays where it was admitted, and the next process settles it.
+        let _ = self.entries.send(Entry::Record(Line { tenant_id, call }, self.place));
     }
 }
 
@@ -143,19 +164,19 @@ impl Writer {
             self.write(&mut batch, &mut text).await;
         }
         self.seal();
+        self.calls.remove();
     }
 
     async fn write(&mut self, batch: &mut Vec<Entry>, text: &mut Vec<u8>) {
-        let mut flushes = Vec::new();
-        let mut records = 0;
+        let (mut flushes, mut written) = (Vec::new(), Vec::with_capacity(batch.len()));
         text.clear();
         for entry in batch.drain(..) {
             match entry {
                 Entry::Flush(done) => flushes.push(done),
-                Entry::Record(line) => match serde_json::to_writer(&mut *text, &line) {
+                Entry::Record(line, place) => match serde_json::to_writer(&mut *text, &line) {
                     Ok(()) => {
                         text.push(b'\n');
-                        records += 1;
+                        written.push(place);
                     }
                     Err(error) => tracing::error!(%error, "a record could not be encoded"),
                 },
@@ -169,8 +190,9 @@ impl Writer {
             tokio::time::sleep(RETRY).await;
         }
         self.bytes.fetch_add(text.len() as u64, Relaxed);
-        metrics().spooled.inc_by(records);
-        metrics().spool_records.add(i64::try_from(records).unwrap_or(0));
+        metrics().spooled.inc_by(written.len() as u64);
+        metrics().spool_records.add(i64::try_from(written.len()).unwrap_or(0));
+        drop(written);
         if !flushes.is_empty() || self.segment.as_ref().is_some_and(|it| it.written >= SEGMENT_BYTES) {
             self.seal();
         }
@@ -197,6 +219,7 @@ impl Writer {
     /// Closes the segment, and with it its lock.
     fn seal(&mut self) {
         if self.segment.take().is_some() {
+            self.calls.clear();
             self.sealed.notify_one();
         }
     }
@@ -204,12 +227,7 @@ impl Writer {
 
 impl Segment {
     fn create(directory: &Path) -> io::Result<Self> {
-        let path = directory.join(format!("{}.{EXTENSION}", Uuid::now_v7().simple()));
-        // It gets its name when it is locked: a drainer that came between would take it for complete.
-        let unlocked = path.with_extension("new");
-        let file = File::options().append(true).create_new(true).open(&unlocked)?;
-        file.try_lock()?;
-        fs::rename(unlocked, path)?;
+        let (file, _) = under_way::create_locked(directory, EXTENSION)?;
         Ok(Self { file: tokio::fs::File::from_std(file), written: 0, sealed_at: Instant::now() + SEGMENT_AGE })
     }
 }

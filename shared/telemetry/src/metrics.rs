@@ -170,6 +170,8 @@ metrics! {
     spool_records: Gauge("keyway_spool_records", "Metered calls on the spool that are not yet in the outbox");
     /// Metered calls written to the spool.
     spooled: Counter("keyway_spooled_total", "Metered calls written to the spool");
+    /// Calls of processes that died before they were recorded.
+    settled_calls: Counter("keyway_settled_calls_total", "Calls of processes that died, settled as unknown");
 
     /// Connections of a database pool.
     database_connections: Gauges("keyway_database_connections", "Connections of a database pool", ["pool", "state"]);

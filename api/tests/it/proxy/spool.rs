@@ -4,11 +4,17 @@ use std::{fs, path::PathBuf};
 
 use keyway_domain::{Lane, Route, Timestamp};
 use keyway_store::outbox;
+use keyway_testkit::simulator::{Fault, Script};
 
-use super::harness::{Harness, Key, until};
+use super::harness::{Harness, Key, SECRET, chat, until};
+
+fn files(harness: &Harness, kind: &str) -> Vec<PathBuf> {
+    let paths = fs::read_dir(harness.directory.join("spool")).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == kind)).collect()
+}
 
 fn segments(harness: &Harness) -> Vec<PathBuf> {
-    fs::read_dir(harness.directory.join("spool")).unwrap().map(|entry| entry.unwrap().path()).collect()
+    files(harness, "spool")
 }
 
 async fn call(harness: &Harness, key: &Key) {
@@ -72,6 +78,40 @@ async fn a_dropped_proxy_leaves_its_records_for_the_next() {
         segments(&harness).is_empty()
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_call_under_way_of_a_process_that_died_is_settled() {
+    let (mut harness, key) = Harness::ready().await;
+    call(&harness, &key).await;
+    let completed = harness.records(1).await.remove(0);
+    assert!(completed.complete && !completed.settled && completed.overhead_us.is_some(), "{completed:?}");
+    let slow = Script { key: SECRET.to_owned(), fault: Fault::None, times: Some(1), latency_ms: 500 };
+    harness.simulator.script(slow);
+    let asked = harness.simulator.calls(SECRET, "/v1/chat/completions");
+    let request = harness.post("/proxy/openai/v1/chat/completions", &key, &chat(true)).send();
+    let dies = async {
+        let arrived = async || harness.simulator.calls(SECRET, "/v1/chat/completions") > asked;
+        until("the provider is called", arrived).await;
+        let live = files(&harness, "calls");
+        assert_eq!(live.len(), 1, "{live:?}");
+        // As if the process had died now: nobody has a lock on what it left.
+        fs::copy(&live[0], live[0].with_file_name("0198died.calls")).unwrap();
+    };
+    let (answer, ()) = tokio::join!(request, dies);
+    let died = files(&harness, "calls").into_iter().find(|path| path.ends_with("0198died.calls")).unwrap();
+    harness.restart().await;
+    // This process did not die after all: its own record of the same call comes too.
+    answer.unwrap().text().await.unwrap();
+    let mut both = harness.records(2).await;
+    both.sort_unstable_by_key(|call| call.settled);
+    let [record, settled] = &both[..] else { panic!("{both:?}") };
+    assert!(!died.exists());
+    assert!(settled.settled && !settled.complete && settled.http_status.is_none(), "{settled:?}");
+    assert_eq!(settled.path, "/v1/chat/completions");
+    assert_eq!(settled.model.as_deref(), Some("gpt-4o-mini"));
+    assert_eq!((settled.virtual_key_id, settled.project_id), (key.id, harness.project));
+    assert!(record.complete && record.request_id == settled.request_id, "{record:?}");
 }
 
 #[tokio::test]
