@@ -1,7 +1,9 @@
 //! Keyset cursors: opaque to the caller, the key of the last item to us.
 
-use keyway_domain::{IntegrationId, MessageId, OperationId, ProjectId, ProviderId, TenantId, Timestamp, VirtualKeyId};
-use keyway_store::{Page, Paged, audit::AuditKey};
+use keyway_domain::{
+    IntegrationId, MessageId, OperationId, ProjectId, ProviderId, RequestId, TenantId, Timestamp, VirtualKeyId,
+};
+use keyway_store::{Page, Paged, audit::AuditKey, request_log::RequestKey};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -74,16 +76,25 @@ macro_rules! id_keys {
 
 id_keys!(IntegrationId, MessageId, OperationId, ProjectId, ProviderId, TenantId, VirtualKeyId);
 
-impl Key for AuditKey {
-    fn write(&self) -> String {
-        format!("{}{}", self.event_id.uuid().simple(), self.occurred_at.ms())
-    }
+macro_rules! time_keys {
+    ($($key:ident { $at:ident, $id:ident: $kind:ident })*) => {$(
+        impl Key for $key {
+            fn write(&self) -> String {
+                format!("{}{}", self.$id.uuid().simple(), self.$at.ms())
+            }
 
-    fn read(text: &str) -> Option<Self> {
-        let (id, ms) = text.split_at_checked(32)?;
-        let occurred_at = Timestamp::from_ms(ms.parse().ok()?);
-        Some(Self { occurred_at, event_id: MessageId::from_uuid(uuid(id)?) })
-    }
+            fn read(text: &str) -> Option<Self> {
+                let (id, ms) = text.split_at_checked(32)?;
+                let $at = Timestamp::from_ms(ms.parse().ok()?);
+                Some(Self { $at, $id: $kind::from_uuid(uuid(id)?) })
+            }
+        }
+    )*};
+}
+
+time_keys! {
+    AuditKey { occurred_at, event_id: MessageId }
+    RequestKey { started_at, request_id: RequestId }
 }
 
 fn uuid(text: &str) -> Option<Uuid> {

@@ -11,6 +11,7 @@ mod models;
 mod operations;
 mod projects;
 mod providers;
+mod requests;
 mod tenants;
 mod usage;
 mod virtual_keys;
@@ -112,6 +113,9 @@ table! {
     GET    "/api/v1/usage"                          Tenant usage::report;
     GET    "/api/v1/usage/drift"                    Tenant drift::list;
     POST   "/api/v1/usage/fetch"                    Tenant usage::fetch;
+
+    GET    "/api/v1/requests"                       Tenant requests::list;
+    GET    "/api/v1/requests/{id}"                  Tenant requests::detail;
 
     GET    "/api/v1/providers"                      Tenant providers::list;
     GET    "/api/v1/providers/with-keys"            Tenant providers::with_keys;

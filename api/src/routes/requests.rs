@@ -1,0 +1,189 @@
+//! `/requests`: single proxied calls, as the metered ledger keeps them. Bodies are kept nowhere.
+
+use std::ops::RangeInclusive;
+
+use keyway_domain::{CallOutcome, IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
+use keyway_store::{
+    request_log::{self, Filter, RequestKey},
+    usage::MeteredRow,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    cursor::{self, List},
+    error::ApiError,
+};
+
+/// Which calls.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RequestQuery {
+    /// Of this project.
+    #[param(value_type = Option<String>)]
+    project_id: Option<ProjectId>,
+    /// With this virtual key.
+    #[param(value_type = Option<String>)]
+    virtual_key_id: Option<VirtualKeyId>,
+    /// Served by this integration.
+    #[param(value_type = Option<String>)]
+    integration_id: Option<IntegrationId>,
+    /// Served by the provider with this name.
+    provider: Option<String>,
+    /// With this model.
+    model: Option<String>,
+    /// Answered with this HTTP status, or with one of a class: `429`, `5xx`.
+    http_status: Option<String>,
+    /// `completed`, `broken_off` or `settled`.
+    #[param(value_type = Option<String>)]
+    outcome: Option<CallOutcome>,
+    /// From this time on.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Before this time.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    /// 1 to 200; 50 if left out.
+    limit: Option<u64>,
+    /// The next_cursor of the page before.
+    cursor: Option<String>,
+}
+
+/// One proxied call. It appears some seconds after it ended, and stays for KEYWAY_LEDGER_DAYS.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RequestView {
+    /// What the caller got as `x-keyway-request-id`.
+    #[schema(value_type = String)]
+    id: RequestId,
+    #[schema(value_type = String)]
+    project_id: ProjectId,
+    #[schema(value_type = String)]
+    virtual_key_id: VirtualKeyId,
+    /// Whose secret served it; of several attempts, the last one's.
+    #[schema(value_type = String)]
+    integration_id: IntegrationId,
+    provider: String,
+    /// The model the provider says it used, else the one asked for; null when neither is known.
+    model: Option<String>,
+    /// The path at the provider, without its query.
+    path: String,
+    /// The provider's; null when no answer came, or nobody knows.
+    http_status: Option<u16>,
+    input_tokens: Option<i64>,
+    cached_input_tokens: Option<i64>,
+    cache_write_tokens: Option<i64>,
+    /// Those of them that are kept for an hour.
+    cache_write_1h_tokens: Option<i64>,
+    output_tokens: Option<i64>,
+    reasoning_tokens: Option<i64>,
+    /// Billionths of a US dollar; null when it is not known.
+    cost_nano_usd: Option<i64>,
+    /// The price list that says so; `provider` when the provider said it, `cache` when none was asked.
+    price_version: Option<String>,
+    /// From the request's arrival to the first byte of the answer.
+    first_byte_ms: Option<i64>,
+    /// From the request's arrival to the last byte of the answer; null when nobody saw it.
+    duration_ms: Option<i64>,
+    /// Spent in Keyway before a provider was called, in microseconds.
+    overhead_us: Option<i64>,
+    /// How often a provider was asked for this answer.
+    attempts: u16,
+    streamed: bool,
+    /// Whether the answer came from Keyway's own memory.
+    cached: bool,
+    /// `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no
+    /// answer came. `settled`: the process that made the call died, so what became of it is unknown.
+    #[schema(value_type = String, example = "completed")]
+    outcome: CallOutcome,
+    #[schema(value_type = String, format = DateTime)]
+    started_at: Timestamp,
+}
+
+/// List the tenant's proxied calls, newest first.
+#[utoipa::path(get, path = "/api/v1/requests", tag = "usage", params(RequestQuery),
+    responses((status = 200, body = List<RequestView>)))]
+pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
+    let query: RequestQuery = call.query()?;
+    let page = cursor::page(query.limit, query.cursor.as_deref())?;
+    let filter = Filter {
+        project_id: query.project_id,
+        virtual_key_id: query.virtual_key_id,
+        integration_id: query.integration_id,
+        provider: query.provider,
+        model: query.model,
+        status: query.http_status.as_deref().map(statuses).transpose()?,
+        outcome: query.outcome,
+        from: query.from,
+        to: query.to,
+    };
+    let found = request_log::list(&call.read().await?, &filter, page).await?;
+    let key = |row: &MeteredRow| RequestKey { started_at: row.call.started_at, request_id: row.call.request_id };
+    Ok(Answer::ok(&List::of(found, key, RequestView::from)))
+}
+
+/// Show a proxied call.
+#[utoipa::path(get, path = "/api/v1/requests/{id}", tag = "usage", params(("id" = String, Path)),
+    responses((status = 200, body = RequestView)))]
+pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
+    let id: RequestId = call.id("request")?;
+    let found = request_log::find(&call.read().await?, id).await?.ok_or_else(|| ApiError::not_found("request"))?;
+    Ok(Answer::ok(&RequestView::from(found)))
+}
+
+/// `429` or `4xx`.
+fn statuses(text: &str) -> Result<RangeInclusive<u16>, ApiError> {
+    let class = text.strip_suffix("xx").and_then(|class| class.parse().ok()).filter(|class| (1..=5).contains(class));
+    let class = class.map(|class: u16| class * 100..=class * 100 + 99);
+    let one = || text.parse().ok().filter(|status| (100..=599).contains(status)).map(|status| status..=status);
+    class.or_else(one).ok_or_else(|| ApiError::parameter("`http_status` must be a status like 429 or a class like 4xx"))
+}
+
+impl From<MeteredRow> for RequestView {
+    fn from(row: MeteredRow) -> Self {
+        let call = row.call;
+        Self {
+            outcome: call.outcome(),
+            id: call.request_id,
+            project_id: call.project_id,
+            virtual_key_id: call.virtual_key_id,
+            integration_id: call.integration_id,
+            provider: call.provider,
+            model: call.model,
+            path: call.path,
+            http_status: call.http_status,
+            input_tokens: call.tokens.input,
+            cached_input_tokens: call.tokens.cached_input,
+            cache_write_tokens: call.tokens.cache_write,
+            cache_write_1h_tokens: call.tokens.cache_write_1h,
+            output_tokens: call.tokens.output,
+            reasoning_tokens: call.tokens.reasoning,
+            cost_nano_usd: row.cost_nano_usd,
+            price_version: row.price_version,
+            first_byte_ms: call.first_byte_ms,
+            duration_ms: (!call.settled).then_some(call.duration_ms),
+            overhead_us: call.overhead_us,
+            attempts: call.attempts,
+            streamed: call.streamed,
+            cached: call.cached,
+            started_at: call.started_at,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_one_or_a_class() {
+        for (text, expected) in [("429", 429..=429), ("4xx", 400..=499), ("100", 100..=100), ("5xx", 500..=599)] {
+            assert_eq!(statuses(text).unwrap(), expected);
+        }
+        for bad in ["", "xx", "0xx", "6xx", "42", "600", "4x", "-1", "4xxx"] {
+            assert!(statuses(bad).is_err(), "{bad}");
+        }
+    }
+}
