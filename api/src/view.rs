@@ -104,7 +104,7 @@ pub(crate) struct IntegrationView {
 pub(crate) struct ConfigView {
     /// Where its provider is called, if not where the catalog says; bound to the credential.
     base_url: Option<String>,
-    /// The provider's own id of the key, as its owner said.
+    /// The provider's own id of the key, as its owner said, or as the provider said when the key was verified.
     provider_key_id: Option<String>,
 }
 

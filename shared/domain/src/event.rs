@@ -50,6 +50,9 @@ pub enum Event {
         secret_version: i32,
         /// What was found; `verdict.checked_at` is when.
         verdict: Verdict,
+        /// The provider's own id of the key, where it says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider_key_id: Option<String>,
     },
     /// A plan wrote its children.
     UsagePlanned {

@@ -13,6 +13,7 @@ pub(crate) struct Reading<'a> {
     answer: &'a Answer,
     json: Option<Value>,
     request_id: Option<String>,
+    secret: &'a str,
 }
 
 /// Where a code stands; Google's is in one of several details.
@@ -70,9 +71,9 @@ const NO_CREDIT_CODES: &[&str] = &[
 
 impl<'a> Reading<'a> {
     /// Reads an answer to a call that was made with `secret`.
-    pub(crate) fn new(answer: &'a Answer, secret: &str) -> Self {
+    pub(crate) fn new(answer: &'a Answer, secret: &'a str) -> Self {
         let json = serde_json::from_slice(&answer.body).ok().map(without_list);
-        Self { answer, json, request_id: request_id(&answer.headers, secret) }
+        Self { answer, json, request_id: request_id(&answer.headers, secret), secret }
     }
 
     pub(crate) const fn status(&self) -> StatusCode {
@@ -81,6 +82,11 @@ impl<'a> Reading<'a> {
 
     pub(crate) fn json_at(&self, pointer: &str) -> Option<&Value> {
         self.json.as_ref()?.pointer(pointer)
+    }
+
+    /// The id at a pointer, unless it is no plain id or repeats a part of the secret.
+    pub(crate) fn id_at(&self, pointer: &str) -> Option<String> {
+        plain_id(self.text_at(pointer)?, self.secret)
     }
 
     fn text_at(&self, pointer: &str) -> Option<&str> {
@@ -131,6 +137,7 @@ impl<'a> Reading<'a> {
                 reason: reason.to_owned(),
             },
             retry_after: waits.then(|| self.retry_after()).flatten(),
+            provider_key_id: None,
         }
     }
 
@@ -190,7 +197,7 @@ fn find<'a, T>(json: &'a Value, pointer: &str, read: &impl Fn(&'a Value) -> Opti
 /// The finding when there was no answer.
 pub(crate) fn no_answer(error: GuardError) -> Finding {
     let evidence = Evidence { reason: error.to_string(), ..Evidence::default() };
-    Finding { kind: VerdictKind::Unreachable, evidence, retry_after: None }
+    Finding { kind: VerdictKind::Unreachable, evidence, retry_after: None, provider_key_id: None }
 }
 
 const fn reason_of(verdict: SignalVerdict) -> &'static str {
@@ -201,15 +208,19 @@ const fn reason_of(verdict: SignalVerdict) -> &'static str {
     }
 }
 
-/// The provider's id of the call, unless it is no plain id or repeats a part of the secret.
+/// The provider's id of the call.
 fn request_id(headers: &HeaderMap, secret: &str) -> Option<String> {
-    const LONGEST: usize = 100;
-    const TELLING: usize = 6;
     let id = ["x-request-id", "request-id", "x-amzn-requestid", "x-ms-request-id"]
         .iter()
         .find_map(|name| headers.get(*name))?
         .to_str()
         .ok()?;
+    plain_id(id, secret)
+}
+
+fn plain_id(id: &str, secret: &str) -> Option<String> {
+    const LONGEST: usize = 100;
+    const TELLING: usize = 6;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
     let repeats = secret.as_bytes().windows(TELLING).any(|part| memchr::memmem::find(id.as_bytes(), part).is_some());
     (!id.is_empty() && id.len() <= LONGEST && id.bytes().all(plain) && !repeats).then(|| id.to_owned())

@@ -30,6 +30,8 @@ pub struct Finding {
     pub evidence: Evidence,
     /// How long the provider asked to wait, clamped.
     pub retry_after: Option<Duration>,
+    /// The provider's own id of the key, where the answer to the probe has it: a plain id, no part of the key.
+    pub provider_key_id: Option<String>,
 }
 
 /// The secret cannot be sent as a header: it holds a control character or a line break.

@@ -1,11 +1,11 @@
 //! What organisations report of single keys: each figure belongs to the integration whose key it is.
 
-use keyway_domain::{IntegrationId, ProjectId, ReportedUsage, Timestamp};
+use keyway_domain::{IntegrationId, ProjectId, ReportedUsage, TenantId, Timestamp};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
-    StoreError, TenantTx,
+    StoreError, TenantTx, Tx,
     sql::{Sql, chunk},
 };
 
@@ -41,6 +41,11 @@ pub const BY_KEY: &str = ".by_key";
 /// # Errors
 /// See [`StoreError`].
 pub async fn keys_of(tx: &TenantTx, provider: &str) -> Result<Vec<ReportedKey>, StoreError> {
+    keys(tx, tx.tenant_id(), provider).await
+}
+
+/// As [`keys_of`], of any tenant.
+pub(crate) async fn keys(tx: &impl Tx, tenant_id: TenantId, provider: &str) -> Result<Vec<ReportedKey>, StoreError> {
     #[derive(FromQueryResult)]
     struct Row {
         id: Uuid,
@@ -49,7 +54,7 @@ pub async fn keys_of(tx: &TenantTx, provider: &str) -> Result<Vec<ReportedKey>, 
     }
     let text = "SELECT id, project_id, config FROM integrations \
                 WHERE tenant_id = $1 AND provider = $2 AND config LIKE '%provider_key_id%' ORDER BY id";
-    let rows = Sql::with(text, [tx.tenant_id().uuid().into(), provider.into()]).rows::<Row>(tx).await?;
+    let rows = Sql::with(text, [tenant_id.uuid().into(), provider.into()]).rows::<Row>(tx).await?;
     let key = |row: Row| {
         let config: serde_json::Value = serde_json::from_str(&row.config).ok()?;
         let provider_key_id = config.get("provider_key_id")?.as_str()?.to_owned();

@@ -130,7 +130,12 @@ async fn verifications(ground: &Ground) -> Result<Vec<Message>> {
                 reason: "the provider accepts it".to_owned(),
             };
             let verdict = Verdict { kind: VerdictKind::Valid, evidence, checked_at: Timestamp::now() };
-            events.push(message.event(Event::KeyVerified { integration_id: *id, secret_version: 1, verdict }));
+            events.push(message.event(Event::KeyVerified {
+                integration_id: *id,
+                secret_version: 1,
+                verdict,
+                provider_key_id: None,
+            }));
         }
     }
     Ok(events)

@@ -17,11 +17,12 @@ pub(super) async fn run(
     secret_version: i32,
     confirming: bool,
 ) -> Result<Outcome, HandlerError> {
-    let verified = |verdict| Event::KeyVerified { integration_id, secret_version, verdict };
+    let verified =
+        |verdict, provider_key_id| Event::KeyVerified { integration_id, secret_version, verdict, provider_key_id };
     let opened = match open(ctx, message.tenant_id, integration_id).await? {
         Ok(opened) if opened.integration.secret_version == secret_version => opened,
         Ok(_) => return Ok(Outcome::Failed { code: Code::Gone, events: Vec::new() }),
-        Err(Missing::Undecryptable) => return Ok(Outcome::Done(vec![verified(undecryptable())])),
+        Err(Missing::Undecryptable) => return Ok(Outcome::Done(vec![verified(undecryptable(), None)])),
         Err(missing) => return Ok(missing.outcome()),
     };
     let pass = match opened.enter(ctx).await {
@@ -45,7 +46,7 @@ pub(super) async fn run(
     }
     metrics().verdicts.with_label_values(&[label(ctx, provider), finding.kind.name()]).inc();
     let verdict = Verdict { kind: finding.kind, evidence: finding.evidence, checked_at: Timestamp::now() };
-    let events = vec![verified(verdict)];
+    let events = vec![verified(verdict, finding.provider_key_id)];
     let code = match finding.kind {
         VerdictKind::RateLimited => Code::RateLimited,
         VerdictKind::Unreachable => Code::Unreachable,

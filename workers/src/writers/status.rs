@@ -16,7 +16,7 @@ use keyway_domain::{
 use keyway_store::{
     Store, SystemTx,
     dead_letters::DeadLetterRow,
-    integrations::{self, UsageNote},
+    integrations::{self, KeyIdNote, UsageNote},
     operations::OperationRow,
     outbox,
     transitions::{self, Deferral, Step},
@@ -67,6 +67,7 @@ struct Batch<'m> {
     planned: Vec<(OperationId, i64, Timestamp)>,
     verdicts: Vec<VerdictRecord>,
     fetched: Vec<UsageNote>,
+    key_ids: Vec<KeyIdNote>,
 }
 
 impl<'m> Batch<'m> {
@@ -102,7 +103,12 @@ impl<'m> Batch<'m> {
                 let (id, why) = (*integration_id, not_reportable.clone());
                 self.fetched.push(UsageNote { id, secret_version: *secret_version, why });
             }
-            Event::KeyVerified { integration_id, secret_version, verdict } => {
+            Event::KeyVerified { integration_id, secret_version, verdict, provider_key_id } => {
+                if let Some(provider_key_id) = provider_key_id {
+                    let (tenant_id, id, secret_version) = (message.tenant_id, *integration_id, *secret_version);
+                    let provider_key_id = provider_key_id.clone();
+                    self.key_ids.push(KeyIdNote { tenant_id, id, secret_version, provider_key_id });
+                }
                 if verdict.kind.is_conclusive() {
                     self.succeeded.push(step(&verdict.checked_at));
                 }
@@ -139,6 +145,7 @@ impl<'m> Batch<'m> {
         transitions::complete_parents(tx, &parents, Timestamp::now()).await?;
         integrations::set_usage_not_reportable(tx, &self.fetched).await?;
         let applied = verdicts::record(tx, &self.verdicts).await?;
+        integrations::set_provider_key_ids(tx, &self.key_ids).await?;
         let messages = self.consequences(&applied);
         outbox::insert(tx, &messages, Timestamp::now()).await?;
         Ok(filed)

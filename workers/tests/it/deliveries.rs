@@ -45,7 +45,8 @@ async fn invariant_3_events_delivered_again_and_again_are_one_effect(world: &mut
     let found = world.integration(&submitted).await?.verdict.context("no verdict")?;
     let other = Verdict { kind: VerdictKind::Invalid, checked_at: Timestamp::now(), ..found.clone() };
     for verdict in [other, found.clone()] {
-        let event = Event::KeyVerified { integration_id: submitted.id, secret_version: 1, verdict };
+        let event =
+            Event::KeyVerified { integration_id: submitted.id, secret_version: 1, verdict, provider_key_id: None };
         world.publish(&[submitted.message.event(event.clone()), submitted.message.event(event)]).await?;
     }
     // An event of the same lane, published later, shows when the ones before it have been applied.

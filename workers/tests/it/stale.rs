@@ -77,5 +77,5 @@ async fn a_stale_verdict_changes_nothing(world: &mut World) -> Result<()> {
 fn found_invalid(message: &Message, of: &Submitted, secret_version: i32, checked_at: Timestamp) -> Message {
     let evidence = Evidence { http_status: Some(401), reason: "late".to_owned(), ..Evidence::default() };
     let verdict = Verdict { kind: VerdictKind::Invalid, evidence, checked_at };
-    message.event(Event::KeyVerified { integration_id: of.id, secret_version, verdict })
+    message.event(Event::KeyVerified { integration_id: of.id, secret_version, verdict, provider_key_id: None })
 }

@@ -30,7 +30,7 @@ async fn invariant_4_another_tenants_integration_is_gone(world: &mut World) -> R
     let forged = world.open(world.tenant, verify(theirs.id, 1), None).await?;
     let evidence = Evidence { reason: "forged".to_owned(), ..Evidence::default() };
     let verdict = Verdict { kind: VerdictKind::Invalid, evidence, checked_at: Timestamp::now() };
-    let event = Event::KeyVerified { integration_id: theirs.id, secret_version: 1, verdict };
+    let event = Event::KeyVerified { integration_id: theirs.id, secret_version: 1, verdict, provider_key_id: None };
     world.publish(&[forged.event(event)]).await?;
     world.ended(&forged).await?;
     world.settle().await?;

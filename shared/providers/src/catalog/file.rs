@@ -72,6 +72,7 @@ struct ProbeStanza {
     method: ProbeMethod,
     path: String,
     proof: String,
+    key_id: Option<String>,
     signals: Vec<SignalStanza>,
 }
 
@@ -200,14 +201,15 @@ fn default_capabilities(kind: &str, models: &[Model]) -> Vec<Capability> {
 
 impl ProbeStanza {
     fn check(self) -> Result<ProbeSpec, String> {
-        if !self.path.starts_with('/') || !self.proof.starts_with('/') {
-            return Err("`probe.path` and `probe.proof` start with a slash".to_owned());
+        let is_path = |text: &str| text.starts_with('/');
+        if !is_path(&self.path) || !is_path(&self.proof) || !self.key_id.as_deref().is_none_or(is_path) {
+            return Err("`probe.path`, `probe.proof` and `probe.key_id` start with a slash".to_owned());
         }
         let signals = self.signals.into_iter().map(SignalStanza::check).collect::<Result<Vec<_>, _>>()?;
         if !signals.iter().any(|signal| signal.verdict == SignalVerdict::Invalid) {
             return Err("`probe.signals` names no answer that means `invalid`; wrong keys would never be found".into());
         }
-        Ok(ProbeSpec { method: self.method, path: self.path, proof: self.proof, signals })
+        Ok(ProbeSpec { method: self.method, path: self.path, proof: self.proof, key_id: self.key_id, signals })
     }
 }
 

@@ -161,6 +161,8 @@ pub struct ProbeSpec {
     pub path: String,
     /// A JSON pointer that only an accepted key's answer has.
     pub proof: String,
+    /// A JSON pointer to the provider's own id of the key, where the answer has it.
+    pub key_id: Option<String>,
     /// Answers with a meaning of their own; the first that matches counts.
     pub signals: Vec<Signal>,
 }

@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
 /// The finding about a stored credential whose form is no longer taken: nobody was asked.
 pub(crate) fn unreadable(error: FormatError) -> Finding {
     let evidence = Evidence { reason: format!("{error}; enter the credential again"), ..Evidence::default() };
-    Finding { kind: VerdictKind::Unreachable, evidence, retry_after: None }
+    Finding { kind: VerdictKind::Unreachable, evidence, retry_after: None, provider_key_id: None }
 }
 
 /// Whether a text has the form of a UUID.

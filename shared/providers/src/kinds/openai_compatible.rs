@@ -38,10 +38,14 @@ impl OpenAiCompatible {
             ProbeMethod::Get => Method::GET,
             ProbeMethod::Post => Method::POST,
         };
-        match auth::ask(http, self.spec.auth, method, join(base, &self.probe.path), key).await {
-            Ok(answer) => Reading::new(&answer, key).grade(&self.probe.signals, &self.probe.proof),
-            Err(error) => grade::no_answer(error),
-        }
+        let answer = match auth::ask(http, self.spec.auth, method, join(base, &self.probe.path), key).await {
+            Ok(answer) => answer,
+            Err(error) => return grade::no_answer(error),
+        };
+        let reading = Reading::new(&answer, key);
+        let finding = reading.grade(&self.probe.signals, &self.probe.proof);
+        let key_id = self.probe.key_id.as_deref().filter(|_| finding.kind.is_conclusive());
+        Finding { provider_key_id: key_id.and_then(|pointer| reading.id_at(pointer)), ..finding }
     }
 }
 
@@ -63,7 +67,8 @@ fn conventional_probe() -> ProbeSpec {
     for pointer in ["/error/message", "/error", "/detail", "/message"] {
         signals.extend(PARTS.map(|part| Signal::contains(401, pointer, part, SignalVerdict::Invalid)));
     }
-    ProbeSpec { method: ProbeMethod::Get, path: "/models".to_owned(), proof: "/data".to_owned(), signals }
+    let (path, proof) = ("/models".to_owned(), "/data".to_owned());
+    ProbeSpec { method: ProbeMethod::Get, path, proof, key_id: None, signals }
 }
 
 #[async_trait]

@@ -98,6 +98,11 @@ async fn the_stanzas_of_the_catalog_grade_their_providers_answers() -> anyhow::R
         let (finding, line) = replayed(provider, Fixture::load(name)?, CANARY).await?;
         assert_eq!((finding.kind, line.as_str()), (expected, path), "{name}: {finding:?}");
         assert_no_provider_text(&finding, name);
+        let key_id = match name {
+            "xai/verify_ok" | "xai/verify_blocked_200" => Some("ae1e1841-4326-4b36-a8a9-8a1a7237db11"),
+            _ => None,
+        };
+        assert_eq!(finding.provider_key_id.as_deref(), key_id, "{name}");
     }
     Ok(())
 }

@@ -1,13 +1,16 @@
 //! What changes an integration: its owner, and notes about its use.
 
-use keyway_domain::{IntegrationId, IntegrationStatus, Timestamp};
+use keyway_domain::{IntegrationId, IntegrationStatus, TenantId, Timestamp};
 use sea_orm::Value;
 
-use super::{IntegrationRow, SealedSecret, find, find_by_fingerprint};
+use super::{IntegrationRow, SealedSecret, find, find_by_fingerprint, of_ids, row};
 use crate::{
-    StoreError, SystemTx, TenantTx,
-    sql::{Sql, chunk, ms},
+    StoreError, SystemTx, TenantTx, key_usage,
+    sql::{Sql, chunk, for_update, ms},
 };
+
+/// The field of the settings that holds the provider's own id of the key.
+const KEY_ID: &str = "provider_key_id";
 
 /// What its owner changes; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
@@ -170,6 +173,44 @@ pub async fn set_usage_not_reportable(tx: &SystemTx, notes: &[UsageNote]) -> Res
              WHERE id = note_id AND secret_version = note_version",
         );
         sql.run(tx).await?;
+    }
+    Ok(())
+}
+
+/// What a verification learned about a key's name at its provider.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyIdNote {
+    /// Which integration.
+    pub id: IntegrationId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// The version of the secret it was asked with.
+    pub secret_version: i32,
+    /// The provider's own id of the key.
+    pub provider_key_id: String,
+}
+
+/// Notes the providers' own ids of keys. An owner's word stands, an id is that of one integration alone, and what
+/// was learned with an earlier secret does not hold for the current one.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn set_provider_key_ids(tx: &SystemTx, notes: &[KeyIdNote]) -> Result<(), StoreError> {
+    for note in notes {
+        let row = of_ids(tx, [note.id], for_update(tx)).await?.pop().map(row).transpose()?;
+        let takes_it = |row: &IntegrationRow| {
+            let is_current = (row.tenant_id, row.secret_version) == (note.tenant_id, note.secret_version);
+            is_current && row.config.get(KEY_ID).is_none()
+        };
+        let Some(row) = row.filter(takes_it) else { continue };
+        let known = key_usage::keys(tx, note.tenant_id, &row.provider).await?;
+        if known.iter().any(|key| key.provider_key_id == note.provider_key_id) {
+            continue;
+        }
+        let mut config = row.config;
+        config[KEY_ID] = note.provider_key_id.as_str().into();
+        let text = "UPDATE integrations SET config = $1 WHERE id = $2";
+        Sql::with(text, [config.to_string().into(), note.id.uuid().into()]).run(tx).await?;
     }
     Ok(())
 }

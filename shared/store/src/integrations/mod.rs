@@ -17,7 +17,8 @@ use crate::{
 };
 
 pub use change::{
-    Change, UsageNote, delete, replace_secret, set_enabled, set_usage_not_reportable, touch_last_used, update,
+    Change, KeyIdNote, UsageNote, delete, replace_secret, set_enabled, set_provider_key_ids, set_usage_not_reportable,
+    touch_last_used, update,
 };
 pub(crate) use row::row;
 pub use row::{IntegrationRow, NewIntegration, SealedSecret};

@@ -1,9 +1,12 @@
 //! Verdicts: only a newer one about the current secret moves the status.
 
 use anyhow::{Context, Result};
-use keyway_domain::{Evidence, IntegrationId, IntegrationStatus, OperationId, Timestamp, Verdict, VerdictKind};
+use keyway_domain::{
+    Evidence, IntegrationId, IntegrationStatus, OperationId, TenantId, Timestamp, Verdict, VerdictKind,
+};
 use keyway_store::{
-    integrations,
+    integrations::{self, KeyIdNote},
+    raw,
     verdicts::{self, VerdictRecord},
 };
 
@@ -14,6 +17,7 @@ on_both! {
     one_that_is_to_be_verified_anew_takes_a_verdict_by_any_clock
     a_verdict_about_a_deleted_integration_is_passed_over
     an_attempt_that_ran_twice_keeps_what_says_something_about_the_key
+    a_providers_id_of_a_key_is_noted_once_and_never_over_the_owners_word
 }
 
 fn record(fixture: &Fixture, integration_id: IntegrationId, kind: VerdictKind, at_ms: i64) -> VerdictRecord {
@@ -123,5 +127,33 @@ async fn an_attempt_that_ran_twice_keeps_what_says_something_about_the_key(fixtu
         let history = verdicts::history(&tx, id, 10).await?;
         assert_eq!(history.iter().map(|line| line.verdict.kind).collect::<Vec<_>>(), [VerdictKind::Valid], "{name}");
     }
+    Ok(())
+}
+
+async fn a_providers_id_of_a_key_is_noted_once_and_never_over_the_owners_word(fixture: Fixture) -> Result<()> {
+    let (named, other) = (fixture.add_integration("named", 1).await?, fixture.add_integration("other", 2).await?);
+    let note = |id, provider_key_id: &str| {
+        let (tenant_id, provider_key_id) = (fixture.tenant, provider_key_id.to_owned());
+        KeyIdNote { id, tenant_id, secret_version: 1, provider_key_id }
+    };
+    let key_id = async |id| {
+        let tx = fixture.store.tenant_read(fixture.tenant).await?;
+        let config = integrations::find(&tx, id).await?.context("the integration")?.config;
+        anyhow::Ok(config["provider_key_id"].as_str().unwrap_or_default().to_owned())
+    };
+    for (notes, expected) in [
+        (vec![KeyIdNote { secret_version: 2, ..note(named, "k0") }], ["", ""]),
+        (vec![KeyIdNote { tenant_id: TenantId::new(), ..note(named, "k0") }], ["", ""]),
+        (vec![note(named, "k1"), note(named, "k1")], ["k1", ""]),
+        (vec![note(named, "k2"), note(other, "k1")], ["k1", ""]),
+        (vec![note(other, "k3")], ["k1", "k3"]),
+    ] {
+        let tx = fixture.store.system().await?;
+        integrations::set_provider_key_ids(&tx, &notes).await?;
+        tx.commit().await?;
+        assert_eq!([key_id(named).await?, key_id(other).await?], expected, "{notes:?}");
+    }
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    assert_eq!(raw::number(&tx, "SELECT count(*) AS n FROM integrations WHERE version = 1").await?, 2);
     Ok(())
 }
