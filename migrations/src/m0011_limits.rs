@@ -43,6 +43,7 @@ fn limit_windows() -> NewTable {
             number("window_start_ms"),
             number("granted"),
             number("used"),
+            number("changed_at_ms"),
         ],
         key: &["tenant_id", "scope_id", "measure"],
         references: vec![to_tenant("limit_windows")],

@@ -59,6 +59,8 @@ pub struct Lease {
     pub window: LimitWindow,
     /// The time by the shared clock.
     pub now: Timestamp,
+    /// When a process last leased, handed back or told something.
+    pub changed_at: Timestamp,
 }
 
 #[derive(FromQueryResult)]
@@ -67,6 +69,7 @@ struct Row {
     window_start_ms: i64,
     granted: i64,
     used: i64,
+    changed_at_ms: i64,
     now_ms: i64,
 }
 
@@ -104,7 +107,7 @@ impl Ask {
 }
 
 async fn locked(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<Vec<Row>, StoreError> {
-    let mut sql = Sql::new("SELECT measure, window_start_ms, granted, used, ");
+    let mut sql = Sql::new("SELECT measure, window_start_ms, granted, used, changed_at_ms, ");
     if tx.is_postgres() {
         sql.push(SHARED_NOW_MS);
     } else {
@@ -119,10 +122,12 @@ async fn locked(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<Vec<Row>,
 async fn insert(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<(), StoreError> {
     let mut names: Vec<_> = asks.iter().map(|ask| ask.measure.name()).collect();
     names.sort_unstable();
-    let mut sql =
-        Sql::new("INSERT INTO limit_windows (tenant_id, scope_id, measure, window_start_ms, granted, used) VALUES ");
-    sql.tuples(names.into_iter().map(|name| -> [Value; 6] {
-        [tx.tenant_id().uuid().into(), scope_id.into(), name.into(), 0_i64.into(), 0_i64.into(), 0_i64.into()]
+    let mut sql = Sql::new(
+        "INSERT INTO limit_windows (tenant_id, scope_id, measure, window_start_ms, granted, used, changed_at_ms) VALUES ",
+    );
+    sql.tuples(names.into_iter().map(|name| -> [Value; 7] {
+        let empty = || Value::from(0_i64);
+        [tx.tenant_id().uuid().into(), scope_id.into(), name.into(), empty(), empty(), empty(), empty()]
     }));
     sql.push(" ON CONFLICT DO NOTHING");
     sql.run(tx).await.map(drop)
@@ -139,14 +144,17 @@ async fn grant(tx: &TenantTx, scope_id: Uuid, row: &Row, ask: &Ask) -> Result<Le
     }
     let now_granted = ask.granted_of(ask.limit - granted);
     granted += now_granted;
+    let mut changed_at = Timestamp::from_ms(row.changed_at_ms);
     if (window.start.ms(), granted, used) != (row.window_start_ms, row.granted, row.used) {
-        let text = "UPDATE limit_windows SET window_start_ms = $1, granted = $2, used = $3 \
-                    WHERE tenant_id = $4 AND scope_id = $5 AND measure = $6";
+        changed_at = now;
+        let text = "UPDATE limit_windows SET window_start_ms = $1, granted = $2, used = $3, changed_at_ms = $4 \
+                    WHERE tenant_id = $5 AND scope_id = $6 AND measure = $7";
         let key = [tx.tenant_id().uuid().into(), scope_id.into(), ask.measure.name().into()];
-        let values = [window.start.ms().into(), granted.into(), used.into()].into_iter().chain(key);
-        Sql::with(text, values).run(tx).await?;
+        let values = [window.start.ms().into(), granted.into(), used.into(), now.ms().into()];
+        Sql::with(text, values.into_iter().chain(key)).run(tx).await?;
     }
-    Ok(Lease { measure: ask.measure, granted: now_granted, left: ask.limit - granted, used, window, now })
+    let left = ask.limit - granted;
+    Ok(Lease { measure: ask.measure, granted: now_granted, left, used, window, now, changed_at })
 }
 
 /// The limits in a row of any of the three tables that have their columns.

@@ -164,6 +164,12 @@ metrics! {
     proxy_unpriced: Counters("keyway_proxy_unpriced_total", "Metered calls whose cost is unknown", ["provider", "reason"]);
     /// Cache look-ups.
     cache_lookups: Counters("keyway_cache_lookups_total", "Look-ups in the warm caches", ["cache", "result"]);
+    /// Proxied requests that a limit refused.
+    limit_refused: Counters("keyway_limit_refused_total", "Proxied requests that a limit or a budget refused", ["code", "scope"]);
+    /// What calls have used of limits: requests, tokens, or billionths of a US dollar.
+    limit_used: Counters("keyway_limit_used_total", "What calls used of limits, in requests, tokens or billionths of a US dollar", ["scope", "measure"]);
+    /// What this process has leased of limits and not used.
+    limit_leased: Gauges("keyway_limit_leased", "What this process has leased of limits and not used yet", ["scope", "measure"]);
     /// Cache entries dropped because something changed.
     cache_invalidations: Counters("keyway_cache_invalidations_total", "Cache entries dropped because something changed", ["cache"]);
     /// Metered calls on the spool, not yet in the outbox.

@@ -85,7 +85,11 @@ const TABLES: [(&str, &str, &str); 21] = [
         "tenant_id",
         "INSERT INTO drift_alarms SELECT '{t}', id, '{new}', 1 FROM integrations WHERE tenant_id = '{t}' LIMIT 1",
     ),
-    ("limit_windows", "tenant_id", "INSERT INTO limit_windows VALUES ('{t}', '{new}', 'requests_per_minute', 1, 1, 1)"),
+    (
+        "limit_windows",
+        "tenant_id",
+        "INSERT INTO limit_windows VALUES ('{t}', '{new}', 'requests_per_minute', 1, 1, 1, 1)",
+    ),
     (
         "audit_events",
         "tenant_id",

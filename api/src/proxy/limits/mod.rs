@@ -1,0 +1,287 @@
+//! Limits that hold across processes: a call reserves what it may use at most before a provider is asked, and
+//! settles what it really used when it ended. What a process may let through it leases from the database, a
+//! part of what is left at a time; a call with a lease at hand asks nobody, and one without limits pays nothing.
+//!
+//! Must never let more through than a limit, but for one call per process and limit: when less than a call's
+//! bound is left, it passes if no other is under way there.
+
+mod answer;
+mod estimate;
+mod lease;
+mod scope;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use http::{HeaderMap, Method, StatusCode};
+use keyway_domain::{LimitScope, Limits, Measure, NanoUsd, TenantId};
+use keyway_providers::{Metered, ProviderSpec};
+use keyway_store::Store;
+use keyway_telemetry::metrics;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use self::{
+    estimate::{Bound, Demand},
+    scope::{Needs, Refused, Scope, Taken},
+};
+use super::{
+    caller::Principal,
+    plan::{Payload, Plan},
+    project::Project,
+    refusal::{Code, Refusal},
+    upstream::Upstream,
+};
+
+pub(super) use answer::Exceeded;
+
+/// How often what nobody needs is handed back.
+const TIDY_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a stop waits for what is handed back.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The limited scopes that this process serves.
+pub(super) struct Limiter {
+    store: Store,
+    scopes: Mutex<HashMap<Uuid, Arc<Scope>>>,
+}
+
+/// What a call has reserved. Dropping it hands everything back, as if nobody had been asked.
+#[derive(Default)]
+pub(super) struct Hold(Option<Box<Held>>);
+
+struct Held {
+    limiter: Arc<Limiter>,
+    tenant_id: TenantId,
+    demand: Demand,
+    model: Option<String>,
+    has_budget: bool,
+    /// Of the virtual key and the project.
+    taken: Vec<Taken>,
+    /// Of the integration that is being asked.
+    serving: Option<Taken>,
+    /// Whether the provider cannot have seen the call.
+    unsent: bool,
+}
+
+/// How a call ended.
+pub(super) struct Ended<'a> {
+    pub(super) upstream: &'a Upstream,
+    pub(super) asked_model: Option<&'a str>,
+    pub(super) status: Option<StatusCode>,
+    pub(super) metered: &'a Metered,
+    /// Whether the answer came to its own end.
+    pub(super) complete: bool,
+}
+
+impl Limiter {
+    /// Nothing is leased yet.
+    pub(super) fn new(store: Store) -> Arc<Self> {
+        Arc::new(Self { store, scopes: Mutex::default() })
+    }
+
+    /// Reserves what a planned call may use of its virtual key's and its project's limits.
+    ///
+    /// # Errors
+    /// A refusal: a limit has nothing left for it, its price is unknown under a budget, or the database is away.
+    pub(super) async fn reserve(
+        self: &Arc<Self>,
+        principal: &Principal,
+        project: &Project,
+        plan: &Plan,
+        (method, headers): (&Method, &HeaderMap),
+    ) -> Result<Hold, Refusal> {
+        let own = [
+            (LimitScope::VirtualKey, principal.virtual_key_id.uuid(), principal.limits),
+            (LimitScope::Project, principal.project_id.uuid(), project.limits),
+        ];
+        let is_free = own.iter().all(|(.., limits)| limits.is_empty());
+        let Some(first) = plan.upstreams.first() else { return Ok(Hold::default()) };
+        if is_free && plan.upstreams.iter().all(|upstream| upstream.limits.is_empty()) {
+            return Ok(Hold::default());
+        }
+        let body = match &plan.payload {
+            Payload::Whole(body, _) => Some(&body[..]),
+            Payload::Passing(_) => None,
+        };
+        let demand = Demand::of(method, headers, &plan.path.at(first), body);
+        let bounds = plan.upstreams.iter().map(|upstream| demand.at(&upstream.spec, plan.model.as_deref()));
+        let bound = bounds.fold(Bound { tokens: 0, cost: None }, |most, bound| Bound {
+            tokens: most.tokens.max(bound.tokens),
+            cost: most.cost.max(bound.cost),
+        });
+        let mut held = Held {
+            limiter: Arc::clone(self),
+            tenant_id: principal.tenant_id,
+            demand,
+            model: plan.model.clone(),
+            has_budget: own.iter().any(|(.., limits)| has_budget(limits)),
+            taken: Vec::new(),
+            serving: None,
+            unsent: false,
+        };
+        for (kind, id, limits) in own {
+            if let Some(taken) = self.take(kind, principal.tenant_id, id, limits, bound).await? {
+                held.taken.push(taken);
+            }
+        }
+        Ok(Hold(Some(Box::new(held))))
+    }
+
+    /// Whether what the calls of a virtual key use counts anywhere, not only that they are made.
+    pub(super) fn counts_use(&self, principal: &Principal, project: &Project) -> bool {
+        let counts = |limits: &Limits| limits.tokens_per_minute.is_some() || has_budget(limits);
+        counts(&principal.limits) || counts(&project.limits) || project.all().any(|upstream| counts(&upstream.limits))
+    }
+
+    /// Hands back everything that no call under way has reserved: for a stop.
+    pub(super) async fn give_back(&self) {
+        if tokio::time::timeout(STOP_TIMEOUT, self.tidy(true)).await.is_err() {
+            tracing::warn!("what is leased of limits could not be handed back in time; it counts as used");
+        }
+    }
+
+    /// Hands back what nobody needs, again and again.
+    pub(super) async fn keep_tidy(self: Arc<Self>, stop: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(TIDY_INTERVAL) => self.tidy(false).await,
+            }
+        }
+    }
+
+    async fn take(
+        &self,
+        kind: LimitScope,
+        tenant_id: TenantId,
+        id: Uuid,
+        limits: Limits,
+        bound: Bound,
+    ) -> Result<Option<Taken>, Refusal> {
+        if limits.is_empty() {
+            return Ok(None);
+        }
+        if has_budget(&limits) && bound.cost.is_none() {
+            return Err(answer::price_unknown(kind));
+        }
+        let needs: Needs = [Some(1), Some(bound.tokens), bound.cost, bound.cost];
+        let scope = self.scope(kind, tenant_id, id);
+        match scope.reserve(needs, limits, &self.store).await {
+            Ok(taken) => Ok(Some(taken)),
+            Err(Refused::Exhausted(kind, measure, state)) => Err(answer::exhausted(kind, measure, state)),
+            Err(Refused::Away) => Err(Refusal::new(
+                Code::Unavailable,
+                "the database is not available at the moment, and what was leased of a limit is used up; try again",
+            )),
+            Err(Refused::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn scope(&self, kind: LimitScope, tenant_id: TenantId, id: Uuid) -> Arc<Scope> {
+        let mut scopes = self.scopes();
+        Arc::clone(scopes.entry(id).or_insert_with(|| Arc::new(Scope::new(kind, tenant_id, id))))
+    }
+
+    async fn tidy(&self, all: bool) {
+        let scopes: Vec<_> = self.scopes().values().cloned().collect();
+        for scope in &scopes {
+            if scope.give_back(all, &self.store).await.is_err() {
+                tracing::warn!(scope = scope.kind.name(), id = %scope.id, "what is leased could not be handed back yet");
+                break;
+            }
+        }
+        show_leased(&scopes);
+        drop(scopes);
+        // One that a call holds on to counts more than the map's own.
+        self.scopes().retain(|_, scope| Arc::strong_count(scope) > 1 || !scope.is_empty());
+    }
+
+    fn scopes(&self) -> MutexGuard<'_, HashMap<Uuid, Arc<Scope>>> {
+        self.scopes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hold {
+    /// Reserves what the call may use of the limits of an integration that is to be asked now. One that was
+    /// asked before has refused the call.
+    ///
+    /// # Errors
+    /// As [`Limiter::reserve`]; another integration may do better.
+    pub(super) async fn enter(&mut self, upstream: &Upstream) -> Result<(), Refusal> {
+        let Some(held) = &mut self.0 else { return Ok(()) };
+        held.unsent = false;
+        if let Some(before) = held.serving.take() {
+            before.settle(&[Some(1), Some(0), Some(0), Some(0)]);
+        }
+        let bound = held.demand.at(&upstream.spec, held.model.as_deref());
+        if held.has_budget && bound.cost.is_none() {
+            return Err(answer::price_unknown(LimitScope::Integration));
+        }
+        let (kind, id) = (LimitScope::Integration, upstream.integration_id.uuid());
+        held.serving = held.limiter.take(kind, held.tenant_id, id, upstream.limits, bound).await?;
+        Ok(())
+    }
+
+    /// The provider cannot have seen the call: nothing but the request counts.
+    pub(super) fn unsent(&mut self) {
+        if let Some(held) = &mut self.0 {
+            held.unsent = true;
+        }
+    }
+
+    /// Settles what the call really used.
+    pub(super) fn end(&mut self, ended: &Ended<'_>) {
+        let Some(held) = self.0.take() else { return };
+        let (tokens, cost) = if held.unsent { (Some(0), Some(0)) } else { ended.used() };
+        let used: Needs = [Some(1), tokens, cost, cost];
+        for taken in held.taken.into_iter().chain(held.serving) {
+            taken.settle(&used);
+        }
+    }
+}
+
+impl Ended<'_> {
+    /// Tokens and money; `None`: nobody knows.
+    fn used(&self) -> (Option<i64>, Option<NanoUsd>) {
+        let tokens = &self.metered.tokens;
+        let count = tokens.input.zip(tokens.output).map(|(input, output)| input.saturating_add(output));
+        let cost = self.metered.cost_nano_usd.or_else(|| {
+            let model = self.metered.model.as_deref().or(self.asked_model)?;
+            listed(&self.upstream.spec, model)?.cost(tokens)
+        });
+        match self.status {
+            // Providers charge nothing for what they refuse.
+            Some(status) if !status.is_success() => (count.or(Some(0)), cost.or(Some(0))),
+            // What an answer that broke off has cost, its last figures do not say.
+            _ if !self.complete => (None, None),
+            _ => (count, cost),
+        }
+    }
+}
+
+fn listed<'a>(spec: &'a ProviderSpec, model: &str) -> Option<&'a keyway_providers::Price> {
+    spec.model(model)?.price.as_ref()
+}
+
+fn has_budget(limits: &Limits) -> bool {
+    limits.daily_budget_nano_usd.or(limits.monthly_budget_nano_usd).is_some()
+}
+
+/// Sums what is leased and not used, for the metrics.
+fn show_leased(scopes: &[Arc<Scope>]) {
+    for kind in [LimitScope::VirtualKey, LimitScope::Project, LimitScope::Integration] {
+        let mut sums = [0_i64; Measure::ALL.len()];
+        for scope in scopes.iter().filter(|scope| scope.kind == kind) {
+            for (sum, left) in sums.iter_mut().zip(scope.left()) {
+                *sum = sum.saturating_add(left);
+            }
+        }
+        for (measure, sum) in Measure::ALL.into_iter().zip(sums) {
+            metrics().limit_leased.with_label_values(&[kind.name(), measure.name()]).set(sum);
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! One scope whose use is limited, as this process keeps it: its shares of the limits, and how they are
+//! leased: by one task at a time, while others wait for it. Its lock is never held across an await.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use keyway_domain::{LimitScope, Limits, Measure, TenantId};
+use keyway_store::{
+    Store, StoreError,
+    limits::{Ask, Lease, lease},
+};
+use keyway_telemetry::{metrics, spawn};
+use tokio::sync::OwnedMutexGuard;
+use uuid::Uuid;
+
+use super::lease::{Reserved, Share, Standing, State};
+
+/// How long a lease may take; a database that is slower counts as away.
+const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the database is left alone when it was away.
+const AWAY: Duration = Duration::from_secs(1);
+/// A window may end while it is being asked for; not so often.
+const ROUNDS: usize = 4;
+
+/// What a call may use of each measure; `None`: it does not count there.
+pub(super) type Needs = [Option<i64>; Measure::ALL.len()];
+
+/// One scope.
+pub(super) struct Scope {
+    pub(super) kind: LimitScope,
+    pub(super) id: Uuid,
+    tenant_id: TenantId,
+    shares: Mutex<Shares>,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+struct Shares {
+    each: [Share; Measure::ALL.len()],
+    away_until: Instant,
+}
+
+/// What one call has reserved in a scope. Dropping it hands everything back.
+pub(super) struct Taken {
+    scope: Arc<Scope>,
+    reserved: [Option<Reserved>; Measure::ALL.len()],
+}
+
+/// Why a call is not let through.
+pub(super) enum Refused {
+    /// This limit has nothing left for it.
+    Exhausted(LimitScope, Measure, State),
+    /// What is leased is used up, and the database does not answer.
+    Away,
+    /// The database answers that it cannot.
+    Store(StoreError),
+}
+
+/// What came of looking at the shares.
+enum Look {
+    Taken(Taken),
+    Refused(Refused),
+    Short(Vec<Ask>),
+}
+
+impl Scope {
+    /// A scope of which nothing is leased.
+    pub(super) fn new(kind: LimitScope, tenant_id: TenantId, id: Uuid) -> Self {
+        let now = Instant::now();
+        let shares = Shares { each: Measure::ALL.map(|measure| Share::new(measure, now)), away_until: now };
+        Self { kind, id, tenant_id, shares: Mutex::new(shares), turn: Arc::default() }
+    }
+
+    /// Reserves what a call may use, or nothing of it. Only where too little is leased the database is asked.
+    pub(super) async fn reserve(
+        self: &Arc<Self>,
+        needs: Needs,
+        limits: Limits,
+        store: &Store,
+    ) -> Result<Taken, Refused> {
+        for _ in 0..ROUNDS {
+            match self.look(&needs, &limits, false) {
+                Look::Taken(taken) => return Ok(taken),
+                Look::Refused(refused) => return Err(refused),
+                Look::Short(_) => {}
+            }
+            let turn = Arc::clone(&self.turn).lock_owned().await;
+            // Who waited may find what the one before leased.
+            let asks = match self.look(&needs, &limits, true) {
+                Look::Taken(taken) => return Ok(taken),
+                Look::Refused(refused) => return Err(refused),
+                Look::Short(asks) => asks,
+            };
+            // A task of its own: a caller that leaves must not leave behind what nobody knows to be leased.
+            let leasing = spawn("limit lease", Arc::clone(self).lease(asks, store.clone(), turn));
+            match leasing.await {
+                Ok(Ok(())) => {}
+                Ok(Err(refused)) => return Err(refused),
+                Err(_) => return Err(Refused::Away),
+            }
+        }
+        Err(Refused::Away)
+    }
+
+    /// Hands back what it has more than it needs; `all`: everything.
+    pub(super) async fn give_back(self: &Arc<Self>, all: bool, store: &Store) -> Result<(), Refused> {
+        // Whoever leases at the moment needs it.
+        let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return Ok(()) };
+        let now = Instant::now();
+        let asks: Vec<_> = self.shares().each.iter_mut().filter_map(|share| share.spare(all, now)).collect();
+        if asks.is_empty() { Ok(()) } else { Arc::clone(self).lease(asks, store.clone(), turn).await }
+    }
+
+    /// What is leased and not used, by measure.
+    pub(super) fn left(&self) -> [i64; Measure::ALL.len()] {
+        self.shares().each.each_ref().map(Share::left)
+    }
+
+    /// Whether nothing would be lost with it.
+    pub(super) fn is_empty(&self) -> bool {
+        let now = Instant::now();
+        self.shares().each.iter().all(|share| share.is_empty(now))
+    }
+
+    fn look(self: &Arc<Self>, needs: &Needs, limits: &Limits, to_ask: bool) -> Look {
+        let now = Instant::now();
+        let mut shares = self.shares();
+        let mut short = Vec::new();
+        for (at, measure) in Measure::ALL.into_iter().enumerate() {
+            let (Some(limit), Some(need)) = (limits.of(measure), needs[at]) else { continue };
+            match shares.each[at].standing(need, limit, now) {
+                Standing::Fits | Standing::Alone => {}
+                Standing::Short => short.push((at, need, limit)),
+                Standing::Exhausted => {
+                    return Look::Refused(Refused::Exhausted(self.kind, measure, shares.each[at].state(now)));
+                }
+            }
+        }
+        if short.is_empty() {
+            let mut reserved = [None; Measure::ALL.len()];
+            for (at, measure) in Measure::ALL.into_iter().enumerate() {
+                if let (Some(_), Some(need)) = (limits.of(measure), needs[at]) {
+                    reserved[at] = Some(shares.each[at].reserve(need));
+                }
+            }
+            return Look::Taken(Taken { scope: Arc::clone(self), reserved });
+        }
+        if now < shares.away_until {
+            return Look::Refused(Refused::Away);
+        }
+        let mut ask = |(at, need, limit): (usize, i64, i64)| shares.each[at].ask(need, limit, now);
+        Look::Short(if to_ask { short.into_iter().map(&mut ask).collect() } else { Vec::new() })
+    }
+
+    async fn lease(self: Arc<Self>, asks: Vec<Ask>, store: Store, _turn: OwnedMutexGuard<()>) -> Result<(), Refused> {
+        let mut committing = false;
+        let asked = tokio::time::timeout(LEASE_TIMEOUT, self.ask(&asks, &store, &mut committing)).await;
+        let now = Instant::now();
+        let mut shares = self.shares();
+        let failed = match asked {
+            Ok(Ok(leases)) => {
+                for (ask, lease) in asks.iter().zip(&leases) {
+                    shares.of(ask.measure).credit(ask, lease, now);
+                }
+                return Ok(());
+            }
+            Ok(Err(error)) if error.is_retryable() => Refused::Away,
+            Ok(Err(error)) => Refused::Store(error),
+            Err(_) => Refused::Away,
+        };
+        for ask in &asks {
+            shares.of(ask.measure).untold(ask, committing);
+        }
+        shares.away_until = now + AWAY;
+        Err(failed)
+    }
+
+    async fn ask(&self, asks: &[Ask], store: &Store, committing: &mut bool) -> Result<Vec<Lease>, StoreError> {
+        let tx = store.tenant(self.tenant_id).await?;
+        let leases = lease(&tx, self.id, asks).await?;
+        *committing = true;
+        tx.commit().await?;
+        Ok(leases)
+    }
+
+    fn shares(&self) -> MutexGuard<'_, Shares> {
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shares {
+    fn of(&mut self, measure: Measure) -> &mut Share {
+        &mut self.each[measure as usize]
+    }
+}
+
+impl Taken {
+    /// Ends the reservation: so much was really used of each measure; `None`: nobody knows, so what was reserved.
+    pub(super) fn settle(mut self, used: &Needs) {
+        let reserved = std::mem::take(&mut self.reserved);
+        let mut shares = self.scope.shares();
+        for (at, measure) in Measure::ALL.into_iter().enumerate() {
+            let Some(reserved) = reserved[at] else { continue };
+            let used = used[at].unwrap_or(reserved.amount);
+            shares.each[at].settle(reserved, used);
+            let used = u64::try_from(used).unwrap_or(0);
+            metrics().limit_used.with_label_values(&[self.scope.kind.name(), measure.name()]).inc_by(used);
+        }
+    }
+
+    /// Where the limits it counts on stand.
+    pub(super) fn states(&self) -> [Option<State>; Measure::ALL.len()] {
+        let now = Instant::now();
+        let shares = self.scope.shares();
+        std::array::from_fn(|at| self.reserved[at].map(|_| shares.each[at].state(now)))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut shares = self.scope.shares();
+        for (at, reserved) in self.reserved.iter().enumerate() {
+            if let Some(reserved) = reserved {
+                shares.each[at].settle(*reserved, 0);
+            }
+        }
+    }
+}
