@@ -22,6 +22,7 @@ pub(crate) struct CreateVirtualKey {
     pub(crate) name: String,
     pub(crate) expires_at: Option<Timestamp>,
     pub(crate) limits: LimitsInput,
+    pub(crate) cache_ttl_seconds: Option<i64>,
 }
 
 /// A virtual key with the key.
@@ -46,10 +47,11 @@ impl Command for CreateVirtualKey {
             hint: token.hint(),
             expires_at: self.expires_at,
             limits: self.limits.over(Limits::default()),
+            cache_ttl_seconds: self.cache_ttl_seconds,
         };
         let row = virtual_keys::insert(&work.tx, new, work.now).await?;
         let changes = json!({ "name": row.name, "project_id": project_id, "expires_at": row.expires_at,
-            "limits": row.limits });
+            "limits": row.limits, "cache_ttl_seconds": row.cache_ttl_seconds });
         work.audit("virtual_key.created", row.id, changes);
         let (location, version) = (format!("/api/v1/virtual-keys/{}", row.id), row.version);
         let view = NewKeyView { virtual_key: row.into(), key: token.expose().to_owned() };

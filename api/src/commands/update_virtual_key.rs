@@ -1,4 +1,4 @@
-//! Changes a virtual key's name, expiry or limits.
+//! Changes a virtual key's name, expiry, limits or cache.
 
 use keyway_domain::{Invalidation, Timestamp, VirtualKeyId};
 use keyway_store::virtual_keys::{self, Change};
@@ -19,6 +19,7 @@ pub(crate) struct UpdateVirtualKey {
     pub(crate) name: Option<String>,
     pub(crate) expires_at: Option<Option<Timestamp>>,
     pub(crate) limits: LimitsInput,
+    pub(crate) cache_ttl_seconds: Option<Option<i64>>,
     pub(crate) expected: Option<i32>,
 }
 
@@ -33,9 +34,11 @@ impl Command for UpdateVirtualKey {
             name: self.name.unwrap_or(before.name),
             expires_at: self.expires_at.unwrap_or(before.expires_at),
             limits: self.limits.over(before.limits),
+            cache_ttl_seconds: self.cache_ttl_seconds.unwrap_or(before.cache_ttl_seconds),
         };
         let row = virtual_keys::update(&work.tx, self.id, change, before.version).await?;
-        let changes = json!({ "name": row.name, "expires_at": row.expires_at, "limits": row.limits });
+        let changes = json!({ "name": row.name, "expires_at": row.expires_at, "limits": row.limits,
+            "cache_ttl_seconds": row.cache_ttl_seconds });
         work.audit("virtual_key.updated", row.id, changes);
         work.invalidate(Invalidation::VirtualKey { id: row.id });
         let version = row.version;

@@ -43,15 +43,55 @@ pub(super) struct WarmCache<K, V> {
     entries: Cache<K, Held<V>>,
     /// How often anything was forgotten.
     changes: AtomicU64,
-    /// How often something of these scopes was forgotten.
-    scopes: Box<[AtomicU64]>,
+    scopes: Scopes,
 }
 
 struct Entry<V> {
     value: V,
-    scope: Option<usize>,
-    stamp: u64,
+    /// `None`: nobody tells when it is out of date.
+    stamp: Option<Stamp>,
     expires: Instant,
+}
+
+/// How often something of each scope was forgotten.
+pub(super) struct Scopes(Box<[AtomicU64]>);
+
+/// How often something of a scope had been forgotten when this was taken.
+#[derive(Clone, Copy)]
+pub(super) struct Stamp {
+    slot: usize,
+    count: u64,
+}
+
+impl Default for Scopes {
+    fn default() -> Self {
+        Self((0..COUNTERS).map(|_| AtomicU64::new(0)).collect())
+    }
+}
+
+impl Scopes {
+    /// To be taken before anything of the scope is read.
+    pub(super) fn stamp(&self, scope: Uuid) -> Stamp {
+        let slot = slot(scope);
+        Stamp { slot, count: self.0[slot].load(SeqCst) }
+    }
+
+    /// Whether nothing of these scopes was forgotten since.
+    pub(super) fn hold(&self, stamps: &[Stamp]) -> bool {
+        stamps.iter().all(|stamp| self.0[stamp.slot].load(SeqCst) == stamp.count)
+    }
+
+    /// From now on no stamp of the scope holds.
+    pub(super) fn forget(&self, scope: Uuid) {
+        self.0[slot(scope)].fetch_add(1, SeqCst);
+    }
+
+    /// From now on no stamp holds.
+    pub(super) fn forget_all(&self) {
+        for counter in &self.0 {
+            counter.fetch_add(1, SeqCst);
+        }
+    }
 }
 
 impl<V> Loaded<V> {
@@ -88,9 +128,15 @@ impl<V> Clone for Held<V> {
 impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
     /// An empty cache; `name` is its label in metrics.
     pub(super) fn new(name: &'static str, capacity: usize) -> Self {
-        let scopes = (0..COUNTERS).map(|_| AtomicU64::new(0)).collect();
         let [hits, misses] = ["hit", "miss"].map(|result| metrics().cache_lookups.with_label_values(&[name, result]));
-        Self { name, hits, misses, entries: Cache::new(capacity), changes: AtomicU64::new(0), scopes }
+        Self {
+            name,
+            hits,
+            misses,
+            entries: Cache::new(capacity),
+            changes: AtomicU64::new(0),
+            scopes: Scopes::default(),
+        }
     }
 
     /// The entry, if it is there and fresh. Waits for nothing.
@@ -139,30 +185,27 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
     pub(super) fn forget(&self, scope: Uuid) {
         // A load that sees the old count below cannot have seen this one change, and is not kept.
         self.changes.fetch_add(1, SeqCst);
-        self.scopes[slot(scope)].fetch_add(1, SeqCst);
+        self.scopes.forget(scope);
         metrics().cache_invalidations.with_label_values(&[self.name]).inc();
     }
 
     /// Forgets everything.
     pub(super) fn forget_all(&self) {
         self.changes.fetch_add(1, SeqCst);
-        for counter in &self.scopes {
-            counter.fetch_add(1, SeqCst);
-        }
+        self.scopes.forget_all();
         self.entries.clear();
         metrics().cache_invalidations.with_label_values(&[self.name]).inc();
     }
 
     fn stamped(&self, loaded: Loaded<V>) -> Held<V> {
-        let scope = loaded.scope.map(slot);
-        let stamp = scope.map_or(0, |scope| self.scopes[scope].load(SeqCst));
-        let ttl = if scope.is_some() { TTL } else { ABSENT_TTL };
-        Held(Arc::new(Entry { value: loaded.value, scope, stamp, expires: Instant::now() + ttl }))
+        let stamp = loaded.scope.map(|scope| self.scopes.stamp(scope));
+        let ttl = if stamp.is_some() { TTL } else { ABSENT_TTL };
+        Held(Arc::new(Entry { value: loaded.value, stamp, expires: Instant::now() + ttl }))
     }
 
     fn is_fresh(&self, entry: &Held<V>, now: Instant) -> bool {
         let entry = &entry.0;
-        now < entry.expires && entry.scope.is_none_or(|scope| self.scopes[scope].load(SeqCst) == entry.stamp)
+        now < entry.expires && self.scopes.hold(entry.stamp.as_slice())
     }
 }
 

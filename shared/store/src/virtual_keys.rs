@@ -36,6 +36,8 @@ pub struct VirtualKeyRow {
     pub version: i32,
     /// What may be called with it.
     pub limits: Limits,
+    /// How long answers to its calls are kept for the same call; `None`: not at all.
+    pub cache_ttl_seconds: Option<i64>,
 }
 
 /// What a new virtual key is made of.
@@ -53,6 +55,8 @@ pub struct NewVirtualKey {
     pub expires_at: Option<Timestamp>,
     /// What may be called with it.
     pub limits: Limits,
+    /// How long answers to its calls are kept for the same call; `None`: not at all.
+    pub cache_ttl_seconds: Option<i64>,
 }
 
 /// What its owner changes of a virtual key.
@@ -64,6 +68,8 @@ pub struct Change {
     pub expires_at: Option<Timestamp>,
     /// What may be called with it.
     pub limits: Limits,
+    /// How long answers to its calls are kept for the same call; `None`: not at all.
+    pub cache_ttl_seconds: Option<i64>,
 }
 
 /// Adds a virtual key.
@@ -87,6 +93,7 @@ pub async fn insert(tx: &TenantTx, new: NewVirtualKey, now: Timestamp) -> Result
         tokens_per_minute: new.limits.tokens_per_minute,
         daily_budget_nano_usd: new.limits.daily_budget_nano_usd,
         monthly_budget_nano_usd: new.limits.monthly_budget_nano_usd,
+        cache_ttl_seconds: new.cache_ttl_seconds,
     };
     let stored: table::ActiveModel = model.clone().into();
     table::Entity::insert(stored).exec_without_returning(tx.db()).await?;
@@ -136,6 +143,7 @@ pub async fn update(
 ) -> Result<VirtualKeyRow, StoreError> {
     let mut sql = Sql::new("UPDATE virtual_keys SET version = version + 1, name = ");
     sql.bind(change.name).push(", expires_at_ms = ").bind(ms(change.expires_at));
+    sql.push(", cache_ttl_seconds = ").bind(change.cache_ttl_seconds);
     assign(&mut sql, &change.limits);
     sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND id = ").bind(id.uuid());
     sql.push(" AND version = ").bind(expected);
@@ -224,6 +232,7 @@ fn row(model: table::Model) -> VirtualKeyRow {
         last_used_at: time(model.last_used_at_ms),
         created_at: Timestamp::from_ms(model.created_at_ms),
         version: model.version,
+        cache_ttl_seconds: model.cache_ttl_seconds,
         limits: stored_limits!(model),
     }
 }

@@ -64,6 +64,7 @@ async fn a_new_key_works_within_the_time_that_absence_is_believed() {
         hint: token.hint(),
         expires_at: None,
         limits: keyway_domain::Limits::default(),
+        cache_ttl_seconds: None,
     };
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
     keyway_store::virtual_keys::insert(&tx, new, keyway_domain::Timestamp::now()).await.unwrap();

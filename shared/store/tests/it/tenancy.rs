@@ -75,6 +75,7 @@ async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixt
         hint: "kw_live_...abcd".to_owned(),
         expires_at: Some(Timestamp::from_ms(NOW.ms() + 10)),
         limits: Limits { tokens_per_minute: Some(7), ..Limits::default() },
+        cache_ttl_seconds: None,
     };
     let tx = fixture.store.tenant(fixture.tenant).await?;
     let key = virtual_keys::insert(&tx, new, NOW).await?;

@@ -1,0 +1,153 @@
+//! The same call again is answered from memory for who asks for that, and for nobody else.
+
+use keyway_domain::{Invalidation, ProjectId, Timestamp};
+use keyway_store::{projects, virtual_keys};
+use serde_json::json;
+
+use super::{
+    harness::{Harness, Key, chat, until},
+    scripted::{EVENTS, Scripted, behind, chunk},
+};
+
+const CHAT: &str = "/v1/chat/completions";
+
+/// What the cache said of a call, and the answer.
+async fn ask(harness: &Harness, key: &Key, body: &serde_json::Value, word: &str) -> (String, String) {
+    let sent = harness.post(CHAT, key, body).header("x-keyway-cache", word).send().await.unwrap();
+    assert_eq!(sent.status(), 200);
+    let said = sent.headers().get("x-keyway-cache").map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!(sent.headers().contains_key("age"), said.as_deref() == Some("hit"), "{said:?}");
+    (said.unwrap_or_default(), sent.text().await.unwrap())
+}
+
+fn calls(harness: &Harness) -> u64 {
+    harness.simulator.all_calls().values().flat_map(|paths| paths.values()).sum()
+}
+
+#[tokio::test]
+async fn the_same_call_again_is_answered_byte_for_byte_without_the_provider() {
+    let (harness, key) = Harness::ready().await;
+    for (at, stream) in (0..).zip([false, true]) {
+        let (first, answer) = ask(&harness, &key, &chat(stream), "on").await;
+        let (again, same) = ask(&harness, &key, &chat(stream), "on").await;
+        assert_eq!((first.as_str(), again.as_str(), same), ("miss", "hit", answer.clone()), "stream: {stream}");
+        assert_eq!(calls(&harness), 2 * at + 1);
+        let (anew, other) = ask(&harness, &key, &chat(stream), "refresh").await;
+        assert!(anew == "miss" && other != answer, "the provider numbers its answers");
+        assert_eq!(ask(&harness, &key, &chat(stream), "on").await, ("hit".to_owned(), other));
+        assert_eq!(calls(&harness), 2 * at + 2);
+    }
+    let mut records = harness.records(8).await;
+    records.sort_by_key(|record| (record.started_at, record.request_id));
+    for (record, cached) in records.iter().zip([false, true, false, true].repeat(2)) {
+        assert_eq!((record.cached, record.http_status, record.complete), (cached, Some(200), true), "{record:?}");
+        assert_eq!((record.attempts == 0, record.tokens.input == Some(0)), (cached, cached), "{record:?}");
+        assert!(record.model.as_deref().is_some_and(|model| model.starts_with("gpt-4o-mini")), "{record:?}");
+    }
+}
+
+#[tokio::test]
+async fn another_call_or_another_project_gets_an_answer_of_its_own() {
+    let (harness, key) = Harness::ready().await;
+    ask(&harness, &key, &chat(false), "on").await;
+    let mut warmer = chat(false);
+    warmer["temperature"] = json!(1);
+    assert_eq!(ask(&harness, &key, &warmer, "on").await.0, "miss");
+    let stranger = key_of_another_project(&harness).await;
+    let sent = harness.post(CHAT, &stranger, &chat(false)).header("x-keyway-cache", "on").send().await.unwrap();
+    assert_eq!(sent.status(), 404, "it has no integration, and sees no answer of the other's");
+    let versioned = harness.post(CHAT, &key, &chat(false)).header("x-keyway-cache", "on");
+    let versioned = versioned.header("openai-beta", "assistants=v2").send().await.unwrap();
+    assert_eq!(versioned.headers()["x-keyway-cache"], "miss");
+    let colleague = harness.virtual_key(None).await;
+    assert_eq!(ask(&harness, &colleague, &chat(false), "on").await.0, "hit", "of the same project");
+}
+
+async fn key_of_another_project(harness: &Harness) -> Key {
+    let key = harness.virtual_key(None).await;
+    let tx = harness.store.tenant(harness.tenant).await.unwrap();
+    let other: ProjectId =
+        projects::insert(&tx, "other", keyway_domain::Limits::default(), Timestamp::now()).await.unwrap().id;
+    let (other, id) = (harness.literal(other.uuid()), harness.literal(key.id.uuid()));
+    keyway_store::raw::execute(&tx, &format!("UPDATE virtual_keys SET project_id = {other} WHERE id = {id}"))
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    key
+}
+
+#[tokio::test]
+async fn a_change_of_integrations_or_of_the_key_forgets_what_it_made() {
+    let (harness, key) = Harness::ready().await;
+    for what in [Invalidation::Integrations, Invalidation::Providers, Invalidation::VirtualKey { id: key.id }] {
+        ask(&harness, &key, &chat(false), "on").await;
+        assert_eq!(ask(&harness, &key, &chat(false), "on").await.0, "hit");
+        harness.proxy.forget(harness.tenant, what);
+        assert_eq!(ask(&harness, &key, &chat(false), "on").await.0, "miss", "{what:?}");
+    }
+    harness.tell(Invalidation::Integrations).await;
+    until("the other processes' caches hear of it", async || ask(&harness, &key, &chat(false), "on").await.0 == "miss")
+        .await;
+}
+
+#[tokio::test]
+async fn a_virtual_key_asks_for_all_its_calls_and_answers_grow_old() {
+    let (harness, key) = Harness::ready().await;
+    assert_eq!(harness.post(CHAT, &key, &chat(false)).send().await.unwrap().headers().get("x-keyway-cache"), None);
+    let tx = harness.store.tenant(harness.tenant).await.unwrap();
+    let row = virtual_keys::find(&tx, key.id).await.unwrap().unwrap();
+    let (limits, cache_ttl_seconds) = (row.limits, Some(1));
+    let change = virtual_keys::Change { name: row.name, expires_at: None, limits, cache_ttl_seconds };
+    virtual_keys::update(&tx, key.id, change, row.version).await.unwrap();
+    tx.commit().await.unwrap();
+    harness.proxy.forget(harness.tenant, Invalidation::VirtualKey { id: key.id });
+    let said = async || {
+        let answer = harness.post(CHAT, &key, &chat(false)).send().await.unwrap();
+        answer.headers()["x-keyway-cache"].to_str().unwrap().to_owned()
+    };
+    assert_eq!((said().await.as_str(), said().await.as_str()), ("miss", "hit"));
+    until("the answer is too old", async || said().await == "miss").await;
+    assert_eq!(ask(&harness, &key, &chat(false), "off").await.0, "");
+}
+
+#[tokio::test]
+async fn nothing_is_kept_that_broke_off_or_says_an_error() {
+    let whole = |body: &str| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+        format!("{head}content-length: {}\r\n\r\n{body}", body.len())
+    };
+    let event = chunk("data: {\"choices\":[]}\n\n");
+    let error = chunk("event: error\ndata: {\"type\":\"error\"}\n\n");
+    for answer in [
+        whole(r#"{"error":{"message":"no","code":502}}"#),
+        whole("{}").replace("200 OK", "503 Service Unavailable"),
+        whole("{}").replace("connection", "content-encoding: gzip\r\nconnection"),
+        [EVENTS, &event].concat(),
+        [EVENTS, &event, &error, "0\r\n\r\n"].concat(),
+    ] {
+        let (mut provider, harness, key) = behind(Scripted::says(answer.clone()).await).await;
+        for _ in 0..2 {
+            let sent = harness.post(CHAT, &key, &chat(true)).header("x-keyway-cache", "on").send().await.unwrap();
+            // One that is cut off is an error to its reader.
+            drop(sent.bytes().await);
+            assert!(provider.requests.recv().await.is_some());
+        }
+        harness.records(2).await;
+    }
+}
+
+#[tokio::test]
+async fn what_makes_something_is_never_repeated_and_a_wrong_word_is_refused() {
+    let (harness, key) = Harness::ready().await;
+    for _ in 0..2 {
+        let made = harness.post("/proxy/openai/v1/batches", &key, &json!({ "input_file_id": "f" }));
+        let made = made.header("x-keyway-cache", "on").send().await.unwrap();
+        assert_eq!(made.headers().get("x-keyway-cache"), None);
+    }
+    assert_eq!(calls(&harness), 2);
+    let refused = harness.post(CHAT, &key, &chat(false)).header("x-keyway-cache", "maybe").send().await.unwrap();
+    assert_eq!(
+        (refused.status().as_u16(), refused.headers()["x-keyway-error"].to_str().unwrap()),
+        (400, "invalid_header")
+    );
+}
