@@ -60,6 +60,16 @@ pub(crate) fn expiry(at: Option<Timestamp>, now: Timestamp) -> Result<Option<Tim
     }
 }
 
+/// How long answers are kept: a day at most.
+pub(crate) fn cache_ttl(seconds: Option<i64>) -> Result<Option<i64>, ApiError> {
+    match seconds {
+        Some(seconds) if !(1..=86_400).contains(&seconds) => {
+            Err(ApiError::field("`cache_ttl_seconds` must be a number from 1 to 86400, or null"))
+        }
+        seconds => Ok(seconds),
+    }
+}
+
 /// A provider's own id of a key: a word of printable characters.
 pub(crate) fn provider_key_id(id: Option<String>) -> Result<Option<String>, ApiError> {
     const MAX_CHARS: usize = 200;

@@ -58,6 +58,8 @@ pub(crate) struct VirtualKeyView {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     limits: LimitsView,
+    /// How long answers to its calls are kept for the same call; null: not at all.
+    cache_ttl_seconds: Option<i64>,
     /// Counts its changes; also its ETag.
     version: i32,
 }
@@ -226,12 +228,13 @@ impl From<VirtualKeyRow> for VirtualKeyView {
             revoked_at: row.revoked_at,
             last_used_at: row.last_used_at,
             created_at: row.created_at,
+            limits: row.limits.into(),
+            cache_ttl_seconds: row.cache_ttl_seconds,
             version: row.version,
         }
     }
 }
 
-            limits: row.limits.into(),
 impl From<IntegrationRow> for IntegrationView {
     fn from(row: IntegrationRow) -> Self {
         Self {

@@ -35,6 +35,10 @@ pub(crate) struct VirtualKeyInput {
     /// What may be called with it.
     #[serde(default)]
     limits: LimitsInput,
+    /// Keep answers to its calls for so many seconds, 1 to 86400, for whoever makes the same call in the project;
+    /// not at all if left out. A call can ask for it, or not to have it, with the header x-keyway-cache: on, off, refresh.
+    #[schema(minimum = 1, maximum = 86_400)]
+    cache_ttl_seconds: Option<i64>,
 }
 
 /// What to change; what is left out stays.
@@ -49,6 +53,10 @@ pub(crate) struct VirtualKeyChange {
     expires_at: Option<Option<Timestamp>>,
     #[serde(default)]
     limits: LimitsInput,
+    /// Keep answers to its calls for so many seconds; null: not at all.
+    #[schema(value_type = Option<i64>, minimum = 1, maximum = 86_400)]
+    #[serde(default, deserialize_with = "input::nullable")]
+    cache_ttl_seconds: Option<Option<i64>>,
 }
 
 /// Which virtual keys.
@@ -69,10 +77,11 @@ pub(crate) struct VirtualKeyQuery {
 #[utoipa::path(post, path = "/api/v1/virtual-keys", tag = "virtual keys", request_body = VirtualKeyInput,
     responses((status = 201, body = NewKeyView), (status = 404, description = "no such project")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let VirtualKeyInput { project_id, name, expires_at, limits } = call.json()?;
+    let VirtualKeyInput { project_id, name, expires_at, limits, cache_ttl_seconds } = call.json()?;
+    let cache_ttl_seconds = input::cache_ttl(cache_ttl_seconds)?;
     let expires_at = input::expiry(expires_at, Timestamp::now())?;
     let (name, limits) = (input::name("name", &name)?, limits.checked()?);
-    call.commit(CreateVirtualKey { project_id, name, expires_at, limits }).await
+    call.commit(CreateVirtualKey { project_id, name, expires_at, limits, cache_ttl_seconds }).await
 }
 
 /// List virtual keys, revoked and expired ones too.
@@ -95,16 +104,17 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&VirtualKeyView::from(key)).tagged(version))
 }
 
-/// Change a virtual key's name, expiry or limits.
+/// Change a virtual key's name, expiry, limits or cache.
 #[utoipa::path(patch, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
     request_body = VirtualKeyChange, responses((status = 200, body = VirtualKeyView), (status = 409, description = "it is revoked")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("virtual key")?, call.expected_version()?);
-    let VirtualKeyChange { name, expires_at, limits } = call.json()?;
+    let VirtualKeyChange { name, expires_at, limits, cache_ttl_seconds } = call.json()?;
     let name = name.map(|name| input::name("name", &name)).transpose()?;
     let now = Timestamp::now();
     let expires_at = expires_at.map(|expires_at| input::expiry(expires_at, now)).transpose()?;
-    call.commit(UpdateVirtualKey { id, name, expires_at, limits: limits.checked()?, expected }).await
+    let (limits, cache_ttl_seconds) = (limits.checked()?, cache_ttl_seconds.map(input::cache_ttl).transpose()?);
+    call.commit(UpdateVirtualKey { id, name, expires_at, limits, cache_ttl_seconds, expected }).await
 }
 
 /// Revoke a virtual key for good.

@@ -164,6 +164,7 @@ impl Harness {
         };
         let tx = self.store.tenant(self.tenant).await.unwrap();
             limits,
+            cache_ttl_seconds: None,
         let row = virtual_keys::insert(&tx, new, Timestamp::now()).await.unwrap();
         tx.commit().await.unwrap();
         Key { id: row.id, text: token.expose().to_owned() }
