@@ -6,11 +6,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{Command, Message, OperationId, TenantId, Timestamp, UsageWindow};
+use keyway_domain::{Body, Command, Event, Message, MessageId, OperationId, TenantId, Timestamp, UsageWindow};
 use keyway_store::{
     StoreError, SystemTx, integrations,
     operations::{self, NewOperation, Origin},
-    outbox, retention, schedules,
+    outbox, replicas, retention, schedules,
 };
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 /// Longer than any window of a limit: a month.
 const LONGEST_LIMIT: Duration = Duration::from_secs(62 * 86_400);
+
+/// A replica that is there acknowledges within this.
+const REVOCATION_DEADLINE: Duration = Duration::from_secs(120);
+/// A revocation that all replicas acknowledge at once is never looked at.
+const REVOCATION_SETTLES: Duration = Duration::from_secs(2);
 
 /// Every schedule, as metrics and fires name it.
 pub(crate) const NAMES: [&str; 4] = ["usage", "verify", "drift", "retention"];
@@ -53,6 +58,8 @@ pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
 #[derive(Default)]
 struct Fired {
     usage: Option<Timestamp>,
+    /// Replicas that are gone show once in each.
+    beat: Option<Timestamp>,
     /// The warnings of an expiry are looked for once in each.
     minute: Option<Timestamp>,
     drift: Option<Timestamp>,
@@ -66,6 +73,11 @@ async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreE
         fired.usage = Some(usage);
     }
     while verify_due(ctx, now).await? == SLICE {}
+    let beat = now.floor(replicas::BEAT);
+    if fired.beat != Some(beat) {
+        review_revocations(ctx, beat, now).await?;
+        fired.beat = Some(beat);
+    }
     let minute = now.floor(MINUTE);
     if fired.minute != Some(minute) {
         expiry::warn(ctx, now).await?;
@@ -123,6 +135,27 @@ async fn verify_due(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
     tx.commit().await?;
     metrics().schedule_fires.with_label_values(&["verify"]).inc();
     Ok(due.len() as u64)
+}
+
+/// Has revocations looked at again that wait for a replica: it may be gone by now, or never answer.
+async fn review_revocations(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let tx = ctx.store.system().await?;
+    let waiting = replicas::pending(&tx, SLICE).await?;
+    let due: Vec<_> = waiting
+        .into_iter()
+        .filter(|revocation| revocation.created_at <= now.before(REVOCATION_SETTLES))
+        .map(|revocation| {
+            let overdue = revocation.created_at <= now.before(REVOCATION_DEADLINE);
+            let event = Event::RevocationDue { overdue, observed_at: now };
+            let id = MessageId::of_attempt(revocation.id, revocation.attempt);
+            let id = id.derived(&format!("due/{}", round.ms()));
+            let (operation_id, attempt) = (Some(revocation.id), revocation.attempt);
+            Message { operation_id, attempt, ..Message::new(id, revocation.tenant_id, Body::Event(event)) }
+        })
+        .collect();
+    outbox::insert(&tx, &due, Timestamp::now()).await?;
+    replicas::delete_gone(&tx).await?;
+    tx.commit().await
 }
 
 /// Writes an operation and its first message for each command.

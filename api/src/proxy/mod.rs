@@ -244,7 +244,7 @@ async fn listen(
             signal = signals.next() => signal,
         };
         match signal {
-            Some(InvalidationSignal::Changed(tenant_id, what)) => forget(&callers, &projects, tenant_id, what),
+            Some(InvalidationSignal::Changed(tenant_id, what, _)) => forget(&callers, &projects, tenant_id, what),
             Some(InvalidationSignal::Lost) => {
                 callers.forget_all();
                 projects.forget_all();

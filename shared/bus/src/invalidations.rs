@@ -1,15 +1,24 @@
 //! Invalidations as the caches of this process see them. Best effort: a gap is told, not filled.
 
-use keyway_domain::{Body, Event, Invalidation, Message, TenantId};
+use keyway_domain::{Body, Event, Invalidation, Message, OperationId, TenantId};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 /// What a cache hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidationSignal {
-    /// Drop what this touches.
-    Changed(TenantId, Invalidation),
+    /// Drop what this touches; a revocation waits until that is acknowledged.
+    Changed(TenantId, Invalidation, Option<Revocation>),
     /// Signals may have been missed: drop everything.
     Lost,
+}
+
+/// The attempt of an operation that revokes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The operation.
+    pub operation_id: OperationId,
+    /// Its attempt.
+    pub attempt: u32,
 }
 
 /// A subscription to invalidations.
@@ -37,10 +46,9 @@ impl InvalidationSignal {
         Message::decode(body).map_or(Self::Lost, |message| Self::of(&message))
     }
 
-    pub(crate) const fn of(message: &Message) -> Self {
-        match &message.body {
-            Body::Event(Event::Invalidated(what)) => Self::Changed(message.tenant_id, *what),
-            _ => Self::Lost,
-        }
+    pub(crate) fn of(message: &Message) -> Self {
+        let Body::Event(Event::Invalidated(what)) = &message.body else { return Self::Lost };
+        let revocation = |operation_id| Revocation { operation_id, attempt: message.attempt };
+        Self::Changed(message.tenant_id, *what, message.operation_id.map(revocation))
     }
 }

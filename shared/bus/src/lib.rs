@@ -33,7 +33,7 @@ pub use delivery::Delivery;
 pub use embedded::EmbeddedBus;
 pub use error::BusError;
 pub use health::{Health, LaneDepth, LaneHealth};
-pub use invalidations::{InvalidationSignal, InvalidationStream};
+pub use invalidations::{InvalidationSignal, InvalidationStream, Revocation};
 pub use rabbit::{RabbitBus, RabbitSettings};
 pub use settle::{SettleLayer, SettleService};
 pub use source::Source;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IntegrationId, Lane, MeteredCall, OperationKind, UsageProgress, UsageWindow};
+use crate::{IntegrationId, Invalidation, Lane, MeteredCall, OperationKind, UsageProgress, UsageWindow};
 
 /// Work for a lane, imperative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,11 @@ pub enum Command {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<UsageProgress>,
     },
+    /// Tell every replica again what was revoked. The first time the command that revokes it does so itself.
+    Revoke {
+        /// What is to be dropped.
+        what: Invalidation,
+    },
     /// Append proxied calls to the metered ledger.
     MeterCalls {
         /// The calls; each is recorded once by its request id.
@@ -46,7 +51,7 @@ pub enum Command {
 
 impl Command {
     /// Every kind on the wire.
-    pub const NAMES: [&'static str; 4] = ["verify_key", "plan_usage", "fetch_usage", "meter_calls"];
+    pub const NAMES: [&'static str; 5] = ["verify_key", "plan_usage", "fetch_usage", "revoke", "meter_calls"];
 
     /// Its kind on the wire.
     #[must_use]
@@ -55,6 +60,7 @@ impl Command {
             Self::VerifyKey { .. } => "verify_key",
             Self::PlanUsage { .. } => "plan_usage",
             Self::FetchUsage { .. } => "fetch_usage",
+            Self::Revoke { .. } => "revoke",
             Self::MeterCalls { .. } => "meter_calls",
         }
     }
@@ -64,7 +70,8 @@ impl Command {
     pub const fn lane(&self) -> Lane {
         match self {
             Self::VerifyKey { .. } => Lane::Verify,
-            Self::PlanUsage { .. } => Lane::UsagePlan,
+            // Neither is more than a few writes, and neither is frequent.
+            Self::PlanUsage { .. } | Self::Revoke { .. } => Lane::UsagePlan,
             Self::FetchUsage { .. } => Lane::UsageFetch,
             Self::MeterCalls { .. } => Lane::Meter,
         }
@@ -77,6 +84,7 @@ impl Command {
             Self::VerifyKey { .. } => Some(OperationKind::VerifyKey),
             Self::PlanUsage { .. } => Some(OperationKind::PlanUsage),
             Self::FetchUsage { .. } => Some(OperationKind::FetchUsage),
+            Self::Revoke { .. } => Some(OperationKind::Revoke),
             Self::MeterCalls { .. } => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AuditEvent, Code, Command, IntegrationId, Lane, Route, Timestamp, Verdict, VirtualKeyId};
+use crate::{AuditEvent, Code, Command, IntegrationId, Lane, ReplicaId, Route, Timestamp, Verdict, VirtualKeyId};
 
 /// Something that happened, past tense.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,6 +74,20 @@ pub enum Event {
         /// When.
         observed_at: Timestamp,
     },
+    /// A replica has dropped what an operation revoked.
+    CacheForgotten {
+        /// Which replica.
+        replica_id: ReplicaId,
+        /// When.
+        observed_at: Timestamp,
+    },
+    /// A revocation is to be looked at again: replicas may be gone that it waits for.
+    RevocationDue {
+        /// Whether it has waited long enough for those that are not.
+        overdue: bool,
+        /// When.
+        observed_at: Timestamp,
+    },
     /// Something that belongs in the audit log.
     Audited(AuditEvent),
     /// Something cached is out of date.
@@ -97,7 +111,7 @@ pub enum Invalidation {
 
 impl Event {
     /// Every kind on the wire.
-    pub const NAMES: [&'static str; 9] = [
+    pub const NAMES: [&'static str; 11] = [
         "operation_started",
         "operation_succeeded",
         "operation_deferred",
@@ -105,6 +119,8 @@ impl Event {
         "key_verified",
         "usage_planned",
         "usage_fetched",
+        "cache_forgotten",
+        "revocation_due",
         "audited",
         "invalidated",
     ];
@@ -120,6 +136,8 @@ impl Event {
             Self::KeyVerified { .. } => "key_verified",
             Self::UsagePlanned { .. } => "usage_planned",
             Self::UsageFetched { .. } => "usage_fetched",
+            Self::CacheForgotten { .. } => "cache_forgotten",
+            Self::RevocationDue { .. } => "revocation_due",
             Self::Audited(_) => "audited",
             Self::Invalidated(_) => "invalidated",
         }

@@ -97,6 +97,8 @@ ids! {
     OperationId, "op";
     /// A custom provider of a tenant (predefined providers are known by name alone).
     ProviderId, "prv";
+    /// A process that serves calls from memory; each start is a new one.
+    ReplicaId, "rep";
     /// A message on the bus; the AMQP `message_id` and the outbox row's key.
     MessageId, "msg";
     /// One HTTP request; shown to the caller, in logs and in the metered ledger.

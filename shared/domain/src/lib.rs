@@ -21,8 +21,8 @@ pub use audit::{Actor, AuditEvent, AuditOutcome};
 pub use command::Command;
 pub use event::{Event, Invalidation};
 pub use id::{
-    DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, RequestId, SecretId, TenantId,
-    VirtualKeyId,
+    DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, ReplicaId, RequestId, SecretId,
+    TenantId, VirtualKeyId,
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use lane::{Lane, Route};

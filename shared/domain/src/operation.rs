@@ -12,11 +12,13 @@ pub enum OperationKind {
     PlanUsage,
     /// Fetch one integration's reported usage.
     FetchUsage,
+    /// Have every replica drop what was revoked; its progress counts replicas.
+    Revoke,
 }
 
 impl OperationKind {
     /// Every kind, for documents and metrics.
-    pub const ALL: [Self; 3] = [Self::VerifyKey, Self::PlanUsage, Self::FetchUsage];
+    pub const ALL: [Self; 4] = [Self::VerifyKey, Self::PlanUsage, Self::FetchUsage, Self::Revoke];
 
     /// The text in tables, JSON and metrics.
     #[must_use]
@@ -25,6 +27,7 @@ impl OperationKind {
             Self::VerifyKey => "verify_key",
             Self::PlanUsage => "plan_usage",
             Self::FetchUsage => "fetch_usage",
+            Self::Revoke => "revoke",
         }
     }
 

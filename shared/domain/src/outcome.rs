@@ -75,11 +75,13 @@ pub enum Code {
     Panicked,
     /// The last allowed attempt was inconclusive.
     AttemptsExhausted,
+    /// A replica that is there did not say that it has dropped what was revoked.
+    ReplicaSilent,
 }
 
 impl Code {
     /// Every code, for documents.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ConfirmationDue,
         Self::RateLimited,
         Self::Unreachable,
@@ -90,6 +92,7 @@ impl Code {
         Self::TimedOut,
         Self::Panicked,
         Self::AttemptsExhausted,
+        Self::ReplicaSilent,
     ];
 
     /// The text in tables, JSON and metrics.
@@ -106,6 +109,7 @@ impl Code {
             Self::TimedOut => "timed_out",
             Self::Panicked => "panicked",
             Self::AttemptsExhausted => "attempts_exhausted",
+            Self::ReplicaSilent => "replica_silent",
         }
     }
 
@@ -130,6 +134,10 @@ impl Code {
             Self::Panicked => "the attempt hit a defect in Keyway; the log has the details",
             Self::AttemptsExhausted => {
                 "every allowed attempt was inconclusive; start it again when the provider is well"
+            }
+            Self::ReplicaSilent => {
+                "a replica did not say that it has dropped what was revoked; it serves nothing from memory for longer \
+                 than a minute, but look into its log, and try the operation again"
             }
         }
     }

@@ -26,6 +26,7 @@ impl RetryPolicy {
             OperationKind::PlanUsage => {
                 Self { attempts: 5, base: Duration::from_secs(1), cap: Duration::from_secs(60) }
             }
+            OperationKind::Revoke => Self { attempts: 5, base: Duration::from_secs(1), cap: Duration::from_secs(60) },
             OperationKind::FetchUsage => {
                 Self { attempts: 6, base: Duration::from_secs(5), cap: Duration::from_secs(900) }
             }

@@ -12,6 +12,7 @@ use crate::{
     StoreError, SystemTx, Tx,
     entity::operations as table,
     operations::{OperationRow, command_text, row},
+    replicas,
     sql::{Sql, chunk, for_update, int},
 };
 
@@ -162,6 +163,31 @@ pub async fn complete_parents(
     sql.push(
         ") AND state IN ('queued', 'running') AND planned_at_ms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM operations \
          AS child WHERE child.parent_id = operations.id AND child.state IN ('queued', 'running')) RETURNING id",
+    );
+    Ok(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid).collect())
+}
+
+/// Ends those of the revocations `ids` that every replica which is there has acknowledged; of one that is gone, none
+/// has to. Returns those that ended now.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn complete_revocations(
+    tx: &SystemTx,
+    ids: &[OperationId],
+    now: Timestamp,
+) -> Result<Vec<OperationId>, StoreError> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut sql = Sql::new("UPDATE operations SET state = 'succeeded', error_code = NULL, due_at_ms = NULL, ");
+    sql.push("started_at_ms = COALESCE(started_at_ms, created_at_ms), finished_at_ms = ").bind(now.ms());
+    sql.push(" WHERE kind = 'revoke' AND state IN ('queued', 'running') AND id IN (");
+    sql.list(ids.iter().map(|id| id.uuid())).push(") AND NOT EXISTS (SELECT 1 FROM replicas WHERE ");
+    replicas::is_there(&mut sql, tx);
+    sql.push(
+        " AND NOT EXISTS (SELECT 1 FROM revocation_acks AS ack WHERE ack.operation_id = operations.id \
+         AND ack.replica_id = replicas.id AND ack.acked_at_ms IS NOT NULL)) RETURNING id",
     );
     Ok(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid).collect())
 }

@@ -7,7 +7,7 @@ mod plan_usage;
 mod target;
 mod verify_key;
 
-use keyway_domain::{Command, Message, Outcome};
+use keyway_domain::{Command, Event, Message, Outcome};
 
 use crate::{Ctx, HandlerError};
 
@@ -26,6 +26,7 @@ pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) ->
         Command::FetchUsage { integration_id, window, resume } => {
             fetch_usage::run(ctx, message, *integration_id, *window, resume.as_ref()).await
         }
+        Command::Revoke { what } => Ok(Outcome::Done(vec![Event::Invalidated(*what)])),
         Command::MeterCalls { calls } => meter_calls::run(ctx, message, calls).await,
     }
 }

@@ -19,6 +19,7 @@ use keyway_store::{
     integrations::{self, KeyIdNote, UsageNote},
     operations::OperationRow,
     outbox,
+    replicas::{self, Ack},
     transitions::{self, Deferral, Step},
     verdicts::{self, Applied, VerdictRecord},
 };
@@ -68,6 +69,12 @@ struct Batch<'m> {
     verdicts: Vec<VerdictRecord>,
     fetched: Vec<UsageNote>,
     key_ids: Vec<KeyIdNote>,
+    /// What replicas have acknowledged.
+    forgotten: Vec<Ack>,
+    /// Revocations that may have ended.
+    revocations: Vec<OperationId>,
+    /// Those that have waited long enough.
+    overdue: Vec<(Step, Code)>,
 }
 
 impl<'m> Batch<'m> {
@@ -122,6 +129,15 @@ impl<'m> Batch<'m> {
                     next_check_at: Some(next_check(verdict.checked_at, verify_interval)),
                 });
             }
+            Event::CacheForgotten { replica_id, observed_at } => {
+                let (replica_id, tenant_id, at) = (*replica_id, message.tenant_id, *observed_at);
+                self.forgotten.push(Ack { operation_id: id, tenant_id, replica_id, at });
+                self.revocations.push(id);
+            }
+            Event::RevocationDue { overdue, observed_at } => {
+                self.revocations.push(id);
+                self.overdue.extend(overdue.then(|| (step(observed_at), Code::ReplicaSilent)));
+            }
             Event::Audited(_) | Event::Invalidated(_) => {}
         }
     }
@@ -143,12 +159,23 @@ impl<'m> Batch<'m> {
         let parents = locked.iter().filter(|row| ended.contains(&row.id)).filter_map(|row| row.parent_id);
         let parents: Vec<_> = parents.chain(self.planned.iter().map(|(id, ..)| *id)).collect();
         transitions::complete_parents(tx, &parents, Timestamp::now()).await?;
+        self.revoke(tx, &locked).await?;
         integrations::set_usage_not_reportable(tx, &self.fetched).await?;
         let applied = verdicts::record(tx, &self.verdicts).await?;
         integrations::set_provider_key_ids(tx, &self.key_ids).await?;
         let messages = self.consequences(&applied);
         outbox::insert(tx, &messages, Timestamp::now()).await?;
         Ok(filed)
+    }
+
+    /// A revocation ends with the last acknowledgement, or fails when that does not come.
+    async fn revoke(&mut self, tx: &SystemTx, locked: &[OperationRow]) -> Result<(), HandlerError> {
+        self.forgotten.retain(|ack| locked.iter().any(|row| row.id == ack.operation_id));
+        replicas::expect(tx, &self.revocations).await?;
+        replicas::record(tx, &self.forgotten).await?;
+        transitions::complete_revocations(tx, &self.revocations, Timestamp::now()).await?;
+        transitions::fail(tx, &self.overdue).await?;
+        Ok(())
     }
 
     /// An attempt that was put off, and ran once more because its message came again, may find something after

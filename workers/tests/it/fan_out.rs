@@ -52,7 +52,7 @@ async fn a_plan_fetches_every_active_key_once(world: &mut World) -> Result<()> {
     let message = world.command(world.tenant, plan()).await?;
     let operation = world.ended(&message).await?;
     ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
-    let progress = operation.progress.context("a plan shows progress")?;
+    let progress = operation.progress.as_ref().context("a plan shows progress")?;
     ensure!((progress.total, progress.done, progress.failed) == (5, 4, 1), "{progress:?}");
     let children = world.children(&message).await?;
     for submitted in &all {
@@ -74,7 +74,7 @@ async fn a_plan_without_keys_succeeds_at_once(world: &mut World) -> Result<()> {
     world.start()?;
     let message = world.command(world.tenant, plan()).await?;
     let operation = world.ended(&message).await?;
-    let progress = operation.progress.context("a plan shows progress")?;
+    let progress = operation.progress.as_ref().context("a plan shows progress")?;
     ensure!(operation.state == OperationState::Succeeded && progress.total == 0, "{operation:?}");
     Ok(())
 }
@@ -86,7 +86,7 @@ async fn only_a_plan_that_was_asked_for_asks_again_in_vain(world: &mut World) ->
     for (recheck, total) in [(false, 2), (false, 1), (true, 2)] {
         let plan = Command::PlanUsage { window: two_days(), spread_ms: 0, recheck };
         let operation = world.ended(&world.command(world.tenant, plan).await?).await?;
-        let progress = operation.progress.context("a plan shows progress")?;
+        let progress = operation.progress.as_ref().context("a plan shows progress")?;
         ensure!(progress.total == total && progress.done == total, "recheck {recheck}: {progress:?}");
     }
     Ok(())
@@ -138,7 +138,7 @@ async fn the_last_two_children_end_their_parent_in_two_processes(world: &mut Wor
     world.publish(&lasts).await?;
     for parent in &plans {
         let operation = world.ended(parent).await?;
-        let progress = operation.progress.context("a plan shows progress")?;
+        let progress = operation.progress.as_ref().context("a plan shows progress")?;
         ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
         ensure!((progress.total, progress.done) == (2, 2), "{progress:?}");
     }

@@ -261,7 +261,8 @@ async fn invalidations_reach_every_subscriber(world: World) -> Result<()> {
 async fn heard(subscriber: &mut InvalidationStream, tenant: TenantId) -> Result<bool> {
     match tokio::time::timeout(Duration::from_millis(50), subscriber.next()).await {
         Ok(signal) => {
-            Ok(signal.context("the bus is gone")? == InvalidationSignal::Changed(tenant, Invalidation::Integrations))
+            let expected = InvalidationSignal::Changed(tenant, Invalidation::Integrations, None);
+            Ok(signal.context("the bus is gone")? == expected)
         }
         Err(_) => Ok(false),
     }

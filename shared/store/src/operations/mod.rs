@@ -14,6 +14,7 @@ use uuid::Uuid;
 use crate::{
     Page, Paged, StoreError, TenantTx, Tx,
     entity::operations as table,
+    replicas::{self, Answers},
     sql::{Sql, chunk, int, limit},
     transitions,
 };
@@ -163,9 +164,14 @@ pub async fn retry(
 }
 
 async fn with_progress(tx: &impl Tx, found: Vec<table::Model>) -> Result<Vec<OperationRow>, StoreError> {
-    let parents: Vec<Uuid> =
-        found.iter().filter(|it| it.kind == OperationKind::PlanUsage.name()).map(|it| it.id).collect();
-    let mut progress = progress_of(tx, &parents).await?;
+    let of = |kind: OperationKind| -> Vec<Uuid> {
+        found.iter().filter(|it| it.kind == kind.name()).map(|it| it.id).collect()
+    };
+    let mut progress = progress_of(tx, &of(OperationKind::PlanUsage)).await?;
+    for (id, Answers { acked, unanswered }) in replicas::answers(tx, &of(OperationKind::Revoke)).await? {
+        let total = acked + i64::try_from(unanswered.len()).unwrap_or(i64::MAX);
+        progress.insert(id, Progress { total, done: acked, failed: 0, unanswered });
+    }
     let rows = found.into_iter().map(|model| {
         let progress = progress.remove(&model.id);
         row(model, progress)

@@ -1,6 +1,8 @@
 //! An operation's row in the words of the domain.
 
-use keyway_domain::{Code, Command, IntegrationId, OperationId, OperationKind, OperationState, TenantId, Timestamp};
+use keyway_domain::{
+    Code, Command, IntegrationId, OperationId, OperationKind, OperationState, ReplicaId, TenantId, Timestamp,
+};
 use sea_orm::Value;
 
 use crate::{
@@ -34,15 +36,17 @@ impl Origin {
     }
 }
 
-/// How far the children of an operation are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How far an operation's children are; of a revocation, the replicas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Children written so far.
+    /// Children written so far; replicas that were to acknowledge.
     pub total: i64,
-    /// Those that succeeded.
+    /// Those that succeeded; those that did.
     pub done: i64,
-    /// Those that failed or were called off.
+    /// Those that failed or were called off; once the operation ended, those that did not.
     pub failed: i64,
+    /// The replicas that have not acknowledged a revocation.
+    pub unanswered: Vec<ReplicaId>,
 }
 
 impl Progress {
@@ -112,7 +116,7 @@ pub struct NewOperation {
 
 impl NewOperation {
     pub(crate) fn row(self, now: Timestamp) -> OperationRow {
-        let progress = matches!(self.command, Command::PlanUsage { .. })
+        let progress = has_progress(kind(&self.command))
             .then(|| Progress { total: self.total.unwrap_or(0), ..Progress::default() });
         OperationRow {
             id: self.id,
@@ -157,9 +161,12 @@ pub(crate) fn command_text(command: &Command) -> String {
 pub(crate) fn row(model: table::Model, progress: Option<Progress>) -> Result<OperationRow, StoreError> {
     let kind = OperationKind::parse(&model.kind).ok_or(StoreError::Corrupt("operation kind"))?;
     let announced = model.total.unwrap_or(0);
-    let progress = (kind == OperationKind::PlanUsage).then(|| {
+    let state = OperationState::parse(&model.state).ok_or(StoreError::Corrupt("operation state"))?;
+    let progress = has_progress(kind).then(|| {
         let seen = progress.unwrap_or_default();
-        Progress { total: seen.total.max(announced), ..seen }
+        let left = seen.unanswered.len();
+        let failed = if state.is_final() { seen.failed + i64::try_from(left).unwrap_or(i64::MAX) } else { seen.failed };
+        Progress { total: seen.total.max(announced), failed, ..seen }
     });
     Ok(OperationRow {
         id: OperationId::from_uuid(model.id),
@@ -171,7 +178,7 @@ pub(crate) fn row(model: table::Model, progress: Option<Progress>) -> Result<Ope
             .find(|origin| origin.name() == model.origin)
             .ok_or(StoreError::Corrupt("operation origin"))?,
         integration_id: model.integration_id.map(IntegrationId::from_uuid),
-        state: OperationState::parse(&model.state).ok_or(StoreError::Corrupt("operation state"))?,
+        state,
         attempt: uint(model.attempt),
         progress,
         error: model.error_code.as_deref().and_then(Code::parse),
@@ -183,6 +190,11 @@ pub(crate) fn row(model: table::Model, progress: Option<Progress>) -> Result<Ope
     })
 }
 
+/// Whether an operation of this kind counts children or replicas.
+pub(crate) const fn has_progress(kind: OperationKind) -> bool {
+    matches!(kind, OperationKind::PlanUsage | OperationKind::Revoke)
+}
+
 fn kind(command: &Command) -> OperationKind {
     // Metering has no operation of its own; nobody writes one for it.
     command.operation_kind().unwrap_or(OperationKind::FetchUsage)
@@ -191,6 +203,6 @@ fn kind(command: &Command) -> OperationKind {
 const fn integration(command: &Command) -> Option<IntegrationId> {
     match command {
         Command::VerifyKey { integration_id, .. } | Command::FetchUsage { integration_id, .. } => Some(*integration_id),
-        Command::PlanUsage { .. } | Command::MeterCalls { .. } => None,
+        Command::PlanUsage { .. } | Command::Revoke { .. } | Command::MeterCalls { .. } => None,
     }
 }

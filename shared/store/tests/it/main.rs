@@ -11,6 +11,7 @@ mod migrations;
 mod operations;
 mod outbox;
 mod outbox_shares;
+mod replicas;
 mod request_log;
 mod row_level_security;
 mod tenancy;

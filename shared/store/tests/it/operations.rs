@@ -81,14 +81,14 @@ async fn a_fan_out_ends_with_its_last_child_and_shows_failures(fixture: Fixture)
     assert!(!transitions::planned(&tx, parent, 3, NOW).await?);
     assert!(transitions::complete_parents(&tx, &[parent], NOW).await?.is_empty(), "one child is left");
     tx.commit().await?;
-    assert_eq!(find(&fixture, parent).await?.progress, Some(Progress { total: 3, done: 2, failed: 0 }));
+    assert_eq!(find(&fixture, parent).await?.progress, Some(Progress { total: 3, done: 2, ..Progress::default() }));
     let tx = fixture.store.system().await?;
     transitions::fail(&tx, &[(step(children[2], 1), Code::AttemptsExhausted)]).await?;
     assert_eq!(transitions::complete_parents(&tx, &[parent, parent], NOW).await?, [parent]);
     tx.commit().await?;
     let row = find(&fixture, parent).await?;
     assert_eq!(row.state, OperationState::Succeeded);
-    assert_eq!(row.progress, Some(Progress { total: 3, done: 2, failed: 1 }));
+    assert_eq!(row.progress, Some(Progress { total: 3, done: 2, failed: 1, ..Progress::default() }));
 
     let tx = fixture.store.system().await?;
     let later = Timestamp::from_ms(NOW.ms() + 1);

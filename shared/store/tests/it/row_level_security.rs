@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 21] = [
+const TABLES: [(&str, &str, &str); 22] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -89,6 +89,11 @@ const TABLES: [(&str, &str, &str); 21] = [
         "limit_windows",
         "tenant_id",
         "INSERT INTO limit_windows VALUES ('{t}', '{new}', 'requests_per_minute', 1, 1, 1, 1)",
+    ),
+    (
+        "revocation_acks",
+        "tenant_id",
+        "INSERT INTO revocation_acks SELECT id, '{new}', '{t}', 1 FROM operations WHERE tenant_id = '{t}' LIMIT 1",
     ),
     (
         "audit_events",
