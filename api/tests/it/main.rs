@@ -12,6 +12,7 @@ mod lifecycle;
 mod lists;
 mod own_address;
 mod proxy;
+mod requests;
 mod resources;
 mod secrets;
 mod session;

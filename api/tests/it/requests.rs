@@ -1,0 +1,97 @@
+//! The request log: each proxied call as a line, found by what a team asks for, page by page.
+
+use anyhow::{Result, ensure};
+use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RequestId, Timestamp, TokenCounts, VirtualKeyId};
+use keyway_store::usage::{self, MeteredRow};
+use serde_json::{Value, json};
+
+use crate::fixture::{Api, on_both};
+
+on_both! { calls_are_listed_filtered_and_shown }
+
+const LIST: &str = "/api/v1/requests";
+
+fn call(ago_ms: i64) -> MeteredCall {
+    MeteredCall {
+        request_id: RequestId::new(),
+        project_id: ProjectId::new(),
+        virtual_key_id: VirtualKeyId::new(),
+        integration_id: IntegrationId::new(),
+        provider: "openai".to_owned(),
+        model: Some("gpt-4o-mini".to_owned()),
+        path: "/v1/chat/completions".to_owned(),
+        http_status: Some(200),
+        tokens: TokenCounts { input: Some(12), output: Some(3), ..TokenCounts::default() },
+        cost_nano_usd: None,
+        started_at: Timestamp::from_ms(1_793_491_200_000 - ago_ms),
+        duration_ms: 250,
+        first_byte_ms: Some(80),
+        streamed: true,
+        complete: true,
+        overhead_us: Some(21),
+        attempts: 2,
+        refused: Vec::new(),
+        cached: false,
+        settled: false,
+    }
+}
+
+async fn calls_are_listed_filtered_and_shown(api: Api) -> Result<()> {
+    let served = call(0);
+    let limited = MeteredCall { http_status: Some(429), ..call(1000) };
+    let left = MeteredCall { complete: false, ..call(2000) };
+    let lost = MeteredCall { complete: false, settled: true, http_status: None, first_byte_ms: None, ..call(3000) };
+    let calls = [&served, &limited, &left, &lost];
+    let price = (Some(9_000), Some("2026-11".to_owned()));
+    let rows =
+        calls.map(|call| MeteredRow { call: call.clone(), cost_nano_usd: price.0, price_version: price.1.clone() });
+    let tx = api.store.system().await?;
+    usage::append_metered(&tx, api.tenant, &rows).await?;
+    tx.commit().await?;
+
+    for (query, expected) in [
+        (String::new(), &calls[..]),
+        (format!("?project_id={}", limited.project_id), &[&limited]),
+        (format!("?virtual_key_id={}", left.virtual_key_id), &[&left]),
+        (format!("?integration_id={}&provider=openai&model=gpt-4o-mini", lost.integration_id), &[&lost]),
+        ("?http_status=429".to_owned(), &[&limited]),
+        ("?http_status=2xx".to_owned(), &[&served, &left]),
+        ("?outcome=completed".to_owned(), &[&served, &limited]),
+        ("?outcome=broken_off".to_owned(), &[&left]),
+        ("?outcome=settled".to_owned(), &[&lost]),
+        (format!("?from={}&to={}", left.started_at, served.started_at), &[&limited, &left]),
+        ("?model=another".to_owned(), &[]),
+    ] {
+        let reply = api.get(&format!("{LIST}{query}")).await?.expect(200)?;
+        let found: Vec<_> = reply.at("/items").as_array().into_iter().flatten().map(|it| it["id"].clone()).collect();
+        ensure!(found == expected.iter().map(|call| json!(call.request_id)).collect::<Vec<_>>(), "{query}: {found:?}");
+    }
+    let first = api.get(&format!("{LIST}?limit=3")).await?.expect(200)?;
+    let rest = api.get(&format!("{LIST}?limit=3&cursor={}", first.text_at("/next_cursor"))).await?.expect(200)?;
+    ensure!(rest.at("/items/0/id") == &json!(lost.request_id) && rest.at("/next_cursor").is_null(), "{}", rest.text);
+    for bad in ["http_status=6xx", "outcome=lost", "cursor=c1x", "limit=0", "body=1"] {
+        api.get(&format!("{LIST}?{bad}")).await?.expect_error(400, "invalid_parameter")?;
+    }
+
+    let shown = api.get(&format!("{LIST}/{}", served.request_id)).await?.expect(200)?;
+    for (field, expected) in [
+        ("virtual_key_id", json!(served.virtual_key_id)),
+        ("http_status", json!(200)),
+        ("input_tokens", json!(12)),
+        ("cached_input_tokens", Value::Null),
+        ("cost_nano_usd", json!(9_000)),
+        ("price_version", json!("2026-11")),
+        ("first_byte_ms", json!(80)),
+        ("duration_ms", json!(250)),
+        ("overhead_us", json!(21)),
+        ("attempts", json!(2)),
+        ("outcome", json!("completed")),
+        ("started_at", json!(served.started_at)),
+    ] {
+        ensure!(shown.at(&format!("/{field}")) == &expected, "{field}: {}", shown.text);
+    }
+    let unknown = api.get(&format!("{LIST}/{}", lost.request_id)).await?.expect(200)?;
+    ensure!(unknown.at("/duration_ms").is_null() && unknown.at("/http_status").is_null(), "{}", unknown.text);
+    api.get(&format!("{LIST}/{}", RequestId::new())).await?.expect_error(404, "not_found")?;
+    Ok(())
+}
