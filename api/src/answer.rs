@@ -95,7 +95,8 @@ impl Answer {
         Self { status, body, headers: Vec::new(), is_secret: false }
     }
 
-    fn located(mut self, location: &str) -> Self {
+    /// As it is, with where to look next.
+    pub(crate) fn located(mut self, location: &str) -> Self {
         if let Ok(location) = HeaderValue::try_from(location) {
             self.headers.push((header::LOCATION, location));
         }

@@ -2,8 +2,8 @@
 //! is never shown; no type here can hold a stored secret.
 
 use keyway_domain::{
-    Code, IntegrationId, IntegrationStatus, OperationId, OperationKind, OperationState, ProjectId, TenantId, Timestamp,
-    Verdict, VerdictKind, VirtualKeyId,
+    Code, IntegrationId, IntegrationStatus, OperationId, OperationKind, OperationState, ProjectId, ReplicaId, TenantId,
+    Timestamp, Verdict, VerdictKind, VirtualKeyId,
 };
 use keyway_store::{
     integrations::IntegrationRow, operations::OperationRow, projects::ProjectRow, tenants::TenantRow,
@@ -62,6 +62,14 @@ pub(crate) struct VirtualKeyView {
     cache_ttl_seconds: Option<i64>,
     /// Counts its changes; also its ETag.
     version: i32,
+}
+
+/// A virtual key that was revoked, and the operation that ends when every replica has dropped it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RevokedKeyView {
+    #[serde(flatten)]
+    pub(crate) key: VirtualKeyView,
+    pub(crate) operation: OperationView,
 }
 
 /// An integration: one credential for one provider, without the credential.
@@ -164,12 +172,19 @@ pub(crate) struct OperationView {
     integration_id: Option<IntegrationId>,
     /// `request`, `schedule` or `parent`.
     origin: &'static str,
-    /// For a fan-out: how many children it has; else null.
+    /// For a fan-out: how many children it has; for a revocation, how many replicas have to drop what was revoked;
+    /// else null.
     total: Option<i64>,
-    /// For a fan-out: how many children succeeded; else null.
+    /// For a fan-out: how many children succeeded; for a revocation, how many replicas have; else null.
     done: Option<i64>,
-    /// For a fan-out: how many children failed or were called off; else null.
+    /// For a fan-out: how many children failed or were called off; for a revocation that ended, how many replicas
+    /// did not say; else null.
     failed: Option<i64>,
+    /// For a revocation: the replicas that have not said that they have dropped it. When it succeeded all the same,
+    /// they are gone, and hold nothing any more.
+    #[schema(value_type = Vec<String>)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unanswered: Vec<ReplicaId>,
     /// Why the last attempt did not succeed.
     error: Option<OperationError>,
     /// When the next attempt is due.
@@ -195,7 +210,8 @@ struct OperationError {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Submitted {
     pub(crate) integration: IntegrationView,
-    /// Null only where nothing had to be started.
+    /// Null only where nothing had to be started. Of an integration that was switched off, the operation that ends
+    /// when every replica has dropped it.
     pub(crate) operation: Option<OperationView>,
 }
 
@@ -297,7 +313,8 @@ impl From<OperationRow> for OperationView {
             origin: row.origin.name(),
             total: row.progress.as_ref().map(|progress| progress.total),
             done: row.progress.as_ref().map(|progress| progress.done),
-            failed: row.progress.map(|progress| progress.failed),
+            failed: row.progress.as_ref().map(|progress| progress.failed),
+            unanswered: row.progress.map(|progress| progress.unanswered).unwrap_or_default(),
             error: row.error.map(|code| OperationError { code, message: code.message() }),
             due_at: row.due_at,
             created_at: row.created_at,

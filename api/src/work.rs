@@ -83,6 +83,24 @@ impl<'a> Work<'a> {
         operations::insert(&self.tx, new, self.now).await
     }
 
+    /// Starts the operation that ends when every replica has dropped what the transaction revokes, and tells them.
+    pub(crate) async fn revoke(&mut self, what: Invalidation) -> Result<OperationRow, StoreError> {
+        let new = NewOperation {
+            id: OperationId::new(),
+            tenant_id: self.tx.tenant_id(),
+            parent_id: None,
+            origin: Origin::Request,
+            total: None,
+            due_at: self.now,
+            command: Job::Revoke { what },
+        };
+        let row = operations::insert(&self.tx, new, self.now).await?;
+        let event = Body::Event(Event::Invalidated(what));
+        let message = Message::new(MessageId::of_attempt(row.id, row.attempt), row.tenant_id, event);
+        self.send(Message { operation_id: Some(row.id), ..message });
+        Ok(row)
+    }
+
     /// Sends a message with the transaction.
     pub(crate) fn send(&mut self, message: Message) {
         self.journal.push(message);

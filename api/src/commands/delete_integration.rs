@@ -24,7 +24,7 @@ impl Command for DeleteIntegration {
             error => error.into(),
         })?;
         work.audit("integration.deleted", row.id, json!({ "provider": row.provider, "name": row.name }));
-        work.invalidate(Invalidation::Integrations);
-        Ok(Answer::no_content())
+        let operation = work.revoke(Invalidation::Integrations).await?;
+        Ok(Answer::no_content().located(&format!("/api/v1/operations/{}", operation.id)))
     }
 }

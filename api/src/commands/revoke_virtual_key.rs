@@ -8,7 +8,7 @@ use crate::{
     answer::Answer,
     error::ApiError,
     etag,
-    view::VirtualKeyView,
+    view::RevokedKeyView,
     work::{Command, Work},
 };
 
@@ -28,8 +28,12 @@ impl Command for RevokeVirtualKey {
             work.audit("virtual_key.revoked", row.id, json!({ "name": row.name }));
         }
         // Told even when it was revoked before: a cache may have missed it then.
-        work.invalidate(Invalidation::VirtualKey { id: row.id });
-        let version = row.version;
-        Ok(if self.show { Answer::ok(&VirtualKeyView::from(row)).tagged(version) } else { Answer::no_content() })
+        let operation = work.revoke(Invalidation::VirtualKey { id: row.id }).await?;
+        let (version, location) = (row.version, format!("/api/v1/operations/{}", operation.id));
+        let answer = match self.show {
+            true => Answer::ok(&RevokedKeyView { key: row.into(), operation: operation.into() }).tagged(version),
+            false => Answer::no_content(),
+        };
+        Ok(answer.located(&location))
     }
 }

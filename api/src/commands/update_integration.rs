@@ -49,11 +49,18 @@ impl Command for UpdateIntegration {
             let job = Job::VerifyKey { integration_id: id, secret_version: row.secret_version, confirming: false };
             operation = Some(work.start(job, None).await?);
         }
+        let switched_off = row.status == IntegrationStatus::Disabled && self.enabled == Some(false);
+        if switched_off {
+            // Told even when it was off before: a cache may have missed it then.
+            operation = Some(work.revoke(Invalidation::Integrations).await?);
+        }
         if row.version != before.version {
             let changes = json!({ "name": row.name, "expires_at": row.expires_at, "status": row.status,
                 "config": row.config });
             work.audit("integration.updated", id, changes);
-            work.invalidate(Invalidation::Integrations);
+            if !switched_off {
+                work.invalidate(Invalidation::Integrations);
+            }
         }
         let version = row.version;
         let body = Submitted { integration: row.into(), operation: operation.map(Into::into) };

@@ -168,7 +168,8 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     call.commit(update).await
 }
 
-/// Delete an integration with its credential. Its usage stays.
+/// Delete an integration with its credential. Its usage stays. `Location` is the operation that ends when no replica
+/// serves with it any more.
 #[utoipa::path(delete, path = "/api/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {

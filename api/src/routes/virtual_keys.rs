@@ -17,7 +17,7 @@ use crate::{
     error::ApiError,
     input,
     limits::LimitsInput,
-    view::VirtualKeyView,
+    view::{RevokedKeyView, VirtualKeyView},
 };
 
 /// A virtual key to make.
@@ -117,14 +117,15 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     call.commit(UpdateVirtualKey { id, name, expires_at, limits, cache_ttl_seconds, expected }).await
 }
 
-/// Revoke a virtual key for good.
+/// Revoke a virtual key for good. The operation ends when every replica refuses it.
 #[utoipa::path(post, path = "/api/v1/virtual-keys/{id}/revoke", tag = "virtual keys", params(("id" = String, Path)),
-    responses((status = 200, body = VirtualKeyView)))]
+    responses((status = 200, body = RevokedKeyView)))]
 pub(crate) async fn revoke(call: Call) -> Result<Answer, ApiError> {
     call.commit(RevokeVirtualKey { id: call.id("virtual key")?, expected: None, show: true }).await
 }
 
-/// Revoke a virtual key for good; it stays in the list.
+/// Revoke a virtual key for good; it stays in the list. `Location` is the operation that ends when every replica
+/// refuses it.
 #[utoipa::path(delete, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
