@@ -93,6 +93,11 @@ impl App {
         let _ = self.proxy.set(Arc::clone(proxy));
     }
 
+    /// The proxy that is served beside it, if one is.
+    pub(crate) fn proxy(&self) -> Option<&Arc<Proxy>> {
+        self.proxy.get()
+    }
+
     /// Drops from this process's memory what a committed change touches.
     pub(crate) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
         if let Some(proxy) = self.proxy.get() {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use keyway_domain::{Actor, MessageId, ProjectId, RequestId, TenantId};
+use keyway_domain::{Actor, MessageId, ProjectId, RequestId, Routing, TenantId};
 use keyway_store::{Page, StoreError, dead_letters};
 use keyway_vault::SecretString;
 use serde_json::{Value, json};
@@ -18,6 +18,7 @@ use crate::{
         submit_integration::SubmitIntegration,
     },
     error::{ApiError, Code},
+    limits::LimitsInput,
     routes::DeadLetterView,
     trace, work,
 };
@@ -77,6 +78,8 @@ impl Console {
             credentials: submission.credentials.into(),
             base_url: submission.base_url,
             provider_key_id: None,
+            routing: Routing::default(),
+            limits: LimitsInput::default(),
             expires_at: None,
         };
         let answer = work::carry_out(&self.app, &caller, command).await.map_err(refused)?;

@@ -1,6 +1,6 @@
 //! Checks of single fields that several routes share. Each message names the field and the rule.
 
-use keyway_domain::Timestamp;
+use keyway_domain::{Routing, Timestamp};
 use keyway_vault::{Secret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 
@@ -78,6 +78,25 @@ pub(crate) fn provider_key_id(id: Option<String>) -> Result<Option<String>, ApiE
             Err(ApiError::field("`config.provider_key_id` is the provider's id of the key, like key_abc123"))
         }
         _ => Ok(id),
+    }
+}
+
+/// An integration's place among those that could serve the same call.
+pub(crate) fn priority(priority: Option<i32>) -> Result<Option<i32>, ApiError> {
+    within("priority", priority, 0, Routing::MAX_PRIORITY)
+}
+
+/// An integration's share of the calls among those of its priority.
+pub(crate) fn weight(weight: Option<i32>) -> Result<Option<i32>, ApiError> {
+    within("weight", weight, 1, Routing::MAX_WEIGHT)
+}
+
+fn within(field: &'static str, number: Option<i32>, least: i32, most: i32) -> Result<Option<i32>, ApiError> {
+    match number {
+        Some(number) if !(least..=most).contains(&number) => {
+            Err(ApiError::field(format!("`{field}` must be a number from {least} to {most}")))
+        }
+        number => Ok(number),
     }
 }
 

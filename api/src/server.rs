@@ -3,23 +3,20 @@
 //! warp's own server sets no deadline for headers and leaves Nagle's algorithm on; here every
 //! connection has a deadline, a size limit and a permit, and a stop lets running requests end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::Either;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use keyway_domain::RequestId;
 use keyway_telemetry::metrics;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower_service::Service;
 use warp::{Filter, Reply};
 
@@ -82,7 +79,8 @@ pub async fn serve(
     app.serves_beside(&proxy);
     let routes = service::routes(app);
     let permits = Arc::new(Semaphore::new(limits.max_connections));
-    let graceful = GracefulShutdown::new();
+    let open_connections = TaskTracker::new();
+    let stopping = CancellationToken::new();
     let kill = CancellationToken::new();
     let http = http(&limits);
     while let Some((stream, peer)) = accept(&listener, &stop).await {
@@ -100,10 +98,15 @@ pub async fn serve(
             dispatch(routes, Arc::clone(&proxy), request, peer, limits.max_header_bytes)
         });
         let stream = WriteDeadline::new(stream, limits.write_timeout);
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), answer));
-        let kill = kill.clone();
+        let connection = http.serve_connection(TokioIo::new(stream), answer).with_upgrades();
+        let (stopping, kill, tracked) = (stopping.clone(), kill.clone(), open_connections.token());
         drop(keyway_telemetry::spawn("api connection", async move {
-            let _open = open;
+            let _held = (open, tracked);
+            let mut connection = pin!(connection);
+            tokio::select! {
+                ended = connection.as_mut() => return note(ended),
+                () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+            }
             tokio::select! {
                 ended = connection => note(ended),
                 () = kill.cancelled() => {}
@@ -111,10 +114,13 @@ pub async fn serve(
         }));
     }
     drop(listener);
-    if tokio::time::timeout(limits.drain, graceful.shutdown()).await.is_err() {
+    stopping.cancel();
+    open_connections.close();
+    if tokio::time::timeout(limits.drain, open_connections.wait()).await.is_err() {
         tracing::warn!("some requests did not end in time and were broken off");
         kill.cancel();
     }
+    proxy.end_sessions().await;
 }
 
 fn http(limits: &ServerLimits) -> http1::Builder {

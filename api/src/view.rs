@@ -98,6 +98,11 @@ pub(crate) struct IntegrationView {
     verdict: Option<VerdictView>,
     #[schema(value_type = Option<String>, format = DateTime)]
     next_check_at: Option<Timestamp>,
+    /// The lowest is tried first.
+    priority: i32,
+    /// Its share of the calls among those of the same priority.
+    weight: i32,
+    limits: LimitsView,
     /// Give or take a minute.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
@@ -269,6 +274,9 @@ impl From<IntegrationRow> for IntegrationView {
             expires_at: row.expires_at,
             verdict: row.verdict.map(VerdictView::from),
             next_check_at: row.next_check_at,
+            priority: row.routing.priority,
+            weight: row.routing.weight,
+            limits: row.limits.into(),
             last_used_at: row.last_used_at,
             created_at: row.created_at,
             updated_at: row.updated_at,

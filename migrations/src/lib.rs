@@ -21,6 +21,7 @@ mod m0010_key_usage;
 mod m0011_limits;
 mod m0012_request_log;
 mod m0013_key_shares;
+mod m0014_routing;
 mod m0015_replicas;
 mod m0016_answer_cache;
 mod migrate;
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_limits::Migration),
             Box::new(m0012_request_log::Migration),
             Box::new(m0013_key_shares::Migration),
+            Box::new(m0014_routing::Migration),
             Box::new(m0015_replicas::Migration),
             Box::new(m0016_answer_cache::Migration),
         ]

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, VirtualKeyToken, admin_key_hash};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
-use keyway_domain::{IntegrationId, Limits, Message, MessageId, ProjectId, SecretId, TenantId, Timestamp};
+use keyway_domain::{IntegrationId, Limits, Message, MessageId, ProjectId, Routing, SecretId, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{
     DatabaseLimits, Store, TenantKeyCache,
@@ -89,6 +89,8 @@ async fn fill(store: &Store, keys: &TenantKeyCache, tenant: TenantId, provider: 
         base_url: Some(format!("http://{provider}/v1")),
         config: serde_json::json!({}),
         expires_at: None,
+        routing: Routing::default(),
+        limits: Limits::default(),
         secret: SealedSecret {
             envelope: data_keys.seal(secret_id, 1, PROVIDER_KEY.as_bytes())?,
             data_key_id: data_keys.id(),
@@ -112,8 +114,9 @@ async fn virtual_key(tx: &keyway_store::TenantTx, project_id: ProjectId) -> Resu
         token_sha256: token.sha256(),
         hint: token.hint(),
         expires_at: None,
+        limits: Limits::default(),
+        cache_ttl_seconds: None,
     };
     virtual_keys::insert(tx, new, Timestamp::now()).await?;
-        limits: Limits::default(),
     Ok(token.expose().to_owned())
 }

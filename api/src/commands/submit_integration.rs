@@ -1,7 +1,7 @@
 //! Takes a credential: checks what can be checked without calling anybody, seals it, and starts its
 //! verification. From here on the plaintext exists nowhere.
 
-use keyway_domain::{Command as Job, IntegrationId, Invalidation, ProjectId, SecretId, Timestamp};
+use keyway_domain::{Command as Job, IntegrationId, Invalidation, Limits, ProjectId, Routing, SecretId, Timestamp};
 use keyway_providers::{KeyFacts, ProviderSpec, for_spec};
 use keyway_store::{
     integrations::{self, NewIntegration, SealedSecret},
@@ -14,6 +14,7 @@ use crate::{
     answer::Answer,
     error::{ApiError, Code},
     input::Credentials,
+    limits::LimitsInput,
     provider_names,
     view::Submitted,
     work::{Command, Work},
@@ -27,6 +28,8 @@ pub(crate) struct SubmitIntegration {
     pub(crate) credentials: Credentials,
     pub(crate) base_url: Option<String>,
     pub(crate) provider_key_id: Option<String>,
+    pub(crate) routing: Routing,
+    pub(crate) limits: LimitsInput,
     pub(crate) expires_at: Option<Timestamp>,
 }
 
@@ -50,6 +53,8 @@ impl Command for SubmitIntegration {
             base_url,
             config,
             expires_at: self.expires_at,
+            routing: self.routing,
+            limits: self.limits.over(Limits::default()),
             secret,
             next_check_at: Some(work.now.after(work.app.verify_interval)),
         };
@@ -57,7 +62,8 @@ impl Command for SubmitIntegration {
         let job = Job::VerifyKey { integration_id: integration.id, secret_version: 1, confirming: false };
         let operation = work.start(job, None).await?;
         let changes = json!({ "provider": integration.provider, "name": integration.name,
-            "project_id": integration.project_id, "base_url": integration.base_url });
+            "project_id": integration.project_id, "base_url": integration.base_url,
+            "limits": integration.limits });
         work.audit("integration.created", integration.id, changes);
         work.invalidate(Invalidation::Integrations);
         let (location, version) = (format!("/api/v1/operations/{}", operation.id), integration.version);

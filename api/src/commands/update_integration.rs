@@ -1,4 +1,4 @@
-//! Changes an integration's name or expiry, or switches it off or on.
+//! Changes an integration's name, expiry, limits or place among others, or switches it off or on.
 
 use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidation, Timestamp};
 use keyway_store::integrations::{self, Change, IntegrationRow};
@@ -9,6 +9,7 @@ use crate::{
     answer::Answer,
     error::ApiError,
     etag,
+    limits::LimitsInput,
     view::Submitted,
     work::{Command, Work},
 };
@@ -20,6 +21,9 @@ pub(crate) struct UpdateIntegration {
     pub(crate) base_url: Option<String>,
     pub(crate) provider_key_id: Option<String>,
     pub(crate) expires_at: Option<Option<Timestamp>>,
+    pub(crate) priority: Option<i32>,
+    pub(crate) weight: Option<i32>,
+    pub(crate) limits: LimitsInput,
     pub(crate) enabled: Option<bool>,
     pub(crate) expected: Option<i32>,
 }
@@ -31,12 +35,20 @@ impl Command for UpdateIntegration {
         etag::check(self.expected, before.version)?;
         check_base_url(self.base_url.as_deref(), &before)?;
         let (mut row, mut expected) = (before.clone(), self.expected);
-        if self.name.is_some() || self.expires_at.is_some() || self.provider_key_id.is_some() {
+        let limits = self.limits.over(before.limits);
+        let changes_row = self.name.is_some()
+            || self.expires_at.is_some()
+            || self.provider_key_id.is_some()
+            || self.priority.or(self.weight).is_some()
+            || limits != before.limits;
+        if changes_row {
             let config = match &self.provider_key_id {
                 Some(key_id) => Some(config(work, &before.provider, Some(id), Some(key_id)).await?),
                 None => None,
             };
-            let change = Change { name: self.name, config, expires_at: self.expires_at };
+            let (priority, weight) = (self.priority, self.weight);
+            let (limits, expires_at) = (Some(limits), self.expires_at);
+            let change = Change { name: self.name, config, priority, weight, limits, expires_at };
             row = integrations::update(&work.tx, id, change, expected, work.now).await?;
             expected = expected.map(|_| row.version);
         }
@@ -56,7 +68,8 @@ impl Command for UpdateIntegration {
         }
         if row.version != before.version {
             let changes = json!({ "name": row.name, "expires_at": row.expires_at, "status": row.status,
-                "config": row.config });
+                "config": row.config, "priority": row.routing.priority, "weight": row.routing.weight,
+                "limits": row.limits });
             work.audit("integration.updated", id, changes);
             if !switched_off {
                 work.invalidate(Invalidation::Integrations);

@@ -157,6 +157,29 @@ impl AnswerCache {
         found
     }
 
+    /// Has the answer kept at its place when it has passed as a whole, if it is one to be kept.
+    pub(super) fn keep(self: &Arc<Self>, place: Option<Place>, response: Response<ProxyBody>) -> Response<ProxyBody> {
+        let Some(Place { key, wish }) = place else { return response };
+        let (mut parts, body) = response.into_parts();
+        parts.headers.insert(CACHE, HeaderValue::from_static("miss"));
+        let is_plain = parts.status == StatusCode::OK && !parts.headers.contains_key(header::CONTENT_ENCODING);
+        let kind = parts.headers.get(header::CONTENT_TYPE).filter(|_| is_plain).cloned();
+        let (Some(content_type), Some(integration)) = (kind, parts.headers.get(headers::INTEGRATION).cloned()) else {
+            return Response::from_parts(parts, body);
+        };
+        let (cache, Wish { ttl, stamps, .. }) = (Arc::clone(self), wish);
+        let streamed = content_type.as_bytes().starts_with(b"text/event-stream");
+        let recorder = Recorder::new(MAX_ANSWER_BYTES, move |body| {
+            if !replay::is_error(streamed, &body) {
+                let made = Instant::now();
+                let expires = made + ttl;
+                let answer = Answer { content_type, integration, streamed, body, made, expires, stamps };
+                cache.answers.insert(key, Arc::new(answer));
+            }
+        });
+        Response::from_parts(parts, body.recorded(recorder))
+    }
+
     /// Forgets what has to do with a tenant's integrations, or a virtual key.
     pub(super) fn forget(&self, scope: uuid::Uuid) {
         self.scopes.forget(scope);
@@ -198,37 +221,10 @@ impl Wish {
     }
 }
 
-impl Place {
-    /// Has the answer kept when it has passed as a whole, if it is one to be kept.
-    pub(super) fn keep(self, cache: &Arc<AnswerCache>, response: Response<ProxyBody>) -> Response<ProxyBody> {
-        let (mut parts, body) = response.into_parts();
-        parts.headers.insert(CACHE, HeaderValue::from_static("miss"));
-        let is_plain = parts.status == StatusCode::OK && !parts.headers.contains_key(header::CONTENT_ENCODING);
-        let kind = parts.headers.get(header::CONTENT_TYPE).filter(|_| is_plain).cloned();
-        let body = match (kind, parts.headers.get(headers::INTEGRATION).cloned()) {
-            (Some(content_type), Some(integration)) => {
-                let (cache, Wish { ttl, stamps, .. }) = (Arc::clone(cache), self.wish);
-                let streamed = content_type.as_bytes().starts_with(b"text/event-stream");
-                body.recorded(Recorder::new(MAX_ANSWER_BYTES, move |body| {
-                    if replay::is_error(streamed, &body) {
-                        return;
-                    }
-                    let made = Instant::now();
-                    let expires = made + ttl;
-                    let answer = Answer { content_type, integration, streamed, body, made, expires, stamps };
-                    cache.answers.insert(self.key, Arc::new(answer));
-                }))
-            }
-            _ => body,
-        };
-        Response::from_parts(parts, body)
-    }
-}
-
 impl Answer {
     /// The same answer once more.
     pub(super) fn again(&self, mut record: Record, path: String) -> Response<ProxyBody> {
-        record.from_memory(path, self.streamed);
+        record.answered_from_memory(path, self.streamed);
         record.complete();
         let mut response = Response::new(ProxyBody::whole(self.body.clone()));
         let headers = response.headers_mut();

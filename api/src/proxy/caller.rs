@@ -2,8 +2,10 @@
 //!
 //! The whole key is hashed before it is compared with anything; the key itself is never stored or logged.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName, header};
-use keyway_domain::{ProjectId, TenantId, Timestamp, VirtualKeyId};
+use keyway_domain::{Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
 use keyway_store::{Store, StoreError, virtual_keys};
 use sha2::{Digest, Sha256};
 
@@ -37,6 +39,9 @@ pub(super) struct Principal {
     pub(super) tenant_id: TenantId,
     pub(super) project_id: ProjectId,
     pub(super) virtual_key_id: VirtualKeyId,
+    pub(super) limits: Limits,
+    /// How long answers to its calls are kept for the same call; `None`: not at all, unless asked for.
+    pub(super) cache_ttl: Option<Duration>,
     expires_at: Option<Timestamp>,
     revoked: bool,
 }
@@ -71,6 +76,8 @@ impl KeyHolder {
             tenant_id: row.tenant_id,
             project_id: row.project_id,
             virtual_key_id: row.id,
+            limits: row.limits,
+            cache_ttl: row.cache_ttl_seconds.and_then(|ttl| u64::try_from(ttl).ok()).map(Duration::from_secs),
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
         };

@@ -44,7 +44,7 @@ pub(super) type ProviderClient = Client<InTime<HttpsConnector<HttpConnector<Reso
 pub(super) enum RequestBody {
     /// Read already. What it was read from goes along: dropping it wakes the caller's connection, which
     /// from within that connection's own task would rouse a second thread for every request.
-    Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Source),
+    Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Option<Source>),
     /// Passed on as it arrives.
     Passing(Incoming),
 }

@@ -1,20 +1,17 @@
 //! One proxied request, from its first line to the head of its answer. On the warm path everything
 //! comes from memory: neither database nor bus is asked.
 
-use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
-use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts,
-    response::Parts as ResponseParts,
-};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
+use hyper::{body::Incoming, upgrade::OnUpgrade};
 use keyway_telemetry::metrics;
-use keyway_vault::SecretBytes;
-use tokio::time::Sleep;
 
 use super::{
-    Proxy, caller, client,
-    client::RequestBody,
+    Proxy,
+    attempts::{Attempts, Begun},
+    caller,
+    choice::Choice,
     events::Events,
     headers,
     intake::Source,
@@ -26,11 +23,8 @@ use super::{
     refusal::{Code, Refusal, Shape},
     relay::{Meter, ProxyBody},
     tee::Tee,
-    upstream::Upstream,
+    websocket::{self, Session},
 };
-
-/// How long a provider may take to begin its answer; reasoning models take minutes.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 impl Proxy {
     /// Answers a request whose path begins with `/proxy/` or `/v1/`.
@@ -61,7 +55,8 @@ impl Proxy {
         let hash = caller::key_hash(&parts.headers)?;
         let caller = self.caller(&hash, arrival.clock).await?;
         let principal = caller.usable(arrival.at)?;
-        let project = self.project(principal, arrival.clock).await?;
+        let wish = self.caches.answers.wish(principal, &parts.headers)?;
+        let project = self.project(principal.tenant_id, principal.project_id, arrival.clock).await?;
         match &route {
             Route::Models => return models::list(&project, arrival.at),
             Route::Model(id) => return models::one(&project, id, arrival.at),
@@ -69,79 +64,94 @@ impl Proxy {
         }
         // Before the body is read: a call that cannot be recorded should take no memory.
         let Some(slot) = self.spool.admit() else {
-            return Err(Refusal::new(Code::SpoolFull, "records of calls cannot be kept at the moment; try again"));
+            return Err(Refusal::spool_full());
         };
-        let planner = Planner { project: &project, catalog: &self.sources.catalog.now(), now: arrival.at, room: &self.room };
+        let pinned = headers::pinned(&parts.headers)?;
+        let choice = Choice { cooling: &self.cooling, pinned, now: arrival.at, clock: arrival.clock };
+        let is_limited = self.limiter.counts_use(principal, &project) || wish.is_some();
+        let planner =
+            Planner { project: &project, catalog: &self.sources.catalog.now(), choice, room: &self.room, is_limited };
         let plan = planner.plan(&route, &mut parts, Source::new(body)).await?;
-        let query = path::forwarded_query(uri.query());
-        let (request, secret) = outgoing(parts, &plan.upstream, &plan.path, query.as_deref(), plan.body)?;
-        let call = (plan.path, plan.model);
-        let record = Record::begin(slot, principal, Arc::clone(&plan.upstream), arrival, call);
-        metrics().proxy_overhead_seconds.observe(arrival.clock.elapsed().as_secs_f64());
-        self.exchange(request, record, secret, plan.hides_usage).await
-    }
-
-    async fn exchange(
-        &self,
-        request: Request<RequestBody>,
-        mut record: Record,
-        secret: SecretBytes,
-        hides_usage: bool,
-    ) -> Result<Response<ProxyBody>, Refusal> {
-        // A GET may show the figures of an earlier call, which count once.
-        let is_metered = request.method() == Method::POST;
-        let mut timer = Box::pin(tokio::time::sleep(HEAD_TIMEOUT));
-        let answer = tokio::select! {
-            biased;
-            answer = self.client.request(request) => answer,
-            () = &mut timer => {
-                return Err(Refusal::new(Code::UpstreamTimeout, "the provider did not begin to answer in time"));
-            }
-        };
-        let (mut parts, body) = answer.map_err(|error| client::judge(&error))?.into_parts();
-        let is_events = is_kind(&parts.headers, "text/event-stream");
-        record.answered(parts.status, is_events);
-        if parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED || parts.status.is_informational()
-        {
-            return Err(Refusal::new(
-                Code::UpstreamRedirect,
-                "the provider answered with a redirect, which is never followed; check the base URL and the path",
-            ));
+        let Some(first) = plan.upstreams.first() else { return Err(Refusal::nobody()) };
+        let mut record = Record::new(slot, principal, Arc::clone(first), arrival, plan.model.clone());
+        let place = wish.and_then(|wish| wish.place(&parts, uri, &plan));
+        if let Some(answer) = place.as_ref().and_then(|place| self.caches.answers.find(place, arrival.clock)) {
+            return Ok(answer.again(record, plan.path.at(first)));
         }
-        headers::clean_response(&mut parts.headers, secret.expose());
-        parts.headers.insert(headers::INTEGRATION, record.upstream().header.clone());
-        let meter = if parts.headers.contains_key(header::CONTENT_ENCODING) {
-            Meter::Silent
-        } else if !parts.status.is_success() {
-            Meter::Error(Redactor::new(secret))
-        } else if is_metered {
-            figures(&parts.headers, hides_usage)
-        } else {
-            Meter::Silent
+        let call = (&parts.method, &parts.headers);
+        record.hold = self.limiter.reserve(principal, &project, &plan, call).await?;
+        let socket = for_provider(&mut parts);
+        // A GET may show the figures of an earlier call, which count once.
+        let is_metered = parts.method == Method::POST;
+        let attempts = Attempts {
+            client: &self.client,
+            cooling: &self.cooling,
+            method: parts.method,
+            headers: parts.headers,
+            query: path::forwarded_query(uri.query()),
+            path: plan.path,
+            payload: plan.payload,
+            record,
         };
-        Ok(answered(parts, body, record, meter, timer))
+        let begun = attempts.run(plan.upstreams).await?;
+        match socket {
+            Some(caller) if begun.answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let session = Session { stop: self.end_sessions.clone(), open: self.sessions.token() };
+                Ok(websocket::begin(caller, begun, session))
+            }
+            _ => {
+                let response = answered(begun, is_metered, plan.hides_usage)?;
+                Ok(self.caches.answers.keep(place, response))
+            }
+        }
     }
 }
 
-/// The request as the provider gets it, and the opened secret, to look for its echo in the answer.
-fn outgoing(
-    mut parts: Parts,
-    upstream: &Upstream,
-    path: &str,
-    query: Option<&str>,
-    body: RequestBody,
-) -> Result<(Request<RequestBody>, SecretBytes), Refusal> {
+/// Makes the headers those that a provider gets. Returns the caller's side, where it asks for a WebSocket.
+fn for_provider(parts: &mut Parts) -> Option<OnUpgrade> {
+    let socket = websocket::asked(parts);
     headers::clean_request(&mut parts.headers);
+    if socket.is_some() {
+        websocket::ask(&mut parts.headers);
+    }
     if parts.method == Method::POST {
         // Figures can only be read from an answer that is not compressed.
         parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
-    let secret = upstream.authorize(path, &mut parts.headers)?;
-    let mut request = Request::new(body);
-    *request.uri_mut() = upstream.uri(path, query)?;
-    *request.method_mut() = parts.method;
-    *request.headers_mut() = parts.headers;
-    Ok((request, secret))
+    socket
+}
+
+/// The answer as the caller gets it.
+fn answered(begun: Begun, is_metered: bool, hides_usage: bool) -> Result<Response<ProxyBody>, Refusal> {
+    let Begun { answer, secret, mut record, attempts, timer } = begun;
+    let (mut parts, body) = answer.into_parts();
+    let is_events = is_kind(&parts.headers, "text/event-stream");
+    record.answered(parts.status, is_events);
+    if parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED || parts.status.is_informational() {
+        return Err(Refusal::new(
+            Code::UpstreamRedirect,
+            "the provider answered with a redirect, which is never followed; check the base URL and the path",
+        ));
+    }
+    headers::clean_response(&mut parts.headers, secret.expose());
+    parts.headers.insert(headers::INTEGRATION, record.upstream().header.clone());
+    record.hold.show(&mut parts.headers);
+    if let Some(attempts) = attempts {
+        parts.headers.insert(headers::ATTEMPTS, attempts);
+    }
+    let meter = if parts.headers.contains_key(header::CONTENT_ENCODING) {
+        Meter::Silent
+    } else if !parts.status.is_success() {
+        Meter::Error(Redactor::new(secret))
+    } else if is_metered {
+        figures(&parts.headers, hides_usage)
+    } else {
+        Meter::Silent
+    };
+    if meter.rewrites() {
+        parts.headers.remove(header::CONTENT_LENGTH);
+    }
+    Ok(Response::from_parts(parts, ProxyBody::relayed(body, meter, record, timer)))
 }
 
 /// How the figures of an answer are read.
@@ -153,22 +163,6 @@ fn figures(headers: &HeaderMap, hides_usage: bool) -> Meter {
     } else {
         Meter::Silent
     }
-}
-
-fn answered(
-    mut parts: ResponseParts,
-    body: Incoming,
-    record: Record,
-    meter: Meter,
-    timer: Pin<Box<Sleep>>,
-) -> Response<ProxyBody> {
-    if meter.rewrites() {
-        parts.headers.remove(header::CONTENT_LENGTH);
-    }
-    let mut response = Response::new(ProxyBody::relayed(body, meter, record, timer));
-    *response.status_mut() = parts.status;
-    *response.headers_mut() = parts.headers;
-    response
 }
 
 fn is_kind(headers: &HeaderMap, kind: &str) -> bool {

@@ -2,13 +2,20 @@
 //! and cookies never reach a provider, and the provider's key never reaches the caller.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use keyway_domain::IntegrationId;
 
-use super::caller::KEY_HEADERS;
+use super::{
+    caller::KEY_HEADERS,
+    refusal::{Code, Refusal},
+};
 
 /// The id of the request, on every answer of the proxy; the key of its row in the metered ledger.
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-keyway-request-id");
-/// The integration that served, on every answer of a provider.
+/// The integration that served, on every answer of a provider; in a request, the one that shall.
 pub(super) const INTEGRATION: HeaderName = HeaderName::from_static("x-keyway-integration");
+
+/// On an answer that more than one integration was asked for: each with what came of it, in order.
+pub(super) const ATTEMPTS: HeaderName = HeaderName::from_static("x-keyway-attempts");
 
 /// Headers of one connection, from RFC 9110 7.6.1 and practice.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -20,6 +27,15 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
 ];
+
+/// The integration the caller insists on.
+pub(super) fn pinned(headers: &HeaderMap) -> Result<Option<IntegrationId>, Refusal> {
+    let Some(value) = headers.get(INTEGRATION) else { return Ok(None) };
+    let id = value.to_str().ok().and_then(|text| text.parse().ok());
+    id.map(Some).ok_or_else(|| {
+        Refusal::new(Code::BadHeader, "x-keyway-integration must be the id of an integration of the project: int_...")
+    })
+}
 
 /// Drops from a request what is not for the provider.
 pub(super) fn clean_request(headers: &mut HeaderMap) {

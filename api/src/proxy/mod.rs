@@ -6,14 +6,21 @@
 //! it is read first. Every call leaves one record on the spool. The proxy must never store or log a
 //! secret, follow a redirect, or ask the database on the warm path.
 
+mod attempts;
+mod cache;
 mod caller;
+mod choice;
 mod client;
+mod cooling;
 mod drain;
 mod events;
+pub(crate) mod explain;
 mod forward;
+mod frames;
 mod headers;
 mod inspect;
 mod intake;
+mod limits;
 mod models;
 mod path;
 mod plan;
@@ -22,11 +29,14 @@ mod record;
 mod redact;
 mod refusal;
 mod relay;
+mod replay;
+mod replica;
 mod spool;
 mod tee;
 mod under_way;
 mod upstream;
 mod warm;
+mod websocket;
 
 use std::{
     io,
@@ -40,16 +50,23 @@ use keyway_domain::{Invalidation, ProjectId, TenantId};
 use keyway_providers::{CatalogChanges, LiveCatalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
 use keyway_telemetry::{metrics, spawn};
-use tokio::sync::{Mutex, Notify, Semaphore};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 
-use caller::{KeyHash, KeyHolder, Principal};
+use cache::AnswerCache;
+use caller::{KeyHash, KeyHolder};
 use client::ProviderClient;
-use drain::Drainer;
+use cooling::Cooling;
+use drain::{DrainError, Drainer};
 use intake::Room;
+use limits::Limiter;
 use project::{Project, Sources};
 use refusal::{Code, Refusal};
 pub use relay::ProxyBody as Body;
+use replica::{Dropped, Replica};
 use spool::Spool;
 use warm::{Held, Loaded, WarmCache};
 
@@ -102,14 +119,27 @@ pub enum ProxyError {
 /// The proxy of this process.
 pub struct Proxy {
     sources: Arc<Sources>,
-    callers: Arc<WarmCache<KeyHash, KeyHolder>>,
+    caches: Caches,
     look_ups: Semaphore,
-    projects: Arc<WarmCache<ProjectId, Project>>,
     client: ProviderClient,
+    cooling: Cooling,
+    limiter: Arc<Limiter>,
+    replica: Replica,
     spool: Spool,
     drainer: Arc<Mutex<Drainer>>,
     room: Room,
+    /// WebSockets under way, which no connection of the server stands for any more.
+    sessions: TaskTracker,
+    end_sessions: CancellationToken,
     _stop: DropGuard,
+}
+
+/// What is kept in memory, until it is out of date.
+#[derive(Clone)]
+struct Caches {
+    callers: Arc<WarmCache<KeyHash, KeyHolder>>,
+    projects: Arc<WarmCache<ProjectId, Project>>,
+    answers: Arc<AnswerCache>,
 }
 
 impl Proxy {
@@ -133,10 +163,15 @@ impl Proxy {
         drop(spawn("spool drainer", keep_draining(Arc::clone(&drainer), sealed, stop.clone())));
         let callers = Arc::new(WarmCache::new("callers", CALLERS));
         let projects = Arc::new(WarmCache::new("projects", PROJECTS));
+        let answers = AnswerCache::new();
+        let caches = Caches { callers, projects, answers };
         let signals = parts.bus.invalidations();
-        drop(spawn("proxy invalidations", listen(signals, Arc::clone(&callers), Arc::clone(&projects), stop.clone())));
+        let (replica, dropped) = Replica::start(parts.store.clone(), caches.clone(), &stop);
+        drop(spawn("proxy invalidations", listen(signals, caches.clone(), dropped, stop.clone())));
         let catalog = parts.catalog.changes();
-        drop(spawn("proxy catalog", follow(catalog, Arc::clone(&projects), stop.clone())));
+        drop(spawn("proxy catalog", follow(catalog, caches.clone(), stop.clone())));
+        let limiter = Limiter::new(parts.store.clone());
+        drop(spawn("limits", Arc::clone(&limiter).keep_tidy(stop.clone())));
         Ok(Arc::new(Self {
             client: client::client(&parts.guard).map_err(ProxyError::Tls)?,
             sources: Arc::new(Sources {
@@ -145,12 +180,16 @@ impl Proxy {
                 catalog: parts.catalog,
                 guard: parts.guard,
             }),
-            callers,
+            caches,
             look_ups: Semaphore::new(LOOK_UPS),
-            projects,
+            cooling: Cooling::default(),
+            limiter,
+            replica,
             spool,
             drainer,
             room: Room::new(parts.body_bytes, BODIES_BYTES),
+            sessions: TaskTracker::new(),
+            end_sessions: CancellationToken::new(),
             _stop: stop.drop_guard(),
         }))
     }
@@ -168,10 +207,11 @@ impl Proxy {
             holders.extend(rows.iter().map(|(_, row)| KeyHolder::known(row)));
             Ok::<_, StoreError>(rows.into_iter().map(|(hash, row)| (hash, KeyHolder::known(&row))).collect())
         };
-        self.callers.fill(reading).await?;
+        self.caches.callers.fill(reading).await?;
         for holder in holders {
             let KeyHolder::Known(principal) = holder.value() else { continue };
-            if let Err(refusal) = self.project(principal, Instant::now()).await {
+            let (tenant_id, project_id) = (principal.tenant_id, principal.project_id);
+            if let Err(refusal) = self.project(tenant_id, project_id, Instant::now()).await {
                 tracing::debug!(code = refusal.code().text(), "a project could not be loaded ahead");
             }
         }
@@ -180,16 +220,26 @@ impl Proxy {
 
     /// Drops from memory what a change of this process touches, before its answer goes out.
     pub fn forget(&self, tenant_id: TenantId, what: Invalidation) {
-        forget(&self.callers, &self.projects, tenant_id, what);
+        self.caches.forget(tenant_id, what);
     }
 
-    /// Moves every record into the outbox: for a graceful stop, after the last answer.
+    /// Ends every WebSocket and waits until its record is kept: for a graceful stop.
+    pub(crate) async fn end_sessions(&self) {
+        self.end_sessions.cancel();
+        self.sessions.close();
+        self.sessions.wait().await;
+    }
+
+    /// Moves every record into the outbox and hands back what is leased of limits: for a graceful stop, after the
+    /// last answer.
     pub async fn drain(&self) {
+        self.limiter.give_back().await;
         let drained = async {
             self.spool.flush().await;
             let mut drainer = self.drainer.lock().await;
             drainer.round().await?;
-            drainer.write_uses().await
+            drainer.write_uses().await?;
+            Ok::<_, DrainError>(self.replica.leave().await?)
         };
         match tokio::time::timeout(DRAIN_TIMEOUT, drained).await {
             Ok(Ok(())) => {}
@@ -199,9 +249,9 @@ impl Proxy {
     }
 
     async fn caller(&self, hash: &KeyHash, now: Instant) -> Result<Held<KeyHolder>, Refusal> {
-        match self.callers.peek(hash, now) {
+        match self.caches.callers.peek(hash, now) {
             Some(caller) => Ok(caller),
-            None => self.callers.get(hash, self.look_up(hash)).await,
+            None => self.caches.callers.get(hash, self.look_up(hash)).await,
         }
     }
 
@@ -212,30 +262,39 @@ impl Proxy {
         Ok(KeyHolder::load(&self.sources.store, hash).await?)
     }
 
-    async fn project(&self, principal: &Principal, now: Instant) -> Result<Held<Project>, Refusal> {
-        match self.projects.peek(&principal.project_id, now) {
+    async fn project(
+        &self,
+        tenant_id: TenantId,
+        project_id: ProjectId,
+        now: Instant,
+    ) -> Result<Held<Project>, Refusal> {
+        match self.caches.projects.peek(&project_id, now) {
             Some(project) => Ok(project),
-            None => self.projects.get(&principal.project_id, Project::load(&self.sources, principal)).await,
+            None => self.caches.projects.get(&project_id, Project::load(&self.sources, tenant_id, project_id)).await,
         }
     }
 }
 
-fn forget(
-    callers: &WarmCache<KeyHash, KeyHolder>,
-    projects: &WarmCache<ProjectId, Project>,
-    tenant_id: TenantId,
-    what: Invalidation,
-) {
-    match what {
-        Invalidation::VirtualKey { id } => callers.forget(id.uuid()),
-        Invalidation::Integrations | Invalidation::Providers => projects.forget(tenant_id.uuid()),
+impl Caches {
+    fn forget(&self, tenant_id: TenantId, what: Invalidation) {
+        let scope = match what {
+            Invalidation::VirtualKey { id } => {
+                self.callers.forget(id.uuid());
+                id.uuid()
+            }
+            Invalidation::Integrations | Invalidation::Providers => {
+                self.projects.forget(tenant_id.uuid());
+                tenant_id.uuid()
+            }
+        };
+        self.answers.forget(scope);
     }
 }
 
 async fn listen(
     mut signals: InvalidationStream,
-    callers: Arc<WarmCache<KeyHash, KeyHolder>>,
-    projects: Arc<WarmCache<ProjectId, Project>>,
+    caches: Caches,
+    dropped: mpsc::UnboundedSender<Dropped>,
     stop: CancellationToken,
 ) {
     loop {
@@ -244,10 +303,16 @@ async fn listen(
             signal = signals.next() => signal,
         };
         match signal {
-            Some(InvalidationSignal::Changed(tenant_id, what, _)) => forget(&callers, &projects, tenant_id, what),
+            Some(InvalidationSignal::Changed(tenant_id, what, revocation)) => {
+                caches.forget(tenant_id, what);
+                // Without a receiver the process ends.
+                let _ = revocation.map(|revocation| dropped.send(Dropped::One(tenant_id, revocation)));
+            }
             Some(InvalidationSignal::Lost) => {
-                callers.forget_all();
-                projects.forget_all();
+                caches.callers.forget_all();
+                caches.projects.forget_all();
+                caches.answers.forget_all();
+                let _ = dropped.send(Dropped::Everything);
             }
             // The bus is gone, and with it the process soon; until then entries live for their time.
             None => return,
@@ -256,9 +321,10 @@ async fn listen(
 }
 
 /// What is kept of a project holds what the catalog said of its providers.
-async fn follow(mut catalog: CatalogChanges, projects: Arc<WarmCache<ProjectId, Project>>, stop: CancellationToken) {
+async fn follow(mut catalog: CatalogChanges, caches: Caches, stop: CancellationToken) {
     while stop.run_until_cancelled(catalog.next()).await.is_some() {
-        projects.forget_all();
+        caches.projects.forget_all();
+        caches.answers.forget_all();
     }
 }
 

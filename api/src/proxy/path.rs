@@ -81,6 +81,12 @@ pub(super) fn model_in(path: &str) -> Option<String> {
     is_model.then(|| decoded(model).into_owned())
 }
 
+/// The model in a query, where realtime endpoints name it.
+pub(super) fn model_asked(query: Option<&str>) -> Option<String> {
+    let model = query?.split('&').find_map(|pair| pair.strip_prefix("model="))?;
+    (!model.is_empty()).then(|| decoded(model).into_owned())
+}
+
 /// Whether a word behind a colon is one of Google's verbs: names of OpenAI's models have colons, too.
 pub(super) fn is_verb(word: &str) -> bool {
     const VERBS: [&str; 10] = [

@@ -1,14 +1,15 @@
-//! What is to be sent where: the upstream of a request, its path there, and its body with the few
-//! changes that routing and metering need.
+//! What is to be sent where: the upstreams of a request in the order in which they are tried, its path
+//! there, and its body with the few changes that routing and metering need.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, header, request::Parts};
 use http_body_util::Full;
-use keyway_domain::Timestamp;
+use hyper::body::{Body, Incoming};
 
 use super::{
+    choice::Choice,
     client::RequestBody,
     inspect::Fields,
     intake::{self, Room, Source},
@@ -21,22 +22,42 @@ use keyway_providers::{Capability, Catalog};
 
 /// A call that is ready to be made.
 pub(super) struct Plan {
-    pub(super) upstream: Arc<Upstream>,
-    /// The path at the provider, without its query.
-    pub(super) path: String,
-    pub(super) body: RequestBody,
+    /// In the order in which they are tried: one at least.
+    pub(super) upstreams: Vec<Arc<Upstream>>,
+    pub(super) path: PathThere,
+    pub(super) payload: Payload,
     /// The model the caller asked for, where the path names it or the body was read.
     pub(super) model: Option<String>,
     /// Whether `include_usage` was set by us and its traces are to be taken out again.
     pub(super) hides_usage: bool,
 }
 
+/// The path at a provider, without its query.
+pub(super) enum PathThere {
+    /// The provider's own, as the caller wrote it.
+    Given(String),
+    /// An endpoint that every provider of a shape has, below its base URL.
+    Endpoint(&'static str),
+    /// The provider's chat endpoint.
+    Chat,
+}
+
+/// What is sent.
+pub(super) enum Payload {
+    /// Read already, so that it can be sent again.
+    Whole(Bytes, Option<Source>),
+    /// Passed on as it arrives: it can be sent once.
+    Passing(Option<Incoming>),
+}
+
 /// What is needed to plan.
 pub(super) struct Planner<'a> {
     pub(super) project: &'a Project,
     pub(super) catalog: &'a Catalog,
-    pub(super) now: Timestamp,
+    pub(super) choice: Choice<'a>,
     pub(super) room: &'a Room,
+    /// Whether what the call uses counts, so that its body is read where it can be.
+    pub(super) is_limited: bool,
 }
 
 impl Planner<'_> {
@@ -51,21 +72,28 @@ impl Planner<'_> {
     }
 
     async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
-        let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
-        let path = path.to_owned();
-        // Only for its model a body is not refused for its length.
-        let for_its_model = || !upstream.ways.names_model(&path) && self.room.has(&from);
-        let is_read = intake::is_completion(&parts.method, &path) || parts.method == Method::POST && for_its_model();
+        let offered = self.project.by_provider(provider, self.catalog)?;
+        self.choice.check(offered)?;
+        // Only for its model or its bounds a body is not refused for its length.
+        let names_model = || offered.iter().any(|upstream| upstream.ways.names_model(path));
+        let for_its_model = || (self.is_limited || !names_model()) && self.room.has(&from);
+        let is_read = intake::is_completion(&parts.method, path) || parts.method == Method::POST && for_its_model();
+        let there = PathThere::Given(path.to_owned());
         if !is_read || !intake::is_plain_json(&parts.headers) {
-            let (body, model) = (RequestBody::Passing(from.body), path::model_in(&path));
-            return Ok(Plan { upstream, path, body, model, hides_usage: false });
+            let model = there.model().or_else(|| path::model_asked(parts.uri.query()));
+            let upstreams = self.choice.order(offered, model.as_deref());
+            return Ok(Plan { upstreams, path: there, payload: Payload::unread(from), model, hides_usage: false });
         }
         let body = self.room.read(&mut from).await?;
-        match Fields::of(&body) {
-            Ok(fields) => completion(upstream, path, (body, from), &fields),
+        let Ok(fields) = Fields::of(&body) else {
             // Not for us to judge: the provider says what is wrong with it.
-            Err(_) => Ok(Plan { upstream, path, body: whole(body, from), model: None, hides_usage: false }),
-        }
+            let model = there.model();
+            let upstreams = self.choice.order(offered, model.as_deref());
+            let payload = Payload::Whole(body, Some(from));
+            return Ok(Plan { upstreams, path: there, payload, model, hides_usage: false });
+        };
+        let asks = intake::is_completion(&Method::POST, path);
+        self.call(offered, there, (body, from), &fields, asks)
     }
 
     async fn wrapped(
@@ -75,7 +103,8 @@ impl Planner<'_> {
         parts: &mut Parts,
         mut from: Source,
     ) -> Result<Plan, Refusal> {
-        let upstream = Arc::clone(self.project.by_provider(provider, self.catalog, self.now)?);
+        let offered = self.project.by_provider(provider, self.catalog)?;
+        self.choice.check(offered)?;
         let mut payload = intake::payload(&self.json(parts, &mut from).await?)?;
         let mut fields = Fields::of(&payload).map_err(|_| malformed())?;
         if stream {
@@ -83,23 +112,41 @@ impl Planner<'_> {
             fields = Fields::of(&payload).map_err(|_| malformed())?;
         }
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let path = upstream.chat_endpoint();
-        completion(upstream, path, (payload, from), &fields)
+        let asks = offered.iter().any(|it| intake::is_completion(&Method::POST, &it.chat_endpoint()));
+        self.call(offered, PathThere::Chat, (payload, from), &fields, asks)
     }
 
-    async fn unified(&self, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
+    async fn unified(&self, path: &'static str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let mut body = self.json(parts, &mut from).await?;
         let mut fields = Fields::of(&body).map_err(|_| malformed())?;
         let Some(model) = fields.model(&body) else {
             return Err(Refusal::new(Code::BadBody, "the body needs a model: it says which integration serves"));
         };
-        let (upstream, renamed) = self.project.by_model(&model, shape(path), self.now)?;
-        if let Some(renamed) = renamed {
+        let offered = self.project.by_model(&model, shape(path))?;
+        self.choice.check(offered.upstreams.iter().copied())?;
+        if let Some(renamed) = offered.renamed {
             body = fields.with_model(&body, renamed);
             fields = Fields::of(&body).map_err(|_| malformed())?;
         }
-        let path_there = upstream.endpoint(path);
-        completion(Arc::clone(upstream), path_there, (body, from), &fields)
+        let asks = intake::is_completion(&Method::POST, path);
+        self.call(offered.upstreams, PathThere::Endpoint(path), (body, from), &fields, asks)
+    }
+
+    /// The plan for a call whose body was read. The stream of a completion is made to carry figures.
+    fn call<'u>(
+        &self,
+        offered: impl IntoIterator<Item = &'u Arc<Upstream>>,
+        path: PathThere,
+        (body, from): (Bytes, Source),
+        fields: &Fields,
+        is_completion: bool,
+    ) -> Result<Plan, Refusal> {
+        let model = path.model().or_else(|| fields.model(&body));
+        let asks = is_completion && fields.streams(&body);
+        let asked = if asks { fields.with_usage(&body).map_err(|_| malformed())? } else { None };
+        let hides_usage = asked.is_some();
+        let upstreams = self.choice.order(offered, model.as_deref());
+        Ok(Plan { upstreams, path, payload: Payload::Whole(asked.unwrap_or(body), Some(from)), model, hides_usage })
     }
 
     async fn json(&self, parts: &Parts, from: &mut Source) -> Result<Bytes, Refusal> {
@@ -111,7 +158,7 @@ impl Planner<'_> {
 }
 
 /// What a provider has to speak to serve an endpoint.
-fn shape(path: &str) -> Capability {
+pub(super) fn shape(path: &str) -> Capability {
     match path {
         "/embeddings" => Capability::Embeddings,
         "/completions" => Capability::Completions,
@@ -120,22 +167,47 @@ fn shape(path: &str) -> Capability {
     }
 }
 
-/// The plan for a call whose body was read. The stream of a completion is made to carry figures.
-fn completion(
-    upstream: Arc<Upstream>,
-    path: String,
-    (body, from): (Bytes, Source),
-    fields: &Fields,
-) -> Result<Plan, Refusal> {
-    let model = fields.model(&body);
-    let asks = intake::is_completion(&Method::POST, &path) && fields.streams(&body);
-    let asked = if asks { fields.with_usage(&body).map_err(|_| malformed())? } else { None };
-    let hides_usage = asked.is_some();
-    Ok(Plan { upstream, path, body: whole(asked.unwrap_or(body), from), model, hides_usage })
+impl PathThere {
+    /// The model that it names.
+    fn model(&self) -> Option<String> {
+        match self {
+            Self::Given(path) => path::model_in(path),
+            Self::Endpoint(_) | Self::Chat => None,
+        }
+    }
+
+    /// The path at `upstream`.
+    pub(super) fn at(&self, upstream: &Upstream) -> String {
+        match self {
+            Self::Given(path) => path.clone(),
+            Self::Endpoint(path) => upstream.endpoint(path),
+            Self::Chat => upstream.chat_endpoint(),
+        }
+    }
 }
 
-fn whole(body: Bytes, from: Source) -> RequestBody {
-    RequestBody::Whole(Full::new(body), from)
+impl Payload {
+    fn unread(from: Source) -> Self {
+        // What has nothing in it can be sent again.
+        if from.body.is_end_stream() { Self::Whole(Bytes::new(), Some(from)) } else { Self::Passing(Some(from.body)) }
+    }
+
+    /// Whether it can be sent more than once.
+    pub(super) const fn can_repeat(&self) -> bool {
+        matches!(self, Self::Whole(..))
+    }
+
+    /// The body of an attempt; the last one takes along what it was read from.
+    pub(super) fn body(&mut self, is_last: bool) -> RequestBody {
+        match self {
+            Self::Whole(body, from) => {
+                RequestBody::Whole(Full::new(body.clone()), if is_last { from.take() } else { None })
+            }
+            Self::Passing(body) => {
+                body.take().map_or_else(|| RequestBody::Whole(Full::default(), None), RequestBody::Passing)
+            }
+        }
+    }
 }
 
 fn malformed() -> Refusal {

@@ -1,34 +1,43 @@
-//! What a project can call: its best integration for each provider, and which of them serves a model.
+//! What a project can call: its integrations of each provider, and which of them have a model.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
-use keyway_domain::{IntegrationStatus, Timestamp};
+use keyway_domain::{IntegrationStatus, Limits, ProjectId, TenantId, Timestamp};
 use keyway_providers::{AuthStyle, Capability, Catalog, LiveCatalog, Model, ProviderSpec, guard::Guard};
-use keyway_store::{Page, Store, TenantKeyCache, credentials, provider_models, providers};
+use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_models, providers};
 use url::Url;
 
 use super::{
-    caller::Principal,
     refusal::{Code, Refusal},
     upstream::Upstream,
     warm::Loaded,
 };
 
-/// The upstreams of a project, at most one per provider.
+/// The upstreams of a project.
 pub(super) struct Project {
-    upstreams: Vec<Arc<Upstream>>,
+    /// By provider.
+    upstreams: BTreeMap<String, Vec<Arc<Upstream>>>,
     /// Providers that the tenant made, whether the project uses them or not.
     custom: Vec<String>,
     models: HashMap<String, Offer>,
+    /// What its virtual keys may call, all together.
+    pub(super) limits: Limits,
 }
 
-/// Who serves a model.
-#[derive(Clone, Copy)]
-enum Offer {
-    /// This upstream.
-    One(usize),
-    /// Several of them: the caller has to say which.
-    Several,
+/// Who has a model.
+#[derive(Default)]
+struct Offer {
+    upstreams: Vec<Arc<Upstream>>,
+    /// Several providers have it and none comes first: the caller has to say which.
+    ambiguous: bool,
+}
+
+/// The upstreams that have what a call asks for, and the model's name there when the caller's has the
+/// provider's name in front.
+pub(super) struct Offered<'a> {
+    pub(super) upstreams: Vec<&'a Arc<Upstream>>,
+    pub(super) renamed: Option<&'a str>,
 }
 
 /// What is needed to read a project.
@@ -40,21 +49,26 @@ pub(super) struct Sources {
 }
 
 impl Project {
-    /// Reads the project of a principal.
-    pub(super) async fn load(sources: &Sources, principal: &Principal) -> Result<Loaded<Self>, Refusal> {
+    /// Reads a project.
+    pub(super) async fn load(
+        sources: &Sources,
+        tenant_id: TenantId,
+        project_id: ProjectId,
+    ) -> Result<Loaded<Self>, Refusal> {
         if let Some(reason) = sources.keys.vault().sealed_reason() {
             return Err(keyway_vault::VaultError::Sealed(reason.to_owned()).into());
         }
         let catalog = sources.catalog.now();
-        let tx = sources.store.tenant_read(principal.tenant_id).await?;
-        let credentials = credentials::best_of_project(&tx, principal.project_id).await?;
+        let tx = sources.store.tenant_read(tenant_id).await?;
+        let credentials = credentials::of_project(&tx, project_id).await?;
         let custom = providers::list(&tx, Page::first(Page::<()>::MAX)).await?.items;
         let models = provider_models::list(&tx, None).await?;
+        let limits = projects::find(&tx, project_id).await?.map(|row| row.limits).unwrap_or_default();
         drop(tx);
         let extra = |provider: &str| -> Vec<String> {
             models.iter().filter(|row| row.provider == provider).map(|row| row.model.clone()).collect()
         };
-        let mut upstreams = Vec::with_capacity(credentials.len());
+        let mut upstreams: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for credential in credentials {
             let name = &credential.integration.provider;
             // The tenant's own comes first: a name that the catalog took later must not lead its key elsewhere.
@@ -70,98 +84,100 @@ impl Project {
             };
             let Some(spec) = at_own_url(spec, credential.integration.base_url.as_deref()) else { continue };
             let keys = sources.keys.unwrapped(credential.data_key.clone()).ok();
-            upstreams.push(Arc::new(Upstream::new(spec, credential, keys, &sources.guard)));
+            let upstream = Arc::new(Upstream::new(spec, credential, keys, &sources.guard));
+            upstreams.entry(upstream.spec.name.clone()).or_default().push(upstream);
         }
         let custom = custom.into_iter().map(|row| row.name).collect();
         let models = offers(&upstreams);
-        Ok(Loaded::present(Self { upstreams, custom, models }, principal.tenant_id.uuid()))
+        Ok(Loaded::present(Self { upstreams, custom, models, limits }, tenant_id.uuid()))
     }
 
-    /// The upstream for a provider's name.
-    pub(super) fn by_provider(&self, name: &str, catalog: &Catalog, now: Timestamp) -> Result<&Arc<Upstream>, Refusal> {
-        let Some(upstream) = self.named(name) else {
-            return Err(if catalog.get(name).is_some() || self.custom.iter().any(|custom| custom == name) {
-                Refusal::new(Code::NoIntegration, "the project has no integration for this provider; add one")
-            } else {
-                Refusal::new(Code::UnknownProvider, "no provider has this name; GET /api/v1/providers lists them")
-            });
-        };
-        upstream.serves(now)?;
-        if !upstream.spec.is_callable() {
-            return Err(Refusal::new(Code::NotCallable, "these credentials only report usage; they cannot be called"));
-        }
-        Ok(upstream)
-    }
-
-    /// The upstream that serves a model in a shape, and the model's name there when the caller's has the
-    /// provider's name in front.
-    pub(super) fn by_model<'a>(
-        &'a self,
-        model: &'a str,
-        shape: Capability,
-        now: Timestamp,
-    ) -> Result<(&'a Arc<Upstream>, Option<&'a str>), Refusal> {
-        let found = match self.models.get(model).copied().or_else(|| self.snapshot(model)) {
-            Some(Offer::One(at)) => self.upstreams.get(at).map(|upstream| (upstream, None)),
-            Some(Offer::Several) => {
-                return Err(Refusal::model(
-                    "several of the project's providers have this model; ask for provider/model",
-                ));
+    /// The upstreams of a provider: one at least.
+    pub(super) fn by_provider(&self, name: &str, catalog: &Catalog) -> Result<&[Arc<Upstream>], Refusal> {
+        match self.upstreams.get(name) {
+            Some(upstreams) => Ok(upstreams),
+            None if catalog.get(name).is_some() || self.custom.iter().any(|custom| custom == name) => {
+                Err(Refusal::new(Code::NoIntegration, "the project has no integration for this provider; add one"))
             }
-            None => self.prefixed(model).or_else(|| Some((self.only_one(shape)?, None))),
+            None => {
+                Err(Refusal::new(Code::UnknownProvider, "no provider has this name; GET /api/v1/providers lists them"))
+            }
+        }
+    }
+
+    /// The upstreams that serve a model in a shape: one at least.
+    pub(super) fn by_model<'a>(&'a self, model: &'a str, shape: Capability) -> Result<Offered<'a>, Refusal> {
+        let mut offered = match self.models.get(model) {
+            Some(offer) => offer.offered()?,
+            None => self.unlisted(model, shape)?,
         };
-        let Some((upstream, renamed)) = found else {
-            return Err(Refusal::model("no integration of the project serves this model; GET /v1/models lists them"));
-        };
-        upstream.serves(now)?;
-        if !speaks(&upstream.spec, shape) {
+        offered.upstreams.retain(|upstream| speaks(&upstream.spec, shape));
+        if offered.upstreams.is_empty() {
             return Err(Refusal::new(
                 Code::NotCallable,
                 "this model's provider has no such endpoint; call it by its own at /proxy/{provider}/{path}",
             ));
         }
-        Ok((upstream, renamed))
+        Ok(offered)
     }
 
-    /// The models that can be asked for, by name, each with its upstream.
+    /// The models that can be asked for, by name, each with an upstream that has it.
     pub(super) fn models(&self, now: Timestamp) -> Vec<(String, &Upstream)> {
         let mut listed = Vec::new();
-        for upstream in self.upstreams.iter().filter(|it| it.serves(now).is_ok()) {
+        for upstream in self.all().filter(|it| it.serves(now).is_ok()) {
             for Model { name, .. } in &upstream.spec.models {
-                let id = match self.models.get(name) {
-                    Some(Offer::Several) => format!("{}/{name}", upstream.spec.name),
-                    _ => name.clone(),
-                };
+                let ambiguous = self.models.get(name).is_some_and(|offer| offer.ambiguous);
+                let id = if ambiguous { format!("{}/{name}", upstream.spec.name) } else { name.clone() };
                 listed.push((id, upstream.as_ref()));
             }
         }
-        listed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        listed.sort_by(|a, b| a.0.cmp(&b.0));
         listed.dedup_by(|a, b| a.0 == b.0);
         listed
     }
 
-    fn named(&self, provider: &str) -> Option<&Arc<Upstream>> {
-        self.upstreams.iter().find(|upstream| upstream.spec.name == provider)
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.values().flatten()
     }
 
-    fn prefixed<'a>(&'a self, model: &'a str) -> Option<(&'a Arc<Upstream>, Option<&'a str>)> {
-        let (provider, rest) = model.split_once('/')?;
-        self.named(provider).map(|upstream| (upstream, Some(rest)))
+    /// A dated snapshot of a known model, a name with its provider's in front, or whatever the only provider
+    /// there is may know.
+    fn unlisted<'a>(&'a self, model: &'a str, shape: Capability) -> Result<Offered<'a>, Refusal> {
+        let known: Vec<_> = self.all().filter(|it| is_usable(it) && it.spec.model(model).is_some()).collect();
+        if !known.is_empty() {
+            return if is_ambiguous(known.iter().copied()) { Err(several()) } else { Ok(Offered::plain(known)) };
+        }
+        if let Some((provider, rest)) = model.split_once('/')
+            && let Some(upstreams) = self.upstreams.get(provider)
+        {
+            return Ok(Offered { upstreams: upstreams.iter().collect(), renamed: Some(rest) });
+        }
+        let speaking: Vec<_> = self.all().filter(|it| is_usable(it) && speaks(&it.spec, shape)).collect();
+        let providers: BTreeSet<_> = speaking.iter().map(|it| &it.spec.name).collect();
+        if providers.len() == 1 {
+            return Ok(Offered::plain(speaking));
+        }
+        Err(Refusal::model("no integration of the project serves this model; GET /v1/models lists them"))
     }
+}
 
-    /// A dated snapshot of a known model.
-    fn snapshot(&self, model: &str) -> Option<Offer> {
-        let has = |upstream: &Arc<Upstream>| upstream.spec.model(model).is_some();
-        let mut found = self.upstreams.iter().enumerate().filter(|(_, upstream)| has(upstream) && is_usable(upstream));
-        let (at, _) = found.next()?;
-        Some(if found.next().is_some() { Offer::Several } else { Offer::One(at) })
+impl Offer {
+    fn offered(&self) -> Result<Offered<'_>, Refusal> {
+        if self.ambiguous { Err(several()) } else { Ok(Offered::plain(self.upstreams.iter().collect())) }
     }
+}
 
-    /// The only connected upstream of this shape: it may know models that nobody listed.
-    fn only_one(&self, shape: Capability) -> Option<&Arc<Upstream>> {
-        let mut usable = self.upstreams.iter().filter(|upstream| is_usable(upstream) && speaks(&upstream.spec, shape));
-        usable.next().filter(|_| usable.next().is_none())
+impl<'a> Offered<'a> {
+    const fn plain(upstreams: Vec<&'a Arc<Upstream>>) -> Self {
+        Self { upstreams, renamed: None }
     }
+}
+
+fn several() -> Refusal {
+    Refusal::model(
+        "several of the project's providers have this model; ask for provider/model, or give one a lower priority",
+    )
 }
 
 /// Whether a call in this shape makes sense. A provider may serve more of OpenAI's than the catalog knows of it.
@@ -169,22 +185,32 @@ fn speaks(spec: &ProviderSpec, shape: Capability) -> bool {
     spec.can(shape) || (shape != Capability::Messages && spec.can(Capability::Chat))
 }
 
-fn offers(upstreams: &[Arc<Upstream>]) -> HashMap<String, Offer> {
+fn offers(upstreams: &BTreeMap<String, Vec<Arc<Upstream>>>) -> HashMap<String, Offer> {
     let mut offers: HashMap<String, Offer> = HashMap::new();
-    // Those that cannot serve come last and only take what nobody else offers, to be named in the refusal.
-    for usable in [true, false] {
-        let taken: Vec<String> = offers.keys().cloned().collect();
-        for (at, upstream) in upstreams.iter().enumerate().filter(|(_, upstream)| is_usable(upstream) == usable) {
-            for model in upstream.spec.models.iter().filter(|model| !taken.contains(&model.name)) {
-                offers.entry(model.name.clone()).and_modify(|offer| *offer = Offer::Several).or_insert(Offer::One(at));
-            }
+    for upstream in upstreams.values().flatten() {
+        for model in &upstream.spec.models {
+            offers.entry(model.name.clone()).or_default().upstreams.push(Arc::clone(upstream));
         }
+    }
+    for offer in offers.values_mut() {
+        // Those that cannot serve come last, to be named in the refusal when nobody else has the model.
+        offer.upstreams.sort_by_key(|it| !is_usable(it));
+        let usable = offer.upstreams.partition_point(|it| is_usable(it));
+        let counted = if usable == 0 { &offer.upstreams[..] } else { &offer.upstreams[..usable] };
+        offer.ambiguous = is_ambiguous(counted);
     }
     offers
 }
 
+/// Whether those of the lowest priority belong to several providers.
+fn is_ambiguous<'a>(upstreams: impl IntoIterator<Item = &'a Arc<Upstream>> + Clone) -> bool {
+    let lowest = upstreams.clone().into_iter().map(|it| it.routing.priority).min();
+    let first = upstreams.into_iter().filter(|it| Some(it.routing.priority) == lowest);
+    first.map(|it| &it.spec.name).collect::<BTreeSet<_>>().len() > 1
+}
+
 fn is_usable(upstream: &Upstream) -> bool {
-    matches!(upstream.status, IntegrationStatus::Connected | IntegrationStatus::Verifying)
+    matches!(upstream.status, IntegrationStatus::Connected | IntegrationStatus::Verifying) && upstream.is_callable()
 }
 
 fn with_models(spec: &ProviderSpec, extra: Vec<String>) -> ProviderSpec {

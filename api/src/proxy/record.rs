@@ -1,18 +1,29 @@
-//! The record of one call: begun before the provider is called, kept exactly once, however the call
-//! ends. Dropping it keeps it as incomplete, so a caller that leaves is metered like any other.
+//! The record of one call: begun before a provider is called, kept exactly once, however the call
+//! ends. Dropping it keeps it as incomplete, so a caller that leaves is metered like any other; a call
+//! for which nobody was asked leaves none.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use http::StatusCode;
-use keyway_domain::{MeteredCall, ProjectId, RequestId, TenantId, Timestamp, VirtualKeyId};
+use keyway_domain::{
+    IntegrationId, MeteredCall, ProjectId, RefusedAttempt, RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId,
+};
 use keyway_providers::Metered;
 use keyway_telemetry::metrics;
 use uuid::Builder;
 
-use super::{caller::Principal, spool::Slot, upstream::Upstream};
+use super::{
+    caller::Principal,
+    limits::{Ended, Hold},
+    refusal::Refusal,
+    spool::Slot,
+    under_way::Admission,
+    upstream::Upstream,
+};
 
 /// Longer texts are cut: a record has a bounded size.
 const MAX_TEXT_CHARS: usize = 300;
@@ -35,11 +46,19 @@ pub(super) struct Record {
     arrival: Arrival,
     path: String,
     asked_model: Option<String>,
+    attempts: u16,
+    /// Until the first upstream was asked.
+    overhead: Duration,
+    refused: Vec<RefusedAttempt>,
     metered: Metered,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
     streamed: bool,
     complete: bool,
+    /// Whether the answer was in memory, so that no provider was asked.
+    cached: bool,
+    /// What it has reserved of limits, settled when it ends.
+    pub(super) hold: Hold,
 }
 
 impl Arrival {
@@ -53,13 +72,13 @@ impl Arrival {
 }
 
 impl Record {
-    /// Begins the record of a call that is about to be made.
-    pub(super) fn begin(
+    /// The record of a call that is about to be made, to this upstream first.
+    pub(super) fn new(
         slot: Slot,
         principal: &Principal,
         upstream: Arc<Upstream>,
         arrival: Arrival,
-        (path, asked_model): (String, Option<String>),
+        asked_model: Option<String>,
     ) -> Self {
         metrics().proxy_in_flight.inc();
         Self {
@@ -69,19 +88,76 @@ impl Record {
             project_id: principal.project_id,
             virtual_key_id: principal.virtual_key_id,
             arrival,
-            path,
+            path: String::new(),
             asked_model,
+            attempts: 0,
+            overhead: Duration::ZERO,
+            refused: Vec::new(),
             metered: Metered::default(),
             status: None,
             first_byte: None,
             streamed: false,
             complete: false,
+            cached: false,
+            hold: Hold::default(),
         }
+    }
+
+    /// An upstream is asked now, at this path. When this returns the call is known, should the process die.
+    ///
+    /// # Errors
+    /// It cannot be written down, so it must not be made.
+    pub(super) fn asks(&mut self, upstream: &Arc<Upstream>, path: String) -> Result<(), Refusal> {
+        let attempts = self.attempts.saturating_add(1);
+        let listed = self.asked_model.as_deref().filter(|asked| upstream.spec.model(asked).is_some());
+        let admission = Admission {
+            tenant_id: self.tenant_id,
+            request_id: self.arrival.id,
+            project_id: self.project_id,
+            virtual_key_id: self.virtual_key_id,
+            integration_id: upstream.integration_id,
+            provider: upstream.spec.name.as_str().into(),
+            model: listed.map(Cow::Borrowed),
+            path: path.as_str().into(),
+            started_at: self.arrival.at,
+            attempts,
+        };
+        if let Some(Err(error)) = self.slot.as_ref().map(|slot| slot.admit(&admission)) {
+            tracing::error!(%error, "a call cannot be written down and is not made");
+            return Err(Refusal::spool_full());
+        }
+        if self.attempts == 0 {
+            self.overhead = self.arrival.clock.elapsed();
+            metrics().proxy_overhead_seconds.observe(self.overhead.as_secs_f64());
+        }
+        self.attempts = attempts;
+        self.upstream = Arc::clone(upstream);
+        self.path = path;
+        Ok(())
+    }
+
+    /// The answer was in memory: nobody is asked, and nothing is used.
+    pub(super) fn answered_from_memory(&mut self, path: String, streamed: bool) {
+        (self.cached, self.path, self.streamed) = (true, path, streamed);
+        self.status = Some(StatusCode::OK);
+        self.overhead = self.arrival.clock.elapsed();
+        self.first_byte = Some(self.overhead);
+        self.metered.tokens = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
+    }
+
+    /// An upstream refused the call, which another one is asked for now.
+    pub(super) fn refused(&mut self, integration_id: IntegrationId, status: StatusCode) {
+        self.refused.push(RefusedAttempt { integration_id, http_status: status.as_u16() });
     }
 
     /// Whose integration serves.
     pub(super) fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// The model the caller asked for.
+    pub(super) fn asked_model(&self) -> Option<&str> {
+        self.asked_model.as_deref()
     }
 
     /// The path at the provider.
@@ -122,6 +198,16 @@ impl Drop for Record {
         let took = self.arrival.clock.elapsed();
         let (tokens, cost_nano_usd) = (self.metered.tokens, self.metered.cost_nano_usd);
         metrics().proxy_in_flight.dec();
+        if self.attempts == 0 && !self.cached {
+            return;
+        }
+        self.hold.end(&Ended {
+            upstream: &self.upstream,
+            asked_model: self.asked_model.as_deref(),
+            status: self.status,
+            metered: &self.metered,
+            complete: self.complete,
+        });
         let meters = &self.upstream.meters;
         match self.status {
             Some(StatusCode::OK) => meters.served.inc(),
@@ -153,10 +239,10 @@ impl Drop for Record {
             first_byte_ms: self.first_byte.map(millis),
             streamed: self.streamed,
             complete: self.complete,
-            overhead_us: None,
-            attempts: 1,
-            refused: Vec::new(),
-            cached: false,
+            overhead_us: i64::try_from(self.overhead.as_micros()).ok(),
+            attempts: self.attempts,
+            refused: std::mem::take(&mut self.refused),
+            cached: self.cached,
             settled: false,
         };
         slot.keep(self.tenant_id, call);

@@ -12,7 +12,7 @@ use keyway_store::{KeyError, StoreError};
 use keyway_vault::VaultError;
 use serde_json::json;
 
-use super::{path, relay::ProxyBody};
+use super::{limits::Exceeded, path, relay::ProxyBody};
 
 /// Present on every answer that Keyway made itself; its value is the error's code.
 pub(super) const ERROR: HeaderName = HeaderName::from_static("x-keyway-error");
@@ -32,6 +32,8 @@ codes! {
     ExpiredKey, "virtual_key_expired", UNAUTHORIZED, "authentication_error";
     /// The path could mean something else to the provider than to us.
     BadPath, "invalid_path", BAD_REQUEST, "invalid_request_error";
+    /// A header of Keyway's own makes no sense.
+    BadHeader, "invalid_header", BAD_REQUEST, "invalid_request_error";
     /// No route has this path.
     UnknownRoute, "unknown_route", NOT_FOUND, "invalid_request_error";
     /// The route exists, the method does not.
@@ -66,6 +68,12 @@ codes! {
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "api_error";
     /// Records of calls cannot be kept at the moment, and no call goes unrecorded.
     SpoolFull, "spool_full", SERVICE_UNAVAILABLE, "api_error";
+    /// A limit of requests or tokens leaves nothing for the call now.
+    RateLimited, "rate_limited", TOO_MANY_REQUESTS, "rate_limit_error";
+    /// A budget is used up.
+    BudgetExceeded, "budget_exceeded", PAYMENT_REQUIRED, "billing_error";
+    /// A budget applies to a call whose price is not known.
+    PriceUnknown, "price_unknown", PAYMENT_REQUIRED, "billing_error";
     /// The provider's host may not be called from here.
     UpstreamForbidden, "upstream_forbidden", BAD_GATEWAY, "api_error";
     /// No connection to the provider.
@@ -88,6 +96,7 @@ pub(super) struct Refusal {
     code: Code,
     message: Cow<'static, str>,
     param: Option<&'static str>,
+    limit: Option<Box<Exceeded>>,
 }
 
 /// Whose error shape a caller reads.
@@ -115,12 +124,27 @@ impl Shape {
 impl Refusal {
     /// A refusal with a sentence for the caller.
     pub(super) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), param: None }
+        Self { code, message: message.into(), param: None, limit: None }
+    }
+
+    /// Names the limit that refused the call.
+    pub(super) fn with_limit(self, limit: Exceeded) -> Self {
+        Self { limit: Some(Box::new(limit)), ..self }
     }
 
     /// No or several integrations serve the model.
     pub(super) fn model(message: &'static str) -> Self {
         Self { param: Some("model"), ..Self::new(Code::ModelNotFound, message) }
+    }
+
+    /// No upstream was found where one must be.
+    pub(super) fn nobody() -> Self {
+        Self::new(Code::Internal, "a defect in Keyway: a call had nobody to go to")
+    }
+
+    /// The call could not be recorded.
+    pub(super) fn spool_full() -> Self {
+        Self::new(Code::SpoolFull, "records of calls cannot be kept at the moment; try again")
     }
 
     /// The integration cannot serve in this status.
@@ -136,9 +160,19 @@ impl Refusal {
         }
     }
 
+    /// Whether a limit refused the call: what it is limited by may not apply to another integration.
+    pub(super) const fn is_limit(&self) -> bool {
+        self.limit.is_some()
+    }
+
     /// Why.
     pub(super) const fn code(&self) -> Code {
         self.code
+    }
+
+    /// Code and sentence.
+    pub(super) fn into_text(self) -> (&'static str, String) {
+        (self.code.text(), self.message.into_owned())
     }
 
     /// The JSON body.
@@ -177,6 +211,9 @@ impl Refusal {
         } else if status == StatusCode::CONFLICT {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
+        if let Some(limit) = &self.limit {
+            limit.write(headers, shape);
+        }
         response
     }
 }
@@ -186,6 +223,7 @@ fn google(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 | 413 => "INVALID_ARGUMENT",
         401 => "UNAUTHENTICATED",
+        402 | 429 => "RESOURCE_EXHAUSTED",
         404 | 405 => "NOT_FOUND",
         408 | 504 => "DEADLINE_EXCEEDED",
         409 => "FAILED_PRECONDITION",

@@ -21,6 +21,7 @@ use super::{
     record::Record,
     redact::Redactor,
     refusal::{Code, Refusal, Shape},
+    replay::Recorder,
     tee::Tee,
 };
 
@@ -56,6 +57,8 @@ pub(super) struct Relay {
     /// Fires at the end of the silence that began at `heard`, or earlier: it is only moved when it fires.
     timer: Pin<Box<Sleep>>,
     heard: Instant,
+    /// Keeps what passes, for who asks for the same again.
+    recorder: Option<Recorder>,
 }
 
 impl ProxyBody {
@@ -72,7 +75,15 @@ impl ProxyBody {
             record.complete();
             return Self(Kind::Whole(None));
         }
-        Self(Kind::Relayed(Box::new(Relay { from, meter, record: Some(record), timer, heard })))
+        Self(Kind::Relayed(Box::new(Relay { from, meter, record: Some(record), timer, heard, recorder: None })))
+    }
+
+    /// The same, recorded while it passes.
+    pub(super) fn recorded(mut self, recorder: Recorder) -> Self {
+        if let Kind::Relayed(relay) = &mut self.0 {
+            relay.recorder = Some(recorder);
+        }
+        self
     }
 }
 
@@ -127,6 +138,9 @@ impl Relay {
             Meter::Events(events) => events.pass(&*record.upstream().ways, data),
             Meter::Error(redactor) => redactor.pass(data),
         };
+        if let Some(recorder) = &mut self.recorder {
+            recorder.see(&passed);
+        }
         if !self.from.is_end_stream() {
             return passed;
         }
@@ -140,6 +154,10 @@ impl Relay {
         let Some(mut record) = self.record.take() else { return Bytes::new() };
         let held_back = self.read_figures(&mut record);
         record.complete();
+        if let Some(mut recorder) = self.recorder.take() {
+            recorder.see(&held_back);
+            recorder.end();
+        }
         held_back
     }
 

@@ -6,8 +6,8 @@ use http::{
     HeaderMap, HeaderValue, Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use keyway_domain::{IntegrationId, IntegrationStatus, Timestamp};
-use keyway_providers::{Provider, ProviderSpec, for_spec, guard::Guard};
+use keyway_domain::{IntegrationId, IntegrationStatus, Limits, Routing, Timestamp};
+use keyway_providers::{KeyFamily, Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
 use keyway_telemetry::metrics;
 use keyway_vault::{SecretBytes, TenantKeys, VaultError};
@@ -23,10 +23,15 @@ pub(super) struct Upstream {
     pub(super) integration_id: IntegrationId,
     pub(super) spec: ProviderSpec,
     pub(super) ways: Arc<dyn Provider>,
+    pub(super) name: String,
     pub(super) status: IntegrationStatus,
+    pub(super) routing: Routing,
+    /// Whether it is an organisation's admin key, which reads reports and calls no model.
+    is_admin: bool,
     /// When it was made, for lists of models.
     pub(super) created_at: Timestamp,
     pub(super) meters: Meters,
+    pub(super) limits: Limits,
     /// The value of the header that names it.
     pub(super) header: HeaderValue,
     expires_at: Option<Timestamp>,
@@ -71,8 +76,12 @@ impl Upstream {
         Self {
             integration_id: id,
             ways: for_spec(&spec),
+            name: integration.name,
             status: integration.status,
+            routing: integration.routing,
+            is_admin: integration.key_family == KeyFamily::Admin.name(),
             created_at: integration.created_at,
+            limits: integration.limits,
             meters: Meters::of(if spec.custom { CUSTOM } else { &spec.name }),
             header: HeaderValue::try_from(id.to_string()).unwrap_or(HeaderValue::from_static("")),
             expires_at: integration.expires_at,
@@ -101,6 +110,11 @@ impl Upstream {
             ));
         }
         Ok(())
+    }
+
+    /// Whether calls of models go to it at all.
+    pub(super) fn is_callable(&self) -> bool {
+        self.spec.is_callable() && !self.is_admin
     }
 
     /// The path of an endpoint of the provider: `/chat/completions` becomes `/v1/chat/completions`.

@@ -1,7 +1,7 @@
 //! `/integrations`: submit a credential, watch it, change it, remove it. A credential goes in and
 //! never comes out.
 
-use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, Timestamp};
+use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, Routing, Timestamp};
 use keyway_store::{
     integrations::{self, Filter},
     verdicts,
@@ -20,6 +20,7 @@ use crate::{
     cursor::{self, List},
     error::ApiError,
     input::{self, Credentials},
+    limits::LimitsInput,
     view::{IntegrationDetail, IntegrationView, Started, Submitted},
 };
 
@@ -47,6 +48,13 @@ pub(crate) struct IntegrationInput {
     /// When the credential expires, as far as its owner knows.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
+    /// Which of a project's integrations of one provider is tried first: the lowest, 0 (if left out) to 100.
+    priority: Option<i32>,
+    /// Its share of the calls among those of the same priority: 1 (if left out) to 1000.
+    weight: Option<i32>,
+    /// What it may serve.
+    #[serde(default)]
+    limits: LimitsInput,
 }
 
 /// An integration's settings.
@@ -73,6 +81,12 @@ pub(crate) struct IntegrationChange {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "input::nullable")]
     expires_at: Option<Option<Timestamp>>,
+    /// 0 to 100; the lowest is tried first.
+    priority: Option<i32>,
+    /// 1 to 1000: its share of the calls among those of the same priority.
+    weight: Option<i32>,
+    #[serde(default)]
+    limits: LimitsInput,
     /// false switches it off; true switches it on and verifies it anew.
     enabled: Option<bool>,
 }
@@ -121,6 +135,11 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
         base_url: input.config.base_url,
         provider_key_id: input::provider_key_id(input.config.provider_key_id)?,
         expires_at: input::expiry(input.expires_at, Timestamp::now())?,
+        routing: Routing {
+            priority: input::priority(input.priority)?.unwrap_or(Routing::default().priority),
+            weight: input::weight(input.weight)?.unwrap_or(Routing::default().weight),
+        },
+        limits: input.limits.checked()?,
     };
     call.commit(submit).await
 }
@@ -148,7 +167,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&IntegrationDetail { integration: row.into(), history }).tagged(version))
 }
 
-/// Change an integration's name or expiry, or switch it off or on.
+/// Change an integration's name, expiry, limits or place among others, or switch it off or on.
 #[utoipa::path(patch, path = "/api/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path)),
     request_body = IntegrationChange, responses((status = 200, body = Submitted), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
@@ -162,6 +181,9 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
         base_url: config.base_url,
         provider_key_id: input::provider_key_id(config.provider_key_id)?,
         expires_at: change.expires_at.map(|expires_at| input::expiry(expires_at, now)).transpose()?,
+        priority: input::priority(change.priority)?,
+        weight: input::weight(change.weight)?,
+        limits: change.limits.checked()?,
         enabled: change.enabled,
         expected,
     };

@@ -12,6 +12,7 @@ mod operations;
 mod projects;
 mod providers;
 mod requests;
+mod routing;
 mod tenants;
 mod usage;
 mod virtual_keys;
@@ -104,6 +105,8 @@ table! {
     DELETE "/api/v1/integrations/{id}"              Tenant integrations::delete;
     POST   "/api/v1/integrations/{id}/test"         Tenant integrations::test;
     PUT    "/api/v1/integrations/{id}/credentials"  Tenant integrations::replace_credentials;
+
+    GET    "/api/v1/routing"                        Tenant routing::explain;
 
     GET    "/api/v1/operations"                     Tenant operations::list;
     GET    "/api/v1/operations/{id}"                Tenant operations::detail;

@@ -36,7 +36,7 @@ pub(crate) struct VirtualKeyInput {
     #[serde(default)]
     limits: LimitsInput,
     /// Keep answers to its calls for so many seconds, 1 to 86400, for whoever makes the same call in the project;
-    /// not at all if left out. A call can ask for it, or not to have it, with the header x-keyway-cache: on, off, refresh.
+    /// not at all if left out. A call can ask for that, or refuse it: header `x-keyway-cache: on`, `off` or `refresh`.
     #[schema(minimum = 1, maximum = 86_400)]
     cache_ttl_seconds: Option<i64>,
 }

@@ -14,6 +14,7 @@ mod message;
 mod operation;
 mod outcome;
 mod retry;
+mod routing;
 mod timestamp;
 mod usage;
 
@@ -26,11 +27,12 @@ pub use id::{
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use lane::{Lane, Route};
-pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
 pub use limit::{LimitScope, LimitWindow, Limits, Measure};
+pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
 pub use operation::{OperationKind, OperationState};
 pub use outcome::{Code, Outcome};
 pub use retry::RetryPolicy;
+pub use routing::Routing;
 pub use timestamp::Timestamp;
 pub use usage::{
     CallOutcome, Ledger, MeteredCall, NanoUsd, RefusedAttempt, ReportedUsage, TokenCounts, UsageProgress, UsageWindow,

@@ -112,6 +112,9 @@ impl Measure {
 }
 
 impl LimitScope {
+    /// Every scope.
+    pub const ALL: [Self; 3] = [Self::VirtualKey, Self::Project, Self::Integration];
+
     /// The text in headers and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {

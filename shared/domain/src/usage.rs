@@ -57,6 +57,28 @@ pub struct TokenCounts {
     pub web_searches: Option<i64>,
 }
 
+impl TokenCounts {
+    /// Both together. A figure that only one of them has counts as the sum: the other had nothing of it.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        let sum = |a: Option<i64>, b: Option<i64>| match (a, b) {
+            (Some(a), Some(b)) => Some(a.saturating_add(b)),
+            (a, b) => a.or(b),
+        };
+        Self {
+            input: sum(self.input, other.input),
+            cached_input: sum(self.cached_input, other.cached_input),
+            cache_write: sum(self.cache_write, other.cache_write),
+            cache_write_1h: sum(self.cache_write_1h, other.cache_write_1h),
+            output: sum(self.output, other.output),
+            reasoning: sum(self.reasoning, other.reasoning),
+            audio_input: sum(self.audio_input, other.audio_input),
+            audio_output: sum(self.audio_output, other.audio_output),
+            web_searches: sum(self.web_searches, other.web_searches),
+        }
+    }
+}
+
 /// One proxied call, as the metered ledger keeps it; one row, once, by `request_id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeteredCall {

@@ -19,11 +19,13 @@ mod usage_page;
 
 pub use catalog::{
     AuthStyle, Capability, Catalog, CatalogChanges, CatalogError, EnvCredential, EnvNames, EnvPlace, LiveCatalog,
-    Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod, ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict, Tier,
+    Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod, ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict,
+    Tier,
 };
 pub use format::{FormatError, KeyFacts, KeyFamily};
 pub use guard::{GuardError, GuardSettings, GuardedClient};
 pub use kinds::for_spec;
 pub use metering::Metered;
 pub use provider::{BadSecret, Finding, Provider, Target};
+pub use retry_after::parse as retry_after;
 pub use usage_page::{FetchError, MAX_USAGE_PAGES, PageTrail, UsagePage, UsageQuery};

@@ -135,9 +135,10 @@ struct Usage {
     prompt_tokens_details: Maybe<InputDetails>,
     #[serde(default)]
     completion_tokens_details: Maybe<OutputDetails>,
-    #[serde(default)]
+    /// Realtime sessions say it without the `s`.
+    #[serde(default, alias = "input_token_details")]
     input_tokens_details: Maybe<InputDetails>,
-    #[serde(default)]
+    #[serde(default, alias = "output_token_details")]
     output_tokens_details: Maybe<OutputDetails>,
     /// DeepSeek's name for what came from the cache.
     #[serde(default)]

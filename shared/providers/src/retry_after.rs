@@ -9,9 +9,10 @@ use time::{PrimitiveDateTime, macros::format_description};
 /// Nobody is waited for longer than this in one step.
 pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
 
-/// The wait that `retry-after-ms` or `retry-after` (seconds, or an HTTP date) asks for, clamped to
-/// [`LONGEST`]; `None` when there is none or it makes no sense.
-pub(crate) fn parse(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+/// The wait that `retry-after-ms` or `retry-after` (seconds, or an HTTP date) asks for, an hour at
+/// most; `None` when there is none or it makes no sense.
+#[must_use]
+pub fn parse(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(wait) = text("retry-after-ms").and_then(|value| span(value, 1)) {
         return Some(wait);

@@ -13,8 +13,10 @@ use crate::{
     sql::Sql,
 };
 
-/// The most providers of one project.
-const MAX_PROVIDERS: i64 = 500;
+/// The most integrations of one provider that serve a project: beyond that they are only kept.
+const MAX_OF_PROVIDER: i64 = 50;
+/// The most integrations that serve a project.
+const MAX_OF_PROJECT: i64 = 2000;
 
 /// An integration with its sealed secret and the wrapped data key that opens it.
 #[derive(Clone, Debug)]
@@ -27,18 +29,19 @@ pub struct Credential {
     pub data_key: DataKeyRow,
 }
 
-/// The best credential of a project for each of its providers, whatever its status: one that can call models
-/// before an admin key, which only reports usage; connected before verifying before in error before disabled;
-/// then oldest.
+/// The credentials of a project, whatever their status, by provider: those that can call models before admin
+/// keys, which only report usage; active ones first; then by priority, and the oldest first.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn best_of_project(tx: &TenantTx, project_id: ProjectId) -> Result<Vec<Credential>, StoreError> {
+pub async fn of_project(tx: &TenantTx, project_id: ProjectId) -> Result<Vec<Credential>, StoreError> {
     let text = "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY provider ORDER BY \
-                CASE key_family WHEN 'admin' THEN 1 ELSE 0 END, CASE status WHEN 'connected' THEN 0 WHEN 'verifying' THEN 1 WHEN 'error' THEN 2 ELSE 3 END, id) AS place \
+                CASE key_family WHEN 'admin' THEN 1 ELSE 0 END, \
+                CASE status WHEN 'connected' THEN 0 WHEN 'verifying' THEN 0 ELSE 1 END, priority, id) AS place \
                 FROM integrations WHERE tenant_id = $1 AND project_id = $2) AS ranked \
-                WHERE place = 1 ORDER BY provider LIMIT $3";
-    let values = [tx.tenant_id().uuid().into(), project_id.uuid().into(), MAX_PROVIDERS.into()];
+                WHERE place <= $3 ORDER BY provider, place LIMIT $4";
+    let tenant_id = tx.tenant_id().uuid().into();
+    let values = [tenant_id, project_id.uuid().into(), MAX_OF_PROVIDER.into(), MAX_OF_PROJECT.into()];
     let found = Sql::with(text, values).models::<table::Entity>(tx).await?;
     with_secrets(tx, found).await
 }

@@ -148,6 +148,8 @@ metrics! {
     proxy_requests: Counters("keyway_proxy_requests_total", "Proxied requests that ended", ["provider", "status"]);
     /// Proxied requests Keyway itself refused.
     proxy_refused: Counters("keyway_proxy_refused_total", "Proxied requests refused by Keyway", ["code"]);
+    /// Attempts of proxied requests that led nowhere, after which another integration was asked.
+    proxy_failovers: Counters("keyway_proxy_failovers_total", "Attempts after which another integration was asked", ["provider", "reason"]);
     /// Proxied requests open now.
     proxy_in_flight: Gauge("keyway_proxy_in_flight", "Proxied requests open now");
     /// Time a proxied request took, to its last byte.
@@ -162,14 +164,14 @@ metrics! {
     proxy_cost_nano_usd: Counters("keyway_proxy_cost_nano_usd_total", "Cost metered, in billionths of a US dollar", ["provider"]);
     /// Proxied calls whose cost is unknown.
     proxy_unpriced: Counters("keyway_proxy_unpriced_total", "Metered calls whose cost is unknown", ["provider", "reason"]);
-    /// Cache look-ups.
-    cache_lookups: Counters("keyway_cache_lookups_total", "Look-ups in the warm caches", ["cache", "result"]);
     /// Proxied requests that a limit refused.
     limit_refused: Counters("keyway_limit_refused_total", "Proxied requests that a limit or a budget refused", ["code", "scope"]);
     /// What calls have used of limits: requests, tokens, or billionths of a US dollar.
     limit_used: Counters("keyway_limit_used_total", "What calls used of limits, in requests, tokens or billionths of a US dollar", ["scope", "measure"]);
     /// What this process has leased of limits and not used.
     limit_leased: Gauges("keyway_limit_leased", "What this process has leased of limits and not used yet", ["scope", "measure"]);
+    /// Cache look-ups.
+    cache_lookups: Counters("keyway_cache_lookups_total", "Look-ups in the warm caches", ["cache", "result"]);
     /// Cache entries dropped because something changed.
     cache_invalidations: Counters("keyway_cache_invalidations_total", "Cache entries dropped because something changed", ["cache"]);
     /// Metered calls on the spool, not yet in the outbox.

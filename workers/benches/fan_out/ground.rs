@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use keyway_domain::{IntegrationId, ProjectId, SecretId, TenantId, Timestamp};
+use keyway_domain::{IntegrationId, Limits, ProjectId, Routing, SecretId, TenantId, Timestamp};
 use keyway_store::{
     DatabaseLimits, Store, TenantKeyCache, TenantTx,
     integrations::{self, NewIntegration, SealedSecret},
@@ -66,6 +66,8 @@ impl Ground {
             base_url: Some(base_url.to_owned()),
             config: serde_json::json!({}),
             expires_at: None,
+            routing: Routing::default(),
+            limits: Limits::default(),
             secret: SealedSecret {
                 envelope: keys.seal(secret_id, 1, key.as_bytes())?,
                 data_key_id: keys.id(),

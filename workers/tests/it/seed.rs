@@ -3,8 +3,8 @@
 
 use anyhow::{Context as _, Result};
 use keyway_domain::{
-    Actor, AuditEvent, AuditOutcome, Body, Command, Event, IntegrationId, Message, OperationId, ProjectId, SecretId,
-    TenantId, Timestamp,
+    Actor, AuditEvent, AuditOutcome, Body, Command, Event, IntegrationId, Limits, Message, OperationId, ProjectId,
+    Routing, SecretId, TenantId, Timestamp,
 };
 use keyway_providers::for_spec;
 use keyway_store::{
@@ -142,6 +142,8 @@ impl World {
             base_url: Some(given.base_url.to_owned()),
             config: serde_json::json!({}),
             expires_at: None,
+            routing: Routing::default(),
+            limits: Limits::default(),
             secret: self.seal_given(tx, (secret_id, 1), given).await?,
             next_check_at: None,
         };

@@ -80,6 +80,12 @@ pub(super) struct Ended<'a> {
 impl Limiter {
     /// Nothing is leased yet.
     pub(super) fn new(store: Store) -> Arc<Self> {
+        // A counter that appears with its first event has no increase that an alert could see.
+        for code in [Code::RateLimited, Code::BudgetExceeded, Code::PriceUnknown] {
+            for scope in LimitScope::ALL {
+                metrics().limit_refused.with_label_values(&[code.text(), scope.name()]);
+            }
+        }
         Arc::new(Self { store, scopes: Mutex::default() })
     }
 
@@ -215,7 +221,7 @@ impl Hold {
         let Some(held) = &mut self.0 else { return Ok(()) };
         held.unsent = false;
         if let Some(before) = held.serving.take() {
-            before.settle(&[Some(1), Some(0), Some(0), Some(0)]);
+            before.settle(&[Some(1), Some(0), Some(0), Some(0)], false);
         }
         let bound = held.demand.at(&upstream.spec, held.model.as_deref());
         if held.has_budget && bound.cost.is_none() {
@@ -238,8 +244,10 @@ impl Hold {
         let Some(held) = self.0.take() else { return };
         let (tokens, cost) = if held.unsent { (Some(0), Some(0)) } else { ended.used() };
         let used: Needs = [Some(1), tokens, cost, cost];
+        // What an answer that broke off has cost, its last figures do not say.
+        let at_least = !held.unsent && !ended.complete && !ended.is_refused();
         for taken in held.taken.into_iter().chain(held.serving) {
-            taken.settle(&used);
+            taken.settle(&used, at_least);
         }
     }
 }
@@ -253,13 +261,12 @@ impl Ended<'_> {
             let model = self.metered.model.as_deref().or(self.asked_model)?;
             listed(&self.upstream.spec, model)?.cost(tokens)
         });
-        match self.status {
-            // Providers charge nothing for what they refuse.
-            Some(status) if !status.is_success() => (count.or(Some(0)), cost.or(Some(0))),
-            // What an answer that broke off has cost, its last figures do not say.
-            _ if !self.complete => (None, None),
-            _ => (count, cost),
-        }
+        if self.is_refused() { (count.or(Some(0)), cost.or(Some(0))) } else { (count, cost) }
+    }
+
+    /// Whether the provider would not have it: then it charges nothing.
+    fn is_refused(&self) -> bool {
+        self.status.is_some_and(|status| !status.is_success() && status != StatusCode::SWITCHING_PROTOCOLS)
     }
 }
 
@@ -273,7 +280,7 @@ fn has_budget(limits: &Limits) -> bool {
 
 /// Sums what is leased and not used, for the metrics.
 fn show_leased(scopes: &[Arc<Scope>]) {
-    for kind in [LimitScope::VirtualKey, LimitScope::Project, LimitScope::Integration] {
+    for kind in LimitScope::ALL {
         let mut sums = [0_i64; Measure::ALL.len()];
         for scope in scopes.iter().filter(|scope| scope.kind == kind) {
             for (sum, left) in sums.iter_mut().zip(scope.left()) {

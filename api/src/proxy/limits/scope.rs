@@ -79,28 +79,15 @@ impl Scope {
         limits: Limits,
         store: &Store,
     ) -> Result<Taken, Refused> {
-        for _ in 0..ROUNDS {
-            match self.look(&needs, &limits, false) {
-                Look::Taken(taken) => return Ok(taken),
-                Look::Refused(refused) => return Err(refused),
-                Look::Short(_) => {}
-            }
-            let turn = Arc::clone(&self.turn).lock_owned().await;
-            // Who waited may find what the one before leased.
-            let asks = match self.look(&needs, &limits, true) {
-                Look::Taken(taken) => return Ok(taken),
-                Look::Refused(refused) => return Err(refused),
-                Look::Short(asks) => asks,
-            };
-            // A task of its own: a caller that leaves must not leave behind what nobody knows to be leased.
-            let leasing = spawn("limit lease", Arc::clone(self).lease(asks, store.clone(), turn));
-            match leasing.await {
-                Ok(Ok(())) => {}
-                Ok(Err(refused)) => return Err(refused),
-                Err(_) => return Err(Refused::Away),
-            }
+        match self.look(&mut self.shares(), &needs, &limits, false) {
+            Look::Taken(taken) => return Ok(taken),
+            Look::Refused(refused) => return Err(refused),
+            Look::Short(_) => {}
         }
-        Err(Refused::Away)
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        // A task of its own: a caller that leaves must not leave behind what nobody knows to be leased.
+        let leasing = Arc::clone(self).lease_and_take(needs, limits, store.clone(), turn);
+        spawn("limit lease", leasing).await.unwrap_or(Err(Refused::Away))
     }
 
     /// Hands back what it has more than it needs; `all`: everything.
@@ -109,7 +96,11 @@ impl Scope {
         let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() else { return Ok(()) };
         let now = Instant::now();
         let asks: Vec<_> = self.shares().each.iter_mut().filter_map(|share| share.spare(all, now)).collect();
-        if asks.is_empty() { Ok(()) } else { Arc::clone(self).lease(asks, store.clone(), turn).await }
+        if !asks.is_empty() {
+            drop(self.lease(&asks, store).await?);
+        }
+        drop(turn);
+        Ok(())
     }
 
     /// What is leased and not used, by measure.
@@ -123,9 +114,34 @@ impl Scope {
         self.shares().each.iter().all(|share| share.is_empty(now))
     }
 
-    fn look(self: &Arc<Self>, needs: &Needs, limits: &Limits, to_ask: bool) -> Look {
+    async fn lease_and_take(
+        self: Arc<Self>,
+        needs: Needs,
+        limits: Limits,
+        store: Store,
+        _turn: OwnedMutexGuard<()>,
+    ) -> Result<Taken, Refused> {
+        // Who waited for its turn may find what the one before leased.
+        let mut look = self.look(&mut self.shares(), &needs, &limits, true);
+        for _ in 0..ROUNDS {
+            match look {
+                Look::Taken(taken) => return Ok(taken),
+                Look::Refused(refused) => return Err(refused),
+                Look::Short(asks) => {
+                    let mut shares = self.lease(&asks, &store).await?;
+                    // Before anybody else takes what was leased for this call.
+                    look = self.look(&mut shares, &needs, &limits, true);
+                }
+            }
+        }
+        if let Look::Short(asks) = look {
+            self.shares().untold(&asks, false);
+        }
+        Err(Refused::Away)
+    }
+
+    fn look(self: &Arc<Self>, shares: &mut Shares, needs: &Needs, limits: &Limits, to_ask: bool) -> Look {
         let now = Instant::now();
-        let mut shares = self.shares();
         let mut short = Vec::new();
         for (at, measure) in Measure::ALL.into_iter().enumerate() {
             let (Some(limit), Some(need)) = (limits.of(measure), needs[at]) else { continue };
@@ -153,9 +169,10 @@ impl Scope {
         Look::Short(if to_ask { short.into_iter().map(&mut ask).collect() } else { Vec::new() })
     }
 
-    async fn lease(self: Arc<Self>, asks: Vec<Ask>, store: Store, _turn: OwnedMutexGuard<()>) -> Result<(), Refused> {
+    /// Asks the database; what it granted is there under the lock that is returned.
+    async fn lease(&self, asks: &[Ask], store: &Store) -> Result<MutexGuard<'_, Shares>, Refused> {
         let mut committing = false;
-        let asked = tokio::time::timeout(LEASE_TIMEOUT, self.ask(&asks, &store, &mut committing)).await;
+        let asked = tokio::time::timeout(LEASE_TIMEOUT, self.ask(asks, store, &mut committing)).await;
         let now = Instant::now();
         let mut shares = self.shares();
         let failed = match asked {
@@ -163,15 +180,13 @@ impl Scope {
                 for (ask, lease) in asks.iter().zip(&leases) {
                     shares.of(ask.measure).credit(ask, lease, now);
                 }
-                return Ok(());
+                return Ok(shares);
             }
             Ok(Err(error)) if error.is_retryable() => Refused::Away,
             Ok(Err(error)) => Refused::Store(error),
             Err(_) => Refused::Away,
         };
-        for ask in &asks {
-            shares.of(ask.measure).untold(ask, committing);
-        }
+        shares.untold(asks, committing);
         shares.away_until = now + AWAY;
         Err(failed)
     }
@@ -190,6 +205,12 @@ impl Scope {
 }
 
 impl Shares {
+    fn untold(&mut self, asks: &[Ask], perhaps_told: bool) {
+        for ask in asks {
+            self.of(ask.measure).untold(ask, perhaps_told);
+        }
+    }
+
     fn of(&mut self, measure: Measure) -> &mut Share {
         &mut self.each[measure as usize]
     }
@@ -197,12 +218,14 @@ impl Shares {
 
 impl Taken {
     /// Ends the reservation: so much was really used of each measure; `None`: nobody knows, so what was reserved.
-    pub(super) fn settle(mut self, used: &Needs) {
+    /// `at_least`: what is known is not all of it, and no less than what was reserved counts.
+    pub(super) fn settle(mut self, used: &Needs, at_least: bool) {
         let reserved = std::mem::take(&mut self.reserved);
         let mut shares = self.scope.shares();
         for (at, measure) in Measure::ALL.into_iter().enumerate() {
             let Some(reserved) = reserved[at] else { continue };
-            let used = used[at].unwrap_or(reserved.amount);
+            let least = if at_least { reserved.amount } else { 0 };
+            let used = used[at].unwrap_or(reserved.amount).max(least);
             shares.each[at].settle(reserved, used);
             let used = u64::try_from(used).unwrap_or(0);
             metrics().limit_used.with_label_values(&[self.scope.kind.name(), measure.name()]).inc_by(used);

@@ -9,7 +9,7 @@ use keyway_api::{Proxy, ProxyParts, VirtualKeyToken};
 use keyway_bus::{Bus, BusError, EmbeddedBus, Journal};
 use keyway_domain::{
     Body, Command, Event, IntegrationId, Invalidation, Lane, Limits, Message, MessageId, MeteredCall, ProjectId, Route,
-    SecretId, TenantId, Timestamp, VirtualKeyId,
+    Routing, SecretId, TenantId, Timestamp, VirtualKeyId,
 };
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{
@@ -18,7 +18,7 @@ use keyway_store::{
     outbox, projects, tenants,
     virtual_keys::{self, NewVirtualKey},
 };
-use keyway_testkit::simulator::Simulator;
+use keyway_testkit::{postgres::TestDatabase, simulator::Simulator};
 use keyway_vault::{Keyring, Vault};
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -41,6 +41,7 @@ pub(super) struct Harness {
     pub(super) http: reqwest::Client,
     guard: Guard,
     pub(super) catalog: LiveCatalog,
+    database: TestDatabase,
 }
 
 pub(super) struct Key {
@@ -69,12 +70,16 @@ impl Harness {
 
     /// The same over this vault, trusting further hosts.
     pub(super) async fn start_with(vault: Vault, trusted: &[String]) -> Self {
+        Self::start_on(TestDatabase::sqlite().unwrap(), vault, trusted).await
+    }
+
+    /// The same on this database.
+    pub(super) async fn start_on(database: TestDatabase, vault: Vault, trusted: &[String]) -> Self {
         let simulator = Simulator::start().await.unwrap();
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("proxy-{}", Uuid::now_v7().simple()));
         std::fs::create_dir_all(&directory).unwrap();
-        let database = format!("sqlite://{}/keyway.db?mode=rwc", directory.display());
-        keyway_migrations::migrate(&database).await.unwrap();
-        let store = Store::connect(&database, DatabaseLimits::default()).await.unwrap();
+        keyway_migrations::migrate(&database.url).await.unwrap();
+        let store = Store::connect(&database.url, DatabaseLimits::default()).await.unwrap();
         let tx = store.system().await.unwrap();
         let tenant = tenants::insert(&tx, "shop", Timestamp::now()).await.unwrap().id;
         tx.commit().await.unwrap();
@@ -89,7 +94,13 @@ impl Harness {
         let proxy = proxy(&store, &keys, &catalog, &guard, (Arc::clone(&bus), directory.clone()));
         let url = serve(&proxy).await;
         let http = client();
-        Self { simulator, store, keys, bus, proxy, url, tenant, project, directory, http, guard, catalog }
+        Self { simulator, store, keys, bus, proxy, url, tenant, project, directory, http, guard, catalog, database }
+    }
+
+    /// An id as a hand-written statement names it.
+    pub(super) fn literal(&self, id: Uuid) -> String {
+        let is_postgres = self.database.url.starts_with("postgres");
+        if is_postgres { format!("'{id}'::uuid") } else { format!("x'{}'", id.simple()) }
     }
 
     /// A harness whose project has one `openai` integration, with a virtual key for it.
@@ -122,18 +133,31 @@ impl Harness {
 
     /// An integration; without a base URL of its own it goes where its provider is.
     pub(super) async fn integration_of(&self, provider: &str, secret: &str, base_url: Option<&str>) -> IntegrationId {
-        let tx = self.store.tenant(self.tenant).await.unwrap();
+        self.integration_in((self.tenant, self.project), provider, secret, base_url).await
+    }
+
+    /// An integration of any tenant's project.
+    pub(super) async fn integration_in(
+        &self,
+        (tenant, project_id): (TenantId, ProjectId),
+        provider: &str,
+        secret: &str,
+        base_url: Option<&str>,
+    ) -> IntegrationId {
+        let tx = self.store.tenant(tenant).await.unwrap();
         let keys = self.keys.current(&tx).await.unwrap();
         let (id, secret_id) = (IntegrationId::new(), SecretId::new());
         let new = NewIntegration {
             id,
             secret_id,
-            project_id: self.project,
+            project_id,
             provider: provider.to_owned(),
             name: format!("{provider} {id}"),
             base_url: base_url.map(str::to_owned),
             config: json!({}),
             expires_at: None,
+            routing: Routing::default(),
+            limits: Limits::default(),
             secret: SealedSecret {
                 envelope: keys.seal(secret_id, 1, secret.as_bytes()).unwrap(),
                 data_key_id: keys.id(),
@@ -149,22 +173,22 @@ impl Harness {
     }
 
     pub(super) async fn virtual_key(&self, expires_at: Option<Timestamp>) -> Key {
-        let token = VirtualKeyToken::generate().unwrap();
-        let new = NewVirtualKey {
         self.virtual_key_within(Limits::default(), expires_at).await
     }
 
     /// A virtual key with limits.
     pub(super) async fn virtual_key_within(&self, limits: Limits, expires_at: Option<Timestamp>) -> Key {
+        let token = VirtualKeyToken::generate().unwrap();
+        let new = NewVirtualKey {
             project_id: self.project,
             name: token.hint(),
             token_sha256: token.sha256(),
             hint: token.hint(),
             expires_at,
-        };
-        let tx = self.store.tenant(self.tenant).await.unwrap();
             limits,
             cache_ttl_seconds: None,
+        };
+        let tx = self.store.tenant(self.tenant).await.unwrap();
         let row = virtual_keys::insert(&tx, new, Timestamp::now()).await.unwrap();
         tx.commit().await.unwrap();
         Key { id: row.id, text: token.expose().to_owned() }
@@ -281,7 +305,10 @@ async fn serve(proxy: &Arc<Proxy>) -> String {
             });
             let mut server = http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
-            drop(keyway_telemetry::spawn("test connection", server.serve_connection(TokioIo::new(stream), service)));
+            drop(keyway_telemetry::spawn(
+                "test connection",
+                server.serve_connection(TokioIo::new(stream), service).with_upgrades(),
+            ));
         }
     }));
     url

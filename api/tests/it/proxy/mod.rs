@@ -3,9 +3,13 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod abuse;
+mod cache;
 mod calls;
+mod failover;
 mod harness;
 mod hostile;
+mod limits;
 mod memory;
 mod refusals;
 mod routing;
@@ -13,3 +17,4 @@ mod scripted;
 mod shapes;
 mod spool;
 mod streams;
+mod websockets;

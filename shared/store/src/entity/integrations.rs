@@ -34,6 +34,12 @@ pub struct Model {
     pub created_at_ms: i64,
     pub updated_at_ms: i64,
     pub version: i32,
+    pub priority: i32,
+    pub weight: i32,
+    pub requests_per_minute: Option<i64>,
+    pub tokens_per_minute: Option<i64>,
+    pub daily_budget_nano_usd: Option<i64>,
+    pub monthly_budget_nano_usd: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

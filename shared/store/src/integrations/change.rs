@@ -1,11 +1,12 @@
 //! What changes an integration: its owner, and notes about its use.
 
-use keyway_domain::{IntegrationId, IntegrationStatus, TenantId, Timestamp};
+use keyway_domain::{IntegrationId, IntegrationStatus, Limits, TenantId, Timestamp};
 use sea_orm::Value;
 
 use super::{IntegrationRow, SealedSecret, find, find_by_fingerprint, of_ids, row};
 use crate::{
     StoreError, SystemTx, TenantTx, key_usage,
+    limits::columns,
     sql::{Sql, chunk, for_update, ms},
 };
 
@@ -19,6 +20,12 @@ pub struct Change {
     pub name: Option<String>,
     /// Other settings of the provider.
     pub config: Option<serde_json::Value>,
+    /// Another place among those that could serve the same call.
+    pub priority: Option<i32>,
+    /// Another share among equals.
+    pub weight: Option<i32>,
+    /// Other limits.
+    pub limits: Option<Limits>,
     /// Another expiry; `Some(None)` takes it away.
     pub expires_at: Option<Option<Timestamp>>,
 }
@@ -40,6 +47,14 @@ pub async fn update(
     }
     if let Some(config) = change.config {
         assignments.push(("config", config.to_string().into()));
+    }
+    for (name, value) in [("priority", change.priority), ("weight", change.weight)] {
+        if let Some(value) = value {
+            assignments.push((name, value.into()));
+        }
+    }
+    if let Some(limits) = change.limits {
+        assignments.extend(columns(&limits));
     }
     if let Some(expires_at) = change.expires_at {
         assignments.push(("expires_at_ms", ms(expires_at).into()));

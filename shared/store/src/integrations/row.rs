@@ -1,13 +1,14 @@
 //! An integration's row in the words of the domain.
 
 use keyway_domain::{
-    DataKeyId, Evidence, IntegrationId, IntegrationStatus, ProjectId, SecretId, TenantId, Timestamp, Verdict,
-    VerdictKind,
+    DataKeyId, Evidence, IntegrationId, IntegrationStatus, Limits, ProjectId, Routing, SecretId, TenantId, Timestamp,
+    Verdict, VerdictKind,
 };
 
 use crate::{
     StoreError,
     entity::{integrations as table, secrets},
+    limits::stored_limits,
     sql::{ms, time},
 };
 
@@ -54,6 +55,10 @@ pub struct IntegrationRow {
     pub updated_at: Timestamp,
     /// Counts its owner's changes, for ETag and If-Match.
     pub version: i32,
+    /// Its place among those that could serve the same call.
+    pub routing: Routing,
+    /// What it may serve.
+    pub limits: Limits,
 }
 
 /// A sealed secret, ready to be stored.
@@ -92,6 +97,10 @@ pub struct NewIntegration {
     pub expires_at: Option<Timestamp>,
     /// The secret.
     pub secret: SealedSecret,
+    /// Its place among those that could serve the same call.
+    pub routing: Routing,
+    /// What it may serve.
+    pub limits: Limits,
     /// When the schedule may verify it, should the first verification get nowhere.
     pub next_check_at: Option<Timestamp>,
 }
@@ -135,6 +144,12 @@ impl NewIntegration {
             created_at_ms: now.ms(),
             updated_at_ms: now.ms(),
             version: 1,
+            priority: self.routing.priority,
+            weight: self.routing.weight,
+            requests_per_minute: self.limits.requests_per_minute,
+            tokens_per_minute: self.limits.tokens_per_minute,
+            daily_budget_nano_usd: self.limits.daily_budget_nano_usd,
+            monthly_budget_nano_usd: self.limits.monthly_budget_nano_usd,
         };
         (integration, secret)
     }
@@ -175,5 +190,7 @@ pub(crate) fn row(model: table::Model) -> Result<IntegrationRow, StoreError> {
         created_at: Timestamp::from_ms(model.created_at_ms),
         updated_at: Timestamp::from_ms(model.updated_at_ms),
         version: model.version,
+        routing: Routing { priority: model.priority, weight: model.weight },
+        limits: stored_limits!(model),
     })
 }

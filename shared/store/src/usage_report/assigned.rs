@@ -47,5 +47,5 @@ pub(super) fn begin(tx: &TenantTx, query: &ReportQuery) -> Sql {
 }
 
 fn each(column: impl Fn(&str) -> String) -> String {
-    FIGURES.map(|figure| column(figure)).join(", ")
+    FIGURES.map(column).join(", ")
 }

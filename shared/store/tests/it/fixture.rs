@@ -2,7 +2,8 @@
 
 use anyhow::{Context, Result};
 use keyway_domain::{
-    Command, DataKeyId, IntegrationId, OperationId, ProjectId, SecretId, TenantId, Timestamp, UsageWindow,
+    Command, DataKeyId, IntegrationId, Limits, OperationId, ProjectId, Routing, SecretId, TenantId, Timestamp,
+    UsageWindow,
 };
 use keyway_store::{
     DatabaseLimits, Store,
@@ -127,6 +128,8 @@ pub(crate) fn integration(project_id: ProjectId, data_key_id: DataKeyId, name: &
         base_url: None,
         config: serde_json::json!({"region": "eu"}),
         expires_at: None,
+        routing: Routing::default(),
+        limits: Limits::default(),
         secret: secret(data_key_id, seed),
         next_check_at: Some(NOW),
     }

@@ -1,7 +1,7 @@
 //! Integrations: duplicates, versions, secrets, and what is loaded to use them.
 
 use anyhow::{Context, Result};
-use keyway_domain::{IntegrationId, IntegrationStatus, Timestamp};
+use keyway_domain::{IntegrationId, IntegrationStatus, Routing, Timestamp};
 use keyway_store::{
     Page, StoreError, credentials,
     integrations::{self, Change, Filter, SealedSecret, UsageNote},
@@ -66,8 +66,8 @@ async fn the_proxy_is_given_what_may_serve_first(fixture: Fixture) -> Result<()>
     let tx = fixture.store.tenant(fixture.tenant).await?;
     let off = integrations::set_enabled(&tx, disabled, false, None, NOW).await?;
     assert_eq!((off.status, off.version), (IntegrationStatus::Disabled, 2));
-    let found = credentials::best_of_project(&tx, fixture.project).await?;
-    assert_eq!(found.iter().map(|it| it.integration.id).collect::<Vec<_>>(), [serving]);
+    let found = credentials::of_project(&tx, fixture.project).await?;
+    assert_eq!(found.iter().map(|it| it.integration.id).collect::<Vec<_>>(), [serving, disabled]);
     assert_eq!((found[0].data_key.id, found[0].envelope.len()), (fixture.data_key, 80));
     assert_eq!(integrations::count_active(&tx).await?, 1);
     let on = integrations::set_enabled(&tx, disabled, true, None, NOW).await?;
@@ -75,8 +75,16 @@ async fn the_proxy_is_given_what_may_serve_first(fixture: Fixture) -> Result<()>
     assert_eq!(integrations::set_enabled(&tx, disabled, true, None, NOW).await?, on, "nothing to change");
     let admins = SealedSecret { key_family: "admin".to_owned(), ..fixture.secret(3) };
     integrations::replace_secret(&tx, serving, 1, admins, None, NOW).await?;
-    let found = credentials::best_of_project(&tx, fixture.project).await?;
-    assert_eq!(found.iter().map(|it| it.integration.id).collect::<Vec<_>>(), [disabled], "an admin key cannot call");
+    let found = credentials::of_project(&tx, fixture.project).await?;
+    let order = found.iter().map(|it| it.integration.id).collect::<Vec<_>>();
+    assert_eq!(order, [disabled, serving], "an admin key cannot call");
+    let third = fixture.add_integration("third", 4).await?;
+    let later = integrations::Change { priority: Some(7), weight: Some(3), ..Default::default() };
+    let changed = integrations::update(&tx, disabled, later, None, NOW).await?;
+    assert_eq!(changed.routing, Routing { priority: 7, weight: 3 });
+    let found = credentials::of_project(&tx, fixture.project).await?;
+    let order = found.iter().map(|it| it.integration.id).collect::<Vec<_>>();
+    assert_eq!(order, [third, disabled, serving], "the lowest priority first");
     Ok(())
 }
 

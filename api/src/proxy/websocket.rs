@@ -1,0 +1,160 @@
+//! WebSockets, as realtime endpoints speak them: after the provider has agreed, bytes pass in both
+//! directions as they come, and what the provider says of tokens is read on the way.
+//!
+//! It must never answer for the provider: both handshakes are one, and the caller's is the provider's.
+
+use std::{
+    io,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use keyway_telemetry::spawn;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
+
+use super::{
+    attempts::Begun,
+    frames::{Frames, SessionFigures},
+    headers,
+    record::Record,
+    relay::ProxyBody,
+};
+
+/// How long both sides may be silent.
+const SILENCE: Duration = Duration::from_secs(10 * 60);
+const BUFFER_BYTES: usize = 16 << 10;
+const EXTENSIONS: HeaderName = HeaderName::from_static("sec-websocket-extensions");
+
+/// What a session needs of the proxy it runs in.
+pub(super) struct Session {
+    /// Ends the session when the process stops.
+    pub(super) stop: CancellationToken,
+    /// Held while it runs.
+    pub(super) open: TaskTrackerToken,
+}
+
+/// The caller's side of the connection, if a request asks for a WebSocket.
+pub(super) fn asked(parts: &mut Parts) -> Option<OnUpgrade> {
+    let wants = parts.headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+    if !wants || parts.method != Method::GET {
+        return None;
+    }
+    parts.extensions.remove::<OnUpgrade>()
+}
+
+/// Makes a request, already rid of what is not for the provider, ask for a WebSocket.
+pub(super) fn ask(request: &mut HeaderMap) {
+    request.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    request.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    // What is compressed cannot be metered.
+    request.remove(EXTENSIONS);
+}
+
+/// The provider has agreed: passes its agreement on, and everything after it.
+pub(super) fn begin(caller: OnUpgrade, begun: Begun, session: Session) -> Response<ProxyBody> {
+    let Begun { mut answer, secret, mut record, attempts, .. } = begun;
+    let provider = hyper::upgrade::on(&mut answer);
+    let (mut parts, _) = answer.into_parts();
+    record.answered(StatusCode::SWITCHING_PROTOCOLS, true);
+    headers::clean_response(&mut parts.headers, secret.expose());
+    parts.headers.insert(headers::INTEGRATION, record.upstream().header.clone());
+    record.hold.show(&mut parts.headers);
+    if let Some(attempts) = attempts {
+        parts.headers.insert(headers::ATTEMPTS, attempts);
+    }
+    parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    parts.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    drop(spawn("websocket", async move {
+        let _open = session.open;
+        match tokio::try_join!(caller, provider) {
+            Ok((caller, provider)) => relay(caller, provider, record, &session.stop).await,
+            Err(error) => tracing::debug!(%error, "a WebSocket did not come about"),
+        }
+    }));
+    Response::from_parts(parts, ProxyBody::whole(bytes::Bytes::new()))
+}
+
+async fn relay(caller: Upgraded, provider: Upgraded, mut record: Record, stop: &CancellationToken) {
+    let (mut from_caller, mut to_caller) = tokio::io::split(TokioIo::new(caller));
+    let (mut from_provider, mut to_provider) = tokio::io::split(TokioIo::new(provider));
+    let heard = Heard::default();
+    let (mut frames, mut figures) = (Frames::default(), SessionFigures::default());
+    let ways = Arc::clone(&record.upstream().ways);
+    {
+        let down = pump(&mut from_provider, &mut to_caller, &heard, |bytes| {
+            record.first_byte(Instant::now());
+            frames.pass(bytes, |message| figures.see(&*ways, message));
+        });
+        let up = pump(&mut from_caller, &mut to_provider, &heard, |_| {});
+        let (down, up) = (pin!(down), pin!(up));
+        // Whichever side ends first ends the session: a WebSocket has no half that goes on.
+        tokio::select! {
+            _ = down => {}
+            _ = up => {}
+            () = heard.silence() => tracing::debug!("a WebSocket was silent for too long"),
+            () = stop.cancelled() => {}
+        }
+    }
+    record.metered(figures.take());
+    // Either may be gone already.
+    let _ = tokio::join!(to_caller.shutdown(), to_provider.shutdown());
+    if frames.is_closed() {
+        record.complete();
+    }
+}
+
+async fn pump(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    heard: &Heard,
+    mut see: impl FnMut(&[u8]),
+) -> io::Result<()> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    loop {
+        let read = from.read(&mut buffer).await?;
+        if read == 0 {
+            return Ok(());
+        }
+        heard.now();
+        see(&buffer[..read]);
+        to.write_all(&buffer[..read]).await?;
+        to.flush().await?;
+    }
+}
+
+/// When anything was last heard from either side.
+struct Heard {
+    start: Instant,
+    last_ms: AtomicU64,
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Self { start: Instant::now(), last_ms: AtomicU64::new(0) }
+    }
+}
+
+impl Heard {
+    fn now(&self) {
+        self.last_ms.store(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Returns when both sides have been silent for too long.
+    async fn silence(&self) {
+        loop {
+            let until = self.start + Duration::from_millis(self.last_ms.load(Relaxed)) + SILENCE;
+            if until <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! `/routing`: which integration would serve a call, and why not the others, without calling anybody.
+
+use keyway_domain::{IntegrationId, ProjectId, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::{
+    answer::Answer,
+    call::Call,
+    error::{ApiError, Code},
+    provider_names,
+    proxy::explain::{Candidate, Wanted},
+};
+
+/// Which call: one of a provider's own endpoints, or of a model at `/v1`.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RoutingQuery {
+    /// The project `default` if left out.
+    #[param(value_type = Option<String>)]
+    project_id: Option<ProjectId>,
+    /// A call of `/proxy/{provider}/...`.
+    provider: Option<String>,
+    /// The model of the call: cool-downs after a rate limit are by model.
+    model: Option<String>,
+    /// Without a provider: the endpoint below `/v1`; `/chat/completions` if left out.
+    #[param(example = "/chat/completions")]
+    endpoint: Option<String>,
+}
+
+/// Who would be tried, and why not the others.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RoutingView {
+    /// The integration that would be tried first; among several of its priority it is one of them, by weight. Null:
+    /// nobody would serve, and `refusal` says what the caller would be told.
+    #[schema(value_type = Option<String>)]
+    integration_id: Option<IntegrationId>,
+    refusal: Option<RefusalView>,
+    /// Every integration of the project: those that would be tried, in that order, then the others.
+    candidates: Vec<CandidateView>,
+}
+
+/// An integration, as it stands for the call.
+#[derive(Serialize, ToSchema)]
+struct CandidateView {
+    #[schema(value_type = String)]
+    integration_id: IntegrationId,
+    provider: String,
+    name: String,
+    priority: i32,
+    weight: i32,
+    can_serve: bool,
+    /// It is tried after the others until then, as far as the replica that answers knows.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    cools_until: Option<Timestamp>,
+    /// Why it cannot serve.
+    refusal: Option<RefusalView>,
+}
+
+/// What a caller of the proxy would be told.
+#[derive(Serialize, ToSchema)]
+struct RefusalView {
+    #[schema(example = "integration_disabled")]
+    code: &'static str,
+    message: String,
+}
+
+/// Say which integration would serve a call, and why not the others. Nobody is called.
+#[utoipa::path(get, path = "/api/v1/routing", tag = "integrations", params(RoutingQuery),
+    responses((status = 200, body = RoutingView), (status = 404, description = "no such project")))]
+pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {
+    let query: RoutingQuery = call.query()?;
+    let endpoint = query.endpoint.as_deref().unwrap_or("/chat/completions");
+    let wanted = match (&query.provider, &query.model) {
+        (Some(provider), model) => Wanted::Provider(provider, model.as_deref()),
+        (None, Some(model)) => Wanted::Model(model, endpoint),
+        (None, None) => return Err(ApiError::parameter("name a `provider` or a `model`")),
+    };
+    let project_id = provider_names::project(&call.read().await?, query.project_id).await?;
+    let Some(proxy) = call.app.proxy() else {
+        return Err(ApiError::new(Code::Internal, "no proxy runs beside this API"));
+    };
+    let judged = proxy.explain(call.by.tenant_id, project_id, wanted).await;
+    let first = judged.candidates.first().filter(|it| it.can_serve && judged.refusal.is_none());
+    Ok(Answer::ok(&RoutingView {
+        integration_id: first.map(|it| it.integration_id),
+        refusal: judged.refusal.map(RefusalView::from),
+        candidates: judged.candidates.into_iter().map(CandidateView::from).collect(),
+    }))
+}
+
+impl From<(&'static str, String)> for RefusalView {
+    fn from((code, message): (&'static str, String)) -> Self {
+        Self { code, message }
+    }
+}
+
+impl From<Candidate> for CandidateView {
+    fn from(it: Candidate) -> Self {
+        Self {
+            integration_id: it.integration_id,
+            provider: it.provider,
+            name: it.name,
+            priority: it.priority,
+            weight: it.weight,
+            can_serve: it.can_serve,
+            cools_until: it.cools_until,
+            refusal: it.refusal.map(RefusalView::from),
+        }
+    }
+}

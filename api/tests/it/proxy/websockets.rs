@@ -1,0 +1,112 @@
+//! WebSockets: the handshake is the provider's, bytes pass both ways, and the session is metered once.
+
+use std::io::ErrorKind;
+
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::{
+    harness::{Harness, Key, SECRET},
+    scripted::{Scripted, behind},
+};
+
+const AGREED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\
+                      sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nset-cookie: a=b\r\n\r\n";
+
+fn text_frame(text: &str) -> Vec<u8> {
+    let length = u16::try_from(text.len()).unwrap();
+    [&[0x81, 126][..], &length.to_be_bytes(), text.as_bytes()].concat()
+}
+
+fn done(input: i64, output: i64) -> Vec<u8> {
+    let usage = json!({ "total_tokens": input + output, "input_tokens": input, "output_tokens": output });
+    text_frame(&json!({ "type": "response.done", "response": { "usage": usage } }).to_string())
+}
+
+async fn open(harness: &Harness, key: &Key, path: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(harness.url.trim_start_matches("http://")).await.unwrap();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: keyway\r\nauthorization: Bearer {}\r\nconnection: keep-alive, Upgrade\r\n\
+         upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         sec-websocket-protocol: realtime\r\nsec-websocket-extensions: permessage-deflate\r\n\r\n",
+        key.text
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    (stream, String::from_utf8(head).unwrap())
+}
+
+#[tokio::test]
+async fn a_session_passes_both_ways_and_its_answers_add_up() {
+    let provider = Scripted::start(|mut stream| async move {
+        stream.write_all(AGREED.as_bytes()).await.unwrap();
+        let mut said = [0; 9];
+        stream.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"\x81\x83\x01\x02\x03\x04hel", "as the caller masked it");
+        stream.write_all(&[text_frame("{}"), done(11, 3), done(20, 5), vec![0x88, 0]].concat()).await.unwrap();
+    })
+    .await;
+    let (mut provider, harness, key) = behind(provider).await;
+    let (mut stream, head) = open(&harness, &key, "/proxy/openai/v1/realtime?model=gpt-4o-mini").await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let head = head.to_ascii_lowercase();
+    for line in
+        ["sec-websocket-accept: s3pplmbitxaq9kygzzhzrbk+xoo=", "upgrade: websocket", "x-keyway-request-id: req_"]
+    {
+        assert!(head.contains(line), "{head}");
+    }
+    assert!(!head.contains("set-cookie"), "{head}");
+    let asked = provider.requests.recv().await.unwrap().to_ascii_lowercase();
+    for line in [
+        "get /v1/realtime?model=gpt-4o-mini ",
+        "upgrade: websocket",
+        "sec-websocket-key: dghlihn",
+        "sec-websocket-protocol: realtime",
+    ] {
+        assert!(asked.contains(line), "{asked}");
+    }
+    assert!(asked.contains(&SECRET.to_ascii_lowercase()) && !asked.contains("kw_live_"), "{asked}");
+    assert!(!asked.contains("permessage-deflate"), "what is compressed cannot be metered");
+    stream.write_all(b"\x81\x83\x01\x02\x03\x04hel").await.unwrap();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, [text_frame("{}"), done(11, 3), done(20, 5), vec![0x88, 0]].concat());
+    let record = harness.records(1).await.remove(0);
+    assert_eq!((record.http_status, record.streamed, record.complete), (Some(101), true, true));
+    assert_eq!((record.tokens.input, record.tokens.output), (Some(31), Some(8)));
+    assert_eq!((record.model.as_deref(), record.path.as_str()), (Some("gpt-4o-mini"), "/v1/realtime"));
+}
+
+#[tokio::test]
+async fn a_session_that_breaks_off_is_metered_as_far_as_it_came() {
+    let provider = Scripted::start(|mut stream| async move {
+        stream.write_all(&[AGREED.as_bytes(), &done(7, 2)].concat()).await.unwrap();
+        // Until the caller is gone, and with it the proxy's side.
+        let mut rest = Vec::new();
+        let ended = stream.read_to_end(&mut rest).await;
+        assert!(ended.is_ok() || ended.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
+    })
+    .await;
+    let (_provider, harness, key) = behind(provider).await;
+    let (mut stream, _) = open(&harness, &key, "/proxy/openai/v1/realtime?model=gpt-4o-mini").await;
+    let mut heard = vec![0; done(7, 2).len()];
+    stream.read_exact(&mut heard).await.unwrap();
+    drop(stream);
+    let record = harness.records(1).await.remove(0);
+    assert_eq!((record.complete, record.tokens.input, record.tokens.output), (false, Some(7), Some(2)));
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_agree_answers_as_always() {
+    let refusal = "HTTP/1.1 403 Forbidden\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let (_provider, harness, key) = behind(Scripted::says(refusal).await).await;
+    let (_stream, head) = open(&harness, &key, "/proxy/openai/v1/realtime?model=gpt-4o-mini").await;
+    assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
+    assert_eq!(harness.records(1).await.remove(0).http_status, Some(403));
+}
