@@ -24,6 +24,8 @@ pub(super) enum Content {
     Events(Vec<Value>),
     /// Server-sent events, each written out up to its blank line; nothing is added.
     Frames(Vec<String>),
+    /// Bytes of this type.
+    Bytes(&'static str, Bytes),
     /// An error of the provider's.
     Error(StatusCode, Value),
 }
@@ -121,6 +123,7 @@ pub(super) fn of_content(shape: Shape, content: Content, fault: Fault, key: &str
     let builder = |status| shape.headers(with_status(status), number);
     match content {
         Content::Error(status, body) => finish(builder(status.as_u16()), &body),
+        Content::Bytes(kind, bytes) => whole(builder(200).header(header::CONTENT_TYPE, kind), bytes),
         Content::Events(events) => {
             let events = events.into_iter().map(|event| format!("data: {event}\n\n"));
             let frames = events.chain(["data: [DONE]\n\n".to_owned()]).collect();

@@ -26,6 +26,8 @@ struct Call {
     reply: Vec<String>,
     streamed: bool,
     include_usage: bool,
+    /// The tool call it makes, when it must make one.
+    tool: Option<Value>,
 }
 
 pub(super) fn chat(body: &[u8], number: u64) -> Content {
@@ -34,18 +36,27 @@ pub(super) fn chat(body: &[u8], number: u64) -> Content {
         Err(refusal) => return refusal,
     };
     let id = format!("chatcmpl-{}", call.id);
+    let finish = if call.tool.is_some() { "tool_calls" } else { "stop" };
     if !call.streamed {
-        let message =
+        let mut message =
             json!({ "role": "assistant", "content": call.reply.concat(), "refusal": null, "annotations": [] });
+        if let Some(tool) = &call.tool {
+            message["tool_calls"] = json!([tool]);
+        }
         return Content::Json(json!({
             "id": id, "object": "chat.completion", "created": CREATED, "model": call.model,
-            "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": "stop" }],
+            "choices": [{ "index": 0, "message": message, "logprobs": null, "finish_reason": finish }],
             "usage": call.usage(), "service_tier": "default", "system_fingerprint": "fp_simulated",
         }));
     }
     let first = json!({ "role": "assistant", "content": "", "refusal": null });
     let words = call.reply.iter().map(|word| json!({ "content": word }));
-    let deltas: Vec<Value> = std::iter::once(first).chain(words).chain([json!({})]).collect();
+    let tool = call.tool.iter().map(|tool| {
+        let mut tool = tool.clone();
+        tool["index"] = json!(0);
+        json!({ "tool_calls": [tool] })
+    });
+    let deltas: Vec<Value> = std::iter::once(first).chain(words).chain(tool).chain([json!({})]).collect();
     let last = deltas.len() - 1;
     let chunk = |choices: Value| {
         json!({
@@ -54,7 +65,7 @@ pub(super) fn chat(body: &[u8], number: u64) -> Content {
         })
     };
     let chunks = deltas.into_iter().enumerate().map(|(at, delta)| {
-        let finish = (at == last).then_some("stop");
+        let finish = (at == last).then_some(finish);
         chunk(json!([{ "index": 0, "delta": delta, "logprobs": null, "finish_reason": finish }]))
     });
     Content::Events(call.with_usage(chunks.collect(), chunk(json!([]))))
@@ -128,6 +139,11 @@ impl Call {
             reply: reply.split_inclusive(' ').map(str::to_owned).collect(),
             streamed: request["stream"] == true,
             include_usage: request["stream_options"]["include_usage"] == true,
+            tool: (request["tool_choice"] == "required").then(|| {
+                let function =
+                    json!({ "name": request["tools"][0]["function"]["name"], "arguments": "{\"city\":\"Bern\"}" });
+                json!({ "id": format!("call_sim{number}"), "type": "function", "function": function })
+            }),
         })
     }
 

@@ -13,7 +13,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use super::{
     Fault, Script,
     answer::{self, Answer, Content},
-    anthropic, chat, gemini, models,
+    anthropic, chat, files, gemini, models, realtime,
     reports::{self, Report},
     shape::Shape,
     state::{State, Turn},
@@ -36,7 +36,7 @@ pub(super) async fn run(listener: TcpListener, state: Arc<State>, mut stopped: o
         let state = Arc::clone(&state);
         connections.spawn(async move {
             let service = service_fn(move |request| respond(Arc::clone(&state), request));
-            http1::Builder::new().serve_connection(TokioIo::new(socket), service).await
+            http1::Builder::new().serve_connection(TokioIo::new(socket), service).with_upgrades().await
         });
     }
 }
@@ -52,7 +52,8 @@ pub(super) struct Call {
 }
 
 async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let socket = realtime::agree(&mut head);
     let call = Call {
         method: head.method,
         path: head.uri.path().to_owned(),
@@ -80,8 +81,11 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer
     if let Some(broken) = answer::of_fault(shape, turn.fault, &key, turn.number) {
         return Ok(broken);
     }
+    if let Some(socket) = socket {
+        return Ok(socket);
+    }
     let content = match shape {
-        Shape::OpenAi => content(&call, &key, &turn),
+        Shape::OpenAi => content(&state, &call, &key, &turn),
         Shape::Anthropic => anthropic::content(&call, &key, &turn, &pairs(&call.query)),
         Shape::Gemini => gemini::content(&call.method, &call.path, &call.query, &call.body, turn.number),
     };
@@ -97,7 +101,7 @@ fn missing_key(shape: Shape) -> Content {
     answer::invalid_request(StatusCode::UNAUTHORIZED, message, None)
 }
 
-fn content(call: &Call, key: &str, turn: &Turn) -> Content {
+fn content(state: &State, call: &Call, key: &str, turn: &Turn) -> Content {
     let path = call.path.strip_prefix("/v1").unwrap_or(&call.path);
     let report = match path {
         "/organization/usage/completions" => Some(Report::Completions),
@@ -115,11 +119,18 @@ fn content(call: &Call, key: &str, turn: &Turn) -> Content {
         ("POST", "/chat/completions", ..) => chat::chat(&call.body, turn.number),
         ("POST", "/completions", ..) => chat::completions(&call.body, turn.number),
         ("POST", "/embeddings", ..) => chat::embeddings(&call.body),
-        (method, ..) => {
-            let message = format!("Invalid URL ({method} {})", call.path);
-            answer::invalid_request(StatusCode::NOT_FOUND, &message, None)
+        ("POST", "/audio/transcriptions", ..) => files::transcribe(&call.headers, &call.body),
+        ("POST", "/audio/speech", ..) => files::speak(&call.body),
+        (method, path, ..) if path.starts_with("/files") => {
+            files::files(state, method, path, &call.headers, &call.body).unwrap_or_else(|| unknown(call))
         }
+        _ => unknown(call),
     }
+}
+
+fn unknown(call: &Call) -> Content {
+    let message = format!("Invalid URL ({} {})", call.method, call.path);
+    answer::invalid_request(StatusCode::NOT_FOUND, &message, None)
 }
 
 fn administer(state: &State, call: &Call, path: &str) -> Answer {

@@ -6,7 +6,9 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{
     Fault,
@@ -49,6 +51,7 @@ pub(super) struct State {
 #[derive(Default)]
 struct Inner {
     total: u64,
+    files: BTreeMap<String, (Value, Bytes)>,
     elsewhere: Option<String>,
     keys: HashMap<String, KeyState>,
 }
@@ -100,6 +103,27 @@ impl State {
             }
         };
         Turn { fault, admin: entry.script.admin, latency: entry.latency, number }
+    }
+
+    /// Keeps an uploaded file under an id of its own, as `describe` shows it.
+    pub(super) fn keep_file(&self, bytes: Bytes, describe: impl FnOnce(&str) -> Value) -> Value {
+        let mut inner = self.lock();
+        let id = format!("file-sim{:06}", inner.files.len() + 1);
+        let file = describe(&id);
+        inner.files.insert(id, (file.clone(), bytes));
+        file
+    }
+
+    pub(super) fn files(&self) -> Vec<Value> {
+        self.lock().files.values().map(|(file, _)| file.clone()).collect()
+    }
+
+    pub(super) fn file(&self, id: &str) -> Option<(Value, Bytes)> {
+        self.lock().files.get(id).cloned()
+    }
+
+    pub(super) fn delete_file(&self, id: &str) {
+        self.lock().files.remove(id);
     }
 
     pub(super) fn calls(&self, key: &str, path: &str) -> u64 {
