@@ -101,8 +101,11 @@ async fn requests_are_counted_by_all_proxies_together(mut harness: Harness) {
     harness.restart().await;
     let urls = [url, harness.url.clone()];
     let call = |at: usize| {
-        let request =
-            harness.http.post(format!("{}{CHAT}", urls[at % 2])).bearer_auth(&key.text).json(&chat(at % 3 == 0));
+        let request = harness
+            .http
+            .post(format!("{}{CHAT}", urls[at % 2]))
+            .bearer_auth(&key.text)
+            .json(&chat(at.is_multiple_of(3)));
         async move { answer(request).await.0 }
     };
     let calls = futures::StreamExt::buffer_unordered(futures::stream::iter((0..160).map(call)), 16);
