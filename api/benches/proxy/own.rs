@@ -114,7 +114,13 @@ async fn virtual_key(tx: &keyway_store::TenantTx, project_id: ProjectId) -> Resu
         token_sha256: token.sha256(),
         hint: token.hint(),
         expires_at: None,
-        limits: Limits::default(),
+        // All of them, and out of reach: what they cost is measured, too.
+        limits: Limits {
+            requests_per_minute: Some(1 << 50),
+            tokens_per_minute: Some(1 << 50),
+            daily_budget_nano_usd: Some(1 << 50),
+            monthly_budget_nano_usd: Some(1 << 50),
+        },
         cache_ttl_seconds: None,
     };
     virtual_keys::insert(tx, new, Timestamp::now()).await?;

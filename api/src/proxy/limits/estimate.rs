@@ -7,7 +7,7 @@
 use http::{HeaderMap, Method, header};
 use keyway_domain::NanoUsd;
 use keyway_providers::{Model, ModelMode, Price, ProviderSpec, Rates};
-use memchr::memmem;
+use memchr::memchr_iter;
 use serde::Deserialize;
 
 /// What a model that nobody described takes and gives at most.
@@ -35,32 +35,32 @@ const PRICED: [&str; 14] = [
     "invoke",
     "invoke-with-response-stream",
 ];
-/// Names by which a body brings in what is not text within it: its tokens are not bounded by its bytes.
-const BEYOND_TEXT: [&[u8]; 21] = [
-    b"\"cachedContent\"",
-    b"\"code_interpreter\"",
-    b"\"container\"",
-    b"\"conversation\"",
-    b"\"document\"",
-    b"\"file\"",
-    b"\"fileData\"",
-    b"\"file_data\"",
-    b"\"file_id\"",
-    b"\"file_search\"",
-    b"\"googleSearch\"",
-    b"\"google_search\"",
-    b"\"image\"",
-    b"\"image_url\"",
-    b"\"inlineData\"",
-    b"\"inline_data\"",
-    b"\"input_audio\"",
-    b"\"mcp",
-    b"\"previous_response_id\"",
-    b"\"urlContext\"",
-    b"\"web_search",
+/// What follows the quote of a name by which a body brings in what is not text within it: its tokens are not
+/// bounded by its bytes.
+const BEYOND_TEXT: [&[u8]; 20] = [
+    b"cachedContent\"",
+    b"code_interpreter\"",
+    b"container\"",
+    b"conversation\"",
+    b"document\"",
+    b"file\"",
+    b"fileData\"",
+    b"file_data\"",
+    b"file_id\"",
+    b"file_search\"",
+    b"googleSearch\"",
+    b"google_search\"",
+    b"image\"",
+    b"image_url\"",
+    b"images\"",
+    b"inlineData\"",
+    b"inline_data\"",
+    b"input_audio\"",
+    b"previous_response_id\"",
+    b"urlContext\"",
 ];
-/// Names by which a body lets the provider search the web, which some charge beside the tokens.
-const SEARCHES: [&[u8]; 3] = [b"\"googleSearch\"", b"\"google_search\"", b"\"web_search"];
+/// The same of those by which it lets the provider search the web, which some charge beside the tokens.
+const SEARCHES: [&[u8]; 3] = [b"googleSearch\"", b"google_search\"", b"web_search"];
 /// A model that may search does so a few times for an answer.
 const MAX_SEARCHES: i64 = 10;
 
@@ -119,9 +119,9 @@ impl Demand {
         if price == Priced::Free {
             return Self { price, input: Some(0), output: Some(0), choices: 1, searches: 0 };
         }
-        let has = |names: &[&[u8]], body: &[u8]| names.iter().any(|name| memmem::find(body, name).is_some());
-        let input = body.filter(|body| !has(&BEYOND_TEXT, body));
-        let searches = if body.is_some_and(|body| has(&SEARCHES, body)) { MAX_SEARCHES } else { 0 };
+        let beyond: Vec<_> = body.map(|body| names(body, &BEYOND_TEXT).collect()).unwrap_or_default();
+        let input = body.filter(|_| beyond.is_empty());
+        let searches = if beyond.iter().any(|name| SEARCHES.contains(name)) { MAX_SEARCHES } else { 0 };
         // What is no JSON of the known form says nothing; the model's own bounds count.
         let asked: Asked = body.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
         let generation = asked.generation.unwrap_or_default();
@@ -210,6 +210,14 @@ fn of_tokens(rates: &Rates, input: i64, output: i64) -> Option<i128> {
 
 fn part(count: i64, rate: Option<i64>) -> Option<i128> {
     if count == 0 { Some(0) } else { Some(i128::from(count) * i128::from(rate?)) }
+}
+
+/// Those of `wanted` that stand behind a quote. Inside a text every quote is escaped, but a text may be one.
+fn names<'a>(body: &'a [u8], wanted: &'a [&'static [u8]]) -> impl Iterator<Item = &'static [u8]> + 'a {
+    memchr_iter(b'"', body).filter_map(|at| {
+        let word = body.get(at + 1..).filter(|word| word.first().is_some_and(u8::is_ascii_lowercase))?;
+        wanted.iter().find(|name| word.starts_with(name)).copied()
+    })
 }
 
 fn int(count: usize) -> i64 {

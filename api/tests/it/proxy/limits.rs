@@ -37,6 +37,7 @@ on_both! {
     requests_are_counted_by_all_proxies_together
     a_refusal_speaks_as_the_callers_sdk_reads_it
     tokens_are_settled_with_what_was_really_used
+    a_call_whose_path_names_its_model_is_bounded_by_its_body
     a_budget_is_used_up_to_its_last_call_and_no_further
     what_costs_nothing_passes_a_budget_and_what_nobody_can_price_does_not
     a_project_counts_all_its_keys_and_an_integration_all_its_callers
@@ -171,6 +172,31 @@ async fn tokens_are_settled_with_what_was_really_used(harness: Harness) {
     let (status, code, headers) = answer(harness.post(CHAT, &key, &tiny(1))).await;
     assert_eq!((status, code.as_str()), (429, "rate_limited"));
     assert_eq!(number(&headers, "x-ratelimit-remaining-tokens"), 0);
+}
+
+/// Google's path names the model, so its body would pass unread: under a limit it is read for its bounds.
+async fn a_call_whose_path_names_its_model_is_bounded_by_its_body(harness: Harness) {
+    let google = "AIzaSim-good-limits-0123456789";
+    let base_url = format!("http://{}/v1beta", harness.simulator.host());
+    harness.integration_at("gemini", google, &base_url).await;
+    let limits = Limits { tokens_per_minute: Some(100_000), ..budget(1_000_000_000) };
+    let key = harness.virtual_key_within(limits, None).await;
+    hold_still(&harness, key.id.uuid()).await;
+    let path = "/v1beta/models/gemini-2.5-flash:generateContent";
+    let call = |body: Value| {
+        let request = harness.http.post(format!("{}/proxy/gemini{path}", harness.url));
+        answer(request.header("x-goog-api-key", &key.text).json(&body))
+    };
+    let contents = json!([{ "parts": [{ "text": "one two three" }] }]);
+    let (status, code, headers) =
+        call(json!({ "contents": contents, "generationConfig": { "maxOutputTokens": 8 } })).await;
+    assert_eq!((status, code.as_str()), (200, ""));
+    // What it reserved at most is still taken off while the head of the answer is on its way.
+    assert!(number(&headers, "x-keyway-ratelimit-remaining-tokens") > 99_000, "{headers:?}");
+    let (status, _, headers) = call(json!({ "contents": contents })).await;
+    assert_eq!(status, 200);
+    assert!(number(&headers, "x-keyway-ratelimit-remaining-tokens") < 50_000, "the model's own bound: {headers:?}");
+    assert_eq!(harness.simulator.calls(google, path), 2);
 }
 
 async fn a_budget_is_used_up_to_its_last_call_and_no_further(harness: Harness) {
