@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, header};
 use keyway_domain::{Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
 use keyway_store::{Store, StoreError, virtual_keys};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::{
     refusal::{Code, Refusal},
@@ -58,6 +59,22 @@ impl KeyHolder {
                 Err(Refusal::new(Code::ExpiredKey, "this virtual key has expired; use another one"))
             }
             Self::Known(principal) => Ok(principal),
+        }
+    }
+
+    /// When it stops working by itself.
+    pub(super) const fn expires_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Known(principal) => principal.expires_at,
+            Self::Unknown => None,
+        }
+    }
+
+    /// What invalidations call it.
+    pub(super) fn scope(&self) -> Uuid {
+        match self {
+            Self::Known(principal) => principal.virtual_key_id.uuid(),
+            Self::Unknown => Uuid::nil(),
         }
     }
 

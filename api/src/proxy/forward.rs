@@ -23,7 +23,7 @@ use super::{
     refusal::{Code, Refusal, Shape},
     relay::{Meter, ProxyBody},
     tee::Tee,
-    websocket::{self, Session},
+    websocket::{self, Session, SessionKey},
 };
 
 impl Proxy {
@@ -95,9 +95,11 @@ impl Proxy {
         };
         let begun = attempts.run(plan.upstreams).await?;
         match socket {
-            Some(caller) if begun.answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let session = Session { stop: self.end_sessions.clone(), open: self.sessions.token() };
-                Ok(websocket::begin(caller, begun, session))
+            Some(socket) if begun.answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let (callers, store) = (Arc::clone(&self.caches.callers), self.sources.store.clone());
+                let key = SessionKey { callers, store, hash, holder: caller.clone() };
+                let session = Session { stop: self.end_sessions.clone(), open: self.sessions.token(), key };
+                Ok(websocket::begin(socket, begun, session))
             }
             _ => {
                 let response = answered(begun, is_metered, plan.hides_usage)?;

@@ -20,7 +20,7 @@ use quick_cache::sync::Cache;
 use uuid::Uuid;
 
 /// No entry is served longer, whatever happens to invalidations. Use does not prolong it.
-const TTL: Duration = Duration::from_secs(60);
+pub(super) const TTL: Duration = Duration::from_secs(60);
 /// How long "there is no such thing" is believed: nobody tells us when it comes into being.
 const ABSENT_TTL: Duration = Duration::from_secs(1);
 /// Scopes share counters; a shared counter only costs a reload.
@@ -137,6 +137,16 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
             changes: AtomicU64::new(0),
             scopes: Scopes::default(),
         }
+    }
+
+    /// To be taken before anything of a scope is read that is then used for long.
+    pub(super) fn stamp(&self, scope: Uuid) -> Stamp {
+        self.scopes.stamp(scope)
+    }
+
+    /// Whether nothing of the scope was forgotten since.
+    pub(super) fn holds(&self, stamp: Stamp) -> bool {
+        self.scopes.hold(&[stamp])
     }
 
     /// The entry, if it is there and fresh. Waits for nothing.

@@ -16,16 +16,20 @@ use std::{
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
+use keyway_domain::Timestamp;
+use keyway_store::Store;
 use keyway_telemetry::spawn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
 use super::{
     attempts::Begun,
+    caller::{KeyHash, KeyHolder},
     frames::{Frames, SessionFigures},
     headers,
     record::Record,
     relay::ProxyBody,
+    warm::{Held, TTL, WarmCache},
 };
 
 /// How long both sides may be silent.
@@ -33,12 +37,24 @@ const SILENCE: Duration = Duration::from_secs(10 * 60);
 const BUFFER_BYTES: usize = 16 << 10;
 const EXTENSIONS: HeaderName = HeaderName::from_static("sec-websocket-extensions");
 
+/// How often it is looked whether the caller's key may still be used.
+const LOOK: Duration = Duration::from_secs(1);
+
 /// What a session needs of the proxy it runs in.
 pub(super) struct Session {
     /// Ends the session when the process stops.
     pub(super) stop: CancellationToken,
     /// Held while it runs.
     pub(super) open: TaskTrackerToken,
+    pub(super) key: SessionKey,
+}
+
+/// The virtual key that opened a session, which ends when it may not be used any more.
+pub(super) struct SessionKey {
+    pub(super) callers: Arc<WarmCache<KeyHash, KeyHolder>>,
+    pub(super) store: Store,
+    pub(super) hash: KeyHash,
+    pub(super) holder: Held<KeyHolder>,
 }
 
 /// The caller's side of the connection, if a request asks for a WebSocket.
@@ -75,14 +91,19 @@ pub(super) fn begin(caller: OnUpgrade, begun: Begun, session: Session) -> Respon
     drop(spawn("websocket", async move {
         let _open = session.open;
         match tokio::try_join!(caller, provider) {
-            Ok((caller, provider)) => relay(caller, provider, record, &session.stop).await,
+            Ok((caller, provider)) => relay((caller, provider), record, session.key, &session.stop).await,
             Err(error) => tracing::debug!(%error, "a WebSocket did not come about"),
         }
     }));
     Response::from_parts(parts, ProxyBody::whole(bytes::Bytes::new()))
 }
 
-async fn relay(caller: Upgraded, provider: Upgraded, mut record: Record, stop: &CancellationToken) {
+async fn relay(
+    (caller, provider): (Upgraded, Upgraded),
+    mut record: Record,
+    key: SessionKey,
+    stop: &CancellationToken,
+) {
     let (mut from_caller, mut to_caller) = tokio::io::split(TokioIo::new(caller));
     let (mut from_provider, mut to_provider) = tokio::io::split(TokioIo::new(provider));
     let heard = Heard::default();
@@ -100,6 +121,7 @@ async fn relay(caller: Upgraded, provider: Upgraded, mut record: Record, stop: &
             _ = down => {}
             _ = up => {}
             () = heard.silence() => tracing::debug!("a WebSocket was silent for too long"),
+            () = key.refused() => tracing::debug!("the virtual key of a WebSocket may not be used any more"),
             () = stop.cancelled() => {}
         }
     }
@@ -127,6 +149,35 @@ async fn pump(
         see(&buffer[..read]);
         to.write_all(&buffer[..read]).await?;
         to.flush().await?;
+    }
+}
+
+impl SessionKey {
+    /// Returns when the key may not be used any more, or when nobody could say so for too long.
+    async fn refused(self) {
+        let Self { callers, store, hash, holder } = self;
+        // Without a stamp it is looked at once more: what was forgotten since the first look left no trace.
+        let (mut stamp, mut expires_at, mut sure) = (None, holder.expires_at(), Instant::now());
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = Timestamp::now();
+            if expires_at.is_some_and(|at| at <= now) {
+                return;
+            }
+            if stamp.is_some_and(|stamp| callers.holds(stamp)) {
+                sure = Instant::now();
+                continue;
+            }
+            let fresh = callers.stamp(holder.scope());
+            match KeyHolder::load(&store, &hash).await {
+                Ok(found) if found.value().usable(now).is_ok() => {
+                    (stamp, expires_at, sure) = (Some(fresh), found.value().expires_at(), Instant::now());
+                }
+                Ok(_) => return,
+                Err(_) if sure.elapsed() >= TTL => return,
+                Err(error) => tracing::debug!(%error, "whether a session's key may still be used is not known"),
+            }
+        }
     }
 }
 

@@ -127,7 +127,8 @@ async fn what_the_provider_refuses_passes_with_its_status_and_headers() {
 async fn an_upload_passes_unread_whatever_its_size() {
     let (harness, key) = Harness::ready().await;
     let big = vec![b'x'; 3 << 20];
-    let call = harness.http.post(format!("{}/proxy/openai/v1/uploads/upload_1/parts", harness.url)).bearer_auth(&key.text);
+    let call =
+        harness.http.post(format!("{}/proxy/openai/v1/uploads/upload_1/parts", harness.url)).bearer_auth(&key.text);
     let answer = call.header("content-type", "multipart/form-data; boundary=x").body(big.clone()).send().await.unwrap();
     assert_eq!(answer.status(), 404, "the simulator has no such endpoint, but it got it");
     assert_eq!(harness.simulator.last_body(SECRET, "/v1/uploads/upload_1/parts"), Some(big));

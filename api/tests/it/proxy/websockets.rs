@@ -1,7 +1,8 @@
 //! WebSockets: the handshake is the provider's, bytes pass both ways, and the session is metered once.
 
-use std::io::ErrorKind;
+use std::{io::ErrorKind, time::Duration};
 
+use keyway_domain::Invalidation;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -9,7 +10,7 @@ use tokio::{
 };
 
 use super::{
-    harness::{Harness, Key, SECRET},
+    harness::{Harness, Key, PATIENCE, SECRET},
     scripted::{Scripted, behind},
 };
 
@@ -109,4 +110,30 @@ async fn a_provider_that_does_not_agree_answers_as_always() {
     let (_stream, head) = open(&harness, &key, "/proxy/openai/v1/realtime?model=gpt-4o-mini").await;
     assert!(head.starts_with("HTTP/1.1 403 "), "{head}");
     assert_eq!(harness.records(1).await.remove(0).http_status, Some(403));
+}
+
+#[tokio::test]
+async fn a_session_ends_when_its_key_is_revoked() {
+    let provider = Scripted::start(|mut stream| async move {
+        stream.write_all(&[AGREED.as_bytes(), &done(7, 2)].concat()).await.unwrap();
+        let mut rest = Vec::new();
+        // However the proxy leaves.
+        let _ = stream.read_to_end(&mut rest).await;
+    })
+    .await;
+    let (_provider, harness, key) = behind(provider).await;
+    let other = harness.virtual_key(None).await;
+    let (mut ends, _) = open(&harness, &key, "/proxy/openai/v1/realtime?model=gpt-4o-mini").await;
+    let (mut stays, _) = open(&harness, &other, "/proxy/openai/v1/realtime?model=gpt-4o-mini").await;
+    harness.revoke(&key).await;
+    harness.tell(Invalidation::VirtualKey { id: key.id }).await;
+    let mut heard = Vec::new();
+    tokio::time::timeout(PATIENCE, ends.read_to_end(&mut heard)).await.unwrap().unwrap();
+    assert_eq!(heard, done(7, 2));
+    assert_eq!(harness.records(1).await.remove(0).virtual_key_id, key.id);
+    stays.write_all(&[0x89, 0x80, 0, 0, 0, 0]).await.unwrap();
+    let mut first = vec![0; done(7, 2).len()];
+    stays.read_exact(&mut first).await.unwrap();
+    let silent = tokio::time::timeout(Duration::from_millis(1500), stays.read_u8()).await;
+    assert!(silent.is_err(), "the other key's session goes on: {silent:?}");
 }
