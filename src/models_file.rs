@@ -75,7 +75,8 @@ impl ModelsFile {
                 metrics().catalog_stale.set(0);
             }
             Err(why) => {
-                tracing::error!(file = %self.path.display(), why, "the models file is not usable; what it said before stays in use");
+                let file = self.path.display();
+                tracing::error!(%file, why, "the models file is not usable; what it said before stays in use");
                 metrics().catalog_stale.set(1);
             }
         }

@@ -1,8 +1,8 @@
 //! The models file of a running Keyway: a change is taken without a restart, a fault of it changes nothing.
 
-use std::{fs, path::Path};
+use std::{cell::Cell, fs, path::Path};
 
-use anyhow::{Result, ensure};
+use anyhow::{Error, Result, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -28,22 +28,36 @@ async fn prices_change_without_a_restart_and_a_faulty_file_changes_nothing() -> 
     ended(&api, &text(&accepted, "/operation/id")?).await?;
     let app = api.with_key(&text(&api.post("/virtual-keys", json!({ "name": "app" }), 201).await?, "/key")?);
 
-    let cheap = cost_of_a_call(&keyway, &app, 1).await?;
+    let (calls, changed) = (Cell::new(1), Cell::new(false));
+    let cheap = cost_of_a_call(&keyway, &app, calls.get()).await?;
     replace(&file, &MODELS.replace(PRICE, DEARER))?;
-    until("the price has changed", async || Ok(input_price(&api).await? == 1_500_000_000)).await?;
-    let dear = cost_of_a_call(&keyway, &app, 2).await?;
+    let watching = async {
+        until("the price has changed", async || Ok(input_price(&api).await? == 1_500_000_000)).await?;
+        changed.set(true);
+        Ok(())
+    };
+    let calling = async {
+        while !changed.get() {
+            call(&app).await?;
+            calls.set(calls.get() + 1);
+        }
+        Ok::<_, Error>(())
+    };
+    futures::future::try_join(watching, calling).await?;
+    let calls = calls.get();
+    let dear = cost_of_a_call(&keyway, &app, calls + 1).await?;
     ensure!(cheap > 0 && dear == 10 * cheap, "{cheap} {dear}");
 
     replace(&file, &MODELS.replace(PRICE, r#"{ input: "-1" }"#))?;
     until("the fault is seen", async || Ok(stale(&keyway).await? == 1.0)).await?;
     ensure!(input_price(&api).await? == 1_500_000_000, "a faulty file was used");
-    ensure!(cost_of_a_call(&keyway, &app, 3).await? == dear);
+    ensure!(cost_of_a_call(&keyway, &app, calls + 2).await? == dear);
 
-    let database = keyway.database().await?;
-    let costs = database.texts("SELECT CAST(cost_nano_usd AS TEXT) FROM metered_calls ORDER BY started_at_ms").await?;
-    ensure!(costs == [cheap, dear, dear].map(|cost| cost.to_string()), "{costs:?}");
-    let versions = database.texts("SELECT DISTINCT price_version FROM metered_calls").await?;
-    ensure!(versions.len() == 2, "{versions:?}");
+    ensure!(calls > 2, "no call was made while the file changed");
+    let priced = "SELECT DISTINCT price_version || ' ' || CAST(cost_nano_usd AS TEXT) FROM metered_calls \
+                  WHERE cost_nano_usd IS NOT NULL";
+    let priced = keyway.database().await?.texts(priced).await?;
+    ensure!(priced.len() == 2, "each call is priced by one of the two lists, as a whole: {priced:?}");
 
     replace(&file, MODELS)?;
     until("the corrected file is in use", async || Ok(input_price(&api).await? == 150_000_000)).await?;
@@ -58,13 +72,17 @@ fn replace(file: &Path, text: &str) -> Result<()> {
     Ok(fs::rename(&new, file)?)
 }
 
-/// What the `at`th call is found to have cost.
-async fn cost_of_a_call(keyway: &Keyway, app: &Api, at: i64) -> Result<i64> {
+async fn call(app: &Api) -> Result<()> {
     let messages = json!([{ "role": "user", "content": "the same every time" }]);
     let chat = json!({ "model": "gpt-4o-mini", "messages": messages });
-    app.send(Method::POST, "/v1/chat/completions", Some(chat), &[]).await?.expect(200)?;
+    app.send(Method::POST, "/v1/chat/completions", Some(chat), &[]).await?.expect(200).map(drop)
+}
+
+/// What the `at`th call is found to have cost.
+async fn cost_of_a_call(keyway: &Keyway, app: &Api, at: i64) -> Result<i64> {
+    call(app).await?;
     let database = keyway.database().await?;
-    let count = "SELECT COUNT(*) FROM metered_calls WHERE cost_nano_usd IS NOT NULL";
+    let count = "SELECT COUNT(*) FROM metered_calls";
     until("the call is metered", async || Ok(database.number(count).await? == at)).await?;
     database.number("SELECT cost_nano_usd FROM metered_calls ORDER BY started_at_ms DESC LIMIT 1").await
 }

@@ -9,7 +9,7 @@ mod verdicts;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use keyway_providers::{Catalog, ProviderSpec};
+use keyway_providers::{Catalog, KeyFamily, ProviderSpec, for_spec};
 
 use subject::Subject;
 
@@ -51,6 +51,22 @@ const BY_SOME: [(&str, &[&str]); 6] = [
     ("single keys", &["openai", "anthropic"]),
     ("admin key", &["openai", "anthropic", "openrouter", "aws", "xai_management", "azure", "google_cloud"]),
 ];
+
+/// The ledger takes what is reported of a key from the report whose name comes before `.by_key`.
+#[test]
+fn a_report_of_keys_is_named_after_that_of_everything() -> anyhow::Result<()> {
+    let mut found = 0;
+    for spec in Catalog::load(None)?.providers() {
+        let ways = for_spec(spec);
+        for source in ways.key_sources(KeyFamily::Admin) {
+            let whole = source.strip_suffix(".by_key");
+            assert!(ways.usage_sources(KeyFamily::Admin)?.iter().any(|it| Some(*it) == whole), "{source}");
+            found += 1;
+        }
+    }
+    assert_eq!(found, 3);
+    Ok(())
+}
 
 #[tokio::test]
 async fn every_provider_passes_the_same_list_and_the_document_shows_what_it_proved() -> anyhow::Result<()> {
