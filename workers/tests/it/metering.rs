@@ -26,6 +26,7 @@ in_both! {
     a_call_that_was_refused_has_its_key_verified_soon
     a_batch_of_a_tenant_that_is_gone_is_let_go
     a_price_that_changes_is_that_of_later_calls_alone
+    what_was_answered_from_memory_cost_nothing_and_that_is_known
 }
 
 /// A call that was served just now.
@@ -146,6 +147,19 @@ async fn a_price_that_changes_is_that_of_later_calls_alone(world: &mut World) ->
     let input_tokens = 100;
     ensure!(world.number(sum).await? == 2 * before + input_tokens * 1_350, "{before}");
     ensure!(world.number(versions).await? == 2, "each keeps the version it was priced by");
+    Ok(())
+}
+
+async fn what_was_answered_from_memory_cost_nothing_and_that_is_known(world: &mut World) -> Result<()> {
+    let none = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
+    let cached = MeteredCall { cached: true, attempts: 0, ..call(world, "a-model-without-a-price", none) };
+    world.start()?;
+    world.publish(&[batch(world.tenant.id, vec![cached])]).await?;
+    let free = "SELECT count(*) AS n FROM metered_calls WHERE cost_nano_usd = 0 AND price_version = 'cache'";
+    until("the call is in the ledger", async || Ok(world.number(free).await? == 1)).await?;
+    let groups = report(world).await?;
+    ensure!(groups.len() == 1 && groups[0].cost_nano_usd == Some(0), "{groups:?}");
+    ensure!(groups[0].unpriced_requests == Some(0) && groups[0].unknown_token_requests == Some(0), "{groups:?}");
     Ok(())
 }
 
