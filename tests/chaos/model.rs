@@ -102,7 +102,8 @@ impl Model {
             Change::Create(_) => (202, true),
             _ if known.deleted => (404, false),
             Change::Rotate(_) => (202, known.enabled),
-            Change::Switch(on) => (200, on && !known.enabled),
+            // Switched off, every replica has to drop it, even once more.
+            Change::Switch(on) => (200, !on || !known.enabled),
             Change::Test if known.enabled => (202, true),
             Change::Test => (409, false),
             Change::Delete => (204, false),
@@ -138,7 +139,9 @@ impl Model {
             let open = known.operations.iter_mut().filter(|operation| operation.ended.is_none());
             open.for_each(|operation| operation.overtaken = true);
         }
-        known.operations.extend(operation.map(|id| Started { id, overtaken: false, ended: None }));
+        // What a revocation starts finds no verdict.
+        let verifies = operation.filter(|_| !matches!(change, Change::Switch(false)));
+        known.operations.extend(verifies.map(|id| Started { id, overtaken: false, ended: None }));
     }
 }
 

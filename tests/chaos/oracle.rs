@@ -74,6 +74,10 @@ async fn everything_has_ended(database: &Database, entries: &BTreeMap<String, En
         let ended: BTreeSet<_> = database.texts(&sql).await?.into_iter().collect();
         let missing: Vec<_> = accepted.iter().filter(|id| !ended.contains(**id)).collect();
         ensure!(missing.is_empty(), "{} are missing: {:?}", missing.len(), &missing[..missing.len().min(3)]);
+        // Nobody was told their ids: a deletion is answered without a body.
+        let open = "SELECT COUNT(*) FROM operations WHERE finished_at_ms IS NULL AND kind = 'revoke'";
+        let open = database.number(open).await?;
+        ensure!(open == 0, "{open} revocations are not acknowledged by all");
         Ok(true)
     })
     .await

@@ -15,6 +15,7 @@ mod models_file;
 mod observability;
 mod prometheus;
 mod restart;
+mod revocation;
 mod round;
 mod sdk;
 mod sdk_anthropic;

@@ -166,7 +166,8 @@ impl Proxy {
         let answers = AnswerCache::new();
         let caches = Caches { callers, projects, answers };
         let signals = parts.bus.invalidations();
-        let (replica, dropped) = Replica::start(parts.store.clone(), caches.clone(), &stop);
+        let replica = Replica::start(&parts.data_dir, parts.store.clone(), caches.clone(), &stop);
+        let (replica, dropped) = replica.map_err(ProxyError::Spool)?;
         drop(spawn("proxy invalidations", listen(signals, caches.clone(), dropped, stop.clone())));
         let catalog = parts.catalog.changes();
         drop(spawn("proxy catalog", follow(catalog, caches.clone(), stop.clone())));

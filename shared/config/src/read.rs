@@ -55,7 +55,11 @@ pub const SETTINGS: &[Setting] = &[
         "5",
         "a key is used outside Keyway when more percent of what is reported of a day was not metered",
     ),
-    setting("KEYWAY_LEDGER_DAYS", "400", "how long single metered calls are kept; the sums of their days stay"),
+    setting(
+        "KEYWAY_LEDGER_DAYS",
+        "400",
+        "how long single metered calls, which are the request log, are kept; the sums of their days stay",
+    ),
     setting("KEYWAY_CONCURRENCY", "64", "jobs at once in each of the verify and usage lanes of a worker process"),
     setting(
         "KEYWAY_PROVIDER_CONCURRENCY",

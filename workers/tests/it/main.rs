@@ -11,6 +11,7 @@ mod faults;
 mod metering;
 mod observe;
 mod parked;
+mod revocations;
 mod schedules;
 mod seed;
 mod source_rules;
