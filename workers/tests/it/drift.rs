@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use keyway_domain::{Command, MeteredCall, OperationState, RequestId, Timestamp, TokenCounts, UsageWindow};
+use keyway_domain::{Command, Ledger, MeteredCall, OperationState, RequestId, Timestamp, TokenCounts, UsageWindow};
 use keyway_store::{
     drift::{self, Days, Drift},
     usage::{self, MeteredRow},
+    usage_report::{self, GroupBy, ReportQuery, UsageGroup},
 };
 
 use crate::{
@@ -42,15 +43,18 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
         let operation = world.ended(&message).await?;
         ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
     }
+    let unsaid = "SELECT count(*) AS n FROM key_usage WHERE reported_by IS NULL OR project_id IS NULL";
+    ensure!(world.number(unsaid).await? == 0, "nobody knows from which report the figures are to be taken");
+    ensure!(reported(world, from, vec![GroupBy::Integration]).await? == reported(world, from, Vec::new()).await?);
     let lines = report(world, from).await?;
     ensure!(lines.len() == 2 && lines.iter().all(|line| line.metered_requests == 0), "{lines:?}");
     let of = |submitted: &Submitted| lines.iter().find(|line| line.integration_id == submitted.id).cloned();
-    let reported = of(&inside).context("the key inside")?;
+    let of_inside = of(&inside).context("the key inside")?;
     let theirs = of(&outside).context("the key outside")?;
-    ensure!(reported.reported_tokens != theirs.reported_tokens, "two keys have the same figures: {lines:?}");
+    ensure!(of_inside.reported_tokens != theirs.reported_tokens, "two keys have the same figures: {lines:?}");
 
     // All that is reported of one of them went through the proxy.
-    let tokens = TokenCounts { input: reported.reported_tokens, output: Some(0), ..TokenCounts::default() };
+    let tokens = TokenCounts { input: of_inside.reported_tokens, output: Some(0), ..TokenCounts::default() };
     let metered = MeteredCall {
         request_id: RequestId::new(),
         integration_id: inside.id,
@@ -85,6 +89,17 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
         ensure!(world.audited(quiet, "integration.used_outside").await?.is_empty());
     }
     Ok(())
+}
+
+/// All calls and input tokens that are reported of a day, summed over the groups.
+async fn reported(world: &World, from: Timestamp, group_by: Vec<GroupBy>) -> Result<(i64, i64)> {
+    let tx = world.store.tenant_read(world.tenant.id).await?;
+    let query = ReportQuery { from, to: from.after(DAY), group_by, ledger: Ledger::Reported };
+    let groups = usage_report::report(&tx, &query).await?;
+    let sum = |figure: fn(&UsageGroup) -> Option<i64>| groups.iter().filter_map(figure).sum::<i64>();
+    let sums = (sum(|group| group.requests), sum(|group| group.tokens.input));
+    ensure!(sums.0 > 0 && sums.1 > 0, "{groups:?}");
+    Ok(sums)
 }
 
 async fn report(world: &World, day: Timestamp) -> Result<Vec<Drift>> {
