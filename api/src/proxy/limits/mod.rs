@@ -58,12 +58,13 @@ struct Held {
     tenant_id: TenantId,
     demand: Demand,
     model: Option<String>,
-    has_budget: bool,
+    /// Which of virtual key and project has a budget.
+    budget_of: Option<LimitScope>,
     /// Of the virtual key and the project.
     taken: Vec<Taken>,
     /// Of the integration that is being asked.
     serving: Option<Taken>,
-    /// Whether the provider cannot have seen the call.
+    /// Whether no provider can have served the call: none was reached, or those that were refused it.
     unsent: bool,
 }
 
@@ -124,7 +125,7 @@ impl Limiter {
             tenant_id: principal.tenant_id,
             demand,
             model: plan.model.clone(),
-            has_budget: own.iter().any(|(.., limits)| has_budget(limits)),
+            budget_of: own.iter().find(|(.., limits)| has_budget(limits)).map(|(kind, ..)| *kind),
             taken: Vec::new(),
             serving: None,
             unsent: false,
@@ -219,16 +220,17 @@ impl Hold {
     /// As [`Limiter::reserve`]; another integration may do better.
     pub(super) async fn enter(&mut self, upstream: &Upstream) -> Result<(), Refusal> {
         let Some(held) = &mut self.0 else { return Ok(()) };
-        held.unsent = false;
+        held.unsent = true;
         if let Some(before) = held.serving.take() {
             before.settle(&[Some(1), Some(0), Some(0), Some(0)], false);
         }
         let bound = held.demand.at(&upstream.spec, held.model.as_deref());
-        if held.has_budget && bound.cost.is_none() {
-            return Err(answer::price_unknown(LimitScope::Integration));
+        if let (Some(scope), None) = (held.budget_of, bound.cost) {
+            return Err(answer::price_unknown(scope));
         }
         let (kind, id) = (LimitScope::Integration, upstream.integration_id.uuid());
         held.serving = held.limiter.take(kind, held.tenant_id, id, upstream.limits, bound).await?;
+        held.unsent = false;
         Ok(())
     }
 

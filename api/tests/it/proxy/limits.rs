@@ -41,6 +41,7 @@ on_both! {
     a_budget_is_used_up_to_its_last_call_and_no_further
     what_costs_nothing_passes_a_budget_and_what_nobody_can_price_does_not
     a_project_counts_all_its_keys_and_an_integration_all_its_callers
+    a_call_that_nobody_served_uses_up_no_budget
     a_changed_limit_holds_from_the_next_call_on
     without_the_database_what_is_leased_is_spent_and_no_more
 }
@@ -287,6 +288,28 @@ async fn a_project_counts_all_its_keys_and_an_integration_all_its_callers(harnes
     assert_eq!(codes, ["", "", "", "", "", "rate_limited", "rate_limited"]);
     let calls = [second, SECRET].map(|secret| harness.simulator.calls(secret, CHAT));
     assert_eq!(calls, [2, 3], "whose limit is used up is passed over");
+}
+
+async fn a_call_that_nobody_served_uses_up_no_budget(harness: Harness) {
+    let refusing = harness.integration("openai", "sk-sim-429-limits-0123456789").await;
+    set_integration(&harness, refusing, Limits::default(), 0).await;
+    let tx = harness.store.tenant(harness.tenant).await.unwrap();
+    let all = integrations::list(&tx, &integrations::Filter::default(), keyway_store::Page::first(9)).await.unwrap();
+    drop(tx);
+    let other = all.items.iter().find(|row| row.id != refusing).unwrap().id;
+    set_integration(&harness, other, requests(0), 1).await;
+    let key = harness.virtual_key_within(budget(2 * COST), None).await;
+    let call = async || answer(harness.post(CHAT, &key, &tiny(8))).await;
+    let (status, code, headers) = call().await;
+    assert_eq!((status, code.as_str()), (429, "rate_limited"));
+    assert_eq!(headers["x-keyway-limit-scope"], "integration");
+    for _ in 0..4 {
+        // The one that refused cools down and is asked last: its own refusal is what comes back.
+        let (status, code, _) = call().await;
+        assert_eq!((status, code.as_str()), (429, ""));
+    }
+    set_integration(&harness, other, Limits::default(), 1).await;
+    assert_eq!([call().await.0, call().await.0, call().await.0], [200, 200, 402]);
 }
 
 async fn a_changed_limit_holds_from_the_next_call_on(harness: Harness) {
