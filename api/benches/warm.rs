@@ -1,4 +1,5 @@
-//! The parts of the warm path on their own: sealing and opening a secret, finding an entry in the cache.
+//! The parts of the warm path on their own: sealing and opening a secret, finding an entry in the cache, writing
+//! a call down before it is made.
 //! A plain loop each; nanoseconds a call, the best of five runs.
 //!
 //! `cargo bench -p keyway-api --bench warm`
@@ -9,12 +10,17 @@
 #[path = "../src/proxy/warm.rs"]
 mod warm;
 
-use std::{hint::black_box, time::Instant};
+#[expect(dead_code, reason = "the proxy and its tests use all of it")]
+#[path = "../src/proxy/under_way.rs"]
+mod under_way;
+
+use std::{hint::black_box, path::Path, time::Instant};
 
 use anyhow::{Context as _, Result};
 use keyway_api::VirtualKeyToken;
-use keyway_domain::{SecretId, TenantId};
+use keyway_domain::{IntegrationId, ProjectId, RequestId, SecretId, TenantId, Timestamp, VirtualKeyId};
 use keyway_vault::{Keyring, Vault};
+use under_way::{Admission, UnderWay};
 use uuid::Uuid;
 use warm::{Loaded, WarmCache};
 
@@ -48,6 +54,28 @@ async fn main() -> Result<()> {
         at = (at + 1) % hashes.len();
         black_box(cache.peek(&hashes[at], now));
     });
+    write_down()
+}
+
+/// What a call costs that is in the kernel's memory before its provider is called.
+fn write_down() -> Result<()> {
+    let calls = UnderWay::create(Path::new(env!("CARGO_TARGET_TMPDIR")))?;
+    let admission = Admission {
+        tenant_id: TenantId::new(),
+        request_id: RequestId::new(),
+        project_id: ProjectId::new(),
+        virtual_key_id: VirtualKeyId::new(),
+        integration_id: IntegrationId::new(),
+        provider: "openai".into(),
+        model: Some("gpt-4o-mini".into()),
+        path: "/v1/chat/completions".into(),
+        started_at: Timestamp::now(),
+        attempts: 1,
+    };
+    report("call: written down before it is made", || {
+        drop(black_box(calls.place().map(|place| place.write(black_box(&admission)))));
+    });
+    calls.remove();
     Ok(())
 }
 
