@@ -4,7 +4,6 @@
 use std::{sync::Arc, time::Instant};
 
 use keyway_domain::{IntegrationId, ProjectId, TenantId, Timestamp};
-use keyway_providers::Capability;
 
 use super::{
     Proxy,

@@ -14,29 +14,26 @@ use tokio_tungstenite::{
 
 use super::{answer::Answer, chat};
 
-/// Agrees to a WebSocket and holds the conversation; `None`: the request asks for none.
-pub(super) fn agree(head: &mut Parts) -> Option<Answer> {
+/// Agrees to a WebSocket; `None`: the request asks for none. The conversation begins when the answer has been sent.
+pub(super) fn agree(head: &mut Parts) -> Option<(Answer, OnUpgrade)> {
     let key = head.headers.get(header::SEC_WEBSOCKET_KEY)?.clone();
     if head.uri.path() != "/v1/realtime" {
         return None;
     }
     let upgrade = head.extensions.remove::<OnUpgrade>()?;
-    drop(tokio::task::spawn(async move {
-        if let Ok(upgraded) = upgrade.await {
-            let socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
-            converse(socket).await;
-        }
-    }));
     let mut answer = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
     *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes())).ok()?;
     answer.headers_mut().insert(header::SEC_WEBSOCKET_ACCEPT, accept);
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     answer.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    Some(answer)
+    Some((answer, upgrade))
 }
 
-async fn converse<S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin>(mut socket: WebSocketStream<S>) {
+/// Holds the conversation to its end.
+pub(super) async fn converse(upgrade: OnUpgrade) {
+    let Ok(upgraded) = upgrade.await else { return };
+    let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, None).await;
     let (mut said, mut number) = (0, 0);
     let created = json!({ "type": "session.created", "event_id": "event_0", "session": { "type": "realtime" } });
     let mut answers = vec![created];

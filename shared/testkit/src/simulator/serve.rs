@@ -1,11 +1,15 @@
 //! The server: accepts, reads a request whole, finds what its key is to get, and answers.
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use serde_json::json;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
@@ -35,8 +39,15 @@ pub(super) async fn run(listener: TcpListener, state: Arc<State>, mut stopped: o
         let _ = socket.set_nodelay(true);
         let state = Arc::clone(&state);
         connections.spawn(async move {
-            let service = service_fn(move |request| respond(Arc::clone(&state), request));
-            http1::Builder::new().serve_connection(TokioIo::new(socket), service).with_upgrades().await
+            let session = Arc::new(Mutex::new(None));
+            let begun = Arc::clone(&session);
+            let service = service_fn(move |request| respond(Arc::clone(&state), request, Arc::clone(&begun)));
+            let served = http1::Builder::new().serve_connection(TokioIo::new(socket), service).with_upgrades().await;
+            let upgrade = session.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(upgrade) = upgrade {
+                realtime::converse(upgrade).await;
+            }
+            served
         });
     }
 }
@@ -51,7 +62,11 @@ pub(super) struct Call {
     pub body: Bytes,
 }
 
-async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, Infallible> {
+async fn respond(
+    state: Arc<State>,
+    request: Request<Incoming>,
+    session: Arc<Mutex<Option<OnUpgrade>>>,
+) -> Result<Answer, Infallible> {
     let (mut head, body) = request.into_parts();
     let socket = realtime::agree(&mut head);
     let call = Call {
@@ -81,8 +96,9 @@ async fn respond(state: Arc<State>, request: Request<Incoming>) -> Result<Answer
     if let Some(broken) = answer::of_fault(shape, turn.fault, &key, turn.number) {
         return Ok(broken);
     }
-    if let Some(socket) = socket {
-        return Ok(socket);
+    if let Some((agreed, upgrade)) = socket {
+        *session.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+        return Ok(agreed);
     }
     let content = match shape {
         Shape::OpenAi => content(&state, &call, &key, &turn),
