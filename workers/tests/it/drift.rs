@@ -43,9 +43,7 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
         let operation = world.ended(&message).await?;
         ensure!(operation.state == OperationState::Succeeded, "{operation:?}");
     }
-    let unsaid = "SELECT count(*) AS n FROM key_usage WHERE reported_by IS NULL OR project_id IS NULL";
-    ensure!(world.number(unsaid).await? == 0, "nobody knows from which report the figures are to be taken");
-    ensure!(reported(world, from, vec![GroupBy::Integration]).await? == reported(world, from, Vec::new()).await?);
+    figures_of_keys_are_part_of_the_whole(world, from).await?;
     let lines = report(world, from).await?;
     ensure!(lines.len() == 2 && lines.iter().all(|line| line.metered_requests == 0), "{lines:?}");
     let of = |submitted: &Submitted| lines.iter().find(|line| line.integration_id == submitted.id).cloned();
@@ -88,6 +86,13 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
     for quiet in [&inside, &admin] {
         ensure!(world.audited(quiet, "integration.used_outside").await?.is_empty());
     }
+    Ok(())
+}
+
+async fn figures_of_keys_are_part_of_the_whole(world: &World, from: Timestamp) -> Result<()> {
+    let unsaid = "SELECT count(*) AS n FROM key_usage WHERE reported_by IS NULL OR project_id IS NULL";
+    ensure!(world.number(unsaid).await? == 0, "nobody knows from which report the figures are to be taken");
+    ensure!(reported(world, from, vec![GroupBy::Integration]).await? == reported(world, from, Vec::new()).await?);
     Ok(())
 }
 

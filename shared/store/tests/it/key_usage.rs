@@ -18,22 +18,7 @@ on_both! { figures_of_a_key_are_taken_from_the_whole_and_never_counted_twice }
 
 async fn figures_of_a_key_are_taken_from_the_whole_and_never_counted_twice(fixture: Fixture) -> Result<()> {
     let admin = fixture.add_integration("admin", 1).await?;
-    let key = |name: &str| ReportedKey {
-        integration_id: IntegrationId::new(),
-        project_id: ProjectId::new(),
-        provider_key_id: name.to_owned(),
-    };
     let (one, two) = (key("key_1"), key("key_2"));
-    let bucket = |model: &str, hour: i64, requests, input| ReportedUsage {
-        source: "usage.completions".to_owned(),
-        bucket_start: Timestamp::from_ms(NOW.ms() + hour * 3_600_000),
-        bucket_end: Timestamp::from_ms(NOW.ms() + (hour + 1) * 3_600_000),
-        model: Some(model.to_owned()),
-        line_item: None,
-        requests,
-        tokens: TokenCounts { input, output: input, cached_input: requests, ..TokenCounts::default() },
-        cost_nano_usd: None,
-    };
     let whole = [
         bucket("shared", 0, Some(6), Some(60)),
         bucket("shared", 1, Some(4), Some(40)),
@@ -50,38 +35,16 @@ async fn figures_of_a_key_are_taken_from_the_whole_and_never_counted_twice(fixtu
         (one.clone(), bucket("calls unsaid", 0, None, Some(20))),
         (one.clone(), bucket("tokens unsaid", 0, Some(1), Some(5))),
     ];
-    let costs = [ReportedUsage {
-        requests: None,
-        tokens: TokenCounts::default(),
-        cost_nano_usd: Some(7_000),
-        ..bucket("shared", 0, None, None)
-    }];
-    let (fetched_to, provider) = (NOW, "openai");
-    let tx = fixture.store.tenant(fixture.tenant).await?;
-    for (source, rows) in [("usage.completions", &whole[..]), ("costs", &costs[..])] {
-        let rows: Vec<_> = rows.iter().map(|row| ReportedUsage { source: source.to_owned(), ..row.clone() }).collect();
-        let (project_id, rows) = (fixture.project, &rows[..]);
-        let fetched = Fetched { integration_id: admin, project_id, provider, source, rows, cursor: None, fetched_to };
-        reported::upsert_reported(&tx, &fetched, NOW).await?;
-    }
-    let figures = KeyFigures { reported_by: admin, provider, source: "usage.completions.by_key", rows: &parts };
-    // An earlier build does not say who reported it.
-    let earlier = [(key("key_3"), parts[0].1.clone())];
-    key_usage::upsert(&tx, &KeyFigures { rows: &earlier, ..figures }, NOW).await?;
-    raw::execute(&tx, "UPDATE key_usage SET reported_by = NULL").await?;
-    for _ in 0..2 {
-        key_usage::upsert(&tx, &figures, NOW).await?;
-    }
-    tx.commit().await?;
+    store(&fixture, admin, &whole, &parts).await?;
 
     let split = report(&fixture, Ledger::Reported, &[GroupBy::Integration, GroupBy::Model]).await?;
-    let mut seen: Vec<_> = split
-        .iter()
-        .map(|it| {
-            let name = if it.integration_id == Some(admin) { "admin" } else { owner(it, &[&one, &two]) };
-            (name, it.model.as_deref().unwrap_or(""), it.requests, it.tokens.input, it.cost_nano_usd)
-        })
-        .collect();
+    let of = |it: &UsageGroup| {
+        let known = [&one, &two].into_iter().find(|key| it.integration_id == Some(key.integration_id));
+        let stranger = if it.integration_id == Some(admin) { "admin" } else { "nobody" };
+        let name = known.map_or(stranger, |key| &key.provider_key_id).to_owned();
+        (name, it.model.clone().unwrap_or_default(), it.requests, it.tokens.input, it.cost_nano_usd)
+    };
+    let mut seen: Vec<_> = split.iter().map(of).collect();
     seen.sort_unstable();
     let expected = [
         ("admin", "calls unsaid", None, Some(30), None),
@@ -92,11 +55,65 @@ async fn figures_of_a_key_are_taken_from_the_whole_and_never_counted_twice(fixtu
         ("key_1", "shared", Some(4), Some(45), None),
         ("key_2", "shared", Some(1), Some(5), None),
     ];
-    assert_eq!(seen, expected);
+    assert_eq!(
+        seen,
+        expected.map(|(name, model, calls, input, cost)| (name.to_owned(), model.to_owned(), calls, input, cost))
+    );
+    sums_are_those_of_the_whole(&fixture).await
+}
 
-    let all = report(&fixture, Ledger::Reported, &[]).await?;
+fn key(name: &str) -> ReportedKey {
+    let (integration_id, project_id) = (IntegrationId::new(), ProjectId::new());
+    ReportedKey { integration_id, project_id, provider_key_id: name.to_owned() }
+}
+
+fn bucket(model: &str, hour: i64, requests: Option<i64>, input: Option<i64>) -> ReportedUsage {
+    ReportedUsage {
+        source: "usage.completions".to_owned(),
+        bucket_start: Timestamp::from_ms(NOW.ms() + hour * 3_600_000),
+        bucket_end: Timestamp::from_ms(NOW.ms() + (hour + 1) * 3_600_000),
+        model: Some(model.to_owned()),
+        line_item: None,
+        requests,
+        tokens: TokenCounts { input, output: input, cached_input: requests, ..TokenCounts::default() },
+        cost_nano_usd: None,
+    }
+}
+
+/// Stores what was read with the admin key: the whole, a cost, and what it says of keys, twice.
+async fn store(
+    fixture: &Fixture,
+    admin: IntegrationId,
+    whole: &[ReportedUsage],
+    parts: &[(ReportedKey, ReportedUsage)],
+) -> Result<()> {
+    let cost = ReportedUsage {
+        source: "costs".to_owned(),
+        tokens: TokenCounts::default(),
+        cost_nano_usd: Some(7_000),
+        ..bucket("shared", 0, None, None)
+    };
+    let (project_id, fetched_to, provider) = (fixture.project, NOW, "openai");
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    for (source, rows) in [("usage.completions", whole), ("costs", &[cost])] {
+        let fetched = Fetched { integration_id: admin, project_id, provider, source, rows, cursor: None, fetched_to };
+        reported::upsert_reported(&tx, &fetched, NOW).await?;
+    }
+    let figures = KeyFigures { reported_by: admin, provider, source: "usage.completions.by_key", rows: parts };
+    // An earlier build does not say who reported it.
+    let earlier = [(key("key_3"), parts[0].1.clone())];
+    key_usage::upsert(&tx, &KeyFigures { rows: &earlier, ..figures }, NOW).await?;
+    raw::execute(&tx, "UPDATE key_usage SET reported_by = NULL").await?;
+    for _ in 0..2 {
+        key_usage::upsert(&tx, &figures, NOW).await?;
+    }
+    Ok(tx.commit().await?)
+}
+
+async fn sums_are_those_of_the_whole(fixture: &Fixture) -> Result<()> {
+    let all = report(fixture, Ledger::Reported, &[]).await?;
     for by in [GroupBy::Integration, GroupBy::Project] {
-        let groups = report(&fixture, Ledger::Reported, &[by]).await?;
+        let groups = report(fixture, Ledger::Reported, &[by]).await?;
         let sum = |figure: fn(&UsageGroup) -> Option<i64>| groups.iter().filter_map(figure).sum::<i64>();
         assert_eq!(groups.len(), 3, "{by:?}");
         assert_eq!(Some(sum(|it| it.requests)), all[0].requests, "{by:?}");
@@ -106,10 +123,4 @@ async fn figures_of_a_key_are_taken_from_the_whole_and_never_counted_twice(fixtu
         assert_eq!(Some(sum(|it| it.cost_nano_usd)), all[0].cost_nano_usd, "{by:?}");
     }
     Ok(())
-}
-
-fn owner<'k>(group: &UsageGroup, keys: &[&'k ReportedKey]) -> &'k str {
-    keys.iter()
-        .find(|key| group.integration_id == Some(key.integration_id))
-        .map_or("nobody", |key| &key.provider_key_id)
 }
