@@ -31,6 +31,8 @@ pub(super) struct Share {
     elsewhere: Elsewhere,
     /// Not before then there is anything to be had.
     ask_again: Instant,
+    /// What the last lease brought.
+    granted: i64,
     /// The most that a call needed since [`Share::spare`] last looked.
     largest: i64,
 }
@@ -87,6 +89,7 @@ impl Share {
             in_flight: 0,
             elsewhere: Elsewhere::default(),
             ask_again: now,
+            granted: 0,
             largest: 0,
         }
     }
@@ -122,6 +125,12 @@ impl Share {
             self.used = self.used.saturating_add(used);
             self.in_flight = self.in_flight.saturating_sub(1);
         }
+    }
+
+    /// Whether more should be leased before a call has to wait for it.
+    pub(super) fn is_low(&self, limit: i64, now: Instant) -> bool {
+        let may_ask = now >= self.ask_again && now < self.until && limit == self.limit;
+        may_ask && self.elsewhere.left > 0 && self.left < self.granted / 4
     }
 
     /// What to ask for, so that a call can be let through. What is told with it is taken off at once.
@@ -162,6 +171,7 @@ impl Share {
         self.limit = ask.limit;
         self.until = now + lease.window.end.since(lease.now);
         self.left = self.left.saturating_add(lease.granted);
+        self.granted = lease.granted;
         let is_quiet = lease.now.since(lease.changed_at) > QUIET;
         self.elsewhere = Elsewhere { left: lease.left, used: lease.used, is_quiet };
         if ask.need > lease.granted {

@@ -66,6 +66,11 @@ impl Process {
         if passes {
             self.calls.push((self.share.reserve(need), need));
         }
+        if self.share.is_low(row.limit, now) {
+            let ask = self.share.ask(self.share.left() + 1, row.limit, now);
+            let lease = row.answer(&ask);
+            self.share.credit(&ask, &lease, now);
+        }
         passes
     }
 }

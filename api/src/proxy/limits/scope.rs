@@ -60,6 +60,8 @@ pub(super) enum Refused {
 /// What came of looking at the shares.
 enum Look {
     Taken(Taken),
+    /// And what is left should be topped up soon.
+    TakenOfLittle(Taken),
     Refused(Refused),
     Short(Vec<Ask>),
 }
@@ -81,6 +83,12 @@ impl Scope {
     ) -> Result<Taken, Refused> {
         match self.look(&mut self.shares(), &needs, &limits, false) {
             Look::Taken(taken) => return Ok(taken),
+            Look::TakenOfLittle(taken) => {
+                if let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
+                    drop(spawn("limit lease", Arc::clone(self).top_up(limits, store.clone(), turn)));
+                }
+                return Ok(taken);
+            }
             Look::Refused(refused) => return Err(refused),
             Look::Short(_) => {}
         }
@@ -125,7 +133,7 @@ impl Scope {
         let mut look = self.look(&mut self.shares(), &needs, &limits, true);
         for _ in 0..ROUNDS {
             match look {
-                Look::Taken(taken) => return Ok(taken),
+                Look::Taken(taken) | Look::TakenOfLittle(taken) => return Ok(taken),
                 Look::Refused(refused) => return Err(refused),
                 Look::Short(asks) => {
                     let mut shares = self.lease(&asks, &store).await?;
@@ -138,6 +146,17 @@ impl Scope {
             self.shares().untold(&asks, false);
         }
         Err(Refused::Away)
+    }
+
+    /// Leases more of what is low, while nobody waits for it.
+    async fn top_up(self: Arc<Self>, limits: Limits, store: Store, _turn: OwnedMutexGuard<()>) {
+        let asks = self.shares().ask_for_low(&limits);
+        // Those that come will ask again, and be told why not.
+        if !asks.is_empty()
+            && let Err(Refused::Away | Refused::Store(_)) = self.lease(&asks, &store).await
+        {
+            tracing::debug!(scope = self.kind.name(), id = %self.id, "a limit could not be leased ahead");
+        }
     }
 
     fn look(self: &Arc<Self>, shares: &mut Shares, needs: &Needs, limits: &Limits, to_ask: bool) -> Look {
@@ -160,7 +179,9 @@ impl Scope {
                     reserved[at] = Some(shares.each[at].reserve(need));
                 }
             }
-            return Look::Taken(Taken { scope: Arc::clone(self), reserved });
+            let taken = Taken { scope: Arc::clone(self), reserved };
+            let is_low = shares.low(limits, now).next().is_some();
+            return if is_low { Look::TakenOfLittle(taken) } else { Look::Taken(taken) };
         }
         if now < shares.away_until {
             return Look::Refused(Refused::Away);
@@ -205,6 +226,25 @@ impl Scope {
 }
 
 impl Shares {
+    /// The shares that should be topped up, with their limits.
+    fn low(&self, limits: &Limits, now: Instant) -> impl Iterator<Item = (usize, i64)> {
+        let low = move |(at, measure): (usize, Measure)| {
+            let limit = limits.of(measure)?;
+            self.each[at].is_low(limit, now).then_some((at, limit))
+        };
+        Measure::ALL.into_iter().enumerate().filter_map(low)
+    }
+
+    fn ask_for_low(&mut self, limits: &Limits) -> Vec<Ask> {
+        let now = Instant::now();
+        let low: Vec<_> = self.low(limits, now).collect();
+        let ask = |(at, limit): (usize, i64)| {
+            let share = &mut self.each[at];
+            share.ask(share.left().saturating_add(1), limit, now)
+        };
+        low.into_iter().map(ask).collect()
+    }
+
     fn untold(&mut self, asks: &[Ask], perhaps_told: bool) {
         for ask in asks {
             self.of(ask.measure).untold(ask, perhaps_told);
