@@ -1,3 +1,5 @@
+//! What was written down before a call is found after the process, and nothing else is.
+
 use super::*;
 
 fn directory() -> PathBuf {

@@ -19,7 +19,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OperationQuery {
-    /// `verify_key`, `plan_usage` or `fetch_usage`.
+    /// `verify_key`, `plan_usage`, `fetch_usage` or `revoke`.
     #[param(value_type = Option<String>)]
     kind: Option<OperationKind>,
     /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.

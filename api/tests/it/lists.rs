@@ -47,7 +47,8 @@ async fn filters_choose(api: Api) -> Result<()> {
         ensure!(ids == expected.iter().map(|id| Some(id.as_str())).collect::<Vec<_>>(), "{query}: {}", reply.text);
     }
     for (query, count) in [
-        ("operations".to_owned(), 3),
+        ("operations".to_owned(), 4),
+        ("operations?kind=revoke".to_owned(), 1),
         ("operations?kind=fetch_usage".to_owned(), 1),
         (format!("operations?integration_id={first}"), 2),
         ("operations?state=running".to_owned(), 0),

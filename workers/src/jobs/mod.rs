@@ -4,10 +4,11 @@
 mod fetch_usage;
 mod meter_calls;
 mod plan_usage;
+mod revoke;
 mod target;
 mod verify_key;
 
-use keyway_domain::{Command, Event, Message, Outcome};
+use keyway_domain::{Command, Message, Outcome};
 
 use crate::{Ctx, HandlerError};
 
@@ -26,7 +27,7 @@ pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) ->
         Command::FetchUsage { integration_id, window, resume } => {
             fetch_usage::run(ctx, message, *integration_id, *window, resume.as_ref()).await
         }
-        Command::Revoke { what } => Ok(Outcome::Done(vec![Event::Invalidated(*what)])),
+        Command::Revoke { what } => Ok(revoke::run(*what)),
         Command::MeterCalls { calls } => meter_calls::run(ctx, message, calls).await,
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use keyway_bus::{InvalidationSignal, Revocation};
 use keyway_domain::{
     Body, Code, Command, Event, Invalidation, Message, MessageId, OperationId, OperationState, ReplicaId, Timestamp,
 };
@@ -80,7 +81,31 @@ async fn a_replica_that_is_there_and_silent_fails_it(world: &mut World) -> Resul
     let both = async || Ok(shown(world, id).await?.progress.is_some_and(|progress| progress.done == 2));
     until("its late word is kept", both).await?;
     ensure!(shown(world, id).await?.state == OperationState::Failed);
-    Ok(())
+    tried_again_everybody_is_told_again(world, id, first).await
+}
+
+async fn tried_again_everybody_is_told_again(world: &mut World, id: OperationId, replica: ReplicaId) -> Result<()> {
+    let (tenant_id, what) = (world.tenant.id, Invalidation::Integrations);
+    let command = Command::Revoke { what };
+    let tx = world.store.tenant(tenant_id).await?;
+    operations::retry(&tx, id, 1, &command, Timestamp::now()).await?.context("it cannot be tried again")?;
+    tx.commit().await?;
+    let mut signals = world.bus().invalidations();
+    let attempt = Message { id: MessageId::of_attempt(id, 2), attempt: 2, ..Message::command(tenant_id, id, command) };
+    let expected = InvalidationSignal::Changed(tenant_id, what, Some(Revocation { operation_id: id, attempt: 2 }));
+    until("every replica is told again", async || {
+        world.publish(std::slice::from_ref(&attempt)).await?;
+        while let Ok(signal) = tokio::time::timeout(Duration::from_millis(500), signals.next()).await {
+            if signal.context("the bus is gone")? == expected {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    })
+    .await?;
+    let word = Message { attempt: 2, ..forgotten(world, id, replica) };
+    world.publish(&[word]).await?;
+    until("it succeeds", async || Ok(shown(world, id).await?.state == OperationState::Succeeded)).await
 }
 
 async fn a_replica_that_is_gone_is_noticed_and_not_waited_for(world: &mut World) -> Result<()> {

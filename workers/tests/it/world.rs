@@ -197,7 +197,7 @@ impl World {
     }
 
     /// Distributed: the test's own. Embedded there is but one bus, that of the process.
-    fn bus(&mut self) -> Arc<dyn Bus> {
+    pub(crate) fn bus(&mut self) -> Arc<dyn Bus> {
         if self.broker.is_none()
             && let Some(set) = self.sets.last()
         {
