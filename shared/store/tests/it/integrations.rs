@@ -78,7 +78,7 @@ async fn the_proxy_is_given_what_may_serve_first(fixture: Fixture) -> Result<()>
     let found = credentials::of_project(&tx, fixture.project).await?;
     let order = found.iter().map(|it| it.integration.id).collect::<Vec<_>>();
     assert_eq!(order, [disabled, serving], "an admin key cannot call");
-    let third = fixture.add_integration("third", 4).await?;
+    let third = integrations::insert(&tx, fixture.integration("third", 4), NOW).await?.id;
     let later = integrations::Change { priority: Some(7), weight: Some(3), ..Default::default() };
     let changed = integrations::update(&tx, disabled, later, None, NOW).await?;
     assert_eq!(changed.routing, Routing { priority: 7, weight: 3 });
