@@ -100,7 +100,10 @@ async fn run_everything(keyway: &Keyway, planted: &mut Vec<Canary>) -> Result<(S
     for word in ["good", "revoked", "echo", "restricted", "nocredit", "html", "redirect", "truncated", "unknown-format"]
     {
         let canary = Canary::plant("a provider's key", &format!("sk-sim-{word}-"));
-        api.post("/integrations", keyway.openai(word, &canary.secret), 202).await?;
+        let mut body = keyway.openai(word, &canary.secret);
+        // Calls go to the good one: a body of 2xx that quotes its key passes as it is.
+        body["priority"] = json!(if word == "good" { 0 } else { 1 });
+        api.post("/integrations", body, 202).await?;
         keys.push(canary.secret.clone());
         planted.push(canary);
     }

@@ -21,8 +21,8 @@ use super::lease::{Reserved, Share, Standing, State};
 const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long the database is left alone when it was away.
 const AWAY: Duration = Duration::from_secs(1);
-/// A window may end while it is being asked for; not so often.
-const ROUNDS: usize = 4;
+/// A window may end while it is being asked for, or another call take what was there of a second measure; not so often.
+const ROUNDS: usize = 16;
 
 /// What a call may use of each measure; `None`: it does not count there.
 pub(super) type Needs = [Option<i64>; Measure::ALL.len()];
@@ -131,21 +131,24 @@ impl Scope {
     ) -> Result<Taken, Refused> {
         // Who waited for its turn may find what the one before leased.
         let mut look = self.look(&mut self.shares(), &needs, &limits, true);
-        for _ in 0..ROUNDS {
+        let mut rounds = 0;
+        loop {
             match look {
                 Look::Taken(taken) | Look::TakenOfLittle(taken) => return Ok(taken),
                 Look::Refused(refused) => return Err(refused),
+                Look::Short(asks) if rounds == ROUNDS => {
+                    tracing::warn!(scope = self.kind.name(), id = %self.id, "what was leased was gone again, many times over");
+                    self.shares().untold(&asks, false);
+                    return Err(Refused::Away);
+                }
                 Look::Short(asks) => {
+                    rounds += 1;
                     let mut shares = self.lease(&asks, &store).await?;
                     // Before anybody else takes what was leased for this call.
                     look = self.look(&mut shares, &needs, &limits, true);
                 }
             }
         }
-        if let Look::Short(asks) = look {
-            self.shares().untold(&asks, false);
-        }
-        Err(Refused::Away)
     }
 
     /// Leases more of what is low, while nobody waits for it.
@@ -203,9 +206,15 @@ impl Scope {
                 }
                 return Ok(shares);
             }
-            Ok(Err(error)) if error.is_retryable() => Refused::Away,
+            Ok(Err(error)) if error.is_retryable() => {
+                tracing::warn!(%error, scope = self.kind.name(), id = %self.id, "a limit cannot be leased from");
+                Refused::Away
+            }
             Ok(Err(error)) => Refused::Store(error),
-            Err(_) => Refused::Away,
+            Err(_) => {
+                tracing::warn!(scope = self.kind.name(), id = %self.id, "a limit could not be leased from in time");
+                Refused::Away
+            }
         };
         shares.untold(asks, committing);
         shares.away_until = now + AWAY;
