@@ -14,6 +14,7 @@ use tokio::time::Sleep;
 use super::{
     client::{self, ProviderClient},
     cooling::{CoolDown, Cooling},
+    headers,
     plan::{PathThere, Payload},
     record::Record,
     refusal::{Code, Refusal},
@@ -46,6 +47,19 @@ pub(super) struct Begun {
     pub(super) attempts: Option<HeaderValue>,
     /// A timer that is not needed any more.
     pub(super) timer: Pin<Box<Sleep>>,
+}
+
+impl Begun {
+    /// Makes the headers those that the caller gets.
+    pub(super) fn dress(&mut self) {
+        let headers = self.answer.headers_mut();
+        headers::clean_response(headers, self.secret.expose());
+        headers.insert(headers::INTEGRATION, self.record.upstream().header.clone());
+        self.record.hold.show(headers);
+        if let Some(attempts) = self.attempts.take() {
+            headers.insert(headers::ATTEMPTS, attempts);
+        }
+    }
 }
 
 impl Attempts<'_> {

@@ -79,9 +79,7 @@ impl Proxy {
 
     fn offered<'a>(&self, project: &'a Project, wanted: &Wanted<'a>) -> Result<Vec<&'a Arc<Upstream>>, Refusal> {
         match *wanted {
-            Wanted::Provider(provider, _) => {
-                Ok(project.by_provider(provider, &self.sources.catalog.now())?.iter().collect())
-            }
+            Wanted::Provider(provider, _) => Ok(project.by_provider(provider, &self.sources.catalog)?.iter().collect()),
             Wanted::Model(model, endpoint) => Ok(project.by_model(model, plan::shape(endpoint))?.upstreams),
         }
     }

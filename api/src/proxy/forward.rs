@@ -68,9 +68,9 @@ impl Proxy {
         };
         let pinned = headers::pinned(&parts.headers)?;
         let choice = Choice { cooling: &self.cooling, pinned, now: arrival.at, clock: arrival.clock };
-        let is_limited = self.limiter.counts_use(principal, &project) || wish.is_some();
+        let reads_bodies = self.limiter.counts_use(principal, &project) || wish.is_some();
         let planner =
-            Planner { project: &project, catalog: &self.sources.catalog.now(), choice, room: &self.room, is_limited };
+            Planner { project: &project, catalog: &self.sources.catalog, choice, room: &self.room, reads_bodies };
         let plan = planner.plan(&route, &mut parts, Source::new(body)).await?;
         let Some(first) = plan.upstreams.first() else { return Err(Refusal::nobody()) };
         let mut record = Record::new(slot, principal, Arc::clone(first), arrival, plan.model.clone());
@@ -124,23 +124,18 @@ fn for_provider(parts: &mut Parts) -> Option<OnUpgrade> {
 }
 
 /// The answer as the caller gets it.
-fn answered(begun: Begun, is_metered: bool, hides_usage: bool) -> Result<Response<ProxyBody>, Refusal> {
-    let Begun { answer, secret, mut record, attempts, timer } = begun;
-    let (mut parts, body) = answer.into_parts();
-    let is_events = is_kind(&parts.headers, "text/event-stream");
-    record.answered(parts.status, is_events);
-    if parts.status.is_redirection() && parts.status != StatusCode::NOT_MODIFIED || parts.status.is_informational() {
+fn answered(mut begun: Begun, is_metered: bool, hides_usage: bool) -> Result<Response<ProxyBody>, Refusal> {
+    let status = begun.answer.status();
+    begun.record.answered(status, is_kind(begun.answer.headers(), "text/event-stream"));
+    if status.is_redirection() && status != StatusCode::NOT_MODIFIED || status.is_informational() {
         return Err(Refusal::new(
             Code::UpstreamRedirect,
             "the provider answered with a redirect, which is never followed; check the base URL and the path",
         ));
     }
-    headers::clean_response(&mut parts.headers, secret.expose());
-    parts.headers.insert(headers::INTEGRATION, record.upstream().header.clone());
-    record.hold.show(&mut parts.headers);
-    if let Some(attempts) = attempts {
-        parts.headers.insert(headers::ATTEMPTS, attempts);
-    }
+    begun.dress();
+    let Begun { answer, secret, record, timer, .. } = begun;
+    let (mut parts, body) = answer.into_parts();
     let meter = if parts.headers.contains_key(header::CONTENT_ENCODING) {
         Meter::Silent
     } else if !parts.status.is_success() {

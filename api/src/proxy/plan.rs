@@ -18,7 +18,7 @@ use super::{
     refusal::{Code, Refusal},
     upstream::Upstream,
 };
-use keyway_providers::{Capability, Catalog};
+use keyway_providers::{Capability, LiveCatalog};
 
 /// A call that is ready to be made.
 pub(super) struct Plan {
@@ -53,11 +53,11 @@ pub(super) enum Payload {
 /// What is needed to plan.
 pub(super) struct Planner<'a> {
     pub(super) project: &'a Project,
-    pub(super) catalog: &'a Catalog,
+    pub(super) catalog: &'a LiveCatalog,
     pub(super) choice: Choice<'a>,
     pub(super) room: &'a Room,
-    /// Whether what the call uses counts, so that its body is read where it can be.
-    pub(super) is_limited: bool,
+    /// Whether its body is read where it can be: what the call uses counts, or its answer may be kept.
+    pub(super) reads_bodies: bool,
 }
 
 impl Planner<'_> {
@@ -76,7 +76,7 @@ impl Planner<'_> {
         self.choice.check(offered)?;
         // Only for its model or its bounds a body is not refused for its length.
         let names_model = || offered.iter().any(|upstream| upstream.ways.names_model(path));
-        let for_its_model = || (self.is_limited || !names_model()) && self.room.has(&from);
+        let for_its_model = || (self.reads_bodies || !names_model()) && self.room.has(&from);
         let is_read = intake::is_completion(&parts.method, path) || parts.method == Method::POST && for_its_model();
         let there = PathThere::Given(path.to_owned());
         if !is_read || !intake::is_plain_json(&parts.headers) {

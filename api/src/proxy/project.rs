@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use keyway_domain::{IntegrationStatus, Limits, ProjectId, TenantId, Timestamp};
-use keyway_providers::{AuthStyle, Capability, Catalog, LiveCatalog, Model, ProviderSpec, guard::Guard};
+use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec, guard::Guard};
 use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_models, providers};
 use url::Url;
 
@@ -93,10 +93,10 @@ impl Project {
     }
 
     /// The upstreams of a provider: one at least.
-    pub(super) fn by_provider(&self, name: &str, catalog: &Catalog) -> Result<&[Arc<Upstream>], Refusal> {
+    pub(super) fn by_provider(&self, name: &str, catalog: &LiveCatalog) -> Result<&[Arc<Upstream>], Refusal> {
         match self.upstreams.get(name) {
             Some(upstreams) => Ok(upstreams),
-            None if catalog.get(name).is_some() || self.custom.iter().any(|custom| custom == name) => {
+            None if catalog.now().get(name).is_some() || self.custom.iter().any(|custom| custom == name) => {
                 Err(Refusal::new(Code::NoIntegration, "the project has no integration for this provider; add one"))
             }
             None => {

@@ -26,7 +26,6 @@ use super::{
     attempts::Begun,
     caller::{KeyHash, KeyHolder},
     frames::{Frames, SessionFigures},
-    headers,
     record::Record,
     relay::ProxyBody,
     warm::{Held, TTL, WarmCache},
@@ -75,17 +74,12 @@ pub(super) fn ask(request: &mut HeaderMap) {
 }
 
 /// The provider has agreed: passes its agreement on, and everything after it.
-pub(super) fn begin(caller: OnUpgrade, begun: Begun, session: Session) -> Response<ProxyBody> {
-    let Begun { mut answer, secret, mut record, attempts, .. } = begun;
+pub(super) fn begin(caller: OnUpgrade, mut begun: Begun, session: Session) -> Response<ProxyBody> {
+    begun.record.answered(StatusCode::SWITCHING_PROTOCOLS, true);
+    begun.dress();
+    let Begun { mut answer, record, .. } = begun;
     let provider = hyper::upgrade::on(&mut answer);
     let (mut parts, _) = answer.into_parts();
-    record.answered(StatusCode::SWITCHING_PROTOCOLS, true);
-    headers::clean_response(&mut parts.headers, secret.expose());
-    parts.headers.insert(headers::INTEGRATION, record.upstream().header.clone());
-    record.hold.show(&mut parts.headers);
-    if let Some(attempts) = attempts {
-        parts.headers.insert(headers::ATTEMPTS, attempts);
-    }
     parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     parts.headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     drop(spawn("websocket", async move {
