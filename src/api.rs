@@ -64,7 +64,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     parts::announce(config, "API");
     let limits =
         ServerLimits { max_connections: config.max_connections, drain: config.drain, ..ServerLimits::default() };
-    keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await;
+    keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
     proxy.drain().await;
     Ok(())
 }

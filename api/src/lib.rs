@@ -17,6 +17,8 @@ mod console;
 mod cursor;
 mod error;
 mod etag;
+mod event_loop;
+mod home;
 mod idempotency;
 mod input;
 mod limits;

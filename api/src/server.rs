@@ -1,9 +1,10 @@
-//! The accept loop: one hyper HTTP/1 server for the management API and the proxy.
+//! One hyper HTTP/1 server for the management API and the proxy: accepts connections and gives each to an event
+//! loop, which serves it to its end.
 //!
 //! warp's own server sets no deadline for headers and leaves Nagle's algorithm on; here every
 //! connection has a deadline, a size limit and a permit, and a stop lets running requests end.
 
-use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, header};
@@ -16,13 +17,19 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
 use tower_service::Service;
 use warp::{Filter, Reply};
 
 use crate::{
     App, Proxy,
     error::{ApiError, Code},
+    event_loop::EventLoops,
+    home::Home,
+    proxy::ProviderClient,
     service,
     write_deadline::WriteDeadline,
 };
@@ -65,53 +72,49 @@ impl Default for ServerLimits {
 }
 
 /// Serves API and proxy until `stop` is cancelled and the running requests have ended or their time is up.
+///
+/// # Errors
+/// The system has nothing left for the threads that serve.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<App>,
     proxy: Arc<Proxy>,
     limits: ServerLimits,
     stop: CancellationToken,
-) {
+) -> io::Result<()> {
     // A counter that appears with its first event has no increase that an alert could see.
     for reason in [LIMIT, HEADER_TIMEOUT] {
         metrics().connections_refused.with_label_values(&[reason]);
     }
     app.serves_beside(&proxy);
-    let routes = service::routes(app);
     let permits = Arc::new(Semaphore::new(limits.max_connections));
-    let open_connections = TaskTracker::new();
-    let stopping = CancellationToken::new();
-    let kill = CancellationToken::new();
-    let http = http(&limits);
+    let (open_connections, stopping, kill) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
+    let routes = service::routes(app);
+    let loops = EventLoops::start(|| {
+        let server = Arc::new(Server {
+            http: http(&limits),
+            routes: routes.clone(),
+            home: Home::here(),
+            proxy: Arc::clone(&proxy),
+            client: proxy.client(),
+            limits,
+            stopping: stopping.clone(),
+            kill: kill.clone(),
+        });
+        move |connection| Arc::clone(&server).connection(connection)
+    })?;
     while let Some((stream, peer)) = accept(&listener, &stop).await {
         let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
             refuse(&stream);
             continue;
         };
-        let open = OpenConnection::new(permit);
+        let open = OpenConnection::new(permit, open_connections.token());
         // A connection without this works, only slower.
         let _ = stream.set_nodelay(true);
-        let (routes, proxy) = (routes.clone(), Arc::clone(&proxy));
-        let answer = service_fn(move |request: Request<Incoming>| {
-            // The proxy does not pay for a copy of the routes.
-            let routes = (!is_proxied(request.uri().path())).then(|| routes.clone());
-            dispatch(routes, Arc::clone(&proxy), request, peer, limits.max_header_bytes)
-        });
-        let stream = WriteDeadline::new(stream, limits.write_timeout);
-        let connection = http.serve_connection(TokioIo::new(stream), answer).with_upgrades();
-        let (stopping, kill, tracked) = (stopping.clone(), kill.clone(), open_connections.token());
-        drop(keyway_telemetry::spawn("api connection", async move {
-            let _held = (open, tracked);
-            let mut connection = pin!(connection);
-            tokio::select! {
-                ended = connection.as_mut() => return note(ended),
-                () = stopping.cancelled() => connection.as_mut().graceful_shutdown(),
-            }
-            tokio::select! {
-                ended = connection => note(ended),
-                () = kill.cancelled() => {}
-            }
-        }));
+        match stream.into_std() {
+            Ok(stream) => loops.give(Accepted { stream, peer, open }),
+            Err(error) => tracing::warn!(%error, "a connection could not be given to its thread"),
+        }
     }
     drop(listener);
     stopping.cancel();
@@ -121,6 +124,73 @@ pub async fn serve(
         kill.cancel();
     }
     proxy.end_sessions().await;
+    loops.end().await;
+    Ok(())
+}
+
+/// What one event loop serves its connections with.
+struct Server<F> {
+    http: http1::Builder,
+    routes: F,
+    home: Home,
+    proxy: Arc<Proxy>,
+    client: ProviderClient,
+    limits: ServerLimits,
+    stopping: CancellationToken,
+    kill: CancellationToken,
+}
+
+/// A connection that belongs to no event loop yet.
+struct Accepted {
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    open: OpenConnection,
+}
+
+impl<F> Server<F>
+where
+    F: Filter<Extract = (warp::reply::Response,), Error = Infallible> + Clone + Send + Sync + 'static,
+{
+    async fn connection(self: Arc<Self>, accepted: Accepted) {
+        let Accepted { stream, peer, open: _open } = accepted;
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => WriteDeadline::new(stream, self.limits.write_timeout),
+            Err(error) => return tracing::warn!(%error, "a connection cannot be served"),
+        };
+        let server = Arc::clone(&self);
+        let answer = service_fn(move |request| {
+            let server = Arc::clone(&server);
+            async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
+        });
+        let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), answer).with_upgrades());
+        tokio::select! {
+            ended = connection.as_mut() => return note(ended),
+            () = self.stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+        }
+        tokio::select! {
+            ended = connection => note(ended),
+            () = self.kill.cancelled() => {}
+        }
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body<crate::proxy::Body>> {
+        let most = self.limits.max_header_bytes;
+        if head_bytes(&request) > most {
+            let message = format!("the request's headers are larger than the {most} bytes that are allowed");
+            return refused(ApiError::new(Code::HeadersTooLarge, message)).map(Either::Right);
+        }
+        if is_proxied(request.uri().path()) {
+            return self.proxy.handle(request, peer, &self.client).await.map(Either::Left);
+        }
+        let mut routes = warp::service(self.routes.clone());
+        let answered = self.home.run("management request", async move { routes.call(request).await }).await;
+        let response = match answered {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => refused(ApiError::new(Code::Internal, "something went wrong in Keyway")),
+        };
+        response.map(Either::Right)
+    }
 }
 
 fn http(limits: &ServerLimits) -> http1::Builder {
@@ -158,31 +228,11 @@ impl<B> IntoBody for Response<B> {
     type Body = B;
 }
 
-/// Answers by the routes, or without them by the proxy.
-async fn dispatch<F>(
-    routes: Option<F>,
-    proxy: Arc<Proxy>,
-    request: Request<Incoming>,
-    peer: SocketAddr,
-    max_header_bytes: usize,
-) -> Result<Response<Body<crate::proxy::Body>>, std::convert::Infallible>
-where
-    F: Filter<Extract = (warp::reply::Response,), Error = std::convert::Infallible> + Clone + Send + Sync + 'static,
-{
-    if head_bytes(&request) > max_header_bytes {
-        let message = format!("the request's headers are larger than the {max_header_bytes} bytes that are allowed");
-        return Ok(answer(ApiError::new(Code::HeadersTooLarge, message)).map(Either::Right));
-    }
-    let Some(routes) = routes else { return Ok(proxy.handle(request, peer).await.map(Either::Left)) };
-    let response = warp::service(routes).call(request).await?;
-    Ok(response.map(Either::Right))
-}
-
 fn is_proxied(path: &str) -> bool {
     path.starts_with("/proxy/") || path.starts_with("/v1/")
 }
 
-fn answer(error: ApiError) -> warp::reply::Response {
+fn refused(error: ApiError) -> warp::reply::Response {
     let mut response: Response<Bytes> = error.into_response(RequestId::new());
     response.headers_mut().insert(header::CONNECTION, http::HeaderValue::from_static("close"));
     response.into_response()
@@ -209,12 +259,13 @@ fn note(ended: hyper::Result<()>) {
     }
 }
 
-struct OpenConnection(#[expect(dead_code, reason = "held for its drop")] OwnedSemaphorePermit);
+/// Counts a connection as long as it is open.
+struct OpenConnection(#[expect(dead_code, reason = "held for its drop")] (OwnedSemaphorePermit, TaskTrackerToken));
 
 impl OpenConnection {
-    fn new(permit: OwnedSemaphorePermit) -> Self {
+    fn new(permit: OwnedSemaphorePermit, tracked: TaskTrackerToken) -> Self {
         metrics().connections.inc();
-        Self(permit)
+        Self((permit, tracked))
     }
 }
 

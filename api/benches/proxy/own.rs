@@ -70,7 +70,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         outbox: keyway_api::OutboxLimits { max_rows: u64::MAX, max_age: std::time::Duration::from_secs(3600) },
     });
     role::ready(&listener, &key)?;
-    keyway_api::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()).await;
+    keyway_api::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()).await?;
     Ok(())
 }
 

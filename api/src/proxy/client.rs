@@ -12,12 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::Uri;
+use http::{Request, Uri};
 use http_body_util::Full;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
-    client::legacy::{Client, Error, connect::HttpConnector},
+    client::legacy::{Client, Error, ResponseFuture, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
 use keyway_providers::{
@@ -37,8 +37,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const POOL_IDLE: Duration = Duration::from_secs(55);
 const POOL_IDLE_PER_HOST: usize = 512;
 
-/// The client.
-pub(super) type ProviderClient = Client<InTime<HttpsConnector<HttpConnector<Resolver>>>, RequestBody>;
+/// Calls providers, over connections of its own: each event loop has one.
+pub struct ProviderClient(Client<Connector, RequestBody>);
+
+/// Makes connections to providers.
+pub(super) type Connector = InTime<HttpsConnector<HttpConnector<Resolver>>>;
 
 /// The body of a request to a provider.
 pub(super) enum RequestBody {
@@ -53,11 +56,11 @@ pub(super) enum RequestBody {
 #[derive(Clone)]
 pub(super) struct InTime<C>(C);
 
-/// A client under this rule.
+/// A connector under this rule.
 ///
 /// # Errors
 /// TLS is not usable on this machine.
-pub(super) fn client(guard: &Guard) -> io::Result<ProviderClient> {
+pub(super) fn connector(guard: &Guard) -> io::Result<Connector> {
     let mut http = HttpConnector::new_with_resolver(Resolver::new(guard.clone()));
     http.enforce_http(false);
     http.set_nodelay(true);
@@ -69,11 +72,23 @@ pub(super) fn client(guard: &Guard) -> io::Result<ProviderClient> {
         .https_or_http()
         .enable_http1()
         .wrap_connector(http);
-    Ok(Client::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE)
-        .pool_max_idle_per_host(POOL_IDLE_PER_HOST)
-        .build(InTime(https)))
+    Ok(InTime(https))
+}
+
+impl ProviderClient {
+    /// A client that has no connections yet.
+    pub(super) fn new(connector: Connector) -> Self {
+        let mut client = Client::builder(TokioExecutor::new());
+        client.pool_timer(TokioTimer::new());
+        client.pool_idle_timeout(POOL_IDLE);
+        client.pool_max_idle_per_host(POOL_IDLE_PER_HOST);
+        Self(client.build(connector))
+    }
+
+    /// The beginning of a provider's answer.
+    pub(super) fn request(&self, request: Request<RequestBody>) -> ResponseFuture {
+        self.0.request(request)
+    }
 }
 
 /// What went wrong, without any of the error's text: it may name hosts and addresses.

@@ -12,6 +12,7 @@ use super::{
     attempts::{Attempts, Begun},
     caller,
     choice::Choice,
+    client::ProviderClient,
     events::Events,
     headers,
     intake::Source,
@@ -28,11 +29,16 @@ use super::{
 
 impl Proxy {
     /// Answers a request whose path begins with `/proxy/` or `/v1/`.
-    pub async fn handle(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<ProxyBody> {
+    pub async fn handle(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        client: &ProviderClient,
+    ) -> Response<ProxyBody> {
         let arrival = Arrival::now();
         let (parts, body) = request.into_parts();
         let uri = parts.uri.clone();
-        let mut response = self.serve(parts, body, &uri, arrival).await.unwrap_or_else(|refusal| {
+        let mut response = self.serve((parts, body), &uri, arrival, client).await.unwrap_or_else(|refusal| {
             let code = refusal.code().text();
             metrics().proxy_refused.with_label_values(&[code]).inc();
             tracing::debug!(request_id = %arrival.id, %peer, code, "a proxied request was refused");
@@ -46,10 +52,10 @@ impl Proxy {
 
     async fn serve(
         &self,
-        mut parts: Parts,
-        body: Incoming,
+        (mut parts, body): (Parts, Incoming),
         uri: &Uri,
         arrival: Arrival,
+        client: &ProviderClient,
     ) -> Result<Response<ProxyBody>, Refusal> {
         let route = Route::of(&parts.method, uri.path())?;
         let hash = caller::key_hash(&parts.headers)?;
@@ -84,7 +90,7 @@ impl Proxy {
         // A GET may show the figures of an earlier call, which count once.
         let is_metered = parts.method == Method::POST;
         let attempts = Attempts {
-            client: &self.client,
+            client,
             cooling: &self.cooling,
             method: parts.method,
             headers: parts.headers,
@@ -96,8 +102,8 @@ impl Proxy {
         let begun = attempts.run(plan.upstreams).await?;
         match socket {
             Some(socket) if begun.answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
-                let (callers, store) = (Arc::clone(&self.caches.callers), self.sources.store.clone());
-                let key = SessionKey { callers, store, hash, holder: caller.clone() };
+                let (callers, sources) = (Arc::clone(&self.caches.callers), Arc::clone(&self.sources));
+                let key = SessionKey { callers, sources, hash, holder: caller.clone() };
                 let session = Session { stop: self.end_sessions.clone(), open: self.sessions.token(), key };
                 Ok(websocket::begin(socket, begun, session))
             }

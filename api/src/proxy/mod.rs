@@ -58,7 +58,8 @@ use tokio_util::{
 
 use cache::AnswerCache;
 use caller::{KeyHash, KeyHolder};
-use client::ProviderClient;
+use client::Connector;
+pub use client::ProviderClient;
 use cooling::Cooling;
 use drain::{DrainError, Drainer};
 use intake::Room;
@@ -69,6 +70,8 @@ pub use relay::ProxyBody as Body;
 use replica::{Dropped, Replica};
 use spool::Spool;
 use warm::{Held, Loaded, WarmCache};
+
+use crate::home::Home;
 
 /// Callers and projects kept in memory at most.
 const CALLERS: usize = 50_000;
@@ -121,7 +124,7 @@ pub struct Proxy {
     sources: Arc<Sources>,
     caches: Caches,
     look_ups: Semaphore,
-    client: ProviderClient,
+    connector: Connector,
     cooling: Cooling,
     limiter: Arc<Limiter>,
     replica: Replica,
@@ -153,7 +156,7 @@ impl Proxy {
         for code in Code::ALL {
             metrics().proxy_refused.with_label_values(&[code.text()]);
         }
-        let stop = CancellationToken::new();
+        let (home, stop) = (Home::here(), CancellationToken::new());
         let (sealed, bytes) = (Arc::new(Notify::new()), Arc::new(AtomicU64::new(0)));
         let directory = parts.data_dir.join("spool");
         let (spool, writer) =
@@ -171,11 +174,12 @@ impl Proxy {
         drop(spawn("proxy invalidations", listen(signals, caches.clone(), dropped, stop.clone())));
         let catalog = parts.catalog.changes();
         drop(spawn("proxy catalog", follow(catalog, caches.clone(), stop.clone())));
-        let limiter = Limiter::new(parts.store.clone());
+        let limiter = Limiter::new(home.clone(), parts.store.clone());
         drop(spawn("limits", Arc::clone(&limiter).keep_tidy(stop.clone())));
         Ok(Arc::new(Self {
-            client: client::client(&parts.guard).map_err(ProxyError::Tls)?,
+            connector: client::connector(&parts.guard).map_err(ProxyError::Tls)?,
             sources: Arc::new(Sources {
+                home,
                 store: parts.store,
                 keys: parts.keys,
                 catalog: parts.catalog,
@@ -224,6 +228,11 @@ impl Proxy {
         self.caches.forget(tenant_id, what);
     }
 
+    /// A client for one event loop: its connections to providers stay there.
+    pub fn client(&self) -> ProviderClient {
+        ProviderClient::new(self.connector.clone())
+    }
+
     /// Ends every WebSocket and waits until its record is kept: for a graceful stop.
     pub(crate) async fn end_sessions(&self) {
         self.end_sessions.cancel();
@@ -260,7 +269,7 @@ impl Proxy {
         let busy = |_| Refusal::new(Code::Unavailable, "too many virtual keys are being looked up; try again");
         let turn = tokio::time::timeout(LOOK_UP_TIMEOUT, self.look_ups.acquire()).await;
         let _turn = turn.map_err(busy)?;
-        Ok(KeyHolder::load(&self.sources.store, hash).await?)
+        self.sources.holder(*hash).await
     }
 
     async fn project(
@@ -271,7 +280,7 @@ impl Proxy {
     ) -> Result<Held<Project>, Refusal> {
         match self.caches.projects.peek(&project_id, now) {
             Some(project) => Ok(project),
-            None => self.caches.projects.get(&project_id, Project::load(&self.sources, tenant_id, project_id)).await,
+            None => self.caches.projects.get(&project_id, self.sources.project(tenant_id, project_id)).await,
         }
     }
 }

@@ -9,10 +9,12 @@ use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_
 use url::Url;
 
 use super::{
+    caller::{KeyHash, KeyHolder},
     refusal::{Code, Refusal},
     upstream::Upstream,
     warm::Loaded,
 };
+use crate::home::Home;
 
 /// The upstreams of a project.
 pub(super) struct Project {
@@ -42,19 +44,35 @@ pub(super) struct Offered<'a> {
 
 /// What is needed to read a project.
 pub(super) struct Sources {
+    /// Where the database is asked.
+    pub(super) home: Home,
     pub(super) store: Store,
     pub(super) keys: TenantKeyCache,
     pub(super) catalog: LiveCatalog,
     pub(super) guard: Guard,
 }
 
-impl Project {
+impl Sources {
     /// Reads a project.
-    pub(super) async fn load(
-        sources: &Sources,
+    pub(super) async fn project(
+        self: &Arc<Self>,
         tenant_id: TenantId,
         project_id: ProjectId,
-    ) -> Result<Loaded<Self>, Refusal> {
+    ) -> Result<Loaded<Project>, Refusal> {
+        let sources = Arc::clone(self);
+        self.home.run("project", async move { Project::load(&sources, tenant_id, project_id).await }).await?
+    }
+
+    /// Reads who has the virtual key with this hash.
+    pub(super) async fn holder(&self, hash: KeyHash) -> Result<Loaded<KeyHolder>, Refusal> {
+        let store = self.store.clone();
+        Ok(self.home.run("virtual key", async move { KeyHolder::load(&store, &hash).await }).await??)
+    }
+}
+
+impl Project {
+    /// Reads a project.
+    async fn load(sources: &Sources, tenant_id: TenantId, project_id: ProjectId) -> Result<Loaded<Self>, Refusal> {
         if let Some(reason) = sources.keys.vault().sealed_reason() {
             return Err(keyway_vault::VaultError::Sealed(reason.to_owned()).into());
         }

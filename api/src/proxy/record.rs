@@ -184,7 +184,8 @@ impl Record {
     /// Whether a text that the caller called a model is one: listed, or served. Any other may be anything,
     /// and is no name to keep and to count by.
     fn is_model(&self, asked: &str) -> bool {
-        self.status.is_some_and(|status| status.is_success()) || self.upstream.spec.model(asked).is_some()
+        let is_served = |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
+        self.status.is_some_and(is_served) || self.upstream.spec.model(asked).is_some()
     }
 
     /// The answer came to its own end. Keeps the record.

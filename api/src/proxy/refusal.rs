@@ -232,6 +232,13 @@ fn google(status: StatusCode) -> &'static str {
     }
 }
 
+impl From<tokio::task::JoinError> for Refusal {
+    /// What was asked for panicked, which was logged there, or the process ends.
+    fn from(_: tokio::task::JoinError) -> Self {
+        Self::new(Code::Internal, "something went wrong in Keyway")
+    }
+}
+
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         if error.is_retryable() {

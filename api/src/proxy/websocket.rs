@@ -17,7 +17,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use keyway_domain::Timestamp;
-use keyway_store::Store;
 use keyway_telemetry::spawn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
@@ -26,6 +25,7 @@ use super::{
     attempts::Begun,
     caller::{KeyHash, KeyHolder},
     frames::{Frames, SessionFigures},
+    project::Sources,
     record::Record,
     relay::ProxyBody,
     warm::{Held, TTL, WarmCache},
@@ -51,7 +51,7 @@ pub(super) struct Session {
 /// The virtual key that opened a session, which ends when it may not be used any more.
 pub(super) struct SessionKey {
     pub(super) callers: Arc<WarmCache<KeyHash, KeyHolder>>,
-    pub(super) store: Store,
+    pub(super) sources: Arc<Sources>,
     pub(super) hash: KeyHash,
     pub(super) holder: Held<KeyHolder>,
 }
@@ -149,7 +149,7 @@ async fn pump(
 impl SessionKey {
     /// Returns when the key may not be used any more, or when nobody could say so for too long.
     async fn refused(self) {
-        let Self { callers, store, hash, holder } = self;
+        let Self { callers, sources, hash, holder } = self;
         // Without a stamp it is looked at once more: what was forgotten since the first look left no trace.
         let (mut stamp, mut expires_at, mut sure) = (None, holder.expires_at(), Instant::now());
         loop {
@@ -163,13 +163,16 @@ impl SessionKey {
                 continue;
             }
             let fresh = callers.stamp(holder.scope());
-            match KeyHolder::load(&store, &hash).await {
+            match sources.holder(hash).await {
                 Ok(found) if found.value().usable(now).is_ok() => {
                     (stamp, expires_at, sure) = (Some(fresh), found.value().expires_at(), Instant::now());
                 }
                 Ok(_) => return,
                 Err(_) if sure.elapsed() >= TTL => return,
-                Err(error) => tracing::debug!(%error, "whether a session's key may still be used is not known"),
+                Err(refusal) => tracing::debug!(
+                    code = refusal.code().text(),
+                    "whether a session's key may still be used is not known"
+                ),
             }
         }
     }

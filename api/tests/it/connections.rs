@@ -113,7 +113,7 @@ async fn a_stop_lets_a_running_request_end_and_takes_no_new_one() -> Result<()> 
     let text = until_closed(&mut running).await?;
     ensure!(text.starts_with("HTTP/1.1 201"), "{text}");
     let served = api.served.take().context("the server's task")?;
-    timeout(DEADLINE, served).await.context("the server does not stop")??;
+    timeout(DEADLINE, served).await.context("the server does not stop")???;
     ensure!(connect(&api).await.is_err(), "the port is still open");
     Ok(())
 }

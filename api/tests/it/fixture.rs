@@ -44,7 +44,7 @@ pub(crate) struct Api {
     pub(crate) tenant: TenantId,
     pub(crate) is_postgres: bool,
     pub(crate) stop: CancellationToken,
-    pub(crate) served: Option<tokio::task::JoinHandle<()>>,
+    pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
     /// Whom requests are made for; `None`: no header.
     pub(crate) acting_in: Option<String>,
     http: reqwest::Client,

@@ -35,6 +35,7 @@ use super::{
     refusal::{Code, Refusal},
     upstream::Upstream,
 };
+use crate::home::Home;
 
 pub(super) use answer::Exceeded;
 
@@ -45,6 +46,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The limited scopes that this process serves.
 pub(super) struct Limiter {
+    /// Where the database is asked.
+    home: Home,
     store: Store,
     scopes: Mutex<HashMap<Uuid, Arc<Scope>>>,
 }
@@ -80,14 +83,14 @@ pub(super) struct Ended<'a> {
 
 impl Limiter {
     /// Nothing is leased yet.
-    pub(super) fn new(store: Store) -> Arc<Self> {
+    pub(super) fn new(home: Home, store: Store) -> Arc<Self> {
         // A counter that appears with its first event has no increase that an alert could see.
         for code in [Code::RateLimited, Code::BudgetExceeded, Code::PriceUnknown] {
             for scope in LimitScope::ALL {
                 metrics().limit_refused.with_label_values(&[code.text(), scope.name()]);
             }
         }
-        Arc::new(Self { store, scopes: Mutex::default() })
+        Arc::new(Self { home, store, scopes: Mutex::default() })
     }
 
     /// Reserves what a planned call may use of its virtual key's and its project's limits.
@@ -177,7 +180,7 @@ impl Limiter {
         }
         let needs: Needs = [Some(1), Some(bound.tokens), bound.cost, bound.cost];
         let scope = self.scope(kind, tenant_id, id);
-        match scope.reserve(needs, limits, &self.store).await {
+        match scope.reserve(needs, limits, (&self.home, &self.store)).await {
             Ok(taken) => Ok(Some(taken)),
             Err(Refused::Exhausted(kind, measure, state)) => Err(answer::exhausted(kind, measure, state)),
             Err(Refused::Away) => Err(Refusal::new(

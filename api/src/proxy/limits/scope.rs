@@ -11,11 +11,12 @@ use keyway_store::{
     Store, StoreError,
     limits::{Ask, Lease, lease},
 };
-use keyway_telemetry::{metrics, spawn};
+use keyway_telemetry::metrics;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
 use super::lease::{Reserved, Share, Standing, State};
+use crate::home::Home;
 
 /// How long a lease may take; a database that is slower counts as away.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -79,13 +80,13 @@ impl Scope {
         self: &Arc<Self>,
         needs: Needs,
         limits: Limits,
-        store: &Store,
+        (home, store): (&Home, &Store),
     ) -> Result<Taken, Refused> {
         match self.look(&mut self.shares(), &needs, &limits, false) {
             Look::Taken(taken) => return Ok(taken),
             Look::TakenOfLittle(taken) => {
                 if let Ok(turn) = Arc::clone(&self.turn).try_lock_owned() {
-                    drop(spawn("limit lease", Arc::clone(self).top_up(limits, store.clone(), turn)));
+                    drop(home.spawn("limit lease", Arc::clone(self).top_up(limits, store.clone(), turn)));
                 }
                 return Ok(taken);
             }
@@ -95,7 +96,7 @@ impl Scope {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         // A task of its own: a caller that leaves must not leave behind what nobody knows to be leased.
         let leasing = Arc::clone(self).lease_and_take(needs, limits, store.clone(), turn);
-        spawn("limit lease", leasing).await.unwrap_or(Err(Refused::Away))
+        home.spawn("limit lease", leasing).await.unwrap_or(Err(Refused::Away))
     }
 
     /// Hands back what it has more than it needs; `all`: everything.

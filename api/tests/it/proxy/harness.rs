@@ -291,16 +291,16 @@ fn proxy(
 async fn serve(proxy: &Arc<Proxy>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let proxy = Arc::downgrade(proxy);
+    let (client, proxy) = (Arc::new(proxy.client()), Arc::downgrade(proxy));
     drop(keyway_telemetry::spawn("test server", async move {
         while let Ok((stream, peer)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
-            let proxy = proxy.clone();
+            let (client, proxy) = (Arc::clone(&client), proxy.clone());
             let service = service_fn(move |request| {
-                let proxy = proxy.upgrade();
+                let (client, proxy) = (Arc::clone(&client), proxy.upgrade());
                 async move {
                     let proxy = proxy.ok_or(std::io::ErrorKind::NotConnected)?;
-                    Ok::<_, std::io::Error>(proxy.handle(request, peer).await)
+                    Ok::<_, std::io::Error>(proxy.handle(request, peer, &client).await)
                 }
             });
             let mut server = http1::Builder::new();
