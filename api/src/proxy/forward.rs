@@ -94,7 +94,7 @@ impl Proxy {
             cooling: &self.cooling,
             method: parts.method,
             headers: parts.headers,
-            query: path::forwarded_query(uri.query()),
+            query: path::forwarded_query(parts.uri.query()),
             path: plan.path,
             payload: plan.payload,
             record,

@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use http::Method;
+use http::{Method, Uri};
+use url::form_urlencoded::byte_serialize;
 
 use super::refusal::{Code, Refusal};
 
@@ -16,12 +17,16 @@ pub(super) enum Route<'a> {
     Wrapped { provider: &'a str, stream: bool },
     /// An endpoint of OpenAI's or Anthropic's shape, routed by the model in the body.
     Unified(&'static str),
+    /// OpenAI's realtime endpoint, a WebSocket routed by the model in the query.
+    Realtime,
     /// The models of the project.
     Models,
     /// One model of the project.
     Model(Cow<'a, str>),
 }
 
+/// The realtime endpoint below a provider's base URL.
+pub(super) const REALTIME: &str = "/realtime";
 const UNIFIED: [&str; 5] = ["/chat/completions", "/completions", "/embeddings", "/messages", "/messages/count_tokens"];
 
 impl<'a> Route<'a> {
@@ -36,6 +41,9 @@ impl<'a> Route<'a> {
         let endpoint = path.strip_prefix("/v1").unwrap_or_default();
         if let Some(unified) = UNIFIED.into_iter().find(|it| *it == endpoint) {
             return allow(method, &[Method::POST], Self::Unified(unified));
+        }
+        if endpoint == REALTIME {
+            return allow(method, &[Method::GET], Self::Realtime);
         }
         if endpoint == "/models" {
             return allow(method, &[Method::GET, Method::HEAD], Self::Models);
@@ -81,10 +89,21 @@ pub(super) fn model_in(path: &str) -> Option<String> {
     is_model.then(|| decoded(model).into_owned())
 }
 
-/// The model in a query, where realtime endpoints name it.
+/// The model in a query, where realtime endpoints name it; `None` where it is named twice, too: a provider may read
+/// the other one.
 pub(super) fn model_asked(query: Option<&str>) -> Option<String> {
-    let model = query?.split('&').find_map(|pair| pair.strip_prefix("model="))?;
-    (!model.is_empty()).then(|| decoded(model).into_owned())
+    let mut named = query?.split('&').filter(|pair| is_named(pair, "model"));
+    let (_, model) = named.next()?.split_once('=')?;
+    (named.next().is_none() && !model.is_empty()).then(|| decoded(model).into_owned())
+}
+
+/// The same URI with another model in its query.
+pub(super) fn with_model(uri: &Uri, model: &str) -> Result<Uri, Refusal> {
+    let named = ["model=".to_owned(), byte_serialize(model.as_bytes()).collect()].concat();
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let pairs: Vec<&str> = pairs.map(|pair| if is_named(pair, "model") { &named } else { pair }).collect();
+    let unusable = |_| Refusal::new(Code::BadPath, "the query is not one that can be forwarded");
+    Uri::try_from(format!("{}?{}", uri.path(), pairs.join("&"))).map_err(unusable)
 }
 
 /// Whether a word behind a colon is one of Google's verbs: names of OpenAI's models have colons, too.
@@ -105,8 +124,12 @@ pub(super) fn is_verb(word: &str) -> bool {
 }
 
 fn is_key(pair: &str) -> bool {
+    is_named(pair, "key")
+}
+
+fn is_named(pair: &str, expected: &str) -> bool {
     let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-    decoded(name).eq_ignore_ascii_case("key")
+    decoded(name).eq_ignore_ascii_case(expected)
 }
 
 fn allow<'a>(method: &Method, allowed: &[Method], route: Route<'a>) -> Result<Route<'a>, Refusal> {
@@ -188,6 +211,7 @@ mod tests {
         assert_eq!(get("/v1/models"), Ok(Route::Models));
         assert_eq!(get("/v1/models/openai%2Fgpt-x"), Ok(Route::Model("openai/gpt-x".into())));
         assert_eq!(get("/v1/chat/completions"), Err(Code::BadMethod));
+        assert_eq!((get("/v1/realtime"), post("/v1/realtime")), (Ok(Route::Realtime), Err(Code::BadMethod)));
         assert_eq!(get("/proxy/openai"), Err(Code::BadMethod));
     }
 
@@ -233,6 +257,24 @@ mod tests {
         ] {
             assert_eq!(model_in(path).as_deref(), expected, "{path}");
         }
+    }
+
+    #[test]
+    fn a_model_in_the_query_is_found_once_and_replaced() {
+        for (query, expected) in [
+            (Some("model=gpt-realtime"), Some("gpt-realtime")),
+            (Some("a=1&mod%65l=openai%2Fgpt-realtime"), Some("openai/gpt-realtime")),
+            (Some("model=a&model=b"), None),
+            (Some("model=a&Model=b"), None),
+            (Some("model="), None),
+            (Some("model"), None),
+            (Some("models=a"), None),
+            (None, None),
+        ] {
+            assert_eq!(model_asked(query).as_deref(), expected, "{query:?}");
+        }
+        let uri = Uri::from_static("/v1/realtime?a=%20&model=openai%2Fx&b");
+        assert_eq!(with_model(&uri, "x&y").unwrap(), "/v1/realtime?a=%20&model=x%26y&b");
     }
 
     #[test]

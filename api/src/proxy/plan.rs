@@ -67,6 +67,7 @@ impl Planner<'_> {
             Route::Provider { provider, path } => self.endpoint(provider, path, parts, from).await,
             Route::Wrapped { provider, stream } => self.wrapped(provider, stream, parts, from).await,
             Route::Unified(path) => self.unified(path, parts, from).await,
+            Route::Realtime => self.realtime(parts, from),
             Route::Models | Route::Model(_) => Err(Refusal::new(Code::UnknownRoute, "this route is not forwarded")),
         }
     }
@@ -130,6 +131,24 @@ impl Planner<'_> {
         }
         let asks = intake::is_completion(&Method::POST, path);
         self.call(offered.upstreams, PathThere::Endpoint(path), (body, from), &fields, asks)
+    }
+
+    /// The plan for a WebSocket, whose query names the model.
+    fn realtime(&self, parts: &mut Parts, from: Source) -> Result<Plan, Refusal> {
+        let Some(mut model) = path::model_asked(parts.uri.query()) else {
+            let message = "the query needs one model, as in ?model=gpt-realtime: it says which integration serves";
+            return Err(Refusal::new(Code::MissingModel, message));
+        };
+        let offered = self.project.by_model(&model, shape(path::REALTIME))?;
+        self.choice.check(offered.upstreams.iter().copied())?;
+        let renamed = offered.renamed.map(str::to_owned);
+        let upstreams = self.choice.order(offered.upstreams, Some(renamed.as_deref().unwrap_or(&model)));
+        if let Some(renamed) = renamed {
+            parts.uri = path::with_model(&parts.uri, &renamed)?;
+            model = renamed;
+        }
+        let path = PathThere::Endpoint(path::REALTIME);
+        Ok(Plan { upstreams, path, payload: Payload::unread(from), model: Some(model), hides_usage: false })
     }
 
     /// The plan for a call whose body was read. The stream of a completion is made to carry figures.

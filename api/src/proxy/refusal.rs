@@ -40,6 +40,8 @@ codes! {
     BadMethod, "method_not_allowed", METHOD_NOT_ALLOWED, "invalid_request_error";
     /// The body is not the JSON this route needs.
     BadBody, "invalid_json", BAD_REQUEST, "invalid_request_error";
+    /// The query does not name the model that routes the call.
+    MissingModel, "missing_model", BAD_REQUEST, "invalid_request_error";
     /// The body is too large to be read before it is forwarded.
     BodyTooLarge, "body_too_large", PAYLOAD_TOO_LARGE, "invalid_request_error";
     /// The body did not come in time.

@@ -85,6 +85,68 @@ async fn a_session_passes_both_ways_and_its_answers_add_up() {
 }
 
 #[tokio::test]
+async fn a_session_is_routed_by_the_model_in_its_query() {
+    let provider = Scripted::start(|mut stream| async move {
+        stream.write_all(&[AGREED.as_bytes(), &done(7, 2), &[0x88, 0]].concat()).await.unwrap();
+    })
+    .await;
+    let (mut provider, harness, key) = behind(provider).await;
+    // It speaks the same shape, but its host is another: whoever went there would not be agreed with.
+    harness.integration("groq", SECRET).await;
+    for query in ["model=gpt-4o-mini&voice=a%20b", "model=openai%2Fgpt-4o-mini&voice=a%20b"] {
+        let (mut stream, head) = open(&harness, &key, &format!("/v1/realtime?{query}&key={}", key.text)).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        let asked = provider.requests.recv().await.unwrap();
+        assert!(asked.starts_with("GET /v1/realtime?model=gpt-4o-mini&voice=a%20b HTTP/1.1\r\n"), "{asked}");
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, [done(7, 2), vec![0x88, 0]].concat());
+        let record = harness.records(1).await.remove(0);
+        assert_eq!((record.model.as_deref(), record.path.as_str()), (Some("gpt-4o-mini"), "/v1/realtime"));
+        assert_eq!((record.provider.as_str(), record.tokens.input), ("openai", Some(7)));
+    }
+}
+
+#[tokio::test]
+async fn a_session_without_a_known_model_is_refused() {
+    let (harness, key) = Harness::ready().await;
+    harness.integration("groq", SECRET).await;
+    for (query, status, code) in [
+        ("", 400, "missing_model"),
+        ("?intent=transcription", 400, "missing_model"),
+        ("?model=gpt-4o-mini&model=other", 400, "missing_model"),
+        ("?model=nobody-has-it", 404, "model_not_found"),
+        ("?model=nobody%2Fhas-it", 404, "model_not_found"),
+    ] {
+        let (_stream, head) = open(&harness, &key, &format!("/v1/realtime{query}")).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{query}: {head}");
+        assert!(head.contains(&format!("x-keyway-error: {code}")), "{query}: {head}");
+    }
+    let posted = harness.post("/v1/realtime?model=gpt-4o-mini", &key, &json!({})).send().await.unwrap();
+    assert_eq!(posted.status(), 405);
+    assert_eq!(harness.simulator.calls(SECRET, "/v1/realtime"), 0);
+    assert!(harness.take_records().await.is_empty(), "nobody was asked");
+}
+
+#[tokio::test]
+async fn a_session_of_a_model_that_is_not_listed_keeps_its_name() {
+    let provider = Scripted::start(|mut stream| async move {
+        stream.write_all(&[AGREED.as_bytes(), &done(7, 2), &[0x88, 0]].concat()).await.unwrap();
+    })
+    .await;
+    let (_provider, harness, key) = behind(provider).await;
+    let model = "gpt-realtime-of-tomorrow";
+    assert!(harness.catalog.now().get("openai").unwrap().model(model).is_none(), "the catalog does not list it");
+    for base in ["/v1", "/proxy/openai/v1"] {
+        let (mut stream, _) = open(&harness, &key, &format!("{base}/realtime?model={model}")).await;
+        stream.read_to_end(&mut Vec::new()).await.unwrap();
+        let record = harness.records(1).await.remove(0);
+        assert_eq!((record.model.as_deref(), record.http_status, record.complete), (Some(model), Some(101), true));
+        assert_eq!((record.tokens.input, record.tokens.output), (Some(7), Some(2)));
+    }
+}
+
+#[tokio::test]
 async fn a_session_that_breaks_off_is_metered_as_far_as_it_came() {
     let provider = Scripted::start(|mut stream| async move {
         stream.write_all(&[AGREED.as_bytes(), &done(7, 2)].concat()).await.unwrap();
