@@ -33,6 +33,8 @@ pub struct Config {
     pub models_file: Option<PathBuf>,
     /// Upstream hosts (`host` or `host:port`) allowed although private or without TLS.
     pub trusted_upstreams: Vec<String>,
+    /// The operator's OpenRouter key, for projects that consent to it.
+    pub fallback_key: Option<SecretString>,
     /// How often usage is fetched for every integration.
     pub usage_interval: Duration,
     /// How often every key is verified again.

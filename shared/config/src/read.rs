@@ -46,6 +46,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "hosts allowed although private or without TLS, comma separated: 127.0.0.1:9100",
     ),
+    setting(
+        "KEYWAY_FALLBACK_OPENROUTER_KEY",
+        "",
+        "OpenRouter key of the operator, for projects that consent to it and calls that no integration serves",
+    ),
     setting("KEYWAY_USAGE_INTERVAL_SECONDS", "900", "how often usage is fetched for every integration"),
     setting("KEYWAY_VERIFY_INTERVAL_SECONDS", "86400", "how often every key is verified again"),
     setting("KEYWAY_CONFIRM_AFTER_MS", "2000", "delay of the second probe that confirms a refused key"),
@@ -188,6 +193,7 @@ impl Values {
             admin_key: self.admin_key()?,
             models_file: self.path("KEYWAY_MODELS_FILE"),
             trusted_upstreams: self.hosts("KEYWAY_TRUSTED_UPSTREAMS")?,
+            fallback_key: self.fallback_key()?,
             usage_interval: Duration::from_secs(self.number("KEYWAY_USAGE_INTERVAL_SECONDS", 1..=86_400)?),
             verify_interval: Duration::from_secs(self.number("KEYWAY_VERIFY_INTERVAL_SECONDS", 1..=2_592_000)?),
             confirm_after: Duration::from_millis(self.number("KEYWAY_CONFIRM_AFTER_MS", 1..=3_600_000)?),
@@ -274,6 +280,16 @@ impl Values {
         }
     }
 
+    fn fallback_key(&mut self) -> Result<Option<SecretString>, ConfigError> {
+        let name = "KEYWAY_FALLBACK_OPENROUTER_KEY";
+        match self.set(name) {
+            Some(key) if !key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Err(ConfigError::Invalid { name, why: "a key has no spaces and no signs beyond ASCII".to_owned() })
+            }
+            key => Ok(key.map(SecretString::from)),
+        }
+    }
+
     fn admin_key(&mut self) -> Result<Option<SecretString>, ConfigError> {
         let name = "KEYWAY_ADMIN_KEY";
         match self.set(name) {
@@ -312,6 +328,7 @@ mod tests {
             ("KEYWAY_DATABASE_URL", "mysql://canary@db"),
             ("KEYWAY_AMQP_URL", "http://canary"),
             ("KEYWAY_ADMIN_KEY", "canary"),
+            ("KEYWAY_FALLBACK_OPENROUTER_KEY", "sk-or-v1- canary"),
             ("KEYWAY_CONCURRENCY", "0"),
             ("KEYWAY_TRUSTED_UPSTREAMS", "http://x"),
         ];
@@ -320,8 +337,10 @@ mod tests {
             assert!(text.contains(name), "{text}");
             assert!(!text.contains("canary"), "{text}");
         }
-        let shown = format!("{:?}", load(&[("KEYWAY_ADMIN_KEY", &"canary".repeat(8))]).unwrap());
-        assert!(!shown.contains("canary"));
+        for name in ["KEYWAY_ADMIN_KEY", "KEYWAY_FALLBACK_OPENROUTER_KEY"] {
+            let shown = format!("{:?}", load(&[(name, &"canary".repeat(8))]).unwrap());
+            assert!(!shown.contains("canary"), "{name}");
+        }
     }
 
     #[test]
