@@ -18,7 +18,9 @@ use std::{hint::black_box, path::Path, time::Instant};
 
 use anyhow::{Context as _, Result};
 use keyway_api::VirtualKeyToken;
-use keyway_domain::{IntegrationId, ProjectId, RequestId, SecretId, TenantId, Timestamp, VirtualKeyId};
+use keyway_domain::{
+    CredentialSource, IntegrationId, ProjectId, RequestId, SecretId, TenantId, Timestamp, VirtualKeyId,
+};
 use keyway_vault::{Keyring, Vault};
 use under_way::{Admission, UnderWay};
 use uuid::Uuid;
@@ -66,6 +68,7 @@ fn write_down() -> Result<()> {
         project_id: ProjectId::new(),
         virtual_key_id: VirtualKeyId::new(),
         integration_id: IntegrationId::new(),
+        credential: CredentialSource::Own,
         provider: "openai".into(),
         model: Some("gpt-4o-mini".into()),
         path: "/v1/chat/completions".into(),

@@ -18,6 +18,7 @@ mod cursor;
 mod error;
 mod etag;
 mod event_loop;
+mod fallback;
 mod home;
 mod idempotency;
 mod input;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::{error::ApiError, input};
 
 /// The largest number that every JSON reader keeps exactly.
-const MAX_LIMIT: i64 = (1 << 53) - 1;
+pub(crate) const MAX_LIMIT: i64 = (1 << 53) - 1;
 
 /// Limits to set: a number sets one, null takes it away, what is left out stays as it is.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]

@@ -12,7 +12,7 @@ use keyway_store::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::limits::LimitsView;
+use crate::{fallback::FallbackView, limits::LimitsView};
 
 /// A tenant.
 #[derive(Serialize, ToSchema)]
@@ -33,6 +33,8 @@ pub(crate) struct ProjectView {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     limits: LimitsView,
+    /// Whether calls may go to OpenRouter with the operator's key when no integration of the project serves them.
+    pub(crate) fallback: Option<FallbackView>,
     /// Counts its changes; also its ETag.
     version: i32,
 }
@@ -234,7 +236,15 @@ impl From<TenantRow> for TenantView {
 
 impl From<ProjectRow> for ProjectView {
     fn from(row: ProjectRow) -> Self {
-        Self { id: row.id, name: row.name, created_at: row.created_at, limits: row.limits.into(), version: row.version }
+        let fallback = row.fallback_budget_nano_usd.map(FallbackView::new);
+        Self {
+            id: row.id,
+            name: row.name,
+            created_at: row.created_at,
+            limits: row.limits.into(),
+            fallback,
+            version: row.version,
+        }
     }
 }
 

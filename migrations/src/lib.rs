@@ -24,6 +24,7 @@ mod m0013_key_shares;
 mod m0014_routing;
 mod m0015_replicas;
 mod m0016_answer_cache;
+mod m0017_fallback;
 mod migrate;
 mod protect;
 mod table;
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_routing::Migration),
             Box::new(m0015_replicas::Migration),
             Box::new(m0016_answer_cache::Migration),
+            Box::new(m0017_fallback::Migration),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! Makes a project.
 
-use keyway_domain::Limits;
+use keyway_domain::{Limits, NanoUsd};
 use keyway_store::projects;
 use serde_json::json;
 
@@ -16,12 +16,15 @@ use crate::{
 pub(crate) struct CreateProject {
     pub(crate) name: String,
     pub(crate) limits: LimitsInput,
+    pub(crate) fallback_budget_nano_usd: Option<NanoUsd>,
 }
 
 impl Command for CreateProject {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        let project = projects::insert(&work.tx, &self.name, self.limits.over(Limits::default()), work.now).await?;
-        work.audit("project.created", project.id, json!({ "name": project.name, "limits": project.limits }));
+        let (limits, fallback) = (self.limits.over(Limits::default()), self.fallback_budget_nano_usd);
+        let project = projects::insert(&work.tx, &self.name, limits, fallback, work.now).await?;
+        let made = json!({ "name": project.name, "limits": project.limits, "fallback_budget_nano_usd": fallback });
+        work.audit("project.created", project.id, made);
         let (location, version) = (format!("/api/v1/projects/{}", project.id), project.version);
         Ok(Answer::created(&ProjectView::from(project), &location).tagged(version))
     }

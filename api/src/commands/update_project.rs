@@ -1,6 +1,6 @@
-//! Changes a project's name or limits.
+//! Changes a project's name, limits or consent to the operator's key.
 
-use keyway_domain::{Invalidation, ProjectId};
+use keyway_domain::{Invalidation, NanoUsd, ProjectId};
 use keyway_store::projects;
 use serde_json::json;
 
@@ -18,6 +18,8 @@ pub(crate) struct UpdateProject {
     pub(crate) id: ProjectId,
     pub(crate) name: Option<String>,
     pub(crate) limits: LimitsInput,
+    /// `Some(None)`: the consent is withdrawn.
+    pub(crate) fallback_budget_nano_usd: Option<Option<NanoUsd>>,
     pub(crate) expected: Option<i32>,
 }
 
@@ -27,9 +29,11 @@ impl Command for UpdateProject {
         etag::check(self.expected, before.version)?;
         let name = self.name.unwrap_or(before.name);
         let limits = self.limits.over(before.limits);
-        let project = projects::update(&work.tx, self.id, &name, &limits, before.version).await?;
-        work.audit("project.updated", project.id, json!({ "name": project.name, "limits": project.limits }));
-        if limits != before.limits {
+        let fallback = self.fallback_budget_nano_usd.unwrap_or(before.fallback_budget_nano_usd);
+        let project = projects::update(&work.tx, self.id, &name, &limits, fallback, before.version).await?;
+        let made = json!({ "name": project.name, "limits": project.limits, "fallback_budget_nano_usd": fallback });
+        work.audit("project.updated", project.id, made);
+        if limits != before.limits || fallback != before.fallback_budget_nano_usd {
             // The proxy keeps them with what a project can call.
             work.invalidate(Invalidation::Integrations);
         }

@@ -209,7 +209,7 @@ fn latest<K: Eq + std::hash::Hash>(uses: &mut HashMap<K, Timestamp>, id: K, at: 
 
 #[cfg(test)]
 mod tests {
-    use keyway_domain::{ProjectId, RequestId, TokenCounts};
+    use keyway_domain::{CredentialSource, ProjectId, RequestId, TokenCounts};
 
     use super::*;
 
@@ -219,6 +219,7 @@ mod tests {
             project_id: ProjectId::new(),
             virtual_key_id: VirtualKeyId::new(),
             integration_id: IntegrationId::new(),
+            credential: CredentialSource::Own,
             provider: "openai".to_owned(),
             model: None,
             path: "/v1/models".to_owned(),

@@ -10,7 +10,8 @@ use std::{
 
 use http::StatusCode;
 use keyway_domain::{
-    IntegrationId, MeteredCall, ProjectId, RefusedAttempt, RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId,
+    CredentialSource, IntegrationId, MeteredCall, ProjectId, RefusedAttempt, RequestId, TenantId, Timestamp,
+    TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Metered;
 use keyway_telemetry::metrics;
@@ -116,6 +117,7 @@ impl Record {
             project_id: self.project_id,
             virtual_key_id: self.virtual_key_id,
             integration_id: upstream.integration_id,
+            credential: CredentialSource::Own,
             provider: upstream.spec.name.as_str().into(),
             model: listed.map(Cow::Borrowed),
             path: path.as_str().into(),
@@ -229,6 +231,7 @@ impl Drop for Record {
             project_id: self.project_id,
             virtual_key_id: self.virtual_key_id,
             integration_id: self.upstream.integration_id,
+            credential: CredentialSource::Own,
             provider: self.upstream.spec.name.clone(),
             model: model.map(bounded),
             path: bounded(std::mem::take(&mut self.path)),

@@ -15,7 +15,9 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId};
+use keyway_domain::{
+    CredentialSource, IntegrationId, MeteredCall, ProjectId, RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -50,6 +52,8 @@ pub(super) struct Admission<'a> {
     pub(super) project_id: ProjectId,
     pub(super) virtual_key_id: VirtualKeyId,
     pub(super) integration_id: IntegrationId,
+    #[serde(default, skip_serializing_if = "CredentialSource::is_own")]
+    pub(super) credential: CredentialSource,
     pub(super) provider: Cow<'a, str>,
     pub(super) model: Option<Cow<'a, str>>,
     pub(super) path: Cow<'a, str>,
@@ -151,6 +155,7 @@ impl Admission<'_> {
             project_id: self.project_id,
             virtual_key_id: self.virtual_key_id,
             integration_id: self.integration_id,
+            credential: self.credential,
             provider: self.provider.into_owned(),
             model: self.model.map(Cow::into_owned),
             path: self.path.into_owned(),

@@ -16,6 +16,7 @@ fn admission<'a>(path: &'a str, model: Option<&'a str>) -> Admission<'a> {
         project_id: ProjectId::new(),
         virtual_key_id: VirtualKeyId::new(),
         integration_id: IntegrationId::new(),
+        credential: CredentialSource::Own,
         provider: "openai".into(),
         model: model.map(Cow::Borrowed),
         path: path.into(),

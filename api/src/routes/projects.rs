@@ -1,6 +1,6 @@
 //! `/projects`: what integrations and virtual keys belong to.
 
-use keyway_domain::ProjectId;
+use keyway_domain::{ProjectId, Timestamp};
 use keyway_store::projects;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -12,6 +12,7 @@ use crate::{
     commands::{create_project::CreateProject, delete_project::DeleteProject, update_project::UpdateProject},
     cursor::{self, List},
     error::ApiError,
+    fallback::FallbackInput,
     input,
     limits::LimitsInput,
     view::ProjectView,
@@ -26,6 +27,9 @@ pub(crate) struct ProjectInput {
     /// What its virtual keys may call, all together.
     #[serde(default)]
     limits: LimitsInput,
+    /// Lets calls that no integration serves go to OpenRouter with the operator's key, where there is one; null or
+    /// left out: never.
+    fallback: Option<FallbackInput>,
 }
 
 /// What to change; what is left out stays.
@@ -36,14 +40,20 @@ pub(crate) struct ProjectChange {
     name: Option<String>,
     #[serde(default)]
     limits: LimitsInput,
+    /// Lets calls that no integration serves go to OpenRouter with the operator's key, where there is one; null: never.
+    #[schema(value_type = Option<FallbackInput>)]
+    #[serde(default, deserialize_with = "input::nullable")]
+    fallback: Option<Option<FallbackInput>>,
 }
 
 /// Make a project.
 #[utoipa::path(post, path = "/api/v1/projects", tag = "projects", request_body = ProjectInput,
     responses((status = 201, body = ProjectView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let ProjectInput { name, limits } = call.json()?;
-    call.commit(CreateProject { name: input::name("name", &name)?, limits: limits.checked()? }).await
+    let ProjectInput { name, limits, fallback } = call.json()?;
+    let fallback_budget_nano_usd = fallback.map(FallbackInput::checked).transpose()?;
+    let (name, limits) = (input::name("name", &name)?, limits.checked()?);
+    call.commit(CreateProject { name, limits, fallback_budget_nano_usd }).await
 }
 
 /// List projects.
@@ -61,19 +71,25 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     responses((status = 200, body = ProjectView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: ProjectId = call.id("project")?;
-    let project = projects::find(&call.read().await?, id).await?.ok_or_else(|| ApiError::not_found("project"))?;
+    let tx = call.read().await?;
+    let project = projects::find(&tx, id).await?.ok_or_else(|| ApiError::not_found("project"))?;
     let version = project.version;
-    Ok(Answer::ok(&ProjectView::from(project)).tagged(version))
+    let mut view = ProjectView::from(project);
+    if let Some(fallback) = view.fallback.take() {
+        view.fallback = Some(fallback.used(projects::fallback_use(&tx, id, Timestamp::now()).await?));
+    }
+    Ok(Answer::ok(&view).tagged(version))
 }
 
-/// Change a project's name or limits.
+/// Change a project's name, limits or consent to the operator's key.
 #[utoipa::path(patch, path = "/api/v1/projects/{id}", tag = "projects", params(("id" = String, Path)),
     request_body = ProjectChange, responses((status = 200, body = ProjectView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("project")?, call.expected_version()?);
-    let ProjectChange { name, limits } = call.json()?;
+    let ProjectChange { name, limits, fallback } = call.json()?;
     let name = name.map(|name| input::name("name", &name)).transpose()?;
-    call.commit(UpdateProject { id, name, limits: limits.checked()?, expected }).await
+    let fallback_budget_nano_usd = fallback.map(|it| it.map(FallbackInput::checked).transpose()).transpose()?;
+    call.commit(UpdateProject { id, name, limits: limits.checked()?, fallback_budget_nano_usd, expected }).await
 }
 
 /// Delete a project with its virtual keys. One that has integrations is kept, and `default` always is.

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use keyway_domain::{CallOutcome, IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
+use keyway_domain::{CallOutcome, CredentialSource, IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
 use keyway_store::{
     request_log::{self, Filter, RequestKey},
     usage::MeteredRow,
@@ -31,6 +31,9 @@ pub(crate) struct RequestQuery {
     /// Served by this integration.
     #[param(value_type = Option<String>)]
     integration_id: Option<IntegrationId>,
+    /// With a secret of the project (`own`), or the operator's (`fallback`).
+    #[param(value_type = Option<String>)]
+    credential: Option<CredentialSource>,
     /// Served by the provider with this name.
     provider: Option<String>,
     /// With this model.
@@ -62,9 +65,12 @@ pub(crate) struct RequestView {
     project_id: ProjectId,
     #[schema(value_type = String)]
     virtual_key_id: VirtualKeyId,
-    /// Whose secret served it; of several attempts, the last one's.
-    #[schema(value_type = String)]
-    integration_id: IntegrationId,
+    /// Whose secret served it; of several attempts, the last one's. Null: the operator's.
+    #[schema(value_type = Option<String>)]
+    integration_id: Option<IntegrationId>,
+    /// `own`: an integration's. `fallback`: the operator's, to which the project has consented.
+    #[schema(value_type = String, example = "own")]
+    credential: CredentialSource,
     provider: String,
     /// The model the provider says it used, else the one asked for; null when neither is known.
     model: Option<String>,
@@ -112,6 +118,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
         project_id: query.project_id,
         virtual_key_id: query.virtual_key_id,
         integration_id: query.integration_id,
+        credential: query.credential,
         provider: query.provider,
         model: query.model,
         status: query.http_status.as_deref().map(statuses).transpose()?,
@@ -149,7 +156,8 @@ impl From<MeteredRow> for RequestView {
             id: call.request_id,
             project_id: call.project_id,
             virtual_key_id: call.virtual_key_id,
-            integration_id: call.integration_id,
+            integration_id: Some(call.integration_id).filter(|id| *id != IntegrationId::NONE),
+            credential: call.credential,
             provider: call.provider,
             model: call.model,
             path: call.path,

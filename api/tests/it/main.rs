@@ -6,6 +6,7 @@ mod bad_input;
 mod connections;
 mod document;
 mod drift;
+mod fallback;
 mod fixture;
 mod idempotency;
 mod lifecycle;

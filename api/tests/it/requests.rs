@@ -1,7 +1,9 @@
 //! The request log: each proxied call as a line, found by what a team asks for, page by page.
 
 use anyhow::{Result, ensure};
-use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RequestId, Timestamp, TokenCounts, VirtualKeyId};
+use keyway_domain::{
+    CredentialSource, IntegrationId, MeteredCall, ProjectId, RequestId, Timestamp, TokenCounts, VirtualKeyId,
+};
 use keyway_store::usage::{self, MeteredRow};
 use serde_json::{Value, json};
 
@@ -11,12 +13,13 @@ on_both! { calls_are_listed_filtered_and_shown }
 
 const LIST: &str = "/api/v1/requests";
 
-fn call(ago_ms: i64) -> MeteredCall {
+pub(crate) fn call(ago_ms: i64) -> MeteredCall {
     MeteredCall {
         request_id: RequestId::new(),
         project_id: ProjectId::new(),
         virtual_key_id: VirtualKeyId::new(),
         integration_id: IntegrationId::new(),
+        credential: CredentialSource::Own,
         provider: "openai".to_owned(),
         model: Some("gpt-4o-mini".to_owned()),
         path: "/v1/chat/completions".to_owned(),

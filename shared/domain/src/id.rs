@@ -105,6 +105,17 @@ ids! {
     RequestId, "req";
 }
 
+impl IntegrationId {
+    /// In a ledger: no integration served the call.
+    pub const NONE: Self = Self(Uuid::nil());
+
+    /// What stands for the operator's key in a project that consented to it: no integration ever has this id.
+    #[must_use]
+    pub fn of_fallback(project: ProjectId) -> Self {
+        Self(Uuid::new_v5(&project.0, b"fallback"))
+    }
+}
+
 impl OperationId {
     /// The id of the child that a fan-out writes for an integration: planning twice names it the same.
     #[must_use]

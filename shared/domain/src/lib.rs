@@ -35,5 +35,6 @@ pub use retry::RetryPolicy;
 pub use routing::Routing;
 pub use timestamp::Timestamp;
 pub use usage::{
-    CallOutcome, Ledger, MeteredCall, NanoUsd, RefusedAttempt, ReportedUsage, TokenCounts, UsageProgress, UsageWindow,
+    CallOutcome, CredentialSource, Ledger, MeteredCall, NanoUsd, RefusedAttempt, ReportedUsage, TokenCounts,
+    UsageProgress, UsageWindow,
 };

@@ -88,8 +88,11 @@ pub struct MeteredCall {
     pub project_id: ProjectId,
     /// Who called.
     pub virtual_key_id: VirtualKeyId,
-    /// Whose secret served it.
+    /// Whose secret served it; [`IntegrationId::NONE`] where it was no integration's.
     pub integration_id: IntegrationId,
+    /// Whether that secret is the project's own.
+    #[serde(default, skip_serializing_if = "CredentialSource::is_own")]
+    pub credential: CredentialSource,
     /// The provider's name.
     pub provider: String,
     /// The model the provider says it used, else the one asked for.
@@ -139,6 +142,41 @@ impl MeteredCall {
             (false, true) => CallOutcome::Completed,
             (false, false) => CallOutcome::BrokenOff,
         }
+    }
+}
+
+/// Where the secret of a call came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialSource {
+    /// From an integration of the project.
+    #[default]
+    Own,
+    /// From the operator, to which the project has consented.
+    Fallback,
+}
+
+impl CredentialSource {
+    /// The text in JSON, headers and the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Fallback => "fallback",
+        }
+    }
+
+    /// Reads [`Self::name`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Own, Self::Fallback].into_iter().find(|source| source.name() == name)
+    }
+
+    /// Whether it is the project's own: what goes without saying.
+    #[must_use]
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+    pub const fn is_own(&self) -> bool {
+        matches!(self, Self::Own)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Projects of a tenant.
 
-use keyway_domain::{Limits, ProjectId, TenantId, Timestamp};
+use keyway_domain::{IntegrationId, Limits, NanoUsd, ProjectId, TenantId, Timestamp};
+use sea_orm::FromQueryResult;
 
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx, Tx,
@@ -27,6 +28,19 @@ pub struct ProjectRow {
     pub version: i32,
     /// What its virtual keys may call, all together.
     pub limits: Limits,
+    /// What a month may cost of calls with the operator's key; `None`: the project has not consented to it.
+    pub fallback_budget_nano_usd: Option<NanoUsd>,
+}
+
+/// What was metered of a project's calls with the operator's key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+pub struct FallbackUse {
+    /// How many there were.
+    pub requests: i64,
+    /// Those of them whose cost is unknown, so that the cost is too low.
+    pub unpriced_requests: i64,
+    /// What the others cost.
+    pub cost_nano_usd: NanoUsd,
 }
 
 /// Makes the project `default` of a tenant when it is missing.
@@ -34,15 +48,21 @@ pub struct ProjectRow {
 /// # Errors
 /// See [`StoreError`].
 pub async fn ensure_default(tx: &SystemTx, tenant_id: TenantId, now: Timestamp) -> Result<(), StoreError> {
-    insert_if_free(tx, &new(tenant_id, DEFAULT_NAME, Limits::default(), now)).await.map(drop)
+    insert_if_free(tx, &new(tenant_id, DEFAULT_NAME, Limits::default(), None, now)).await.map(drop)
 }
 
 /// Adds a project.
 ///
 /// # Errors
 /// [`StoreError::NameTaken`].
-pub async fn insert(tx: &TenantTx, name: &str, limits: Limits, now: Timestamp) -> Result<ProjectRow, StoreError> {
-    let row = new(tx.tenant_id(), name, limits, now);
+pub async fn insert(
+    tx: &TenantTx,
+    name: &str,
+    limits: Limits,
+    fallback_budget_nano_usd: Option<NanoUsd>,
+    now: Timestamp,
+) -> Result<ProjectRow, StoreError> {
+    let row = new(tx.tenant_id(), name, limits, fallback_budget_nano_usd, now);
     if insert_if_free(tx, &row).await? { Ok(row) } else { Err(StoreError::NameTaken) }
 }
 
@@ -78,7 +98,7 @@ pub async fn list(tx: &TenantTx, page: Page<ProjectId>) -> Result<Paged<ProjectR
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 
-/// Changes a project's name and limits, if the version is still `expected`.
+/// Changes a project's name, limits and consent, if the version is still `expected`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::NameTaken`].
@@ -87,11 +107,13 @@ pub async fn update(
     id: ProjectId,
     name: &str,
     limits: &Limits,
+    fallback_budget_nano_usd: Option<NanoUsd>,
     expected: i32,
 ) -> Result<ProjectRow, StoreError> {
     let mut sql = Sql::new("UPDATE projects SET version = version + 1, name = ");
     sql.bind(name);
     assign(&mut sql, limits);
+    sql.push(", fallback_budget_nano_usd = ").bind(fallback_budget_nano_usd);
     sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND id = ").bind(id.uuid());
     sql.push(" AND version = ").bind(expected);
     let changed = match sql.run(tx).await {
@@ -118,17 +140,39 @@ pub async fn delete(tx: &TenantTx, id: ProjectId, expected: Option<i32>) -> Resu
     if deleted == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
-fn new(tenant_id: TenantId, name: &str, limits: Limits, now: Timestamp) -> ProjectRow {
-    ProjectRow { id: ProjectId::new(), tenant_id, name: name.to_owned(), created_at: now, version: 1, limits }
+/// What calls with the operator's key have come to since the first moment of the month that `now` is in.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn fallback_use(tx: &TenantTx, id: ProjectId, now: Timestamp) -> Result<FallbackUse, StoreError> {
+    let text = "SELECT CAST(COALESCE(sum(requests), 0) AS BIGINT) AS requests, \
+                CAST(COALESCE(sum(unpriced_requests), 0) AS BIGINT) AS unpriced_requests, \
+                CAST(COALESCE(sum(cost_nano_usd), 0) AS BIGINT) AS cost_nano_usd FROM usage_daily \
+                WHERE tenant_id = $1 AND day >= $2 AND project_id = $3 AND integration_id = $4";
+    let (tenant_id, since) = (tx.tenant_id().uuid().into(), now.month_start().day().into());
+    let values = [tenant_id, since, id.uuid().into(), IntegrationId::NONE.uuid().into()];
+    Ok(Sql::with(text, values).rows(tx).await?.pop().unwrap_or_default())
+}
+
+fn new(
+    tenant_id: TenantId,
+    name: &str,
+    limits: Limits,
+    fallback_budget_nano_usd: Option<NanoUsd>,
+    now: Timestamp,
+) -> ProjectRow {
+    let (id, name) = (ProjectId::new(), name.to_owned());
+    ProjectRow { id, tenant_id, name, created_at: now, version: 1, limits, fallback_budget_nano_usd }
 }
 
 async fn insert_if_free(tx: &impl Tx, new: &ProjectRow) -> Result<bool, StoreError> {
     let text = "INSERT INTO projects (id, tenant_id, name, created_at_ms, version, requests_per_minute, \
-                tokens_per_minute, daily_budget_nano_usd, monthly_budget_nano_usd) \
-                VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8) ON CONFLICT DO NOTHING";
+                tokens_per_minute, daily_budget_nano_usd, monthly_budget_nano_usd, fallback_budget_nano_usd) \
+                VALUES ($1, $2, $3, $4, 1, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING";
     let (id, tenant_id, name) = (new.id.uuid().into(), new.tenant_id.uuid().into(), new.name.as_str().into());
     let [requests, tokens, daily, monthly] = columns(&new.limits).map(|(_, limit)| limit);
     let values = [id, tenant_id, name, new.created_at.ms().into(), requests, tokens, daily, monthly];
+    let values = values.into_iter().chain([new.fallback_budget_nano_usd.into()]);
     Ok(Sql::with(text, values).run(tx).await? == 1)
 }
 
@@ -144,5 +188,6 @@ fn row(model: table::Model) -> ProjectRow {
         created_at: Timestamp::from_ms(model.created_at_ms),
         version: model.version,
         limits: stored_limits!(model),
+        fallback_budget_nano_usd: model.fallback_budget_nano_usd,
     }
 }

@@ -27,7 +27,7 @@ pub struct MeteredRow {
 }
 
 /// The columns of a call.
-const CALL_COLUMNS: usize = 26;
+const CALL_COLUMNS: usize = 27;
 
 /// The columns of a day that stay null until somebody gives a figure.
 const FIGURES: [&str; 7] = [
@@ -194,7 +194,7 @@ async fn insert_calls(
         "INSERT INTO metered_calls (request_id, tenant_id, project_id, virtual_key_id, integration_id, provider, \
          model, path, http_status, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, \
          output_tokens, reasoning_tokens, cost_nano_usd, price_version, started_at_ms, duration_ms, first_byte_ms, \
-         streamed, complete, overhead_us, attempts, cached, settled) VALUES ",
+         streamed, complete, overhead_us, attempts, cached, settled, credential) VALUES ",
     );
     sql.tuples(rows.iter().map(|row| values(tenant_id, row)));
     sql.push(" ON CONFLICT DO NOTHING RETURNING request_id AS id");
@@ -230,6 +230,7 @@ fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; CALL_COLUMNS] {
         i32::from(call.attempts).into(),
         call.cached.into(),
         call.settled.into(),
+        call.credential.name().into(),
     ]
 }
 

@@ -66,7 +66,7 @@ pub struct UsageGroup {
     pub day: Option<String>,
     /// The project.
     pub project_id: Option<ProjectId>,
-    /// The integration.
+    /// The integration; `None` also for calls with the operator's key.
     pub integration_id: Option<IntegrationId>,
     /// The virtual key.
     pub virtual_key_id: Option<VirtualKeyId>,
@@ -181,7 +181,7 @@ fn group(row: Row) -> UsageGroup {
     UsageGroup {
         day: row.day,
         project_id: row.project_id.map(ProjectId::from_uuid),
-        integration_id: row.integration_id.map(IntegrationId::from_uuid),
+        integration_id: row.integration_id.map(IntegrationId::from_uuid).filter(|id| *id != IntegrationId::NONE),
         virtual_key_id: row.virtual_key_id.map(VirtualKeyId::from_uuid),
         provider: row.provider,
         model: row.model.filter(|model| !model.is_empty()),

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{
-    Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, RequestId, TenantId,
-    Timestamp, TokenCounts, VirtualKeyId,
+    Body, Command, CredentialSource, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall,
+    RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Catalog;
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
@@ -36,6 +36,7 @@ pub(crate) fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCa
         project_id: world.tenant.project,
         virtual_key_id: VirtualKeyId::from_uuid(world.tenant.project.uuid()),
         integration_id: IntegrationId::from_uuid(world.tenant.project.uuid()),
+        credential: CredentialSource::Own,
         provider: "openai".to_owned(),
         model: Some(model.to_owned()),
         path: "/v1/chat/completions".to_owned(),

@@ -128,7 +128,8 @@ async fn another_tenants_integration_cannot_be_named() {
     let other = tenants::insert(&tx, "rival", Timestamp::now()).await.unwrap().id;
     tx.commit().await.unwrap();
     let tx = harness.store.tenant(other).await.unwrap();
-    let project = projects::insert(&tx, "web", keyway_domain::Limits::default(), Timestamp::now()).await.unwrap().id;
+    let project =
+        projects::insert(&tx, "web", keyway_domain::Limits::default(), None, Timestamp::now()).await.unwrap().id;
     tx.commit().await.unwrap();
     let base_url = harness.simulator.base_url.clone();
     let theirs = harness.integration_in((other, project), "openai", "sk-sim-good-theirs", Some(&base_url)).await;

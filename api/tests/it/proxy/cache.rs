@@ -71,7 +71,7 @@ async fn key_of_another_project(harness: &Harness) -> Key {
     let key = harness.virtual_key(None).await;
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
     let other: ProjectId =
-        projects::insert(&tx, "other", keyway_domain::Limits::default(), Timestamp::now()).await.unwrap().id;
+        projects::insert(&tx, "other", keyway_domain::Limits::default(), None, Timestamp::now()).await.unwrap().id;
     let (other, id) = (harness.literal(other.uuid()), harness.literal(key.id.uuid()));
     keyway_store::raw::execute(&tx, &format!("UPDATE virtual_keys SET project_id = {other} WHERE id = {id}"))
         .await

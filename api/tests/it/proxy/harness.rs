@@ -84,7 +84,7 @@ impl Harness {
         let tenant = tenants::insert(&tx, "shop", Timestamp::now()).await.unwrap().id;
         tx.commit().await.unwrap();
         let tx = store.tenant(tenant).await.unwrap();
-        let project = projects::insert(&tx, "web", Limits::default(), Timestamp::now()).await.unwrap().id;
+        let project = projects::insert(&tx, "web", Limits::default(), None, Timestamp::now()).await.unwrap().id;
         tx.commit().await.unwrap();
         let trusted: Vec<String> = [&[simulator.host()], trusted].concat();
         let guard = Guard::new(&trusted).unwrap();

@@ -271,7 +271,7 @@ async fn a_project_counts_all_its_keys_and_an_integration_all_its_callers(harnes
     let large = others.items.iter().find(|row| row.id != small).unwrap().id;
     set_integration(&harness, large, Limits::default(), 1).await;
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
-    projects::update(&tx, harness.project, "web", &requests(5), 1).await.unwrap();
+    projects::update(&tx, harness.project, "web", &requests(5), None, 1).await.unwrap();
     tx.commit().await.unwrap();
     for scope in [small.uuid(), harness.project.uuid()] {
         hold_still(&harness, scope).await;

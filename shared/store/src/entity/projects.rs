@@ -15,6 +15,7 @@ pub struct Model {
     pub tokens_per_minute: Option<i64>,
     pub daily_budget_nano_usd: Option<i64>,
     pub monthly_budget_nano_usd: Option<i64>,
+    pub fallback_budget_nano_usd: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,7 +1,7 @@
 //! The request log: what a filter lets through, page by page, and nothing of another tenant.
 
 use anyhow::{Context, Result};
-use keyway_domain::{CallOutcome, IntegrationId, MeteredCall, RequestId, Timestamp, VirtualKeyId};
+use keyway_domain::{CallOutcome, CredentialSource, IntegrationId, MeteredCall, RequestId, Timestamp, VirtualKeyId};
 use keyway_store::{
     Page,
     request_log::{self, Filter, RequestKey},
@@ -36,7 +36,10 @@ fn calls(fixture: &Fixture) -> Vec<MeteredRow> {
     };
     vec![
         at(0, &|_| {}),
-        at(1, &|call| (call.http_status, call.model) = (Some(404), Some("other".to_owned()))),
+        at(1, &|call| {
+            (call.http_status, call.model) = (Some(404), Some("other".to_owned()));
+            call.credential = CredentialSource::Fallback;
+        }),
         at(2, &|call| (call.complete, call.virtual_key_id) = (false, VirtualKeyId::new())),
         at(3, &|call| (call.complete, call.settled, call.http_status) = (false, true, None)),
         at(4, &|call| (call.integration_id, call.provider) = (IntegrationId::new(), "mistral".to_owned())),
@@ -48,11 +51,12 @@ async fn a_filter_lets_through_what_it_names_and_pages_follow_each_other(fixture
     append(&fixture, &rows).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.call.request_id).collect();
     let all = Filter::default();
-    let cases: [(Filter, &[usize]); 11] = [
+    let cases: [(Filter, &[usize]); 12] = [
         (all.clone(), &[0, 1, 2, 3, 4]),
         (Filter { project_id: Some(fixture.project), ..all.clone() }, &[0, 1, 2, 3, 4]),
         (Filter { virtual_key_id: Some(rows[2].call.virtual_key_id), ..all.clone() }, &[2]),
         (Filter { integration_id: Some(rows[4].call.integration_id), ..all.clone() }, &[4]),
+        (Filter { credential: Some(CredentialSource::Fallback), ..all.clone() }, &[1]),
         (Filter { provider: Some("openai".to_owned()), ..all.clone() }, &[0, 1, 2, 3]),
         (Filter { model: Some("other".to_owned()), ..all.clone() }, &[1]),
         (Filter { status: Some(400..=499), ..all.clone() }, &[1]),

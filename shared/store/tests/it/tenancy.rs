@@ -35,9 +35,9 @@ async fn the_default_tenant_and_project_are_made_once(fixture: Fixture) -> Resul
 async fn projects_page_by_key_and_names_are_unique(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
     for name in ["a", "b", "c", "d"] {
-        projects::insert(&tx, name, Limits::default(), NOW).await?;
+        projects::insert(&tx, name, Limits::default(), None, NOW).await?;
     }
-    assert!(matches!(projects::insert(&tx, "a", Limits::default(), NOW).await, Err(StoreError::NameTaken)));
+    assert!(matches!(projects::insert(&tx, "a", Limits::default(), None, NOW).await, Err(StoreError::NameTaken)));
     tx.commit().await?;
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     let (mut names, mut page) = (Vec::new(), Page::first(2));
@@ -56,13 +56,16 @@ async fn projects_page_by_key_and_names_are_unique(fixture: Fixture) -> Result<(
 
 async fn a_project_changes_only_from_the_version_that_was_read(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    let shop = projects::insert(&tx, "shop", Limits::default(), NOW).await?;
+    let shop = projects::insert(&tx, "shop", Limits::default(), None, NOW).await?;
     let limits = Limits { requests_per_minute: Some(60), daily_budget_nano_usd: Some(5), ..Limits::default() };
-    let changed = projects::update(&tx, shop.id, "store", &limits, shop.version).await?;
+    let changed = projects::update(&tx, shop.id, "store", &limits, Some(9), shop.version).await?;
     assert_eq!(projects::find(&tx, shop.id).await?.context("changed")?, changed);
-    assert_eq!((changed.name.as_str(), changed.limits), ("store", limits));
-    assert!(matches!(projects::update(&tx, shop.id, "late", &limits, shop.version).await, Err(StoreError::Stale)));
-    let taken = projects::update(&tx, shop.id, "default", &limits, changed.version).await;
+    assert_eq!((changed.name.as_str(), changed.limits, changed.fallback_budget_nano_usd), ("store", limits, Some(9)));
+    assert!(matches!(
+        projects::update(&tx, shop.id, "late", &limits, None, shop.version).await,
+        Err(StoreError::Stale)
+    ));
+    let taken = projects::update(&tx, shop.id, "default", &limits, None, changed.version).await;
     assert!(matches!(taken, Err(StoreError::NameTaken)));
     Ok(())
 }
@@ -109,7 +112,7 @@ async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
     provider_models::insert(&tx, "acme", &["acme-1".to_owned(), "acme-1".to_owned()], NOW).await?;
     assert_eq!(provider_models::list(&tx, Some("acme")).await?.len(), 1);
     assert_eq!(provider_models::providers_of(&tx, "acme-1").await?, ["acme"]);
-    let shop = projects::insert(&tx, "shop", Limits::default(), NOW).await?;
+    let shop = projects::insert(&tx, "shop", Limits::default(), None, NOW).await?;
     let mut new = fixture.integration("prod", 1);
     (new.provider, new.project_id) = ("acme".to_owned(), shop.id);
     let integration = keyway_store::integrations::insert(&tx, new, NOW).await?;

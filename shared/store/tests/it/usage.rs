@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use keyway_domain::{
-    IntegrationId, Ledger, MeteredCall, ProjectId, ReportedUsage, RequestId, Timestamp, TokenCounts, VirtualKeyId,
+    CredentialSource, IntegrationId, Ledger, MeteredCall, ProjectId, ReportedUsage, RequestId, Timestamp, TokenCounts,
+    VirtualKeyId,
 };
 use keyway_store::{
     StoreError, raw,
@@ -34,6 +35,7 @@ pub(crate) fn row(
         project_id,
         virtual_key_id: VirtualKeyId::from_uuid(integration_id.uuid()),
         integration_id,
+        credential: CredentialSource::Own,
         provider: "openai".to_owned(),
         model: model.map(str::to_owned),
         path: "/v1/chat/completions".to_owned(),
