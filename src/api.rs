@@ -7,7 +7,7 @@ use keyway_api::{App, AppParts, OutboxLimits, Proxy, ProxyParts, ServerLimits, a
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_store::{settings, tenants};
-use keyway_vault::{from_hex, to_hex};
+use keyway_vault::{SecretString, from_hex, to_hex};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -58,6 +58,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         bus: parts.bus.clone(),
         data_dir: config.data_dir.clone(),
         body_bytes: config.proxy_body_bytes,
+        fallback_key: config.fallback_key.as_ref().map(|key| SecretString::new(key.expose().clone())),
     })?;
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));

@@ -86,7 +86,8 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
     });
     let data_dir = std::env::temp_dir().join(format!("keyway-intake-{}", Uuid::now_v7().simple()));
     let bus = Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 1));
-    let proxy = Proxy::new(ProxyParts { store, keys, catalog, guard, bus, data_dir, body_bytes: 1 << 20 })?;
+    let proxy =
+        Proxy::new(ProxyParts { store, keys, catalog, guard, bus, data_dir, body_bytes: 1 << 20, fallback_key: None })?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(keyway_api::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()));

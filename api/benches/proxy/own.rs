@@ -54,6 +54,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
         data_dir,
         body_bytes: 32 << 20,
+        fallback_key: None,
     })?;
     proxy.warm().await?;
     let app = App::new(AppParts {

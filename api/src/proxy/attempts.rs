@@ -34,8 +34,13 @@ pub(super) struct Attempts<'a> {
     pub(super) query: Option<Cow<'a, str>>,
     pub(super) path: PathThere,
     pub(super) payload: Payload,
+    /// What the caller is told where only the operator's key is asked and does not serve.
+    pub(super) own_refusal: Option<Refusal>,
     pub(super) record: Record,
 }
+
+/// The head of an answer, and the secret that it may quote.
+type Answered = (Response<Incoming>, SecretBytes);
 
 /// The beginning of an answer.
 pub(super) struct Begun {
@@ -54,7 +59,11 @@ impl Begun {
     pub(super) fn dress(&mut self) {
         let headers = self.answer.headers_mut();
         headers::clean_response(headers, self.secret.expose());
-        headers.insert(headers::INTEGRATION, self.record.upstream().header.clone());
+        let upstream = self.record.upstream();
+        headers.insert(headers::CREDENTIAL, HeaderValue::from_static(upstream.credential.name()));
+        if let Some(integration) = &upstream.header {
+            headers.insert(headers::INTEGRATION, integration.clone());
+        }
         self.record.hold.show(headers);
         if let Some(attempts) = self.attempts.take() {
             headers.insert(headers::ATTEMPTS, attempts);
@@ -63,10 +72,11 @@ impl Begun {
 }
 
 impl Attempts<'_> {
-    /// The first good answer, or the last one's, whatever it is.
+    /// The first good answer, or the last one's, whatever it is; the operator's key serves or was not there.
     pub(super) async fn run(mut self, upstreams: Vec<Arc<Upstream>>) -> Result<Begun, Refusal> {
         let most = if self.payload.can_repeat() { upstreams.len() } else { 1 };
         let (mut timer, mut tried) = (Box::pin(tokio::time::sleep(HEAD_TIMEOUT)), String::new());
+        let mut own = None;
         for (at, upstream) in upstreams.iter().take(most).enumerate() {
             let is_last = at + 1 == most;
             let outcome = self.ask(upstream, is_last, &mut timer).await;
@@ -80,21 +90,36 @@ impl Attempts<'_> {
             if outcome.is_err() && down.is_some() {
                 self.record.hold.unsent();
             }
-            let is_limited = outcome.as_ref().is_err_and(Refusal::is_limit);
-            if !is_last && (down.is_some() || is_limited) {
+            if upstream.is_fallback() {
+                count(&outcome);
+            }
+            if leads_nowhere(upstream, &outcome, down) && (!is_last || upstream.is_fallback()) {
                 self.passed_on(upstream, &outcome, &mut tried);
+                if upstreams.get(at + 1).is_some_and(|next| next.is_fallback()) {
+                    own = Some((upstream, outcome));
+                }
                 continue;
             }
             let (answer, secret) = outcome?;
-            let attempts = if tried.is_empty() {
-                None
-            } else {
+            if !tried.is_empty() {
                 note(&mut tried, upstream, answer.status().as_str());
-                HeaderValue::try_from(tried).ok()
-            };
-            return Ok(Begun { answer, secret, record: self.record, attempts, timer });
+            }
+            return Ok(self.begun((answer, secret), tried, timer));
         }
-        Err(Refusal::nobody())
+        match own {
+            Some((upstream, said)) => {
+                let said = said?;
+                self.record.answered_before(upstream, self.path.at(upstream));
+                Ok(self.begun(said, tried, timer))
+            }
+            None => Err(self.own_refusal.unwrap_or_else(Refusal::nobody)),
+        }
+    }
+
+    fn begun(self, (answer, secret): Answered, tried: String, timer: Pin<Box<Sleep>>) -> Begun {
+        let attempts =
+            Some(tried).filter(|tried| !tried.is_empty()).and_then(|tried| HeaderValue::try_from(tried).ok());
+        Begun { answer, secret, record: self.record, attempts, timer }
     }
 
     async fn ask(
@@ -102,13 +127,19 @@ impl Attempts<'_> {
         upstream: &Arc<Upstream>,
         is_last: bool,
         timer: &mut Pin<Box<Sleep>>,
-    ) -> Result<(Response<Incoming>, SecretBytes), Refusal> {
+    ) -> Result<Answered, Refusal> {
         self.record.hold.enter(upstream).await?;
         let path = self.path.at(upstream);
         let mut headers = if is_last { mem::take(&mut self.headers) } else { self.headers.clone() };
+        let mut query = self.query.as_deref();
+        if upstream.is_fallback() {
+            // Both were meant for the provider that the caller knows.
+            headers::forget_account(&mut headers);
+            query = None;
+        }
         let secret = upstream.authorize(&path, &mut headers)?;
-        let mut request = Request::new(self.payload.body(is_last));
-        *request.uri_mut() = upstream.uri(&path, self.query.as_deref())?;
+        let mut request = Request::new(self.payload.body(upstream, self.record.asked_model(), is_last));
+        *request.uri_mut() = upstream.uri(&path, query)?;
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = headers;
         self.record.asks(upstream, path)?;
@@ -123,12 +154,7 @@ impl Attempts<'_> {
     }
 
     /// Notes why another one is asked now.
-    fn passed_on(
-        &mut self,
-        upstream: &Upstream,
-        outcome: &Result<(Response<Incoming>, SecretBytes), Refusal>,
-        tried: &mut String,
-    ) {
+    fn passed_on(&mut self, upstream: &Upstream, outcome: &Result<Answered, Refusal>, tried: &mut String) {
         let status = outcome.as_ref().ok().map(|(answer, _)| answer.status());
         let why = match outcome {
             Ok((answer, _)) => answer.status().as_str().to_owned(),
@@ -136,15 +162,47 @@ impl Attempts<'_> {
         };
         metrics().proxy_failovers.with_label_values(&[upstream.meters.label.as_str(), &why]).inc();
         note(tried, upstream, &why);
-        if let Some(status) = status {
-            self.record.refused(upstream.integration_id, status);
+        match status {
+            Some(status) if upstream.is_fallback() => self.record.answered(status, false),
+            Some(status) => self.record.refused(upstream.integration_id, status),
+            None => {}
         }
     }
+}
+
+/// Whether somebody else should be asked, or heard, instead.
+fn leads_nowhere(upstream: &Upstream, outcome: &Result<Answered, Refusal>, down: Option<CoolDown>) -> bool {
+    match outcome {
+        // Its caller knows nothing of OpenRouter, and can mend nothing that it says.
+        Ok((answer, _)) if upstream.is_fallback() => !answer.status().is_success(),
+        Ok(_) => down.is_some(),
+        Err(refusal) => down.is_some() || refusal.is_limit() || upstream.is_fallback() && is_unleased(refusal),
+    }
+}
+
+/// Whether nobody knows what is left of the ceiling.
+fn is_unleased(refusal: &Refusal) -> bool {
+    refusal.code() == Code::Unavailable
+}
+
+/// Counts what came of asking with the operator's key.
+fn count(outcome: &Result<Answered, Refusal>) {
+    let outcome = match outcome {
+        Ok((answer, _)) if answer.status().is_success() => "served",
+        Ok(_) => "refused",
+        Err(refusal) if refusal.is_limit() || is_unleased(refusal) => "ceiling",
+        Err(_) => "failed",
+    };
+    metrics().proxy_fallbacks.with_label_values(&[outcome]).inc();
 }
 
 /// Adds an attempt to the text that lists them.
 fn note(tried: &mut String, upstream: &Upstream, outcome: &str) {
     let comma = if tried.is_empty() { "" } else { ", " };
     // Writing to a text cannot fail.
-    let _ = write!(tried, "{comma}{};{outcome}", upstream.integration_id);
+    let _ = if upstream.is_fallback() {
+        write!(tried, "{comma}{};{outcome}", upstream.credential.name())
+    } else {
+        write!(tried, "{comma}{};{outcome}", upstream.integration_id)
+    };
 }

@@ -11,6 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri, header, request::Parts};
+use keyway_domain::CredentialSource;
 use keyway_telemetry::metrics;
 use prometheus::IntCounter;
 use quick_cache::{Weighter, sync::Cache};
@@ -157,7 +158,8 @@ impl AnswerCache {
         found
     }
 
-    /// Has the answer kept at its place when it has passed as a whole, if it is one to be kept.
+    /// Has the answer kept at its place when it has passed as a whole, if it is one to be kept: none is that no integration
+    /// of the project gave.
     pub(super) fn keep(self: &Arc<Self>, place: Option<Place>, response: Response<ProxyBody>) -> Response<ProxyBody> {
         let Some(Place { key, wish }) = place else { return response };
         let (mut parts, body) = response.into_parts();
@@ -230,6 +232,7 @@ impl Answer {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, self.content_type.clone());
         headers.insert(headers::INTEGRATION, self.integration.clone());
+        headers.insert(headers::CREDENTIAL, HeaderValue::from_static(CredentialSource::Own.name()));
         headers.insert(CACHE, HeaderValue::from_static("hit"));
         headers.insert(header::AGE, HeaderValue::from(self.made.elapsed().as_secs()));
         response

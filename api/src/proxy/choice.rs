@@ -1,4 +1,5 @@
-//! In which order the integrations that could serve a call are tried, and why the others are not. One
+//! In which order the integrations that could serve a call are tried, with the operator's key where it may help out,
+//! and why the others are not. One
 //! judgement serves calls and explanations; it never calls anybody.
 
 use std::{sync::Arc, time::Instant};
@@ -17,6 +18,8 @@ pub(super) struct Choice<'a> {
     pub(super) cooling: &'a Cooling,
     /// The integration the caller insists on.
     pub(super) pinned: Option<IntegrationId>,
+    /// Whether the caller lets the call go out with the operator's key.
+    pub(super) allows_fallback: bool,
     pub(super) now: Timestamp,
     pub(super) clock: Instant,
 }
@@ -60,36 +63,42 @@ impl Choice<'_> {
     /// Those of `offered` that can serve, in the order in which they are tried: by priority, among equals by
     /// chance and weight for calls of a model, by age for all others, whose files and batches lie with one key.
     /// Those that cool down come last, the first to be over first: the provider knows better than we whether it serves.
+    /// Before them the operator's key is asked, if there is one.
     pub(super) fn order<'u>(
         &self,
         offered: impl IntoIterator<Item = &'u Arc<Upstream>>,
+        fallback: Option<&Arc<Upstream>>,
         model: Option<&str>,
     ) -> Vec<Arc<Upstream>> {
         let draw = |upstream: &Upstream| if model.is_some() { turn(upstream.routing.weight) } else { 0 };
-        self.ordered(offered, model, draw)
+        self.ordered(offered, fallback, model, draw)
     }
 
     /// The same without chance, the heavier of equals first: to be looked at.
     pub(super) fn steady_order<'u>(
         &self,
         offered: impl IntoIterator<Item = &'u Arc<Upstream>>,
+        fallback: Option<&Arc<Upstream>>,
         model: Option<&str>,
     ) -> Vec<Arc<Upstream>> {
-        self.ordered(offered, model, |upstream| u64::from(upstream.routing.weight.unsigned_abs()).wrapping_neg())
+        self.ordered(offered, fallback, model, |upstream| {
+            u64::from(upstream.routing.weight.unsigned_abs()).wrapping_neg()
+        })
     }
 
     fn ordered<'u>(
         &self,
         offered: impl IntoIterator<Item = &'u Arc<Upstream>>,
+        fallback: Option<&Arc<Upstream>>,
         model: Option<&str>,
         turn: impl Fn(&Upstream) -> u64,
     ) -> Vec<Arc<Upstream>> {
         let able = offered.into_iter().filter(|upstream| self.can_serve(upstream).is_ok());
-        let mut able: Vec<_> = able.map(Arc::clone).collect();
+        let mut able: Vec<_> = able.map(Arc::clone).chain(fallback.cloned()).collect();
         if able.len() > 1 {
             able.sort_by_cached_key(|upstream| {
                 let until = self.cooling.until(upstream.integration_id, model, self.clock);
-                (until, upstream.routing.priority, turn(upstream))
+                (until, upstream.is_fallback(), upstream.routing.priority, turn(upstream))
             });
         }
         able

@@ -8,10 +8,10 @@ use keyway_domain::{IntegrationId, ProjectId, TenantId, Timestamp};
 use super::{
     Proxy,
     choice::{Choice, Standing},
-    plan,
+    fallback, plan,
     project::Project,
     refusal::{Code, Refusal},
-    upstream::Upstream,
+    upstream::{self, Upstream},
 };
 
 /// What would be asked for.
@@ -31,13 +31,15 @@ pub(crate) struct Explanation {
     pub(crate) refusal: Option<(&'static str, String)>,
 }
 
-/// An integration of the project, and where it stands.
+/// An integration of the project or the operator's key, and where it stands.
 pub(crate) struct Candidate {
-    pub(crate) integration_id: IntegrationId,
+    /// `None`: the operator's key.
+    pub(crate) integration_id: Option<IntegrationId>,
     pub(crate) provider: String,
     pub(crate) name: String,
-    pub(crate) priority: i32,
-    pub(crate) weight: i32,
+    /// `None`: the operator's key is asked after all that do not cool down.
+    pub(crate) priority: Option<i32>,
+    pub(crate) weight: Option<i32>,
     /// Whether it would be tried.
     pub(crate) can_serve: bool,
     /// Until when it is only tried if nobody else is left.
@@ -50,7 +52,8 @@ impl Proxy {
     /// Judges a call. What this process has in memory counts: another replica may know of other cool-downs.
     pub(crate) async fn explain(&self, tenant_id: TenantId, project_id: ProjectId, wanted: Wanted<'_>) -> Explanation {
         let clock = Instant::now();
-        let choice = Choice { cooling: &self.cooling, pinned: None, now: Timestamp::now(), clock };
+        let now = Timestamp::now();
+        let choice = Choice { cooling: &self.cooling, pinned: None, allows_fallback: true, now, clock };
         let project = match self.project(tenant_id, project_id, clock).await {
             Ok(project) => project,
             Err(refusal) => return Explanation { refusal: Some(refusal.into_text()), ..Explanation::default() },
@@ -67,13 +70,17 @@ impl Proxy {
             Wanted::Provider(_, model) => model,
             Wanted::Model(model, _) => Some(model),
         };
-        let tried = choice.steady_order(offered.iter().copied(), model);
+        let fallback = project.fallback.serving(offered.iter().copied(), wanted.endpoint(), model);
+        let refusal = refusal.filter(|_| fallback.is_err());
+        let tried = choice.steady_order(offered.iter().copied(), fallback.as_ref().ok().copied(), model);
         let is_tried = |id| tried.iter().any(|it| it.integration_id == id);
         let others = project.all().filter(|it| !is_tried(it.integration_id)).map(|it| {
             let is_offered = offered.iter().any(|offered| offered.integration_id == it.integration_id);
             if is_offered { candidate(&choice, it, model) } else { not_offered(it) }
         });
-        let candidates = tried.iter().map(|it| candidate(&choice, it, model)).chain(others).collect();
+        let no_fallback = fallback.err().map(Candidate::no_fallback);
+        let candidates =
+            tried.iter().map(|it| candidate(&choice, it, model)).chain(others).chain(no_fallback).collect();
         Explanation { candidates, refusal: refusal.map(Refusal::into_text) }
     }
 
@@ -81,6 +88,33 @@ impl Proxy {
         match *wanted {
             Wanted::Provider(provider, _) => Ok(project.by_provider(provider, &self.sources.catalog)?.iter().collect()),
             Wanted::Model(model, endpoint) => Ok(project.by_model(model, plan::shape(endpoint))?.upstreams),
+        }
+    }
+}
+
+impl Wanted<'_> {
+    /// The endpoint that it would be, as far as OpenRouter may have it; of a provider's own, its chats.
+    fn endpoint(&self) -> Option<&'static str> {
+        let asked = match self {
+            Self::Provider(..) => fallback::ENDPOINTS[0],
+            Self::Model(_, endpoint) => endpoint,
+        };
+        fallback::ENDPOINTS.into_iter().find(|endpoint| *endpoint == asked)
+    }
+}
+
+impl Candidate {
+    /// The operator's key, which would not be tried.
+    fn no_fallback(refusal: Refusal) -> Self {
+        Self {
+            integration_id: None,
+            provider: fallback::OPENROUTER.to_owned(),
+            name: upstream::OPERATORS.to_owned(),
+            priority: None,
+            weight: None,
+            can_serve: false,
+            cools_until: None,
+            refusal: Some(refusal.into_text()),
         }
     }
 }
@@ -99,12 +133,13 @@ fn not_offered(upstream: &Upstream) -> Candidate {
 }
 
 fn described(upstream: &Upstream, cools_until: Option<Timestamp>, refusal: Option<Refusal>) -> Candidate {
+    let own = !upstream.is_fallback();
     Candidate {
-        integration_id: upstream.integration_id,
+        integration_id: own.then_some(upstream.integration_id),
         provider: upstream.spec.name.clone(),
         name: upstream.name.clone(),
-        priority: upstream.routing.priority,
-        weight: upstream.routing.weight,
+        priority: own.then_some(upstream.routing.priority),
+        weight: own.then_some(upstream.routing.weight),
         can_serve: refusal.is_none(),
         cools_until,
         refusal: refusal.map(Refusal::into_text),

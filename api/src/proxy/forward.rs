@@ -72,13 +72,12 @@ impl Proxy {
         let Some(slot) = self.spool.admit() else {
             return Err(Refusal::spool_full());
         };
-        let pinned = headers::pinned(&parts.headers)?;
-        let choice = Choice { cooling: &self.cooling, pinned, now: arrival.at, clock: arrival.clock };
+        let choice = self.choice(&parts.headers, arrival)?;
         let reads_bodies = self.limiter.counts_use(principal, &project) || wish.is_some();
         let planner =
             Planner { project: &project, catalog: &self.sources.catalog, choice, room: &self.room, reads_bodies };
         let plan = planner.plan(&route, &mut parts, Source::new(body)).await?;
-        let Some(first) = plan.upstreams.first() else { return Err(Refusal::nobody()) };
+        let Some(first) = plan.first() else { return Err(Refusal::nobody()) };
         let mut record = Record::new(slot, principal, Arc::clone(first), arrival, plan.model.clone());
         let place = wish.and_then(|wish| wish.place(&parts, uri, &plan));
         if let Some(answer) = place.as_ref().and_then(|place| self.caches.answers.find(place, arrival.clock)) {
@@ -97,6 +96,7 @@ impl Proxy {
             query: path::forwarded_query(parts.uri.query()),
             path: plan.path,
             payload: plan.payload,
+            own_refusal: plan.own_refusal,
             record,
         };
         let begun = attempts.run(plan.upstreams).await?;
@@ -112,6 +112,12 @@ impl Proxy {
                 Ok(self.caches.answers.keep(place, response))
             }
         }
+    }
+
+    /// What is chosen by for a call with these headers.
+    fn choice(&self, headers: &HeaderMap, arrival: Arrival) -> Result<Choice<'_>, Refusal> {
+        let (pinned, allows_fallback) = (headers::pinned(headers)?, headers::allows_fallback(headers)?);
+        Ok(Choice { cooling: &self.cooling, pinned, allows_fallback, now: arrival.at, clock: arrival.clock })
     }
 }
 

@@ -14,6 +14,14 @@ pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-keyway-requ
 /// The integration that served, on every answer of a provider; in a request, the one that shall.
 pub(super) const INTEGRATION: HeaderName = HeaderName::from_static("x-keyway-integration");
 
+/// Whose secret served, on every answer of a provider: `own`, or `fallback`, the operator's.
+pub(super) const CREDENTIAL: HeaderName = HeaderName::from_static("x-keyway-credential");
+/// In a request: `off`, so that it never goes out with the operator's key.
+const FALLBACK: HeaderName = HeaderName::from_static("x-keyway-fallback");
+/// What names an account at OpenAI, and means nothing to anybody else.
+const ACCOUNT: [HeaderName; 2] =
+    [HeaderName::from_static("openai-organization"), HeaderName::from_static("openai-project")];
+
 /// On an answer that more than one integration was asked for: each with what came of it, in order.
 pub(super) const ATTEMPTS: HeaderName = HeaderName::from_static("x-keyway-attempts");
 
@@ -35,6 +43,22 @@ pub(super) fn pinned(headers: &HeaderMap) -> Result<Option<IntegrationId>, Refus
     id.map(Some).ok_or_else(|| {
         Refusal::new(Code::BadHeader, "x-keyway-integration must be the id of an integration of the project: int_...")
     })
+}
+
+/// Whether the caller lets the call go out with the operator's key, should the project's own not serve it.
+pub(super) fn allows_fallback(headers: &HeaderMap) -> Result<bool, Refusal> {
+    match headers.get(FALLBACK).map(|value| value.as_bytes().trim_ascii()) {
+        None => Ok(true),
+        Some(word) if word.eq_ignore_ascii_case(b"off") => Ok(false),
+        Some(_) => Err(Refusal::new(Code::BadHeader, "x-keyway-fallback must be off, or left out")),
+    }
+}
+
+/// Drops from a cleaned request what is for the caller's own account and for nobody else.
+pub(super) fn forget_account(headers: &mut HeaderMap) {
+    for name in &ACCOUNT {
+        headers.remove(name);
+    }
 }
 
 /// Drops from a request what is not for the provider.

@@ -15,6 +15,7 @@ mod cooling;
 mod drain;
 mod events;
 pub(crate) mod explain;
+mod fallback;
 mod forward;
 mod frames;
 mod headers;
@@ -50,6 +51,7 @@ use keyway_domain::{Invalidation, ProjectId, TenantId};
 use keyway_providers::{CatalogChanges, LiveCatalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
 use keyway_telemetry::{metrics, spawn};
+use keyway_vault::SecretString;
 use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -106,6 +108,8 @@ pub struct ProxyParts {
     pub data_dir: PathBuf,
     /// The largest body that is read before it is forwarded.
     pub body_bytes: usize,
+    /// The operator's OpenRouter key, for projects that consent to it.
+    pub fallback_key: Option<SecretString>,
 }
 
 /// Why there is no proxy.
@@ -184,6 +188,7 @@ impl Proxy {
                 keys: parts.keys,
                 catalog: parts.catalog,
                 guard: parts.guard,
+                fallback_key: parts.fallback_key.map(Arc::new),
             }),
             caches,
             look_ups: Semaphore::new(LOOK_UPS),

@@ -11,6 +11,7 @@ use hyper::body::{Body, Incoming};
 use super::{
     choice::Choice,
     client::RequestBody,
+    fallback,
     inspect::Fields,
     intake::{self, Room, Source},
     path::{self, Route},
@@ -30,6 +31,15 @@ pub(super) struct Plan {
     pub(super) model: Option<String>,
     /// Whether `include_usage` was set by us and its traces are to be taken out again.
     pub(super) hides_usage: bool,
+    /// What the caller is told should the operator's key not serve, where no integration of the project can.
+    pub(super) own_refusal: Option<Refusal>,
+}
+
+impl Plan {
+    /// The first of the project's own; the operator's key where it is alone.
+    pub(super) fn first(&self) -> Option<&Arc<Upstream>> {
+        self.upstreams.iter().find(|upstream| !upstream.is_fallback()).or(self.upstreams.first())
+    }
 }
 
 /// The path at a provider, without its query.
@@ -74,7 +84,7 @@ impl Planner<'_> {
 
     async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let offered = self.project.by_provider(provider, self.catalog)?;
-        self.choice.check(offered)?;
+        self.check(offered)?;
         // Only for its model or its bounds a body is not refused for its length.
         let names_model = || offered.iter().any(|upstream| upstream.ways.names_model(path));
         let for_its_model = || (self.reads_bodies || !names_model()) && self.room.has(&from);
@@ -82,16 +92,13 @@ impl Planner<'_> {
         let there = PathThere::Given(path.to_owned());
         if !is_read || !intake::is_plain_json(&parts.headers) {
             let model = there.model().or_else(|| path::model_asked(parts.uri.query()));
-            let upstreams = self.choice.order(offered, model.as_deref());
-            return Ok(Plan { upstreams, path: there, payload: Payload::unread(from), model, hides_usage: false });
+            return self.as_it_is(offered, there, Payload::unread(from), model);
         }
         let body = self.room.read(&mut from).await?;
         let Ok(fields) = Fields::of(&body) else {
             // Not for us to judge: the provider says what is wrong with it.
             let model = there.model();
-            let upstreams = self.choice.order(offered, model.as_deref());
-            let payload = Payload::Whole(body, Some(from));
-            return Ok(Plan { upstreams, path: there, payload, model, hides_usage: false });
+            return self.as_it_is(offered, there, Payload::Whole(body, Some(from)), model);
         };
         let asks = intake::is_completion(&Method::POST, path);
         self.call(offered, there, (body, from), &fields, asks)
@@ -105,7 +112,7 @@ impl Planner<'_> {
         mut from: Source,
     ) -> Result<Plan, Refusal> {
         let offered = self.project.by_provider(provider, self.catalog)?;
-        self.choice.check(offered)?;
+        self.check(offered)?;
         let mut payload = intake::payload(&self.json(parts, &mut from).await?)?;
         let mut fields = Fields::of(&payload).map_err(|_| malformed())?;
         if stream {
@@ -124,37 +131,47 @@ impl Planner<'_> {
             return Err(Refusal::new(Code::BadBody, "the body needs a model: it says which integration serves"));
         };
         let offered = self.project.by_model(&model, shape(path))?;
-        self.choice.check(offered.upstreams.iter().copied())?;
+        self.check(offered.upstreams.iter().copied())?;
         if let Some(renamed) = offered.renamed {
             body = fields.with_model(&body, renamed);
             fields = Fields::of(&body).map_err(|_| malformed())?;
         }
         let asks = intake::is_completion(&Method::POST, path);
-        self.call(offered.upstreams, PathThere::Endpoint(path), (body, from), &fields, asks)
+        self.call(offered.upstreams.iter().copied(), PathThere::Endpoint(path), (body, from), &fields, asks)
     }
 
     /// The plan for a WebSocket, whose query names the model.
     fn realtime(&self, parts: &mut Parts, from: Source) -> Result<Plan, Refusal> {
-        let Some(mut model) = path::model_asked(parts.uri.query()) else {
+        let Some(asked) = path::model_asked(parts.uri.query()) else {
             let message = "the query needs one model, as in ?model=gpt-realtime: it says which integration serves";
             return Err(Refusal::new(Code::MissingModel, message));
         };
-        let offered = self.project.by_model(&model, shape(path::REALTIME))?;
-        self.choice.check(offered.upstreams.iter().copied())?;
-        let renamed = offered.renamed.map(str::to_owned);
-        let upstreams = self.choice.order(offered.upstreams, Some(renamed.as_deref().unwrap_or(&model)));
-        if let Some(renamed) = renamed {
-            parts.uri = path::with_model(&parts.uri, &renamed)?;
-            model = renamed;
+        let offered = self.project.by_model(&asked, shape(path::REALTIME))?;
+        let model = offered.renamed.unwrap_or(&asked).to_owned();
+        if offered.renamed.is_some() {
+            parts.uri = path::with_model(&parts.uri, &model)?;
         }
         let path = PathThere::Endpoint(path::REALTIME);
-        Ok(Plan { upstreams, path, payload: Payload::unread(from), model: Some(model), hides_usage: false })
+        self.as_it_is(offered.upstreams, path, Payload::unread(from), Some(model))
+    }
+
+    /// The plan for a call that goes to the project's own integrations, and with the body that came.
+    fn as_it_is<'u>(
+        &self,
+        offered: impl IntoIterator<Item = &'u Arc<Upstream>> + Clone,
+        path: PathThere,
+        payload: Payload,
+        model: Option<String>,
+    ) -> Result<Plan, Refusal> {
+        self.choice.check(offered.clone())?;
+        let upstreams = self.choice.order(offered, None, model.as_deref());
+        Ok(Plan { upstreams, path, payload, model, hides_usage: false, own_refusal: None })
     }
 
     /// The plan for a call whose body was read. The stream of a completion is made to carry figures.
     fn call<'u>(
         &self,
-        offered: impl IntoIterator<Item = &'u Arc<Upstream>>,
+        offered: impl IntoIterator<Item = &'u Arc<Upstream>> + Clone,
         path: PathThere,
         (body, from): (Bytes, Source),
         fields: &Fields,
@@ -164,8 +181,36 @@ impl Planner<'_> {
         let asks = is_completion && fields.streams(&body);
         let asked = if asks { fields.with_usage(&body).map_err(|_| malformed())? } else { None };
         let hides_usage = asked.is_some();
-        let upstreams = self.choice.order(offered, model.as_deref());
-        Ok(Plan { upstreams, path, payload: Payload::Whole(asked.unwrap_or(body), Some(from)), model, hides_usage })
+        let (mut fallback, mut own_refusal) = (None, None);
+        if self.may_fall_back() {
+            fallback = self.fallback(offered.clone(), &path, model.as_deref());
+            own_refusal = match (self.choice.check(offered.clone()), fallback) {
+                (Err(refusal), None) => return Err(refusal),
+                (checked, _) => checked.err(),
+            };
+        }
+        let upstreams = self.choice.order(offered, fallback, model.as_deref());
+        let payload = Payload::Whole(asked.unwrap_or(body), Some(from));
+        Ok(Plan { upstreams, path, payload, model, hides_usage, own_refusal })
+    }
+
+    /// Refuses what nobody can serve, whatever its body says.
+    fn check<'u>(&self, offered: impl IntoIterator<Item = &'u Arc<Upstream>>) -> Result<(), Refusal> {
+        if self.may_fall_back() { Ok(()) } else { self.choice.check(offered) }
+    }
+
+    fn may_fall_back(&self) -> bool {
+        self.choice.allows_fallback && self.choice.pinned.is_none() && self.project.fallback.exists()
+    }
+
+    fn fallback<'u>(
+        &self,
+        offered: impl IntoIterator<Item = &'u Arc<Upstream>> + Clone,
+        path: &PathThere,
+        model: Option<&str>,
+    ) -> Option<&Arc<Upstream>> {
+        let endpoint = offered.clone().into_iter().find_map(|upstream| path.endpoint(upstream));
+        self.project.fallback.serving(offered, endpoint, model).ok()
     }
 
     async fn json(&self, parts: &Parts, from: &mut Source) -> Result<Bytes, Refusal> {
@@ -195,9 +240,19 @@ impl PathThere {
         }
     }
 
+    /// Which endpoint of OpenAI's shape that OpenRouter may have it is at `upstream`, if it is one.
+    fn endpoint(&self, upstream: &Upstream) -> Option<&'static str> {
+        let path = self.at(upstream);
+        fallback::ENDPOINTS.into_iter().find(|endpoint| upstream.endpoint(endpoint) == path)
+    }
+
     /// The path at `upstream`.
     pub(super) fn at(&self, upstream: &Upstream) -> String {
         match self {
+            Self::Given(path) if upstream.is_fallback() => {
+                let endpoint = fallback::ENDPOINTS.into_iter().find(|endpoint| path.ends_with(endpoint));
+                upstream.endpoint(endpoint.unwrap_or(path))
+            }
             Self::Given(path) => path.clone(),
             Self::Endpoint(path) => upstream.endpoint(path),
             Self::Chat => upstream.chat_endpoint(),
@@ -216,11 +271,15 @@ impl Payload {
         matches!(self, Self::Whole(..))
     }
 
-    /// The body of an attempt; the last one takes along what it was read from.
-    pub(super) fn body(&mut self, is_last: bool) -> RequestBody {
+    /// The body of an attempt, with this name for its model where `upstream` has another one; the last attempt takes
+    /// along what it was read from.
+    pub(super) fn body(&mut self, upstream: &Upstream, model: Option<&str>, is_last: bool) -> RequestBody {
         match self {
             Self::Whole(body, from) => {
-                RequestBody::Whole(Full::new(body.clone()), if is_last { from.take() } else { None })
+                let renamed = upstream.renamed(model);
+                let renamed = renamed.and_then(|name| Some(Fields::of(body).ok()?.with_model(body, &name)));
+                let sent = renamed.unwrap_or_else(|| body.clone());
+                RequestBody::Whole(Full::new(sent), if is_last { from.take() } else { None })
             }
             Self::Passing(body) => {
                 body.take().map_or_else(|| RequestBody::Whole(Full::default(), None), RequestBody::Passing)

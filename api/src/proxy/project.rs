@@ -6,10 +6,12 @@ use std::sync::Arc;
 use keyway_domain::{IntegrationStatus, Limits, ProjectId, TenantId, Timestamp};
 use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec, guard::Guard};
 use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_models, providers};
+use keyway_vault::SecretString;
 use url::Url;
 
 use super::{
     caller::{KeyHash, KeyHolder},
+    fallback::Fallback,
     refusal::{Code, Refusal},
     upstream::Upstream,
     warm::Loaded,
@@ -25,6 +27,8 @@ pub(super) struct Project {
     models: HashMap<String, Offer>,
     /// What its virtual keys may call, all together.
     pub(super) limits: Limits,
+    /// What helps out where its integrations do not serve.
+    pub(super) fallback: Fallback,
 }
 
 /// Who has a model.
@@ -50,6 +54,8 @@ pub(super) struct Sources {
     pub(super) keys: TenantKeyCache,
     pub(super) catalog: LiveCatalog,
     pub(super) guard: Guard,
+    /// The operator's OpenRouter key.
+    pub(super) fallback_key: Option<Arc<SecretString>>,
 }
 
 impl Sources {
@@ -81,7 +87,8 @@ impl Project {
         let credentials = credentials::of_project(&tx, project_id).await?;
         let custom = providers::list(&tx, Page::first(Page::<()>::MAX)).await?.items;
         let models = provider_models::list(&tx, None).await?;
-        let limits = projects::find(&tx, project_id).await?.map(|row| row.limits).unwrap_or_default();
+        let terms = projects::find(&tx, project_id).await?.map(|row| (row.limits, row.fallback_budget_nano_usd));
+        let (limits, fallback_budget) = terms.unwrap_or_default();
         drop(tx);
         let extra = |provider: &str| -> Vec<String> {
             models.iter().filter(|row| row.provider == provider).map(|row| row.model.clone()).collect()
@@ -107,7 +114,8 @@ impl Project {
         }
         let custom = custom.into_iter().map(|row| row.name).collect();
         let models = offers(&upstreams);
-        Ok(Loaded::present(Self { upstreams, custom, models, limits }, tenant_id.uuid()))
+        let fallback = Fallback::new(project_id, fallback_budget, &upstreams, sources);
+        Ok(Loaded::present(Self { upstreams, custom, models, limits, fallback }, tenant_id.uuid()))
     }
 
     /// The upstreams of a provider: one at least.

@@ -10,8 +10,7 @@ use std::{
 
 use http::StatusCode;
 use keyway_domain::{
-    CredentialSource, IntegrationId, MeteredCall, ProjectId, RefusedAttempt, RequestId, TenantId, Timestamp,
-    TokenCounts, VirtualKeyId,
+    IntegrationId, MeteredCall, ProjectId, RefusedAttempt, RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Metered;
 use keyway_telemetry::metrics;
@@ -116,8 +115,8 @@ impl Record {
             request_id: self.arrival.id,
             project_id: self.project_id,
             virtual_key_id: self.virtual_key_id,
-            integration_id: upstream.integration_id,
-            credential: CredentialSource::Own,
+            integration_id: upstream.ledger_id(),
+            credential: upstream.credential,
             provider: upstream.spec.name.as_str().into(),
             model: listed.map(Cow::Borrowed),
             path: path.as_str().into(),
@@ -150,6 +149,12 @@ impl Record {
     /// An upstream refused the call, which another one is asked for now.
     pub(super) fn refused(&mut self, integration_id: IntegrationId, status: StatusCode) {
         self.refused.push(RefusedAttempt { integration_id, http_status: status.as_u16() });
+    }
+
+    /// The answer is after all what an upstream said that was asked, at this path, before the last one.
+    pub(super) fn answered_before(&mut self, upstream: &Arc<Upstream>, path: String) {
+        self.refused.retain(|attempt| attempt.integration_id != upstream.integration_id);
+        (self.upstream, self.path) = (Arc::clone(upstream), path);
     }
 
     /// Whose integration serves.
@@ -230,8 +235,8 @@ impl Drop for Record {
             request_id: self.arrival.id,
             project_id: self.project_id,
             virtual_key_id: self.virtual_key_id,
-            integration_id: self.upstream.integration_id,
-            credential: CredentialSource::Own,
+            integration_id: self.upstream.ledger_id(),
+            credential: self.upstream.credential,
             provider: self.upstream.spec.name.clone(),
             model: model.map(bounded),
             path: bounded(std::mem::take(&mut self.path)),

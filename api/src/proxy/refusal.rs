@@ -62,6 +62,8 @@ codes! {
     InError, "integration_error", CONFLICT, "invalid_request_error";
     /// The integration's secret has expired.
     IntegrationExpired, "integration_expired", CONFLICT, "invalid_request_error";
+    /// The operator's key does not help out. Only explanations say so: callers get what their own integrations say.
+    NoFallback, "fallback_unavailable", CONFLICT, "invalid_request_error";
     /// The integration's secret cannot be opened or sent.
     Unreadable, "credential_unreadable", SERVICE_UNAVAILABLE, "api_error";
     /// The vault is sealed.

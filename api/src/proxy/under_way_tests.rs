@@ -33,12 +33,14 @@ fn left(calls: &UnderWay) -> Vec<MeteredCall> {
 fn what_stands_in_a_place_is_settled_and_nothing_else_is() {
     let calls = UnderWay::create(&directory()).unwrap();
     let [first, second, unused] = [(); 3].map(|()| calls.place().unwrap());
-    let [one, two] = [admission("/v1/chat/completions", Some("gpt-4o-mini")), admission("/v1/embeddings", None)];
+    let [one, mut two] = [admission("/v1/chat/completions", Some("gpt-4o-mini")), admission("/v1/embeddings", None)];
+    two.credential = CredentialSource::Fallback;
     first.write(&one).unwrap();
     second.write(&two).unwrap();
     let found = left(&calls);
     assert_eq!(found.iter().map(|call| call.request_id).collect::<Vec<_>>(), [one.request_id, two.request_id]);
     assert_eq!(found[0].model.as_deref(), Some("gpt-4o-mini"));
+    assert_eq!([found[0].credential, found[1].credential], [CredentialSource::Own, CredentialSource::Fallback]);
     assert!(found.iter().all(|call| call.settled && !call.complete && call.tokens == TokenCounts::default()));
 
     // Its record is written: until the place is emptied or taken again, both are found, and the ledger chooses.

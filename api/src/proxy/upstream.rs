@@ -1,4 +1,5 @@
-//! One integration, ready to be called: where, by which ways, and with which secret, still sealed.
+//! One integration, ready to be called: where, by which ways, and with which secret, still sealed; or the operator's
+//! key, which stands in for one.
 
 use std::sync::Arc;
 
@@ -6,11 +7,11 @@ use http::{
     HeaderMap, HeaderValue, Uri,
     uri::{Authority, PathAndQuery, Scheme},
 };
-use keyway_domain::{IntegrationId, IntegrationStatus, Limits, Routing, Timestamp};
+use keyway_domain::{CredentialSource, IntegrationId, IntegrationStatus, Limits, Routing, Timestamp};
 use keyway_providers::{KeyFamily, Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
 use keyway_telemetry::metrics;
-use keyway_vault::{SecretBytes, TenantKeys, VaultError};
+use keyway_vault::{SecretBytes, SecretString, TenantKeys, VaultError};
 use prometheus::{Histogram, IntCounter};
 
 use super::refusal::{Code, Refusal};
@@ -18,9 +19,14 @@ use super::refusal::{Code, Refusal};
 /// The label of every provider that a tenant made: metrics have no labels from outside.
 const CUSTOM: &str = "custom";
 
+/// What the operator's key is called where integrations are called by their names.
+pub(super) const OPERATORS: &str = "the operator's OpenRouter key";
+
 /// An integration as the proxy keeps it in memory.
 pub(super) struct Upstream {
+    /// What limits and cool-downs go by.
     pub(super) integration_id: IntegrationId,
+    pub(super) credential: CredentialSource,
     pub(super) spec: ProviderSpec,
     pub(super) ways: Arc<dyn Provider>,
     pub(super) name: String,
@@ -32,12 +38,12 @@ pub(super) struct Upstream {
     pub(super) created_at: Timestamp,
     pub(super) meters: Meters,
     pub(super) limits: Limits,
-    /// The value of the header that names it.
-    pub(super) header: HeaderValue,
+    /// The value of the header that names it, if it is an integration.
+    pub(super) header: Option<HeaderValue>,
     expires_at: Option<Timestamp>,
     /// `None`: the host may not be called.
     place: Option<Place>,
-    sealed: Sealed,
+    secret: Secret,
 }
 
 /// The metrics of its provider, looked up once.
@@ -55,12 +61,16 @@ struct Place {
     base_path: String,
 }
 
-struct Sealed {
-    secret_id: keyway_domain::SecretId,
-    version: i32,
-    envelope: Vec<u8>,
-    /// `None`: the data key does not open with the keyring at hand.
-    keys: Option<Arc<TenantKeys>>,
+enum Secret {
+    Sealed {
+        secret_id: keyway_domain::SecretId,
+        version: i32,
+        envelope: Vec<u8>,
+        /// `None`: the data key does not open with the keyring at hand.
+        keys: Option<Arc<TenantKeys>>,
+    },
+    /// Of the settings of this process, and stored nowhere.
+    Operators(Arc<SecretString>),
 }
 
 impl Upstream {
@@ -75,6 +85,7 @@ impl Upstream {
         let id = integration.id;
         Self {
             integration_id: id,
+            credential: CredentialSource::Own,
             ways: for_spec(&spec),
             name: integration.name,
             status: integration.status,
@@ -83,10 +94,10 @@ impl Upstream {
             created_at: integration.created_at,
             limits: integration.limits,
             meters: Meters::of(if spec.custom { CUSTOM } else { &spec.name }),
-            header: HeaderValue::try_from(id.to_string()).unwrap_or(HeaderValue::from_static("")),
+            header: HeaderValue::try_from(id.to_string()).ok(),
             expires_at: integration.expires_at,
             place: Place::of(&spec, guard),
-            sealed: Sealed {
+            secret: Secret::Sealed {
                 secret_id: integration.secret_id,
                 version: integration.secret_version,
                 envelope: credential.envelope,
@@ -94,6 +105,48 @@ impl Upstream {
             },
             spec,
         }
+    }
+
+    /// Makes the operator's key stand in for an integration, as `id` and within these limits.
+    pub(super) fn fallback(
+        spec: ProviderSpec,
+        id: IntegrationId,
+        limits: Limits,
+        key: Arc<SecretString>,
+        guard: &Guard,
+    ) -> Self {
+        Self {
+            integration_id: id,
+            credential: CredentialSource::Fallback,
+            ways: for_spec(&spec),
+            name: OPERATORS.to_owned(),
+            status: IntegrationStatus::Connected,
+            routing: Routing::default(),
+            is_admin: false,
+            created_at: Timestamp::default(),
+            meters: Meters::of(&spec.name),
+            limits,
+            header: None,
+            expires_at: None,
+            place: Place::of(&spec, guard),
+            secret: Secret::Operators(key),
+            spec,
+        }
+    }
+
+    /// Whether it is the operator's key.
+    pub(super) const fn is_fallback(&self) -> bool {
+        matches!(self.credential, CredentialSource::Fallback)
+    }
+
+    /// The id under which the ledger counts its calls.
+    pub(super) const fn ledger_id(&self) -> IntegrationId {
+        if self.is_fallback() { IntegrationId::NONE } else { self.integration_id }
+    }
+
+    /// What it calls a model for which callers have another name.
+    pub(super) fn renamed(&self, model: Option<&str>) -> Option<String> {
+        if self.is_fallback() { self.spec.model_at_openrouter(model?) } else { None }
     }
 
     /// Whether it can serve at `now`.
@@ -154,13 +207,22 @@ impl Upstream {
     /// Opens the secret and adds it to the headers of a call of `path`. The opened secret is wiped when it
     /// is dropped.
     pub(super) fn authorize(&self, path: &str, headers: &mut HeaderMap) -> Result<SecretBytes, Refusal> {
-        let Sealed { secret_id, version, envelope, keys } = &self.sealed;
-        let keys = keys.as_ref().ok_or(VaultError::Unauthentic)?;
-        let secret = keys.open(*secret_id, *version, envelope)?;
+        let secret = self.secret.open()?;
         self.ways.authorize(path, headers, secret.expose()).map_err(|_| {
             Refusal::new(Code::Unreadable, "the integration's secret cannot be sent in a header; enter it again")
         })?;
         Ok(secret)
+    }
+}
+
+impl Secret {
+    fn open(&self) -> Result<SecretBytes, VaultError> {
+        match self {
+            Self::Sealed { secret_id, version, envelope, keys } => {
+                keys.as_ref().ok_or(VaultError::Unauthentic)?.open(*secret_id, *version, envelope)
+            }
+            Self::Operators(key) => Ok(SecretBytes::new(key.expose().as_bytes().to_vec())),
+        }
     }
 }
 

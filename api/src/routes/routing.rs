@@ -1,6 +1,6 @@
 //! `/routing`: which integration would serve a call, and why not the others, without calling anybody.
 
-use keyway_domain::{IntegrationId, ProjectId, Timestamp};
+use keyway_domain::{CredentialSource, IntegrationId, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -33,23 +33,28 @@ pub(crate) struct RoutingQuery {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RoutingView {
     /// The integration that would be tried first; among several of its priority it is one of them, by weight. Null:
-    /// nobody would serve, and `refusal` says what the caller would be told.
+    /// the operator's key would be, or nobody would serve, and `refusal` says what the caller would be told.
     #[schema(value_type = Option<String>)]
     integration_id: Option<IntegrationId>,
     refusal: Option<RefusalView>,
-    /// Every integration of the project: those that would be tried, in that order, then the others.
+    /// Every integration of the project, and the operator's key: those that would be tried, in that order, then the others.
     candidates: Vec<CandidateView>,
 }
 
-/// An integration, as it stands for the call.
+/// An integration or the operator's key, as it stands for the call.
 #[derive(Serialize, ToSchema)]
 struct CandidateView {
-    #[schema(value_type = String)]
-    integration_id: IntegrationId,
+    /// Null: the operator's key, for projects that consent to it.
+    #[schema(value_type = Option<String>)]
+    integration_id: Option<IntegrationId>,
+    /// `own`, or `fallback`: the operator's.
+    #[schema(value_type = String, example = "own")]
+    credential: CredentialSource,
     provider: String,
     name: String,
-    priority: i32,
-    weight: i32,
+    /// Null for the operator's key.
+    priority: Option<i32>,
+    weight: Option<i32>,
     can_serve: bool,
     /// It is tried after the others until then, as far as the replica that answers knows.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -84,7 +89,7 @@ pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {
     let judged = proxy.explain(call.by.tenant_id, project_id, wanted).await;
     let first = judged.candidates.first().filter(|it| it.can_serve && judged.refusal.is_none());
     Ok(Answer::ok(&RoutingView {
-        integration_id: first.map(|it| it.integration_id),
+        integration_id: first.and_then(|it| it.integration_id),
         refusal: judged.refusal.map(RefusalView::from),
         candidates: judged.candidates.into_iter().map(CandidateView::from).collect(),
     }))
@@ -100,6 +105,7 @@ impl From<Candidate> for CandidateView {
     fn from(it: Candidate) -> Self {
         Self {
             integration_id: it.integration_id,
+            credential: if it.integration_id.is_some() { CredentialSource::Own } else { CredentialSource::Fallback },
             provider: it.provider,
             name: it.name,
             priority: it.priority,

@@ -9,7 +9,7 @@ use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, raw, tenants};
 use keyway_testkit::postgres::TestDatabase;
-use keyway_vault::{Keyring, Vault};
+use keyway_vault::{Keyring, SecretString, Vault};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -66,12 +66,19 @@ pub(crate) struct Options {
     pub(crate) limits: ServerLimits,
     pub(crate) vault: Vault,
     pub(crate) outbox: OutboxLimits,
+    /// The operator's OpenRouter key.
+    pub(crate) fallback_key: Option<SecretString>,
 }
 
 impl Options {
     pub(crate) fn usual() -> Result<Self> {
         let outbox = OutboxLimits { max_rows: 1_000_000, max_age: Duration::from_secs(600) };
-        Ok(Self { limits: ServerLimits::default(), vault: Vault::open(Keyring::generate()?), outbox })
+        Ok(Self {
+            limits: ServerLimits::default(),
+            vault: Vault::open(Keyring::generate()?),
+            outbox,
+            fallback_key: None,
+        })
     }
 }
 
@@ -121,6 +128,7 @@ impl Api {
             bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
             data_dir: data_dir.clone(),
             body_bytes: 1 << 20,
+            fallback_key: options.fallback_key,
         })?;
         let app = App::new(AppParts {
             store: store.clone(),

@@ -174,7 +174,6 @@ impl CredentialSource {
 
     /// Whether it is the project's own: what goes without saying.
     #[must_use]
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
     pub const fn is_own(&self) -> bool {
         matches!(self, Self::Own)
     }

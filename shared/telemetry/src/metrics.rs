@@ -150,6 +150,8 @@ metrics! {
     proxy_refused: Counters("keyway_proxy_refused_total", "Proxied requests refused by Keyway", ["code"]);
     /// Attempts of proxied requests that led nowhere, after which another integration was asked.
     proxy_failovers: Counters("keyway_proxy_failovers_total", "Attempts after which another integration was asked", ["provider", "reason"]);
+    /// Proxied requests for which the operator's key was asked.
+    proxy_fallbacks: Counters("keyway_proxy_fallbacks_total", "Proxied requests for which the operator's key was asked", ["outcome"]);
     /// Proxied requests open now.
     proxy_in_flight: Gauge("keyway_proxy_in_flight", "Proxied requests open now");
     /// Time a proxied request took, to its last byte.

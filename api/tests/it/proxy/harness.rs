@@ -26,6 +26,8 @@ use uuid::Uuid;
 
 /// The simulator's good key, planted to be searched for.
 pub(super) const SECRET: &str = "sk-sim-good-canary-0123456789";
+/// The operator's OpenRouter key, planted to be searched for.
+pub(super) const OPERATORS: &str = "sk-or-v1-canary-of-the-operator-0123456789";
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) struct Harness {
@@ -41,6 +43,8 @@ pub(super) struct Harness {
     pub(super) http: reqwest::Client,
     guard: Guard,
     pub(super) catalog: LiveCatalog,
+    /// Whether the operator's key is there.
+    helped: bool,
     database: TestDatabase,
 }
 
@@ -75,6 +79,16 @@ impl Harness {
 
     /// The same on this database.
     pub(super) async fn start_on(database: TestDatabase, vault: Vault, trusted: &[String]) -> Self {
+        Self::start_helped(database, vault, trusted, None).await
+    }
+
+    /// The same with the operator's key, and OpenRouter at this base URL.
+    pub(super) async fn start_helped(
+        database: TestDatabase,
+        vault: Vault,
+        trusted: &[String],
+        openrouter: Option<&str>,
+    ) -> Self {
         let simulator = Simulator::start().await.unwrap();
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("proxy-{}", Uuid::now_v7().simple()));
         std::fs::create_dir_all(&directory).unwrap();
@@ -88,13 +102,29 @@ impl Harness {
         tx.commit().await.unwrap();
         let trusted: Vec<String> = [&[simulator.host()], trusted].concat();
         let guard = Guard::new(&trusted).unwrap();
-        let catalog = LiveCatalog::load(None).unwrap();
+        let catalog = LiveCatalog::load(openrouter.map(|url| models_file(&directory, url)).as_deref()).unwrap();
         let keys = TenantKeyCache::new(Arc::new(vault));
         let bus = Arc::new(EmbeddedBus::new(Arc::new(Forgetful), 100));
-        let proxy = proxy(&store, &keys, &catalog, &guard, (Arc::clone(&bus), directory.clone()));
+        let helped = openrouter.is_some();
+        let proxy = proxy(&store, (&keys, helped), &catalog, &guard, (Arc::clone(&bus), directory.clone()));
         let url = serve(&proxy).await;
         let http = client();
-        Self { simulator, store, keys, bus, proxy, url, tenant, project, directory, http, guard, catalog, database }
+        Self {
+            simulator,
+            store,
+            keys,
+            bus,
+            proxy,
+            url,
+            tenant,
+            project,
+            directory,
+            http,
+            guard,
+            catalog,
+            helped,
+            database,
+        }
     }
 
     /// An id as a hand-written statement names it.
@@ -119,7 +149,7 @@ impl Harness {
     /// Another proxy over the same database and spool, as after a restart.
     pub(super) async fn restart(&mut self) {
         let place = (Arc::clone(&self.bus), self.directory.clone());
-        self.proxy = proxy(&self.store, &self.keys, &self.catalog, &self.guard, place);
+        self.proxy = proxy(&self.store, (&self.keys, self.helped), &self.catalog, &self.guard, place);
         self.url = serve(&self.proxy).await;
     }
 
@@ -268,9 +298,17 @@ pub(super) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
     }
 }
 
+/// The usual models file, with OpenRouter elsewhere.
+fn models_file(directory: &std::path::Path, openrouter: &str) -> PathBuf {
+    let usual = include_str!("../../../../models.yaml");
+    let path = directory.join("models.yaml");
+    std::fs::write(&path, usual.replace("https://openrouter.ai/api/v1", openrouter)).unwrap();
+    path
+}
+
 fn proxy(
     store: &Store,
-    keys: &TenantKeyCache,
+    (keys, helped): (&TenantKeyCache, bool),
     catalog: &LiveCatalog,
     guard: &Guard,
     (bus, data_dir): (Arc<EmbeddedBus>, PathBuf),
@@ -283,6 +321,7 @@ fn proxy(
         bus,
         data_dir,
         body_bytes: 64 << 10,
+        fallback_key: helped.then(|| OPERATORS.to_owned().into()),
     };
     Proxy::new(parts).unwrap()
 }

@@ -7,6 +7,7 @@ mod abuse;
 mod cache;
 mod calls;
 mod failover;
+mod fallback;
 mod harness;
 mod hostile;
 mod limits;

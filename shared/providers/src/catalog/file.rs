@@ -56,6 +56,7 @@ struct Stanza {
     #[serde(default)]
     output_tokens: OutputTokens,
     probe: Option<ProbeStanza>,
+    openrouter: Option<String>,
     #[serde(default)]
     states_charge: bool,
     #[serde(default)]
@@ -96,6 +97,7 @@ struct ModelStanza {
     max_input_tokens: Option<i64>,
     max_output_tokens: Option<i64>,
     price: Option<PriceStanza>,
+    openrouter: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -173,6 +175,7 @@ impl Stanza {
             needs_base_url: self.needs_base_url,
             openai_path: self.openai_path,
             probe: self.probe.map(ProbeStanza::check).transpose()?,
+            openrouter: self.openrouter,
             states_charge: self.states_charge,
             env: self.env,
             capabilities: self.capabilities.unwrap_or_else(|| default_capabilities(kind, &models)),
@@ -245,6 +248,7 @@ impl ModelStanza {
             mode,
             max_input_tokens: self.max_input_tokens,
             max_output_tokens: self.max_output_tokens,
+            openrouter: self.openrouter,
         })
     }
 }

@@ -33,6 +33,8 @@ pub struct ProviderSpec {
     pub probe: Option<ProbeSpec>,
     /// How its output tokens are counted.
     pub output_tokens: OutputTokens,
+    /// As whose OpenRouter has its models; `None`: it has none of them, or nobody said by which names.
+    pub openrouter: Option<String>,
     /// Whether its answers state what it charges: `usage.cost` in US dollars, or xAI's ticks.
     pub states_charge: bool,
     /// Under which names its credentials stand in environments.
@@ -128,6 +130,8 @@ pub struct Model {
     pub max_output_tokens: Option<i64>,
     /// What it costs; `None`: unknown.
     pub price: Option<Price>,
+    /// Its name at OpenRouter, where that is another one.
+    pub openrouter: Option<String>,
 }
 
 /// What a model does.
@@ -262,6 +266,7 @@ impl ProviderSpec {
             key_prefixes: Vec::new(),
             custom: true,
             probe: None,
+            openrouter: None,
             states_charge: false,
             env: EnvNames::default(),
             output_tokens: OutputTokens::Completion,
@@ -275,6 +280,13 @@ impl ProviderSpec {
     pub fn model(&self, name: &str) -> Option<&Model> {
         let named = |wanted: &str| self.models.iter().find(|model| model.name == wanted);
         named(name).or_else(|| named(without_date(name)?))
+    }
+
+    /// What OpenRouter calls the listed model of that name: `openai/gpt-4o-mini`.
+    #[must_use]
+    pub fn model_at_openrouter(&self, name: &str) -> Option<String> {
+        let (author, model) = (self.openrouter.as_deref()?, self.model(name)?);
+        Some(format!("{author}/{}", model.openrouter.as_deref().unwrap_or(name)))
     }
 
     /// Whether something can be done with it.
@@ -315,7 +327,8 @@ impl Model {
     /// A model about which nothing but its name is known.
     #[must_use]
     pub const fn unpriced(name: String) -> Self {
-        Self { name, mode: ModelMode::Chat, max_input_tokens: None, max_output_tokens: None, price: None }
+        let (max_input_tokens, max_output_tokens) = (None, None);
+        Self { name, mode: ModelMode::Chat, max_input_tokens, max_output_tokens, price: None, openrouter: None }
     }
 }
 

@@ -27,6 +27,27 @@ fn the_compiled_in_catalog_prices_openai() -> Result<(), CatalogError> {
 }
 
 #[test]
+fn a_model_has_the_name_that_openrouter_gives_it_or_none() -> Result<(), CatalogError> {
+    let catalog = Catalog::load(None)?;
+    for (provider, model, expected) in [
+        ("openai", "gpt-4o-mini", Some("openai/gpt-4o-mini")),
+        ("openai", "gpt-4o-mini-2024-07-18", Some("openai/gpt-4o-mini-2024-07-18")),
+        ("anthropic", "claude-sonnet-5", Some("anthropic/claude-sonnet-5")),
+        ("anthropic", "claude-sonnet-4-5", Some("anthropic/claude-sonnet-4.5")),
+        ("anthropic", "claude-sonnet-4-5-20250929", Some("anthropic/claude-sonnet-4.5")),
+        ("gemini", "gemini-2.5-flash", Some("google/gemini-2.5-flash")),
+        ("xai", "grok-4.3", Some("x-ai/grok-4.3")),
+        ("openai", "nobody-listed-it", None),
+        ("mistral", "mistral-small-latest", None),
+        ("openrouter", "openai/gpt-4o-mini", None),
+    ] {
+        let named = catalog.get(provider).and_then(|spec| spec.model_at_openrouter(model));
+        assert_eq!(named.as_deref(), expected, "{provider} {model}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_price_version_changes_with_a_price_and_with_nothing_else() -> Result<(), CatalogError> {
     let version = |body: &str| Catalog::parse(&yaml(body)).map(|catalog| catalog.price_version().to_owned());
     let base = version("    models: [{ name: a, price: { input: \"1\" } }, { name: b }]")?;
