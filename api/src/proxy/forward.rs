@@ -16,6 +16,7 @@ use super::{
     events::Events,
     headers,
     intake::Source,
+    links::Links,
     models,
     path::{self, Route},
     plan::Planner,
@@ -85,7 +86,8 @@ impl Proxy {
         }
         let call = (&parts.method, &parts.headers);
         record.hold = self.limiter.reserve(principal, &project, &plan, call).await?;
-        let socket = for_provider(&mut parts);
+        let is_read = parts.method == Method::POST || first.ways.link_field(uri.path()).is_some();
+        let socket = for_provider(&mut parts, is_read);
         // A GET may show the figures of an earlier call, which count once.
         let is_metered = parts.method == Method::POST;
         let attempts = Attempts {
@@ -122,14 +124,14 @@ impl Proxy {
 }
 
 /// Makes the headers those that a provider gets. Returns the caller's side, where it asks for a WebSocket.
-fn for_provider(parts: &mut Parts) -> Option<OnUpgrade> {
+fn for_provider(parts: &mut Parts, is_read: bool) -> Option<OnUpgrade> {
     let socket = websocket::asked(parts);
     headers::clean_request(&mut parts.headers);
     if socket.is_some() {
         websocket::ask(&mut parts.headers);
     }
-    if parts.method == Method::POST {
-        // Figures can only be read from an answer that is not compressed.
+    if is_read {
+        // Figures and addresses can only be read from an answer that is not compressed.
         parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     socket
@@ -155,7 +157,8 @@ fn answered(mut begun: Begun, is_metered: bool, hides_usage: bool) -> Result<Res
     } else if is_metered {
         figures(&parts.headers, hides_usage)
     } else {
-        Meter::Silent
+        let ways = &*record.upstream().ways;
+        ways.link_field(record.path()).map_or(Meter::Silent, |field| Meter::Links(Links::new(field)))
     };
     if meter.rewrites() {
         parts.headers.remove(header::CONTENT_LENGTH);

@@ -1,5 +1,6 @@
-//! Reads the messages in what a provider sends over a WebSocket (RFC 6455), for their figures. It changes
-//! nothing that passes and keeps no message longer than until it was looked at.
+//! Reads the messages in what one side of a WebSocket sends (RFC 6455): the provider's for their figures, the
+//! caller's first one for its model. It changes nothing that passes and keeps no message longer than until it
+//! was looked at.
 
 use keyway_domain::TokenCounts;
 use keyway_providers::{Metered, Provider};
@@ -15,6 +16,8 @@ pub(super) struct Frames {
     head: Vec<u8>,
     /// Bytes of the present frame's payload that have not come yet.
     left: u64,
+    /// What a caller's payload is masked with, from its next byte on.
+    mask: Option<[u8; 4]>,
     /// Of a message: the payloads of its frames so far.
     message: Vec<u8>,
     is_control: bool,
@@ -63,11 +66,13 @@ impl Frames {
             127 => 8,
             _ => 0,
         };
-        let mask = if second & 0x80 == 0 { 0 } else { 4 };
-        if rest.len() < extended + mask {
+        let is_masked = second & 0x80 != 0;
+        let (long, mask) = rest.split_at(extended.min(rest.len()));
+        if rest.len() < extended + if is_masked { 4 } else { 0 } {
             return;
         }
-        let long = rest[..extended].iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
+        self.mask = is_masked.then(|| mask.try_into().unwrap_or_default());
+        let long = long.iter().fold(0, |length, byte| length << 8 | u64::from(*byte));
         self.left = if extended == 0 { u64::from(second & 0x7f) } else { long };
         let opcode = first & 0x0f;
         self.is_control = opcode >= CLOSE;
@@ -80,8 +85,15 @@ impl Frames {
 
     fn keep(&mut self, payload: &[u8]) {
         self.too_long |= self.message.len() + payload.len() > MAX_MESSAGE_BYTES;
-        if !self.too_long {
-            self.message.extend_from_slice(payload);
+        if self.too_long {
+            return;
+        }
+        match &mut self.mask {
+            None => self.message.extend_from_slice(payload),
+            Some(mask) => {
+                self.message.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+                mask.rotate_left(payload.len() % 4);
+            }
         }
     }
 }
@@ -161,11 +173,20 @@ mod tests {
             frame(0x81, b""),
             frame(0x81, &vec![b'y'; MAX_MESSAGE_BYTES + 1]),
             frame(0x81, b"end"),
+            vec![0x01, 0x82, 1, 2, 3, 4, b'm' ^ 1, b'a' ^ 2],
+            vec![0x80, 0x86, 5, 6, 7, 8, b's' ^ 5, b'k' ^ 6, b'e' ^ 7, b'd' ^ 8, b'!' ^ 5, b'?' ^ 6],
             vec![0x88, 0x82, 1, 2, 3, 4, 0, 0],
         ]
         .concat();
-        let expected: Vec<Vec<u8>> =
-            vec![b"one".into(), b"two".into(), long[..200].into(), long.clone(), vec![], b"end".into()];
+        let expected: Vec<Vec<u8>> = vec![
+            b"one".into(),
+            b"two".into(),
+            long[..200].into(),
+            long.clone(),
+            vec![],
+            b"end".into(),
+            b"masked!?".into(),
+        ];
         for cut in [1, 3, 1000, bytes.len()] {
             assert_eq!(messages(&bytes, cut), (expected.clone(), true), "cut {cut}");
         }

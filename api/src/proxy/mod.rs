@@ -22,6 +22,7 @@ mod headers;
 mod inspect;
 mod intake;
 mod limits;
+mod links;
 mod models;
 mod path;
 mod plan;

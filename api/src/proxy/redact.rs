@@ -43,8 +43,8 @@ impl Redactor {
     }
 }
 
-/// How many bytes at the end of a text may be the beginning of the secret.
-fn begun(text: &[u8], secret: &[u8]) -> usize {
+/// How many bytes at the end of a text may be the beginning of what is looked for.
+pub(super) fn begun(text: &[u8], secret: &[u8]) -> usize {
     let longest = text.len().min(secret.len().saturating_sub(1));
     (1..=longest).rev().find(|length| text.ends_with(&secret[..*length])).unwrap_or(0)
 }

@@ -18,6 +18,7 @@ use tokio::time::Sleep;
 
 use super::{
     events::Events,
+    links::Links,
     record::Record,
     redact::Redactor,
     refusal::{Code, Refusal, Shape},
@@ -44,6 +45,8 @@ pub(super) enum Meter {
     Json(Tee),
     /// Server-sent events.
     Events(Events),
+    /// It carries no figures, but addresses that the caller must not follow past Keyway.
+    Links(Links),
     /// An error, which may quote the provider's key and carries no figures.
     Error(Redactor),
 }
@@ -90,7 +93,11 @@ impl ProxyBody {
 impl Meter {
     /// Whether what passes may get another length.
     pub(super) const fn rewrites(&self) -> bool {
-        matches!(self, Self::Events(events) if events.rewrites())
+        match self {
+            Self::Events(events) => events.rewrites(),
+            Self::Links(_) => true,
+            Self::Silent | Self::Json(_) | Self::Error(_) => false,
+        }
     }
 }
 
@@ -136,6 +143,7 @@ impl Relay {
                 data
             }
             Meter::Events(events) => events.pass(&*record.upstream().ways, data),
+            Meter::Links(links) => links.pass(&data),
             Meter::Error(redactor) => redactor.pass(data),
         };
         if let Some(recorder) = &mut self.recorder {
@@ -165,6 +173,7 @@ impl Relay {
         let ways = &*record.upstream().ways;
         let (held_back, metered) = match &mut self.meter {
             Meter::Silent => return Bytes::new(),
+            Meter::Links(links) => return links.finish(),
             Meter::Error(redactor) => return redactor.finish(),
             Meter::Json(tee) => (Bytes::new(), tee.metered(ways, record.path())),
             Meter::Events(events) => (events.finish(ways), std::mem::take(&mut events.metered)),

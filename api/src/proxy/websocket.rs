@@ -17,6 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use keyway_domain::Timestamp;
+use keyway_providers::Metered;
 use keyway_telemetry::spawn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
@@ -103,12 +104,26 @@ async fn relay(
     let heard = Heard::default();
     let (mut frames, mut figures) = (Frames::default(), SessionFigures::default());
     let ways = Arc::clone(&record.upstream().ways);
+    // Where neither path nor query has named the model, the caller's first message may.
+    let (mut opening, mut named) = (record.asked_model().is_none().then(Frames::default), None);
     {
         let down = pump(&mut from_provider, &mut to_caller, &heard, |bytes| {
             record.first_byte(Instant::now());
             frames.pass(bytes, |message| figures.see(&*ways, message));
         });
-        let up = pump(&mut from_caller, &mut to_provider, &heard, |_| {});
+        let up = pump(&mut from_caller, &mut to_provider, &heard, |bytes| {
+            let mut is_open = false;
+            if let Some(frames) = &mut opening {
+                frames.pass(bytes, |message| {
+                    if !std::mem::replace(&mut is_open, true) {
+                        named = ways.session_model(message);
+                    }
+                });
+            }
+            if is_open {
+                opening = None;
+            }
+        });
         let (down, up) = (pin!(down), pin!(up));
         // Whichever side ends first ends the session: a WebSocket has no half that goes on.
         tokio::select! {
@@ -119,7 +134,8 @@ async fn relay(
             () = stop.cancelled() => {}
         }
     }
-    record.metered(figures.take());
+    let figures = figures.take();
+    record.metered(Metered { model: figures.model.or(named), ..figures });
     // Either may be gone already.
     let _ = tokio::join!(to_caller.shutdown(), to_provider.shutdown());
     if frames.is_closed() {

@@ -99,6 +99,17 @@ pub trait Provider: Send + Sync + 'static {
         true
     }
 
+    /// The model that the first message of a WebSocket's caller names, for a provider that wants it there.
+    fn session_model(&self, _message: &[u8]) -> Option<String> {
+        None
+    }
+
+    /// The field in which answers to a call of `path` give an address of the provider that its SDKs follow with
+    /// their key, where one does.
+    fn link_field(&self, _path: &str) -> Option<&'static str> {
+        None
+    }
+
     /// The field whose object holds the figures of an answer to a call of `path`: what is read of an answer
     /// too long to be kept.
     fn figures_field(&self, _path: &str) -> &'static str {

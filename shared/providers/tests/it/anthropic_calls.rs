@@ -45,6 +45,18 @@ fn a_key_goes_where_each_shape_wants_it() -> anyhow::Result<()> {
 }
 
 #[test]
+fn only_batches_have_an_address_to_follow() -> anyhow::Result<()> {
+    let (ways, _) = predefined("anthropic")?;
+    for path in ["/v1/messages/batches", "/v1/messages/batches/msgbatch_1", "/v1/messages/batches/msgbatch_1/cancel"] {
+        assert_eq!(ways.link_field(path), Some("results_url"), "{path}");
+    }
+    for path in [MESSAGES, "/v1/messages/batches/msgbatch_1/results", "/v1/files"] {
+        assert_eq!(ways.link_field(path), None, "{path}");
+    }
+    Ok(())
+}
+
+#[test]
 fn recorded_calls_are_metered() -> anyhow::Result<()> {
     let (ways, _) = predefined("anthropic")?;
     for name in ["chat_ok", "chat_stream", "chat_stream_delta_overrides_input", "chat_stream_error_event"] {

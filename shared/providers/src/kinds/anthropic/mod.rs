@@ -135,6 +135,11 @@ impl Provider for Anthropic {
         !messages::is_count(path)
     }
 
+    fn link_field(&self, path: &str) -> Option<&'static str> {
+        // Results themselves are the answers of models, which may hold anything.
+        (path.contains("/messages/batches") && !path.ends_with("/results")).then_some("results_url")
+    }
+
     fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
         if is_openai_shaped(path) { metering::body(&self.spec, path, body) } else { messages::body(path, body) }
     }

@@ -42,6 +42,13 @@ pub(crate) fn event(data: &[u8]) -> Option<Metered> {
     Some(answer.0?.into_metered()).filter(has_figures)
 }
 
+/// The model in the message that opens a live session.
+pub(crate) fn session_model(message: &[u8]) -> Option<String> {
+    let opening: Maybe<Opening> = serde_json::from_slice(message).ok()?;
+    let model = opening.0?.setup.0?.model.0?;
+    Some(model.strip_prefix("models/").unwrap_or(&model).to_owned())
+}
+
 /// Counting tokens uses none and is free of charge.
 fn counting(bytes: &[u8]) -> Metered {
     let counted: Maybe<Counted> = serde_json::from_slice(bytes).unwrap_or_default();
@@ -80,8 +87,8 @@ struct Figures {
     /// Not part of the prompt's count: what tools put into the context.
     #[serde(default)]
     tool_use_prompt_token_count: Count,
-    /// Without thoughts.
-    #[serde(default)]
+    /// Without thoughts. Live sessions call what is answered a response.
+    #[serde(default, alias = "responseTokenCount")]
     candidates_token_count: Count,
     #[serde(default)]
     thoughts_token_count: Count,
@@ -89,7 +96,7 @@ struct Figures {
     total_token_count: Count,
     #[serde(default)]
     prompt_tokens_details: Maybe<List<Share>>,
-    #[serde(default)]
+    #[serde(default, alias = "responseTokensDetails")]
     candidates_tokens_details: Maybe<List<Share>>,
 }
 
@@ -110,6 +117,20 @@ struct Counted {
     total_tokens: Count,
 }
 
+#[derive(Default, Deserialize)]
+struct Opening {
+    #[serde(default)]
+    setup: Maybe<Setup>,
+}
+
+#[derive(Default, Deserialize)]
+struct Setup {
+    #[serde(default)]
+    model: Text,
+}
+
+impl Object for Opening {}
+impl Object for Setup {}
 impl Object for Answer {}
 impl Object for Figures {}
 impl Object for Counted {}
@@ -231,6 +252,25 @@ mod tests {
         for broken in [&b"[{\"usageMetadata\":{"[..], b"[]", b"[1,null]", b"", b"<html>"] {
             assert_eq!(body(CHAT, broken), Metered::default());
         }
+    }
+
+    #[test]
+    fn a_live_session_names_its_model_first_and_calls_its_answers_responses() {
+        for (message, model) in [
+            (r#"{"setup":{"model":"models/gemini-live","generationConfig":{}}}"#, Some("gemini-live")),
+            (r#"{"setup":{"model":"gemini-live"}}"#, Some("gemini-live")),
+            (r#"{"setup":{"model":7}}"#, None),
+            (r#"{"setup":[]}"#, None),
+            (r#"{"clientContent":{"turns":[]}}"#, None),
+            ("{", None),
+        ] {
+            assert_eq!(session_model(message.as_bytes()).as_deref(), model, "{message}");
+        }
+        let last =
+            br#"{"serverContent":{"turnComplete":true},"usageMetadata":{"promptTokenCount":4,"responseTokenCount":9,
+            "totalTokenCount":13,"responseTokensDetails":[{"modality":"AUDIO","tokenCount":7}]}}"#;
+        let tokens = event(last).unwrap_or_default().tokens;
+        assert_eq!((tokens.input, tokens.output, tokens.audio_output), (Some(4), Some(9), Some(7)));
     }
 
     #[test]

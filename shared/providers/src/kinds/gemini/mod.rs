@@ -94,6 +94,10 @@ impl Provider for Gemini {
         if is_openai_shaped(path) { auth::bearer(headers, secret) } else { auth::plain(headers, KEY_HEADER, secret) }
     }
 
+    fn session_model(&self, message: &[u8]) -> Option<String> {
+        answers::session_model(message)
+    }
+
     fn figures_field(&self, path: &str) -> &'static str {
         if is_openai_shaped(path) { "usage" } else { answers::FIGURES }
     }
