@@ -10,6 +10,7 @@ mod failover;
 mod fallback;
 mod harness;
 mod hostile;
+mod identity;
 mod limits;
 mod memory;
 mod refusals;
