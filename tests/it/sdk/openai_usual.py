@@ -7,7 +7,7 @@ import sys
 
 import openai
 
-base_url, api_key, model = sys.argv[1:]
+base_url, routed_url, api_key, model = sys.argv[1:]
 client = openai.OpenAI(base_url=base_url, api_key=api_key, max_retries=0)
 counted = {"input": 0, "output": 0, "requests": 0}
 
@@ -60,9 +60,8 @@ async def many():
         count(answer.usage.prompt_tokens, answer.usage.completion_tokens)
 
 
-async def realtime():
-    socket_url = base_url.replace("http://", "ws://")
-    session = openai.AsyncOpenAI(base_url=base_url, websocket_base_url=socket_url, api_key=api_key, max_retries=0)
+async def realtime(url, model):
+    session = openai.AsyncOpenAI(base_url=url, api_key=api_key, max_retries=0)
     async with session.realtime.connect(model=model) as connection:
         words = [{"type": "input_text", "text": "one two three four"}]
         for turn in (4, 8):
@@ -79,5 +78,8 @@ async def realtime():
 
 
 asyncio.run(many())
-asyncio.run(realtime())
+asyncio.run(realtime(base_url, model))
+# By the model alone, and with its provider's name in front.
+asyncio.run(realtime(routed_url, model))
+asyncio.run(realtime(routed_url, f"openai/{model}"))
 json.dump(counted, sys.stdout)

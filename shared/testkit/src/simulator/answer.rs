@@ -25,7 +25,7 @@ pub(super) enum Content {
     /// Server-sent events, each written out up to its blank line; nothing is added.
     Frames(Vec<String>),
     /// Bytes of this type.
-    Bytes(&'static str, Bytes),
+    Bytes(String, Bytes),
     /// An error of the provider's.
     Error(StatusCode, Value),
 }
@@ -180,7 +180,7 @@ fn echo_headers(builder: Builder, key: &str) -> Builder {
         .header(header::SET_COOKIE, format!("key={key}"))
 }
 
-fn whole(builder: Builder, body: Bytes) -> Answer {
+pub(super) fn whole(builder: Builder, body: Bytes) -> Answer {
     build(builder, Full::new(body).map_err(|never| match never {}).boxed_unsync())
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{StatusCode, response::Builder};
 use serde_json::{Value, json};
 
@@ -10,10 +11,11 @@ use super::{
     Fault,
     answer::Content,
     anthropic_reports::{self, Report},
+    anthropic_storage,
     chat::{tokens_of, words_in},
     models,
     serve::Call,
-    state::Turn,
+    state::{State, Turn},
 };
 
 const MODELS: &[(&str, &str, &str)] = &[
@@ -24,7 +26,8 @@ const MODELS: &[(&str, &str, &str)] = &[
 const ORGANIZATION: &str = "00000000-0000-4000-8000-000000000001";
 
 /// What a call with a key that works is answered.
-pub(super) fn content(call: &Call, key: &str, turn: &Turn, query: &HashMap<String, String>) -> Content {
+pub(super) fn content(state: &State, call: &Call, turn: &Turn, query: &HashMap<String, String>) -> Content {
+    let key = call.key.as_deref().unwrap_or_default();
     if call.headers.get("x-api-key").is_none() {
         return error(401, "authentication_error", "Invalid bearer token");
     }
@@ -34,6 +37,12 @@ pub(super) fn content(call: &Call, key: &str, turn: &Turn, query: &HashMap<Strin
     let path = call.path.strip_prefix("/v1").unwrap_or_default();
     if path.starts_with("/organizations/") != turn.admin {
         return error(401, "authentication_error", "invalid x-api-key");
+    }
+    if let Some(rest) = path.strip_prefix("/messages/batches") {
+        return anthropic_storage::batches(state, call, rest, turn.number);
+    }
+    if let Some(rest) = path.strip_prefix("/files") {
+        return anthropic_storage::files(state, call, rest, query);
     }
     match (call.method.as_str(), path) {
         ("POST", "/messages") => message(&call.body, turn.number),
@@ -143,7 +152,8 @@ fn count(body: &[u8]) -> Content {
     }
 }
 
-fn message(body: &[u8], number: u64) -> Content {
+/// An answer of a model.
+pub(super) fn message(body: &[u8], number: u64) -> Content {
     let asked = match Asked::read(body, false) {
         Ok(asked) => asked,
         Err(refusal) => return refusal,
@@ -181,7 +191,8 @@ impl Asked {
         }
         let prompt = json!([request["system"], request["messages"]]);
         let [short, long] = [written(&prompt, false), written(&prompt, true)];
-        let all = words_in(&prompt);
+        let seen = pictures(&prompt).ok_or_else(|| wrong("Could not process image"))?;
+        let all = words_in(&prompt) + seen;
         Ok(Self {
             model: models::served_as(model).to_owned(),
             input: [all - short - long, short, long],
@@ -259,6 +270,19 @@ impl Reply {
 
     fn text(&self) -> String {
         self.pieces().concat()
+    }
+}
+
+/// What pictures count for: a token for each thousand of their bytes; `None` where one cannot be read.
+fn pictures(prompt: &Value) -> Option<i64> {
+    match prompt {
+        Value::Array(items) => items.iter().map(pictures).sum(),
+        Value::Object(block) if block.get("type").is_some_and(|kind| kind == "image") => {
+            let bytes = STANDARD.decode(prompt["source"]["data"].as_str()?).ok()?;
+            i64::try_from(bytes.len() / 1000).ok()
+        }
+        Value::Object(block) => block.get("content").map_or(Some(0), pictures),
+        _ => Some(0),
     }
 }
 

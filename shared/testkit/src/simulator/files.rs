@@ -11,14 +11,17 @@ use super::{
     state::State,
 };
 
+const FILES: &str = "file-sim";
 const CREATED: i64 = 1_793_500_000;
 const SPOKEN: &str = "one two three";
 
 /// One part of a form.
-struct Part<'a> {
-    name: String,
-    filename: Option<String>,
-    body: &'a [u8],
+pub(super) struct Part<'a> {
+    pub name: String,
+    pub filename: Option<String>,
+    /// Its own type.
+    pub kind: Option<String>,
+    pub body: &'a [u8],
 }
 
 /// `/files` and what is below it; `None`: no such endpoint.
@@ -32,9 +35,11 @@ pub(super) fn files(state: &State, method: &str, path: &str, headers: &HeaderMap
     };
     Some(match (method, id.is_empty(), content) {
         ("POST", true, false) => upload(state, headers, body),
-        ("GET", true, false) => Content::Json(json!({ "object": "list", "data": state.files(), "has_more": false })),
+        ("GET", true, false) => {
+            Content::Json(json!({ "object": "list", "data": state.files(FILES), "has_more": false }))
+        }
         ("GET", false, _) => match state.file(id) {
-            Some((_, bytes)) if content => Content::Bytes("application/octet-stream", bytes),
+            Some((_, bytes)) if content => Content::Bytes("application/octet-stream".to_owned(), bytes),
             Some((file, _)) => Content::Json(file),
             None => missing(id),
         },
@@ -61,7 +66,7 @@ pub(super) fn transcribe(headers: &HeaderMap, body: &[u8]) -> Content {
 pub(super) fn speak(body: &[u8]) -> Content {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     match request["input"].as_str() {
-        Some(text) => Content::Bytes("audio/mpeg", text.repeat(1000).into()),
+        Some(text) => Content::Bytes("audio/mpeg".to_owned(), text.repeat(1000).into()),
         None => no_form(),
     }
 }
@@ -70,13 +75,14 @@ fn upload(state: &State, headers: &HeaderMap, body: &[u8]) -> Content {
     let parts = parts(headers, body);
     let text = |name: &str| parts.iter().find(|part| part.name == name).map(|part| String::from_utf8_lossy(part.body));
     let Some(file) = parts.iter().find(|part| part.name == "file") else { return no_form() };
-    Content::Json(state.keep_file(Bytes::copy_from_slice(file.body), |id| {
+    Content::Json(state.keep_file(FILES, Bytes::copy_from_slice(file.body), |id| {
         json!({ "id": id, "object": "file", "bytes": file.body.len(), "created_at": CREATED,
             "filename": file.filename, "purpose": text("purpose"), "status": "processed" })
     }))
 }
 
-fn parts<'a>(headers: &HeaderMap, body: &'a [u8]) -> Vec<Part<'a>> {
+/// The parts of a form; none of what is not one.
+pub(super) fn parts<'a>(headers: &HeaderMap, body: &'a [u8]) -> Vec<Part<'a>> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some((_, boundary)) = kind.split_once("boundary=") else { return Vec::new() };
     let line = format!("--{}", boundary.trim_matches('"'));
@@ -92,7 +98,10 @@ fn part(text: &[u8]) -> Option<Part<'_>> {
         let (_, rest) = head.split_once(&format!(" {name}=\""))?;
         rest.split_once('"').map(|(value, _)| value.to_owned())
     };
-    Some(Part { name: quoted("name")?, filename: quoted("filename"), body: text.get(end + 4..)? })
+    let kind =
+        head.lines().filter_map(|line| line.split_once(": ")).find(|line| line.0.eq_ignore_ascii_case("content-type"));
+    let kind = kind.map(|(_, kind)| kind.to_owned());
+    Some(Part { name: quoted("name")?, filename: quoted("filename"), kind, body: text.get(end + 4..)? })
 }
 
 fn no_form() -> Content {

@@ -1,14 +1,16 @@
 //! Gemini's own shapes, for keys that begin with `AIzaSim-`. Half of a prompt counts as read from the
 //! cache, and every answer is thought about for [`THOUGHTS`] tokens.
 
-use http::{Method, StatusCode};
-use serde_json::{Value, json};
+use http::StatusCode;
+use serde_json::{Map, Value, json};
 
 use super::{
     Fault,
     answer::Content,
     chat::{self, tokens_of, words_in},
-    models,
+    gemini_files, models,
+    serve::Call,
+    state::State,
 };
 
 /// What every answer's thoughts are counted as.
@@ -54,12 +56,14 @@ pub(super) fn refusal(fault: Fault) -> Option<(u16, Value)> {
 }
 
 /// What a good key is answered with at `path`, which begins with the version of the API.
-pub(super) fn content(method: &Method, path: &str, query: &str, body: &[u8], number: u64) -> Content {
+pub(super) fn content(state: &State, call: &Call, number: u64) -> Content {
+    let (method, path, query, body) = (&call.method, call.path.as_str(), call.query.as_str(), &call.body);
     let path = path.strip_prefix("/v1beta").or_else(|| path.strip_prefix("/v1")).unwrap_or(path);
     let name = path.strip_prefix("/models").map(|name| name.trim_start_matches('/'));
     match (method.as_str(), path, name) {
         ("POST", "/openai/chat/completions", _) => chat::chat(body, number),
         ("POST", "/openai/embeddings", _) => chat::embeddings(body),
+        (method, path, None) if path.starts_with("/files") => gemini_files::content(state, method, path),
         ("GET", _, Some("")) => page(query),
         ("GET", _, Some(name)) if models::exists(name) => Content::Json(described(name)),
         ("POST", _, Some(call)) => match call.split_once(':') {
@@ -77,10 +81,12 @@ fn answered(model: &str, verb: &str, query: &str, body: &[u8]) -> Content {
     let input = words_in(&request["systemInstruction"]) + words_in(&request["contents"]);
     match verb {
         "generateContent" => {
-            let reply = reply(input);
-            Content::Json(chunk(model, input, &reply, tokens_of(&reply), true))
+            let parts = pieces(&request, input, false);
+            Content::Json(chunk(model, input, &parts[0], written(&parts), true))
         }
-        "streamGenerateContent" => streamed(model, input, query.split('&').any(|pair| pair == "alt=sse")),
+        "streamGenerateContent" => {
+            streamed(model, input, &pieces(&request, input, true), query.split('&').any(|pair| pair == "alt=sse"))
+        }
         "countTokens" => Content::Json(json!({ "totalTokens": input })),
         "embedContent" => with_count(model, &request, json!({ "embedding": vector() })),
         "batchEmbedContents" => {
@@ -92,11 +98,9 @@ fn answered(model: &str, verb: &str, query: &str, body: &[u8]) -> Content {
 }
 
 /// Server-sent events with Google's line ends and without an end of their own, or one list of the same.
-fn streamed(model: &str, input: i64, as_events: bool) -> Content {
-    let reply = reply(input);
-    let words: Vec<&str> = reply.split_inclusive(' ').collect();
-    let chunks =
-        words.iter().zip(1..).map(|(word, count)| chunk(model, input, word, count, count == tokens_of(&reply)));
+fn streamed(model: &str, input: i64, parts: &[Value], as_events: bool) -> Content {
+    let chunks = (1..=parts.len())
+        .map(|count| chunk(model, input, &parts[count - 1], written(&parts[..count]), count == parts.len()));
     if as_events {
         Content::Frames(chunks.map(|chunk| format!("data: {chunk}\r\n\r\n")).collect())
     } else {
@@ -104,13 +108,31 @@ fn streamed(model: &str, input: i64, as_events: bool) -> Content {
     }
 }
 
-fn reply(input: i64) -> String {
-    format!("This is a simulated answer to {input} words.")
+/// What is answered, whole or word by word. Who brings functions is asked to call the first, until its result is there.
+fn pieces(request: &Value, input: i64, by_word: bool) -> Vec<Value> {
+    let function = &request["tools"][0]["functionDeclarations"][0];
+    if function.is_object() && !request["contents"].to_string().contains("\"functionResponse\"") {
+        let schema = ["parameters", "parametersJsonSchema"].map(|field| &function[field]["properties"]);
+        let fields = schema.into_iter().filter_map(Value::as_object).flat_map(|fields| fields.keys());
+        let args: Map<String, Value> = fields.map(|field| (field.clone(), json!("simulated"))).collect();
+        return vec![json!({ "functionCall": { "name": function["name"], "args": args } })];
+    }
+    let reply = format!("This is a simulated answer to {input} words.");
+    if by_word {
+        reply.split_inclusive(' ').map(|word| json!({ "text": word })).collect()
+    } else {
+        vec![json!({ "text": reply })]
+    }
+}
+
+/// The tokens of parts of an answer.
+fn written(parts: &[Value]) -> i64 {
+    parts.iter().map(|part| part["text"].as_str().map_or_else(|| tokens_of(&part.to_string()), tokens_of)).sum()
 }
 
 /// A part of an answer. Its figures are those of the whole up to here; a count of 0 is left out.
-fn chunk(model: &str, input: i64, text: &str, output: i64, is_last: bool) -> Value {
-    let mut candidate = json!({ "index": 0, "content": { "role": "model", "parts": [{ "text": text }] } });
+fn chunk(model: &str, input: i64, part: &Value, output: i64, is_last: bool) -> Value {
+    let mut candidate = json!({ "index": 0, "content": { "role": "model", "parts": [part] } });
     if is_last {
         candidate["finishReason"] = json!("STOP");
     }
@@ -156,7 +178,7 @@ fn page(query: &str) -> Content {
     Content::Json(page)
 }
 
-fn not_found(what: &str) -> Content {
+pub(super) fn not_found(what: &str) -> Content {
     error(StatusCode::NOT_FOUND, "NOT_FOUND", &format!("models/{what} is not found for API version v1beta."))
 }
 

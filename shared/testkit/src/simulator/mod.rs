@@ -5,11 +5,14 @@
 mod answer;
 mod anthropic;
 mod anthropic_reports;
+mod anthropic_storage;
 mod bomb;
 mod chat;
 mod fault;
 mod files;
 mod gemini;
+mod gemini_files;
+mod gemini_live;
 mod key;
 mod models;
 mod realtime;

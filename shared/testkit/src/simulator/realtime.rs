@@ -12,12 +12,15 @@ use tokio_tungstenite::{
     tungstenite::{Message, handshake::derive_accept_key, protocol::Role},
 };
 
-use super::{answer::Answer, chat};
+use super::{answer::Answer, chat, gemini_live};
+
+/// Where it is.
+pub(super) const PATH: &str = "/v1/realtime";
 
 /// Agrees to a WebSocket; `None`: the request asks for none. The conversation begins when the answer has been sent.
 pub(super) fn agree(head: &mut Parts) -> Option<(Answer, OnUpgrade)> {
     let key = head.headers.get(header::SEC_WEBSOCKET_KEY)?.clone();
-    if head.uri.path() != "/v1/realtime" {
+    if head.uri.path() != PATH && !head.uri.path().ends_with(gemini_live::METHOD) {
         return None;
     }
     let upgrade = head.extensions.remove::<OnUpgrade>()?;

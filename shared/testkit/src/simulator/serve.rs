@@ -17,7 +17,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 use super::{
     Fault, Script,
     answer::{self, Answer, Content},
-    anthropic, chat, files, gemini, models, realtime,
+    anthropic, chat, files, gemini, gemini_files, gemini_live, models, realtime,
     reports::{self, Report},
     shape::Shape,
     state::{State, Turn},
@@ -44,8 +44,10 @@ pub(super) async fn run(listener: TcpListener, state: Arc<State>, mut stopped: o
             let service = service_fn(move |request| respond(Arc::clone(&state), request, Arc::clone(&begun)));
             let served = http1::Builder::new().serve_connection(TokioIo::new(socket), service).with_upgrades().await;
             let upgrade = session.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let Some(upgrade) = upgrade {
-                realtime::converse(upgrade).await;
+            match upgrade {
+                Some((path, upgrade)) if path == realtime::PATH => realtime::converse(upgrade).await,
+                Some((_, upgrade)) => gemini_live::converse(upgrade).await,
+                None => {}
             }
             served
         });
@@ -56,16 +58,16 @@ pub(super) async fn run(listener: TcpListener, state: Arc<State>, mut stopped: o
 pub(super) struct Call {
     pub method: Method,
     pub path: String,
-    query: String,
+    pub query: String,
     pub headers: HeaderMap,
-    key: Option<String>,
+    pub key: Option<String>,
     pub body: Bytes,
 }
 
 async fn respond(
     state: Arc<State>,
     request: Request<Incoming>,
-    session: Arc<Mutex<Option<OnUpgrade>>>,
+    session: Arc<Mutex<Option<(String, OnUpgrade)>>>,
 ) -> Result<Answer, Infallible> {
     let (mut head, body) = request.into_parts();
     let socket = realtime::agree(&mut head);
@@ -87,6 +89,9 @@ async fn respond(
         std::future::pending::<()>().await;
     }
     let shape = Shape::of(&call.path, &key);
+    if let Some(taken) = gemini_files::go_on(&state, &call) {
+        return Ok(taken);
+    }
     if call.key.is_none() {
         return Ok(answer::of_content(shape, missing_key(shape), Fault::None, "", turn.number));
     }
@@ -97,13 +102,17 @@ async fn respond(
         return Ok(broken);
     }
     if let Some((agreed, upgrade)) = socket {
-        *session.lock().unwrap_or_else(PoisonError::into_inner) = Some(upgrade);
+        *session.lock().unwrap_or_else(PoisonError::into_inner) = Some((call.path, upgrade));
         return Ok(agreed);
+    }
+    let begun = (shape == Shape::Gemini).then(|| gemini_files::begin(&state, &call)).flatten();
+    if let Some(begun) = begun {
+        return Ok(begun);
     }
     let content = match shape {
         Shape::OpenAi => content(&state, &call, &key, &turn),
-        Shape::Anthropic => anthropic::content(&call, &key, &turn, &pairs(&call.query)),
-        Shape::Gemini => gemini::content(&call.method, &call.path, &call.query, &call.body, turn.number),
+        Shape::Anthropic => anthropic::content(&state, &call, &turn, &pairs(&call.query)),
+        Shape::Gemini => gemini::content(&state, &call, turn.number),
     };
     Ok(answer::of_content(shape, content, turn.fault, &key, turn.number))
 }

@@ -17,7 +17,8 @@ impl Shape {
     /// The shape of a call: its path says so, or the key of a path that several providers have.
     pub(super) fn of(path: &str, key: &str) -> Self {
         let is_native = path.starts_with("/v1/messages") || path.starts_with("/v1/organizations/");
-        let is_shared = path.starts_with("/v1/models") && key.starts_with("sk-ant-");
+        let is_shared = ["/v1/models", "/v1/files"].iter().any(|shared| path.starts_with(shared));
+        let is_shared = is_shared && key.starts_with("sk-ant-");
         if gemini::is_key(key) {
             Self::Gemini
         } else if is_native || is_shared {

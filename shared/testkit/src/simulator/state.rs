@@ -105,17 +105,26 @@ impl State {
         Turn { fault, admin: entry.script.admin, latency: entry.latency, number }
     }
 
-    /// Keeps an uploaded file under an id of its own, as `describe` shows it.
-    pub(super) fn keep_file(&self, bytes: Bytes, describe: impl FnOnce(&str) -> Value) -> Value {
+    /// Keeps a file under an id of its own, which begins with `prefix`, as `describe` shows it.
+    pub(super) fn keep_file(&self, prefix: &str, bytes: Bytes, describe: impl FnOnce(&str) -> Value) -> Value {
         let mut inner = self.lock();
-        let id = format!("file-sim{:06}", inner.files.len() + 1);
+        let id = format!("{prefix}{:06}", inner.files.len() + 1);
         let file = describe(&id);
         inner.files.insert(id, (file.clone(), bytes));
         file
     }
 
-    pub(super) fn files(&self) -> Vec<Value> {
-        self.lock().files.values().map(|(file, _)| file.clone()).collect()
+    /// Adds to a file, when it is so long so far; gives all of it.
+    pub(super) fn extend_file(&self, id: &str, more: &[u8], offset: usize) -> Option<(Value, Bytes)> {
+        let mut inner = self.lock();
+        let (file, bytes) = inner.files.get_mut(id).filter(|(_, bytes)| bytes.len() == offset)?;
+        *bytes = [bytes, more].concat().into();
+        Some((file.clone(), bytes.clone()))
+    }
+
+    /// The files whose ids begin so.
+    pub(super) fn files(&self, prefix: &str) -> Vec<Value> {
+        self.lock().files.iter().filter(|(id, _)| id.starts_with(prefix)).map(|(_, (file, _))| file.clone()).collect()
     }
 
     pub(super) fn file(&self, id: &str) -> Option<(Value, Bytes)> {
