@@ -16,19 +16,20 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::LocalSet};
 
+use crate::mode::Mode;
+
 const WARM_UP: Duration = Duration::from_millis(700);
 /// What /proc counts in.
 const TICKS_PER_SECOND: f64 = 100.0;
 const PROMPT: &str = "Tell me in a few sentences what a gateway for large language models does, and why one would put \
-                      one between an application and its providers.";
+                      one between an application and its providers. ";
 
 /// One run.
 pub(crate) struct Load<'a> {
     pub(crate) address: &'a str,
     pub(crate) key: &'a str,
-    pub(crate) connections: usize,
+    pub(crate) mode: Mode,
     pub(crate) seconds: u64,
-    pub(crate) stream: bool,
 }
 
 /// What one run showed; times in microseconds.
@@ -61,9 +62,9 @@ impl Load<'_> {
         let end = begin + Duration::from_secs(self.seconds);
         let seen = Rc::new(RefCell::new(Seen::default()));
         let mut callers = Vec::new();
-        for _ in 0..self.connections {
+        for _ in 0..self.mode.connections {
             let mut connection = connect(self.address).await?;
-            let (request, stream, seen) = (self.request(), self.stream, Rc::clone(&seen));
+            let (request, stream, seen) = (self.request(), self.mode.stream, Rc::clone(&seen));
             callers.push(tokio::task::spawn_local(async move {
                 while Instant::now() < end {
                     let sent = Instant::now();
@@ -98,24 +99,41 @@ impl Load<'_> {
         })
     }
 
-    fn request(&self) -> Request<Full<Bytes>> {
-        let messages = serde_json::json!([
-            { "role": "system", "content": "You are a helpful assistant. Answer briefly and precisely." },
-            { "role": "user", "content": PROMPT },
-        ]);
-        let mut body = serde_json::json!({ "model": "gpt-4o-mini", "messages": messages, "max_tokens": 256 });
-        if self.stream {
+    /// The call that is made again and again.
+    pub(crate) fn request(&self) -> Request<Full<Bytes>> {
+        let prompt = PROMPT.repeat(self.mode.body_bytes.div_ceil(PROMPT.len()));
+        let mut body = asked(&prompt);
+        if self.mode.stream {
             body["stream"] = true.into();
         }
-        Request::post("/v1/chat/completions")
-            .header(header::HOST, self.address)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "*/*")
-            .header(header::USER_AGENT, "keyway-bench")
-            .header(header::AUTHORIZATION, format!("Bearer {}", self.key))
-            .body(Full::from(body.to_string()))
-            .unwrap_or_default()
+        request(self.address, self.key, &body)
     }
+}
+
+/// A call whose stream goes on until the caller leaves.
+pub(crate) fn slow_stream(address: &str, key: &str) -> Request<Full<Bytes>> {
+    let mut body = asked(PROMPT);
+    (body["stream"], body["user"]) = (true.into(), "slow".into());
+    request(address, key, &body)
+}
+
+fn asked(prompt: &str) -> serde_json::Value {
+    let messages = serde_json::json!([
+        { "role": "system", "content": "You are a helpful assistant. Answer briefly and precisely." },
+        { "role": "user", "content": prompt },
+    ]);
+    serde_json::json!({ "model": "gpt-4o-mini", "messages": messages, "max_tokens": 256 })
+}
+
+fn request(address: &str, key: &str, body: &serde_json::Value) -> Request<Full<Bytes>> {
+    Request::post("/v1/chat/completions")
+        .header(header::HOST, address)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::ACCEPT, "*/*")
+        .header(header::USER_AGENT, "keyway-bench")
+        .header(header::AUTHORIZATION, format!("Bearer {key}"))
+        .body(Full::from(body.to_string()))
+        .unwrap_or_default()
 }
 
 impl fmt::Display for Outcome {
@@ -128,7 +146,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>> {
+pub(crate) async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>> {
     let stream = TcpStream::connect(address).await.with_context(|| format!("nobody answers at {address}"))?;
     stream.set_nodelay(true)?;
     let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -137,7 +155,7 @@ async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>> {
 }
 
 /// Makes one call and says when the first byte of its body came.
-async fn call(
+pub(crate) async fn call(
     connection: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,
     stream: bool,
@@ -170,7 +188,7 @@ fn cpu_ticks(pid: u32) -> Result<f64> {
     Ok(ticks(11)? + ticks(12)?)
 }
 
-fn memory_mib(pid: u32) -> Result<f64> {
+pub(crate) fn memory_mib(pid: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kib =
         status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());

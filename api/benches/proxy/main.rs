@@ -5,6 +5,8 @@
 //!
 //! `cargo bench -p keyway-api --bench proxy [-- SECONDS [ROUNDS]]`
 //!
+//! `-- soak SECONDS` instead lets calls and streams come and go and looks at the memory.
+//!
 //! `-- SECONDS ROUNDS URL PID KEY` measures a Keyway that runs already instead of one of its own; its
 //! project needs an `openai` integration whose provider is the mock at 127.0.0.1:9100 (`sk-upstream`).
 
@@ -15,8 +17,10 @@
 )]
 
 mod floors;
+mod held;
 mod load;
 mod mock;
+mod mode;
 mod own;
 mod report;
 mod role;
@@ -24,20 +28,27 @@ mod role;
 use anyhow::Result;
 
 use load::Load;
+use mode::MODES;
 use report::Report;
 use role::Role;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
-const SECONDS: u64 = 4;
+const SECONDS: u64 = 3;
 const ROUNDS: usize = 3;
+const SOAK_SECONDS: u64 = 600;
 
 fn main() -> Result<()> {
     // Cargo adds `--bench`.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    match arguments.first().and_then(|name| Role::named(name)) {
-        Some(role) => role.run(arguments.get(1).map(String::as_str)),
+    let (first, second) = (arguments.first().map(String::as_str), arguments.get(1).map(String::as_str));
+    match first.and_then(Role::named) {
+        Some(role) => role.run(second),
+        None if first == Some("soak") => {
+            println!("{}", held::soak(second.map_or(Ok(SOAK_SECONDS), str::parse)?)?);
+            Ok(())
+        }
         None => compare(&arguments),
     }
 }
@@ -55,18 +66,17 @@ fn compare(arguments: &[String]) -> Result<()> {
     };
     let servers = [("direct", &mock), ("bare hyper", &hyper), ("bare warp+reqwest", &warp), ("keyway", &own)];
     let mut report = Report::new();
-    for (mode, connections) in [("json", 1), ("json", 32), ("json", 128), ("stream", 32)] {
+    for mode in MODES {
         for round in 1..=rounds {
             for (name, server) in servers {
-                let load =
-                    Load { address: &server.address, key: &server.key, connections, seconds, stream: mode == "stream" };
-                let outcome = load.run(server.pid)?;
-                println!("{mode} {connections:>3} round {round} {name:<18} {outcome}");
-                report.add((mode, connections, name), outcome);
+                let outcome = Load { address: &server.address, key: &server.key, mode, seconds }.run(server.pid)?;
+                println!("{:<6} {:>3} round {round} {name:<18} {outcome}", mode.name, mode.connections);
+                report.add(mode, name, outcome);
             }
         }
     }
     report.print(&servers.map(|(name, _)| name));
     report.figures().iter().for_each(|figure| println!("{figure}"));
+    println!("{}", held::streams(&mock)?);
     Ok(())
 }

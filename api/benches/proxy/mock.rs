@@ -1,6 +1,6 @@
-//! A provider that answers at once: about a kilobyte of JSON, or 24 events, each a write of its own.
+//! A provider that answers at once: about a kilobyte of JSON, or 24 events, each a write of its own; on demand events for ever, one a second.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, time::Duration};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -21,6 +21,8 @@ use crate::role::{self, PROVIDER_KEY};
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 const WORDS: usize = 20;
+/// Between two events of a stream that does not end by itself.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// What it answers with, made once.
 struct Answers {
@@ -54,7 +56,16 @@ async fn answer(answers: &'static Answers, request: Request<Incoming>) -> Respon
         response = response.status(401);
     }
     let has = |text: &str| memchr::memmem::find(&body, text.as_bytes()).is_some();
-    let built = if has(r#""stream":true"#) {
+    let built = if has(r#""user":"slow""#) {
+        let frames = stream::unfold((), |()| async {
+            tokio::time::sleep(SLOW).await;
+            Some((Ok(Frame::data(answers.events[1].clone())), ()))
+        });
+        let first = stream::iter([Ok(Frame::data(answers.events[0].clone()))]);
+        response
+            .header(header::CONTENT_TYPE, "text/event-stream")
+            .body(StreamBody::new(first.chain(frames)).boxed_unsync())
+    } else if has(r#""stream":true"#) {
         let events = if has(r#""include_usage":true"#) { &answers.events_with_usage } else { &answers.events };
         // Yielding makes each event a write of its own, as from a real provider.
         let frames = stream::iter(events).then(|event| async {
