@@ -15,6 +15,7 @@ mod lenient;
 mod metering;
 mod provider;
 mod retry_after;
+pub mod scan;
 mod usage_page;
 
 pub use catalog::{

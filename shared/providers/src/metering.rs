@@ -8,6 +8,7 @@ use serde::Deserialize;
 use crate::{
     OutputTokens, ProviderSpec,
     lenient::{Count, Dollars, List, Maybe, Object, Text},
+    scan,
 };
 
 /// What one answer, or one event of it, says about its cost.
@@ -37,7 +38,7 @@ fn charged(spec: &ProviderSpec, metered: Metered) -> Metered {
 }
 
 fn read_body(output: OutputTokens, path: &str, bytes: &[u8]) -> Metered {
-    let answer: Maybe<Answer> = serde_json::from_slice(bytes).unwrap_or_default();
+    let answer: Maybe<Answer> = serde_json::from_slice(&scan::only(bytes, &FIELDS)).unwrap_or_default();
     let answer = answer.0.unwrap_or_default();
     let hides_tools = path.ends_with("/responses") && answer.output.0.is_none();
     let mut metered = answer.into_metered(output);
@@ -69,6 +70,9 @@ pub(crate) fn has_usage(data: &[u8]) -> bool {
         rest.starts_with(b"{")
     })
 }
+
+/// Those of an [`Answer`].
+const FIELDS: [&str; 5] = ["model", "usage", "x_groq", "output", "response"];
 
 #[derive(Default, Deserialize)]
 struct Answer {

@@ -6,7 +6,7 @@
 
 use http::{HeaderMap, Method, header};
 use keyway_domain::NanoUsd;
-use keyway_providers::{Model, ModelMode, Price, ProviderSpec, Rates};
+use keyway_providers::{Model, ModelMode, Price, ProviderSpec, Rates, scan};
 use memchr::memchr_iter;
 use serde::Deserialize;
 
@@ -37,7 +37,7 @@ const PRICED: [&str; 14] = [
 ];
 /// What follows the quote of a name by which a body brings in what is not text within it: its tokens are not
 /// bounded by its bytes.
-const BEYOND_TEXT: [&[u8]; 20] = [
+const BEYOND_TEXT: [&[u8]; 21] = [
     b"cachedContent\"",
     b"code_interpreter\"",
     b"container\"",
@@ -58,7 +58,17 @@ const BEYOND_TEXT: [&[u8]; 20] = [
     b"input_audio\"",
     b"previous_response_id\"",
     b"urlContext\"",
+    b"web_search",
 ];
+/// What any of them begins with: most words of a body are looked at no further.
+const BEGINS: [bool; 256] = {
+    let (mut begins, mut at) = ([false; 256], 0);
+    while at < BEYOND_TEXT.len() {
+        begins[BEYOND_TEXT[at][0] as usize] = true;
+        at += 1;
+    }
+    begins
+};
 /// The same of those by which it lets the provider search the web, which some charge beside the tokens.
 const SEARCHES: [&[u8]; 3] = [b"googleSearch\"", b"google_search\"", b"web_search"];
 /// A model that may search does so a few times for an answer.
@@ -89,6 +99,17 @@ enum Priced {
     Embedding,
     Unknown,
 }
+
+/// Those of [`Asked`].
+const ASKED: [&str; 7] = [
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "n",
+    "best_of",
+    "generationConfig",
+    "generation_config",
+];
 
 #[derive(Default, Deserialize)]
 struct Asked {
@@ -123,7 +144,8 @@ impl Demand {
         let input = body.filter(|_| beyond.is_empty());
         let searches = if beyond.iter().any(|name| SEARCHES.contains(name)) { MAX_SEARCHES } else { 0 };
         // What is no JSON of the known form says nothing; the model's own bounds count.
-        let asked: Asked = body.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+        let asked = body.and_then(|body| serde_json::from_slice(&scan::only(body, &ASKED)).ok());
+        let asked: Asked = asked.unwrap_or_default();
         let generation = asked.generation.unwrap_or_default();
         let most = |figures: &[Option<i64>]| figures.iter().flatten().copied().max().filter(|most| *most >= 0);
         let output = most(&[
@@ -215,7 +237,7 @@ fn part(count: i64, rate: Option<i64>) -> Option<i128> {
 /// Those of `wanted` that stand behind a quote. Inside a text every quote is escaped, but a text may be one.
 fn names<'a>(body: &'a [u8], wanted: &'a [&'static [u8]]) -> impl Iterator<Item = &'static [u8]> + 'a {
     memchr_iter(b'"', body).filter_map(|at| {
-        let word = body.get(at + 1..).filter(|word| word.first().is_some_and(u8::is_ascii_lowercase))?;
+        let word = body.get(at + 1..).filter(|word| word.first().is_some_and(|first| BEGINS[usize::from(*first)]))?;
         wanted.iter().find(|name| word.starts_with(name)).copied()
     })
 }

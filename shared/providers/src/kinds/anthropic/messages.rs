@@ -9,8 +9,11 @@ use serde::Deserialize;
 use crate::{
     Metered,
     lenient::{Count, Maybe, Object, Text},
-    metering,
+    metering, scan,
 };
+
+/// Those of a [`Message`].
+const FIELDS: [&str; 3] = ["model", "usage", "input_tokens"];
 
 /// Whether a call of `path` only counts the tokens of a message. That is free, and the answer names no model.
 pub(crate) fn is_count(path: &str) -> bool {
@@ -19,7 +22,7 @@ pub(crate) fn is_count(path: &str) -> bool {
 
 /// Reads a whole JSON answer; everything is unknown if it is not one.
 pub(crate) fn body(path: &str, bytes: &[u8]) -> Metered {
-    let answer: Maybe<Message> = serde_json::from_slice(bytes).unwrap_or_default();
+    let answer: Maybe<Message> = serde_json::from_slice(&scan::only(bytes, &FIELDS)).unwrap_or_default();
     let answer = answer.0.unwrap_or_default();
     if is_count(path) && answer.input_tokens.0.is_some() {
         let tokens = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
