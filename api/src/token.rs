@@ -48,7 +48,7 @@ impl VirtualKeyToken {
     #[must_use]
     pub fn is_well_formed(text: &str) -> bool {
         let Some(rest) = text.strip_prefix(PREFIX) else { return false };
-        if rest.len() != RANDOM_CHARS + CHECK_CHARS || !rest.bytes().all(|byte| ALPHABET.contains(&byte)) {
+        if rest.len() != RANDOM_CHARS + CHECK_CHARS || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return false;
         }
         let (body, check) = text.split_at(text.len() - CHECK_CHARS);

@@ -193,9 +193,13 @@ fn messages(path: &Path, calls: BTreeMap<TenantId, Vec<MeteredCall>>) -> Vec<Mes
     let file = MessageId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
     let mut messages = Vec::new();
     for (tenant_id, calls) in calls {
-        for (place, calls) in calls.chunks(CALLS_PER_MESSAGE).enumerate() {
+        let mut calls = calls.into_iter().peekable();
+        for place in 0.. {
+            if calls.peek().is_none() {
+                break;
+            }
             let id = file.derived(&format!("{tenant_id}/{place}"));
-            let command = Command::MeterCalls { calls: calls.to_vec() };
+            let command = Command::MeterCalls { calls: calls.by_ref().take(CALLS_PER_MESSAGE).collect() };
             messages.push(Message::new(id, tenant_id, Body::Command(command)));
         }
     }

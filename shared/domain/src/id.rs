@@ -5,7 +5,10 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Simple};
+
+/// Of the longest prefix, the underscore and the digits.
+const MAX_TEXT_BYTES: usize = 3 + 1 + Simple::LENGTH;
 
 /// Why a text is not the id that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -47,7 +50,7 @@ macro_rules! ids {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!($prefix, "_{}"), self.0.simple())
+                f.write_str(text($prefix, self.0, &mut [0; MAX_TEXT_BYTES]))
             }
         }
 
@@ -67,7 +70,7 @@ macro_rules! ids {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(text($prefix, self.0, &mut [0; MAX_TEXT_BYTES]))
             }
         }
 
@@ -144,6 +147,15 @@ impl MessageId {
     pub fn derived(self, label: &str) -> Self {
         Self(Uuid::new_v5(&self.0, label.as_bytes()))
     }
+}
+
+/// The text form, written without the formatting machinery: every record of a call holds five of them.
+fn text<'b>(prefix: &str, uuid: Uuid, buffer: &'b mut [u8; MAX_TEXT_BYTES]) -> &'b str {
+    let at = prefix.len();
+    buffer[..at].copy_from_slice(prefix.as_bytes());
+    buffer[at] = b'_';
+    uuid.simple().encode_lower(&mut buffer[at + 1..]);
+    str::from_utf8(&buffer[..at + 1 + Simple::LENGTH]).unwrap_or_default()
 }
 
 fn parse(prefix: &'static str, text: &str) -> Result<Uuid, IdError> {

@@ -35,16 +35,22 @@ impl Ledger {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCounts {
     /// All input tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<i64>,
     /// Those of them read from the provider's cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input: Option<i64>,
     /// Those of them written to the provider's cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<i64>,
     /// Those of `cache_write` that are kept for an hour, which some providers price apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_1h: Option<i64>,
     /// All output tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<i64>,
     /// Those of them spent on reasoning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<i64>,
     /// Those of `input` that are sound, where a provider tells them apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,10 +102,12 @@ pub struct MeteredCall {
     /// The provider's name.
     pub provider: String,
     /// The model the provider says it used, else the one asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
     /// The path that was called, without its query.
     pub path: String,
     /// The provider's HTTP status; `None` when no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
     /// Tokens as the provider counted them.
     pub tokens: TokenCounts,
@@ -111,6 +119,7 @@ pub struct MeteredCall {
     /// From the request's arrival to the last byte of the answer.
     pub duration_ms: i64,
     /// From the request's arrival to the first byte of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte_ms: Option<i64>,
     /// Whether the answer was streamed.
     pub streamed: bool,

@@ -126,6 +126,8 @@ impl Hold {
     /// one with the least.
     pub(in crate::proxy) fn show(&self, headers: &mut HeaderMap) {
         let Some(held) = &self.0 else { return };
+        // At once: a map that grows step by step is hashed anew each time.
+        headers.reserve(SHOWN.len() * SHOWN[0].len());
         let states: Vec<_> = held.taken.iter().chain(&held.serving).map(super::Taken::states).collect();
         for (at, names) in SHOWN.iter().enumerate() {
             let of_kind = states.iter().filter_map(|states| states[at]);

@@ -12,6 +12,7 @@ use keyway_store::{
     limits::{Ask, Lease, lease},
 };
 use keyway_telemetry::metrics;
+use prometheus::IntCounter;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
@@ -33,6 +34,8 @@ pub(super) struct Scope {
     pub(super) kind: LimitScope,
     pub(super) id: Uuid,
     tenant_id: TenantId,
+    /// What was used of each measure, as the metrics show it.
+    used: [IntCounter; Measure::ALL.len()],
     shares: Mutex<Shares>,
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -72,7 +75,8 @@ impl Scope {
     pub(super) fn new(kind: LimitScope, tenant_id: TenantId, id: Uuid) -> Self {
         let now = Instant::now();
         let shares = Shares { each: Measure::ALL.map(|measure| Share::new(measure, now)), away_until: now };
-        Self { kind, id, tenant_id, shares: Mutex::new(shares), turn: Arc::default() }
+        let used = Measure::ALL.map(|it| metrics().limit_used.with_label_values(&[kind.name(), it.name()]));
+        Self { kind, id, tenant_id, used, shares: Mutex::new(shares), turn: Arc::default() }
     }
 
     /// Reserves what a call may use, or nothing of it. Only where too little is leased the database is asked.
@@ -272,13 +276,12 @@ impl Taken {
     pub(super) fn settle(mut self, used: &Needs, at_least: bool) {
         let reserved = std::mem::take(&mut self.reserved);
         let mut shares = self.scope.shares();
-        for (at, measure) in Measure::ALL.into_iter().enumerate() {
-            let Some(reserved) = reserved[at] else { continue };
+        for (at, reserved) in reserved.into_iter().enumerate() {
+            let Some(reserved) = reserved else { continue };
             let least = if at_least { reserved.amount } else { 0 };
             let used = used[at].unwrap_or(reserved.amount).max(least);
             shares.each[at].settle(reserved, used);
-            let used = u64::try_from(used).unwrap_or(0);
-            metrics().limit_used.with_label_values(&[self.scope.kind.name(), measure.name()]).inc_by(used);
+            self.scope.used[at].inc_by(u64::try_from(used).unwrap_or(0));
         }
     }
 
