@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, fmt::Write, mem, pin::Pin, sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, uri::PathAndQuery};
 use hyper::body::Incoming;
 use keyway_domain::Timestamp;
 use keyway_telemetry::metrics;
@@ -12,10 +12,11 @@ use keyway_vault::SecretBytes;
 use tokio::time::Sleep;
 
 use super::{
-    client::{self, ProviderClient},
+    client::ProviderClient,
     cooling::{CoolDown, Cooling},
     headers,
     plan::{PathThere, Payload},
+    pool::Connection,
     record::Record,
     refusal::{Code, Refusal},
     upstream::Upstream,
@@ -40,11 +41,17 @@ pub(super) struct Attempts<'a> {
 }
 
 /// The head of an answer, and the secret that it may quote.
-type Answered = (Response<Incoming>, SecretBytes);
+struct Answered {
+    answer: Response<Incoming>,
+    connection: Connection,
+    secret: SecretBytes,
+}
 
 /// The beginning of an answer.
 pub(super) struct Begun {
     pub(super) answer: Response<Incoming>,
+    /// What it comes on.
+    pub(super) connection: Connection,
     /// Opened, to look for its echo in the answer.
     pub(super) secret: SecretBytes,
     pub(super) record: Record,
@@ -81,7 +88,7 @@ impl Attempts<'_> {
             let is_last = at + 1 == most;
             let outcome = self.ask(upstream, is_last, &mut timer).await;
             let down = match &outcome {
-                Ok((answer, _)) => CoolDown::after(answer.status(), answer.headers(), Timestamp::now()),
+                Ok(Answered { answer, .. }) => CoolDown::after(answer.status(), answer.headers(), Timestamp::now()),
                 Err(refusal) => CoolDown::without_answer(refusal.code()),
             };
             if let Some(down) = down {
@@ -100,11 +107,11 @@ impl Attempts<'_> {
                 }
                 continue;
             }
-            let (answer, secret) = outcome?;
+            let answered = outcome?;
             if !tried.is_empty() {
-                note(&mut tried, upstream, answer.status().as_str());
+                note(&mut tried, upstream, answered.answer.status().as_str());
             }
-            return Ok(self.begun((answer, secret), tried, timer));
+            return Ok(self.begun(answered, tried, timer));
         }
         match own {
             Some((upstream, said)) => {
@@ -116,10 +123,11 @@ impl Attempts<'_> {
         }
     }
 
-    fn begun(self, (answer, secret): Answered, tried: String, timer: Pin<Box<Sleep>>) -> Begun {
+    fn begun(self, answered: Answered, tried: String, timer: Pin<Box<Sleep>>) -> Begun {
         let attempts =
             Some(tried).filter(|tried| !tried.is_empty()).and_then(|tried| HeaderValue::try_from(tried).ok());
-        Begun { answer, secret, record: self.record, attempts, timer }
+        let Answered { answer, connection, secret } = answered;
+        Begun { answer, connection, secret, record: self.record, attempts, timer }
     }
 
     async fn ask(
@@ -139,25 +147,25 @@ impl Attempts<'_> {
         }
         let secret = upstream.authorize(&path, &mut headers)?;
         let mut request = Request::new(self.payload.body(upstream, self.record.asked_model(), is_last));
-        *request.uri_mut() = upstream.uri(&path, query)?;
+        *request.uri_mut() = target(&path, query)?;
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = headers;
         self.record.asks(upstream, path)?;
-        let answer = tokio::select! {
+        let (answer, connection) = tokio::select! {
             biased;
-            answer = self.client.request(request) => answer.map_err(|error| client::judge(&error))?,
+            answer = self.client.request(upstream.origin()?, request) => answer?,
             () = timer => {
                 return Err(Refusal::new(Code::UpstreamTimeout, "the provider did not begin to answer in time"));
             }
         };
-        Ok((answer, secret))
+        Ok(Answered { answer, connection, secret })
     }
 
     /// Notes why another one is asked now.
     fn passed_on(&mut self, upstream: &Upstream, outcome: &Result<Answered, Refusal>, tried: &mut String) {
-        let status = outcome.as_ref().ok().map(|(answer, _)| answer.status());
+        let status = outcome.as_ref().ok().map(|answered| answered.answer.status());
         let why = match outcome {
-            Ok((answer, _)) => answer.status().as_str().to_owned(),
+            Ok(Answered { answer, .. }) => answer.status().as_str().to_owned(),
             Err(refusal) => refusal.code().text().to_owned(),
         };
         metrics().proxy_failovers.with_label_values(&[upstream.meters.label.as_str(), &why]).inc();
@@ -174,7 +182,7 @@ impl Attempts<'_> {
 fn leads_nowhere(upstream: &Upstream, outcome: &Result<Answered, Refusal>, down: Option<CoolDown>) -> bool {
     match outcome {
         // Its caller knows nothing of OpenRouter, and can mend nothing that it says.
-        Ok((answer, _)) if upstream.is_fallback() => !answer.status().is_success(),
+        Ok(Answered { answer, .. }) if upstream.is_fallback() => !answer.status().is_success(),
         Ok(_) => down.is_some(),
         Err(refusal) => down.is_some() || refusal.is_limit() || upstream.is_fallback() && is_unleased(refusal),
     }
@@ -188,12 +196,19 @@ fn is_unleased(refusal: &Refusal) -> bool {
 /// Counts what came of asking with the operator's key.
 fn count(outcome: &Result<Answered, Refusal>) {
     let outcome = match outcome {
-        Ok((answer, _)) if answer.status().is_success() => "served",
+        Ok(Answered { answer, .. }) if answer.status().is_success() => "served",
         Ok(_) => "refused",
         Err(refusal) if refusal.is_limit() || is_unleased(refusal) => "ceiling",
         Err(_) => "failed",
     };
     metrics().proxy_fallbacks.with_label_values(&[outcome]).inc();
+}
+
+/// A path with its query.
+fn target(path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
+    let whole = query.map_or(Cow::Borrowed(path), |query| [path, "?", query].concat().into());
+    let unusable = |_| Refusal::new(Code::BadPath, "the path is not one that can be forwarded");
+    Ok(PathAndQuery::try_from(&*whole).map_err(unusable)?.into())
 }
 
 /// Adds an attempt to the text that lists them.

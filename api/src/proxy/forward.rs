@@ -148,7 +148,7 @@ fn answered(mut begun: Begun, is_metered: bool, hides_usage: bool) -> Result<Res
         ));
     }
     begun.dress();
-    let Begun { answer, secret, record, timer, .. } = begun;
+    let Begun { answer, connection, secret, record, timer, .. } = begun;
     let (mut parts, body) = answer.into_parts();
     let meter = if parts.headers.contains_key(header::CONTENT_ENCODING) {
         Meter::Silent
@@ -163,7 +163,7 @@ fn answered(mut begun: Begun, is_metered: bool, hides_usage: bool) -> Result<Res
     if meter.rewrites() {
         parts.headers.remove(header::CONTENT_LENGTH);
     }
-    Ok(Response::from_parts(parts, ProxyBody::relayed(body, meter, record, timer)))
+    Ok(Response::from_parts(parts, ProxyBody::relayed((body, connection), meter, record, timer)))
 }
 
 /// How the figures of an answer are read.

@@ -11,6 +11,7 @@ mod cache;
 mod caller;
 mod choice;
 mod client;
+mod connect;
 mod cooling;
 mod drain;
 mod events;
@@ -24,8 +25,10 @@ mod intake;
 mod limits;
 mod links;
 mod models;
+mod origin;
 mod path;
 mod plan;
+mod pool;
 mod project;
 mod record;
 mod redact;
@@ -61,8 +64,8 @@ use tokio_util::{
 
 use cache::AnswerCache;
 use caller::{KeyHash, KeyHolder};
-use client::Connector;
 pub use client::ProviderClient;
+use connect::Connector;
 use cooling::Cooling;
 use drain::{DrainError, Drainer};
 use intake::Room;
@@ -182,7 +185,7 @@ impl Proxy {
         let limiter = Limiter::new(home.clone(), parts.store.clone());
         drop(spawn("limits", Arc::clone(&limiter).keep_tidy(stop.clone())));
         Ok(Arc::new(Self {
-            connector: client::connector(&parts.guard).map_err(ProxyError::Tls)?,
+            connector: Connector::new(&parts.guard).map_err(ProxyError::Tls)?,
             sources: Arc::new(Sources {
                 home,
                 store: parts.store,

@@ -19,6 +19,7 @@ use tokio::time::Sleep;
 use super::{
     events::Events,
     links::Links,
+    pool::Connection,
     record::Record,
     redact::Redactor,
     refusal::{Code, Refusal, Shape},
@@ -54,6 +55,8 @@ pub(super) enum Meter {
 /// A provider's answer that is being passed on.
 pub(super) struct Relay {
     from: Incoming,
+    /// What it comes on. Dropped after it: only then another call can have it.
+    _connection: Connection,
     meter: Meter,
     /// `None` when the answer is over.
     record: Option<Record>,
@@ -71,14 +74,28 @@ impl ProxyBody {
     }
 
     /// An answer that is passed on. `timer` is any timer that is not needed any more.
-    pub(super) fn relayed(from: Incoming, meter: Meter, mut record: Record, timer: Pin<Box<Sleep>>) -> Self {
+    pub(super) fn relayed(
+        (from, connection): (Incoming, Connection),
+        meter: Meter,
+        mut record: Record,
+        timer: Pin<Box<Sleep>>,
+    ) -> Self {
         let heard = Instant::now();
         if from.is_end_stream() {
             record.first_byte(heard);
             record.complete();
             return Self(Kind::Whole(None));
         }
-        Self(Kind::Relayed(Box::new(Relay { from, meter, record: Some(record), timer, heard, recorder: None })))
+        let record = Some(record);
+        Self(Kind::Relayed(Box::new(Relay {
+            from,
+            _connection: connection,
+            meter,
+            record,
+            timer,
+            heard,
+            recorder: None,
+        })))
     }
 
     /// The same, recorded while it passes.

@@ -3,10 +3,7 @@
 
 use std::sync::Arc;
 
-use http::{
-    HeaderMap, HeaderValue, Uri,
-    uri::{Authority, PathAndQuery, Scheme},
-};
+use http::{HeaderMap, HeaderValue};
 use keyway_domain::{CredentialSource, IntegrationId, IntegrationStatus, Limits, Routing, Timestamp};
 use keyway_providers::{KeyFamily, Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
@@ -14,7 +11,10 @@ use keyway_telemetry::metrics;
 use keyway_vault::{SecretBytes, SecretString, TenantKeys, VaultError};
 use prometheus::{Histogram, IntCounter};
 
-use super::refusal::{Code, Refusal};
+use super::{
+    origin::Origin,
+    refusal::{Code, Refusal},
+};
 
 /// The label of every provider that a tenant made: metrics have no labels from outside.
 const CUSTOM: &str = "custom";
@@ -55,8 +55,7 @@ pub(super) struct Meters {
 }
 
 struct Place {
-    scheme: Scheme,
-    authority: Authority,
+    origin: Arc<Origin>,
     /// The path of the base URL, without a slash at its end.
     base_path: String,
 }
@@ -185,23 +184,12 @@ impl Upstream {
         [base, path].concat()
     }
 
-    /// The URI of a path at the provider's host.
-    pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
-        let Some(place) = &self.place else {
-            return Err(Refusal::new(Code::UpstreamForbidden, "the provider's host may not be called from here"));
-        };
-        let mut target = String::with_capacity(path.len() + 1 + query.map_or(0, str::len));
-        target.push_str(path);
-        if let Some(query) = query {
-            target.push('?');
-            target.push_str(query);
-        }
-        let unusable = |_| Refusal::new(Code::BadPath, "the path is not one that can be forwarded");
-        let mut parts = http::uri::Parts::default();
-        parts.scheme = Some(place.scheme.clone());
-        parts.authority = Some(place.authority.clone());
-        parts.path_and_query = Some(PathAndQuery::try_from(target).map_err(unusable)?);
-        Uri::from_parts(parts).map_err(|_| Refusal::new(Code::Internal, "the provider's address is not usable"))
+    /// Where its provider is called.
+    pub(super) fn origin(&self) -> Result<&Arc<Origin>, Refusal> {
+        self.place
+            .as_ref()
+            .map(|place| &place.origin)
+            .ok_or_else(|| Refusal::new(Code::UpstreamForbidden, "the provider's host may not be called from here"))
     }
 
     /// Opens the secret and adds it to the headers of a call of `path`. The opened secret is wiped when it
@@ -230,11 +218,8 @@ impl Place {
     fn of(spec: &ProviderSpec, guard: &Guard) -> Option<Self> {
         // An address written into the URL is never resolved, so this is its only check.
         guard.check_url(&spec.base_url).ok()?;
-        let root = spec.host_root();
-        let (scheme, authority) = root.split_once("://")?;
         Some(Self {
-            scheme: Scheme::try_from(scheme).ok()?,
-            authority: Authority::try_from(authority).ok()?,
+            origin: Arc::new(Origin::parse(&spec.host_root())?),
             base_path: spec.base_url.path().trim_end_matches('/').to_owned(),
         })
     }

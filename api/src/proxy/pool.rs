@@ -1,0 +1,172 @@
+//! The connections to providers that one event loop keeps: one HTTP/1.1 connection for each call under way, an HTTP/2
+//! connection for several.
+//!
+//! A connection must never carry a call before the one before it has ended; hyper says when it has.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use http::{Request, Response, Uri, header, uri::PathAndQuery};
+use hyper::{
+    body::Incoming,
+    client::conn::{TrySendError, http1, http2},
+};
+
+use super::{client::RequestBody, connect::Sender, origin::Origin};
+
+/// Shorter than what providers' front ends keep idle connections for.
+const IDLE: Duration = Duration::from_secs(55);
+const IDLE_PER_ORIGIN: usize = 512;
+/// Providers allow a hundred calls on one connection or more; what is beyond theirs would wait without a word.
+const CALLS_PER_CONNECTION: usize = 64;
+
+/// The connections, by origin.
+#[derive(Clone, Default)]
+pub(super) struct Pool(Arc<Mutex<HashMap<String, Kept>>>);
+
+#[derive(Default)]
+struct Kept {
+    idle: Vec<Idle>,
+    shared: Vec<Shared>,
+}
+
+struct Idle {
+    sender: http1::SendRequest<RequestBody>,
+    since: Instant,
+}
+
+struct Shared {
+    sender: http2::SendRequest<RequestBody>,
+    /// Held by each of its calls, too.
+    calls: Arc<()>,
+    used_at: Instant,
+}
+
+/// A connection while it carries a call. Dropped, it is kept for another one, unless hyper has closed it.
+pub(super) struct Connection {
+    /// `None` when it is dropped.
+    carrier: Option<Carrier>,
+    pool: Pool,
+}
+
+enum Carrier {
+    Own(http1::SendRequest<RequestBody>, Arc<Origin>),
+    Shared(http2::SendRequest<RequestBody>, Arc<Origin>, #[expect(dead_code, reason = "held for its count")] Arc<()>),
+}
+
+impl Pool {
+    /// A connection that is there; `upgrades`: one that may become a WebSocket.
+    pub(super) fn take(&self, to: &Arc<Origin>, upgrades: bool) -> Option<Connection> {
+        let mut origins = self.origins();
+        let kept = origins.get_mut(to.text())?;
+        let now = Instant::now();
+        if !upgrades && let Some(shared) = kept.share(now) {
+            let calls = Arc::clone(&shared.calls);
+            return Some(self.connection(Carrier::Shared(shared.sender.clone(), Arc::clone(to), calls)));
+        }
+        let sender = kept.own(now)?;
+        Some(self.connection(Carrier::Own(sender, Arc::clone(to))))
+    }
+
+    /// A new connection, for its first call.
+    pub(super) fn add(&self, to: &Arc<Origin>, sender: Sender) -> Connection {
+        self.connection(match sender {
+            Sender::Http1(sender) => Carrier::Own(sender, Arc::clone(to)),
+            Sender::Http2(sender) => {
+                let shared = Shared { sender: sender.clone(), calls: Arc::default(), used_at: Instant::now() };
+                let calls = Arc::clone(&shared.calls);
+                self.origins().entry(to.text().to_owned()).or_default().shared.push(shared);
+                Carrier::Shared(sender, Arc::clone(to), calls)
+            }
+        })
+    }
+
+    fn connection(&self, carrier: Carrier) -> Connection {
+        Connection { carrier: Some(carrier), pool: self.clone() }
+    }
+
+    fn put(&self, origin: &Origin, sender: http1::SendRequest<RequestBody>) {
+        let idle = Idle { sender, since: Instant::now() };
+        let mut origins = self.origins();
+        match origins.get_mut(origin.text()) {
+            Some(kept) if kept.idle.len() >= IDLE_PER_ORIGIN => {}
+            Some(kept) => kept.idle.push(idle),
+            None => origins.entry(origin.text().to_owned()).or_default().idle.push(idle),
+        }
+    }
+
+    fn origins(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    /// The first that has room: those behind it become idle and end.
+    fn share(&mut self, now: Instant) -> Option<&mut Shared> {
+        self.shared.retain(|it| !it.sender.is_closed() && (it.calls() > 0 || now - it.used_at < IDLE));
+        let shared = self.shared.iter_mut().find(|it| it.calls() < CALLS_PER_CONNECTION)?;
+        shared.used_at = now;
+        Some(shared)
+    }
+
+    /// The one that was used last, of those whose call is over.
+    fn own(&mut self, now: Instant) -> Option<http1::SendRequest<RequestBody>> {
+        for at in (0..self.idle.len()).rev() {
+            let idle = &self.idle[at];
+            if idle.sender.is_closed() {
+                self.idle.remove(at);
+            } else if now - idle.since >= IDLE {
+                // What is older has been idle for longer.
+                self.idle.drain(..=at);
+                return None;
+            } else if idle.sender.is_ready() {
+                return Some(self.idle.remove(at).sender);
+            }
+        }
+        None
+    }
+}
+
+impl Shared {
+    fn calls(&self) -> usize {
+        Arc::strong_count(&self.calls) - 1
+    }
+}
+
+impl Connection {
+    /// Sends a request, whose URI is whatever has its path. A request that was not sent is in the error.
+    pub(super) async fn send(
+        &mut self,
+        mut request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
+        let target = request.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+        match &mut self.carrier {
+            Some(Carrier::Own(sender, origin)) => {
+                *request.uri_mut() = Uri::from(target);
+                request.headers_mut().insert(header::HOST, origin.host().clone());
+                sender.try_send_request(request).await
+            }
+            Some(Carrier::Shared(sender, origin, _)) => {
+                *request.uri_mut() = origin.uri(target);
+                request.headers_mut().remove(header::HOST);
+                sender.try_send_request(request).await
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(Carrier::Own(sender, origin)) = self.carrier.take() {
+            self.pool.put(&origin, sender);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "pool_tests.rs"]
+mod tests;
