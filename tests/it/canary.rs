@@ -28,6 +28,8 @@ async fn search_everything(services: Services, roles: &[&'static str]) -> Result
     let mut keyway = Keyway::on(services).await?;
     let admin = Canary::plant("the admin key", "kw_admin_");
     keyway.set("KEYWAY_ADMIN_KEY", &admin.secret);
+    let operators = Canary::plant("the operator's OpenRouter key", "sk-or-v1-");
+    keyway.set("KEYWAY_FALLBACK_OPENROUTER_KEY", &operators.secret);
     keyway.set("KEYWAY_LOG", "debug");
     keyway.admin_key.clone_from(&admin.secret);
     if roles.len() > 1 {
@@ -36,7 +38,7 @@ async fn search_everything(services: Services, roles: &[&'static str]) -> Result
     for role in roles {
         keyway.start(role).await?;
     }
-    let mut planted = vec![admin];
+    let mut planted = vec![admin, operators];
     let (shown_once, echo) = run_everything(&keyway, &mut planted).await?;
     keyway.settle().await?;
     let mut places = vec![keyway.dir.clone()];

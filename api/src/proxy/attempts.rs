@@ -14,6 +14,7 @@ use tokio::time::Sleep;
 use super::{
     client::ProviderClient,
     cooling::{CoolDown, Cooling},
+    fallback::{self, Asked},
     headers,
     plan::{PathThere, Payload},
     pool::Connection,
@@ -136,6 +137,9 @@ impl Attempts<'_> {
         is_last: bool,
         timer: &mut Pin<Box<Sleep>>,
     ) -> Result<Answered, Refusal> {
+        if let (true, Payload::Whole(body, _)) = (upstream.is_fallback(), &self.payload) {
+            fallback::check_body(body)?;
+        }
         self.record.hold.enter(upstream).await?;
         let path = self.path.at(upstream);
         let mut headers = if is_last { mem::take(&mut self.headers) } else { self.headers.clone() };
@@ -184,24 +188,29 @@ fn leads_nowhere(upstream: &Upstream, outcome: &Result<Answered, Refusal>, down:
         // Its caller knows nothing of OpenRouter, and can mend nothing that it says.
         Ok(Answered { answer, .. }) if upstream.is_fallback() => !answer.status().is_success(),
         Ok(_) => down.is_some(),
-        Err(refusal) => down.is_some() || refusal.is_limit() || upstream.is_fallback() && is_unleased(refusal),
+        Err(refusal) if upstream.is_fallback() => {
+            !matches!(refusal.code(), Code::UpstreamBroken | Code::UpstreamTimeout | Code::SpoolFull)
+        }
+        Err(refusal) => down.is_some() || refusal.is_limit(),
     }
-}
-
-/// Whether nobody knows what is left of the ceiling.
-fn is_unleased(refusal: &Refusal) -> bool {
-    refusal.code() == Code::Unavailable
 }
 
 /// Counts what came of asking with the operator's key.
 fn count(outcome: &Result<Answered, Refusal>) {
     let outcome = match outcome {
+<<<<<<< /tmp/mi.cur
+        Ok((answer, _)) if answer.status().is_success() => Asked::Served,
+        Ok(_) => Asked::Refused,
+        Err(refusal) if refusal.is_limit() || refusal.code() == Code::Unavailable => Asked::Ceiling,
+        Err(_) => Asked::Failed,
+=======
         Ok(Answered { answer, .. }) if answer.status().is_success() => "served",
         Ok(_) => "refused",
         Err(refusal) if refusal.is_limit() || is_unleased(refusal) => "ceiling",
         Err(_) => "failed",
+>>>>>>> /tmp/mi.new
     };
-    metrics().proxy_fallbacks.with_label_values(&[outcome]).inc();
+    metrics().proxy_fallbacks.with_label_values(&[outcome.name()]).inc();
 }
 
 /// A path with its query.

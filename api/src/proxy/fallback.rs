@@ -1,13 +1,15 @@
 //! The operator's OpenRouter key as the last resort of projects that consented to it: for which of their calls it
 //! may be asked, and as what.
 //!
-//! Must never serve a project that did not consent, a call whose integrations their owner switched off, or a model
-//! whose name or price at OpenRouter is not known.
+//! Must never serve a project that did not consent, a call whose integrations their owner switched off, a model whose
+//! name or price at OpenRouter is not known, or a body that has OpenRouter do anything but ask that model.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use keyway_domain::{IntegrationId, IntegrationStatus, Limits, NanoUsd, ProjectId};
 use keyway_providers::{Model, ProviderSpec};
+use keyway_telemetry::metrics;
+use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
     plan::shape,
@@ -21,6 +23,34 @@ pub(super) const OPENROUTER: &str = "openrouter";
 /// What OpenRouter may have of OpenAI's shape, as far as the catalog says that it can; longest first, because an
 /// endpoint is found by how a path ends.
 pub(super) const ENDPOINTS: [&str; 3] = ["/chat/completions", "/completions", "/embeddings"];
+
+/// What can come of asking with the operator's key.
+#[derive(Clone, Copy)]
+pub(super) enum Asked {
+    /// It served.
+    Served,
+    /// OpenRouter would not have it.
+    Refused,
+    /// The ceiling leaves nothing for it, or nobody knows what it leaves.
+    Ceiling,
+    /// OpenRouter was not asked, or did not answer.
+    Failed,
+}
+
+impl Asked {
+    /// Every outcome.
+    pub(super) const ALL: [Self; 4] = [Self::Served, Self::Refused, Self::Ceiling, Self::Failed];
+
+    /// The text in metrics.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Served => "served",
+            Self::Refused => "refused",
+            Self::Ceiling => "ceiling",
+            Self::Failed => "failed",
+        }
+    }
+}
 
 /// What may help a project's own integrations out.
 pub(super) struct Fallback {
@@ -97,6 +127,44 @@ impl Fallback {
     }
 }
 
+/// Counters that appear with their first event have no increase that an alert could see.
+pub(super) fn show_counters() {
+    for outcome in Asked::ALL {
+        metrics().proxy_fallbacks.with_label_values(&[outcome.name()]);
+    }
+}
+
+/// Refuses a body with fields that only OpenRouter has: they lead to other models, hosts and services than the one
+/// whose price is known, and their caller wrote them for another key than the operator's.
+///
+/// # Errors
+/// It has one.
+pub(super) fn check_body(body: &[u8]) -> Result<(), Refusal> {
+    let Steers { models, plugins, preset, provider, route, tools } = serde_json::from_slice(body)
+        .map_err(|_| Refusal::new(Code::NoFallback, "the body is not read as it is meant"))?;
+    let steers = [models, plugins, preset, provider, route].iter().any(Option::is_some);
+    if steers || tools.unwrap_or_default().iter().any(|tool| tool.kind.starts_with("openrouter:")) {
+        return Err(Refusal::new(Code::NoFallback, "the body has fields that only OpenRouter has"));
+    }
+    Ok(())
+}
+
+#[derive(Deserialize)]
+struct Steers {
+    models: Option<IgnoredAny>,
+    plugins: Option<IgnoredAny>,
+    preset: Option<IgnoredAny>,
+    provider: Option<IgnoredAny>,
+    route: Option<IgnoredAny>,
+    tools: Option<Vec<Tool>>,
+}
+
+#[derive(Deserialize)]
+struct Tool {
+    #[serde(default, rename = "type")]
+    kind: String,
+}
+
 /// OpenRouter with the models of another provider, under the names that this one gives them, as far as their prices
 /// are known: OpenRouter's own, or else the provider's.
 fn standing_in(openrouter: &ProviderSpec, provider: &ProviderSpec) -> Option<ProviderSpec> {
@@ -115,6 +183,26 @@ mod tests {
     use keyway_providers::Catalog;
 
     use super::*;
+
+    #[test]
+    fn a_body_that_steers_openrouter_is_refused_however_it_is_written() {
+        for (body, passes) in [
+            (r#"{"model":"m","messages":[{"role":"user","content":"\"models\" and \"plugins\""}]}"#, true),
+            (r#"{"tools":[{"type":"function","function":{"name":"route","parameters":{"provider":{}}}}]}"#, true),
+            (r#"{"models":null,"tools":null}"#, true),
+            (r#"{"models":["dear/model"]}"#, false),
+            (r#"{"mod\u0065ls":["dear/model"]}"#, false),
+            (r#"{"models":null,"models":["dear/model"]}"#, false),
+            (r#"{"plugins":[{"id":"web"}]}"#, false),
+            (r#"{"provider":{"order":["x"]}}"#, false),
+            (r#"{"route":"fallback"}"#, false),
+            (r#"{"preset":"x"}"#, false),
+            (r#"{"tools":[{"type":"openr\u006futer:web_search"}]}"#, false),
+            (r#"{"tools":{}}"#, false),
+        ] {
+            assert_eq!(check_body(body.as_bytes()).is_ok(), passes, "{body}");
+        }
+    }
 
     #[test]
     fn a_price_of_openrouters_own_comes_first_and_an_unknown_one_makes_no_model() {

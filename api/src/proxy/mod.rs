@@ -164,6 +164,7 @@ impl Proxy {
         for code in Code::ALL {
             metrics().proxy_refused.with_label_values(&[code.text()]);
         }
+        fallback::show_counters();
         let (home, stop) = (Home::here(), CancellationToken::new());
         let (sealed, bytes) = (Arc::new(Notify::new()), Arc::new(AtomicU64::new(0)));
         let directory = parts.data_dir.join("spool");

@@ -224,6 +224,11 @@ async fn nobody_is_helped_who_did_not_ask_for_it() {
     let mut unpriced = chat(false);
     unpriced["model"] = json!("nobody-listed-it");
     refused(&world.harness.post(PATH, &world.key, &unpriced).send().await.unwrap(), "its price is not known");
+    let mut steering = chat(false);
+    steering["models"] = json!(["openai/gpt-4o-mini", "openai/o1-pro"]);
+    let answer = world.harness.post(PATH, &world.key, &steering).send().await.unwrap();
+    let tried = format!("fallback;fallback_unavailable, {own};401");
+    assert_eq!(whose(&answer), [Some("own"), Some(own.as_str()), Some(tried.as_str())], "it would be another model");
     switch(&world.harness, world.own, false).await;
     assert_eq!(header(&ask(&world).await, "x-keyway-error"), Some("integration_disabled"));
     assert!(world.openrouter.requests.try_recv().is_err(), "OpenRouter was asked");
@@ -257,6 +262,11 @@ async fn a_ceiling_that_is_used_up_leaves_what_the_own_integration_said() {
     assert_eq!(whose(&answer), [Some("own"), Some(own.as_str()), Some(tried.as_str())], "though it cools down");
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     assert_eq!(header(&answer, "x-keyway-limit"), None, "the ceiling is not the caller's limit");
+    // Another process has not seen the integration fail, and asks the database how much is left.
+    world.harness.restart().await;
+    let tried = format!("{};429, fallback;budget_exceeded", world.own);
+    assert_eq!(whose(&ask(&world).await), [Some("own"), Some(own.as_str()), Some(tried.as_str())]);
+    assert!(world.openrouter.requests.try_recv().is_err(), "OpenRouter was asked");
 
     let mut world = helpful("sk-sim-429-a", Some(0)).await;
     let answer = ask(&world).await;
