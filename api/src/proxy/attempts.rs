@@ -198,17 +198,10 @@ fn leads_nowhere(upstream: &Upstream, outcome: &Result<Answered, Refusal>, down:
 /// Counts what came of asking with the operator's key.
 fn count(outcome: &Result<Answered, Refusal>) {
     let outcome = match outcome {
-<<<<<<< /tmp/mi.cur
-        Ok((answer, _)) if answer.status().is_success() => Asked::Served,
+        Ok(Answered { answer, .. }) if answer.status().is_success() => Asked::Served,
         Ok(_) => Asked::Refused,
         Err(refusal) if refusal.is_limit() || refusal.code() == Code::Unavailable => Asked::Ceiling,
         Err(_) => Asked::Failed,
-=======
-        Ok(Answered { answer, .. }) if answer.status().is_success() => "served",
-        Ok(_) => "refused",
-        Err(refusal) if refusal.is_limit() || is_unleased(refusal) => "ceiling",
-        Err(_) => "failed",
->>>>>>> /tmp/mi.new
     };
     metrics().proxy_fallbacks.with_label_values(&[outcome.name()]).inc();
 }
