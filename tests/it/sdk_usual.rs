@@ -23,7 +23,7 @@ async fn what_applications_usually_do_with_openais_sdk_works_unmodified() -> Res
     let key = submitted(api, [keyway.openai("sdk", "sk-sim-good-usual")]).await?;
     let (url, routed_url) = (format!("{}/proxy/openai/v1", api.root()), format!("{}/v1", api.root()));
     let told = ran(&python, "openai_usual.py", [url.as_str(), &routed_url, &key, model]).await?;
-    ensure!(told["requests"] == 25, "{told}");
+    ensure!(told["requests"] == 29, "{told}");
     metered(api, model, &told).await?;
     keyway.finish().await
 }

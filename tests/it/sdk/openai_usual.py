@@ -32,6 +32,24 @@ assert final.choices[0].message.tool_calls[0].function.name == "weather", final
 # The same question as before: the same figures, though this stream shows none.
 count(called.usage.prompt_tokens, called.usage.completion_tokens)
 
+function = {"type": "function", "name": "weather", "parameters": weather["function"]["parameters"], "strict": False}
+question = {"role": "user", "content": "how is it in Bern"}
+wanted = client.responses.create(model=model, input=[question], tools=[function])
+call = wanted.output[0]
+assert call.type == "function_call" and json.loads(call.arguments) == {"city": "Bern"}, wanted
+count(wanted.usage.input_tokens, wanted.usage.output_tokens)
+output = {"type": "function_call_output", "call_id": call.call_id, "output": "it rains"}
+answered = client.responses.create(model=model, input=[question, *wanted.output, output], tools=[function])
+assert answered.output_text == "This is a simulated answer to 5 words.", answered
+count(answered.usage.input_tokens, answered.usage.output_tokens)
+for streamed, expected in (({"input": [question], "tools": [function]}, wanted), ({"input": [question]}, answered)):
+    with client.responses.stream(model=model, **streamed) as stream:
+        for _ in stream:
+            pass
+        final = stream.get_final_response()
+    assert (final.output[0].type, final.output_text) == (expected.output[0].type, expected.output_text), final
+    count(final.usage.input_tokens, final.usage.output_tokens)
+
 content = os.urandom(3_000_000)
 file = client.files.create(file=("data.jsonl", content), purpose="batch")
 assert file.bytes == len(content) and file.filename == "data.jsonl", file

@@ -16,7 +16,7 @@ pub fn tokens_of(text: &str) -> i64 {
     i64::try_from(text.split_whitespace().count()).unwrap_or(i64::MAX)
 }
 
-const CREATED: i64 = 1_793_500_000;
+pub(super) const CREATED: i64 = 1_793_500_000;
 const DIMENSIONS: usize = 8;
 
 struct Call {
@@ -192,11 +192,11 @@ fn vector(text: &str, base64: bool) -> Value {
     json!(numbers.collect::<Vec<f32>>())
 }
 
-fn malformed() -> Content {
+pub(super) fn malformed() -> Content {
     invalid_request(StatusCode::BAD_REQUEST, "We could not parse the JSON body of your request.", None)
 }
 
-fn model_not_found(model: &str) -> Content {
+pub(super) fn model_not_found(model: &str) -> Content {
     let message = format!("The model `{model}` does not exist or you do not have access to it.");
     invalid_request(StatusCode::NOT_FOUND, &message, Some("model_not_found"))
 }

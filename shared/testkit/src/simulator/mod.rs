@@ -17,6 +17,7 @@ mod key;
 mod models;
 mod realtime;
 mod reports;
+mod responses;
 mod serve;
 mod shape;
 mod state;

@@ -19,6 +19,7 @@ use super::{
     answer::{self, Answer, Content},
     anthropic, chat, files, gemini, gemini_files, gemini_live, models, realtime,
     reports::{self, Report},
+    responses,
     shape::Shape,
     state::{State, Turn},
 };
@@ -143,6 +144,7 @@ fn content(state: &State, call: &Call, key: &str, turn: &Turn) -> Content {
         ("GET", "/models", ..) => Content::Json(models::list()),
         ("POST", "/chat/completions", ..) => chat::chat(&call.body, turn.number),
         ("POST", "/completions", ..) => chat::completions(&call.body, turn.number),
+        ("POST", "/responses", ..) => responses::respond(&call.body, turn.number),
         ("POST", "/embeddings", ..) => chat::embeddings(&call.body),
         ("POST", "/audio/transcriptions", ..) => files::transcribe(&call.headers, &call.body),
         ("POST", "/audio/speech", ..) => files::speak(&call.body),
