@@ -154,10 +154,11 @@ impl Attempts<'_> {
         *request.uri_mut() = target(&path, query)?;
         *request.method_mut() = self.method.clone();
         *request.headers_mut() = headers;
+        let to = upstream.origin()?;
         self.record.asks(upstream, path)?;
         let (answer, connection) = tokio::select! {
             biased;
-            answer = self.client.request(upstream.origin()?, request) => answer?,
+            answer = self.client.request(to, request) => answer?,
             () = timer => {
                 return Err(Refusal::new(Code::UpstreamTimeout, "the provider did not begin to answer in time"));
             }
