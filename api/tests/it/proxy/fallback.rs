@@ -6,7 +6,10 @@ use keyway_store::{
     integrations::{self, Change},
     projects, tenants,
 };
-use keyway_testkit::postgres::TestDatabase;
+use keyway_testkit::{
+    postgres::TestDatabase,
+    simulator::{Fault, Script},
+};
 use keyway_vault::{Keyring, Vault};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
@@ -152,6 +155,28 @@ async fn it_serves_where_an_integrations_limit_is_used_up_or_its_key_is_wrong() 
     tx.commit().await.unwrap();
     world.harness.proxy.forget(world.harness.tenant, Invalidation::Integrations);
     assert_eq!(whose(&ask(&world).await), [Some("fallback"), None, None], "nobody else is asked");
+}
+
+#[tokio::test]
+async fn own_integrations_that_are_ready_come_before_it_and_those_that_cool_down_behind_it() {
+    let refusing = Scripted::says(http("404 Not Found", "", r#"{"error":{"code":404}}"#)).await;
+    let mut world = world("sk-sim-500-a", Some(DOLLAR), refusing).await;
+    let second = world.harness.integration("openai", SECRET).await;
+    let tx = world.harness.store.tenant(world.harness.tenant).await.unwrap();
+    let change = Change { priority: Some(1), ..Change::default() };
+    integrations::update(&tx, second, change, None, Timestamp::now()).await.unwrap();
+    tx.commit().await.unwrap();
+    world.harness.proxy.forget(world.harness.tenant, Invalidation::Integrations);
+    let (first, second) = (world.own.to_string(), second.to_string());
+    let tried = format!("{first};500, {second};200");
+    assert_eq!(whose(&ask(&world).await), [Some("own"), Some(second.as_str()), Some(tried.as_str())]);
+    assert!(world.openrouter.requests.try_recv().is_err(), "OpenRouter was asked");
+    let script = Script { key: SECRET.to_owned(), fault: Fault::RateLimited, times: Some(1), latency_ms: 0 };
+    world.harness.simulator.script(script);
+    let answer = ask(&world).await;
+    let tried = format!("{second};429, fallback;404, {first};500");
+    assert_eq!(whose(&answer), [Some("own"), Some(first.as_str()), Some(tried.as_str())]);
+    assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "the last of its own");
 }
 
 #[tokio::test]
