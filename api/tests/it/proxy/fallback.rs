@@ -158,6 +158,23 @@ async fn it_serves_where_an_integrations_limit_is_used_up_or_its_key_is_wrong() 
 }
 
 #[tokio::test]
+async fn it_serves_every_endpoint_that_openrouter_has() {
+    let mut world = helpful("sk-sim-500-a", Some(DOLLAR)).await;
+    let embed = json!({ "model": "text-embedding-3-small", "input": "one two" });
+    for (path, body, asked, model) in [
+        ("/proxy/openai", json!({ "payload": chat(false) }), "/v1/chat/completions", "openai/gpt-4o-mini"),
+        ("/v1/embeddings", embed.clone(), "/v1/embeddings", "openai/text-embedding-3-small"),
+        ("/proxy/openai/v1/embeddings", embed, "/v1/embeddings", "openai/text-embedding-3-small"),
+    ] {
+        let answer = world.harness.post(path, &world.key, &body).send().await.unwrap();
+        assert_eq!(whose(&answer)[0], Some("fallback"), "{path}");
+        let sent = world.openrouter.requests.recv().await.unwrap();
+        assert!(sent.starts_with(&format!("POST {asked} HTTP/1.1\r\n")), "{path}: {sent}");
+        assert!(sent.contains(&format!(r#""model":"{model}""#)), "{path}: {sent}");
+    }
+}
+
+#[tokio::test]
 async fn own_integrations_that_are_ready_come_before_it_and_those_that_cool_down_behind_it() {
     let refusing = Scripted::says(http("404 Not Found", "", r#"{"error":{"code":404}}"#)).await;
     let mut world = world("sk-sim-500-a", Some(DOLLAR), refusing).await;
