@@ -7,6 +7,8 @@ use std::{borrow::Cow, ops::Range};
 
 /// Deeper values are refused, so that a scan cannot be made to cost more than its length.
 const MAX_DEPTH: usize = 128;
+/// What is shorter a parser has read whole before its fields were found.
+const SHORT_BYTES: usize = 2048;
 
 /// Not a JSON object, as far as could be seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,9 +38,13 @@ pub fn fields(
 }
 
 /// The object that `bytes` are with only those of its fields that have one of these names, as often as they have it.
-/// What is no object stays as it is.
+/// What is short or no object stays as it is.
 #[must_use]
 pub fn only<'b>(bytes: &'b [u8], names: &[&str]) -> Cow<'b, [u8]> {
+    if bytes.len() < SHORT_BYTES { bytes.into() } else { picked(bytes, names) }
+}
+
+fn picked<'b>(bytes: &'b [u8], names: &[&str]) -> Cow<'b, [u8]> {
     let mut kept = Vec::with_capacity(bytes.len().min(512));
     kept.push(b'{');
     let found = fields(bytes, |name, value| {
@@ -190,7 +196,8 @@ mod tests {
             ("[1]", "[1]"),
             (r#"{"b":1}x"#, r#"{"b":1}x"#),
         ] {
-            assert_eq!(String::from_utf8_lossy(&only(object.as_bytes(), &["b"])), expected, "{object}");
+            assert_eq!(only(object.as_bytes(), &["b"]), object.as_bytes(), "short");
+            assert_eq!(String::from_utf8_lossy(&picked(object.as_bytes(), &["b"])), expected, "{object}");
         }
     }
 }

@@ -61,7 +61,7 @@ const BEYOND_TEXT: [&[u8]; 21] = [
     b"web_search",
 ];
 /// What any of them begins with: most words of a body are looked at no further.
-const BEGINS: [bool; 256] = {
+static BEGINS: [bool; 256] = {
     let (mut begins, mut at) = ([false; 256], 0);
     while at < BEYOND_TEXT.len() {
         begins[BEYOND_TEXT[at][0] as usize] = true;
