@@ -1,3 +1,5 @@
+//! The pool against doubles of providers that speak both versions of HTTP over a pipe.
+
 use std::convert::Infallible;
 
 use bytes::Bytes;
