@@ -9,6 +9,7 @@ mod dead_letters;
 mod env_example;
 mod fleet;
 mod harness;
+mod http2;
 mod import_env;
 mod limits;
 mod models_file;
