@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measures every figure beside its limit, one benchmark after the other, and ends with one table.
 #
-#     scripts/bench.sh [BENCH...]         all of them unless some are named
+#     scripts/bench.sh [BENCH...]         all of them but the soak unless some are named
 #     SIZES="1000 10000 100000" scripts/bench.sh fan_out
 #
 # What they print is kept in target/bench/, too.
@@ -23,7 +23,7 @@ if [[ " ${benches[*]} " == *" lane "* && ! -x $celery/bin/celery ]]; then
 fi
 
 targets=()
-for bench in "${benches[@]}"; do targets+=(--bench "$bench"); done
+for bench in "${benches[@]}"; do targets+=(--bench "${bench/soak/proxy}"); done
 cargo bench --locked --workspace --no-run "${targets[@]}"
 
 log=target/bench/figures.txt
@@ -33,9 +33,10 @@ for bench in "${benches[@]}"; do
     case $bench in
     lane) if [ -x "$celery/bin/celery" ]; then arguments=(100000 "$celery/bin/python"); fi ;;
     fan_out) arguments=("${sizes[@]}") ;;
+    soak) arguments=(soak) ;;
     esac
     printf '\n== %s ==\n' "$bench" | tee -a "$log"
-    cargo bench --locked --workspace --quiet --bench "$bench" -- "${arguments[@]}" | tee -a "$log"
+    cargo bench --locked --workspace --quiet --bench "${bench/soak/proxy}" -- "${arguments[@]}" | tee -a "$log"
 done
 
 {
