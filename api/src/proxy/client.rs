@@ -31,8 +31,7 @@ pub struct ProviderClient {
 
 /// The body of a request to a provider.
 pub(super) enum RequestBody {
-    /// Read already. What it was read from goes along: dropping it wakes the caller's connection, which
-    /// from within that connection's own task would rouse a second thread for every request.
+    /// Read already. What it was read from goes along, because it holds the room that the body takes.
     Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Option<Source>),
     /// Passed on as it arrives.
     Passing(Incoming),

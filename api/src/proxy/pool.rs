@@ -23,9 +23,14 @@ const IDLE_PER_ORIGIN: usize = 512;
 /// Providers allow a hundred calls on one connection or more; what is beyond theirs would wait without a word.
 const CALLS_PER_CONNECTION: usize = 64;
 
-/// The connections, by origin.
-#[derive(Clone, Default)]
-pub(super) struct Pool(Arc<Mutex<HashMap<String, Kept>>>);
+/// The connections.
+#[derive(Clone)]
+pub(super) struct Pool(Arc<Mutex<Origins>>);
+
+struct Origins {
+    kept: HashMap<String, Kept>,
+    swept_at: Instant,
+}
 
 #[derive(Default)]
 struct Kept {
@@ -57,11 +62,17 @@ enum Carrier {
     Shared(http2::SendRequest<RequestBody>, Arc<Origin>, #[expect(dead_code, reason = "held for its count")] Arc<()>),
 }
 
+impl Default for Pool {
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Origins { kept: HashMap::new(), swept_at: Instant::now() })))
+    }
+}
+
 impl Pool {
     /// A connection that is there; `upgrades`: one that may become a WebSocket.
     pub(super) fn take(&self, to: &Arc<Origin>, upgrades: bool) -> Option<Connection> {
         let mut origins = self.origins();
-        let kept = origins.get_mut(to.text())?;
+        let kept = origins.kept.get_mut(to.text())?;
         let now = Instant::now();
         if !upgrades && let Some(shared) = kept.share(now) {
             let calls = Arc::clone(&shared.calls);
@@ -78,7 +89,7 @@ impl Pool {
             Sender::Http2(sender) => {
                 let shared = Shared { sender: sender.clone(), calls: Arc::default(), used_at: Instant::now() };
                 let calls = Arc::clone(&shared.calls);
-                self.origins().entry(to.text().to_owned()).or_default().shared.push(shared);
+                self.origins().kept.entry(to.text().to_owned()).or_default().shared.push(shared);
                 Carrier::Shared(sender, Arc::clone(to), calls)
             }
         })
@@ -89,24 +100,40 @@ impl Pool {
     }
 
     fn put(&self, origin: &Origin, sender: http1::SendRequest<RequestBody>) {
-        let idle = Idle { sender, since: Instant::now() };
+        let now = Instant::now();
+        let idle = Idle { sender, since: now };
         let mut origins = self.origins();
-        match origins.get_mut(origin.text()) {
+        match origins.kept.get_mut(origin.text()) {
             Some(kept) if kept.idle.len() >= IDLE_PER_ORIGIN => {}
             Some(kept) => kept.idle.push(idle),
-            None => origins.entry(origin.text().to_owned()).or_default().idle.push(idle),
+            None => origins.kept.entry(origin.text().to_owned()).or_default().idle.push(idle),
+        }
+        if now - origins.swept_at >= IDLE {
+            origins.sweep(now);
         }
     }
 
-    fn origins(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+    fn origins(&self) -> MutexGuard<'_, Origins> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Origins {
+    /// Ends what nobody has used for a while, and forgets origins that nobody calls any more.
+    fn sweep(&mut self, now: Instant) {
+        self.swept_at = now;
+        self.kept.retain(|_, kept| {
+            kept.idle.retain(|it| !it.sender.is_closed() && now - it.since < IDLE);
+            kept.shared.retain(|it| it.is_of_use(now));
+            !kept.idle.is_empty() || !kept.shared.is_empty()
+        });
     }
 }
 
 impl Kept {
     /// The first that has room: those behind it become idle and end.
     fn share(&mut self, now: Instant) -> Option<&mut Shared> {
-        self.shared.retain(|it| !it.sender.is_closed() && (it.calls() > 0 || now - it.used_at < IDLE));
+        self.shared.retain(|it| it.is_of_use(now));
         let shared = self.shared.iter_mut().find(|it| it.calls() < CALLS_PER_CONNECTION)?;
         shared.used_at = now;
         Some(shared)
@@ -131,6 +158,10 @@ impl Kept {
 }
 
 impl Shared {
+    fn is_of_use(&self, now: Instant) -> bool {
+        !self.sender.is_closed() && (self.calls() > 0 || now - self.used_at < IDLE)
+    }
+
     fn calls(&self) -> usize {
         Arc::strong_count(&self.calls) - 1
     }

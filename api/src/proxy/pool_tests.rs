@@ -83,11 +83,11 @@ async fn a_connection_that_was_closed_is_forgotten() {
     let mut closed = pool.add(&origin, http1(true).await);
     call(&mut closed).await;
     drop(closed);
-    while pool.origins().values().any(|kept| kept.idle.iter().any(|idle| !idle.sender.is_closed())) {
+    while pool.origins().kept.values().any(|kept| kept.idle.iter().any(|idle| !idle.sender.is_closed())) {
         tokio::task::yield_now().await;
     }
     assert!(pool.take(&origin, false).is_none());
-    assert!(pool.origins().values().all(|kept| kept.idle.is_empty()));
+    assert!(pool.origins().kept.values().all(|kept| kept.idle.is_empty()));
 }
 
 #[tokio::test]
@@ -118,4 +118,19 @@ async fn many_calls_share_a_connection_but_not_more_than_a_provider_allows() {
     assert!(said.starts_with("HTTP/2.0 https://api.example.com/v1/x?y=1"), "{said}");
     shared.pop();
     assert!(pool.take(&origin, false).is_some());
+}
+
+#[tokio::test]
+async fn what_nobody_uses_is_ended_and_its_origin_forgotten() {
+    let (pool, origin) = (Pool::default(), origin());
+    let mut idle = pool.add(&origin, http1(false).await);
+    call(&mut idle).await;
+    drop(idle);
+    let in_use = Arc::new(Origin::parse("https://api.example.org").unwrap());
+    let _call = pool.add(&in_use, http2().await);
+    let now = Instant::now();
+    pool.origins().sweep(now);
+    assert_eq!(pool.origins().kept.len(), 2);
+    pool.origins().sweep(now + IDLE);
+    assert_eq!(pool.origins().kept.keys().collect::<Vec<_>>(), [in_use.text()]);
 }
