@@ -17,7 +17,7 @@ use super::{
     fallback::{self, Asked},
     headers,
     plan::{PathThere, Payload},
-    pool::Connection,
+    pool::Carrying,
     record::Record,
     refusal::{Code, Refusal},
     upstream::Upstream,
@@ -44,7 +44,7 @@ pub(super) struct Attempts<'a> {
 /// The head of an answer, and the secret that it may quote.
 struct Answered {
     answer: Response<Incoming>,
-    connection: Connection,
+    connection: Carrying,
     secret: SecretBytes,
 }
 
@@ -52,7 +52,7 @@ struct Answered {
 pub(super) struct Begun {
     pub(super) answer: Response<Incoming>,
     /// What it comes on.
-    pub(super) connection: Connection,
+    pub(super) connection: Carrying,
     /// Opened, to look for its echo in the answer.
     pub(super) secret: SecretBytes,
     pub(super) record: Record,

@@ -19,7 +19,7 @@ use super::{
     connect::Connector,
     intake::Source,
     origin::Origin,
-    pool::{Connection, Pool},
+    pool::{Carrying, Pool},
     refusal::{Code, Refusal},
 };
 
@@ -48,19 +48,17 @@ impl ProviderClient {
         &self,
         to: &Arc<Origin>,
         mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Connection), Refusal> {
+    ) -> Result<(Response<Incoming>, Carrying), Refusal> {
         let upgrades = request.headers().contains_key(header::UPGRADE);
-        while let Some(mut kept) = self.pool.take(to, upgrades) {
+        while let Some(kept) = self.pool.take(to, upgrades) {
             match kept.send(request).await {
-                Ok(answer) => return Ok((answer, kept)),
+                Ok(answered) => return Ok(answered),
                 // The provider had closed the connection already, and saw nothing of the request.
                 Err(mut error) => request = error.take_message().ok_or_else(broken)?,
             }
         }
         let connected = self.connector.connect(to, upgrades).await.map_err(|error| unreachable(&*error))?;
-        let mut new = self.pool.add(to, connected);
-        let answer = new.send(request).await.map_err(|_| broken())?;
-        Ok((answer, new))
+        self.pool.add(to, connected).send(request).await.map_err(|_| broken())
     }
 }
 

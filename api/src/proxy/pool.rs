@@ -50,16 +50,23 @@ struct Shared {
     used_at: Instant,
 }
 
-/// A connection while it carries a call. Dropped, it is kept for another one, unless hyper has closed it.
+/// A connection that may carry a call.
 pub(super) struct Connection {
-    /// `None` when it is dropped.
-    carrier: Option<Carrier>,
+    carrier: Carrier,
     pool: Pool,
 }
 
 enum Carrier {
     Own(http1::SendRequest<RequestBody>, Arc<Origin>),
-    Shared(http2::SendRequest<RequestBody>, Arc<Origin>, #[expect(dead_code, reason = "held for its count")] Arc<()>),
+    Shared(http2::SendRequest<RequestBody>, Arc<Origin>, Arc<()>),
+}
+
+/// A connection that carries a call. Dropped, it is kept for another one, unless hyper has closed it.
+pub(super) enum Carrying {
+    /// This call alone; `None` when it is dropped.
+    Own(Option<http1::SendRequest<RequestBody>>, Arc<Origin>, Pool),
+    /// Others, too.
+    Shared(#[expect(dead_code, reason = "held for its count")] Arc<()>),
 }
 
 impl Default for Pool {
@@ -96,7 +103,7 @@ impl Pool {
     }
 
     fn connection(&self, carrier: Carrier) -> Connection {
-        Connection { carrier: Some(carrier), pool: self.clone() }
+        Connection { carrier, pool: self.clone() }
     }
 
     fn put(&self, origin: &Origin, sender: http1::SendRequest<RequestBody>) {
@@ -170,30 +177,33 @@ impl Shared {
 impl Connection {
     /// Sends a request, whose URI is whatever has its path. A request that was not sent is in the error.
     pub(super) async fn send(
-        &mut self,
+        self,
         mut request: Request<RequestBody>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<RequestBody>>> {
+    ) -> Result<(Response<Incoming>, Carrying), TrySendError<Request<RequestBody>>> {
         let target = request.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
-        match &mut self.carrier {
-            Some(Carrier::Own(sender, origin)) => {
+        match self.carrier {
+            Carrier::Own(mut sender, origin) => {
                 *request.uri_mut() = Uri::from(target);
                 request.headers_mut().insert(header::HOST, origin.host().clone());
-                sender.try_send_request(request).await
+                let answer = sender.try_send_request(request).await?;
+                Ok((answer, Carrying::Own(Some(sender), origin, self.pool)))
             }
-            Some(Carrier::Shared(sender, origin, _)) => {
+            Carrier::Shared(mut sender, origin, call) => {
                 *request.uri_mut() = origin.uri(target);
                 request.headers_mut().remove(header::HOST);
-                sender.try_send_request(request).await
+                let answer = sender.try_send_request(request).await?;
+                Ok((answer, Carrying::Shared(call)))
             }
-            None => std::future::pending().await,
         }
     }
 }
 
-impl Drop for Connection {
+impl Drop for Carrying {
     fn drop(&mut self) {
-        if let Some(Carrier::Own(sender, origin)) = self.carrier.take() {
-            self.pool.put(&origin, sender);
+        if let Self::Own(sender, origin, pool) = self
+            && let Some(sender) = sender.take()
+        {
+            pool.put(origin, sender);
         }
     }
 }

@@ -43,15 +43,17 @@ async fn http2() -> Sender {
     Sender::Http2(sender)
 }
 
-async fn begin(connection: &mut Connection, path: &'static str) -> Response<Incoming> {
+async fn begin(connection: Connection, path: &'static str) -> (Response<Incoming>, Carrying) {
     let mut request = Request::new(RequestBody::Whole(Full::default(), None));
     *request.uri_mut() = Uri::from_static(path);
     connection.send(request).await.map_err(|error| error.into_error()).unwrap()
 }
 
-async fn call(connection: &mut Connection) -> String {
-    let body = begin(connection, "/v1/x?y=1").await.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(body.to_vec()).unwrap()
+/// What a call is answered, and the connection as long as nobody else may have it.
+async fn call(connection: Connection) -> (String, Carrying) {
+    let (answer, carrying) = begin(connection, "/v1/x?y=1").await;
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (String::from_utf8(body.to_vec()).unwrap(), carrying)
 }
 
 fn origin() -> Arc<Origin> {
@@ -61,16 +63,16 @@ fn origin() -> Arc<Origin> {
 #[tokio::test]
 async fn a_connection_carries_the_next_call_when_the_one_before_has_ended() {
     let (pool, origin) = (Pool::default(), origin());
-    let mut first = pool.add(&origin, http1(false).await);
+    let first = pool.add(&origin, http1(false).await);
     assert!(pool.take(&origin, false).is_none(), "it carries a call");
+    let (said, first) = call(first).await;
     assert_eq!(
-        call(&mut first).await,
+        said,
         r#"HTTP/1.1 /v1/x?y=1 Some([97, 112, 105, 46, 101, 120, 97, 109, 112, 108, 101, 46, 99, 111, 109])"#
     );
     drop(first);
     tokio::task::yield_now().await;
-    let mut again = pool.take(&origin, true).expect("it is kept");
-    call(&mut again).await;
+    let (_, again) = call(pool.take(&origin, true).expect("it is kept")).await;
     let elsewhere = Arc::new(Origin::parse("https://api.example.org").unwrap());
     drop(again);
     tokio::task::yield_now().await;
@@ -80,8 +82,7 @@ async fn a_connection_carries_the_next_call_when_the_one_before_has_ended() {
 #[tokio::test]
 async fn a_connection_that_was_closed_is_forgotten() {
     let (pool, origin) = (Pool::default(), origin());
-    let mut closed = pool.add(&origin, http1(true).await);
-    call(&mut closed).await;
+    let (_, closed) = call(pool.add(&origin, http1(true).await)).await;
     drop(closed);
     while pool.origins().kept.values().any(|kept| kept.idle.iter().any(|idle| !idle.sender.is_closed())) {
         tokio::task::yield_now().await;
@@ -93,8 +94,7 @@ async fn a_connection_that_was_closed_is_forgotten() {
 #[tokio::test]
 async fn a_connection_whose_answer_is_being_read_carries_no_other_call() {
     let (pool, origin) = (Pool::default(), origin());
-    let mut first = pool.add(&origin, http1(false).await);
-    let answer = begin(&mut first, "/long").await;
+    let (answer, first) = begin(pool.add(&origin, http1(false).await), "/long").await;
     drop(first);
     for _ in 0..8 {
         tokio::task::yield_now().await;
@@ -114,7 +114,7 @@ async fn many_calls_share_a_connection_but_not_more_than_a_provider_allows() {
         shared.push(one);
     }
     assert_eq!(shared.len(), CALLS_PER_CONNECTION);
-    let said = call(&mut shared[7]).await;
+    let (said, _carrying) = call(shared.swap_remove(7)).await;
     assert!(said.starts_with("HTTP/2.0 https://api.example.com/v1/x?y=1"), "{said}");
     shared.pop();
     assert!(pool.take(&origin, false).is_some());
@@ -123,8 +123,7 @@ async fn many_calls_share_a_connection_but_not_more_than_a_provider_allows() {
 #[tokio::test]
 async fn what_nobody_uses_is_ended_and_its_origin_forgotten() {
     let (pool, origin) = (Pool::default(), origin());
-    let mut idle = pool.add(&origin, http1(false).await);
-    call(&mut idle).await;
+    let (_, idle) = call(pool.add(&origin, http1(false).await)).await;
     drop(idle);
     let in_use = Arc::new(Origin::parse("https://api.example.org").unwrap());
     let _call = pool.add(&in_use, http2().await);

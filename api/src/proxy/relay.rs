@@ -19,7 +19,7 @@ use tokio::time::Sleep;
 use super::{
     events::Events,
     links::Links,
-    pool::Connection,
+    pool::Carrying,
     record::Record,
     redact::Redactor,
     refusal::{Code, Refusal, Shape},
@@ -56,7 +56,7 @@ pub(super) enum Meter {
 pub(super) struct Relay {
     from: Incoming,
     /// What it comes on. Dropped after it: only then another call can have it.
-    _connection: Connection,
+    _connection: Carrying,
     meter: Meter,
     /// `None` when the answer is over.
     record: Option<Record>,
@@ -75,7 +75,7 @@ impl ProxyBody {
 
     /// An answer that is passed on. `timer` is any timer that is not needed any more.
     pub(super) fn relayed(
-        (from, connection): (Incoming, Connection),
+        (from, connection): (Incoming, Carrying),
         meter: Meter,
         mut record: Record,
         timer: Pin<Box<Sleep>>,
