@@ -3,7 +3,7 @@
 
 use std::{
     cell::RefCell,
-    fmt, fs,
+    fmt,
     rc::Rc,
     time::{Duration, Instant},
 };
@@ -14,13 +14,12 @@ use http::{Request, header};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use keyway_testkit::figures::{cpu_seconds, memory_mib};
 use tokio::{net::TcpStream, task::LocalSet};
 
 use crate::mode::Mode;
 
 const WARM_UP: Duration = Duration::from_millis(700);
-/// What /proc counts in.
-const TICKS_PER_SECOND: f64 = 100.0;
 const PROMPT: &str = "Tell me in a few sentences what a gateway for large language models does, and why one would put \
                       one between an application and its providers. ";
 
@@ -51,10 +50,7 @@ struct Seen {
 
 impl Load<'_> {
     pub(crate) fn run(&self, pid: u32) -> Result<Outcome> {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?
-            .block_on(LocalSet::new().run_until(self.go(pid)))
+        run_local(self.go(pid))
     }
 
     async fn go(&self, pid: u32) -> Result<Outcome> {
@@ -80,9 +76,9 @@ impl Load<'_> {
             }));
         }
         tokio::time::sleep_until(begin.into()).await;
-        let (clock, before) = (Instant::now(), cpu_ticks(pid)?);
+        let (clock, before) = (Instant::now(), cpu_seconds(pid)?);
         tokio::time::sleep_until(end.into()).await;
-        let (ticks, window) = (cpu_ticks(pid)? - before, clock.elapsed().as_secs_f64());
+        let (cpu, window) = (cpu_seconds(pid)? - before, clock.elapsed().as_secs_f64());
         for caller in callers {
             caller.await??;
         }
@@ -91,7 +87,7 @@ impl Load<'_> {
         let calls = seen.whole.len() as f64;
         Ok(Outcome {
             per_second: calls / window,
-            cpu: ticks / TICKS_PER_SECOND * 1e6 / calls,
+            cpu: cpu * 1e6 / calls,
             p50: quantile(&mut seen.whole, 0.5),
             p99: quantile(&mut seen.whole, 0.99),
             first_byte_p50: quantile(&mut seen.first, 0.5),
@@ -108,6 +104,12 @@ impl Load<'_> {
         }
         request(self.address, self.key, &body)
     }
+}
+
+/// Runs callers on this thread.
+pub(crate) fn run_local<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(LocalSet::new().run_until(work))
 }
 
 /// A call whose stream goes on until the caller leaves.
@@ -179,18 +181,4 @@ fn quantile(values: &mut [f64], part: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().saturating_sub(1);
     values.get((last as f64 * part).round() as usize).copied().unwrap_or(f64::NAN)
-}
-
-fn cpu_ticks(pid: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |at: usize| fields.get(at).and_then(|text| text.parse::<f64>().ok()).context("/proc has another form");
-    Ok(ticks(11)? + ticks(12)?)
-}
-
-pub(crate) fn memory_mib(pid: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kib =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse::<f64>().ok());
-    Ok(kib.context("/proc has another form")? / 1024.0)
 }

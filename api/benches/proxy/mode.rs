@@ -12,7 +12,8 @@ pub(crate) struct Mode {
     pub(crate) body_bytes: usize,
 }
 
-const PLAIN_BYTES: usize = 300;
+/// The body of a call that is nothing special.
+pub(crate) const PLAIN_BYTES: usize = 300;
 
 /// All of them, in the order of the table.
 pub(crate) const MODES: [Mode; 8] = [

@@ -57,21 +57,12 @@ impl Report {
             ("stream of 24 events: CPU, against bare hyper", stream, "bare hyper", cpu, 1.3),
             ("stream, one at a time: first byte, against bare hyper", stream_1, "bare hyper", first, 1.3),
         ];
-        let shown = |us: f64| format!("{us:.1} us");
         let figure = |(name, mode, limit, field, most)| {
-            let (found, limit) = (self.median(mode, "keyway", field), self.median(mode, limit, field));
-            let (ratio, wanted) = (found / limit, Wanted::AtMost(most));
-            Figure { name, found: shown(found), limit: shown(limit), ratio, wanted }
+            at_most(name, (self.median(mode, "keyway", field), self.median(mode, limit, field)), "us", most)
         };
         let p50 = |server| self.median(plain_1, server, |outcome| outcome.p50);
-        let added = p50("keyway") - p50("direct");
-        let added = Figure {
-            name: "proxied request, one at a time: p50 added",
-            found: shown(added),
-            limit: shown(MOST_ADDED_US),
-            ratio: added / MOST_ADDED_US,
-            wanted: Wanted::AtMost(1.0),
-        };
+        let added = (p50("keyway") - p50("direct"), MOST_ADDED_US);
+        let added = at_most("proxied request, one at a time: p50 added", added, "us", 1.0);
         wanted.map(figure).into_iter().chain([added]).collect()
     }
 
@@ -79,4 +70,10 @@ impl Report {
         let found = self.0.iter().filter(|(of, name, _)| *of == mode && *name == server);
         median_of(found.map(|(.., outcome)| field(outcome)))
     }
+}
+
+/// Something of which less is better, beside what it is compared with.
+pub(crate) fn at_most(name: &'static str, (found, limit): (f64, f64), unit: &str, most: f64) -> Figure {
+    let shown = |value: f64| format!("{value:.1} {unit}");
+    Figure { name, found: shown(found), limit: shown(limit), ratio: found / limit, wanted: Wanted::AtMost(most) }
 }

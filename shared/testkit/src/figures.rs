@@ -135,15 +135,20 @@ pub fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
+/// The memory a process has in use, in MiB.
+///
+/// # Errors
+/// There is no such process.
+pub fn memory_mib(pid: u32) -> Result<f64> {
+    status_mib(pid, "VmRSS:")
+}
+
 /// The most memory a process has had in use, in MiB.
 ///
 /// # Errors
 /// There is no such process.
 pub fn peak_memory_mib(pid: u32) -> Result<f64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kib =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse::<f64>().ok());
-    Ok(kib.context("/proc has another form")? / 1024.0)
+    status_mib(pid, "VmHWM:")
 }
 
 /// The processes that `pid` started, and those that they did.
@@ -159,4 +164,10 @@ pub fn descendants(pid: u32) -> Result<Vec<u32>> {
         found.extend(descendants(child)?);
     }
     Ok(found)
+}
+
+fn status_mib(pid: u32, name: &str) -> Result<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib = status.lines().find_map(|line| line.strip_prefix(name)?.split_whitespace().next()?.parse::<f64>().ok());
+    Ok(kib.context("/proc has another form")? / 1024.0)
 }
