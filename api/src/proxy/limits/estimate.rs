@@ -280,6 +280,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_search_brings_in_is_bounded_by_the_model_alone() {
+        let catalog = Catalog::load(None).unwrap();
+        let taken = catalog.get("openai").unwrap().model("gpt-4o-mini").unwrap().max_input_tokens.unwrap();
+        for tool in ["web_search", "web_search_preview", "web_search_20250305"] {
+            let body = format!(r#"{{"max_tokens":1,"tools":[{{"type":"{tool}"}}]}}"#);
+            assert_eq!(bound("/v1/responses", "gpt-4o-mini", &body).tokens, taken + 1, "{tool}");
+        }
+    }
+
+    #[test]
     fn the_highest_price_that_can_apply_counts() {
         let long = format!("{{\"max_tokens\":1,\"x\":\"{}\"}}", "y".repeat(300_000));
         let tokens = i64::try_from(long.len()).unwrap();
