@@ -1,6 +1,5 @@
 //! In which order the integrations that could serve a call are tried, with the operator's key where it may help out,
-//! and why the others are not. One
-//! judgement serves calls and explanations; it never calls anybody.
+//! and why the others are not. One judgement serves calls and explanations; it never calls anybody.
 
 use std::{sync::Arc, time::Instant};
 

@@ -193,11 +193,8 @@ fn messages(path: &Path, calls: BTreeMap<TenantId, Vec<MeteredCall>>) -> Vec<Mes
     let file = MessageId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
     let mut messages = Vec::new();
     for (tenant_id, calls) in calls {
-        let mut calls = calls.into_iter().peekable();
-        for place in 0.. {
-            if calls.peek().is_none() {
-                break;
-            }
+        let mut calls = calls.into_iter();
+        for place in 0..calls.len().div_ceil(CALLS_PER_MESSAGE) {
             let id = file.derived(&format!("{tenant_id}/{place}"));
             let command = Command::MeterCalls { calls: calls.by_ref().take(CALLS_PER_MESSAGE).collect() };
             messages.push(Message::new(id, tenant_id, Body::Command(command)));
