@@ -210,34 +210,15 @@ fn latest<K: Eq + std::hash::Hash>(uses: &mut HashMap<K, Timestamp>, id: K, at: 
 
 #[cfg(test)]
 mod tests {
-    use keyway_domain::{CredentialSource, ProjectId, RequestId, TokenCounts};
+    use keyway_domain::{ProjectId, RequestId};
 
     use super::*;
 
     fn call() -> MeteredCall {
-        MeteredCall {
-            request_id: RequestId::new(),
-            project_id: ProjectId::new(),
-            virtual_key_id: VirtualKeyId::new(),
-            integration_id: IntegrationId::new(),
-            credential: CredentialSource::Own,
-            provider: "openai".to_owned(),
-            model: None,
-            path: "/v1/models".to_owned(),
-            http_status: Some(200),
-            tokens: TokenCounts::default(),
-            cost_nano_usd: None,
-            started_at: Timestamp::from_ms(1),
-            duration_ms: 2,
-            first_byte_ms: None,
-            streamed: false,
-            complete: true,
-            overhead_us: None,
-            attempts: 1,
-            refused: Vec::new(),
-            cached: false,
-            settled: false,
-        }
+        let by = (ProjectId::new(), VirtualKeyId::new());
+        let begun = Timestamp::from_ms(1);
+        let call = MeteredCall::begun(RequestId::new(), by, IntegrationId::new(), "openai", "/v1/models", begun);
+        MeteredCall { http_status: Some(200), duration_ms: 2, complete: true, ..call }
     }
 
     #[test]

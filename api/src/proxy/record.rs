@@ -231,19 +231,21 @@ impl Drop for Record {
         let Some(slot) = self.slot.take() else { return };
         let model = self.metered.model.take().or_else(|| self.asked_model.take().filter(|asked| self.is_model(asked)));
         let model = model.filter(|model| is_text(model));
+        let upstream = &self.upstream;
+        let call = MeteredCall::begun(
+            self.arrival.id,
+            (self.project_id, self.virtual_key_id),
+            upstream.ledger_id(),
+            upstream.spec.name.as_str(),
+            bounded(std::mem::take(&mut self.path)),
+            self.arrival.at,
+        );
         let call = MeteredCall {
-            request_id: self.arrival.id,
-            project_id: self.project_id,
-            virtual_key_id: self.virtual_key_id,
-            integration_id: self.upstream.ledger_id(),
-            credential: self.upstream.credential,
-            provider: self.upstream.spec.name.clone(),
+            credential: upstream.credential,
             model: model.map(bounded),
-            path: bounded(std::mem::take(&mut self.path)),
             http_status: self.status.map(|status| status.as_u16()),
             tokens,
             cost_nano_usd,
-            started_at: self.arrival.at,
             duration_ms: millis(took),
             first_byte_ms: self.first_byte.map(millis),
             streamed: self.streamed,
@@ -252,7 +254,7 @@ impl Drop for Record {
             attempts: self.attempts,
             refused: std::mem::take(&mut self.refused),
             cached: self.cached,
-            settled: false,
+            ..call
         };
         slot.keep(self.tenant_id, call);
     }

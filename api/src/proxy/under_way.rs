@@ -16,7 +16,7 @@ use std::{
 };
 
 use keyway_domain::{
-    CredentialSource, IntegrationId, MeteredCall, ProjectId, RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId,
+    CredentialSource, IntegrationId, MeteredCall, ProjectId, RequestId, TenantId, Timestamp, VirtualKeyId,
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -150,28 +150,15 @@ impl Admission<'_> {
 
     /// The call as nobody saw it end.
     fn settled(self) -> MeteredCall {
+        let by = (self.project_id, self.virtual_key_id);
+        let call =
+            MeteredCall::begun(self.request_id, by, self.integration_id, self.provider, self.path, self.started_at);
         MeteredCall {
-            request_id: self.request_id,
-            project_id: self.project_id,
-            virtual_key_id: self.virtual_key_id,
-            integration_id: self.integration_id,
             credential: self.credential,
-            provider: self.provider.into_owned(),
             model: self.model.map(Cow::into_owned),
-            path: self.path.into_owned(),
-            http_status: None,
-            tokens: TokenCounts::default(),
-            cost_nano_usd: None,
-            started_at: self.started_at,
-            duration_ms: 0,
-            first_byte_ms: None,
-            streamed: false,
-            complete: false,
-            overhead_us: None,
             attempts: self.attempts,
-            refused: Vec::new(),
-            cached: false,
             settled: true,
+            ..call
         }
     }
 }

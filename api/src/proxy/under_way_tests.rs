@@ -41,7 +41,9 @@ fn what_stands_in_a_place_is_settled_and_nothing_else_is() {
     assert_eq!(found.iter().map(|call| call.request_id).collect::<Vec<_>>(), [one.request_id, two.request_id]);
     assert_eq!(found[0].model.as_deref(), Some("gpt-4o-mini"));
     assert_eq!([found[0].credential, found[1].credential], [CredentialSource::Own, CredentialSource::Fallback]);
-    assert!(found.iter().all(|call| call.settled && !call.complete && call.tokens == TokenCounts::default()));
+    assert!(
+        found.iter().all(|call| call.settled && !call.complete && call.tokens == keyway_domain::TokenCounts::default())
+    );
 
     // Its record is written: until the place is emptied or taken again, both are found, and the ledger chooses.
     drop((first, unused));

@@ -1,9 +1,7 @@
 //! The request log: each proxied call as a line, found by what a team asks for, page by page.
 
 use anyhow::{Result, ensure};
-use keyway_domain::{
-    CredentialSource, IntegrationId, MeteredCall, ProjectId, RequestId, Timestamp, TokenCounts, VirtualKeyId,
-};
+use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RequestId, Timestamp, TokenCounts, VirtualKeyId};
 use keyway_store::usage::{self, MeteredRow};
 use serde_json::{Value, json};
 
@@ -14,28 +12,19 @@ on_both! { calls_are_listed_filtered_and_shown }
 const LIST: &str = "/api/v1/requests";
 
 pub(crate) fn call(ago_ms: i64) -> MeteredCall {
+    let by = (ProjectId::new(), VirtualKeyId::new());
+    let (path, begun) = ("/v1/chat/completions", Timestamp::from_ms(1_793_491_200_000 - ago_ms));
     MeteredCall {
-        request_id: RequestId::new(),
-        project_id: ProjectId::new(),
-        virtual_key_id: VirtualKeyId::new(),
-        integration_id: IntegrationId::new(),
-        credential: CredentialSource::Own,
-        provider: "openai".to_owned(),
         model: Some("gpt-4o-mini".to_owned()),
-        path: "/v1/chat/completions".to_owned(),
         http_status: Some(200),
         tokens: TokenCounts { input: Some(12), output: Some(3), ..TokenCounts::default() },
-        cost_nano_usd: None,
-        started_at: Timestamp::from_ms(1_793_491_200_000 - ago_ms),
         duration_ms: 250,
         first_byte_ms: Some(80),
         streamed: true,
         complete: true,
         overhead_us: Some(21),
         attempts: 2,
-        refused: Vec::new(),
-        cached: false,
-        settled: false,
+        ..MeteredCall::begun(RequestId::new(), by, IntegrationId::new(), "openai", path, begun)
     }
 }
 

@@ -35,6 +35,6 @@ pub use retry::RetryPolicy;
 pub use routing::Routing;
 pub use timestamp::Timestamp;
 pub use usage::{
-    CallOutcome, CredentialSource, Ledger, MeteredCall, NanoUsd, RefusedAttempt, ReportedUsage, TokenCounts,
-    UsageProgress, UsageWindow,
+    CallOutcome, CredentialSource, Ledger, MeteredCall, NanoUsd, PriceTerms, RefusedAttempt, ReportedUsage,
+    TokenCounts, UsageProgress, UsageWindow,
 };

@@ -2,6 +2,8 @@
 //!
 //! Unknown is never zero: a figure that nobody gave is `None`, and stays so up to the dashboard.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
@@ -46,6 +48,9 @@ pub struct TokenCounts {
     /// Those of `cache_write` that are kept for an hour, which some providers price apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_1h: Option<i64>,
+    /// Those of `cache_write` that are kept for twelve hours, which some providers price apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_write_12h: Option<i64>,
     /// All output tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<i64>,
@@ -55,12 +60,18 @@ pub struct TokenCounts {
     /// Those of `input` that are sound, where a provider tells them apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_input: Option<i64>,
+    /// Those of `cached_input` that are sound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached_audio_input: Option<i64>,
     /// Those of `output` that are sound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_output: Option<i64>,
     /// Not tokens, but charged beside them: searches of the web that the provider made for its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_searches: Option<i64>,
+    /// Not tokens either: units of searching documents, by which some providers charge a reranking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search_units: Option<i64>,
 }
 
 impl TokenCounts {
@@ -76,12 +87,42 @@ impl TokenCounts {
             cached_input: sum(self.cached_input, other.cached_input),
             cache_write: sum(self.cache_write, other.cache_write),
             cache_write_1h: sum(self.cache_write_1h, other.cache_write_1h),
+            cache_write_12h: sum(self.cache_write_12h, other.cache_write_12h),
             output: sum(self.output, other.output),
             reasoning: sum(self.reasoning, other.reasoning),
             audio_input: sum(self.audio_input, other.audio_input),
+            cached_audio_input: sum(self.cached_audio_input, other.cached_audio_input),
             audio_output: sum(self.audio_output, other.audio_output),
             web_searches: sum(self.web_searches, other.web_searches),
+            search_units: sum(self.search_units, other.search_units),
         }
+    }
+}
+
+/// Terms beside token counts that decide the price of a call, as its answer states them. Ordinary terms
+/// (`default`, `standard`, `global`) are left out, so that an empty value is the ordinary price.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceTerms {
+    /// Service tier that served: `priority`, `flex`, `batch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<String>,
+    /// Speed that was sold: `fast`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<String>,
+    /// Region in which the model ran, where the provider states one: `us`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Uses of the provider's own tools that are charged beside tokens, by the tool's name: `file_search`.
+    /// Searches of the web are counted in [`TokenCounts::web_searches`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tools: BTreeMap<String, i64>,
+}
+
+impl PriceTerms {
+    /// Whether the ordinary price applies.
+    #[must_use]
+    pub fn is_ordinary(&self) -> bool {
+        *self == Self::default()
     }
 }
 
@@ -104,6 +145,9 @@ pub struct MeteredCall {
     /// The model the provider says it used, else the one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// The model the caller asked for, where the answer named another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_model: Option<String>,
     /// The path that was called, without its query.
     pub path: String,
     /// The provider's HTTP status; `None` when no answer came.
@@ -111,6 +155,9 @@ pub struct MeteredCall {
     pub http_status: Option<u16>,
     /// Tokens as the provider counted them.
     pub tokens: TokenCounts,
+    /// Terms of the price beside tokens.
+    #[serde(default, skip_serializing_if = "PriceTerms::is_ordinary")]
+    pub terms: PriceTerms,
     /// What the provider says it charges for the call, where its answers say so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_nano_usd: Option<NanoUsd>,
@@ -134,6 +181,13 @@ pub struct MeteredCall {
     /// The attempts that were refused before `integration_id` served the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedAttempt>,
+    /// Integrations whose key the provider's own words put in question: each is verified soon.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubted: Vec<IntegrationId>,
+    /// Provider's id of an answer that can be read again (`resp_...`): its figures count once, in whichever call
+    /// shows them first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer_id: Option<String>,
     /// Whether the answer came from Keyway's own memory: it cost nothing, which is known.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cached: bool,
@@ -143,6 +197,45 @@ pub struct MeteredCall {
 }
 
 impl MeteredCall {
+    /// A call that has just begun: nothing of its answer is known.
+    #[must_use]
+    pub fn begun(
+        request_id: RequestId,
+        (project_id, virtual_key_id): (ProjectId, VirtualKeyId),
+        integration_id: IntegrationId,
+        provider: impl Into<String>,
+        path: impl Into<String>,
+        started_at: Timestamp,
+    ) -> Self {
+        Self {
+            request_id,
+            project_id,
+            virtual_key_id,
+            integration_id,
+            credential: CredentialSource::Own,
+            provider: provider.into(),
+            model: None,
+            asked_model: None,
+            path: path.into(),
+            http_status: None,
+            tokens: TokenCounts::default(),
+            terms: PriceTerms::default(),
+            cost_nano_usd: None,
+            started_at,
+            duration_ms: 0,
+            first_byte_ms: None,
+            streamed: false,
+            complete: false,
+            overhead_us: None,
+            attempts: 1,
+            refused: Vec::new(),
+            doubted: Vec::new(),
+            answer_id: None,
+            cached: false,
+            settled: false,
+        }
+    }
+
     /// How it ended.
     #[must_use]
     pub const fn outcome(&self) -> CallOutcome {

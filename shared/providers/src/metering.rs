@@ -227,12 +227,11 @@ impl Usage {
             input: input.filter(|_| is_readable(heard)),
             cached_input: cached.or(self.prompt_cache_hit_tokens.0),
             cache_write: input_details.and_then(|details| details.cache_write_tokens.0),
-            cache_write_1h: None,
             output: all.filter(|_| is_readable(spoken)),
             reasoning: output_details.and_then(|details| details.reasoning_tokens.0),
             audio_input: heard.and_then(|count| count.0),
             audio_output: spoken.and_then(|count| count.0),
-            web_searches: None,
+            ..TokenCounts::default()
         }
     }
 }

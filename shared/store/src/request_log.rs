@@ -141,16 +141,18 @@ pub async fn find(tx: &TenantTx, id: RequestId) -> Result<Option<MeteredRow>, St
 }
 
 fn row(row: Row) -> MeteredRow {
+    let call = MeteredCall::begun(
+        RequestId::from_uuid(row.request_id),
+        (ProjectId::from_uuid(row.project_id), VirtualKeyId::from_uuid(row.virtual_key_id)),
+        IntegrationId::from_uuid(row.integration_id),
+        row.provider,
+        row.path,
+        Timestamp::from_ms(row.started_at_ms),
+    );
     let call = MeteredCall {
-        request_id: RequestId::from_uuid(row.request_id),
-        project_id: ProjectId::from_uuid(row.project_id),
-        virtual_key_id: VirtualKeyId::from_uuid(row.virtual_key_id),
-        integration_id: IntegrationId::from_uuid(row.integration_id),
         // A word of a later build: whose it was is not known here, and no integration's.
         credential: CredentialSource::parse(&row.credential).unwrap_or(CredentialSource::Fallback),
-        provider: row.provider,
         model: row.model,
-        path: row.path,
         http_status: row.http_status.and_then(|status| u16::try_from(status).ok()),
         tokens: TokenCounts {
             input: row.input_tokens,
@@ -162,16 +164,15 @@ fn row(row: Row) -> MeteredRow {
             ..TokenCounts::default()
         },
         cost_nano_usd: row.cost_nano_usd,
-        started_at: Timestamp::from_ms(row.started_at_ms),
         duration_ms: row.duration_ms,
         first_byte_ms: row.first_byte_ms,
         streamed: row.streamed,
         complete: row.complete,
         overhead_us: row.overhead_us,
         attempts: u16::try_from(row.attempts).unwrap_or(u16::MAX),
-        refused: Vec::new(),
         cached: row.cached,
         settled: row.settled,
+        ..call
     };
     MeteredRow { call, cost_nano_usd: row.cost_nano_usd, price_version: row.price_version }
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{
-    Body, Command, CredentialSource, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall,
-    RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId,
+    Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, RequestId, TenantId,
+    Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Catalog;
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
@@ -31,28 +31,18 @@ in_both! {
 
 /// A call that was served just now.
 pub(crate) fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCall {
+    let project_id = world.tenant.project;
+    let by = (project_id, VirtualKeyId::from_uuid(project_id.uuid()));
+    let integration_id = IntegrationId::from_uuid(project_id.uuid());
+    let (path, begun) = ("/v1/chat/completions", Timestamp::now());
     MeteredCall {
-        request_id: RequestId::new(),
-        project_id: world.tenant.project,
-        virtual_key_id: VirtualKeyId::from_uuid(world.tenant.project.uuid()),
-        integration_id: IntegrationId::from_uuid(world.tenant.project.uuid()),
-        credential: CredentialSource::Own,
-        provider: "openai".to_owned(),
         model: Some(model.to_owned()),
-        path: "/v1/chat/completions".to_owned(),
         http_status: Some(200),
         tokens,
-        cost_nano_usd: None,
-        started_at: Timestamp::now(),
         duration_ms: 12,
         first_byte_ms: Some(9),
-        streamed: false,
         complete: true,
-        overhead_us: None,
-        attempts: 1,
-        refused: Vec::new(),
-        cached: false,
-        settled: false,
+        ..MeteredCall::begun(RequestId::new(), by, integration_id, "openai", path, begun)
     }
 }
 

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 use keyway_domain::{
-    CredentialSource, IntegrationId, Ledger, MeteredCall, ProjectId, ReportedUsage, RequestId, Timestamp, TokenCounts,
-    VirtualKeyId,
+    IntegrationId, Ledger, MeteredCall, ProjectId, ReportedUsage, RequestId, Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_store::{
     StoreError, raw,
@@ -30,28 +29,15 @@ pub(crate) fn row(
     model: Option<&str>,
     tokens: Option<i64>,
 ) -> MeteredRow {
+    let by = (project_id, VirtualKeyId::from_uuid(integration_id.uuid()));
+    let call = MeteredCall::begun(RequestId::new(), by, integration_id, "openai", "/v1/chat/completions", NOW);
     let call = MeteredCall {
-        request_id: RequestId::new(),
-        project_id,
-        virtual_key_id: VirtualKeyId::from_uuid(integration_id.uuid()),
-        integration_id,
-        credential: CredentialSource::Own,
-        provider: "openai".to_owned(),
         model: model.map(str::to_owned),
-        path: "/v1/chat/completions".to_owned(),
         http_status: Some(200),
         tokens: TokenCounts { input: tokens, output: tokens, ..TokenCounts::default() },
-        cost_nano_usd: None,
-        started_at: NOW,
         duration_ms: 5,
-        first_byte_ms: None,
-        streamed: false,
         complete: true,
-        overhead_us: None,
-        attempts: 1,
-        refused: Vec::new(),
-        cached: false,
-        settled: false,
+        ..call
     };
     MeteredRow { call, cost_nano_usd: tokens.map(|tokens| tokens * 100), price_version: Some("1".to_owned()) }
 }
