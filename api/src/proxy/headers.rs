@@ -6,6 +6,7 @@ use keyway_domain::IntegrationId;
 
 use super::{
     caller::KEY_HEADERS,
+    cors,
     refusal::{Code, Refusal},
 };
 
@@ -78,9 +79,13 @@ pub(super) fn clean_request(headers: &mut HeaderMap) {
 pub(super) fn clean_response(headers: &mut HeaderMap, secret: &[u8]) {
     drop_hop_by_hop(headers);
     let finder = memchr::memmem::Finder::new(secret);
-    drop_matching(headers, |name, value| {
-        let name = name.as_str();
-        matches!(name, "set-cookie" | "set-cookie2" | "alt-svc" | "strict-transport-security" | "clear-site-data")
+    drop_matching(headers, |header, value| {
+        let name = header.as_str();
+        cors::is_providers_own(header)
+            || matches!(
+                name,
+                "set-cookie" | "set-cookie2" | "alt-svc" | "strict-transport-security" | "clear-site-data"
+            )
             || name.starts_with("x-keyway-")
             || (!secret.is_empty() && finder.find(value.as_bytes()).is_some())
     });
@@ -212,6 +217,7 @@ mod tests {
             ("authorization", "Bearer sk-secret"),
             ("x-echo", "your key is 'sk-secret'."),
             ("x-keyway-error", "fake"),
+            ("access-control-allow-origin", "https://provider.dev"),
             ("content-length", "5"),
         ]);
         clean_response(&mut headers, b"sk-secret");

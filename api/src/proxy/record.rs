@@ -50,6 +50,7 @@ pub(super) struct Record {
     /// Until the first upstream was asked.
     overhead: Duration,
     refused: Vec<RefusedAttempt>,
+    doubted: Vec<IntegrationId>,
     metered: Metered,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
@@ -93,6 +94,7 @@ impl Record {
             attempts: 0,
             overhead: Duration::ZERO,
             refused: Vec::new(),
+            doubted: Vec::new(),
             metered: Metered::default(),
             status: None,
             first_byte: None,
@@ -146,6 +148,13 @@ impl Record {
         self.metered.tokens = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
     }
 
+    /// A provider's own words put the key of an integration in question.
+    pub(super) fn doubts(&mut self, integration_id: IntegrationId) {
+        if !self.doubted.contains(&integration_id) {
+            self.doubted.push(integration_id);
+        }
+    }
+
     /// An upstream refused the call, which another one is asked for now.
     pub(super) fn refused(&mut self, integration_id: IntegrationId, status: StatusCode) {
         self.refused.push(RefusedAttempt { integration_id, http_status: status.as_u16() });
@@ -160,6 +169,11 @@ impl Record {
     /// Whose integration serves.
     pub(super) fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// The project that the call belongs to.
+    pub(super) const fn project_id(&self) -> ProjectId {
+        self.project_id
     }
 
     /// The model the caller asked for.
@@ -229,8 +243,10 @@ impl Drop for Record {
             meters.first_byte_seconds.observe(first_byte.as_secs_f64());
         }
         let Some(slot) = self.slot.take() else { return };
-        let model = self.metered.model.take().or_else(|| self.asked_model.take().filter(|asked| self.is_model(asked)));
-        let model = model.filter(|model| is_text(model));
+        let is_name = |model: &String| is_text(model);
+        let asked = self.asked_model.take().filter(|asked| self.is_model(asked)).filter(is_name);
+        let model = self.metered.model.take().filter(is_name).or_else(|| asked.clone());
+        let asked = asked.filter(|asked| model.as_ref() != Some(asked));
         let upstream = &self.upstream;
         let call = MeteredCall::begun(
             self.arrival.id,
@@ -243,6 +259,8 @@ impl Drop for Record {
         let call = MeteredCall {
             credential: upstream.credential,
             model: model.map(bounded),
+            asked_model: asked.map(bounded),
+            terms: std::mem::take(&mut self.metered.terms),
             http_status: self.status.map(|status| status.as_u16()),
             tokens,
             cost_nano_usd,
@@ -253,6 +271,8 @@ impl Drop for Record {
             overhead_us: i64::try_from(self.overhead.as_micros()).ok(),
             attempts: self.attempts,
             refused: std::mem::take(&mut self.refused),
+            doubted: std::mem::take(&mut self.doubted),
+            answer_id: self.metered.answer_id.take(),
             cached: self.cached,
             ..call
         };

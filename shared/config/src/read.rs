@@ -79,6 +79,21 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("KEYWAY_DATABASE_CONNECTIONS", "10", "connections per database pool"),
     setting("KEYWAY_MAX_CONNECTIONS", "10000", "open client connections"),
+    setting(
+        "KEYWAY_IDLE_SECONDS",
+        "75",
+        "how long a client's connection may idle between two requests; balancers in front should keep theirs for less",
+    ),
+    setting(
+        "KEYWAY_FIRST_BYTE_SECONDS",
+        "1800",
+        "how long providers may take to begin the answer to a proxied request, all attempts together",
+    ),
+    setting(
+        "KEYWAY_CORS_ORIGINS",
+        "*",
+        "origins of web pages that may call /proxy and /v1, comma separated: https://app.example.com; *: any; none: no page",
+    ),
     setting("KEYWAY_API_BODY_BYTES", "1048576", "largest body of a management request"),
     setting("KEYWAY_PROXY_BODY_BYTES", "33554432", "largest proxied body that has to be read before it is forwarded"),
     setting("KEYWAY_DRAIN_SECONDS", "25", "how long a graceful stop may take"),
@@ -208,6 +223,9 @@ impl Values {
                 .number("KEYWAY_DATABASE_CONNECTIONS", 2..=1000)
                 .map(|n| u32::try_from(n).unwrap_or(10))?,
             max_connections: self.size("KEYWAY_MAX_CONNECTIONS", 1..=1_000_000)?,
+            idle: Duration::from_secs(self.number("KEYWAY_IDLE_SECONDS", 1..=86_400)?),
+            first_byte: Duration::from_secs(self.number("KEYWAY_FIRST_BYTE_SECONDS", 1..=86_400)?),
+            cors_origins: self.cors_origins()?,
             api_body_bytes: self.size("KEYWAY_API_BODY_BYTES", 1024..=67_108_864)?,
             proxy_body_bytes: self.size("KEYWAY_PROXY_BODY_BYTES", 1024..=1_073_741_824)?,
             drain: Duration::from_secs(self.number("KEYWAY_DRAIN_SECONDS", 1..=3600)?),
@@ -280,6 +298,30 @@ impl Values {
         }
     }
 
+    /// The origins of pages that may call; `None`: all.
+    fn cors_origins(&mut self) -> Result<Option<Vec<String>>, ConfigError> {
+        let name = "KEYWAY_CORS_ORIGINS";
+        let text = self.text(name);
+        match text.trim() {
+            "*" => return Ok(None),
+            "none" => return Ok(Some(Vec::new())),
+            _ => {}
+        }
+        let origins: Vec<String> =
+            text.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned()).collect();
+        let is_origin = |text: &String| {
+            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', '@', ' ']))
+        };
+        match origins.iter().find(|origin| !is_origin(origin)) {
+            Some(origin) => Err(ConfigError::Invalid {
+                name,
+                why: format!("{origin:?} is not an origin, like https://app.example.com; * is any, none is no page"),
+            }),
+            None => Ok(Some(origins)),
+        }
+    }
+
     fn fallback_key(&mut self) -> Result<Option<SecretString>, ConfigError> {
         let name = "KEYWAY_FALLBACK_OPENROUTER_KEY";
         match self.set(name) {
@@ -318,6 +360,13 @@ mod tests {
         assert_eq!(config.keyring, Path::new("./data/keyring.json"));
         assert!(config.amqp_url.is_none() && config.admin_key.is_none());
         assert_eq!(config.usage_interval, Duration::from_secs(900));
+        assert_eq!((config.cors_origins, config.first_byte), (None, Duration::from_secs(1800)));
+        let origins = |text| load(&[("KEYWAY_CORS_ORIGINS", text)]).unwrap().cors_origins;
+        assert_eq!(origins("none"), Some(Vec::new()));
+        assert_eq!(
+            origins("https://a.dev/, http://localhost:5173").unwrap(),
+            ["https://a.dev", "http://localhost:5173"]
+        );
     }
 
     #[test]
@@ -331,6 +380,8 @@ mod tests {
             ("KEYWAY_FALLBACK_OPENROUTER_KEY", "sk-or-v1- canary"),
             ("KEYWAY_CONCURRENCY", "0"),
             ("KEYWAY_TRUSTED_UPSTREAMS", "http://x"),
+            ("KEYWAY_CORS_ORIGINS", "app.example.com"),
+            ("KEYWAY_CORS_ORIGINS", "https://a.dev,https://*.b.dev"),
         ];
         for (name, value) in cases {
             let text = load(&[(name, value)]).unwrap_err().to_string();

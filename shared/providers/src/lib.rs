@@ -24,9 +24,10 @@ pub use catalog::{
     Tier,
 };
 pub use format::{FormatError, KeyFacts, KeyFamily};
+pub use grade::{Sign, sign};
 pub use guard::{GuardError, GuardSettings, GuardedClient};
 pub use kinds::for_spec;
-pub use metering::Metered;
+pub use metering::{Document, Ending, Figures, JsonBody, Metered, failed_with, session_model};
 pub use provider::{BadSecret, Finding, Provider, Target};
 pub use retry_after::parse as retry_after;
 pub use usage_page::{FetchError, MAX_USAGE_PAGES, PageTrail, UsagePage, UsageQuery};

@@ -30,7 +30,7 @@ use self::{
 };
 use super::{
     caller::Principal,
-    plan::{Payload, Plan},
+    plan::Plan,
     project::Project,
     refusal::{Code, Refusal},
     upstream::Upstream,
@@ -113,10 +113,7 @@ impl Limiter {
         if is_free && plan.upstreams.iter().all(|upstream| upstream.limits.is_empty()) {
             return Ok(Hold::default());
         }
-        let body = match &plan.payload {
-            Payload::Whole(body, _) => Some(&body[..]),
-            Payload::Passing(_) => None,
-        };
+        let body = plan.payload.text().map(|body| &body[..]);
         let demand = Demand::of(method, headers, &plan.path.at(first), body);
         let bounds = plan.upstreams.iter().map(|upstream| demand.at(&upstream.spec, plan.model.as_deref()));
         let bound = bounds.fold(Bound { tokens: 0, cost: None }, |most, bound| Bound {

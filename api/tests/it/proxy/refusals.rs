@@ -75,12 +75,16 @@ async fn bad_and_large_bodies_are_refused_before_the_provider_is_called() {
         refusal(call.header("content-type", kind).body(body).send().await.unwrap()).await
     };
     let code = |status, text: &str| (status, text.to_owned());
-    for body in ["", "{", "[]", r#"{"model":7}"#, r#"{"messages":[]}"#, r#"{"model":"a","model":"b"}"#] {
-        assert_eq!(
-            send("/v1/chat/completions", "application/json", body.into()).await,
-            code(400, "invalid_json"),
-            "{body}"
-        );
+    for (body, expected) in [
+        ("", "invalid_json"),
+        ("{", "invalid_json"),
+        ("[]", "invalid_json"),
+        (r#"{"model":"a","model":"b"}"#, "invalid_json"),
+        (r#"{"model":7}"#, "missing_model"),
+        (r#"{"messages":[]}"#, "missing_model"),
+    ] {
+        let refused = send("/v1/chat/completions", "application/json", body.into()).await;
+        assert_eq!(refused, code(400, expected), "{body}");
     }
     assert_eq!(send("/v1/chat/completions", "text/plain", "{}".into()).await, code(400, "invalid_json"));
     assert_eq!(

@@ -59,6 +59,11 @@ struct Stanza {
     openrouter: Option<String>,
     #[serde(default)]
     states_charge: bool,
+    #[serde(default = "yes")]
+    include_usage: bool,
+    include_usage_from: Option<String>,
+    #[serde(default)]
+    numeric_error_codes: bool,
     #[serde(default)]
     env: EnvNames,
     capabilities: Option<Vec<Capability>>,
@@ -177,6 +182,9 @@ impl Stanza {
             probe: self.probe.map(ProbeStanza::check).transpose()?,
             openrouter: self.openrouter,
             states_charge: self.states_charge,
+            include_usage: self.include_usage,
+            include_usage_from: self.include_usage_from,
+            numeric_error_codes: self.numeric_error_codes,
             env: self.env,
             capabilities: self.capabilities.unwrap_or_else(|| default_capabilities(kind, &models)),
             name: self.name,
@@ -303,6 +311,10 @@ impl TierStanza {
 
 fn nano_usd(dollars: Option<Dollars>) -> Option<i64> {
     dollars.map(|dollars| dollars.0)
+}
+
+const fn yes() -> bool {
+    true
 }
 
 fn check_name(name: &str) -> Result<(), String> {

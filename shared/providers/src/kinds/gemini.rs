@@ -1,19 +1,16 @@
 //! Google Gemini with a key of AI Studio: its own shape, and OpenAI's under `/openai/`. Exactly one
 //! credential is sent, and never in the query, where it would end up in logs.
 
-mod answers;
-
 use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
+    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
     ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
     guard::{Answer, Question},
-    metering,
 };
 
 /// Which quota is used up.
@@ -78,8 +75,8 @@ impl Provider for Gemini {
         }
     }
 
-    fn may_refuse_with(&self, status: u16) -> bool {
-        matches!(status, 400..=403)
+    fn signals(&self) -> &[Signal] {
+        &self.signals
     }
 
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
@@ -92,23 +89,6 @@ impl Provider for Gemini {
 
     fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
         if is_openai_shaped(path) { auth::bearer(headers, secret) } else { auth::plain(headers, KEY_HEADER, secret) }
-    }
-
-    fn session_model(&self, message: &[u8]) -> Option<String> {
-        answers::session_model(message)
-    }
-
-    fn figures_field(&self, path: &str) -> &'static str {
-        if is_openai_shaped(path) { "usage" } else { answers::FIGURES }
-    }
-
-    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        if is_openai_shaped(path) { metering::body(&self.spec, path, body) } else { answers::body(path, body) }
-    }
-
-    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        let metered = answers::event(data).or_else(|| metering::event(&self.spec, data));
-        metered.map(|metered| *so_far = metered).is_some()
     }
 }
 
