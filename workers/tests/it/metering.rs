@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{
-    Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, RequestId, TenantId,
-    Timestamp, TokenCounts, VirtualKeyId,
+    Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, PriceTerms, RequestId,
+    TenantId, Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Catalog;
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
@@ -46,6 +46,11 @@ pub(crate) fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCa
     }
 }
 
+fn listed_cost(world: &World, tokens: &TokenCounts) -> Result<i64> {
+    let (catalog, terms) = (world.catalog.now(), PriceTerms::default());
+    catalog.cost("openai", "gpt-4o-mini", tokens, &terms, Timestamp::now()).context("a price")
+}
+
 fn batch(tenant_id: TenantId, calls: Vec<MeteredCall>) -> Message {
     Message::new(MessageId::new(), tenant_id, Body::Command(Command::MeterCalls { calls }))
 }
@@ -74,7 +79,7 @@ async fn invariant_3_a_batch_delivered_twice_is_counted_once(world: &mut World) 
     let report = report(world).await?;
     let of = |model: &str| report.iter().find(|group| group.model.as_deref() == Some(model)).context("no such group");
     let (priced, unknown) = (of("gpt-4o-mini")?, of("a-model-without-a-price")?);
-    let one = world.catalog.now().cost("openai", "gpt-4o-mini", &tokens).context("a price")?;
+    let one = listed_cost(world, &tokens)?;
     ensure!(priced.requests == Some(3) && priced.tokens.input == Some(200), "{priced:?}");
     ensure!(priced.cost_nano_usd == Some(2 * one) && priced.unpriced_requests == Some(1), "{priced:?}");
     ensure!(priced.unknown_token_requests == Some(1), "{priced:?}");
@@ -130,7 +135,7 @@ async fn a_price_that_changes_is_that_of_later_calls_alone(world: &mut World) ->
     world.start()?;
     world.publish(&[batch(world.tenant.id, vec![call(world, "gpt-4o-mini", tokens)])]).await?;
     until("the call is in the ledger", async || Ok(world.number(count).await? == 1)).await?;
-    let before = world.catalog.now().cost("openai", "gpt-4o-mini", &tokens).context("a price")?;
+    let before = listed_cost(world, &tokens)?;
     ensure!(world.number(sum).await? == before);
     world.catalog.replace(Catalog::parse(&MODELS.replace(OLD_PRICE, NEW_PRICE))?);
     world.publish(&[batch(world.tenant.id, vec![call(world, "gpt-4o-mini", tokens)])]).await?;

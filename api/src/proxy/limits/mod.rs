@@ -17,7 +17,7 @@ use std::{
 };
 
 use http::{HeaderMap, Method, StatusCode};
-use keyway_domain::{LimitScope, Limits, Measure, NanoUsd, TenantId};
+use keyway_domain::{LimitScope, Limits, Measure, NanoUsd, PriceTerms, TenantId, Timestamp};
 use keyway_providers::{Metered, ProviderSpec};
 use keyway_store::Store;
 use keyway_telemetry::metrics;
@@ -264,7 +264,7 @@ impl Ended<'_> {
         let count = tokens.input.zip(tokens.output).map(|(input, output)| input.saturating_add(output));
         let cost = self.metered.cost_nano_usd.or_else(|| {
             let model = self.metered.model.as_deref().or(self.asked_model)?;
-            listed(&self.upstream.spec, model)?.cost(tokens)
+            listed(&self.upstream.spec, model)?.cost(tokens, &PriceTerms::default(), Timestamp::now())
         });
         if self.is_refused() { (count.or(Some(0)), cost.or(Some(0))) } else { (count, cost) }
     }

@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use keyway_domain::{NanoUsd, TokenCounts};
+use keyway_domain::{NanoUsd, PriceTerms, Timestamp, TokenCounts};
 use sha2::{Digest, Sha256};
 
 pub use env::{EnvCredential, EnvNames, EnvPlace};
@@ -104,10 +104,17 @@ impl Catalog {
         self.get(provider)?.model(model)?.price.as_ref()
     }
 
-    /// What these tokens cost; `None`: unknown.
+    /// Says what these tokens cost on these terms in a call that came in at `at`; `None`: unknown.
     #[must_use]
-    pub fn cost(&self, provider: &str, model: &str, tokens: &TokenCounts) -> Option<NanoUsd> {
-        self.price(provider, model)?.cost(tokens)
+    pub fn cost(
+        &self,
+        provider: &str,
+        model: &str,
+        tokens: &TokenCounts,
+        terms: &PriceTerms,
+        at: Timestamp,
+    ) -> Option<NanoUsd> {
+        self.price(provider, model)?.cost(tokens, terms, at)
     }
 
     /// A short hash of every price: stored with a cost, it says which price book made it.

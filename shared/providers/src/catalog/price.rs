@@ -1,7 +1,7 @@
 //! Prices in whole nano-USD, and what a call costs by them. Never a float; an unknown part makes the whole cost
 //! unknown.
 
-use keyway_domain::{NanoUsd, TokenCounts};
+use keyway_domain::{NanoUsd, PriceTerms, Timestamp, TokenCounts};
 
 /// The price of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,10 +48,13 @@ pub struct Tier {
 }
 
 impl Price {
-    /// What one call with these counts costs, rounded half up to a nano-USD. `None` when a count or
+    /// Says what one call with these counts costs, rounded half up to a nano-USD. `None` when a count or
     /// a price that matters is unknown; what did not occur needs no price, and what is free needs no count.
     #[must_use]
-    pub fn cost(&self, tokens: &TokenCounts) -> Option<NanoUsd> {
+    pub fn cost(&self, tokens: &TokenCounts, terms: &PriceTerms, _at: Timestamp) -> Option<NanoUsd> {
+        if !terms.is_ordinary() {
+            return None;
+        }
         let input = tokens.input?;
         let cached = tokens.cached_input.unwrap_or(0);
         let written_1h = tokens.cache_write_1h.unwrap_or(0);
@@ -94,6 +97,10 @@ fn part(count: Option<i64>, price: Option<i64>) -> Option<i128> {
 mod tests {
     use super::*;
 
+    fn cost(price: &Price, tokens: &TokenCounts) -> Option<NanoUsd> {
+        price.cost(tokens, &PriceTerms::default(), Timestamp::default())
+    }
+
     fn tokens(input: Option<i64>, cached_input: Option<i64>, output: Option<i64>) -> TokenCounts {
         TokenCounts { input, cached_input, output, ..TokenCounts::default() }
     }
@@ -124,7 +131,7 @@ mod tests {
             ("no price at all", &Price::default(), tokens(Some(1), None, Some(1)), None),
             ("too large", &mini, tokens(Some(i64::MAX), None, Some(i64::MAX)), None),
         ] {
-            assert_eq!(price.cost(&counts), expected, "{name}");
+            assert_eq!(cost(price, &counts), expected, "{name}");
         }
     }
 
@@ -147,13 +154,13 @@ mod tests {
             ..TokenCounts::default()
         };
         let base = 2048 * 300 + 5 * 15_000;
-        assert_eq!(flat(rates).cost(&counts(100, None)), Some(base + 12 * 3000 + 100 * 3750));
-        assert_eq!(flat(rates).cost(&counts(100, Some(40))), Some(base + 12 * 3000 + 60 * 3750 + 40 * 6000));
-        assert_eq!(flat(rates).cost(&counts(113, None)), None, "more written than there was input");
-        assert_eq!(flat(rates).cost(&counts(10, Some(11))), None, "more kept long than written");
+        assert_eq!(cost(&flat(rates), &counts(100, None)), Some(base + 12 * 3000 + 100 * 3750));
+        assert_eq!(cost(&flat(rates), &counts(100, Some(40))), Some(base + 12 * 3000 + 60 * 3750 + 40 * 6000));
+        assert_eq!(cost(&flat(rates), &counts(113, None)), None, "more written than there was input");
+        assert_eq!(cost(&flat(rates), &counts(10, Some(11))), None, "more kept long than written");
         let unpriced = Rates { cache_write: None, ..rates };
-        assert_eq!(flat(unpriced).cost(&counts(100, None)), None);
-        assert_eq!(flat(unpriced).cost(&counts(0, None)), Some(base + 112 * 3000));
+        assert_eq!(cost(&flat(unpriced), &counts(100, None)), None);
+        assert_eq!(cost(&flat(unpriced), &counts(0, None)), Some(base + 112 * 3000));
     }
 
     #[test]
@@ -183,21 +190,21 @@ mod tests {
             ("searched", searches(Some(3)), Some(text + 30)),
             ("negative", searches(Some(-1)), None),
         ] {
-            assert_eq!(price.cost(&counts), expected, "{name}");
+            assert_eq!(cost(&price, &counts), expected, "{name}");
         }
         let silent = flat(Rates { audio_input: None, audio_output: None, ..rates });
-        assert_eq!(silent.cost(&base), Some(text - 5));
+        assert_eq!(cost(&silent, &base), Some(text - 5));
         for unpriced in [sound(Some(1), None), sound(None, Some(1)), searches(Some(1))] {
-            assert_eq!(silent.cost(&unpriced), None, "{unpriced:?}");
+            assert_eq!(cost(&silent, &unpriced), None, "{unpriced:?}");
         }
     }
 
     #[test]
     fn half_a_nano_usd_rounds_up_once_for_the_whole_call() {
         let price = flat(Rates { input: Some(37_500_000), output: Some(500_000), ..Rates::default() });
-        assert_eq!(price.cost(&tokens(Some(1), None, Some(0))), Some(38));
-        assert_eq!(price.cost(&tokens(Some(1), None, Some(1))), Some(38));
-        assert_eq!(price.cost(&tokens(Some(2), None, Some(0))), Some(75));
+        assert_eq!(cost(&price, &tokens(Some(1), None, Some(0))), Some(38));
+        assert_eq!(cost(&price, &tokens(Some(1), None, Some(1))), Some(38));
+        assert_eq!(cost(&price, &tokens(Some(2), None, Some(0))), Some(75));
     }
 
     #[test]
@@ -210,7 +217,7 @@ mod tests {
             ..Price::default()
         };
         for (input, expected) in [(100, 100), (101, 202), (1000, 2000), (1001, 3003)] {
-            assert_eq!(price.cost(&tokens(Some(input), None, Some(1))), Some(expected));
+            assert_eq!(cost(&price, &tokens(Some(input), None, Some(1))), Some(expected));
         }
     }
 }
