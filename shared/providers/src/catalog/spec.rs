@@ -143,6 +143,8 @@ pub enum ModelMode {
     Chat,
     /// Embeddings.
     Embedding,
+    /// Rerankings.
+    Rerank,
 }
 
 impl ModelMode {
@@ -152,6 +154,7 @@ impl ModelMode {
         match self {
             Self::Chat => "chat",
             Self::Embedding => "embedding",
+            Self::Rerank => "rerank",
         }
     }
 }
