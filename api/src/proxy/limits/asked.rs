@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use keyway_domain::PriceTerms;
 use keyway_providers::scan;
+use memchr::memmem;
 use serde::{
     Deserialize,
     de::{DeserializeOwned, IgnoredAny},
@@ -17,6 +18,8 @@ pub(super) const MAX_TOOL_USES: i64 = 10;
 /// the web are counted apart.
 const CHARGED: [&str; 3] = ["code_interpreter", "file_search", "image_generation"];
 const GOOGLE_MAPS: &str = "google_maps";
+/// What else shows that one of them may be there: the names of Google's, and an escaped character.
+const TRACES: [&[u8]; 3] = [b"googleMaps", b"google_maps", b"\\u"];
 /// What is asked for by whoever wants no special terms.
 const ORDINARY: [&str; 8] =
     ["auto", "default", "global", "not_available", "on_demand", "standard", "standard_only", "unspecified"];
@@ -85,6 +88,11 @@ impl Asked {
     }
 
     fn see_tools(&mut self, value: &[u8]) {
+        // Most tools are functions of the caller's, and long: they are not parsed for nothing.
+        let is_there = |word: &[u8]| memmem::find(value, word).is_some();
+        if !CHARGED.iter().any(|name| is_there(name.as_bytes())) && !TRACES.iter().any(|word| is_there(word)) {
+            return;
+        }
         let tools: Vec<Tool<'_>> = serde_json::from_slice(value).unwrap_or_default();
         for tool in tools {
             let kind = CHARGED.into_iter().find(|name| tool.kind.as_deref() == Some(name));
@@ -153,6 +161,11 @@ mod tests {
         let used = |tools: &str| Asked::read(format!(r#"{{"tools":{tools}}}"#).as_bytes()).terms.tools;
         assert_eq!(used(r#"[{"type":"file_search"},{"type":"function"}]"#), [("file_search".to_owned(), 10)].into());
         assert_eq!(used(r#"[{"googleMaps":{}},{"type":"file_se\u0061rch"}]"#).len(), 2);
+        for escaped in
+            [r#"[{"type":"file_se\u0061rch"}]"#, r#"[{"ty\u0070e":"file_search"}]"#, r#"[{"google_maps":{}}]"#]
+        {
+            assert_eq!(used(escaped).len(), 1, "{escaped}");
+        }
         for tools in [r#"[{"type":"function","function":{"name":"file_search"}}]"#, "[]", "null", "{}", "[1]"] {
             assert!(used(tools).is_empty(), "{tools}");
         }

@@ -142,6 +142,37 @@ fn a_faulty_file_is_refused_with_a_sentence_that_names_the_fault() {
 }
 
 #[test]
+fn a_file_of_the_first_form_is_read_as_ever() -> Result<(), CatalogError> {
+    let models = r#"    models:
+      - name: a
+        max_input_tokens: 10
+        price:
+          input: 0.5
+          cached_input: "0.05"
+          cache_write: "1"
+          cache_write_1h: "2"
+          output: 1.5
+          audio_input: "3"
+          audio_output: "4"
+          web_search: "10"
+          per_request: "0.001"
+          long_context:
+            - { above_input_tokens: 100, input: "1", output: "3" }
+      - { name: b, mode: embedding, price: { input: "0.02" } }
+      - { name: c }"#;
+    let catalog = Catalog::parse(&yaml(models))?;
+    let cost = |input, output, cache_write| {
+        let tokens = TokenCounts { input: Some(input), output: Some(output), cache_write, ..TokenCounts::default() };
+        catalog.cost("acme", "a", &tokens, &PriceTerms::default(), Timestamp::now())
+    };
+    assert_eq!(cost(100, 10, Some(50)), Some(50 * 500 + 50 * 1000 + 10 * 1500 + 1_000_000));
+    assert_eq!(cost(101, 10, None), Some(101 * 1000 + 10 * 3000 + 1_000_000));
+    assert_eq!(cost(101, 10, Some(50)), None, "a rate that is left out beyond the border is unknown there");
+    assert!(catalog.price("acme", "b").is_some() && catalog.price("acme", "c").is_none());
+    Ok(())
+}
+
+#[test]
 fn periods_without_order_and_rules_without_sense_are_refused() {
     let period = |days: &str| format!("{{ {days}, input: \"1\", source: s, seen: 2026-11-28 }}");
     for (periods, expected) in [

@@ -58,28 +58,41 @@ fn the_highest_price_that_can_apply_counts() {
     }
 }
 
+/// How much of something is something else: nobody said, none, all or a part.
+fn any_share() -> impl Strategy<Value = Option<u32>> {
+    prop_oneof![2 => Just(None), 1 => Just(Some(0)), 2 => Just(Some(100)), 2 => (0_u32..=100).prop_map(Some)]
+}
+
 prop_compose! {
+    /// Counts that do not contradict each other.
     fn any_counts()(
-        counts in proptest::array::uniform12(proptest::option::of(0_i64..2_000_000)),
-        scale in 0_i64..4,
+        input in proptest::option::weighted(0.9, 0_i64..1_000_000),
+        output in proptest::option::weighted(0.9, 0_i64..1_000_000),
+        searches in proptest::option::of(0_i64..20),
+        shares in proptest::array::uniform8(any_share()),
     ) -> TokenCounts {
-        let part = |at: usize, of: i64| counts[at].map(|count| count % (of / (scale + 1)).max(1));
-        let input = counts[0].unwrap_or(0);
-        let cached = part(1, input);
-        let written = part(2, input - cached.unwrap_or(0));
+        let part = |at: usize, of: i64| shares[at].map(|percent| of * i64::from(percent) / 100);
+        let whole = input.unwrap_or(0);
+        let cached_input = part(0, whole);
+        let fresh = whole - cached_input.unwrap_or(0);
+        let cache_write = part(1, fresh);
+        let kept = cache_write.unwrap_or(0);
+        let cache_write_12h = part(2, kept);
+        let cached_audio_input = part(3, cached_input.unwrap_or(0));
+        let heard = cached_audio_input.unwrap_or(0);
         TokenCounts {
-            input: counts[0],
-            cached_input: cached,
-            cache_write: written,
-            cache_write_1h: part(3, written.unwrap_or(0)),
-            cache_write_12h: part(4, written.unwrap_or(0)),
-            output: counts[5],
-            reasoning: counts[6],
-            audio_input: part(7, input),
-            cached_audio_input: part(8, cached.unwrap_or(0)),
-            audio_output: part(9, counts[5].unwrap_or(0)),
-            web_searches: part(10, 20),
-            search_units: part(11, 20),
+            input,
+            cached_input,
+            cache_write,
+            cache_write_1h: part(4, kept - cache_write_12h.unwrap_or(0)),
+            cache_write_12h,
+            output,
+            reasoning: None,
+            audio_input: part(5, fresh).map(|anew| anew + heard).or((heard > 0).then_some(heard)),
+            cached_audio_input,
+            audio_output: part(6, output.unwrap_or(0)),
+            web_searches: searches,
+            search_units: part(7, 20),
         }
     }
 }
