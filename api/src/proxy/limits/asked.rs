@@ -66,7 +66,7 @@ impl Asked {
         asked
     }
 
-    /// `None`: a length that cannot be read.
+    /// Notes what a field asks for. `None`: a length that cannot be read.
     fn see(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
         let raise = |most: &mut Option<i64>, figure: Option<i64>| *most = (*most).max(figure.filter(|it| *it >= 0));
         match name {

@@ -140,7 +140,7 @@ impl Demand {
     }
 
     fn output(&self, model: Option<&Model>) -> i64 {
-        if self.price == Priced::Embedding || model.is_some_and(|model| model.mode == ModelMode::Embedding) {
+        if self.price == Priced::Embedding || model.is_some_and(|model| model.mode != ModelMode::Chat) {
             return 0;
         }
         let given = model.and_then(|model| model.max_output_tokens);

@@ -63,7 +63,7 @@ pub(crate) struct ToolRow {
 }
 
 impl Section {
-    /// The tables of a provider; `None`: it has no prices.
+    /// Makes the tables of a provider; `None`: it has no prices.
     pub(crate) fn of(spec: &ProviderSpec) -> Option<Self> {
         let priced: Vec<_> = spec.models.iter().filter_map(|model| Some((model, model.price.as_ref()?))).collect();
         (!priced.is_empty()).then(|| Self {
@@ -115,7 +115,7 @@ fn rules(priced: &[(&Model, &Price)]) -> Vec<RuleRow> {
     found.into_iter().filter_map(|(rules, models)| rule_row(&rules, models, priced.len())).collect()
 }
 
-/// The name of its term; `None`: each rule by the clock is one of its own.
+/// Gives the name of its term; `None`: each rule by the clock is one of its own.
 fn kind(when: &When) -> Option<&'static str> {
     match when {
         When::Term(term, _) => Some(term.name()),
@@ -173,7 +173,7 @@ fn tools(priced: &[(&Model, &Price)]) -> Vec<ToolRow> {
     found.into_iter().map(row).collect()
 }
 
-/// Their names, or that they are all that have a price.
+/// Lists their names, or says that they are all that have a price.
 fn listed(models: &[String], priced: usize) -> String {
     let names: Vec<_> = models.iter().map(|model| format!("`{model}`")).collect();
     if models.len() == priced { "all".to_owned() } else { names.join(", ") }
@@ -197,7 +197,7 @@ fn name(rate: Rate) -> String {
     serde_json::to_value(rate).ok().and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
-/// As the models file writes it.
+/// Writes an amount as the models file does.
 fn dollars(nano_usd: i64) -> String {
     let text = format!("{}.{:09}", nano_usd / 1_000_000_000, nano_usd % 1_000_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

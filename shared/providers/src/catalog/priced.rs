@@ -11,7 +11,7 @@ const LATEST: &str = "-latest";
 const STAGES: [&str; 4] = ["preview", "exp", "experimental", "latest"];
 
 impl Catalog {
-    /// As [`ProviderSpec::priced_model`].
+    /// Does as [`ProviderSpec::priced_model`].
     #[must_use]
     pub fn priced_model(&self, provider: &str, answered: Option<&str>, asked: Option<&str>) -> Option<&Model> {
         self.get(provider)?.priced_model(answered, asked)
@@ -34,7 +34,7 @@ impl ProviderSpec {
     }
 }
 
-/// Whether an answered name is the asked one with a path before it, or with a date or stage behind it.
+/// Says whether an answered name is the asked one with a path before it, or with a date or stage behind it.
 fn is_version_of(answered: &str, asked: &str) -> bool {
     let asked = asked.strip_prefix(RESOURCE).unwrap_or(asked);
     let family = asked.strip_suffix(LATEST).unwrap_or(asked);
@@ -43,7 +43,7 @@ fn is_version_of(answered: &str, asked: &str) -> bool {
     starts.filter_map(|start| answered[start..].strip_prefix(family)).any(is_version)
 }
 
-/// Whether that is nothing but dates and stages: `-preview-09-2025`, `-2603`, `@20250929`.
+/// Says whether that is nothing but dates and stages: `-preview-09-2025`, `-2603`, `@20250929`.
 fn is_version(rest: &str) -> bool {
     let Some(words) = rest.strip_prefix(['-', '@']) else { return rest.is_empty() };
     let words: Vec<_> = words.split('-').collect();
@@ -58,7 +58,7 @@ fn is_version(rest: &str) -> bool {
     true
 }
 
-/// How many of the first words make a date or a revision; 0: none. A number of one or two digits alone is the
+/// Counts those of the first words that make a date or a revision; 0: none. A number of one or two digits alone is the
 /// version of another model.
 fn date(words: &[&str]) -> usize {
     let number = |at: usize, digits: usize, most: u32| {

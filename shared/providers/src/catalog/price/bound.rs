@@ -41,7 +41,7 @@ impl Price {
 }
 
 impl Period {
-    /// In millionths of a nano-USD.
+    /// Sums the highest fees, in millionths of a nano-USD.
     fn most_fees(&self, searches: i64) -> Option<i128> {
         // Nobody can tell from a body into how many units its documents are split.
         let is_by_units = self.fees.search_unit.is_some_and(|price| price > 0);
@@ -50,7 +50,7 @@ impl Period {
 }
 
 impl Effective {
-    /// The highest rate of such kinds; `None`: that of `plain`, which every call has, is unknown.
+    /// Finds the highest rate of such kinds; `None`: that of `plain`, which every call has, is unknown.
     fn most(&self, of: impl Fn(Rate) -> bool, plain: Rate) -> Option<i128> {
         self.get(plain)?;
         Rate::ALL.into_iter().filter(|rate| of(*rate)).filter_map(|rate| self.get(rate)).max()

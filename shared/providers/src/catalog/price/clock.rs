@@ -44,7 +44,7 @@ impl Clock {
         Ok(Self(week))
     }
 
-    /// Whether that moment is in one of its hours.
+    /// Says whether that moment is in one of its hours.
     #[must_use]
     pub fn holds(self, at: Timestamp) -> bool {
         let seconds = at.seconds();
@@ -53,7 +53,7 @@ impl Clock {
         usize::try_from(day).is_ok_and(|day| self.0[day] & (1 << hour) != 0)
     }
 
-    /// Whether there is an hour that is in both.
+    /// Says whether there is an hour that is in both.
     pub(super) fn overlaps(self, other: Self) -> bool {
         self.0.iter().zip(other.0).any(|(one, other)| one & other != 0)
     }
@@ -76,7 +76,7 @@ impl fmt::Display for Clock {
     }
 }
 
-/// As they are read: `04-06, 10-24`.
+/// Writes hours as they are read: `04-06, 10-24`.
 fn spans(hours: u32) -> String {
     let is_on = |hour: &u32| hours & (1 << hour) != 0;
     let begins = (0..HOURS).filter(|hour| is_on(hour) && (*hour == 0 || !is_on(&(hour - 1))));
@@ -84,7 +84,7 @@ fn spans(hours: u32) -> String {
     begins.zip(ends).map(|(from, until)| format!("{from:02}-{until:02}")).collect::<Vec<_>>().join(", ")
 }
 
-/// As bits.
+/// Reads a span of hours as bits.
 fn hours_of(span: &str) -> Result<u32, String> {
     let is_plain = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
     let hour = |text: &str| is_plain(text).then(|| text.parse::<u32>().ok()).flatten();

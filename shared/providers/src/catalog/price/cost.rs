@@ -29,7 +29,7 @@ impl Price {
         i64::try_from(total / whole).ok()
     }
 
-    /// In millionths of a nano-USD.
+    /// Sums the fees for tools, in millionths of a nano-USD.
     pub(super) fn tool_fees(&self, terms: &PriceTerms) -> Option<i128> {
         terms.tools.iter().try_fold(0_i128, |sum, (tool, uses)| {
             sum.checked_add(fee(Some(*uses), self.tools.get(tool).map(|tool| tool.per_thousand))?)
@@ -38,7 +38,7 @@ impl Price {
 }
 
 impl Fees {
-    /// In millionths of a nano-USD.
+    /// Sums the fees of a call, in millionths of a nano-USD.
     fn of(&self, tokens: &TokenCounts) -> Option<i128> {
         let searched = self.of_call(tokens.web_searches.unwrap_or(0))?;
         // Where units of searching are what is charged, a call without their number has no price.
@@ -46,7 +46,7 @@ impl Fees {
         searched.checked_add(fee(units, self.search_unit)?)
     }
 
-    /// For the call itself and its searches of the web, in millionths of a nano-USD.
+    /// Sums those for the call itself and its searches of the web, in millionths of a nano-USD.
     pub(super) fn of_call(&self, searches: i64) -> Option<i128> {
         let searched = match self.grounded_prompt {
             Some(_) => fee(Some(searches.min(1)), self.grounded_prompt)?,
@@ -56,12 +56,12 @@ impl Fees {
     }
 }
 
-/// What a fee for a thousand comes to, in millionths of a nano-USD.
+/// Computes what a fee for a thousand comes to, in millionths of a nano-USD.
 pub(super) fn fee(count: Option<i64>, for_thousand: Option<i64>) -> Option<i128> {
     part(count, for_thousand.map(i128::from))?.checked_mul(THOUSAND)
 }
 
-/// What so many cost at that price; `None`: unknown.
+/// Computes what so many cost at that price; `None`: unknown.
 pub(super) fn part(count: Option<i64>, price: Option<i128>) -> Option<i128> {
     match (count, price) {
         (Some(0), _) | (_, Some(0)) => Some(0),
@@ -70,7 +70,7 @@ pub(super) fn part(count: Option<i64>, price: Option<i128>) -> Option<i128> {
     }
 }
 
-/// The tokens by kind, each in one; a kind that nobody counted is `None`. `None` when the counts contradict each
+/// Splits the tokens by kind, each in one; a kind that nobody counted is `None`. `None` when the counts contradict each
 /// other, or do not say how much of the sound had to do with the cache.
 fn split(tokens: &TokenCounts) -> Option<[(Rate, Option<i64>); Rate::ALL.len()]> {
     let known = |count: Option<i64>| count.unwrap_or(0);

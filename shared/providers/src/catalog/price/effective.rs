@@ -35,7 +35,7 @@ impl Price {
         Some(effective)
     }
 
-    /// The rules of each of these terms that is not ordinary; `None`: one of them has no rule.
+    /// Finds the rule of each of these terms that is not ordinary; `None`: one of them has none.
     pub(super) fn asked(&self, terms: &PriceTerms, is_long: bool) -> Option<Vec<&Rule>> {
         let values = Term::ALL.into_iter().filter_map(|term| Some((term, term.of(terms)?)));
         let rule = |(term, value): (Term, &str)| {
@@ -45,7 +45,7 @@ impl Price {
         values.map(rule).collect()
     }
 
-    /// The rules that hold by the clock.
+    /// Lists the rules that hold by the clock.
     pub(super) fn clocks(&self) -> impl Iterator<Item = (super::Clock, &Rule)> {
         self.rules.iter().filter_map(|rule| match rule.when {
             When::Clock(clock) => Some((clock, rule)),
@@ -55,12 +55,12 @@ impl Price {
 }
 
 impl Effective {
-    /// Parts of a nano-USD for a million tokens of that kind.
+    /// Gives parts of a nano-USD for a million tokens of that kind.
     pub(super) const fn get(&self, rate: Rate) -> Option<i128> {
         self.rates[rate as usize]
     }
 
-    /// The same after a rule. `None`: the numbers grow too large.
+    /// Applies a rule. `None`: the numbers grow too large.
     pub(super) fn after(&self, effect: &Effect, is_long: bool) -> Option<Self> {
         let denominator = self.denominator.checked_mul(effect.multiply.denominator)?;
         let mut rates = self.rates;
@@ -77,7 +77,7 @@ impl Effective {
         Some(Self { rates, denominator })
     }
 
-    /// The same where the rule may hold or not: the higher of both. `None`: the numbers grow too large.
+    /// Applies a rule that may hold or not: the higher of both counts. `None`: the numbers grow too large.
     pub(super) fn at_most_after(&self, effect: &Effect, is_long: bool) -> Option<Self> {
         let mut after = self.after(effect, is_long)?;
         for (after, before) in after.rates.iter_mut().zip(self.rates) {

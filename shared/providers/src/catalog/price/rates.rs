@@ -1,7 +1,5 @@
 //! Rates by kind of token.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 /// A kind of token that can have a price of its own.
@@ -48,7 +46,7 @@ impl Rate {
         Self::AudioOutput,
     ];
 
-    /// Whether it is a kind of output.
+    /// Says whether it is a kind of output.
     #[must_use]
     pub const fn is_output(self) -> bool {
         matches!(self, Self::Output | Self::AudioOutput)
@@ -56,13 +54,13 @@ impl Rate {
 }
 
 impl Rates {
-    /// Nano-USD for a million tokens of that kind.
+    /// Gives nano-USD for a million tokens of that kind.
     #[must_use]
     pub const fn get(&self, rate: Rate) -> Option<i64> {
         self.0[rate as usize]
     }
 
-    /// With another figure for that kind.
+    /// Puts another figure for that kind.
     #[must_use]
     pub const fn with(mut self, rate: Rate, nano_usd: Option<i64>) -> Self {
         self.0[rate as usize] = nano_usd;
@@ -73,11 +71,5 @@ impl Rates {
 impl FromIterator<(Rate, i64)> for Rates {
     fn from_iter<I: IntoIterator<Item = (Rate, i64)>>(rates: I) -> Self {
         rates.into_iter().fold(Self::default(), |rates, (rate, nano_usd)| rates.with(rate, Some(nano_usd)))
-    }
-}
-
-impl From<BTreeMap<Rate, i64>> for Rates {
-    fn from(rates: BTreeMap<Rate, i64>) -> Self {
-        rates.into_iter().collect()
     }
 }

@@ -54,7 +54,7 @@ impl Term {
     /// Every term.
     pub const ALL: [Self; 3] = [Self::ServiceTier, Self::Speed, Self::Region];
 
-    /// The text in the models file.
+    /// Gives the text in the models file.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -78,8 +78,7 @@ pub(in crate::catalog) fn add_rules<'m>(
     }
 }
 
-/// What is said of a model by name, and of what nothing is said by name what is said of all. Refuses what is said
-/// twice.
+/// Finds what is said of a model by name, and where nothing is, what is said of all. Refuses what is said twice.
 fn said_of<'s, T>(all: &'s [Said<T>], model: &str, same: impl Fn(&T, &T) -> bool) -> Result<Vec<&'s T>, &'s T> {
     let is_named = |models: &Vec<String>| models.iter().any(|name| name == model);
     let mut said: Vec<&T> = Vec::new();
@@ -117,7 +116,7 @@ impl ToolStanza {
 }
 
 impl RuleStanza {
-    /// One rule for each value of its term, or the one of its hours.
+    /// Makes a rule of each value of its term, or the one of its hours.
     fn check(self) -> Result<Vec<Said<Rule>>, String> {
         let terms = [(Term::ServiceTier, self.service_tier), (Term::Speed, self.speed), (Term::Region, self.region)];
         let mut terms = terms.into_iter().filter_map(|(term, values)| Some((term, values?)));

@@ -52,7 +52,7 @@ pub(in crate::catalog) struct PriceStanza {
     long_context: Vec<PriceStanza>,
 }
 
-/// Where the prices of a provider were seen that do not say it themselves.
+/// Checks where something was seen, and when.
 pub(in crate::catalog) fn check_source(source: Source) -> Result<Source, String> {
     if source.source.is_empty() {
         return Err("`source` is empty".to_owned());
@@ -97,7 +97,7 @@ pub(in crate::catalog) fn read(
 }
 
 impl PriceStanza {
-    /// `is_one`: it is the only one of its model.
+    /// Reads it; `is_one`: it is the only one of its model.
     fn period(mut self, free_output: bool, is_one: bool, default: Option<&Source>) -> Result<Period, String> {
         self.check()?;
         let tiers = std::mem::take(&mut self.long_context).into_iter().map(|tier| tier.tier(free_output));
@@ -170,7 +170,7 @@ impl PriceStanza {
     }
 }
 
-/// The first moment of a day, in UTC.
+/// Reads the first moment of a day, in UTC.
 fn day(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(&format!("{text}T00:00:00Z")).ok_or_else(|| format!("`{text}` is no day like 2026-11-28"))
 }
