@@ -85,7 +85,7 @@ impl ModelsFile {
 
 #[cfg(test)]
 mod tests {
-    use keyway_domain::TokenCounts;
+    use keyway_domain::{PriceTerms, Timestamp, TokenCounts};
 
     use super::*;
 
@@ -98,7 +98,7 @@ mod tests {
 
     fn cost(file: &ModelsFile) -> Option<i64> {
         let tokens = TokenCounts { input: Some(1_000_000), ..TokenCounts::default() };
-        file.catalog().now().cost("a", "m", &tokens)
+        file.catalog().now().cost("a", "m", &tokens, &PriceTerms::default(), Timestamp::now())
     }
 
     #[tokio::test]

@@ -19,9 +19,9 @@ pub mod scan;
 mod usage_page;
 
 pub use catalog::{
-    AuthStyle, Capability, Catalog, CatalogChanges, CatalogError, EnvCredential, EnvNames, EnvPlace, LiveCatalog,
-    Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod, ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict,
-    Tier,
+    AuthStyle, Capability, Catalog, CatalogChanges, CatalogError, Clock, Effect, EnvCredential, EnvNames, EnvPlace,
+    Factor, Fees, LiveCatalog, Matcher, Model, ModelMode, OutputTokens, Period, Price, ProbeMethod, ProbeSpec,
+    ProviderSpec, Rate, Rates, Rule, Signal, SignalVerdict, Source, Term, Tier, ToolPrice, When,
 };
 pub use format::{FormatError, KeyFacts, KeyFamily};
 pub use grade::{Sign, sign};

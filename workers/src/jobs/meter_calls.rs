@@ -61,7 +61,10 @@ fn refusals(call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationI
 /// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the
 /// cost unknown, never 0.
 fn price(catalog: &Catalog, call: &MeteredCall) -> MeteredRow {
-    let listed = || catalog.cost(&call.provider, call.model.as_deref()?, &call.tokens);
+    let listed = || {
+        let model = catalog.priced_model(&call.provider, call.model.as_deref(), call.asked_model.as_deref())?;
+        model.price.as_ref()?.cost(&call.tokens, &call.terms, call.started_at)
+    };
     let (cost_nano_usd, price_version) = match call.cost_nano_usd {
         _ if call.cached => (Some(0), CACHED),
         Some(charged) => (Some(charged), PROVIDERS_CHARGE),

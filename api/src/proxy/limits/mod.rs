@@ -6,6 +6,7 @@
 //! bound is left, it passes if no other is under way there.
 
 mod answer;
+mod asked;
 mod estimate;
 mod lease;
 mod scope;
@@ -17,8 +18,8 @@ use std::{
 };
 
 use http::{HeaderMap, Method, StatusCode};
-use keyway_domain::{LimitScope, Limits, Measure, NanoUsd, TenantId};
-use keyway_providers::{Metered, ProviderSpec};
+use keyway_domain::{LimitScope, Limits, Measure, NanoUsd, TenantId, Timestamp};
+use keyway_providers::Metered;
 use keyway_store::Store;
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
@@ -244,7 +245,7 @@ impl Hold {
     /// Settles what the call really used.
     pub(super) fn end(&mut self, ended: &Ended<'_>) {
         let Some(held) = self.0.take() else { return };
-        let (tokens, cost) = if held.unsent { (Some(0), Some(0)) } else { ended.used() };
+        let (tokens, cost) = if held.unsent { (Some(0), Some(0)) } else { ended.used(held.demand.began_at) };
         let used: Needs = [Some(1), tokens, cost, cost];
         // What an answer that broke off has cost, its last figures do not say.
         let at_least = !held.unsent && !ended.complete && !ended.is_refused();
@@ -256,12 +257,12 @@ impl Hold {
 
 impl Ended<'_> {
     /// Tokens and money; `None`: nobody knows.
-    fn used(&self) -> (Option<i64>, Option<NanoUsd>) {
+    fn used(&self, began_at: Timestamp) -> (Option<i64>, Option<NanoUsd>) {
         let tokens = &self.metered.tokens;
         let count = tokens.input.zip(tokens.output).map(|(input, output)| input.saturating_add(output));
         let cost = self.metered.cost_nano_usd.or_else(|| {
-            let model = self.metered.model.as_deref().or(self.asked_model)?;
-            listed(&self.upstream.spec, model)?.cost(tokens)
+            let model = self.upstream.spec.priced_model(self.metered.model.as_deref(), self.asked_model)?;
+            model.price.as_ref()?.cost(tokens, &self.metered.terms, began_at)
         });
         if self.is_refused() { (count.or(Some(0)), cost.or(Some(0))) } else { (count, cost) }
     }
@@ -270,10 +271,6 @@ impl Ended<'_> {
     fn is_refused(&self) -> bool {
         self.status.is_some_and(|status| !status.is_success() && status != StatusCode::SWITCHING_PROTOCOLS)
     }
-}
-
-fn listed<'a>(spec: &'a ProviderSpec, model: &str) -> Option<&'a keyway_providers::Price> {
-    spec.model(model)?.price.as_ref()
 }
 
 fn has_budget(limits: &Limits) -> bool {

@@ -241,7 +241,11 @@ async fn what_costs_nothing_passes_a_budget_and_what_nobody_can_price_does_not(h
     let mut unknown = tiny(1);
     unknown["model"] = json!("model-without-a-price");
     let batch = json!({ "model": "gpt-4o-mini", "input_file_id": "f" });
-    for (path, body) in [(CHAT, &unknown), ("/proxy/openai/v1/batches", &batch), ("/proxy/openai/v1/images", &batch)] {
+    let (mut tier, mut tool) = (tiny(1), tiny(1));
+    tier["service_tier"] = json!("golden");
+    tool["tools"] = json!([{ "type": "image_generation" }]);
+    let (batches, images) = ("/proxy/openai/v1/batches", "/proxy/openai/v1/images");
+    for (path, body) in [(CHAT, &unknown), (CHAT, &tier), (CHAT, &tool), (batches, &batch), (images, &batch)] {
         let (status, code, headers) = answer(harness.post(path, &rich, body)).await;
         assert_eq!((status, code.as_str()), (402, "price_unknown"), "{path}");
         assert_eq!(headers["x-keyway-limit-scope"], "virtual_key", "{path}");

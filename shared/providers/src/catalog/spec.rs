@@ -149,6 +149,8 @@ pub enum ModelMode {
     Chat,
     /// Embeddings.
     Embedding,
+    /// Rerankings.
+    Rerank,
 }
 
 impl ModelMode {
@@ -158,6 +160,7 @@ impl ModelMode {
         match self {
             Self::Chat => "chat",
             Self::Embedding => "embedding",
+            Self::Rerank => "rerank",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Calls of Anthropic: how a key is sent, what messages cost, and the simulator's own reports.
 
 use http::{HeaderMap, HeaderValue};
-use keyway_domain::{Timestamp, TokenCounts, UsageWindow};
+use keyway_domain::{PriceTerms, Timestamp, TokenCounts, UsageWindow};
 use keyway_providers::{Catalog, KeyFamily, Metered, UsageQuery};
 use keyway_testkit::{
     replay::Fixture,
@@ -83,6 +83,9 @@ fn recorded_calls_are_metered() -> anyhow::Result<()> {
 #[test]
 fn a_message_costs_what_its_kinds_of_tokens_cost() -> anyhow::Result<()> {
     let catalog = Catalog::load(None)?;
+    let listed = |model: &str, tokens: &TokenCounts| {
+        catalog.cost("anthropic", model, tokens, &PriceTerms::default(), Timestamp::default())
+    };
     let (_, spec) = predefined("anthropic")?;
     assert!(spec.models.len() >= 12, "only {} models", spec.models.len());
     let usage = json!({ "input_tokens": 12, "cache_read_input_tokens": 2048, "cache_creation_input_tokens": 100,
@@ -93,15 +96,15 @@ fn a_message_costs_what_its_kinds_of_tokens_cost() -> anyhow::Result<()> {
     assert_eq!(metered.tokens.reasoning, Some(2));
     // Dollars a million tokens: 3 in, 0.3 cached, 3.75 and 6 written, 15 out.
     let cost = 12 * 3000 + 2048 * 300 + 60 * 3750 + 40 * 6000 + 5 * 15_000;
-    assert_eq!(catalog.cost("anthropic", "claude-sonnet-4-6", &metered.tokens), Some(cost));
+    assert_eq!(listed("claude-sonnet-4-6", &metered.tokens), Some(cost));
     // Ten dollars for a thousand searches.
     let searched = TokenCounts { web_searches: Some(3), ..metered.tokens };
-    assert_eq!(catalog.cost("anthropic", "claude-sonnet-4-6", &searched), Some(cost + 3 * 10_000_000));
+    assert_eq!(listed("claude-sonnet-4-6", &searched), Some(cost + 3 * 10_000_000));
     let haiku = |input| TokenCounts { input: Some(input), output: Some(1), ..TokenCounts::default() };
-    assert_eq!(catalog.cost("anthropic", "claude-haiku-4-5-20251001", &haiku(2)), Some(2 * 1000 + 5000));
-    assert_eq!(catalog.cost("anthropic", "claude-haiku-5-5", &haiku(100_000)), Some(100_000 * 100 + 500));
-    assert_eq!(catalog.cost("anthropic", "claude-haiku-5-5", &haiku(100_001)), Some(100_001 * 500 + 2500));
-    assert_eq!(catalog.cost("anthropic", "claude-nope", &haiku(1)), None);
+    assert_eq!(listed("claude-haiku-4-5-20251001", &haiku(2)), Some(2 * 1000 + 5000));
+    assert_eq!(listed("claude-haiku-5-5", &haiku(100_000)), Some(100_000 * 100 + 500));
+    assert_eq!(listed("claude-haiku-5-5", &haiku(100_001)), Some(100_001 * 500 + 2500));
+    assert_eq!(listed("claude-nope", &haiku(1)), None);
     Ok(())
 }
 
