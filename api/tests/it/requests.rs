@@ -33,7 +33,10 @@ async fn calls_are_listed_filtered_and_shown(api: Api) -> Result<()> {
     let limited = MeteredCall { http_status: Some(429), ..call(1000) };
     let left = MeteredCall { complete: false, ..call(2000) };
     let lost = MeteredCall { complete: false, settled: true, http_status: None, first_byte_ms: None, ..call(3000) };
-    let calls = [&served, &limited, &left, &lost];
+    let refused =
+        MeteredCall { provider: String::new(), model: None, integration_id: IntegrationId::NONE, ..call(4000) };
+    let refused = MeteredCall { tokens: TokenCounts::default(), http_status: None, ..refused }.refused_with("sealed");
+    let calls = [&served, &limited, &left, &lost, &refused];
     let price = (Some(9_000), Some("2026-11".to_owned()));
     let rows =
         calls.map(|call| MeteredRow { call: call.clone(), cost_nano_usd: price.0, price_version: price.1.clone() });
@@ -51,6 +54,9 @@ async fn calls_are_listed_filtered_and_shown(api: Api) -> Result<()> {
         ("?outcome=completed".to_owned(), &[&served, &limited]),
         ("?outcome=broken_off".to_owned(), &[&left]),
         ("?outcome=settled".to_owned(), &[&lost]),
+        ("?outcome=refused".to_owned(), &[&refused]),
+        ("?refused_code=sealed".to_owned(), &[&refused]),
+        ("?refused_code=rate_limited".to_owned(), &[]),
         (format!("?from={}&to={}", left.started_at, served.started_at), &[&limited, &left]),
         ("?model=another".to_owned(), &[]),
     ] {
@@ -84,6 +90,26 @@ async fn calls_are_listed_filtered_and_shown(api: Api) -> Result<()> {
     }
     let unknown = api.get(&format!("{LIST}/{}", lost.request_id)).await?.expect(200)?;
     ensure!(unknown.at("/duration_ms").is_null() && unknown.at("/http_status").is_null(), "{}", unknown.text);
+    let refused = api.get(&format!("{LIST}/{}", refused.request_id)).await?.expect(200)?;
+    for (field, expected) in [
+        ("provider", Value::Null),
+        ("model", Value::Null),
+        ("integration_id", Value::Null),
+        ("outcome", json!("refused")),
+        ("refused_code", json!("sealed")),
+        ("cost_nano_usd", json!(0)),
+        ("price_version", json!("refused")),
+        ("attempts", json!(0)),
+    ] {
+        ensure!(refused.at(&format!("/{field}")) == &expected, "{field}: {}", refused.text);
+    }
+    let usage = "/api/v1/usage?from=2026-10-30&to=2026-11-02&group_by=credential";
+    let usage = api.get(usage).await?.expect(200)?;
+    let figures =
+        |at: usize| ["credential", "requests", "refused_requests"].map(|it| usage.at(&format!("/items/{at}/{it}")));
+    let mut groups = [figures(0), figures(1)];
+    groups.sort_by_key(|it| it[0].is_null());
+    ensure!(groups == [[&json!("own"), &json!(4), &json!(0)], [&Value::Null, &json!(0), &json!(1)]], "{}", usage.text);
     api.get(&format!("{LIST}/{}", RequestId::new())).await?.expect_error(404, "not_found")?;
     Ok(())
 }

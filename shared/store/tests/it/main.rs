@@ -11,6 +11,7 @@ mod migrations;
 mod operations;
 mod outbox;
 mod outbox_shares;
+mod refused_calls;
 mod replicas;
 mod request_log;
 mod row_level_security;
