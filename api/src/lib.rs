@@ -13,6 +13,7 @@ mod call;
 #[macro_use]
 mod codes;
 mod commands;
+mod config;
 mod console;
 mod cursor;
 mod error;

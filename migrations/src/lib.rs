@@ -26,6 +26,7 @@ mod m0015_replicas;
 mod m0016_answer_cache;
 mod m0017_fallback;
 mod m0018_refused_calls;
+mod m0019_provider_limits;
 mod migrate;
 mod protect;
 mod table;
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_answer_cache::Migration),
             Box::new(m0017_fallback::Migration),
             Box::new(m0018_refused_calls::Migration),
+            Box::new(m0019_provider_limits::Migration),
         ]
     }
 }

@@ -17,6 +17,7 @@ use crate::{
         submit_integration::SubmitIntegration, test_integration::TestIntegration,
         update_integration::UpdateIntegration,
     },
+    config::{ConfigInput, Meta},
     cursor::{self, List},
     error::ApiError,
     input::{self, Credentials},
@@ -45,6 +46,9 @@ pub(crate) struct IntegrationInput {
     credentials: Credentials,
     #[serde(default)]
     config: ConfigInput,
+    /// A note of your own, shown as it came and never secret: an object of at most 4 KiB. `organization` and
+    /// `project` of an OpenAI key work here too, where `config` does not say them.
+    meta: Option<Meta>,
     /// When the credential expires, as far as its owner knows.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
@@ -57,17 +61,6 @@ pub(crate) struct IntegrationInput {
     limits: LimitsInput,
 }
 
-/// An integration's settings.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ConfigInput {
-    /// Where to call the provider instead of where the catalog says: https, or a host the operator trusts.
-    pub(crate) base_url: Option<String>,
-    /// The provider's own id of this key, by which an organisation's reports name it.
-    #[schema(example = "key_abc123")]
-    pub(crate) provider_key_id: Option<String>,
-}
-
 /// What to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,8 +68,9 @@ pub(crate) struct IntegrationChange {
     /// 1 to 100 characters, unique in the project.
     name: Option<String>,
     /// The base URL is bound to the credential: it may be repeated here, and is changed with the credential.
-    /// The provider's id of the key can be set and changed.
     config: Option<ConfigInput>,
+    /// Takes the place of the note there was.
+    meta: Option<Meta>,
     /// null: never.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "input::nullable")]
@@ -98,7 +92,7 @@ pub(crate) struct CredentialsInput {
     /// The key, or for a cloud provider its JSON object.
     #[schema(value_type = String, example = "sk-...")]
     credentials: Credentials,
-    /// If it is left out, the base URL stays.
+    /// If it is left out, everything stays but the provider's id of the key.
     config: Option<ConfigInput>,
 }
 
@@ -127,13 +121,15 @@ pub(crate) struct IntegrationQuery {
         (status = 409, description = "`duplicate_key`, naming the integration that has it; `name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let input: IntegrationInput = call.json()?;
+    let mut config = input.config;
     let submit = SubmitIntegration {
         project_id: input.project_id,
         provider: input::slug("provider", &input.provider)?,
         name: input::name("name", &input.name)?,
         credentials: input.credentials,
-        base_url: input.config.base_url,
-        provider_key_id: input::provider_key_id(input.config.provider_key_id)?,
+        base_url: config.base_url.take(),
+        settings: config.settings()?,
+        meta: input.meta.map(Meta::checked).transpose()?,
         expires_at: input::expiry(input.expires_at, Timestamp::now())?,
         routing: Routing {
             priority: input::priority(input.priority)?.unwrap_or(Routing::default().priority),
@@ -174,12 +170,13 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("integration")?, call.expected_version()?);
     let change: IntegrationChange = call.json()?;
     let now = Timestamp::now();
-    let config = change.config.unwrap_or_default();
+    let mut config = change.config.unwrap_or_default();
     let update = UpdateIntegration {
         id,
         name: change.name.map(|name| input::name("name", &name)).transpose()?,
-        base_url: config.base_url,
-        provider_key_id: input::provider_key_id(config.provider_key_id)?,
+        base_url: config.base_url.take(),
+        settings: config.settings()?,
+        meta: change.meta.map(Meta::checked).transpose()?,
         expires_at: change.expires_at.map(|expires_at| input::expiry(expires_at, now)).transpose()?,
         priority: input::priority(change.priority)?,
         weight: input::weight(change.weight)?,
@@ -216,6 +213,9 @@ pub(crate) async fn replace_credentials(call: Call) -> Result<Answer, ApiError> 
     if config.as_ref().is_some_and(|config| config.provider_key_id.is_some()) {
         return Err(ApiError::field("`config.provider_key_id` is changed with PATCH /api/v1/integrations/{id}"));
     }
-    let base_url = config.map(|config| config.base_url);
-    call.commit(ReplaceCredentials { id, credentials, base_url, expected }).await
+    let binding = match config {
+        Some(mut config) => Some((config.base_url.take(), config.settings()?)),
+        None => None,
+    };
+    call.commit(ReplaceCredentials { id, credentials, binding, expected }).await
 }

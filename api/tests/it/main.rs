@@ -19,3 +19,4 @@ mod resources;
 mod routing;
 mod secrets;
 mod session;
+mod settings;

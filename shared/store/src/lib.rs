@@ -23,6 +23,7 @@ pub mod outbox;
 mod outbox_claim;
 mod page;
 pub mod projects;
+pub mod provider_limits;
 pub mod provider_models;
 pub mod providers;
 #[cfg(feature = "raw")]

@@ -5,7 +5,7 @@ use keyway_domain::{ProviderId, TenantId, Timestamp};
 use crate::{
     Page, Paged, StoreError, TenantTx,
     entity::providers as table,
-    provider_models,
+    provider_limits, provider_models,
     sql::{Sql, for_share, for_update, limit},
 };
 
@@ -139,7 +139,7 @@ pub async fn update(
     Ok(ProviderRow { display_name, base_url, auth, version: expected + 1, ..before })
 }
 
-/// Deletes a custom provider with its models; with `expected`, only if the version is still that one.
+/// Deletes a custom provider with its models and limits; with `expected`, only if the version is still that one.
 /// One that still has integrations is kept.
 ///
 /// # Errors
@@ -153,6 +153,7 @@ pub async fn delete(tx: &TenantTx, id: ProviderId, expected: Option<i32>) -> Res
         return Err(StoreError::Conflict);
     }
     provider_models::delete_of_provider(tx, &provider.name).await?;
+    provider_limits::delete_of_provider(tx, &provider.name).await?;
     let text = "DELETE FROM providers WHERE tenant_id = $1 AND id = $2";
     Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
     Ok(())

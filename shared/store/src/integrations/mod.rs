@@ -17,11 +17,11 @@ use crate::{
 };
 
 pub use change::{
-    Change, KeyIdNote, UsageNote, delete, replace_secret, set_enabled, set_provider_key_ids, set_usage_not_reportable,
-    touch_last_used, update,
+    Binding, Change, KeyIdNote, UsageNote, delete, replace_secret, set_enabled, set_provider_key_ids,
+    set_usage_not_reportable, touch_last_used, update,
 };
 pub(crate) use row::row;
-pub use row::{IntegrationRow, NewIntegration, SealedSecret};
+pub use row::{IntegrationRow, NewIntegration, SealedSecret, is_header_word};
 
 /// Which integrations to list; `None` means any.
 #[derive(Clone, Debug, Default)]

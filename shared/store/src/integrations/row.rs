@@ -12,6 +12,9 @@ use crate::{
     sql::{ms, time},
 };
 
+/// The field of the settings that holds the provider's own id of the key.
+pub(super) const KEY_ID: &str = "provider_key_id";
+
 /// An integration as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IntegrationRow {
@@ -33,6 +36,8 @@ pub struct IntegrationRow {
     pub base_url: Option<String>,
     /// Further settings of the provider.
     pub config: serde_json::Value,
+    /// A note of its owner, an object that is shown as it came; never secret.
+    pub meta: serde_json::Value,
     /// What kind of key it is, as the provider's format check names it.
     pub key_family: String,
     /// Why its usage cannot be fetched, when that is known.
@@ -59,6 +64,41 @@ pub struct IntegrationRow {
     pub routing: Routing,
     /// What it may serve.
     pub limits: Limits,
+}
+
+impl IntegrationRow {
+    /// Its settings without the provider's own id of its key: what is left of them for another key.
+    #[must_use]
+    pub fn settings_without_key_id(&self) -> serde_json::Value {
+        let mut settings = self.config.clone();
+        if let Some(settings) = settings.as_object_mut() {
+            settings.remove(KEY_ID);
+        }
+        settings
+    }
+
+    /// Headers that its settings add to each call, lower case. One that the caller sends itself comes first.
+    ///
+    /// The organisation and the project of an OpenAI key, from `config`, else from `meta`, where people who had
+    /// no `config` kept them.
+    #[must_use]
+    pub fn forwarded_headers(&self) -> Vec<(&'static str, String)> {
+        if self.provider != "openai" {
+            return Vec::new();
+        }
+        let word = |field: &str| {
+            let text = self.config.get(field).or_else(|| self.meta.get(field))?.as_str()?;
+            is_header_word(text).then(|| text.to_owned())
+        };
+        let headers = [("openai-organization", "organization"), ("openai-project", "project")];
+        headers.into_iter().filter_map(|(header, field)| Some((header, word(field)?))).collect()
+    }
+}
+
+/// Whether a text can be the value of a header and is no longer than an id.
+#[must_use]
+pub fn is_header_word(text: &str) -> bool {
+    (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A sealed secret, ready to be stored.
@@ -93,6 +133,8 @@ pub struct NewIntegration {
     pub base_url: Option<String>,
     /// Further settings of the provider.
     pub config: serde_json::Value,
+    /// A note of its owner: an object.
+    pub meta: serde_json::Value,
     /// When its owner says the secret expires.
     pub expires_at: Option<Timestamp>,
     /// The secret.
@@ -125,6 +167,7 @@ impl NewIntegration {
             hint: self.secret.hint,
             base_url: self.base_url,
             config: self.config.to_string(),
+            meta: self.meta.to_string(),
             key_family: self.secret.key_family,
             usage_not_reportable: None,
             secret_id: secret.id,
@@ -179,6 +222,7 @@ pub(crate) fn row(model: table::Model) -> Result<IntegrationRow, StoreError> {
         hint: model.hint,
         base_url: model.base_url,
         config: serde_json::from_str(&model.config).map_err(|_| StoreError::Corrupt("integration config"))?,
+        meta: serde_json::from_str(&model.meta).map_err(|_| StoreError::Corrupt("integration meta"))?,
         key_family: model.key_family,
         usage_not_reportable: model.usage_not_reportable,
         secret_id: SecretId::from_uuid(model.secret_id),

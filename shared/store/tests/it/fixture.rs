@@ -127,6 +127,7 @@ pub(crate) fn integration(project_id: ProjectId, data_key_id: DataKeyId, name: &
         name: name.to_owned(),
         base_url: None,
         config: serde_json::json!({"region": "eu"}),
+        meta: serde_json::json!({}),
         expires_at: None,
         routing: Routing::default(),
         limits: Limits::default(),
