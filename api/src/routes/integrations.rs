@@ -20,7 +20,7 @@ use crate::{
     config::{ConfigInput, Meta},
     cursor::{self, List},
     error::ApiError,
-    input::{self, Credentials},
+    input::{self, Credentials, CredentialsSchema},
     limits::LimitsInput,
     view::{IntegrationDetail, IntegrationView, Started, Submitted},
 };
@@ -42,7 +42,7 @@ pub(crate) struct IntegrationInput {
     #[schema(example = "prod")]
     name: String,
     /// The key, or for a cloud provider its JSON object.
-    #[schema(value_type = String, example = "sk-...")]
+    #[schema(value_type = CredentialsSchema)]
     credentials: Credentials,
     #[serde(default)]
     config: ConfigInput,
@@ -90,7 +90,7 @@ pub(crate) struct IntegrationChange {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CredentialsInput {
     /// The key, or for a cloud provider its JSON object.
-    #[schema(value_type = String, example = "sk-...")]
+    #[schema(value_type = CredentialsSchema)]
     credentials: Credentials,
     /// If it is left out, everything stays but the provider's id of the key.
     config: Option<ConfigInput>,

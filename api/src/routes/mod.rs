@@ -32,7 +32,7 @@ use crate::{
 pub(crate) use self::{
     dead_letters::DeadLetterView,
     models::ModelView,
-    providers::{ProviderView, keys},
+    providers::{Marks, ProviderAccepted, ProviderView},
 };
 
 /// One row of the table.

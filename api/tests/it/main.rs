@@ -13,6 +13,7 @@ mod lifecycle;
 mod limits;
 mod lists;
 mod own_address;
+mod providers;
 mod proxy;
 mod requests;
 mod resources;
