@@ -102,6 +102,9 @@ pub(crate) struct FetchInput {
     /// Of this integration alone; of every active one if left out.
     #[schema(value_type = Option<String>)]
     integration_id: Option<IntegrationId>,
+    /// Of every active integration of the provider with this name; of every provider's if left out.
+    #[schema(example = "openai")]
+    provider: Option<String>,
 }
 
 /// Sum usage by day, model, provider and so on.
@@ -139,15 +142,18 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
 #[utoipa::path(post, path = "/api/v1/usage/fetch", tag = "usage", request_body = FetchInput,
     responses((status = 202, body = Started), (status = 404, description = "no such integration")))]
 pub(crate) async fn fetch(call: Call) -> Result<Answer, ApiError> {
-    let FetchInput { from, to, integration_id } = call.json_or_default()?;
+    let FetchInput { from, to, integration_id, provider } = call.json_or_default()?;
+    if integration_id.is_some() && provider.is_some() {
+        return Err(ApiError::field("give `integration_id` or `provider`, not both"));
+    }
     let now = Timestamp::now();
     let to = to.unwrap_or(now);
     if to > now.after(CLOCK_SKEW) {
         return Err(ApiError::field("`to` must not be in the future"));
     }
-    let from = from.unwrap_or_else(|| Timestamp::from_ms(to.ms() - DEFAULT_FETCH_DAYS * DAY_MS));
+    let from = from.unwrap_or_else(|| default_from(to));
     check_span(from, to, MAX_FETCH_DAYS).map_err(ApiError::field)?;
-    call.commit(FetchUsage { from, to, integration_id }).await
+    call.commit(FetchUsage { from, to, integration_id, provider }).await
 }
 
 impl UsageView {
@@ -178,6 +184,11 @@ impl UsageView {
             refused_requests: group.refused_requests,
         }
     }
+}
+
+/// Where a fetch starts that is told nothing else.
+pub(crate) const fn default_from(to: Timestamp) -> Timestamp {
+    Timestamp::from_ms(to.ms() - DEFAULT_FETCH_DAYS * DAY_MS)
 }
 
 /// A day or a time of a query.

@@ -6,7 +6,7 @@
 mod change;
 mod row;
 
-use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, TenantId, Timestamp};
+use keyway_domain::{DataKeyId, IntegrationId, IntegrationStatus, ProjectId, TenantId, Timestamp};
 use sea_orm::{EntityTrait, FromQueryResult, TryInsertResult, sea_query::OnConflict};
 
 use crate::{
@@ -135,14 +135,22 @@ pub async fn providers_with_keys(tx: &TenantTx) -> Result<Vec<String>, StoreErro
     Ok(names.into_iter().map(|name| name.provider).collect())
 }
 
-/// How many integrations of the tenant are active: `connected` or `verifying`.
+/// How many integrations of the tenant, or of one provider of it, are active: `connected` or `verifying`.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn count_active(tx: &TenantTx) -> Result<i64, StoreError> {
-    let text = "SELECT count(*) AS n FROM integrations \
-                WHERE tenant_id = $1 AND status IN ('connected', 'verifying')";
-    Sql::with(text, [tx.tenant_id().uuid().into()]).number(tx).await
+pub async fn count_active(tx: &TenantTx, provider: Option<&str>) -> Result<i64, StoreError> {
+    let mut sql = Sql::new("SELECT count(*) AS n FROM integrations WHERE tenant_id = ");
+    active(&mut sql, tx, provider);
+    sql.number(tx).await
+}
+
+/// The rest of a condition on the tenant: active ones, of one provider or of all.
+fn active(sql: &mut Sql, tx: &TenantTx, provider: Option<&str>) {
+    sql.bind(tx.tenant_id().uuid()).push(" AND status IN ('connected', 'verifying')");
+    if let Some(provider) = provider {
+        sql.push(" AND provider = ").bind(provider);
+    }
 }
 
 /// How many integrations of all tenants have each status; a status that none has is left out.
@@ -160,19 +168,20 @@ pub async fn count_by_status(tx: &SystemTx) -> Result<Vec<(IntegrationStatus, i6
     Ok(counts.collect())
 }
 
-/// Active integrations of the tenant in the order of their ids, from the one after `after`; with
-/// `reportable`, without those whose usage is known not to be.
+/// Active integrations of the tenant, or of one provider of it, in the order of their ids, from the one after
+/// `after`; with `reportable`, without those whose usage is known not to be.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn active_page(
     tx: &TenantTx,
     reportable: bool,
+    provider: Option<&str>,
     after: Option<IntegrationId>,
     rows: u64,
 ) -> Result<Vec<ActiveIntegration>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM integrations WHERE tenant_id = ");
-    sql.bind(tx.tenant_id().uuid()).push(" AND status IN ('connected', 'verifying')");
+    active(&mut sql, tx, provider);
     if reportable {
         sql.push(" AND usage_not_reportable IS NULL");
     }
@@ -180,13 +189,13 @@ pub async fn active_page(
         sql.push(" AND id > ").bind(after.uuid());
     }
     sql.push(" ORDER BY id LIMIT ").bind(limit(rows));
-    let active = |model: table::Model| ActiveIntegration {
+    let row = |model: table::Model| ActiveIntegration {
         id: IntegrationId::from_uuid(model.id),
         provider: model.provider,
         key_family: model.key_family,
         usage_not_reportable: model.usage_not_reportable,
     };
-    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(active).collect())
+    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect())
 }
 
 /// Tenants that have an active integration whose usage may be reportable, in the order of their ids, from
@@ -271,6 +280,18 @@ pub async fn check_soon(
         sql.run(tx).await?;
     }
     Ok(())
+}
+
+/// The integration of the tenant that has this very secret, as its fingerprint under a data key tells.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn with_fingerprint(
+    tx: &TenantTx,
+    key_id: DataKeyId,
+    fingerprint: &[u8; 32],
+) -> Result<Option<IntegrationId>, StoreError> {
+    find_by_fingerprint(tx, key_id.uuid(), fingerprint).await
 }
 
 pub(crate) async fn find_by_fingerprint(

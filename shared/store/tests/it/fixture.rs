@@ -150,7 +150,7 @@ pub(crate) fn fetch(integration_id: IntegrationId) -> Command {
 }
 
 pub(crate) fn plan() -> Command {
-    Command::PlanUsage { window: window(), spread_ms: 0, recheck: true }
+    Command::PlanUsage { window: window(), spread_ms: 0, recheck: true, provider: None }
 }
 
 fn window() -> UsageWindow {
