@@ -153,18 +153,27 @@ pub(crate) enum CredentialsSchema {
 
 /// A credential: a key as text, or what a cloud provider issues as a JSON object.
 #[derive(Debug)]
-pub(crate) struct Credentials(SecretString);
+pub(crate) struct Credentials {
+    text: SecretString,
+    is_object: bool,
+}
 
 impl Credentials {
     /// The text to check and to seal: a key as it is, an object as compact JSON.
     pub(crate) const fn text(&self) -> &SecretString {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it came as an object.
+    pub(crate) const fn is_object(&self) -> bool {
+        self.is_object
     }
 }
 
 impl From<SecretString> for Credentials {
     fn from(text: SecretString) -> Self {
-        Self(text)
+        let is_object = false;
+        Self { text, is_object }
     }
 }
 
@@ -179,17 +188,17 @@ impl<'de> Deserialize<'de> for Credentials {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Credentials, E> {
-                Ok(Credentials(Secret::new(text.to_owned())))
+                Ok(Secret::new(text.to_owned()).into())
             }
 
             fn visit_string<E: de::Error>(self, text: String) -> Result<Credentials, E> {
-                Ok(Credentials(Secret::new(text)))
+                Ok(Secret::new(text).into())
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Credentials, A::Error> {
                 let object = serde_json::Map::deserialize(de::value::MapAccessDeserializer::new(map))?;
                 let text = serde_json::Value::Object(object).to_string();
-                Ok(Credentials(Secret::new(text)))
+                Ok(Credentials { text: Secret::new(text), is_object: true })
             }
         }
         de.deserialize_any(Either)

@@ -24,6 +24,7 @@ mod home;
 mod idempotency;
 mod input;
 mod limits;
+mod listing;
 mod openapi;
 mod provider_names;
 pub mod proxy;

@@ -3,7 +3,7 @@
 use keyway_domain::{Invalidation, Limits, Routing};
 use keyway_providers::AuthStyle;
 use keyway_store::{
-    StoreError, provider_limits,
+    provider_limits,
     provider_models::{self, NewModel},
     providers,
 };
@@ -13,7 +13,7 @@ use super::submit_integration::SubmitIntegration;
 use crate::{
     answer::Answer,
     config::Settings,
-    error::ApiError,
+    error::{ApiError, Code},
     input::Credentials,
     limits::LimitsInput,
     routes::{Marks, ProviderAccepted, ProviderView},
@@ -39,12 +39,19 @@ impl Command for CreateProvider {
 
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         if work.app.catalog.now().get(&self.name).is_some() {
-            return Err(StoreError::NameTaken.into());
+            let message = "a predefined provider has this name: give it a key with `api_key` in PUT /api/v1/providers/{name}, \
+                           or choose another name";
+            return Err(ApiError::new(Code::NameTaken, message));
         }
         let base_url = work.app.guard.check_base_url(&self.base_url)?;
         let base_url = base_url.as_str().trim_end_matches('/');
         let (tx, auth) = (&work.tx, self.auth.name());
-        let row = providers::insert(tx, &self.name, &self.display_name, base_url, auth, work.now).await?;
+        let inserted = providers::insert(tx, &self.name, &self.display_name, base_url, auth, work.now).await;
+        let row = inserted.map_err(|error| {
+            let message =
+                "a provider of this tenant has this name: change it with PUT /api/v1/providers/{name}, or choose another name";
+            ApiError::or_taken(error, message)
+        })?;
         provider_models::insert(&work.tx, &row.name, &self.models, work.now).await?;
         // Those of a predefined provider that left the catalog are not this one's.
         let before = provider_limits::find(&work.tx, &row.name).await?.map(|before| before.version);

@@ -2,7 +2,7 @@
 //! verification. From here on the plaintext exists nowhere.
 
 use keyway_domain::{Command as Job, IntegrationId, Invalidation, Limits, ProjectId, Routing, SecretId, Timestamp};
-use keyway_providers::{KeyFacts, ProviderSpec, for_spec};
+use keyway_providers::{FormatError, KeyFacts, ProviderSpec, for_spec};
 use keyway_store::{
     integrations::{self, IntegrationRow, NewIntegration, SealedSecret},
     key_usage,
@@ -21,6 +21,10 @@ use crate::{
     view::Submitted,
     work::{Command, Work},
 };
+
+/// Integrations of all providers have their names in common.
+pub(super) const NAME_TAKEN: &str =
+    "an integration of this project has this name, maybe one of another provider; choose another name";
 
 /// The credential and what it is for.
 pub(crate) struct SubmitIntegration {
@@ -74,7 +78,8 @@ impl SubmitIntegration {
             secret,
             next_check_at: Some(work.now.after(work.app.verify_interval)),
         };
-        let integration = integrations::insert(&work.tx, new, work.now).await?;
+        let inserted = integrations::insert(&work.tx, new, work.now).await;
+        let integration = inserted.map_err(|error| ApiError::or_taken(error, NAME_TAKEN))?;
         let job = Job::VerifyKey { integration_id: integration.id, secret_version: 1, confirming: false };
         let operation = work.start(job, None).await?;
         let changes = json!({ "provider": integration.provider, "name": integration.name,
@@ -119,7 +124,14 @@ fn noted(meta: Option<Value>, credentials: &Credentials) -> Result<Value, ApiErr
 /// Looks at a credential without calling anybody.
 pub(super) fn check(spec: &ProviderSpec, credentials: &Credentials) -> Result<KeyFacts, ApiError> {
     let checked = for_spec(spec).check_format(credentials.text().expose());
-    checked.map_err(|error| ApiError::new(Code::MalformedKey, format!("`credentials`: {error}")))
+    checked.map_err(|error| {
+        let named = matches!(error, FormatError::Field { .. } | FormatError::NotAnObject(_));
+        let message = match credentials.is_object() && !named {
+            true => "this provider's credential is a key: send it as text, not as an object".to_owned(),
+            false => error.to_string(),
+        };
+        ApiError::new(Code::MalformedKey, format!("`credentials`: {message}"))
+    })
 }
 
 /// Checks a base URL that overrides the catalog's, or stands in for the one it does not have.

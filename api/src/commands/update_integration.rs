@@ -4,7 +4,7 @@ use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidati
 use keyway_store::integrations::{self, Change, IntegrationRow};
 use serde_json::{Value, json};
 
-use super::submit_integration::config;
+use super::submit_integration::{NAME_TAKEN, config};
 use crate::{
     answer::Answer,
     config::Settings,
@@ -53,7 +53,8 @@ impl Command for UpdateIntegration {
             let (limits, expires_at) = (Some(limits), self.expires_at);
             let meta = self.meta;
             let change = Change { name: self.name, config, meta, priority, weight, limits, expires_at };
-            row = integrations::update(&work.tx, id, change, expected, work.now).await?;
+            let updated = integrations::update(&work.tx, id, change, expected, work.now).await;
+            row = updated.map_err(|error| ApiError::or_taken(error, NAME_TAKEN))?;
             expected = expected.map(|_| row.version);
         }
         if let Some(enabled) = self.enabled {

@@ -3,10 +3,11 @@
 
 use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, Routing, Timestamp};
 use keyway_store::{
+    SortBy,
     integrations::{self, Filter},
     verdicts,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -18,15 +19,26 @@ use crate::{
         update_integration::UpdateIntegration,
     },
     config::{ConfigInput, Meta},
-    cursor::{self, List},
+    cursor::List,
     error::ApiError,
     input::{self, Credentials, CredentialsSchema},
     limits::LimitsInput,
+    listing,
+    provider_names::Filtered,
     view::{IntegrationDetail, IntegrationView, Started, Submitted},
 };
 
 /// How much of the history a detail shows.
 const HISTORY_ROWS: u64 = 50;
+/// What the list can be sorted by.
+const SORTED_BY: listing::Fields = &[
+    ("created_at", SortBy::CreatedAt),
+    ("updated_at", SortBy::UpdatedAt),
+    ("last_used_at", SortBy::LastUsedAt),
+    ("name", SortBy::Name),
+    ("provider", SortBy::Provider),
+    ("status", SortBy::Status),
+];
 
 /// A credential to keep, verify and use.
 #[derive(Deserialize, ToSchema)]
@@ -109,10 +121,54 @@ pub(crate) struct IntegrationQuery {
     /// `verifying`, `connected`, `error` or `disabled`.
     #[param(value_type = Option<String>)]
     status: Option<IntegrationStatus>,
+    /// With this text in its name; case does not matter. 1 to 100 characters.
+    #[param(min_length = 1, max_length = 100)]
+    search: Option<String>,
+    /// `created_at`, `updated_at`, `last_used_at`, `name`, `provider` or `status`, with `-` in front for the reverse
+    /// order; `-created_at` if left out.
+    #[param(example = "-last_used_at")]
+    sort: Option<String>,
+    /// `true`: with `counts`, how many there are of each status, whatever `status`, `limit` and `cursor` say.
+    counts: Option<bool>,
     /// 1 to 200; 50 if left out.
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
+}
+
+/// One page of integrations.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct IntegrationList {
+    items: Vec<IntegrationView>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+    /// Of all pages; only where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<StatusCounts>,
+}
+
+/// How many integrations have each status.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct StatusCounts {
+    verifying: i64,
+    connected: i64,
+    error: i64,
+    disabled: i64,
+}
+
+impl StatusCounts {
+    fn of(counts: &[(IntegrationStatus, i64)]) -> Self {
+        let mut shown = Self::default();
+        for (status, count) in counts {
+            *match status {
+                IntegrationStatus::Verifying => &mut shown.verifying,
+                IntegrationStatus::Connected => &mut shown.connected,
+                IntegrationStatus::Error => &mut shown.error,
+                IntegrationStatus::Disabled => &mut shown.disabled,
+            } = *count;
+        }
+        shown
+    }
 }
 
 /// Submit a credential. It is sealed, stored and verified; watch the operation.
@@ -124,7 +180,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let mut config = input.config;
     let submit = SubmitIntegration {
         project_id: input.project_id,
-        provider: input::slug("provider", &input.provider)?,
+        provider: input.provider,
         name: input::name("name", &input.name)?,
         credentials: input.credentials,
         base_url: config.base_url.take(),
@@ -142,12 +198,26 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 
 /// List integrations.
 #[utoipa::path(get, path = "/api/v1/integrations", tag = "integrations", params(IntegrationQuery),
-    responses((status = 200, body = List<IntegrationView>)))]
+    responses((status = 200, body = IntegrationList)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
-    let IntegrationQuery { project_id, provider, status, limit, cursor } = call.query()?;
-    let page = cursor::page(limit, cursor.as_deref())?;
-    let found = integrations::list(&call.read().await?, &Filter { project_id, provider, status }, page).await?;
-    Ok(Answer::ok(&List::of(found, |row| row.id, IntegrationView::from)))
+    let query: IntegrationQuery = call.query()?;
+    let sort = listing::sort(query.sort.as_deref(), SORTED_BY)?;
+    let page = listing::page(query.limit, query.cursor.as_deref(), sort)?;
+    let (project_id, provider, status) = (query.project_id, query.provider, query.status);
+    let filter = Filter { project_id, provider, status, search: listing::search(query.search)?, sort };
+    let tx = call.read().await?;
+    let is_first = page.after.is_none();
+    let found = integrations::list(&tx, &filter, page).await?;
+    if found.items.is_empty() && is_first {
+        let named = Filtered { project_id, provider: filter.provider.as_deref(), ..Filtered::default() };
+        named.require_known(&call.app.catalog.now(), &tx).await?;
+    }
+    let counts = match query.counts {
+        Some(true) => Some(StatusCounts::of(&integrations::count_of_each(&tx, &filter).await?)),
+        _ => None,
+    };
+    let List { items, next_cursor } = List::of(found, |row| row.place(sort.by), IntegrationView::from);
+    Ok(Answer::ok(&IntegrationList { items, next_cursor, counts }))
 }
 
 /// Show an integration with the history of its verdicts.

@@ -15,6 +15,7 @@ use crate::{
     call::Call,
     cursor::{self, List},
     error::ApiError,
+    provider_names::Filtered,
 };
 
 /// Which calls.
@@ -134,7 +135,14 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
         from: query.from,
         to: query.to,
     };
-    let found = request_log::list(&call.read().await?, &filter, page).await?;
+    let (tx, is_first) = (call.read().await?, page.after.is_none());
+    let found = request_log::list(&tx, &filter, page).await?;
+    if found.items.is_empty() && is_first {
+        let (integration_id, virtual_key_id) = (filter.integration_id, filter.virtual_key_id);
+        let (project_id, provider) = (filter.project_id, filter.provider.as_deref());
+        let named = Filtered { project_id, integration_id, virtual_key_id, provider };
+        named.require_known(&call.app.catalog.now(), &tx).await?;
+    }
     let key = |row: &MeteredRow| RequestKey { started_at: row.call.started_at, request_id: row.call.request_id };
     Ok(Answer::ok(&List::of(found, key, RequestView::from)))
 }

@@ -12,6 +12,7 @@ mod idempotency;
 mod lifecycle;
 mod limits;
 mod lists;
+mod messages;
 mod own_address;
 mod providers;
 mod proxy;

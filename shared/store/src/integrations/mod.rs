@@ -10,8 +10,9 @@ use keyway_domain::{DataKeyId, IntegrationId, IntegrationStatus, ProjectId, Tena
 use sea_orm::{EntityTrait, FromQueryResult, TryInsertResult, sea_query::OnConflict};
 
 use crate::{
-    Page, Paged, StoreError, SystemTx, TenantTx, Tx,
+    Page, Paged, Place, Sort, StoreError, SystemTx, TenantTx, Tx,
     entity::{integrations as table, secrets},
+    sort,
     sql::{Sql, chunk, limit, skip_locked},
     tx::sealed::Inner,
 };
@@ -32,6 +33,10 @@ pub struct Filter {
     pub provider: Option<String>,
     /// With this status.
     pub status: Option<IntegrationStatus>,
+    /// With this text in its name, whatever the case of its letters.
+    pub search: Option<String>,
+    /// In which order.
+    pub sort: Sort,
 }
 
 /// What the planner needs to know of an integration.
@@ -93,16 +98,35 @@ pub async fn find(tx: &TenantTx, id: IntegrationId) -> Result<Option<Integration
     sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
 }
 
-/// Integrations, newest first.
+/// Integrations, in the order of the filter.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn list(
-    tx: &TenantTx,
-    filter: &Filter,
-    page: Page<IntegrationId>,
-) -> Result<Paged<IntegrationRow>, StoreError> {
+pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<Place>) -> Result<Paged<IntegrationRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM integrations WHERE tenant_id = ");
+    within(&mut sql, tx, filter);
+    if let Some(status) = filter.status {
+        sql.push(" AND status = ").bind(status.name());
+    }
+    sort::page(&mut sql, filter.sort, &page);
+    let rows = sql.models::<table::Entity>(tx).await?;
+    Ok(Paged::of(&page, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+}
+
+/// How many of the integrations that a filter lets through, but for its status, have each status; one that none has
+/// is left out.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn count_of_each(tx: &TenantTx, filter: &Filter) -> Result<Vec<(IntegrationStatus, i64)>, StoreError> {
+    let mut sql = Sql::new("SELECT status, count(*) AS n FROM integrations WHERE tenant_id = ");
+    within(&mut sql, tx, filter);
+    sql.push(" GROUP BY status");
+    counts(sql, tx).await
+}
+
+/// The rest of a condition on the tenant, but for the status.
+fn within(sql: &mut Sql, tx: &TenantTx, filter: &Filter) {
     sql.bind(tx.tenant_id().uuid());
     if let Some(project_id) = filter.project_id {
         sql.push(" AND project_id = ").bind(project_id.uuid());
@@ -110,15 +134,7 @@ pub async fn list(
     if let Some(provider) = &filter.provider {
         sql.push(" AND provider = ").bind(provider.as_str());
     }
-    if let Some(status) = filter.status {
-        sql.push(" AND status = ").bind(status.name());
-    }
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
-    let rows = sql.models::<table::Entity>(tx).await?;
-    Ok(Paged::of(&page, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+    sort::search(sql, filter.search.as_deref());
 }
 
 /// The names of the providers that the tenant has an integration of, for "has a key" marks.
@@ -158,12 +174,16 @@ fn active(sql: &mut Sql, tx: &TenantTx, provider: Option<&str>) {
 /// # Errors
 /// See [`StoreError`].
 pub async fn count_by_status(tx: &SystemTx) -> Result<Vec<(IntegrationStatus, i64)>, StoreError> {
+    counts(Sql::new("SELECT status, count(*) AS n FROM integrations GROUP BY status"), tx).await
+}
+
+async fn counts(sql: Sql, tx: &impl Tx) -> Result<Vec<(IntegrationStatus, i64)>, StoreError> {
     #[derive(FromQueryResult)]
     struct Count {
         status: String,
         n: i64,
     }
-    let counts = Sql::new("SELECT status, count(*) AS n FROM integrations GROUP BY status").rows::<Count>(tx).await?;
+    let counts = sql.rows::<Count>(tx).await?;
     let counts = counts.into_iter().filter_map(|count| Some((IntegrationStatus::parse(&count.status)?, count.n)));
     Ok(counts.collect())
 }

@@ -6,7 +6,7 @@ use keyway_domain::{
 };
 
 use crate::{
-    StoreError,
+    Place, PlaceValue, SortBy, StoreError,
     entity::{integrations as table, secrets},
     limits::stored_limits,
     sql::{ms, time},
@@ -75,6 +75,20 @@ impl IntegrationRow {
             settings.remove(KEY_ID);
         }
         settings
+    }
+
+    /// Where it stands in a list that is sorted by this.
+    #[must_use]
+    pub fn place(&self, by: SortBy) -> Place {
+        let value = match by {
+            SortBy::CreatedAt => PlaceValue::Id,
+            SortBy::UpdatedAt => PlaceValue::Number(self.updated_at.ms()),
+            SortBy::LastUsedAt => PlaceValue::Number(ms(self.last_used_at).unwrap_or(0)),
+            SortBy::Name => PlaceValue::Text(self.name.clone()),
+            SortBy::Provider => PlaceValue::Text(self.provider.clone()),
+            SortBy::Status => PlaceValue::Text(self.status.name().to_owned()),
+        };
+        Place { by, value, id: self.id.uuid() }
     }
 
     /// Headers that its settings add to each call, lower case. One that the caller sends itself comes first.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use keyway_domain::{IntegrationId, IntegrationStatus, Routing, Timestamp};
 use keyway_store::{
-    Page, StoreError, credentials,
+    Page, SortBy, StoreError, credentials,
     integrations::{self, Change, Filter, SealedSecret, UsageNote},
 };
 
@@ -110,10 +110,11 @@ async fn lists_filter_and_page(fixture: Fixture) -> Result<()> {
         project_id: Some(fixture.project),
         provider: Some("openai".to_owned()),
         status: Some(IntegrationStatus::Verifying),
+        ..Filter::default()
     };
     let first = integrations::list(&tx, &filter, Page::first(3)).await?;
     assert!(first.more);
-    let after = first.items.last().map(|it| it.id);
+    let after = first.items.last().map(|it| it.place(SortBy::CreatedAt));
     let second = integrations::list(&tx, &filter, Page { after, limit: 3 }).await?;
     let listed: Vec<_> = first.items.iter().chain(&second.items).map(|it| it.id).collect();
     assert_eq!(listed, [ids[4], ids[3], ids[1], ids[0]]);

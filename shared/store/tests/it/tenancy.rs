@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use keyway_domain::{Limits, Timestamp};
 use keyway_store::{
-    Page, StoreError, projects,
+    Page, Place, Sort, StoreError, projects,
     provider_models::{self, NewModel},
     providers, tenants,
     virtual_keys::{self, NewVirtualKey},
@@ -44,9 +44,9 @@ async fn projects_page_by_key_and_names_are_unique(fixture: Fixture) -> Result<(
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     let (mut names, mut page) = (Vec::new(), Page::first(2));
     loop {
-        let found = projects::list(&tx, page).await?;
+        let found = projects::list(&tx, None, Sort::default(), page.clone()).await?;
         assert!(found.items.len() <= 2);
-        page.after = found.items.last().map(|project| project.id);
+        page.after = found.items.last().map(|project| Place::of_id(project.id.uuid()));
         names.extend(found.items.into_iter().map(|project| project.name));
         if !found.more {
             break;
@@ -104,7 +104,10 @@ async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixt
     assert_eq!(revoked.last_used_at, Some(NOW), "an older use does not move it back");
     let again = virtual_keys::revoke(&tx, key.id, None, Timestamp::from_ms(NOW.ms() + 5)).await?;
     assert_eq!(again.revoked_at, Some(NOW));
-    assert_eq!(virtual_keys::list(&tx, Some(fixture.project), Page::first(10)).await?.items, [again]);
+    assert_eq!(
+        virtual_keys::list(&tx, (Some(fixture.project), None), Sort::default(), Page::first(10)).await?.items,
+        [again]
+    );
     Ok(())
 }
 
