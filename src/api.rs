@@ -10,12 +10,11 @@ use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_store::{settings, tenants};
 use keyway_vault::{SecretString, from_hex, to_hex};
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     parts::{self, Parts},
-    say,
+    places, say,
 };
 
 /// The name under which the database knows the admin key's SHA-256.
@@ -27,7 +26,8 @@ const ADMIN_KEY: &str = "admin_key.sha256";
 /// With what to do about it.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     parts::require_services(&config, "api")?;
-    parts::make_directory(&config.data_dir)?;
+    places::require_addresses(&config, &[places::LISTEN, places::OPS_LISTEN]).await?;
+    places::make_directory(places::DATA_DIR, &config.data_dir)?;
     serve(&parts::open(config, "api").await?).await
 }
 
@@ -37,8 +37,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 /// The address is taken, or the database went away during the start.
 pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     let config = &parts.config;
+    let listener = places::listen(places::LISTEN, config.listen).await?;
     let (admin_key_sha256, default_tenant) = identity(parts).await?;
-    let listener = TcpListener::bind(config.listen).await.with_context(|| format!("listening on {}", config.listen))?;
     let app = App::new(AppParts {
         store: parts.store.clone(),
         keys: parts.keys.clone(),
@@ -66,6 +66,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     })?;
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));
+    parts.say_ready();
     parts::announce(config, "API");
     let limits = ServerLimits {
         max_connections: config.max_connections,

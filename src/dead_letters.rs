@@ -5,7 +5,6 @@
 use clap::Subcommand;
 use keyway_config::Config;
 use keyway_domain::MessageId;
-use keyway_providers::LiveCatalog;
 use keyway_vault::Vault;
 use serde_json::{Value, json};
 
@@ -66,7 +65,7 @@ pub(crate) enum DeadLetters {
 pub(crate) async fn run(config: &Config, command: DeadLetters) -> anyhow::Result<()> {
     let store = parts::connect(config).await?;
     let sealed = Vault::sealed("this command opens no secret".to_owned());
-    let catalog = LiveCatalog::load(config.models_file.as_deref())?;
+    let catalog = parts::catalog_now(config)?;
     let console = console::open(config, store, sealed, catalog).await?;
     match command {
         DeadLetters::List { limit, json } => {

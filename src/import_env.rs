@@ -2,17 +2,18 @@
 //!
 //! Works on the database beside a running Keyway, which verifies them. A key is never printed.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use keyway_api::{Console, ConsoleError, Submission};
 use keyway_config::Config;
-use keyway_domain::{ProjectId, TenantId};
+use keyway_domain::{IntegrationId, ProjectId, TenantId};
 use keyway_providers::{EnvCredential, EnvPlace, LiveCatalog, for_spec};
-use keyway_vault::SecretString;
+use keyway_store::{Store, TenantKeyCache, data_keys, integrations, tenants};
+use keyway_vault::{Keyring, SecretString, TenantKeys, Vault};
 
-use crate::{console, keyring, parts, say};
+use crate::{console, keyring, parts, places, say};
 
 /// Where from, and where to.
 #[derive(Args)]
@@ -29,7 +30,7 @@ pub(crate) struct ImportEnv {
     /// Only these providers, comma separated
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
-    /// Say what would be imported, and import nothing
+    /// Say what would be imported and what is there already, and change nothing
     #[arg(long)]
     dry_run: bool,
 }
@@ -39,22 +40,26 @@ pub(crate) struct ImportEnv {
 /// # Errors
 /// Some were refused, or nothing was found; the text says which and why.
 pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> {
-    let live = LiveCatalog::load(config.models_file.as_deref())?;
+    let live = parts::catalog_now(config)?;
     let catalog = live.now();
     if let Some(unknown) = from.only.iter().find(|name| catalog.get(name).is_none()) {
         bail!("no provider is called {unknown}");
     }
     let variables = Config::variables(from.file.as_deref())?;
-    let mut found = catalog.credentials_in(|name| variables.get(name).map(copy));
+    if let Some(file) = &from.file {
+        variables.unread.iter().for_each(|line| say::error(&say::unread(file, line)));
+    }
+    let mut found = catalog.credentials_in(|name| variables.set.get(name).map(copy));
     found.retain(|one| from.only.is_empty() || from.only.contains(&one.provider.name));
     if found.is_empty() {
         bail!("no variable that usually holds a provider's key is set; see `env` in models.yaml for their names");
     }
-    let console = if from.dry_run { None } else { Some(open(config, live).await?) };
+    let into =
+        if from.dry_run { Into::Nothing(Known::open(config, from.tenant).await?) } else { open(config, live).await? };
     let mut refused = 0;
     for one in found {
         let (provider, variable) = (one.provider.name.clone(), one.variable);
-        let said = match import(console.as_ref(), &from, one).await {
+        let said = match import(&into, &from, one).await {
             Ok(said) => said,
             Err(error) => {
                 refused += 1;
@@ -69,16 +74,34 @@ pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> 
     Ok(())
 }
 
-async fn import(console: Option<&Console>, from: &ImportEnv, one: EnvCredential<'_>) -> anyhow::Result<String> {
+/// Where keys go.
+enum Into {
+    /// Into the database.
+    Database(Console),
+    /// Nowhere: they are compared with what is known.
+    Nothing(Option<Known>),
+}
+
+async fn import(into: &Into, from: &ImportEnv, one: EnvCredential<'_>) -> anyhow::Result<String> {
     let credentials = match one.place {
         EnvPlace::Here(text) => text,
         EnvPlace::File(path) => {
             SecretString::new(fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?)
         }
     };
-    let Some(console) = console else {
-        let facts = for_spec(one.provider).check_format(credentials.expose())?;
-        return Ok(format!("would be imported: {}", facts.hint));
+    let console = match into {
+        Into::Database(console) => console,
+        Into::Nothing(known) => {
+            let facts = for_spec(one.provider).check_format(credentials.expose())?;
+            let existing = match known {
+                Some(known) => known.holder(&one.provider.name, &credentials).await?,
+                None => None,
+            };
+            return Ok(match existing {
+                Some(id) => format!("is there already: {}, in the integration {id}", facts.hint),
+                None => format!("would be imported: {}", facts.hint),
+            });
+        }
     };
     let submitted = console.submit(Submission {
         tenant_id: from.tenant,
@@ -99,10 +122,62 @@ async fn import(console: Option<&Console>, from: &ImportEnv, one: EnvCredential<
     }
 }
 
-async fn open(config: &Config, catalog: LiveCatalog) -> anyhow::Result<Console> {
-    let store = parts::connect(config).await.context("there is no database yet: start Keyway first")?;
+async fn open(config: &Config, catalog: LiveCatalog) -> anyhow::Result<Into> {
+    let store = parts::connect(config).await?;
     let vault = keyring::open(config, &store).await?;
-    console::open(config, store, vault, catalog).await
+    Ok(Into::Database(console::open(config, store, vault, catalog).await?))
+}
+
+/// What a tenant has already, read without changing anything.
+struct Known {
+    store: Store,
+    tenant_id: TenantId,
+    /// Those that fingerprints are made with; a tenant without them has no secret.
+    keys: Arc<TenantKeys>,
+}
+
+impl Known {
+    /// `None`: nothing is there, or nothing can be told, which is said.
+    async fn open(config: &Config, tenant: Option<TenantId>) -> anyhow::Result<Option<Self>> {
+        if places::is_database_missing(config) {
+            say::error("there is no database yet, so nothing is there already");
+            return Ok(None);
+        }
+        if !keyway_migrations::is_current(config.database_url.expose()).await? {
+            say::error(
+                "the database is not up to date, so what is there already is not looked at; run: keyway migrate",
+            );
+            return Ok(None);
+        }
+        let store = parts::connect(config).await?;
+        let tx = store.system_read().await?;
+        let found = match tenant {
+            Some(id) => tenants::find(&tx, id).await?,
+            None => tenants::find_by_name(&tx, tenants::DEFAULT_NAME).await?,
+        };
+        let Some(tenant_id) = found.map(|tenant| tenant.id) else {
+            return if tenant.is_some() { Err(anyhow!("there is no such tenant")) } else { Ok(None) };
+        };
+        let row = data_keys::active(&store.tenant_read(tenant_id).await?).await?;
+        let Some(row) = row else { return Ok(None) };
+        let opened = Keyring::load(&config.keyring).map_err(|error| error.to_string()).and_then(|keyring| {
+            TenantKeyCache::new(Arc::new(Vault::open(keyring))).unwrapped(row).map_err(|it| it.to_string())
+        });
+        match opened {
+            Ok(keys) => Ok(Some(Self { store, tenant_id, keys })),
+            Err(why) => {
+                say::error(&format!("what is there already cannot be told: {why}"));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The integration that has this very key.
+    async fn holder(&self, provider: &str, credentials: &SecretString) -> anyhow::Result<Option<IntegrationId>> {
+        let fingerprint = self.keys.fingerprint(provider, credentials.expose().as_bytes());
+        let tx = self.store.tenant_read(self.tenant_id).await?;
+        Ok(integrations::with_fingerprint(&tx, self.keys.id(), &fingerprint).await?)
+    }
 }
 
 fn copy(secret: &SecretString) -> SecretString {

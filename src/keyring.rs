@@ -20,7 +20,7 @@ pub(crate) async fn open(config: &Config, store: &Store) -> anyhow::Result<Vault
     let keyring = match Keyring::load(&config.keyring) {
         Ok(keyring) => keyring,
         Err(_) if recorded.is_empty() && !config.keyring.exists() => create(config)?,
-        Err(error) => return Ok(sealed(error.to_string())),
+        Err(error) => return Ok(sealed(format!("KEYWAY_KEYRING: {error}"))),
     };
     let fits = match check(&keyring, &recorded) {
         // Checked again against what really is recorded: another host's first start may have been faster.

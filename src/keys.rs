@@ -1,6 +1,6 @@
 //! `keyway keys`: create and check the keyring.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use keyway_config::Config;
 use keyway_domain::DataKeyId;
@@ -34,6 +34,12 @@ pub(crate) async fn run(config: &Config, keys: Keys) -> anyhow::Result<()> {
 }
 
 fn init(config: &Config, if_missing: bool) -> anyhow::Result<()> {
+    if config.keyring.is_dir() {
+        bail!(
+            "KEYWAY_KEYRING: {0} is a directory; name the file in it, like {0}/keyring.json",
+            config.keyring.display()
+        );
+    }
     if config.keyring.exists() {
         if if_missing {
             return Ok(());
@@ -45,7 +51,7 @@ fn init(config: &Config, if_missing: bool) -> anyhow::Result<()> {
 }
 
 async fn verify(config: &Config) -> anyhow::Result<()> {
-    let keyring = Keyring::load(&config.keyring)?;
+    let keyring = Keyring::load(&config.keyring).context("KEYWAY_KEYRING")?;
     let store = parts::connect(config).await?;
     let tx = store.system_read().await?;
     let recorded = keyring::recorded(&tx).await?;

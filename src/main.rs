@@ -3,6 +3,7 @@
 mod api;
 mod console;
 mod dead_letters;
+mod fetch_usage;
 mod harden;
 mod healthcheck;
 mod import_env;
@@ -11,10 +12,13 @@ mod keys;
 mod migrate;
 mod models_file;
 mod parts;
+mod places;
 mod say;
 mod serve;
 mod signals;
 mod workers;
+
+use std::path::Path;
 
 use clap::{Parser, Subcommand};
 use keyway_config::Config;
@@ -50,6 +54,8 @@ enum Command {
     Keys(keys::Keys),
     /// Bring provider keys in from environment variables or a .env file
     ImportEnv(import_env::ImportEnv),
+    /// Fetch usage from the providers now, as the schedule does
+    FetchUsage(fetch_usage::FetchUsage),
     /// List, show, replay or discard what nobody could handle
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -78,6 +84,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         format: config.log_format.parse().map_err(anyhow::Error::msg)?,
         filter: config.log.clone(),
     })?;
+    config.unread_lines.iter().for_each(|line| tracing::warn!("{}", say::unread(Path::new(".env"), line)));
     harden::forbid_core_dumps();
     match command {
         Command::Serve => serve::run(config).await,
@@ -86,6 +93,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Migrate => migrate::run(&config).await,
         Command::Keys(keys) => keys::run(&config, keys).await,
         Command::ImportEnv(from) => import_env::run(&config, from).await,
+        Command::FetchUsage(what) => fetch_usage::run(&config, what).await,
         Command::DeadLetters(command) => dead_letters::run(&config, command).await,
         Command::Healthcheck => Ok(()),
     }

@@ -1,14 +1,25 @@
 //! `keyway migrate`: brings the schema up to date. Two at once are safe: one waits for the other.
 
+use std::path::Path;
+
 use anyhow::Context as _;
 use keyway_config::Config;
+
+use crate::places;
 
 /// Runs every migration that is missing.
 ///
 /// # Errors
 /// The database is away or refuses a statement.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
-    keyway_migrations::migrate(config.database_url.expose()).await.context("migrating the database")?;
+    if let Some(directory) = places::database_file(config).as_deref().and_then(Path::parent)
+        && !directory.as_os_str().is_empty()
+    {
+        let is_own = directory == config.data_dir;
+        places::make_directory(if is_own { places::DATA_DIR } else { "KEYWAY_DATABASE_URL" }, directory)?;
+    }
+    let migrated = keyway_migrations::migrate(config.database_url.expose()).await;
+    migrated.with_context(|| format!("migrating {}", places::database_name(config)))?;
     tracing::info!("the database's schema is up to date");
     Ok(())
 }

@@ -1,18 +1,20 @@
 //! What the roles share: from settings to database, vault, catalog, bus and listeners.
 
-use std::{fs, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use keyway_bus::{Bus, EmbeddedBus, RabbitBus, RabbitSettings};
 use keyway_config::Config;
 use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache};
 use keyway_telemetry::{Readiness, metrics};
 use keyway_workers::OutboxJournal;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{keyring, models_file::ModelsFile, say};
+use crate::{keyring, models_file::ModelsFile, places, say};
 
 /// Messages per lane that the embedded bus holds in memory; the rest waits in the outbox.
 const EMBEDDED_LANE_CAPACITY: usize = 256;
@@ -34,6 +36,16 @@ pub(crate) struct Parts {
     pub(crate) bus: Arc<dyn Bus>,
     /// Cancelled by SIGTERM.
     pub(crate) stop: CancellationToken,
+    /// What `/readyz` looks at, once it is there.
+    ready: Arc<OnceLock<(Store, TenantKeyCache)>>,
+}
+
+impl Parts {
+    /// Says that the process does its work from now on.
+    pub(crate) fn say_ready(&self) {
+        // Once: a second call would be a defect that changes nothing.
+        let _ = self.ready.set((self.store.clone(), self.keys.clone()));
+    }
 }
 
 /// Opens everything. The ops listener runs from the first moment, so that a process that waits for
@@ -44,9 +56,8 @@ pub(crate) struct Parts {
 pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<Parts> {
     let stop = crate::signals::stop_token()?;
     metrics().build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), role]).set(1);
-    let ready = Arc::new(std::sync::OnceLock::new());
-    let ops =
-        TcpListener::bind(config.ops_listen).await.with_context(|| format!("listening on {}", config.ops_listen))?;
+    let ready = Arc::new(OnceLock::new());
+    let ops = places::listen(places::OPS_LISTEN, config.ops_listen).await?;
     keyway_telemetry::spawn("ops", keyway_telemetry::serve(ops, readiness(Arc::clone(&ready)), stop.clone()));
     let catalog = catalog(&config, &stop)?;
     let http =
@@ -65,18 +76,32 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
             name: format!("keyway {role}"),
         })),
     };
-    // Set once, here: a second call would be a defect that changes nothing.
-    let _ = ready.set((store.clone(), keys.clone()));
-    Ok(Parts { config, store, keys, catalog, http, bus, stop })
+    Ok(Parts { config, store, keys, catalog, http, bus, stop, ready })
 }
 
 /// Connects to a database that is there already.
 ///
 /// # Errors
-/// It is away, or the URL is not usable.
+/// It is not there, it is away, or the URL is not usable.
 pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
+    if places::is_database_missing(config) {
+        bail!(
+            "{} is not there yet: start Keyway first, or name another one with KEYWAY_DATA_DIR or KEYWAY_DATABASE_URL",
+            places::database_name(config)
+        );
+    }
     let limits = DatabaseLimits { connections: config.database_connections, ..DatabaseLimits::default() };
-    Ok(Store::connect(config.database_url.expose(), limits).await?)
+    let connected = Store::connect(config.database_url.expose(), limits).await;
+    connected.with_context(|| places::database_name(config))
+}
+
+/// The catalog as it is now, without following its file.
+///
+/// # Errors
+/// The file is not there or not in its form.
+pub(crate) fn catalog_now(config: &Config) -> anyhow::Result<LiveCatalog> {
+    // Without its source, which the sentence has already.
+    LiveCatalog::load(config.models_file.as_deref()).map_err(|error| anyhow!("KEYWAY_MODELS_FILE: {error}"))
 }
 
 /// Refuses roles that need services which are not configured.
@@ -98,18 +123,6 @@ pub(crate) fn is_sqlite(config: &Config) -> bool {
     config.database_url.expose().starts_with("sqlite:")
 }
 
-/// Makes the data directory, readable by its owner only.
-///
-/// # Errors
-/// It cannot be made.
-pub(crate) fn make_directory(path: &Path) -> anyhow::Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
-        .with_context(|| format!("creating {}", path.display()))
-}
-
 /// Says where things are.
 pub(crate) fn announce(config: &Config, role: &str) {
     say::line(&format!(
@@ -120,8 +133,8 @@ pub(crate) fn announce(config: &Config, role: &str) {
 
 /// The catalog that is compiled in, or that of the file, which it follows from now on.
 fn catalog(config: &Config, stop: &CancellationToken) -> anyhow::Result<LiveCatalog> {
-    let Some(path) = &config.models_file else { return Ok(LiveCatalog::load(None)?) };
-    let file = ModelsFile::open(path.clone())?;
+    let Some(path) = &config.models_file else { return catalog_now(config) };
+    let file = ModelsFile::open(path.clone()).map_err(|error| anyhow!("KEYWAY_MODELS_FILE: {error}"))?;
     let catalog = file.catalog();
     drop(keyway_telemetry::spawn("models file", file.watch(stop.clone())));
     Ok(catalog)
@@ -145,11 +158,11 @@ async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {
     }
 }
 
-fn readiness(parts: Arc<std::sync::OnceLock<(Store, TenantKeyCache)>>) -> Readiness {
+fn readiness(parts: Arc<OnceLock<(Store, TenantKeyCache)>>) -> Readiness {
     Arc::new(move || {
         let parts = Arc::clone(&parts);
         Box::pin(async move {
-            let (store, keys) = parts.get().ok_or("the database is not there yet")?;
+            let (store, keys) = parts.get().ok_or("it is starting; the database may not be there yet")?;
             if keys.vault().sealed_reason().is_some() {
                 return Err("the vault is sealed; the log says why".to_owned());
             }

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, bail};
 use keyway_config::Config;
 
-use crate::{api, parts, workers};
+use crate::{api, parts, places, workers};
 
 /// Runs until a signal, then drains: first the listener, then the jobs it started.
 ///
@@ -17,7 +17,8 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
             "PostgreSQL is shared, the embedded bus is not: set KEYWAY_AMQP_URL as well, or leave KEYWAY_DATABASE_URL out"
         );
     }
-    parts::make_directory(&config.data_dir)?;
+    places::require_addresses(&config, &[places::LISTEN, places::OPS_LISTEN]).await?;
+    places::make_directory(places::DATA_DIR, &config.data_dir)?;
     let path = config.data_dir.join("keyway.lock");
     let lock = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     if lock.try_lock().is_err() {

@@ -1,7 +1,7 @@
 //! A successful answer of a route, and how it becomes a response.
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use keyway_domain::RequestId;
 use keyway_vault::SecretBytes;
 use serde::Serialize;
@@ -56,6 +56,18 @@ impl Answer {
         self
     }
 
+    /// As an answer to a GET: with an ETag of the whole of it, and without its body where the caller has it already.
+    pub(crate) fn for_reader(mut self, headers: &HeaderMap) -> Self {
+        let version = self.header(&header::ETAG).and_then(|etag| etag.trim_matches('"').parse().ok());
+        let etag = etag::of_answer(version, &self.body);
+        if etag::is_known(headers, &etag) {
+            (self.status, self.body) = (StatusCode::NOT_MODIFIED, Bytes::new());
+        }
+        self.headers.retain(|(name, _)| name != header::ETAG);
+        self.headers.push((header::ETAG, etag));
+        self
+    }
+
     /// As it is, marked as holding a secret that is shown once: it may not be stored as it is.
     pub(crate) const fn secret(mut self) -> Self {
         self.is_secret = true;
@@ -80,7 +92,7 @@ impl Answer {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if self.status != StatusCode::NO_CONTENT {
+        if !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -127,11 +127,43 @@ fn explain(path: &str, text: &str, code: Code) -> ApiError {
         return ApiError::new(code, format!("`{name}` is given twice"));
     }
     let what = match text.split_once(", expected ") {
-        Some((_, expected)) => format!("expected {expected}"),
+        Some((_, expected)) => format!("expected {}", in_words(expected)),
+        None if NO_NUMBER.contains(&text) => "expected a whole number".to_owned(),
+        None if text.starts_with("provided string was not `true`") => "expected true or false".to_owned(),
         None if text.starts_with("invalid ") => "the value is not usable".to_owned(),
         None => text.to_owned(),
     };
     ApiError::new(code, if path == "." { what } else { format!("`{path}`: {what}") })
+}
+
+/// What a number's own parser says of a text that is none.
+const NO_NUMBER: [&str; 4] = [
+    "invalid digit found in string",
+    "cannot parse integer from empty string",
+    "number too large to fit in target type",
+    "number too small to fit in target type",
+];
+
+/// What serde expects, for people who do not write Rust.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "i64" | "u64" | "usize" | "isize" | "i128" | "u128" => "a whole number",
+        "i32" => "a whole number from -2147483648 to 2147483647",
+        "u32" => "a whole number from 0 to 4294967295",
+        "u16" => "a whole number from 0 to 65535",
+        "u8" => "a whole number from 0 to 255",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a string" | "a character" | "str" => "text, in quotes",
+        "a sequence" => "a list, like [\"a\", \"b\"]",
+        "unit" => "null",
+        "a map" => "an object, like {\"name\": \"value\"}",
+        object if object.starts_with("struct ") || object.starts_with("tuple struct ") => {
+            "an object, like {\"name\": \"value\"}"
+        }
+        // The variants of a word, which are said by name.
+        words => words,
+    }
 }
 
 fn quoted<'t>(text: &'t str, before: &str) -> Option<&'t str> {

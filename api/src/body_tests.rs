@@ -15,6 +15,18 @@ struct Example {
     name: String,
     inner: Option<Inner>,
     limit: Option<u64>,
+    on: Option<bool>,
+    tags: Option<Vec<String>>,
+    color: Option<Color>,
+    at: Option<keyway_domain::Timestamp>,
+    id: Option<keyway_domain::ProjectId>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Color {
+    Red,
+    Green,
 }
 
 #[derive(Debug, Deserialize)]
@@ -46,10 +58,18 @@ fn each_wrong_body_has_its_status_and_no_value_is_repeated() {
         (r#"{"name":"x","name":"canary"}"#, 422, "`name` is given twice"),
         ("{}", 422, "`name` is missing"),
         (r#"["canary"]"#, 422, "invalid_field"),
-        (r#"{"name":{"canary":1}}"#, 422, "`name`: expected a string"),
-        (r#"{"name":"x","inner":"canary"}"#, 422, "`inner`: expected struct Inner"),
-        (r#"{"name":"x","inner":{"base_url":7}}"#, 422, "`inner.base_url`: expected a string"),
-        (r#"{"name":"x","limit":"canary"}"#, 422, "`limit`: expected u64"),
+        (r#"{"name":{"canary":1}}"#, 422, "`name`: expected text, in quotes"),
+        (r#"{"name":"x","inner":"canary"}"#, 422, "`inner`: expected an object"),
+        (r#"{"name":"x","inner":{"base_url":7}}"#, 422, "`inner.base_url`: expected text, in quotes"),
+        (r#"{"name":"x","limit":"canary"}"#, 422, "`limit`: expected a whole number"),
+        (r#"{"name":"x","limit":-5}"#, 422, "`limit`: expected a whole number"),
+        (r#"{"name":"x","limit":1.5}"#, 422, "`limit`: expected a whole number"),
+        (r#"{"name":"x","on":"canary"}"#, 422, "`on`: expected true or false"),
+        (r#"{"name":"x","tags":"canary"}"#, 422, "`tags`: expected a list"),
+        (r#"{"name":"x","color":"canary"}"#, 422, "`color`: expected `red` or `green`"),
+        (r#"{"name":"x","at":"2026-11-20"}"#, 422, "`at`: a day needs its time too, like 2026-11-20T00:00:00Z"),
+        (r#"{"name":"x","at":"canary"}"#, 422, "`at`: expected a time like 2026-11-20T12:00:00Z"),
+        (r#"{"name":"x","id":"canary"}"#, 422, "`id`: expected an id that looks like prj_"),
     ] {
         let body = SecretBytes::new(text.as_bytes().to_vec());
         let (got, body) = shown(json::<Example>(&headers("application/json"), &body).unwrap_err());
@@ -72,9 +92,16 @@ fn only_json_is_json() {
 #[test]
 fn a_query_is_as_strict() {
     assert!(query::<Example>("name=a&limit=3").is_ok());
-    for (text, says) in
-        [("name=a&x=canary", "no field `x`"), ("limit=3", "`name` is missing"), ("name=a&limit=canary", "limit")]
-    {
+    for (text, says) in [
+        ("name=a&x=canary", "no field `x`"),
+        ("limit=3", "`name` is missing"),
+        ("name=a&limit=canary", "`limit`: expected a whole number"),
+        ("name=a&limit=", "`limit`: expected a whole number"),
+        ("name=a&limit=99999999999999999999999", "`limit`: expected a whole number"),
+        ("name=a&on=canary", "`on`: expected true or false"),
+        ("name=a&color=canary", "`color`: expected `red` or `green`"),
+        ("name=a&at=2026-11-20", "`at`: a day needs its time too"),
+    ] {
         let (status, body) = shown(query::<Example>(text).unwrap_err());
         assert_eq!(status, 400, "{body}");
         assert!(body.contains(says) && !body.contains("canary"), "{text}: {body}");

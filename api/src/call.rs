@@ -111,9 +111,9 @@ impl Call {
     }
 
     /// Carries out a command in one transaction, once per `Idempotency-Key`.
-    pub(crate) async fn commit<C: Command>(&self, command: C) -> Result<Answer, ApiError> {
+    pub(crate) async fn commit(&self, command: impl Command) -> Result<Answer, ApiError> {
         let reservation = self.reserve()?;
-        let admitted = if C::STARTS_WORK { self.app.admission.check() } else { Ok(()) };
+        let admitted = if command.starts_work() { self.app.admission.check() } else { Ok(()) };
         if reservation.is_none() {
             admitted?;
             return work::carry_out(&self.app, &self.by, command).await;

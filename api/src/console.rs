@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use keyway_domain::{Actor, MessageId, ProjectId, RequestId, Routing, TenantId};
-use keyway_store::{Page, StoreError, dead_letters};
+use keyway_domain::{Actor, MessageId, OperationId, ProjectId, RequestId, Routing, TenantId, Timestamp};
+use keyway_store::{Page, StoreError, dead_letters, operations};
 use keyway_vault::SecretString;
 use serde_json::{Value, json};
 
@@ -14,13 +14,17 @@ use crate::{
     auth::Caller,
     commands::{
         discard_dead_letter::{DiscardDeadLetter, discard_unowned},
+        fetch_usage::FetchUsage,
         replay_dead_letter::{ReplayDeadLetter, replay_unowned},
         submit_integration::SubmitIntegration,
     },
+    config::Settings,
     error::{ApiError, Code},
     limits::LimitsInput,
-    routes::DeadLetterView,
-    trace, work,
+    routes::{DeadLetterView, default_from},
+    trace,
+    view::OperationView,
+    work,
 };
 
 /// The operator's commands.
@@ -77,13 +81,39 @@ impl Console {
             name: submission.name,
             credentials: submission.credentials.into(),
             base_url: submission.base_url,
-            provider_key_id: None,
+            settings: Settings::default(),
+            meta: None,
             routing: Routing::default(),
             limits: LimitsInput::default(),
             expires_at: None,
         };
         let answer = work::carry_out(&self.app, &caller, command).await.map_err(refused)?;
         Ok(serde_json::from_slice(answer.body().expose()).unwrap_or_default())
+    }
+
+    /// Starts fetching usage of every active integration of a tenant, or of one provider of it; returns the operation,
+    /// in the API's JSON.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn fetch_usage(&self, tenant: Option<TenantId>, provider: Option<String>) -> Result<Value, ConsoleError> {
+        let to = Timestamp::now();
+        let command = FetchUsage { from: default_from(to), to, integration_id: None, provider };
+        let caller = operator(tenant.unwrap_or(self.app.default_tenant));
+        let answer = work::carry_out(&self.app, &caller, command).await.map_err(refused)?;
+        let mut started: Value = serde_json::from_slice(answer.body().expose()).unwrap_or_default();
+        Ok(started["operation"].take())
+    }
+
+    /// An operation of a tenant, in the API's JSON.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn operation(&self, tenant: Option<TenantId>, id: OperationId) -> Result<Value, ConsoleError> {
+        let tx = self.app.store.tenant_read(tenant.unwrap_or(self.app.default_tenant)).await?;
+        let found = operations::find(&tx, id).await?;
+        let row = found.ok_or_else(|| ConsoleError::Refused("there is no such operation".to_owned()))?;
+        Ok(json!(OperationView::from(row)))
     }
 
     /// The latest dead letters of every tenant and of none, in the API's JSON.

@@ -165,6 +165,14 @@ impl ApiError {
         }
     }
 
+    /// What a name in use means where the caller knows better than the store.
+    pub(crate) fn or_taken(error: StoreError, message: &'static str) -> Self {
+        match error {
+            StoreError::NameTaken => Self::new(Code::NameTaken, message),
+            error => error.into(),
+        }
+    }
+
     /// The response.
     pub(crate) fn into_response(self, request_id: RequestId) -> Response<Bytes> {
         let status = self.code.status();

@@ -1,12 +1,35 @@
-//! ETags: the version of a row, quoted. `If-Match` is optional on PATCH, PUT and DELETE.
+//! ETags: of what was changed the version of its row, and of what was read also a digest of the answer, since more than
+//! its owner's changes shows there. `If-Match` on PATCH, PUT and DELETE looks at the version alone; `If-None-Match` on
+//! GET at the whole.
 
 use http::{HeaderMap, HeaderValue, header};
+use keyway_vault::to_hex;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{ApiError, Code};
 
 /// The ETag of a row's version.
 pub(crate) fn of(version: i32) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"0\""))
+}
+
+/// How many bytes of the digest are shown: as many as no two answers ever have in common.
+const DIGEST_BYTES: usize = 12;
+
+/// The ETag of an answer that was read, with the version of its row if it is one.
+pub(crate) fn of_answer(version: Option<i32>, body: &[u8]) -> HeaderValue {
+    let digest = to_hex(&Sha256::digest(body)[..DIGEST_BYTES]);
+    let text = version.map_or_else(|| format!("\"{digest}\""), |version| format!("\"{version}-{digest}\""));
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"0\""))
+}
+
+/// Whether the caller has what an ETag is of, as its `If-None-Match` says.
+pub(crate) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
+    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    known.flat_map(|list| list.split(',')).map(str::trim).any(|one| {
+        // A proxy that compressed the answer has made its ETag a weak one.
+        one == "*" || one.strip_prefix("W/").unwrap_or(one).as_bytes() == etag.as_bytes()
+    })
 }
 
 /// The version the caller's `If-Match` asks for: `None` when there is none or it is `*`.
@@ -19,7 +42,8 @@ pub(crate) fn expected(headers: &HeaderMap) -> Result<Option<i32>, ApiError> {
     if text == "*" {
         return Ok(None);
     }
-    let version = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).and_then(|inner| inner.parse().ok());
+    let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let version = inner.and_then(|inner| inner.split('-').next()?.parse().ok());
     version.map(Some).ok_or_else(|| {
         ApiError::new(Code::PreconditionFailed, "If-Match must be one ETag exactly as the resource was answered with")
     })
@@ -41,6 +65,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_caller_has_is_told_by_the_whole_answer() {
+        let etag = of_answer(Some(3), b"{}");
+        assert!(etag.to_str().unwrap().starts_with("\"3-") && etag != of_answer(Some(3), b"{ }"));
+        assert!(!of_answer(None, b"{}").to_str().unwrap().contains('-'));
+        let text = etag.to_str().unwrap();
+        for (known, expected) in [
+            (text.to_owned(), true),
+            (format!("\"x\", W/{text}"), true),
+            ("*".to_owned(), true),
+            ("\"3\"".to_owned(), false),
+            (String::new(), false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::IF_NONE_MATCH, HeaderValue::try_from(&known).unwrap());
+            assert_eq!(is_known(&headers, &etag), expected, "{known}");
+        }
+        assert!(!is_known(&HeaderMap::new(), &etag));
+    }
+
+    #[test]
     fn a_version_goes_out_and_comes_back() {
         let with = |value: &'static str| {
             let mut headers = HeaderMap::new();
@@ -49,6 +93,7 @@ mod tests {
         };
         assert_eq!(of(3), "\"3\"");
         assert_eq!(with("\"3\"").unwrap(), Some(3));
+        assert_eq!(with("\"3-0a1b2c\"").unwrap(), Some(3));
         assert_eq!(with("*").unwrap(), None);
         assert_eq!(expected(&HeaderMap::new()).unwrap(), None);
         for bad in ["3", "W/\"3\"", "\"3", "\"x\"", "", "\"1\", \"2\""] {

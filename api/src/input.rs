@@ -1,8 +1,10 @@
 //! Checks of single fields that several routes share. Each message names the field and the rule.
 
 use keyway_domain::{Routing, Timestamp};
+use keyway_store::provider_models::NewModel;
 use keyway_vault::{Secret, SecretString};
 use serde::{Deserialize, Deserializer, de};
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
 
@@ -34,16 +36,46 @@ pub(crate) fn slug(field: &'static str, text: &str) -> Result<String, ApiError> 
     Ok(text.to_owned())
 }
 
-/// Names of models, as their provider spells them.
-pub(crate) fn models(models: Vec<String>) -> Result<Vec<String>, ApiError> {
-    let bad = |model: &String| {
-        model.is_empty()
-            || model.len() > MAX_MODEL_CHARS
-            || model.chars().any(|it| it.is_control() || it.is_whitespace())
+/// A model to add: its name, or with a name for people.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(untagged, expecting = "a model's name, or an object with `name` and `display_name`")]
+pub(crate) enum ModelInput {
+    /// Its name, as its provider spells it.
+    Name(String),
+    /// With a name for people.
+    Named(NamedModel),
+}
+
+/// A model with a name for people.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NamedModel {
+    /// Its name, as its provider spells it.
+    #[schema(min_length = 1, max_length = 200, example = "acme-1")]
+    pub(crate) name: String,
+    /// Its name for people.
+    #[schema(min_length = 1, max_length = 100, example = "Acme One")]
+    pub(crate) display_name: Option<String>,
+}
+
+/// Models, by the names that their provider has for them.
+pub(crate) fn models(models: Vec<ModelInput>) -> Result<Vec<NewModel>, ApiError> {
+    let bad = |model: &NewModel| {
+        model.name.is_empty()
+            || model.name.len() > MAX_MODEL_CHARS
+            || model.name.chars().any(|it| it.is_control() || it.is_whitespace())
     };
     if models.len() > MAX_MODELS {
         return Err(ApiError::field(format!("`models` may name at most {MAX_MODELS} models at once")));
     }
+    let models = models.into_iter().map(|model| match model {
+        ModelInput::Name(name) => Ok(name.into()),
+        ModelInput::Named(NamedModel { name: model, display_name }) => {
+            let display_name = display_name.map(|text| name("display_name", &text)).transpose()?;
+            Ok(NewModel { name: model, display_name })
+        }
+    });
+    let models = models.collect::<Result<Vec<NewModel>, ApiError>>()?;
     if models.iter().any(bad) {
         return Err(ApiError::field(format!(
             "each of `models` must have 1 to {MAX_MODEL_CHARS} characters, without spaces"
@@ -105,20 +137,43 @@ pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(de: D) ->
     Option::deserialize(de).map(Some)
 }
 
+/// A key as text, or what a cloud provider issues as a JSON object. It goes in and never comes out.
+#[derive(ToSchema)]
+#[schema(as = Credentials)]
+#[expect(dead_code, reason = "only the document knows it: a credential is read by [`Credentials`]")]
+#[serde(untagged)]
+pub(crate) enum CredentialsSchema {
+    /// A key.
+    #[schema(example = "sk-...")]
+    Key(String),
+    /// What a cloud provider issues.
+    #[schema(value_type = Object)]
+    Object(serde_json::Map<String, serde_json::Value>),
+}
+
 /// A credential: a key as text, or what a cloud provider issues as a JSON object.
 #[derive(Debug)]
-pub(crate) struct Credentials(SecretString);
+pub(crate) struct Credentials {
+    text: SecretString,
+    is_object: bool,
+}
 
 impl Credentials {
     /// The text to check and to seal: a key as it is, an object as compact JSON.
     pub(crate) const fn text(&self) -> &SecretString {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it came as an object.
+    pub(crate) const fn is_object(&self) -> bool {
+        self.is_object
     }
 }
 
 impl From<SecretString> for Credentials {
     fn from(text: SecretString) -> Self {
-        Self(text)
+        let is_object = false;
+        Self { text, is_object }
     }
 }
 
@@ -133,17 +188,17 @@ impl<'de> Deserialize<'de> for Credentials {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Credentials, E> {
-                Ok(Credentials(Secret::new(text.to_owned())))
+                Ok(Secret::new(text.to_owned()).into())
             }
 
             fn visit_string<E: de::Error>(self, text: String) -> Result<Credentials, E> {
-                Ok(Credentials(Secret::new(text)))
+                Ok(Secret::new(text).into())
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Credentials, A::Error> {
                 let object = serde_json::Map::deserialize(de::value::MapAccessDeserializer::new(map))?;
                 let text = serde_json::Value::Object(object).to_string();
-                Ok(Credentials(Secret::new(text)))
+                Ok(Credentials { text: Secret::new(text), is_object: true })
             }
         }
         de.deserialize_any(Either)

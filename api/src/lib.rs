@@ -14,6 +14,7 @@ mod caller_stream;
 #[macro_use]
 mod codes;
 mod commands;
+mod config;
 mod console;
 mod cursor;
 mod error;
@@ -24,6 +25,7 @@ mod home;
 mod idempotency;
 mod input;
 mod limits;
+mod listing;
 mod openapi;
 mod provider_names;
 pub mod proxy;

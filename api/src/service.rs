@@ -116,8 +116,13 @@ async fn run<B: Buf>(
         body::read(stream, &headers, app.body_bytes, app.body_timeout).await?
     };
     let path = path.as_str().to_owned();
+    let known = if endpoint.method == Method::GET { Some(headers.clone()) } else { None };
     let call = Call { app, by, route: endpoint.name, access: endpoint.access, path, params, query, headers, body };
-    (endpoint.handler)(call).await
+    let answer = (endpoint.handler)(call).await?;
+    Ok(match known {
+        Some(headers) => answer.for_reader(&headers),
+        None => answer,
+    })
 }
 
 /// The one place where a rejection becomes a response.

@@ -12,7 +12,7 @@ use keyway_store::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{fallback::FallbackView, limits::LimitsView};
+use crate::{config::ConfigView, fallback::FallbackView, limits::LimitsView};
 
 /// A tenant.
 #[derive(Serialize, ToSchema)]
@@ -90,6 +90,9 @@ pub(crate) struct IntegrationView {
     #[schema(example = "sk-...abcd")]
     hint: String,
     config: ConfigView,
+    /// The owner's note, as it came.
+    #[schema(value_type = Object)]
+    meta: serde_json::Value,
     /// What kind of key it is: `ordinary` or `admin`.
     key_family: String,
     /// Why its usage cannot be fetched; null when it can, or when nobody has tried yet.
@@ -114,15 +117,6 @@ pub(crate) struct IntegrationView {
     updated_at: Timestamp,
     /// Counts its owner's changes; also its ETag.
     version: i32,
-}
-
-/// An integration's settings.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ConfigView {
-    /// Where its provider is called, if not where the catalog says; bound to the credential.
-    base_url: Option<String>,
-    /// The provider's own id of the key, as its owner said, or as the provider said when the key was verified.
-    provider_key_id: Option<String>,
 }
 
 /// What a verification found, with its evidence.
@@ -269,16 +263,14 @@ impl From<VirtualKeyRow> for VirtualKeyView {
 impl From<IntegrationRow> for IntegrationView {
     fn from(row: IntegrationRow) -> Self {
         Self {
+            config: ConfigView::from(&row),
+            meta: row.meta,
             id: row.id,
             project_id: row.project_id,
             provider: row.provider,
             name: row.name,
             status: row.status,
             hint: row.hint,
-            config: ConfigView {
-                base_url: row.base_url,
-                provider_key_id: row.config["provider_key_id"].as_str().map(str::to_owned),
-            },
             key_family: row.key_family,
             usage_not_reportable: row.usage_not_reportable,
             expires_at: row.expires_at,

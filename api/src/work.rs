@@ -21,6 +21,11 @@ pub(crate) trait Command: Send {
     /// Whether it starts work: then it is refused while too much waits.
     const STARTS_WORK: bool = false;
 
+    /// As [`Self::STARTS_WORK`], where what was asked for decides it.
+    fn starts_work(&self) -> bool {
+        Self::STARTS_WORK
+    }
+
     /// Does it, inside the transaction of `work`.
     fn run(self, work: &mut Work<'_>) -> impl Future<Output = Result<Answer, ApiError>> + Send;
 }

@@ -25,6 +25,8 @@ mod m0014_routing;
 mod m0015_replicas;
 mod m0016_answer_cache;
 mod m0017_fallback;
+mod m0018_refused_calls;
+mod m0019_provider_limits;
 mod migrate;
 mod protect;
 mod table;
@@ -56,6 +58,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_replicas::Migration),
             Box::new(m0016_answer_cache::Migration),
             Box::new(m0017_fallback::Migration),
+            Box::new(m0018_refused_calls::Migration),
+            Box::new(m0019_provider_limits::Migration),
         ]
     }
 }

@@ -23,10 +23,16 @@ const ADVISORY_LOCK: i64 = 0x6b65_7977_6179;
 pub enum MigrateError {
     /// The database does not answer: check the URL, or wait.
     #[error("the database cannot be opened: {0}")]
-    Connect(#[source] DbErr),
+    Connect(DbErr),
     /// A statement was refused: the login needs the right to create tables and, once per cluster, roles.
     #[error("a migration was refused: {0}")]
-    Refused(#[from] DbErr),
+    Refused(DbErr),
+}
+
+impl From<DbErr> for MigrateError {
+    fn from(error: DbErr) -> Self {
+        Self::Refused(error)
+    }
 }
 
 /// Brings the schema at `url` up to date and returns how many migrations that took. All or none

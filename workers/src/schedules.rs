@@ -111,7 +111,7 @@ async fn plan_usage(ctx: &Ctx, fire_at: Timestamp, now: Timestamp) -> Result<(),
         let tenants = integrations::tenants_with_reportable(&tx, after, SLICE).await?;
         let Some(last) = tenants.last() else { break };
         after = Some(*last);
-        let plan = Command::PlanUsage { window, spread_ms, recheck: false };
+        let plan = Command::PlanUsage { window, spread_ms, recheck: false, provider: None };
         start(&tx, tenants.into_iter().map(|tenant| (tenant, plan.clone())), now).await?;
     }
     tx.commit().await

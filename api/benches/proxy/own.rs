@@ -91,6 +91,7 @@ async fn fill(store: &Store, keys: &TenantKeyCache, tenant: TenantId, provider: 
         name: "benchmark".to_owned(),
         base_url: Some(format!("http://{provider}/v1")),
         config: serde_json::json!({}),
+        meta: serde_json::json!({}),
         expires_at: None,
         routing: Routing::default(),
         limits: Limits::default(),

@@ -1,7 +1,7 @@
 //! Adds models to a provider of the catalog or of the tenant.
 
 use keyway_domain::Invalidation;
-use keyway_store::provider_models;
+use keyway_store::provider_models::{self, NewModel};
 use serde_json::json;
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 /// The models, and whose they are.
 pub(crate) struct AddModels {
     pub(crate) name_or_id: String,
-    pub(crate) models: Vec<String>,
+    pub(crate) models: Vec<NewModel>,
 }
 
 impl Command for AddModels {
@@ -24,7 +24,8 @@ impl Command for AddModels {
         let provider =
             provider_names::find(&work.app.catalog.now(), &work.tx, &self.name_or_id).await?.name().to_owned();
         provider_models::insert(&work.tx, &provider, &self.models, work.now).await?;
-        work.audit("provider.models_added", &provider, json!({ "models": self.models }));
+        let names: Vec<_> = self.models.iter().map(|model| &model.name).collect();
+        work.audit("provider.models_added", &provider, json!({ "models": names }));
         work.invalidate(Invalidation::Providers);
         let models = provider_models::list(&work.tx, Some(&provider)).await?;
         let location = format!("/api/v1/providers/{provider}/models");

@@ -12,6 +12,9 @@ use crate::{
     work::{Command, Work},
 };
 
+/// Whose name it may not have.
+pub(super) const NAME_TAKEN: &str = "a project of this tenant has this name; use that one, or choose another name";
+
 /// The project to make.
 pub(crate) struct CreateProject {
     pub(crate) name: String,
@@ -22,7 +25,8 @@ pub(crate) struct CreateProject {
 impl Command for CreateProject {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let (limits, fallback) = (self.limits.over(Limits::default()), self.fallback_budget_nano_usd);
-        let project = projects::insert(&work.tx, &self.name, limits, fallback, work.now).await?;
+        let inserted = projects::insert(&work.tx, &self.name, limits, fallback, work.now).await;
+        let project = inserted.map_err(|error| ApiError::or_taken(error, NAME_TAKEN))?;
         let made = json!({ "name": project.name, "limits": project.limits, "fallback_budget_nano_usd": fallback });
         work.audit("project.created", project.id, made);
         let (location, version) = (format!("/api/v1/projects/{}", project.id), project.version);

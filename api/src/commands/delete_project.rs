@@ -21,12 +21,14 @@ impl Command for DeleteProject {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let project = projects::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("project"))?;
         etag::check(self.expected, project.version)?;
+        if project.name == projects::DEFAULT_NAME {
+            return Err(ApiError::conflict(
+                "the project `default` always stays: it is for requests that name no project; what is in it can be deleted",
+            ));
+        }
         let deleted = projects::delete(&work.tx, self.id, self.expected).await;
         deleted.map_err(|error| {
-            ApiError::or_conflict(
-                error,
-                "a project that has integrations is kept, and `default` always is; delete its integrations first",
-            )
+            ApiError::or_conflict(error, "a project that has integrations is kept; delete its integrations first")
         })?;
         work.audit("project.deleted", project.id, json!({ "name": project.name }));
         // A cached virtual key of it finds nothing to call, since the project had no integration left.

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::{
     answer::Answer,
     error::ApiError,
+    provider_names,
     view::Started,
     work::{Command, Work},
 };
@@ -16,6 +17,8 @@ pub(crate) struct FetchUsage {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) integration_id: Option<IntegrationId>,
+    /// Of every active integration of this provider.
+    pub(crate) provider: Option<String>,
 }
 
 impl Command for FetchUsage {
@@ -33,11 +36,16 @@ impl Command for FetchUsage {
                 work.start(Job::FetchUsage { integration_id, window, resume: None }, None).await?
             }
             None => {
-                let total = integrations::count_active(&work.tx).await?;
-                work.start(Job::PlanUsage { window, spread_ms: 0, recheck: true }, Some(total)).await?
+                if let Some(provider) = &self.provider {
+                    provider_names::spec(&work.app.catalog.now(), &work.tx, provider).await?;
+                }
+                let total = integrations::count_active(&work.tx, self.provider.as_deref()).await?;
+                let job = Job::PlanUsage { window, spread_ms: 0, recheck: true, provider: self.provider.clone() };
+                work.start(job, Some(total)).await?
             }
         };
-        let changes = json!({ "from": self.from, "to": self.to, "integration_id": self.integration_id });
+        let changes = json!({ "from": self.from, "to": self.to, "integration_id": self.integration_id,
+            "provider": self.provider });
         work.audit("usage.fetch_started", operation.id, changes);
         let location = format!("/api/v1/operations/{}", operation.id);
         Ok(Answer::accepted(&Started { operation: operation.into() }, &location))

@@ -2,16 +2,18 @@
 //! verification. From here on the plaintext exists nowhere.
 
 use keyway_domain::{Command as Job, IntegrationId, Invalidation, Limits, ProjectId, Routing, SecretId, Timestamp};
-use keyway_providers::{KeyFacts, ProviderSpec, for_spec};
+use keyway_providers::{FormatError, KeyFacts, ProviderSpec, for_spec};
 use keyway_store::{
-    integrations::{self, NewIntegration, SealedSecret},
+    integrations::{self, IntegrationRow, NewIntegration, SealedSecret},
     key_usage,
+    operations::OperationRow,
 };
 use keyway_vault::SecretString;
 use serde_json::{Value, json};
 
 use crate::{
     answer::Answer,
+    config::Settings,
     error::{ApiError, Code},
     input::Credentials,
     limits::LimitsInput,
@@ -20,6 +22,10 @@ use crate::{
     work::{Command, Work},
 };
 
+/// Integrations of all providers have their names in common.
+pub(super) const NAME_TAKEN: &str =
+    "an integration of this project has this name, maybe one of another provider; choose another name";
+
 /// The credential and what it is for.
 pub(crate) struct SubmitIntegration {
     pub(crate) project_id: Option<ProjectId>,
@@ -27,7 +33,9 @@ pub(crate) struct SubmitIntegration {
     pub(crate) name: String,
     pub(crate) credentials: Credentials,
     pub(crate) base_url: Option<String>,
-    pub(crate) provider_key_id: Option<String>,
+    pub(crate) settings: Settings,
+    /// A note of its owner: an object.
+    pub(crate) meta: Option<Value>,
     pub(crate) routing: Routing,
     pub(crate) limits: LimitsInput,
     pub(crate) expires_at: Option<Timestamp>,
@@ -37,10 +45,21 @@ impl Command for SubmitIntegration {
     const STARTS_WORK: bool = true;
 
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let (integration, operation) = self.submit(work).await?;
+        let (location, version) = (format!("/api/v1/operations/{}", operation.id), integration.version);
+        let body = Submitted { integration: integration.into(), operation: Some(operation.into()) };
+        Ok(Answer::accepted(&body, &location).tagged(version))
+    }
+}
+
+impl SubmitIntegration {
+    /// Stores the credential and starts its verification, inside the transaction of `work`.
+    pub(super) async fn submit(self, work: &mut Work<'_>) -> Result<(IntegrationRow, OperationRow), ApiError> {
         let spec = provider_names::spec(&work.app.catalog.now(), &work.tx, &self.provider).await?;
         let facts = check(&spec, &self.credentials)?;
         let base_url = checked_base_url(work, &spec, self.base_url.as_deref())?;
-        let config = config(work, &spec.name, None, self.provider_key_id.as_deref()).await?;
+        let config = config(work, &spec.name, None, self.settings).await?;
+        let meta = noted(self.meta, &self.credentials)?;
         let project_id = provider_names::project(&work.tx, self.project_id).await?;
         let secret_id = SecretId::new();
         let secret = seal(work, &spec, (secret_id, 1), self.credentials.text(), facts).await?;
@@ -52,13 +71,15 @@ impl Command for SubmitIntegration {
             name: self.name,
             base_url,
             config,
+            meta,
             expires_at: self.expires_at,
             routing: self.routing,
             limits: self.limits.over(Limits::default()),
             secret,
             next_check_at: Some(work.now.after(work.app.verify_interval)),
         };
-        let integration = integrations::insert(&work.tx, new, work.now).await?;
+        let inserted = integrations::insert(&work.tx, new, work.now).await;
+        let integration = inserted.map_err(|error| ApiError::or_taken(error, NAME_TAKEN))?;
         let job = Job::VerifyKey { integration_id: integration.id, secret_version: 1, confirming: false };
         let operation = work.start(job, None).await?;
         let changes = json!({ "provider": integration.provider, "name": integration.name,
@@ -66,35 +87,51 @@ impl Command for SubmitIntegration {
             "limits": integration.limits });
         work.audit("integration.created", integration.id, changes);
         work.invalidate(Invalidation::Integrations);
-        let (location, version) = (format!("/api/v1/operations/{}", operation.id), integration.version);
-        let body = Submitted { integration: integration.into(), operation: Some(operation.into()) };
-        Ok(Answer::accepted(&body, &location).tagged(version))
+        Ok((integration, operation))
     }
 }
 
-/// The settings of an integration as they are stored. A key of a provider is one integration's: its figures
-/// belong to that.
+/// The settings of an integration as they are to be stored: those of `own`, or none, with what changes. A key of a
+/// provider is one integration's: its figures belong to that.
 pub(super) async fn config(
     work: &Work<'_>,
     provider: &str,
-    own: Option<IntegrationId>,
-    provider_key_id: Option<&str>,
+    own: Option<&IntegrationRow>,
+    settings: Settings,
 ) -> Result<Value, ApiError> {
-    let Some(id) = provider_key_id else { return Ok(json!({})) };
-    let known = key_usage::keys_of(&work.tx, provider).await?;
-    match known.iter().find(|key| key.provider_key_id == id && Some(key.integration_id) != own) {
-        Some(other) => Err(ApiError::conflict(format!(
-            "`config.provider_key_id` is that of the key of integration {} already",
-            other.integration_id
-        ))),
-        None => Ok(json!({ "provider_key_id": id })),
+    if let Some(id) = settings.provider_key_id.as_deref() {
+        let known = key_usage::keys_of(&work.tx, provider).await?;
+        let own = own.map(|own| own.id);
+        if let Some(other) = known.iter().find(|key| key.provider_key_id == id && Some(key.integration_id) != own) {
+            return Err(ApiError::conflict(format!(
+                "`config.provider_key_id` is that of the key of integration {} already",
+                other.integration_id
+            )));
+        }
     }
+    settings.over(provider, own.map_or(&json!({}), |own| &own.config))
+}
+
+/// The note as it is to be stored. It is shown to everybody, so it may not hold the credential.
+fn noted(meta: Option<Value>, credentials: &Credentials) -> Result<Value, ApiError> {
+    let Some(meta) = meta else { return Ok(json!({})) };
+    if meta.to_string().contains(credentials.text().expose().trim()) {
+        return Err(ApiError::field("`meta` holds the credential, and is shown as it came: take it out"));
+    }
+    Ok(meta)
 }
 
 /// Looks at a credential without calling anybody.
 pub(super) fn check(spec: &ProviderSpec, credentials: &Credentials) -> Result<KeyFacts, ApiError> {
     let checked = for_spec(spec).check_format(credentials.text().expose());
-    checked.map_err(|error| ApiError::new(Code::MalformedKey, format!("`credentials`: {error}")))
+    checked.map_err(|error| {
+        let named = matches!(error, FormatError::Field { .. } | FormatError::NotAnObject(_));
+        let message = match credentials.is_object() && !named {
+            true => "this provider's credential is a key: send it as text, not as an object".to_owned(),
+            false => error.to_string(),
+        };
+        ApiError::new(Code::MalformedKey, format!("`credentials`: {message}"))
+    })
 }
 
 /// Checks a base URL that overrides the catalog's, or stands in for the one it does not have.

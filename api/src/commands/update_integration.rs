@@ -2,11 +2,12 @@
 
 use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidation, Timestamp};
 use keyway_store::integrations::{self, Change, IntegrationRow};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::submit_integration::config;
+use super::submit_integration::{NAME_TAKEN, config};
 use crate::{
     answer::Answer,
+    config::Settings,
     error::ApiError,
     etag,
     limits::LimitsInput,
@@ -19,7 +20,8 @@ pub(crate) struct UpdateIntegration {
     pub(crate) id: IntegrationId,
     pub(crate) name: Option<String>,
     pub(crate) base_url: Option<String>,
-    pub(crate) provider_key_id: Option<String>,
+    pub(crate) settings: Settings,
+    pub(crate) meta: Option<Value>,
     pub(crate) expires_at: Option<Option<Timestamp>>,
     pub(crate) priority: Option<i32>,
     pub(crate) weight: Option<i32>,
@@ -38,18 +40,21 @@ impl Command for UpdateIntegration {
         let limits = self.limits.over(before.limits);
         let changes_row = self.name.is_some()
             || self.expires_at.is_some()
-            || self.provider_key_id.is_some()
+            || !self.settings.is_empty()
+            || self.meta.is_some()
             || self.priority.or(self.weight).is_some()
             || limits != before.limits;
         if changes_row {
-            let config = match &self.provider_key_id {
-                Some(key_id) => Some(config(work, &before.provider, Some(id), Some(key_id)).await?),
-                None => None,
+            let config = match self.settings.is_empty() {
+                true => None,
+                false => Some(config(work, &before.provider, Some(&before), self.settings).await?),
             };
             let (priority, weight) = (self.priority, self.weight);
             let (limits, expires_at) = (Some(limits), self.expires_at);
-            let change = Change { name: self.name, config, priority, weight, limits, expires_at };
-            row = integrations::update(&work.tx, id, change, expected, work.now).await?;
+            let meta = self.meta;
+            let change = Change { name: self.name, config, meta, priority, weight, limits, expires_at };
+            let updated = integrations::update(&work.tx, id, change, expected, work.now).await;
+            row = updated.map_err(|error| ApiError::or_taken(error, NAME_TAKEN))?;
             expected = expected.map(|_| row.version);
         }
         if let Some(enabled) = self.enabled {

@@ -4,6 +4,7 @@ use keyway_domain::{Invalidation, NanoUsd, ProjectId};
 use keyway_store::projects;
 use serde_json::json;
 
+use super::create_project::NAME_TAKEN;
 use crate::{
     answer::Answer,
     error::ApiError,
@@ -30,7 +31,8 @@ impl Command for UpdateProject {
         let name = self.name.unwrap_or(before.name);
         let limits = self.limits.over(before.limits);
         let fallback = self.fallback_budget_nano_usd.unwrap_or(before.fallback_budget_nano_usd);
-        let project = projects::update(&work.tx, self.id, &name, &limits, fallback, before.version).await?;
+        let updated = projects::update(&work.tx, self.id, &name, &limits, fallback, before.version).await;
+        let project = updated.map_err(|error| ApiError::or_taken(error, NAME_TAKEN))?;
         let made = json!({ "name": project.name, "limits": project.limits, "fallback_budget_nano_usd": fallback });
         work.audit("project.updated", project.id, made);
         if limits != before.limits || fallback != before.fallback_budget_nano_usd {

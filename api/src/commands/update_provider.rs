@@ -1,47 +1,176 @@
-//! Changes a custom provider.
+//! Changes a provider as far as it is the tenant's: its key and its limits, and of a custom one everything.
 
-use keyway_domain::Invalidation;
-use keyway_providers::AuthStyle;
-use keyway_store::providers;
+use keyway_domain::{Invalidation, Limits};
+use keyway_providers::{AuthStyle, ProviderSpec};
+use keyway_store::{
+    Page,
+    integrations::{self, Filter, IntegrationRow},
+    operations::OperationRow,
+    provider_limits,
+    providers::{self, Change, ProviderRow},
+};
 use serde_json::json;
 
+use super::{create_provider::first_key, replace_credentials::replace};
 use crate::{
     answer::Answer,
     error::ApiError,
-    provider_names,
-    routes::{ProviderView, keys},
+    etag,
+    input::Credentials,
+    limits::LimitsInput,
+    provider_names::{self, Named},
+    routes::{Marks, ProviderAccepted, ProviderView},
     work::{Command, Work},
 };
 
-/// The provider as it is to be.
+/// More keys than one are told apart by their ids alone.
+const SEVERAL: u64 = 50;
+
+/// What to change; `None` leaves it as it is.
 pub(crate) struct UpdateProvider {
     pub(crate) name_or_id: String,
-    pub(crate) display_name: String,
-    pub(crate) base_url: String,
+    pub(crate) display_name: Option<String>,
+    pub(crate) base_url: Option<String>,
     pub(crate) auth: Option<AuthStyle>,
+    pub(crate) limits: LimitsInput,
+    /// A key of the default project: the one there is is replaced.
+    pub(crate) api_key: Option<Credentials>,
     pub(crate) expected: Option<i32>,
 }
 
 impl Command for UpdateProvider {
-    async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
-        let before = provider_names::custom(&work.app.catalog.now(), &work.tx, &self.name_or_id).await?;
-        let base_url = work.app.guard.check_base_url(&self.base_url)?;
-        let base_url = base_url.as_str().trim_end_matches('/');
-        let auth = self.auth.map_or(before.auth, |auth| auth.name().to_owned());
-        let updated = providers::update(&work.tx, before.id, &self.display_name, base_url, &auth, self.expected).await;
+    fn starts_work(&self) -> bool {
+        self.api_key.is_some()
+    }
+
+    async fn run(mut self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        let catalog = work.app.catalog.now();
+        let (provider, submitted) = match provider_names::find(&catalog, &work.tx, &self.name_or_id).await? {
+            Named::Predefined(spec) => {
+                let submitted = self.predefined(work, spec).await?;
+                (ProviderView::predefined(spec, &Marks::load(&work.tx).await?), submitted)
+            }
+            Named::Custom(row) => {
+                let (row, submitted) = self.custom(work, row).await?;
+                (ProviderView::custom(row, &Marks::load(&work.tx).await?), submitted)
+            }
+        };
+        work.invalidate(Invalidation::Providers);
+        let (version, location) = (provider.version, provider.location(submitted.as_ref()));
+        let (integration, operation) = submitted.unzip();
+        let (integration, operation) = (integration.map(Into::into), operation.flatten().map(Into::into));
+        let answered = ProviderAccepted { provider, integration, operation };
+        let is_started = answered.integration.is_some();
+        let answer = if is_started { Answer::accepted(&answered, &location) } else { Answer::ok(&answered) };
+        Ok(answer.tagged(version))
+    }
+}
+
+/// A key that was stored, and what verifies it, unless it is switched off.
+type Submitted = (IntegrationRow, Option<OperationRow>);
+
+impl UpdateProvider {
+    async fn predefined(&mut self, work: &mut Work<'_>, spec: &ProviderSpec) -> Result<Option<Submitted>, ApiError> {
+        let own_address = spec.needs_base_url && self.api_key.is_some();
+        let fixed = self.display_name.is_some() || self.auth.is_some() || (self.base_url.is_some() && !own_address);
+        if fixed {
+            return Err(ApiError::conflict(
+                "a predefined provider takes `api_key` and `limits` here, nothing else; make a custom one under another name",
+            ));
+        }
+        let before = provider_limits::find(&work.tx, &spec.name).await?;
+        etag::check(self.expected, before.map_or(0, |before| before.version))?;
+        self.limit(work, &spec.name).await?;
+        let base_url = self.base_url.take();
+        match self.api_key.take() {
+            Some(key) => {
+                let known = only_key(work, &spec.name).await?;
+                enter(work, &spec.name, key, known, base_url).await.map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
+    async fn custom(
+        &mut self,
+        work: &mut Work<'_>,
+        before: ProviderRow,
+    ) -> Result<(ProviderRow, Option<Submitted>), ApiError> {
+        let base_url = match self.base_url.take() {
+            Some(base_url) => work.app.guard.check_base_url(&base_url)?.as_str().trim_end_matches('/').to_owned(),
+            None => before.base_url,
+        };
+        let key = match self.api_key.take() {
+            Some(key) => Some((key, only_key(work, &before.name).await?)),
+            None => None,
+        };
+        let renewed = key.as_ref().and_then(|(_, known)| known.as_ref().map(|known| known.id));
+        let (display_name, auth) = (self.display_name.take(), self.auth.map(AuthStyle::name));
+        let (display_name, auth) = (display_name.unwrap_or(before.display_name), auth.unwrap_or(&before.auth));
+        let change = Change { display_name: &display_name, base_url: &base_url, auth };
+        let updated = providers::update(&work.tx, before.id, change, renewed, self.expected).await;
         let row = updated.map_err(|error| {
             ApiError::or_conflict(
                 error,
                 "integrations use this provider and their credentials are bound to its base URL; make another provider",
             )
         })?;
-        work.audit(
-            "provider.updated",
-            row.id,
-            json!({ "display_name": row.display_name, "base_url": row.base_url, "auth": row.auth }),
-        );
-        work.invalidate(Invalidation::Providers);
-        let (keys, version) = (keys(&work.tx).await?, row.version);
-        Ok(Answer::ok(&ProviderView::custom(row, &keys)).tagged(version))
+        let limits = self.limit(work, &row.name).await?;
+        let changes = json!({ "display_name": row.display_name, "base_url": row.base_url, "auth": row.auth,
+            "limits": limits });
+        work.audit("provider.updated", row.id, changes);
+        let submitted = match key {
+            Some((key, known)) => Some(enter(work, &row.name, key, known, None).await?),
+            None => None,
+        };
+        Ok((row, submitted))
+    }
+
+    /// Sets the limits, if they change.
+    async fn limit(&mut self, work: &mut Work<'_>, provider: &str) -> Result<Limits, ApiError> {
+        let before = provider_limits::find(&work.tx, provider).await?;
+        let (version, before) = before.map_or((0, Limits::default()), |before| (before.version, before.limits));
+        let limits = std::mem::take(&mut self.limits).over(before);
+        if limits != before {
+            provider_limits::set(&work.tx, provider, limits, version).await?;
+            work.audit("provider.limited", provider, json!({ "limits": limits }));
+        }
+        Ok(limits)
+    }
+}
+
+/// The default project's integration of a provider that a key given without a name is for.
+async fn only_key(work: &Work<'_>, provider: &str) -> Result<Option<IntegrationRow>, ApiError> {
+    let project_id = provider_names::project(&work.tx, None).await?;
+    let filter = Filter { project_id: Some(project_id), provider: Some(provider.to_owned()), ..Filter::default() };
+    let mut found = integrations::list(&work.tx, &filter, Page::first(SEVERAL)).await?.items;
+    if found.len() > 1 {
+        found.retain(|row| row.name == provider);
+        if found.is_empty() {
+            return Err(ApiError::conflict(
+                "the project `default` has several keys of this provider; replace one with \
+                 PUT /api/v1/integrations/{id}/credentials",
+            ));
+        }
+    }
+    Ok(found.pop())
+}
+
+async fn enter(
+    work: &mut Work<'_>,
+    provider: &str,
+    key: Credentials,
+    known: Option<IntegrationRow>,
+    base_url: Option<String>,
+) -> Result<Submitted, ApiError> {
+    match known {
+        Some(known) => {
+            let binding = base_url.map(|base_url| (Some(base_url), Default::default()));
+            replace(work, &known, &key, binding).await
+        }
+        None => {
+            let (row, operation) = first_key(provider, key, base_url).submit(work).await?;
+            Ok((row, Some(operation)))
+        }
     }
 }

@@ -3,10 +3,11 @@
 
 use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, Routing, Timestamp};
 use keyway_store::{
+    SortBy,
     integrations::{self, Filter},
     verdicts,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
@@ -17,15 +18,27 @@ use crate::{
         submit_integration::SubmitIntegration, test_integration::TestIntegration,
         update_integration::UpdateIntegration,
     },
-    cursor::{self, List},
+    config::{ConfigInput, Meta},
+    cursor::List,
     error::ApiError,
-    input::{self, Credentials},
+    input::{self, Credentials, CredentialsSchema},
     limits::LimitsInput,
+    listing,
+    provider_names::Filtered,
     view::{IntegrationDetail, IntegrationView, Started, Submitted},
 };
 
 /// How much of the history a detail shows.
 const HISTORY_ROWS: u64 = 50;
+/// What the list can be sorted by.
+const SORTED_BY: listing::Fields = &[
+    ("created_at", SortBy::CreatedAt),
+    ("updated_at", SortBy::UpdatedAt),
+    ("last_used_at", SortBy::LastUsedAt),
+    ("name", SortBy::Name),
+    ("provider", SortBy::Provider),
+    ("status", SortBy::Status),
+];
 
 /// A credential to keep, verify and use.
 #[derive(Deserialize, ToSchema)]
@@ -41,10 +54,13 @@ pub(crate) struct IntegrationInput {
     #[schema(example = "prod")]
     name: String,
     /// The key, or for a cloud provider its JSON object.
-    #[schema(value_type = String, example = "sk-...")]
+    #[schema(value_type = CredentialsSchema)]
     credentials: Credentials,
     #[serde(default)]
     config: ConfigInput,
+    /// A note of your own, shown as it came and never secret: an object of at most 4 KiB. `organization` and
+    /// `project` of an OpenAI key work here too, where `config` does not say them.
+    meta: Option<Meta>,
     /// When the credential expires, as far as its owner knows.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
@@ -57,17 +73,6 @@ pub(crate) struct IntegrationInput {
     limits: LimitsInput,
 }
 
-/// An integration's settings.
-#[derive(Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct ConfigInput {
-    /// Where to call the provider instead of where the catalog says: https, or a host the operator trusts.
-    pub(crate) base_url: Option<String>,
-    /// The provider's own id of this key, by which an organisation's reports name it.
-    #[schema(example = "key_abc123")]
-    pub(crate) provider_key_id: Option<String>,
-}
-
 /// What to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -75,8 +80,9 @@ pub(crate) struct IntegrationChange {
     /// 1 to 100 characters, unique in the project.
     name: Option<String>,
     /// The base URL is bound to the credential: it may be repeated here, and is changed with the credential.
-    /// The provider's id of the key can be set and changed.
     config: Option<ConfigInput>,
+    /// Takes the place of the note there was.
+    meta: Option<Meta>,
     /// null: never.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "input::nullable")]
@@ -96,9 +102,9 @@ pub(crate) struct IntegrationChange {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CredentialsInput {
     /// The key, or for a cloud provider its JSON object.
-    #[schema(value_type = String, example = "sk-...")]
+    #[schema(value_type = CredentialsSchema)]
     credentials: Credentials,
-    /// If it is left out, the base URL stays.
+    /// If it is left out, everything stays but the provider's id of the key.
     config: Option<ConfigInput>,
 }
 
@@ -115,10 +121,54 @@ pub(crate) struct IntegrationQuery {
     /// `verifying`, `connected`, `error` or `disabled`.
     #[param(value_type = Option<String>)]
     status: Option<IntegrationStatus>,
+    /// With this text in its name; case does not matter. 1 to 100 characters.
+    #[param(min_length = 1, max_length = 100)]
+    search: Option<String>,
+    /// `created_at`, `updated_at`, `last_used_at`, `name`, `provider` or `status`, with `-` in front for the reverse
+    /// order; `-created_at` if left out.
+    #[param(example = "-last_used_at")]
+    sort: Option<String>,
+    /// `true`: with `counts`, how many there are of each status, whatever `status`, `limit` and `cursor` say.
+    counts: Option<bool>,
     /// 1 to 200; 50 if left out.
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
+}
+
+/// One page of integrations.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct IntegrationList {
+    items: Vec<IntegrationView>,
+    /// Give it as `cursor` to get the next page; null on the last one.
+    next_cursor: Option<String>,
+    /// Of all pages; only where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<StatusCounts>,
+}
+
+/// How many integrations have each status.
+#[derive(Default, Serialize, ToSchema)]
+pub(crate) struct StatusCounts {
+    verifying: i64,
+    connected: i64,
+    error: i64,
+    disabled: i64,
+}
+
+impl StatusCounts {
+    fn of(counts: &[(IntegrationStatus, i64)]) -> Self {
+        let mut shown = Self::default();
+        for (status, count) in counts {
+            *match status {
+                IntegrationStatus::Verifying => &mut shown.verifying,
+                IntegrationStatus::Connected => &mut shown.connected,
+                IntegrationStatus::Error => &mut shown.error,
+                IntegrationStatus::Disabled => &mut shown.disabled,
+            } = *count;
+        }
+        shown
+    }
 }
 
 /// Submit a credential. It is sealed, stored and verified; watch the operation.
@@ -127,13 +177,15 @@ pub(crate) struct IntegrationQuery {
         (status = 409, description = "`duplicate_key`, naming the integration that has it; `name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let input: IntegrationInput = call.json()?;
+    let mut config = input.config;
     let submit = SubmitIntegration {
         project_id: input.project_id,
-        provider: input::slug("provider", &input.provider)?,
+        provider: input.provider,
         name: input::name("name", &input.name)?,
         credentials: input.credentials,
-        base_url: input.config.base_url,
-        provider_key_id: input::provider_key_id(input.config.provider_key_id)?,
+        base_url: config.base_url.take(),
+        settings: config.settings()?,
+        meta: input.meta.map(Meta::checked).transpose()?,
         expires_at: input::expiry(input.expires_at, Timestamp::now())?,
         routing: Routing {
             priority: input::priority(input.priority)?.unwrap_or(Routing::default().priority),
@@ -146,12 +198,26 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 
 /// List integrations.
 #[utoipa::path(get, path = "/api/v1/integrations", tag = "integrations", params(IntegrationQuery),
-    responses((status = 200, body = List<IntegrationView>)))]
+    responses((status = 200, body = IntegrationList)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
-    let IntegrationQuery { project_id, provider, status, limit, cursor } = call.query()?;
-    let page = cursor::page(limit, cursor.as_deref())?;
-    let found = integrations::list(&call.read().await?, &Filter { project_id, provider, status }, page).await?;
-    Ok(Answer::ok(&List::of(found, |row| row.id, IntegrationView::from)))
+    let query: IntegrationQuery = call.query()?;
+    let sort = listing::sort(query.sort.as_deref(), SORTED_BY)?;
+    let page = listing::page(query.limit, query.cursor.as_deref(), sort)?;
+    let (project_id, provider, status) = (query.project_id, query.provider, query.status);
+    let filter = Filter { project_id, provider, status, search: listing::search(query.search)?, sort };
+    let tx = call.read().await?;
+    let is_first = page.after.is_none();
+    let found = integrations::list(&tx, &filter, page).await?;
+    if found.items.is_empty() && is_first {
+        let named = Filtered { project_id, provider: filter.provider.as_deref(), ..Filtered::default() };
+        named.require_known(&call.app.catalog.now(), &tx).await?;
+    }
+    let counts = match query.counts {
+        Some(true) => Some(StatusCounts::of(&integrations::count_of_each(&tx, &filter).await?)),
+        _ => None,
+    };
+    let List { items, next_cursor } = List::of(found, |row| row.place(sort.by), IntegrationView::from);
+    Ok(Answer::ok(&IntegrationList { items, next_cursor, counts }))
 }
 
 /// Show an integration with the history of its verdicts.
@@ -174,12 +240,13 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("integration")?, call.expected_version()?);
     let change: IntegrationChange = call.json()?;
     let now = Timestamp::now();
-    let config = change.config.unwrap_or_default();
+    let mut config = change.config.unwrap_or_default();
     let update = UpdateIntegration {
         id,
         name: change.name.map(|name| input::name("name", &name)).transpose()?,
-        base_url: config.base_url,
-        provider_key_id: input::provider_key_id(config.provider_key_id)?,
+        base_url: config.base_url.take(),
+        settings: config.settings()?,
+        meta: change.meta.map(Meta::checked).transpose()?,
         expires_at: change.expires_at.map(|expires_at| input::expiry(expires_at, now)).transpose()?,
         priority: input::priority(change.priority)?,
         weight: input::weight(change.weight)?,
@@ -216,6 +283,9 @@ pub(crate) async fn replace_credentials(call: Call) -> Result<Answer, ApiError> 
     if config.as_ref().is_some_and(|config| config.provider_key_id.is_some()) {
         return Err(ApiError::field("`config.provider_key_id` is changed with PATCH /api/v1/integrations/{id}"));
     }
-    let base_url = config.map(|config| config.base_url);
-    call.commit(ReplaceCredentials { id, credentials, base_url, expected }).await
+    let binding = match config {
+        Some(mut config) => Some((config.base_url.take(), config.settings()?)),
+        None => None,
+    };
+    call.commit(ReplaceCredentials { id, credentials, binding, expected }).await
 }

@@ -32,7 +32,8 @@ use crate::{
 pub(crate) use self::{
     dead_letters::DeadLetterView,
     models::ModelView,
-    providers::{ProviderView, keys},
+    providers::{Marks, ProviderAccepted, ProviderView},
+    usage::default_from,
 };
 
 /// One row of the table.

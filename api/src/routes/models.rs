@@ -1,7 +1,7 @@
 //! `/providers/{id}/models`: the models of a provider, those of the catalog and those the tenant added.
 
 use keyway_domain::Timestamp;
-use keyway_providers::{Model, Period, Rate};
+use keyway_providers::{Model, Period, ProviderSpec, Rate};
 use keyway_store::provider_models::{self, ModelRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use crate::{
     commands::{add_models::AddModels, delete_model::DeleteModel},
     cursor::List,
     error::ApiError,
-    input,
+    input::{self, ModelInput, NamedModel},
     provider_names::{self, Named},
 };
 
@@ -29,6 +29,9 @@ pub(crate) struct ModelView {
     /// Its name in requests.
     #[schema(example = "gpt-4o-mini")]
     name: String,
+    /// Its name for people; its name in requests where nobody gave one.
+    #[schema(example = "GPT-4o mini")]
+    display_name: String,
     /// `chat`, `embedding` or `rerank`; null when nobody said.
     mode: Option<&'static str>,
     max_input_tokens: Option<i64>,
@@ -65,12 +68,17 @@ struct PriceView {
     until: Option<Timestamp>,
 }
 
-/// Models to add to a provider.
+/// Models to add to a provider: one with its fields, or several in `models`. Those that are there already stay, and
+/// take a name for people that is given.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModelsInput {
-    /// Their names in requests; those that are there already stay.
-    models: Vec<String>,
+    /// The model's name in requests.
+    name: Option<String>,
+    /// Its name for people.
+    display_name: Option<String>,
+    /// Names, or objects with a name for people too.
+    models: Option<Vec<ModelInput>>,
 }
 
 /// List a provider's models.
@@ -81,13 +89,12 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let tx = call.read().await?;
     let known = call.app.catalog.now();
     let provider = provider_names::find(&known, &tx, call.param()).await?;
-    let catalog: &[Model] = match &provider {
-        Named::Predefined(spec) => &spec.models,
-        Named::Custom(_) => &[],
+    let spec = match &provider {
+        Named::Predefined(spec) => Some(*spec),
+        Named::Custom(_) => None,
     };
     let own = provider_models::list(&tx, Some(provider.name())).await?;
-    let predefined = catalog.iter().map(|model| ModelView::predefined(provider.name(), model));
-    Ok(Answer::ok(&List::whole(predefined.chain(own.into_iter().map(ModelView::from)).collect())))
+    Ok(Answer::ok(&List::whole(ModelView::all(provider.name(), spec, own))))
 }
 
 /// Add models to a provider.
@@ -95,7 +102,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     params(("id" = String, Path, description = "name, or id of a custom one")), request_body = ModelsInput,
     responses((status = 201, body = List<ModelView>, description = "the models that were added to the provider, now and before")))]
 pub(crate) async fn add(call: Call) -> Result<Answer, ApiError> {
-    let models = input::models(call.json::<ModelsInput>()?.models)?;
+    let models = input::models(call.json::<ModelsInput>()?.listed()?)?;
     call.commit(AddModels { name_or_id: call.param().to_owned(), models }).await
 }
 
@@ -108,12 +115,34 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
     call.commit(DeleteModel { id }).await
 }
 
+impl ModelsInput {
+    fn listed(self) -> Result<Vec<ModelInput>, ApiError> {
+        match (self.name, self.models) {
+            (Some(name), None) => Ok(vec![ModelInput::Named(NamedModel { name, display_name: self.display_name })]),
+            (None, Some(models)) if self.display_name.is_none() => Ok(models),
+            _ => Err(ApiError::field("give `name` (with `display_name` if there is one), or `models`")),
+        }
+    }
+}
+
 impl ModelView {
+    /// Those of the catalog, then those that the tenant added.
+    pub(super) fn all(
+        provider: &str,
+        spec: Option<&ProviderSpec>,
+        own: impl IntoIterator<Item = ModelRow>,
+    ) -> Vec<Self> {
+        let catalog = spec.map(|spec| spec.models.as_slice()).unwrap_or_default();
+        let predefined = catalog.iter().map(|model| Self::predefined(provider, model));
+        predefined.chain(own.into_iter().map(Self::from)).collect()
+    }
+
     fn predefined(provider: &str, model: &Model) -> Self {
         Self {
             id: None,
             provider: provider.to_owned(),
             name: model.name.clone(),
+            display_name: model.name.clone(),
             mode: Some(model.mode.name()),
             max_input_tokens: model.max_input_tokens,
             max_output_tokens: model.max_output_tokens,
@@ -149,6 +178,7 @@ impl From<ModelRow> for ModelView {
         Self {
             id: Some(format!("{PREFIX}{}", row.id.simple())),
             provider: row.provider,
+            display_name: row.display_name.unwrap_or_else(|| row.model.clone()),
             name: row.model,
             mode: None,
             max_input_tokens: None,

@@ -1,20 +1,20 @@
 //! `/projects`: what integrations and virtual keys belong to.
 
 use keyway_domain::{ProjectId, Timestamp};
-use keyway_store::projects;
+use keyway_store::{SortBy, projects};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
-use super::tenants::PageQuery;
 use crate::{
     answer::Answer,
     call::Call,
     commands::{create_project::CreateProject, delete_project::DeleteProject, update_project::UpdateProject},
-    cursor::{self, List},
+    cursor::List,
     error::ApiError,
     fallback::FallbackInput,
     input,
     limits::LimitsInput,
+    listing,
     view::ProjectView,
 };
 
@@ -46,6 +46,26 @@ pub(crate) struct ProjectChange {
     fallback: Option<Option<FallbackInput>>,
 }
 
+/// Which projects.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ProjectQuery {
+    /// With this text in its name; case does not matter. 1 to 100 characters.
+    #[param(min_length = 1, max_length = 100)]
+    search: Option<String>,
+    /// `created_at` or `name`, with `-` in front for the reverse order; `-created_at` if left out.
+    #[param(example = "name")]
+    sort: Option<String>,
+    /// 1 to 200; 50 if left out.
+    limit: Option<u64>,
+    /// The next_cursor of the page before.
+    cursor: Option<String>,
+}
+
+/// What the list can be sorted by.
+const SORTED_BY: listing::Fields = &[("created_at", SortBy::CreatedAt), ("name", SortBy::Name)];
+
 /// Make a project.
 #[utoipa::path(post, path = "/api/v1/projects", tag = "projects", request_body = ProjectInput,
     responses((status = 201, body = ProjectView), (status = 409, description = "`name_taken`")))]
@@ -57,13 +77,15 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// List projects.
-#[utoipa::path(get, path = "/api/v1/projects", tag = "projects", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/projects", tag = "projects", params(ProjectQuery),
     responses((status = 200, body = List<ProjectView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
-    let query: PageQuery = call.query()?;
-    let page = cursor::page(query.limit, query.cursor.as_deref())?;
-    let projects = projects::list(&call.read().await?, page).await?;
-    Ok(Answer::ok(&List::of(projects, |row| row.id, ProjectView::from)))
+    let query: ProjectQuery = call.query()?;
+    let sort = listing::sort(query.sort.as_deref(), SORTED_BY)?;
+    let page = listing::page(query.limit, query.cursor.as_deref(), sort)?;
+    let search = listing::search(query.search)?;
+    let projects = projects::list(&call.read().await?, search.as_deref(), sort, page).await?;
+    Ok(Answer::ok(&List::of(projects, |row| row.place(sort.by), ProjectView::from)))
 }
 
 /// Show a project.

@@ -1,11 +1,15 @@
 //! `/providers`: the catalog and the tenant's own OpenAI-compatible providers.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use keyway_domain::ProviderId;
+use keyway_domain::{Limits, ProviderId};
 use keyway_providers::{AuthStyle, ProviderSpec};
 use keyway_store::{
-    Page, TenantTx, integrations,
+    Page, TenantTx,
+    integrations::{self, IntegrationRow},
+    operations::OperationRow,
+    provider_limits::{self, ProviderLimits},
+    provider_models,
     providers::{self, ProviderRow},
 };
 use serde::{Deserialize, Serialize};
@@ -17,9 +21,13 @@ use crate::{
     commands::{create_provider::CreateProvider, delete_provider::DeleteProvider, update_provider::UpdateProvider},
     cursor::List,
     error::ApiError,
-    input,
+    input::{self, Credentials, CredentialsSchema, ModelInput},
+    limits::{LimitsInput, LimitsView},
     provider_names::{self, Named},
+    view::{IntegrationView, OperationView},
 };
+
+use super::ModelView;
 
 /// A provider, predefined or the tenant's own.
 #[derive(Serialize, ToSchema)]
@@ -41,8 +49,35 @@ pub(crate) struct ProviderView {
     capabilities: Vec<&'static str>,
     /// Whether the tenant has an integration of it.
     has_api_key: bool,
-    /// Counts its changes, also its ETag; null for a predefined provider.
-    version: Option<i32>,
+    /// What all the tenant's integrations of it may serve together, in whichever project.
+    limits: LimitsView,
+    /// Counts the tenant's changes to it, also its ETag; 0: a predefined provider as the catalog has it.
+    pub(crate) version: i32,
+}
+
+/// A provider with the models it offers.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProviderWithModels {
+    #[serde(flatten)]
+    provider: ProviderView,
+    models: Vec<ModelView>,
+}
+
+/// A provider that was made or changed, and, where a key came along, its integration and what verifies it.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ProviderAccepted {
+    #[serde(flatten)]
+    pub(crate) provider: ProviderView,
+    /// Null: no `api_key` was given.
+    pub(crate) integration: Option<IntegrationView>,
+    /// Null: nothing had to be verified.
+    pub(crate) operation: Option<OperationView>,
+}
+
+/// What a tenant has of providers.
+pub(crate) struct Marks {
+    with_keys: HashSet<String>,
+    limits: HashMap<String, ProviderLimits>,
 }
 
 /// A provider to make.
@@ -59,21 +94,36 @@ pub(crate) struct ProviderInput {
     base_url: String,
     /// How it takes its keys: `bearer` (the default), `api_key` or `x_api_key`.
     auth: Option<String>,
-    /// The models it offers.
+    /// A key for it: it becomes an integration of the project `default` under the provider's name, is sealed and
+    /// verified; watch the operation.
+    #[schema(value_type = Option<CredentialsSchema>)]
+    api_key: Option<Credentials>,
+    /// The models it offers: names, or objects with a name for people too.
     #[serde(default)]
-    models: Vec<String>,
+    models: Vec<ModelInput>,
+    /// What all integrations of it may serve together.
+    #[serde(default)]
+    limits: LimitsInput,
 }
 
-/// A provider as it is to be.
+/// What to change of a provider; what is left out stays. A predefined one takes `api_key` and `limits`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderChange {
     /// What people call it.
-    display_name: String,
-    /// Stays as it is while integrations use the provider: their credentials are bound to it.
-    base_url: String,
-    /// How it takes its keys; as it was if left out.
+    display_name: Option<String>,
+    /// Stays as it is while integrations use the provider, because their credentials are bound to it; it can be
+    /// changed together with the only key. Of a predefined provider without an address of its own: the key's.
+    base_url: Option<String>,
+    /// How it takes its keys.
     auth: Option<String>,
+    /// The key of the project `default`: the one that is there is replaced, else it becomes an integration under the
+    /// provider's name. It is sealed and verified; watch the operation.
+    #[schema(value_type = Option<CredentialsSchema>)]
+    api_key: Option<Credentials>,
+    /// What all integrations of it may serve together, in whichever project.
+    #[serde(default)]
+    limits: LimitsInput,
 }
 
 /// List all providers: first the predefined ones, then the tenant's own.
@@ -82,23 +132,31 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&List::whole(all(&call).await?)))
 }
 
-/// List the providers that the tenant has an integration of.
+/// List the providers that the tenant has an integration of, with their models.
 #[utoipa::path(get, path = "/api/v1/providers/with-keys", tag = "providers",
-    responses((status = 200, body = List<ProviderView>)))]
+    responses((status = 200, body = List<ProviderWithModels>)))]
 pub(crate) async fn with_keys(call: Call) -> Result<Answer, ApiError> {
-    let providers = all(&call).await?.into_iter().filter(|provider| provider.has_api_key).collect();
-    Ok(Answer::ok(&List::whole(providers)))
+    let own = provider_models::list(&call.read().await?, None).await?;
+    let catalog = call.app.catalog.now();
+    let providers = all(&call).await?.into_iter().filter(|provider| provider.has_api_key);
+    let with_models = providers.map(|provider| {
+        let spec = catalog.get(&provider.name).filter(|_| !provider.custom);
+        let own = own.iter().filter(|model| model.provider == provider.name).cloned();
+        ProviderWithModels { models: ModelView::all(&provider.name, spec, own), provider }
+    });
+    Ok(Answer::ok(&List::whole(with_models.collect())))
 }
 
-/// Make an OpenAI-compatible provider.
+/// Make an OpenAI-compatible provider, and with `api_key` its first integration.
 #[utoipa::path(post, path = "/api/v1/providers", tag = "providers", request_body = ProviderInput,
-    responses((status = 201, body = ProviderView), (status = 409, description = "`name_taken`, also by a predefined provider")))]
+    responses((status = 201, body = ProviderAccepted), (status = 409, description = "`name_taken`, also by a predefined provider")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let ProviderInput { name, display_name, base_url, auth, models } = call.json()?;
+    let ProviderInput { name, display_name, base_url, auth, api_key, models, limits } = call.json()?;
     let name = input::slug("name", &name)?;
     let display_name = input::name("display_name", display_name.as_deref().unwrap_or(&name))?;
     let (auth, models) = (auth_style(auth.as_deref())?.unwrap_or_default(), input::models(models)?);
-    call.commit(CreateProvider { name, display_name, base_url, auth, models }).await
+    let limits = limits.checked()?;
+    call.commit(CreateProvider { name, display_name, base_url, auth, models, limits, api_key }).await
 }
 
 /// Show a provider.
@@ -106,26 +164,26 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     params(("id" = String, Path, description = "name, or id of a custom one")), responses((status = 200, body = ProviderView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let tx = call.read().await?;
-    let keys = keys(&tx).await?;
-    Ok(match provider_names::find(&call.app.catalog.now(), &tx, call.param()).await? {
-        Named::Predefined(spec) => Answer::ok(&ProviderView::predefined(spec, &keys)),
-        Named::Custom(row) => {
-            let version = row.version;
-            Answer::ok(&ProviderView::custom(row, &keys)).tagged(version)
-        }
-    })
+    let marks = Marks::load(&tx).await?;
+    let shown = match provider_names::find(&call.app.catalog.now(), &tx, call.param()).await? {
+        Named::Predefined(spec) => ProviderView::predefined(spec, &marks),
+        Named::Custom(row) => ProviderView::custom(row, &marks),
+    };
+    Ok(Answer::ok(&shown).tagged(shown.version))
 }
 
-/// Change a custom provider.
+/// Change a provider: a predefined one's key and limits, and of a custom one everything. What is left out stays.
 #[utoipa::path(put, path = "/api/v1/providers/{id}", tag = "providers",
     params(("id" = String, Path, description = "name or id")), request_body = ProviderChange,
-    responses((status = 200, body = ProviderView), (status = 409, description = "it is predefined, or integrations use it")))]
+    responses((status = 200, body = ProviderAccepted, description = "it was changed"),
+        (status = 202, body = ProviderAccepted, description = "a key came along; `Location` is the operation that verifies it"),
+        (status = 409, description = "it is predefined, integrations use it, or the project has several keys of it")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
-    let ProviderChange { display_name, base_url, auth } = call.json()?;
-    let auth = auth_style(auth.as_deref())?;
-    let display_name = input::name("display_name", &display_name)?;
+    let ProviderChange { display_name, base_url, auth, api_key, limits } = call.json()?;
+    let (auth, limits) = (auth_style(auth.as_deref())?, limits.checked()?);
+    let display_name = display_name.map(|name| input::name("display_name", &name)).transpose()?;
     let (name_or_id, expected) = (call.param().to_owned(), call.expected_version()?);
-    call.commit(UpdateProvider { name_or_id, display_name, base_url, auth, expected }).await
+    call.commit(UpdateProvider { name_or_id, display_name, base_url, auth, limits, api_key, expected }).await
 }
 
 /// Delete a custom provider with its models. One that integrations use is kept.
@@ -137,13 +195,22 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
     call.commit(DeleteProvider { name_or_id, expected }).await
 }
 
-/// The names of the providers the tenant has an integration of.
-pub(crate) async fn keys(tx: &TenantTx) -> Result<HashSet<String>, ApiError> {
-    Ok(integrations::providers_with_keys(tx).await?.into_iter().collect())
+impl Marks {
+    /// Reads them.
+    pub(crate) async fn load(tx: &TenantTx) -> Result<Self, ApiError> {
+        let with_keys = integrations::providers_with_keys(tx).await?.into_iter().collect();
+        let limits = provider_limits::of_tenant(tx).await?;
+        Ok(Self { with_keys, limits: limits.into_iter().map(|row| (row.provider.clone(), row)).collect() })
+    }
+
+    fn limits(&self, provider: &str) -> Limits {
+        self.limits.get(provider).map_or_else(Limits::default, |row| row.limits)
+    }
 }
 
 impl ProviderView {
-    fn predefined(spec: &ProviderSpec, keys: &HashSet<String>) -> Self {
+    /// A provider of the catalog.
+    pub(crate) fn predefined(spec: &ProviderSpec, marks: &Marks) -> Self {
         Self {
             id: None,
             name: spec.name.clone(),
@@ -153,16 +220,18 @@ impl ProviderView {
             needs_base_url: spec.needs_base_url,
             auth: None,
             capabilities: spec.capabilities.iter().map(|capability| capability.name()).collect(),
-            has_api_key: keys.contains(&spec.name),
-            version: None,
+            has_api_key: marks.with_keys.contains(&spec.name),
+            limits: marks.limits(&spec.name).into(),
+            version: marks.limits.get(&spec.name).map_or(0, |row| row.version),
         }
     }
 
     /// A tenant's own provider.
-    pub(crate) fn custom(row: ProviderRow, keys: &HashSet<String>) -> Self {
+    pub(crate) fn custom(row: ProviderRow, marks: &Marks) -> Self {
         Self {
             id: Some(row.id),
-            has_api_key: keys.contains(&row.name),
+            has_api_key: marks.with_keys.contains(&row.name),
+            limits: marks.limits(&row.name).into(),
             name: row.name,
             display_name: row.display_name,
             custom: true,
@@ -170,7 +239,16 @@ impl ProviderView {
             needs_base_url: false,
             auth: AuthStyle::named(&row.auth).map(AuthStyle::name),
             capabilities: vec!["chat", "completions", "embeddings"],
-            version: Some(row.version),
+            version: row.version,
+        }
+    }
+
+    /// Where to look next: at what verifies its new key, else at it.
+    pub(crate) fn location(&self, submitted: Option<&(IntegrationRow, Option<OperationRow>)>) -> String {
+        match submitted {
+            Some((_, Some(operation))) => format!("/api/v1/operations/{}", operation.id),
+            Some((integration, None)) => format!("/api/v1/integrations/{}", integration.id),
+            None => format!("/api/v1/providers/{}", self.name),
         }
     }
 }
@@ -182,11 +260,11 @@ fn auth_style(name: Option<&str>) -> Result<Option<AuthStyle>, ApiError> {
 
 async fn all(call: &Call) -> Result<Vec<ProviderView>, ApiError> {
     let tx = call.read().await?;
-    let keys = keys(&tx).await?;
+    let marks = Marks::load(&tx).await?;
     let custom = providers::list(&tx, Page::first(Page::<ProviderId>::MAX)).await?.items;
     let is_own = |name: &str| custom.iter().any(|row| row.name == name);
     let catalog = call.app.catalog.now();
     let predefined = catalog.providers().iter().filter(|spec| !is_own(&spec.name));
-    let predefined: Vec<_> = predefined.map(|spec| ProviderView::predefined(spec, &keys)).collect();
-    Ok(predefined.into_iter().chain(custom.into_iter().map(|row| ProviderView::custom(row, &keys))).collect())
+    let predefined: Vec<_> = predefined.map(|spec| ProviderView::predefined(spec, &marks)).collect();
+    Ok(predefined.into_iter().chain(custom.into_iter().map(|row| ProviderView::custom(row, &marks))).collect())
 }

@@ -15,6 +15,7 @@ use crate::{
     call::Call,
     cursor::{self, List},
     error::ApiError,
+    provider_names::Filtered,
 };
 
 /// Which calls.
@@ -40,9 +41,11 @@ pub(crate) struct RequestQuery {
     model: Option<String>,
     /// Answered with this HTTP status, or with one of a class: `429`, `5xx`.
     http_status: Option<String>,
-    /// `completed`, `broken_off` or `settled`.
+    /// `completed`, `broken_off`, `settled` or `refused`.
     #[param(value_type = Option<String>)]
     outcome: Option<CallOutcome>,
+    /// That Keyway itself refused with this code: `budget_exceeded`.
+    refused_code: Option<String>,
     /// From this time on.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
@@ -71,12 +74,13 @@ pub(crate) struct RequestView {
     /// `own`: an integration's. `fallback`: the operator's, to which the project has consented.
     #[schema(value_type = String, example = "own")]
     credential: CredentialSource,
-    provider: String,
+    /// Null: the call was refused before a provider was chosen.
+    provider: Option<String>,
     /// The model the provider says it used, else the one asked for; null when neither is known.
     model: Option<String>,
     /// The path at the provider, without its query.
     path: String,
-    /// The provider's; null when no answer came, or nobody knows.
+    /// The provider's; null when no answer came, nobody was asked, or nobody knows.
     http_status: Option<u16>,
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
@@ -87,7 +91,7 @@ pub(crate) struct RequestView {
     reasoning_tokens: Option<i64>,
     /// Billionths of a US dollar; null when it is not known.
     cost_nano_usd: Option<i64>,
-    /// The price list that says so; `provider` when the provider said it, `cache` when none was asked.
+    /// The price list that says so; `provider` when the provider said it, `cache` and `refused` when none was asked.
     price_version: Option<String>,
     /// From the request's arrival to the first byte of the answer.
     first_byte_ms: Option<i64>,
@@ -101,9 +105,13 @@ pub(crate) struct RequestView {
     /// Whether the answer came from Keyway's own memory.
     cached: bool,
     /// `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no
-    /// answer came. `settled`: the process that made the call died, so what became of it is unknown.
+    /// answer came. `settled`: the process that made the call died, so what became of it is unknown. `refused`:
+    /// Keyway itself refused the call and asked no provider.
     #[schema(value_type = String, example = "completed")]
     outcome: CallOutcome,
+    /// With which code Keyway refused it, as the caller was told; null when it did not.
+    #[schema(example = "budget_exceeded")]
+    refused_code: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     started_at: Timestamp,
 }
@@ -123,10 +131,18 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
         model: query.model,
         status: query.http_status.as_deref().map(statuses).transpose()?,
         outcome: query.outcome,
+        refused_code: query.refused_code,
         from: query.from,
         to: query.to,
     };
-    let found = request_log::list(&call.read().await?, &filter, page).await?;
+    let (tx, is_first) = (call.read().await?, page.after.is_none());
+    let found = request_log::list(&tx, &filter, page).await?;
+    if found.items.is_empty() && is_first {
+        let (integration_id, virtual_key_id) = (filter.integration_id, filter.virtual_key_id);
+        let (project_id, provider) = (filter.project_id, filter.provider.as_deref());
+        let named = Filtered { project_id, integration_id, virtual_key_id, provider };
+        named.require_known(&call.app.catalog.now(), &tx).await?;
+    }
     let key = |row: &MeteredRow| RequestKey { started_at: row.call.started_at, request_id: row.call.request_id };
     Ok(Answer::ok(&List::of(found, key, RequestView::from)))
 }
@@ -158,7 +174,7 @@ impl From<MeteredRow> for RequestView {
             virtual_key_id: call.virtual_key_id,
             integration_id: Some(call.integration_id).filter(|id| *id != IntegrationId::NONE),
             credential: call.credential,
-            provider: call.provider,
+            provider: Some(call.provider).filter(|provider| !provider.is_empty()),
             model: call.model,
             path: call.path,
             http_status: call.http_status,
@@ -176,6 +192,7 @@ impl From<MeteredRow> for RequestView {
             attempts: call.attempts,
             streamed: call.streamed,
             cached: call.cached,
+            refused_code: call.refused_code,
             started_at: call.started_at,
         }
     }

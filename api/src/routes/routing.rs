@@ -82,7 +82,12 @@ pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {
         (None, Some(model)) => Wanted::Model(model, endpoint),
         (None, None) => return Err(ApiError::parameter("name a `provider` or a `model`")),
     };
-    let project_id = provider_names::project(&call.read().await?, query.project_id).await?;
+    let tx = call.read().await?;
+    if let Some(provider) = &query.provider {
+        provider_names::require(&call.app.catalog.now(), &tx, provider).await?;
+    }
+    let project_id = provider_names::project(&tx, query.project_id).await?;
+    drop(tx);
     let Some(proxy) = call.app.proxy() else {
         return Err(ApiError::new(Code::Internal, "no proxy runs beside this API"));
     };

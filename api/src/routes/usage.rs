@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_domain::{IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
+use keyway_domain::{CredentialSource, IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
 use keyway_store::usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery, UsageGroup};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -33,13 +33,13 @@ pub(crate) struct UsageQuery {
     from: Option<String>,
     /// Before this time; now if left out. A day that has begun counts whole.
     to: Option<String>,
-    /// Any of `provider`, `model`, `integration`, `project`, `day`, `virtual_key`, separated by commas.
+    /// Any of `provider`, `model`, `integration`, `project`, `day`, `virtual_key`, `credential`, separated by commas.
     group_by: Option<String>,
     /// `metered` (if left out), `reported`, or both separated by a comma. Never add them up: they count the same calls.
     ledger: Option<String>,
 }
 
-/// One group of a report. Of the first seven fields there are those that were asked for.
+/// One group of a report. Of the first eight fields there are those that were asked for.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UsageView {
     #[schema(value_type = String, example = "metered")]
@@ -58,11 +58,17 @@ pub(crate) struct UsageView {
     #[schema(value_type = Option<String>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     virtual_key_id: Option<Option<VirtualKeyId>>,
+    /// `own`: an integration's secret served. `fallback`: the operator's. Null: none did.
+    #[schema(value_type = Option<String>, example = "own")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential: Option<Option<CredentialSource>>,
+    /// null for calls that were refused before a provider was chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<Option<String>>,
     /// null for usage whose model is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Option<String>>,
+    /// Calls of the provider; those that Keyway itself refused are counted apart.
     requests: Option<i64>,
     /// Metered only.
     failed_requests: Option<i64>,
@@ -79,6 +85,8 @@ pub(crate) struct UsageView {
     unknown_token_requests: Option<i64>,
     /// Metered only: calls whose cost is unknown, so that the cost is too low.
     unpriced_requests: Option<i64>,
+    /// Metered only: calls that Keyway itself refused, for a limit or another reason. No other figure counts them.
+    refused_requests: Option<i64>,
 }
 
 /// What to fetch.
@@ -94,6 +102,9 @@ pub(crate) struct FetchInput {
     /// Of this integration alone; of every active one if left out.
     #[schema(value_type = Option<String>)]
     integration_id: Option<IntegrationId>,
+    /// Of every active integration of the provider with this name; of every provider's if left out.
+    #[schema(example = "openai")]
+    provider: Option<String>,
 }
 
 /// Sum usage by day, model, provider and so on.
@@ -108,7 +119,7 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
     check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
     let group_by = listed(query.group_by.as_deref(), group).ok_or_else(|| {
         ApiError::parameter(
-            "`group_by` takes provider, model, integration, project, day and virtual_key, separated by commas",
+            "`group_by` takes provider, model, integration, project, day, virtual_key and credential, separated by commas",
         )
     })?;
     let ledgers = listed(query.ledger.as_deref().or(Some("metered")), ledger)
@@ -131,15 +142,18 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
 #[utoipa::path(post, path = "/api/v1/usage/fetch", tag = "usage", request_body = FetchInput,
     responses((status = 202, body = Started), (status = 404, description = "no such integration")))]
 pub(crate) async fn fetch(call: Call) -> Result<Answer, ApiError> {
-    let FetchInput { from, to, integration_id } = call.json_or_default()?;
+    let FetchInput { from, to, integration_id, provider } = call.json_or_default()?;
+    if integration_id.is_some() && provider.is_some() {
+        return Err(ApiError::field("give `integration_id` or `provider`, not both"));
+    }
     let now = Timestamp::now();
     let to = to.unwrap_or(now);
     if to > now.after(CLOCK_SKEW) {
         return Err(ApiError::field("`to` must not be in the future"));
     }
-    let from = from.unwrap_or_else(|| Timestamp::from_ms(to.ms() - DEFAULT_FETCH_DAYS * DAY_MS));
+    let from = from.unwrap_or_else(|| default_from(to));
     check_span(from, to, MAX_FETCH_DAYS).map_err(ApiError::field)?;
-    call.commit(FetchUsage { from, to, integration_id }).await
+    call.commit(FetchUsage { from, to, integration_id, provider }).await
 }
 
 impl UsageView {
@@ -153,6 +167,7 @@ impl UsageView {
             project_id: shown(GroupBy::Project, asked, group.project_id),
             integration_id: shown(GroupBy::Integration, asked, group.integration_id),
             virtual_key_id: shown(GroupBy::VirtualKey, asked, group.virtual_key_id),
+            credential: shown(GroupBy::Credential, asked, group.credential),
             provider: shown(GroupBy::Provider, asked, group.provider),
             model: shown(GroupBy::Model, asked, group.model),
             requests: group.requests,
@@ -166,8 +181,14 @@ impl UsageView {
             cost_nano_usd: group.cost_nano_usd,
             unknown_token_requests: group.unknown_token_requests,
             unpriced_requests: group.unpriced_requests,
+            refused_requests: group.refused_requests,
         }
     }
+}
+
+/// Where a fetch starts that is told nothing else.
+pub(crate) const fn default_from(to: Timestamp) -> Timestamp {
+    Timestamp::from_ms(to.ms() - DEFAULT_FETCH_DAYS * DAY_MS)
 }
 
 /// A day or a time of a query.
@@ -209,6 +230,7 @@ fn group(word: &str) -> Option<GroupBy> {
         "project" => GroupBy::Project,
         "day" => GroupBy::Day,
         "virtual_key" => GroupBy::VirtualKey,
+        "credential" => GroupBy::Credential,
         _ => return None,
     })
 }

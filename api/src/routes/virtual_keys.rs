@@ -1,7 +1,7 @@
 //! `/virtual-keys`: what applications present to the proxy. A key is shown once, when it is made.
 
 use keyway_domain::{ProjectId, Timestamp, VirtualKeyId};
-use keyway_store::virtual_keys;
+use keyway_store::{SortBy, virtual_keys};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -13,10 +13,12 @@ use crate::{
         revoke_virtual_key::RevokeVirtualKey,
         update_virtual_key::UpdateVirtualKey,
     },
-    cursor::{self, List},
+    cursor::List,
     error::ApiError,
     input,
     limits::LimitsInput,
+    listing,
+    provider_names::Filtered,
     view::{RevokedKeyView, VirtualKeyView},
 };
 
@@ -67,11 +69,21 @@ pub(crate) struct VirtualKeyQuery {
     /// Of this project.
     #[param(value_type = Option<String>)]
     project_id: Option<ProjectId>,
+    /// With this text in its name; case does not matter. 1 to 100 characters.
+    #[param(min_length = 1, max_length = 100)]
+    search: Option<String>,
+    /// `created_at`, `last_used_at` or `name`, with `-` in front for the reverse order; `-created_at` if left out.
+    #[param(example = "-last_used_at")]
+    sort: Option<String>,
     /// 1 to 200; 50 if left out.
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
 }
+
+/// What the list can be sorted by.
+const SORTED_BY: listing::Fields =
+    &[("created_at", SortBy::CreatedAt), ("last_used_at", SortBy::LastUsedAt), ("name", SortBy::Name)];
 
 /// Make a virtual key. The answer holds the key, this once.
 #[utoipa::path(post, path = "/api/v1/virtual-keys", tag = "virtual keys", request_body = VirtualKeyInput,
@@ -89,9 +101,16 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     responses((status = 200, body = List<VirtualKeyView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: VirtualKeyQuery = call.query()?;
-    let page = cursor::page(query.limit, query.cursor.as_deref())?;
-    let keys = virtual_keys::list(&call.read().await?, query.project_id, page).await?;
-    Ok(Answer::ok(&List::of(keys, |row| row.id, VirtualKeyView::from)))
+    let sort = listing::sort(query.sort.as_deref(), SORTED_BY)?;
+    let page = listing::page(query.limit, query.cursor.as_deref(), sort)?;
+    let search = listing::search(query.search)?;
+    let (tx, is_first) = (call.read().await?, page.after.is_none());
+    let keys = virtual_keys::list(&tx, (query.project_id, search.as_deref()), sort, page).await?;
+    if keys.items.is_empty() && is_first {
+        let named = Filtered { project_id: query.project_id, ..Filtered::default() };
+        named.require_known(&call.app.catalog.now(), &tx).await?;
+    }
+    Ok(Answer::ok(&List::of(keys, |row| row.place(sort.by), VirtualKeyView::from)))
 }
 
 /// Show a virtual key, without the key.

@@ -14,12 +14,16 @@ use crate::fixture::{Api, KEY, Options, Reply, send};
 /// Every command that starts work, on an integration and an operation that failed.
 async fn start_work(api: &Api, integration: &str, operation: &str) -> Result<Vec<Reply>> {
     let new = json!({ "provider": "openai", "name": "new", "credentials": KEY.replace("wxyz", "0002") });
+    let with_key =
+        json!({ "name": "acme", "base_url": "https://api.acme.dev/v1", "api_key": KEY.replace("wxyz", "0004") });
     let path = format!("/api/v1/integrations/{integration}");
     Ok(vec![
         api.post("/api/v1/integrations", new).await?,
         send(api.request(Method::POST, &format!("{path}/test"))).await?,
         api.put(&format!("{path}/credentials"), json!({ "credentials": KEY.replace("wxyz", "0003") })).await?,
         api.post("/api/v1/usage/fetch", json!({})).await?,
+        api.post("/api/v1/providers", with_key).await?,
+        api.put("/api/v1/providers/openai", json!({ "api_key": KEY.replace("wxyz", "0005") })).await?,
         send(api.request(Method::POST, &format!("/api/v1/operations/{operation}/retry"))).await?,
     ])
 }
@@ -57,7 +61,7 @@ async fn overloaded(database: TestDatabase, limits: OutboxLimits, fill: &str, re
         ensure!(reply.header("retry-after") == "10", "{:?}", reply.headers);
         reply.expect_error(503, "overloaded")?;
     }
-    ensure!(refused(reason) == before + 5);
+    ensure!(refused(reason) == before + 7);
     ensure!(api.number("SELECT count(*) AS n FROM outbox").await? == rows, "a refused command wrote something");
     // What was accepted is answered as it was, and nothing but new work is refused.
     ensure!(submit().await?.expect(202)?.text_at("/integration/id") == integration);

@@ -44,7 +44,7 @@ fn wrong() -> Vec<(String, u16, &'static str)> {
             "not_found",
         ),
         (with("openai", "nobody"), 422, "unknown_provider"),
-        (with("openai", "open\\u0000ai"), 422, "invalid_field"),
+        (with("openai", "open\\u0000ai"), 422, "unknown_provider"),
         (with(KEY, "sk-***"), 422, "malformed_key"),
         (with(KEY, ""), 422, "malformed_key"),
         (with(KEY, "sk-ant-api03-bbbbbbbbbbbbbbbb"), 422, "malformed_key"),

@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 
 use crate::fixture::{Api, on_both};
 
-on_both! { calls_are_listed_filtered_and_shown }
+on_both! {
+    calls_are_listed_filtered_and_shown
+    a_refused_call_is_shown_and_counted_apart
+}
 
 const LIST: &str = "/api/v1/requests";
 
@@ -28,19 +31,31 @@ pub(crate) fn call(ago_ms: i64) -> MeteredCall {
     }
 }
 
+/// A call that was refused before a provider was chosen.
+fn refusal() -> MeteredCall {
+    let call = MeteredCall { provider: String::new(), model: None, integration_id: IntegrationId::NONE, ..call(4000) };
+    MeteredCall { tokens: TokenCounts::default(), http_status: None, ..call }.refused_with("sealed")
+}
+
+async fn append(api: &Api, calls: &[&MeteredCall]) -> Result<()> {
+    let (cost_nano_usd, price_version) = (Some(9_000), Some("2026-11".to_owned()));
+    let row = |call: &&MeteredCall| {
+        let (call, price_version) = ((*call).clone(), price_version.clone());
+        MeteredRow { call, cost_nano_usd, price_version }
+    };
+    let tx = api.store.system().await?;
+    usage::append_metered(&tx, api.tenant, &calls.iter().map(row).collect::<Vec<_>>()).await?;
+    Ok(tx.commit().await?)
+}
+
 async fn calls_are_listed_filtered_and_shown(api: Api) -> Result<()> {
     let served = call(0);
     let limited = MeteredCall { http_status: Some(429), ..call(1000) };
     let left = MeteredCall { complete: false, ..call(2000) };
     let lost = MeteredCall { complete: false, settled: true, http_status: None, first_byte_ms: None, ..call(3000) };
-    let calls = [&served, &limited, &left, &lost];
-    let price = (Some(9_000), Some("2026-11".to_owned()));
-    let rows =
-        calls.map(|call| MeteredRow { call: call.clone(), cost_nano_usd: price.0, price_version: price.1.clone() });
-    let tx = api.store.system().await?;
-    usage::append_metered(&tx, api.tenant, &rows).await?;
-    tx.commit().await?;
-
+    let refused = refusal();
+    let calls = [&served, &limited, &left, &lost, &refused];
+    append(&api, &calls).await?;
     for (query, expected) in [
         (String::new(), &calls[..]),
         (format!("?project_id={}", limited.project_id), &[&limited]),
@@ -51,6 +66,9 @@ async fn calls_are_listed_filtered_and_shown(api: Api) -> Result<()> {
         ("?outcome=completed".to_owned(), &[&served, &limited]),
         ("?outcome=broken_off".to_owned(), &[&left]),
         ("?outcome=settled".to_owned(), &[&lost]),
+        ("?outcome=refused".to_owned(), &[&refused]),
+        ("?refused_code=sealed".to_owned(), &[&refused]),
+        ("?refused_code=rate_limited".to_owned(), &[]),
         (format!("?from={}&to={}", left.started_at, served.started_at), &[&limited, &left]),
         ("?model=another".to_owned(), &[]),
     ] {
@@ -85,5 +103,31 @@ async fn calls_are_listed_filtered_and_shown(api: Api) -> Result<()> {
     let unknown = api.get(&format!("{LIST}/{}", lost.request_id)).await?.expect(200)?;
     ensure!(unknown.at("/duration_ms").is_null() && unknown.at("/http_status").is_null(), "{}", unknown.text);
     api.get(&format!("{LIST}/{}", RequestId::new())).await?.expect_error(404, "not_found")?;
+    Ok(())
+}
+
+async fn a_refused_call_is_shown_and_counted_apart(api: Api) -> Result<()> {
+    let (served, refused) = (call(0), refusal());
+    append(&api, &[&served, &refused]).await?;
+    let refused = api.get(&format!("{LIST}/{}", refused.request_id)).await?.expect(200)?;
+    for (field, expected) in [
+        ("provider", Value::Null),
+        ("model", Value::Null),
+        ("integration_id", Value::Null),
+        ("outcome", json!("refused")),
+        ("refused_code", json!("sealed")),
+        ("cost_nano_usd", json!(0)),
+        ("price_version", json!("refused")),
+        ("attempts", json!(0)),
+    ] {
+        ensure!(refused.at(&format!("/{field}")) == &expected, "{field}: {}", refused.text);
+    }
+    let usage = "/api/v1/usage?from=2026-10-30&to=2026-11-02&group_by=credential";
+    let usage = api.get(usage).await?.expect(200)?;
+    let figures =
+        |at: usize| ["credential", "requests", "refused_requests"].map(|it| usage.at(&format!("/items/{at}/{it}")));
+    let mut groups = [figures(0), figures(1)];
+    groups.sort_by_key(|it| it[0].is_null());
+    ensure!(groups == [[&json!("own"), &json!(1), &json!(0)], [&Value::Null, &json!(0), &json!(1)]], "{}", usage.text);
     Ok(())
 }

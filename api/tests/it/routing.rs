@@ -38,8 +38,8 @@ async fn a_call_is_explained_without_one(api: Api) -> Result<()> {
     let nobody = api.get("/api/v1/routing?provider=openai").await?.expect(200)?;
     ensure!(nobody.at("/integration_id") == &Value::Null, "{}", nobody.text);
     ensure!(nobody.text_at("/refusal/code") == "integration_disabled", "{}", nobody.text);
-    let unknown = api.get("/api/v1/routing?provider=nobody").await?.expect(200)?;
-    ensure!(unknown.text_at("/refusal/code") == "unknown_provider", "{}", unknown.text);
+    let unknown = api.get("/api/v1/routing?provider=OpenAI").await?.expect_error(400, "invalid_parameter")?;
+    ensure!(unknown.text_at("/error/message").contains("did you mean openai?"), "{}", unknown.text);
     api.get("/api/v1/routing").await?.expect_error(400, "invalid_parameter")?;
     let foreign = "/api/v1/routing?provider=openai&project_id=prj_0198c0de0198c0de0198c0de0198c0de";
     api.get(foreign).await?.expect_error(404, "not_found")?;

@@ -4,13 +4,18 @@
 //! directory (the process wins). An unknown `KEYWAY_*` name is an error, so a typing mistake never
 //! silently means the default. Printing a [`Config`] never shows a secret.
 
+mod dotenv;
 mod read;
+mod settings;
+mod values;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use keyway_vault::SecretString;
 
-pub use read::{ConfigError, SETTINGS, Setting};
+pub use dotenv::UnreadLine;
+pub use read::{ConfigError, Variables};
+pub use settings::{SETTINGS, Setting};
 
 /// All settings, checked.
 #[derive(Debug)]
@@ -75,4 +80,6 @@ pub struct Config {
     pub log: String,
     /// `text` or `json`.
     pub log_format: String,
+    /// Lines of the `.env` file that could not be read, and were skipped: none of a setting.
+    pub unread_lines: Vec<UnreadLine>,
 }

@@ -17,7 +17,7 @@ pub enum Command {
         /// True for the second probe, which confirms that a key is wrong.
         confirming: bool,
     },
-    /// Write one `FetchUsage` for every active integration of the tenant.
+    /// Write one `FetchUsage` for every active integration of the tenant, or of one provider.
     PlanUsage {
         /// What to fetch.
         window: UsageWindow,
@@ -26,6 +26,9 @@ pub enum Command {
         /// True to ask again for those keys, too, whose usage is known not to be reportable.
         #[serde(default)]
         recheck: bool,
+        /// Of this provider alone; `None`: of all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider: Option<String>,
     },
     /// Fetch one integration's usage and upsert it by natural key.
     FetchUsage {

@@ -1,4 +1,4 @@
-//! Limits of use: how much a virtual key, a project or an integration may serve in a window of time.
+//! Limits of use: how much a virtual key, a project, an integration or a provider may serve in a window of time.
 //! Windows are those of UTC: minutes, days and months.
 
 use std::time::Duration;
@@ -44,6 +44,8 @@ pub enum LimitScope {
     Project,
     /// One integration, whoever uses it.
     Integration,
+    /// Everything that a tenant calls at one provider.
+    Provider,
 }
 
 /// A window of time: from `start`, inclusive, to `end`, exclusive.
@@ -113,7 +115,7 @@ impl Measure {
 
 impl LimitScope {
     /// Every scope.
-    pub const ALL: [Self; 3] = [Self::VirtualKey, Self::Project, Self::Integration];
+    pub const ALL: [Self; 4] = [Self::VirtualKey, Self::Project, Self::Integration, Self::Provider];
 
     /// The text in headers and metrics.
     #[must_use]
@@ -122,6 +124,7 @@ impl LimitScope {
             Self::VirtualKey => "virtual_key",
             Self::Project => "project",
             Self::Integration => "integration",
+            Self::Provider => "provider",
         }
     }
 }

@@ -110,7 +110,14 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("expected a time like 2026-11-20T12:00:00Z"))
+        Self::parse(&text).ok_or_else(|| {
+            let is_day = Self::parse(&format!("{text}T00:00:00Z")).is_some();
+            serde::de::Error::custom(if is_day {
+                "a day needs its time too, like 2026-11-20T00:00:00Z"
+            } else {
+                "expected a time like 2026-11-20T12:00:00Z"
+            })
+        })
     }
 }
 

@@ -140,7 +140,7 @@ pub struct MeteredCall {
     /// Whether that secret is the project's own.
     #[serde(default, skip_serializing_if = "CredentialSource::is_own")]
     pub credential: CredentialSource,
-    /// The provider's name.
+    /// The provider's name; empty where the call was refused before one was chosen.
     pub provider: String,
     /// The model the provider says it used, else the one asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -194,6 +194,9 @@ pub struct MeteredCall {
     /// Whether the process died while the call was under way, so that nobody knows how it ended.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
+    /// Code of Keyway's own refusal, when no provider was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused_code: Option<String>,
 }
 
 impl MeteredCall {
@@ -233,13 +236,21 @@ impl MeteredCall {
             answer_id: None,
             cached: false,
             settled: false,
+            refused_code: None,
         }
+    }
+
+    /// As it is, refused by Keyway itself: no provider was asked, so it cost nothing, which is known.
+    #[must_use]
+    pub fn refused_with(self, code: impl Into<String>) -> Self {
+        Self { refused_code: Some(code.into()), cost_nano_usd: Some(0), attempts: 0, complete: true, ..self }
     }
 
     /// How it ended.
     #[must_use]
     pub const fn outcome(&self) -> CallOutcome {
         match (self.settled, self.complete) {
+            _ if self.refused_code.is_some() => CallOutcome::Refused,
             (true, _) => CallOutcome::Settled,
             (false, true) => CallOutcome::Completed,
             (false, false) => CallOutcome::BrokenOff,
@@ -300,11 +311,13 @@ pub enum CallOutcome {
     BrokenOff,
     /// The process that made the call died: what the provider did is unknown.
     Settled,
+    /// Keyway itself refused it, and asked no provider.
+    Refused,
 }
 
 impl CallOutcome {
     /// Every outcome.
-    pub const ALL: [Self; 3] = [Self::Completed, Self::BrokenOff, Self::Settled];
+    pub const ALL: [Self; 4] = [Self::Completed, Self::BrokenOff, Self::Settled, Self::Refused];
 
     /// The text in JSON.
     #[must_use]
@@ -313,6 +326,7 @@ impl CallOutcome {
             Self::Completed => "completed",
             Self::BrokenOff => "broken_off",
             Self::Settled => "settled",
+            Self::Refused => "refused",
         }
     }
 

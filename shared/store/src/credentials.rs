@@ -27,6 +27,8 @@ pub struct Credential {
     pub envelope: Vec<u8>,
     /// The data key that seals it.
     pub data_key: DataKeyRow,
+    /// Headers that its owner's settings add to each call, as [`IntegrationRow::forwarded_headers`] says.
+    pub forwarded_headers: Vec<(&'static str, String)>,
 }
 
 /// The credentials of a project, whatever their status, by provider: those that can call models before admin
@@ -77,7 +79,8 @@ async fn with_secrets(tx: &TenantTx, found: Vec<table::Model>) -> Result<Vec<Cre
         };
         let data_key = keys.get(&DataKeyId::from_uuid(secret.data_key_id)).cloned();
         let data_key = data_key.ok_or(StoreError::Corrupt("reference to a data key"))?;
-        credentials.push(Credential { integration, envelope: secret.envelope, data_key });
+        let forwarded_headers = integration.forwarded_headers();
+        credentials.push(Credential { integration, envelope: secret.envelope, data_key, forwarded_headers });
     }
     Ok(credentials)
 }

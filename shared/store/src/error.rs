@@ -1,6 +1,7 @@
 //! What can go wrong with a query, in terms of what the caller can do about it.
 //!
-//! Must never carry a connection URL or a bound value.
+//! Must never carry a connection URL or a bound value. What the database said is part of the sentence, and no source
+//! of it: whoever prints the chain would say it twice.
 
 use keyway_domain::IntegrationId;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
@@ -10,7 +11,7 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 pub enum StoreError {
     /// The database is away, busy or broke a deadlock: roll back, wait and run the transaction again.
     #[error("the database is not available at the moment: {0}")]
-    Unavailable(#[source] DbErr),
+    Unavailable(DbErr),
     /// No such row in this tenant: answer "not found".
     #[error("there is no such row")]
     NotFound,
@@ -43,7 +44,7 @@ pub enum StoreError {
     BadUrl(&'static str),
     /// The database refused the statement (a missing migration or a defect): report it.
     #[error("the database refused a statement: {0}")]
-    Refused(#[source] DbErr),
+    Refused(DbErr),
 }
 
 impl StoreError {

@@ -4,10 +4,11 @@ use keyway_domain::{IntegrationId, Limits, NanoUsd, ProjectId, TenantId, Timesta
 use sea_orm::FromQueryResult;
 
 use crate::{
-    Page, Paged, StoreError, SystemTx, TenantTx, Tx,
+    Page, Paged, Place, PlaceValue, Sort, SortBy, StoreError, SystemTx, TenantTx, Tx,
     entity::projects as table,
     limits::{assign, columns, stored_limits},
-    sql::{Sql, limit},
+    sort,
+    sql::Sql,
 };
 
 /// The name of the project that is used where none is named.
@@ -30,6 +31,17 @@ pub struct ProjectRow {
     pub limits: Limits,
     /// What a month may cost of calls with the operator's key; `None`: the project has not consented to it.
     pub fallback_budget_nano_usd: Option<NanoUsd>,
+}
+
+impl ProjectRow {
+    /// Where it stands in a list that is sorted by this: its name, or when it was made.
+    #[must_use]
+    pub fn place(&self, by: SortBy) -> Place {
+        match by {
+            SortBy::Name => Place { by, value: PlaceValue::Text(self.name.clone()), id: self.id.uuid() },
+            _ => Place::of_id(self.id.uuid()),
+        }
+    }
 }
 
 /// What was metered of a project's calls with the operator's key.
@@ -84,17 +96,20 @@ pub async fn find_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProjectRow
     one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), name.into()])).await
 }
 
-/// Projects, newest first.
+/// Projects in an order: those with the searched text in their names, or all.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn list(tx: &TenantTx, page: Page<ProjectId>) -> Result<Paged<ProjectRow>, StoreError> {
+pub async fn list(
+    tx: &TenantTx,
+    search: Option<&str>,
+    sort: Sort,
+    page: Page<Place>,
+) -> Result<Paged<ProjectRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM projects WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    sort::search(&mut sql, search);
+    sort::page(&mut sql, sort, &page);
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 

@@ -1,5 +1,7 @@
 //! Models that a tenant added: of its custom providers, or further ones of predefined providers.
 
+use std::collections::HashSet;
+
 use keyway_domain::Timestamp;
 use uuid::Uuid;
 
@@ -21,21 +23,46 @@ pub struct ModelRow {
     pub provider: String,
     /// The model's name, as the provider spells it.
     pub model: String,
+    /// Its name for people, where it was given one.
+    pub display_name: Option<String>,
 }
 
-/// Adds models to a provider; those it has already are passed over.
+/// A model to add.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewModel {
+    /// Its name, as the provider spells it.
+    pub name: String,
+    /// Its name for people.
+    pub display_name: Option<String>,
+}
+
+impl From<String> for NewModel {
+    fn from(name: String) -> Self {
+        Self { name, display_name: None }
+    }
+}
+
+/// Adds models to a provider; of those it has already only a given name for people is taken.
 ///
 /// # Errors
 /// [`StoreError::Full`].
-pub async fn insert(tx: &TenantTx, provider: &str, models: &[String], now: Timestamp) -> Result<(), StoreError> {
-    for models in models.chunks(chunk(5)) {
-        let mut sql =
-            Sql::new("INSERT INTO provider_models (id, tenant_id, provider_name, model, created_at_ms) VALUES ");
+pub async fn insert(tx: &TenantTx, provider: &str, models: &[NewModel], now: Timestamp) -> Result<(), StoreError> {
+    // One statement may not change a row twice; the first word stands.
+    let mut known = HashSet::new();
+    let models: Vec<_> = models.iter().filter(|model| known.insert(&model.name)).collect();
+    for models in models.chunks(chunk(6)) {
+        let mut sql = Sql::new(
+            "INSERT INTO provider_models (id, tenant_id, provider_name, model, created_at_ms, display_name) VALUES ",
+        );
         sql.tuples(models.iter().map(|model| {
             let (id, tenant_id) = (Uuid::now_v7().into(), tx.tenant_id().uuid().into());
-            [id, tenant_id, provider.into(), model.as_str().into(), now.ms().into()]
+            let (name, display_name) = (model.name.as_str().into(), model.display_name.clone().into());
+            [id, tenant_id, provider.into(), name, now.ms().into(), display_name]
         }));
-        sql.push(" ON CONFLICT DO NOTHING");
+        sql.push(
+            " ON CONFLICT (tenant_id, provider_name, model) DO UPDATE SET display_name = excluded.display_name \
+             WHERE excluded.display_name IS NOT NULL",
+        );
         sql.run(tx).await?;
     }
     let text = "SELECT count(*) AS n FROM provider_models WHERE tenant_id = $1";
@@ -84,5 +111,5 @@ pub(crate) async fn delete_of_provider(tx: &TenantTx, provider: &str) -> Result<
 }
 
 fn row(model: table::Model) -> ModelRow {
-    ModelRow { id: model.id, provider: model.provider_name, model: model.model }
+    ModelRow { id: model.id, provider: model.provider_name, model: model.model, display_name: model.display_name }
 }

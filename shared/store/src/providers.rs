@@ -1,11 +1,11 @@
 //! Custom providers of a tenant. Predefined ones live in the catalog, not here.
 
-use keyway_domain::{ProviderId, TenantId, Timestamp};
+use keyway_domain::{IntegrationId, ProviderId, TenantId, Timestamp};
 
 use crate::{
     Page, Paged, StoreError, TenantTx,
     entity::providers as table,
-    provider_models,
+    provider_limits, provider_models,
     sql::{Sql, for_share, for_update, limit},
 };
 
@@ -31,6 +31,17 @@ pub struct ProviderRow {
     pub created_at: Timestamp,
     /// Counts its changes, for ETag and If-Match.
     pub version: i32,
+}
+
+/// A provider as it is to be.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'a> {
+    /// Its name for people.
+    pub display_name: &'a str,
+    /// Where its API is.
+    pub base_url: &'a str,
+    /// How its keys are sent, by the name the catalog has for it.
+    pub auth: &'a str,
 }
 
 /// Adds a custom provider.
@@ -111,20 +122,20 @@ pub async fn list(tx: &TenantTx, page: Page<ProviderId>) -> Result<Paged<Provide
 }
 
 /// Changes name for people, base URL and auth; with `expected`, only if the version is still that one.
-/// The base URL of a provider that has integrations stays: their secrets are bound to it.
+/// The base URL of a provider that has integrations stays: their secrets are bound to it. `renewed` is the one whose
+/// secret is replaced in the same transaction.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`].
 pub async fn update(
     tx: &TenantTx,
     id: ProviderId,
-    display_name: &str,
-    base_url: &str,
-    auth: &str,
+    Change { display_name, base_url, auth }: Change<'_>,
+    renewed: Option<IntegrationId>,
     expected: Option<i32>,
 ) -> Result<ProviderRow, StoreError> {
     let before = lock(tx, id).await?;
-    if before.base_url != base_url && is_used(tx, &before.name).await? {
+    if before.base_url != base_url && is_used(tx, &before.name, renewed).await? {
         return Err(StoreError::Conflict);
     }
     let expected = expected.unwrap_or(before.version);
@@ -139,7 +150,7 @@ pub async fn update(
     Ok(ProviderRow { display_name, base_url, auth, version: expected + 1, ..before })
 }
 
-/// Deletes a custom provider with its models; with `expected`, only if the version is still that one.
+/// Deletes a custom provider with its models and limits; with `expected`, only if the version is still that one.
 /// One that still has integrations is kept.
 ///
 /// # Errors
@@ -149,10 +160,11 @@ pub async fn delete(tx: &TenantTx, id: ProviderId, expected: Option<i32>) -> Res
     if expected.is_some_and(|expected| expected != provider.version) {
         return Err(StoreError::Stale);
     }
-    if is_used(tx, &provider.name).await? {
+    if is_used(tx, &provider.name, None).await? {
         return Err(StoreError::Conflict);
     }
     provider_models::delete_of_provider(tx, &provider.name).await?;
+    provider_limits::delete_of_provider(tx, &provider.name).await?;
     let text = "DELETE FROM providers WHERE tenant_id = $1 AND id = $2";
     Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await?;
     Ok(())
@@ -165,9 +177,10 @@ async fn lock(tx: &TenantTx, id: ProviderId) -> Result<ProviderRow, StoreError> 
     one(tx, sql).await?.ok_or(StoreError::NotFound)
 }
 
-async fn is_used(tx: &TenantTx, name: &str) -> Result<bool, StoreError> {
-    let text = "SELECT count(*) AS n FROM integrations WHERE tenant_id = $1 AND provider = $2";
-    Ok(Sql::with(text, [tx.tenant_id().uuid().into(), name.into()]).number(tx).await? > 0)
+async fn is_used(tx: &TenantTx, name: &str, but_by: Option<IntegrationId>) -> Result<bool, StoreError> {
+    let text = "SELECT count(*) AS n FROM integrations WHERE tenant_id = $1 AND provider = $2 AND id <> $3";
+    let but_by = but_by.unwrap_or(IntegrationId::NONE).uuid();
+    Ok(Sql::with(text, [tx.tenant_id().uuid().into(), name.into(), but_by.into()]).number(tx).await? > 0)
 }
 
 async fn one(tx: &TenantTx, sql: Sql) -> Result<Option<ProviderRow>, StoreError> {

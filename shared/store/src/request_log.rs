@@ -44,6 +44,8 @@ pub struct Filter {
     pub status: Option<RangeInclusive<u16>>,
     /// That ended so.
     pub outcome: Option<CallOutcome>,
+    /// That Keyway refused with this code.
+    pub refused_code: Option<String>,
     /// From this time on.
     pub from: Option<Timestamp>,
     /// Before this time.
@@ -78,6 +80,7 @@ struct Row {
     cached: bool,
     settled: bool,
     credential: String,
+    refused_code: Option<String>,
 }
 
 /// Calls of the tenant, newest first.
@@ -97,7 +100,12 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<RequestKey>) -> Res
             sql.push(condition).bind(id);
         }
     }
-    for (condition, text) in [(" AND provider = ", &filter.provider), (" AND model = ", &filter.model)] {
+    let texts = [
+        (" AND provider = ", &filter.provider),
+        (" AND model = ", &filter.model),
+        (" AND refused_code = ", &filter.refused_code),
+    ];
+    for (condition, text) in texts {
         if let Some(text) = text {
             sql.push(condition).bind(text.as_str());
         }
@@ -111,9 +119,10 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<RequestKey>) -> Res
     }
     sql.push(match filter.outcome {
         None => "",
-        Some(CallOutcome::Completed) => " AND complete AND NOT settled",
-        Some(CallOutcome::BrokenOff) => " AND NOT complete AND NOT settled",
-        Some(CallOutcome::Settled) => " AND settled",
+        Some(CallOutcome::Completed) => " AND complete AND NOT settled AND refused_code IS NULL",
+        Some(CallOutcome::BrokenOff) => " AND NOT complete AND NOT settled AND refused_code IS NULL",
+        Some(CallOutcome::Settled) => " AND settled AND refused_code IS NULL",
+        Some(CallOutcome::Refused) => " AND refused_code IS NOT NULL",
     });
     if let Some(from) = filter.from {
         sql.push(" AND started_at_ms >= ").bind(from.ms());
@@ -172,6 +181,7 @@ fn row(row: Row) -> MeteredRow {
         attempts: u16::try_from(row.attempts).unwrap_or(u16::MAX),
         cached: row.cached,
         settled: row.settled,
+        refused_code: row.refused_code,
         ..call
     };
     MeteredRow { call, cost_nano_usd: row.cost_nano_usd, price_version: row.price_version }

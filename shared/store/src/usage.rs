@@ -2,7 +2,8 @@
 //!
 //! A figure nobody gave stays null in the sums; how many calls had none is counted beside them. A call that
 //! was settled, because its process died, gives way to its completion should that come later, and never the
-//! other way round: in whatever order the two arrive, one row is left, and it is the completion.
+//! other way round: in whatever order the two arrive, one row is left, and it is the completion. A call that
+//! Keyway itself refused is kept like the others and counted apart: no provider was asked for it.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -27,7 +28,13 @@ pub struct MeteredRow {
 }
 
 /// The columns of a call.
-const CALL_COLUMNS: usize = 27;
+const CALL_COLUMNS: usize = 28;
+/// Instead of a price list's version: no provider was asked.
+const REFUSED: &str = "refused";
+
+/// The columns of a day that count calls.
+const COUNTS: [&str; 5] =
+    ["requests", "failed_requests", "unknown_token_requests", "unpriced_requests", "refused_requests"];
 
 /// The columns of a day that stay null until somebody gives a figure.
 const FIGURES: [&str; 7] = [
@@ -49,6 +56,7 @@ struct Sums {
     failed_requests: i64,
     unknown_token_requests: i64,
     unpriced_requests: i64,
+    refused_requests: i64,
     tokens: TokenCounts,
     cost_nano_usd: Option<NanoUsd>,
 }
@@ -86,7 +94,7 @@ pub async fn append_metered(
             days.entry(key(&row.call)).or_default().add(row);
         }
         let days: Vec<_> = days.into_iter().collect();
-        for days in days.chunks(chunk(18)) {
+        for days in days.chunks(chunk(19)) {
             add_to_days(tx, tenant_id, days).await?;
         }
         delete_empty_days(tx, tenant_id, &taken).await?;
@@ -132,7 +140,7 @@ async fn delete_empty_days(tx: &SystemTx, tenant_id: TenantId, taken: &[Key]) ->
     if taken.is_empty() {
         return Ok(());
     }
-    let mut sql = Sql::new("DELETE FROM usage_daily WHERE requests = 0 AND tenant_id = ");
+    let mut sql = Sql::new("DELETE FROM usage_daily WHERE requests = 0 AND refused_requests = 0 AND tenant_id = ");
     sql.bind(tenant_id.uuid()).push(" AND day IN (").list(taken.iter().map(|key| key.0.clone())).push(")");
     sql.run(tx).await.map(drop)
 }
@@ -148,6 +156,10 @@ impl Sums {
 
     fn add(&mut self, row: &MeteredRow) {
         let call = &row.call;
+        if call.refused_code.is_some() {
+            self.refused_requests += 1;
+            return;
+        }
         self.requests += 1;
         self.failed_requests += i64::from(call.http_status.is_none_or(|status| status >= 400));
         self.unknown_token_requests += i64::from(call.tokens.input.is_none() || call.tokens.output.is_none());
@@ -170,13 +182,15 @@ fn plus(sum: Option<i64>, figure: Option<i64>) -> Option<i64> {
 }
 
 fn key(call: &MeteredCall) -> Key {
+    // What a refused call asked for is its caller's word alone, and would make a row for each.
+    let model = if call.refused_code.is_some() { None } else { model(call) };
     (
         call.started_at.day(),
         call.project_id.uuid(),
         call.integration_id.uuid(),
         call.virtual_key_id.uuid(),
         call.provider.clone(),
-        model(call).unwrap_or_default().to_owned(),
+        model.unwrap_or_default().to_owned(),
     )
 }
 
@@ -194,7 +208,7 @@ async fn insert_calls(
         "INSERT INTO metered_calls (request_id, tenant_id, project_id, virtual_key_id, integration_id, provider, \
          model, path, http_status, input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, \
          output_tokens, reasoning_tokens, cost_nano_usd, price_version, started_at_ms, duration_ms, first_byte_ms, \
-         streamed, complete, overhead_us, attempts, cached, settled, credential) VALUES ",
+         streamed, complete, overhead_us, attempts, cached, settled, credential, refused_code) VALUES ",
     );
     sql.tuples(rows.iter().map(|row| values(tenant_id, row)));
     sql.push(" ON CONFLICT DO NOTHING RETURNING request_id AS id");
@@ -203,6 +217,10 @@ async fn insert_calls(
 
 fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; CALL_COLUMNS] {
     let call = &row.call;
+    let (cost_nano_usd, price_version) = match &call.refused_code {
+        Some(_) => (Some(0), Some(REFUSED.to_owned())),
+        None => (row.cost_nano_usd, row.price_version.clone()),
+    };
     [
         call.request_id.uuid().into(),
         tenant_id.uuid().into(),
@@ -219,8 +237,8 @@ fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; CALL_COLUMNS] {
         call.tokens.cache_write_1h.into(),
         call.tokens.output.into(),
         call.tokens.reasoning.into(),
-        row.cost_nano_usd.into(),
-        row.price_version.clone().into(),
+        cost_nano_usd.into(),
+        price_version.into(),
         call.started_at.ms().into(),
         call.duration_ms.into(),
         call.first_byte_ms.into(),
@@ -231,16 +249,18 @@ fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; CALL_COLUMNS] {
         call.cached.into(),
         call.settled.into(),
         call.credential.name().into(),
+        call.refused_code.clone().into(),
     ]
 }
 
 async fn add_to_days(tx: &SystemTx, tenant_id: TenantId, days: &[(Key, Sums)]) -> Result<(), StoreError> {
     let mut sql = Sql::new(
         "INSERT INTO usage_daily (tenant_id, day, project_id, integration_id, virtual_key_id, provider, model, \
-         requests, failed_requests, unknown_token_requests, unpriced_requests, input_tokens, cached_input_tokens, \
-         cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, cost_nano_usd) VALUES ",
+         requests, failed_requests, unknown_token_requests, unpriced_requests, refused_requests, input_tokens, \
+         cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, \
+         cost_nano_usd) VALUES ",
     );
-    sql.tuples(days.iter().map(|((day, project, integration, virtual_key, provider, model), sums)| -> [Value; 18] {
+    sql.tuples(days.iter().map(|((day, project, integration, virtual_key, provider, model), sums)| -> [Value; 19] {
         [
             tenant_id.uuid().into(),
             day.clone().into(),
@@ -253,6 +273,7 @@ async fn add_to_days(tx: &SystemTx, tenant_id: TenantId, days: &[(Key, Sums)]) -
             sums.failed_requests.into(),
             sums.unknown_token_requests.into(),
             sums.unpriced_requests.into(),
+            sums.refused_requests.into(),
             sums.tokens.input.into(),
             sums.tokens.cached_input.into(),
             sums.tokens.cache_write.into(),
@@ -265,7 +286,7 @@ async fn add_to_days(tx: &SystemTx, tenant_id: TenantId, days: &[(Key, Sums)]) -
     sql.push(
         " ON CONFLICT (tenant_id, day, project_id, integration_id, virtual_key_id, provider, model) DO UPDATE SET ",
     );
-    for column in ["requests", "failed_requests", "unknown_token_requests", "unpriced_requests"] {
+    for column in COUNTS {
         sql.push(&format!("{column} = usage_daily.{column} + excluded.{column}, "));
     }
     for (index, column) in FIGURES.into_iter().enumerate() {

@@ -2,7 +2,9 @@
 
 mod assigned;
 
-use keyway_domain::{IntegrationId, Ledger, NanoUsd, ProjectId, Timestamp, TokenCounts, VirtualKeyId};
+use keyway_domain::{
+    CredentialSource, IntegrationId, Ledger, NanoUsd, ProjectId, Timestamp, TokenCounts, VirtualKeyId,
+};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
@@ -29,10 +31,13 @@ pub enum GroupBy {
     Day,
     /// The virtual key; providers know nothing of it, so the reported ledger has none.
     VirtualKey,
+    /// Whose secret served: the project's own or the operator's.
+    Credential,
 }
 
 impl GroupBy {
-    const ALL: [Self; 6] = [Self::Day, Self::Project, Self::Integration, Self::VirtualKey, Self::Provider, Self::Model];
+    const ALL: [Self; 7] =
+        [Self::Day, Self::Project, Self::Integration, Self::VirtualKey, Self::Credential, Self::Provider, Self::Model];
 
     const fn column(self) -> &'static str {
         match self {
@@ -42,6 +47,7 @@ impl GroupBy {
             Self::Project => "project_id",
             Self::Day => "day",
             Self::VirtualKey => "virtual_key_id",
+            Self::Credential => "credential",
         }
     }
 }
@@ -70,11 +76,13 @@ pub struct UsageGroup {
     pub integration_id: Option<IntegrationId>,
     /// The virtual key.
     pub virtual_key_id: Option<VirtualKeyId>,
-    /// The provider's name.
+    /// Whose secret served; `None` also for calls that no secret served.
+    pub credential: Option<CredentialSource>,
+    /// The provider's name; `None` also for calls that were refused before one was chosen.
     pub provider: Option<String>,
     /// The model; `None` also for usage whose model is unknown.
     pub model: Option<String>,
-    /// Calls; `None` when nobody reported how many.
+    /// Calls of the provider; `None` when nobody reported how many.
     pub requests: Option<i64>,
     /// Metered only: calls that failed.
     pub failed_requests: Option<i64>,
@@ -82,6 +90,8 @@ pub struct UsageGroup {
     pub unknown_token_requests: Option<i64>,
     /// Metered only: calls whose cost is unknown, so that the cost is too low.
     pub unpriced_requests: Option<i64>,
+    /// Metered only: calls that Keyway itself refused, which are in no other count.
+    pub refused_requests: Option<i64>,
     /// Tokens, as far as they are known.
     pub tokens: TokenCounts,
     /// Cost, as far as it is known.
@@ -94,12 +104,14 @@ struct Row {
     project_id: Option<Uuid>,
     integration_id: Option<Uuid>,
     virtual_key_id: Option<Uuid>,
+    credential: Option<String>,
     provider: Option<String>,
     model: Option<String>,
     requests: Option<i64>,
     failed_requests: Option<i64>,
     unknown_token_requests: Option<i64>,
     unpriced_requests: Option<i64>,
+    refused_requests: Option<i64>,
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
     cache_write_tokens: Option<i64>,
@@ -128,6 +140,12 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
     for by in GroupBy::ALL.map(GroupBy::column) {
         let kind = if by.ends_with("_id") && tx_is_postgres(tx) { "UUID" } else { "TEXT" };
         match (columns.contains(&by), by) {
+            // Only providers' own keys are reported on.
+            (true, "credential") if !metered => sql.push("'own' AS credential"),
+            (true, "credential") => {
+                sql.push("CASE WHEN integration_id <> ").bind(IntegrationId::NONE.uuid());
+                sql.push(" THEN 'own' WHEN requests > 0 THEN 'fallback' END AS credential")
+            }
             (true, _) => sql.push(by),
             (false, by) => sql.push(&format!("CAST(NULL AS {kind}) AS {by}")),
         };
@@ -154,11 +172,12 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
     Ok(sql.rows::<Row>(tx).await?.into_iter().map(group).collect())
 }
 
-const SUMS: [(&str, bool); 10] = [
+const SUMS: [(&str, bool); 11] = [
     ("requests", false),
     ("failed_requests", true),
     ("unknown_token_requests", true),
     ("unpriced_requests", true),
+    ("refused_requests", true),
     ("input_tokens", false),
     ("cached_input_tokens", false),
     ("cache_write_tokens", false),
@@ -183,12 +202,14 @@ fn group(row: Row) -> UsageGroup {
         project_id: row.project_id.map(ProjectId::from_uuid),
         integration_id: row.integration_id.map(IntegrationId::from_uuid).filter(|id| *id != IntegrationId::NONE),
         virtual_key_id: row.virtual_key_id.map(VirtualKeyId::from_uuid),
-        provider: row.provider,
+        credential: row.credential.as_deref().and_then(CredentialSource::parse),
+        provider: row.provider.filter(|provider| !provider.is_empty()),
         model: row.model.filter(|model| !model.is_empty()),
         requests: row.requests,
         failed_requests: row.failed_requests,
         unknown_token_requests: row.unknown_token_requests,
         unpriced_requests: row.unpriced_requests,
+        refused_requests: row.refused_requests,
         tokens: TokenCounts {
             input: row.input_tokens,
             cached_input: row.cached_input_tokens,

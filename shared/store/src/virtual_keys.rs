@@ -4,9 +4,10 @@ use keyway_domain::{Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
 use sea_orm::EntityTrait;
 
 use crate::{
-    Page, Paged, StoreError, SystemTx, TenantTx,
+    Page, Paged, Place, PlaceValue, Sort, SortBy, StoreError, SystemTx, TenantTx,
     entity::virtual_keys as table,
     limits::{assign, stored_limits},
+    sort,
     sql::{Sql, chunk, limit, ms, time},
     tx::sealed::Inner,
 };
@@ -100,24 +101,36 @@ pub async fn insert(tx: &TenantTx, new: NewVirtualKey, now: Timestamp) -> Result
     Ok(row(model))
 }
 
-/// Virtual keys, newest first; of one project if one is named.
+impl VirtualKeyRow {
+    /// Where it stands in a list that is sorted by this: its name, when it was last used, or when it was made.
+    #[must_use]
+    pub fn place(&self, by: SortBy) -> Place {
+        let id = self.id.uuid();
+        match by {
+            SortBy::Name => Place { by, value: PlaceValue::Text(self.name.clone()), id },
+            SortBy::LastUsedAt => Place { by, value: PlaceValue::Number(ms(self.last_used_at).unwrap_or(0)), id },
+            _ => Place::of_id(id),
+        }
+    }
+}
+
+/// Virtual keys in an order; of one project if one is named, with a text in their names if one is searched.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn list(
     tx: &TenantTx,
-    project_id: Option<ProjectId>,
-    page: Page<VirtualKeyId>,
+    (project_id, search): (Option<ProjectId>, Option<&str>),
+    sort: Sort,
+    page: Page<Place>,
 ) -> Result<Paged<VirtualKeyRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM virtual_keys WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
     if let Some(project_id) = project_id {
         sql.push(" AND project_id = ").bind(project_id.uuid());
     }
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    sort::search(&mut sql, search);
+    sort::page(&mut sql, sort, &page);
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 

@@ -39,8 +39,8 @@ pub struct LogSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// The filter is not well formed: correct `KEYWAY_LOG`.
-    #[error("the log filter {0:?} is not valid; an example is info,keyway_bus=debug")]
-    Filter(String),
+    #[error("KEYWAY_LOG cannot be used: it must be a level, or directives like info,keyway_bus=debug")]
+    Filter,
     /// A subscriber was installed before: call [`init`] once.
     #[error("logging was already set up in this process")]
     Twice,
@@ -51,7 +51,7 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`], before anything was logged.
 pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&settings.filter).map_err(|_| TelemetryError::Filter(settings.filter.clone()))?;
+    let filter = EnvFilter::try_new(&settings.filter).map_err(|_| TelemetryError::Filter)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A line that cannot be written, as on a full disk, would be reported by a panic wherever it was logged.
     let builder = builder.log_internal_errors(false);

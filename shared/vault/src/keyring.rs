@@ -105,7 +105,14 @@ impl Keyring {
     /// # Errors
     /// [`VaultError::Keyring`] with what to change: not there, readable by others, not well formed.
     pub fn load(path: &Path) -> Result<Self, VaultError> {
-        let mode = fs::metadata(path).map_err(|error| failure("read", path, &error))?.permissions().mode();
+        let found = fs::metadata(path).map_err(|error| failure("read", path, &error))?;
+        if !found.is_file() {
+            return Err(VaultError::Keyring(format!(
+                "{0} is a directory; name the file in it, like {0}/keyring.json",
+                path.display()
+            )));
+        }
+        let mode = found.permissions().mode();
         if mode & 0o077 != 0 {
             return Err(VaultError::Keyring(format!(
                 "{} may be read by others (mode {:o}); run: chmod 600 {}",
@@ -251,6 +258,14 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), before);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         assert!(matches!(Keyring::load(&path), Err(VaultError::Keyring(why)) if why.contains("chmod 600")));
+    }
+
+    #[test]
+    fn a_directory_is_not_to_be_made_private() {
+        let directory = directory();
+        let error = Keyring::load(&directory).err().unwrap().to_string();
+        assert!(error.contains("is a directory") && error.contains("/keyring.json"), "{error}");
+        assert!(!error.contains("chmod"), "{error}");
     }
 
     #[test]

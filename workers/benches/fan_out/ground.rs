@@ -65,6 +65,7 @@ impl Ground {
             name: id.to_string(),
             base_url: Some(base_url.to_owned()),
             config: serde_json::json!({}),
+            meta: serde_json::json!({}),
             expires_at: None,
             routing: Routing::default(),
             limits: Limits::default(),

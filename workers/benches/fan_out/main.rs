@@ -135,7 +135,7 @@ impl Run {
     fn plan(&self, spread_ms: u64) -> Command {
         let to = Timestamp::now();
         let window = UsageWindow { from: to.before(Duration::from_secs(7200)), to };
-        Command::PlanUsage { window, spread_ms, recheck: true }
+        Command::PlanUsage { window, spread_ms, recheck: true, provider: None }
     }
 
     /// Starts a command as the API does: its operation and its message in one transaction.

@@ -21,8 +21,8 @@ pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) ->
         Command::VerifyKey { integration_id, secret_version, confirming } => {
             verify_key::run(ctx, message, *integration_id, *secret_version, *confirming).await
         }
-        Command::PlanUsage { window, spread_ms, recheck } => {
-            plan_usage::run(ctx, message, *window, *spread_ms, *recheck).await
+        Command::PlanUsage { window, spread_ms, recheck, provider } => {
+            plan_usage::run(ctx, message, *window, *spread_ms, (*recheck, provider.as_deref())).await
         }
         Command::FetchUsage { integration_id, window, resume } => {
             fetch_usage::run(ctx, message, *integration_id, *window, resume.as_ref()).await

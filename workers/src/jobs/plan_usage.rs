@@ -24,7 +24,7 @@ pub(super) async fn run(
     message: &Message,
     window: UsageWindow,
     spread_ms: u64,
-    recheck: bool,
+    (recheck, provider): (bool, Option<&str>),
 ) -> Result<Outcome, HandlerError> {
     let Some(plan) = message.operation_id else {
         return Err(HandlerError::Defect("a plan without its operation".to_owned()));
@@ -38,7 +38,7 @@ pub(super) async fn run(
         if held.iter().any(|row| row.id == plan && row.state.is_final()) {
             return Ok(Outcome::Done(Vec::new()));
         }
-        let page = integrations::active_page(&tx, !recheck, after, PAGE).await?;
+        let page = integrations::active_page(&tx, !recheck, provider, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
         total += i64::try_from(page.len()).unwrap_or(i64::MAX);

@@ -30,7 +30,7 @@ pub(crate) fn two_days() -> UsageWindow {
 }
 
 fn plan() -> Command {
-    Command::PlanUsage { window: two_days(), spread_ms: 0, recheck: true }
+    Command::PlanUsage { window: two_days(), spread_ms: 0, recheck: true, provider: None }
 }
 
 async fn place_all(world: &World, keys: &[&str]) -> Result<Vec<Submitted>> {
@@ -84,7 +84,7 @@ async fn only_a_plan_that_was_asked_for_asks_again_in_vain(world: &mut World) ->
     world.start()?;
     // The first round finds out that one of the two keys cannot report.
     for (recheck, total) in [(false, 2), (false, 1), (true, 2)] {
-        let plan = Command::PlanUsage { window: two_days(), spread_ms: 0, recheck };
+        let plan = Command::PlanUsage { window: two_days(), spread_ms: 0, recheck, provider: None };
         let operation = world.ended(&world.command(world.tenant, plan).await?).await?;
         let progress = operation.progress.as_ref().context("a plan shows progress")?;
         ensure!(progress.total == total && progress.done == total, "recheck {recheck}: {progress:?}");

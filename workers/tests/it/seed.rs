@@ -141,6 +141,7 @@ impl World {
             name: given.key.to_owned(),
             base_url: Some(given.base_url.to_owned()),
             config: serde_json::json!({}),
+            meta: serde_json::json!({}),
             expires_at: None,
             routing: Routing::default(),
             limits: Limits::default(),

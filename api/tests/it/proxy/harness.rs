@@ -185,6 +185,7 @@ impl Harness {
             name: format!("{provider} {id}"),
             base_url: base_url.map(str::to_owned),
             config: json!({}),
+            meta: json!({}),
             expires_at: None,
             routing: Routing::default(),
             limits: Limits::default(),

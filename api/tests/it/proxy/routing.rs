@@ -16,7 +16,7 @@ const OTHER: &str = "sk-sim-good-other";
 async fn custom(harness: &Harness, name: &str, models: &[&str]) {
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
     providers::insert(&tx, name, name, &harness.simulator.base_url, "bearer", Timestamp::now()).await.unwrap();
-    let models: Vec<String> = models.iter().map(|&model| model.to_owned()).collect();
+    let models: Vec<_> = models.iter().map(|&model| model.to_owned().into()).collect();
     provider_models::insert(&tx, name, &models, Timestamp::now()).await.unwrap();
     tx.commit().await.unwrap();
     harness.integration(name, OTHER).await;

@@ -123,11 +123,19 @@ impl Guard {
             None => false,
             Some(Ports::Any) => true,
             Some(Ports::Only(ports)) if ports.contains(&port) => true,
-            Some(Ports::Only(_)) => return Err(GuardError::Refused("this host is trusted for other ports only")),
+            Some(Ports::Only(_)) => {
+                return Err(GuardError::Refused(
+                    "this host is trusted for other ports only; the operator can add this one, as host:port, to KEYWAY_TRUSTED_UPSTREAMS",
+                ));
+            }
         };
         match (url.scheme(), trusted) {
             ("https", _) | ("http", true) => {}
-            ("http", false) => return Err(GuardError::Refused("only https is allowed")),
+            ("http", false) => {
+                return Err(GuardError::Refused(
+                    "only https is allowed, but for hosts that the operator lists in KEYWAY_TRUSTED_UPSTREAMS, like localhost:11434",
+                ));
+            }
             _ => return Err(GuardError::Refused("only https URLs are allowed")),
         }
         if !trusted && port < 1024 && port != 443 {
@@ -162,14 +170,18 @@ fn check_address(address: IpAddr, trusted: bool) -> Result<(), GuardError> {
     if trusted || is_allowed(address) {
         return Ok(());
     }
-    Err(GuardError::Refused("the host's address is not a public one"))
+    Err(GuardError::Refused(
+        "the host's address is not a public one; the operator can allow it, as host:port, in KEYWAY_TRUSTED_UPSTREAMS",
+    ))
 }
 
 fn check_name(name: &str) -> Result<(), GuardError> {
     let name = plain_name(name);
     let within = |domain: &str| name == domain || name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
     if !name.contains('.') || INNER_DOMAINS.iter().any(|domain| within(domain)) {
-        return Err(GuardError::Refused("the host's name is an internal one"));
+        return Err(GuardError::Refused(
+            "the host's name is an internal one; the operator can allow it, as host:port, in KEYWAY_TRUSTED_UPSTREAMS",
+        ));
     }
     if ADDRESS_DOMAINS.iter().any(|domain| within(domain)) {
         return Err(GuardError::Refused("the host's name stands for an arbitrary address"));

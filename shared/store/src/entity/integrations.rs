@@ -15,6 +15,7 @@ pub struct Model {
     pub hint: String,
     pub base_url: Option<String>,
     pub config: String,
+    pub meta: String,
     pub key_family: String,
     pub usage_not_reportable: Option<String>,
     pub secret_id: Uuid,

@@ -9,6 +9,7 @@ pub(crate) mod integrations;
 pub(crate) mod operations;
 pub(crate) mod outbox;
 pub(crate) mod projects;
+pub(crate) mod provider_limits;
 pub(crate) mod provider_models;
 pub(crate) mod providers;
 pub(crate) mod secrets;

@@ -10,6 +10,7 @@ pub struct Model {
     pub tenant_id: Uuid,
     pub provider_name: String,
     pub model: String,
+    pub display_name: Option<String>,
     pub created_at_ms: i64,
 }
 

@@ -3,15 +3,12 @@
 use keyway_domain::{IntegrationId, IntegrationStatus, Limits, TenantId, Timestamp};
 use sea_orm::Value;
 
-use super::{IntegrationRow, SealedSecret, find, find_by_fingerprint, of_ids, row};
+use super::{IntegrationRow, SealedSecret, find, find_by_fingerprint, of_ids, row, row::KEY_ID};
 use crate::{
     StoreError, SystemTx, TenantTx, key_usage,
     limits::columns,
     sql::{Sql, chunk, for_update, ms},
 };
-
-/// The field of the settings that holds the provider's own id of the key.
-const KEY_ID: &str = "provider_key_id";
 
 /// What its owner changes; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +17,8 @@ pub struct Change {
     pub name: Option<String>,
     /// Other settings of the provider.
     pub config: Option<serde_json::Value>,
+    /// Another note.
+    pub meta: Option<serde_json::Value>,
     /// Another place among those that could serve the same call.
     pub priority: Option<i32>,
     /// Another share among equals.
@@ -28,6 +27,15 @@ pub struct Change {
     pub limits: Option<Limits>,
     /// Another expiry; `Some(None)` takes it away.
     pub expires_at: Option<Option<Timestamp>>,
+}
+
+/// Settings that come with a new secret.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Its own base URL, where it has one.
+    pub base_url: Option<String>,
+    /// Further settings of the provider.
+    pub config: serde_json::Value,
 }
 
 /// Applies a change; with `expected`, only if the version is still that one.
@@ -45,8 +53,10 @@ pub async fn update(
     if let Some(name) = change.name {
         assignments.push(("name", name.into()));
     }
-    if let Some(config) = change.config {
-        assignments.push(("config", config.to_string().into()));
+    for (name, value) in [("config", change.config), ("meta", change.meta)] {
+        if let Some(value) = value {
+            assignments.push((name, value.to_string().into()));
+        }
     }
     for (name, value) in [("priority", change.priority), ("weight", change.weight)] {
         if let Some(value) = value {
@@ -89,7 +99,8 @@ pub async fn set_enabled(
 }
 
 /// Replaces the secret: the new envelope is sealed for `secret_version` + 1. The status goes back
-/// to `verifying` unless the integration is disabled. `base_url` is set too when it is given.
+/// to `verifying` unless the integration is disabled. Without a `binding` its settings stay, but for the provider's
+/// own id, which was that of the key before.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`] when `secret_version` is not the current one,
@@ -99,7 +110,7 @@ pub async fn replace_secret(
     id: IntegrationId,
     secret_version: i32,
     secret: SealedSecret,
-    base_url: Option<Option<String>>,
+    binding: Option<Binding>,
     now: Timestamp,
 ) -> Result<IntegrationRow, StoreError> {
     let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
@@ -129,15 +140,18 @@ pub async fn replace_secret(
         ("hint", secret.hint.into()),
         ("key_family", secret.key_family.into()),
         ("usage_not_reportable", Option::<String>::None.into()),
-        // The provider's id was that of the key before.
-        ("config", "{}".into()),
     ];
     if before.status != IntegrationStatus::Disabled {
         assignments.push(("status", IntegrationStatus::Verifying.name().into()));
     }
-    if let Some(base_url) = base_url {
-        assignments.push(("base_url", base_url.into()));
-    }
+    let config = match binding {
+        Some(binding) => {
+            assignments.push(("base_url", binding.base_url.into()));
+            binding.config
+        }
+        None => before.settings_without_key_id(),
+    };
+    assignments.push(("config", config.to_string().into()));
     assign(tx, id, assignments, Some(before.version), now).await
 }
 

@@ -6,22 +6,23 @@
 mod change;
 mod row;
 
-use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, TenantId, Timestamp};
+use keyway_domain::{DataKeyId, IntegrationId, IntegrationStatus, ProjectId, TenantId, Timestamp};
 use sea_orm::{EntityTrait, FromQueryResult, TryInsertResult, sea_query::OnConflict};
 
 use crate::{
-    Page, Paged, StoreError, SystemTx, TenantTx, Tx,
+    Page, Paged, Place, Sort, StoreError, SystemTx, TenantTx, Tx,
     entity::{integrations as table, secrets},
+    sort,
     sql::{Sql, chunk, limit, skip_locked},
     tx::sealed::Inner,
 };
 
 pub use change::{
-    Change, KeyIdNote, UsageNote, delete, replace_secret, set_enabled, set_provider_key_ids, set_usage_not_reportable,
-    touch_last_used, update,
+    Binding, Change, KeyIdNote, UsageNote, delete, replace_secret, set_enabled, set_provider_key_ids,
+    set_usage_not_reportable, touch_last_used, update,
 };
 pub(crate) use row::row;
-pub use row::{IntegrationRow, NewIntegration, SealedSecret};
+pub use row::{IntegrationRow, NewIntegration, SealedSecret, is_header_word};
 
 /// Which integrations to list; `None` means any.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +33,10 @@ pub struct Filter {
     pub provider: Option<String>,
     /// With this status.
     pub status: Option<IntegrationStatus>,
+    /// With this text in its name, whatever the case of its letters.
+    pub search: Option<String>,
+    /// In which order.
+    pub sort: Sort,
 }
 
 /// What the planner needs to know of an integration.
@@ -93,16 +98,35 @@ pub async fn find(tx: &TenantTx, id: IntegrationId) -> Result<Option<Integration
     sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
 }
 
-/// Integrations, newest first.
+/// Integrations, in the order of the filter.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn list(
-    tx: &TenantTx,
-    filter: &Filter,
-    page: Page<IntegrationId>,
-) -> Result<Paged<IntegrationRow>, StoreError> {
+pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<Place>) -> Result<Paged<IntegrationRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM integrations WHERE tenant_id = ");
+    within(&mut sql, tx, filter);
+    if let Some(status) = filter.status {
+        sql.push(" AND status = ").bind(status.name());
+    }
+    sort::page(&mut sql, filter.sort, &page);
+    let rows = sql.models::<table::Entity>(tx).await?;
+    Ok(Paged::of(&page, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+}
+
+/// How many of the integrations that a filter lets through, but for its status, have each status; one that none has
+/// is left out.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn count_of_each(tx: &TenantTx, filter: &Filter) -> Result<Vec<(IntegrationStatus, i64)>, StoreError> {
+    let mut sql = Sql::new("SELECT status, count(*) AS n FROM integrations WHERE tenant_id = ");
+    within(&mut sql, tx, filter);
+    sql.push(" GROUP BY status");
+    counts(sql, tx).await
+}
+
+/// The rest of a condition on the tenant, but for the status.
+fn within(sql: &mut Sql, tx: &TenantTx, filter: &Filter) {
     sql.bind(tx.tenant_id().uuid());
     if let Some(project_id) = filter.project_id {
         sql.push(" AND project_id = ").bind(project_id.uuid());
@@ -110,15 +134,7 @@ pub async fn list(
     if let Some(provider) = &filter.provider {
         sql.push(" AND provider = ").bind(provider.as_str());
     }
-    if let Some(status) = filter.status {
-        sql.push(" AND status = ").bind(status.name());
-    }
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
-    let rows = sql.models::<table::Entity>(tx).await?;
-    Ok(Paged::of(&page, rows.into_iter().map(row).collect::<Result<_, _>>()?))
+    sort::search(sql, filter.search.as_deref());
 }
 
 /// The names of the providers that the tenant has an integration of, for "has a key" marks.
@@ -135,14 +151,22 @@ pub async fn providers_with_keys(tx: &TenantTx) -> Result<Vec<String>, StoreErro
     Ok(names.into_iter().map(|name| name.provider).collect())
 }
 
-/// How many integrations of the tenant are active: `connected` or `verifying`.
+/// How many integrations of the tenant, or of one provider of it, are active: `connected` or `verifying`.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn count_active(tx: &TenantTx) -> Result<i64, StoreError> {
-    let text = "SELECT count(*) AS n FROM integrations \
-                WHERE tenant_id = $1 AND status IN ('connected', 'verifying')";
-    Sql::with(text, [tx.tenant_id().uuid().into()]).number(tx).await
+pub async fn count_active(tx: &TenantTx, provider: Option<&str>) -> Result<i64, StoreError> {
+    let mut sql = Sql::new("SELECT count(*) AS n FROM integrations WHERE tenant_id = ");
+    active(&mut sql, tx, provider);
+    sql.number(tx).await
+}
+
+/// The rest of a condition on the tenant: active ones, of one provider or of all.
+fn active(sql: &mut Sql, tx: &TenantTx, provider: Option<&str>) {
+    sql.bind(tx.tenant_id().uuid()).push(" AND status IN ('connected', 'verifying')");
+    if let Some(provider) = provider {
+        sql.push(" AND provider = ").bind(provider);
+    }
 }
 
 /// How many integrations of all tenants have each status; a status that none has is left out.
@@ -150,29 +174,34 @@ pub async fn count_active(tx: &TenantTx) -> Result<i64, StoreError> {
 /// # Errors
 /// See [`StoreError`].
 pub async fn count_by_status(tx: &SystemTx) -> Result<Vec<(IntegrationStatus, i64)>, StoreError> {
+    counts(Sql::new("SELECT status, count(*) AS n FROM integrations GROUP BY status"), tx).await
+}
+
+async fn counts(sql: Sql, tx: &impl Tx) -> Result<Vec<(IntegrationStatus, i64)>, StoreError> {
     #[derive(FromQueryResult)]
     struct Count {
         status: String,
         n: i64,
     }
-    let counts = Sql::new("SELECT status, count(*) AS n FROM integrations GROUP BY status").rows::<Count>(tx).await?;
+    let counts = sql.rows::<Count>(tx).await?;
     let counts = counts.into_iter().filter_map(|count| Some((IntegrationStatus::parse(&count.status)?, count.n)));
     Ok(counts.collect())
 }
 
-/// Active integrations of the tenant in the order of their ids, from the one after `after`; with
-/// `reportable`, without those whose usage is known not to be.
+/// Active integrations of the tenant, or of one provider of it, in the order of their ids, from the one after
+/// `after`; with `reportable`, without those whose usage is known not to be.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn active_page(
     tx: &TenantTx,
     reportable: bool,
+    provider: Option<&str>,
     after: Option<IntegrationId>,
     rows: u64,
 ) -> Result<Vec<ActiveIntegration>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM integrations WHERE tenant_id = ");
-    sql.bind(tx.tenant_id().uuid()).push(" AND status IN ('connected', 'verifying')");
+    active(&mut sql, tx, provider);
     if reportable {
         sql.push(" AND usage_not_reportable IS NULL");
     }
@@ -180,13 +209,13 @@ pub async fn active_page(
         sql.push(" AND id > ").bind(after.uuid());
     }
     sql.push(" ORDER BY id LIMIT ").bind(limit(rows));
-    let active = |model: table::Model| ActiveIntegration {
+    let row = |model: table::Model| ActiveIntegration {
         id: IntegrationId::from_uuid(model.id),
         provider: model.provider,
         key_family: model.key_family,
         usage_not_reportable: model.usage_not_reportable,
     };
-    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(active).collect())
+    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect())
 }
 
 /// Tenants that have an active integration whose usage may be reportable, in the order of their ids, from
@@ -271,6 +300,18 @@ pub async fn check_soon(
         sql.run(tx).await?;
     }
     Ok(())
+}
+
+/// The integration of the tenant that has this very secret, as its fingerprint under a data key tells.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn with_fingerprint(
+    tx: &TenantTx,
+    key_id: DataKeyId,
+    fingerprint: &[u8; 32],
+) -> Result<Option<IntegrationId>, StoreError> {
+    find_by_fingerprint(tx, key_id.uuid(), fingerprint).await
 }
 
 pub(crate) async fn find_by_fingerprint(

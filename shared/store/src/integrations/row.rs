@@ -6,11 +6,14 @@ use keyway_domain::{
 };
 
 use crate::{
-    StoreError,
+    Place, PlaceValue, SortBy, StoreError,
     entity::{integrations as table, secrets},
     limits::stored_limits,
     sql::{ms, time},
 };
+
+/// The field of the settings that holds the provider's own id of the key.
+pub(super) const KEY_ID: &str = "provider_key_id";
 
 /// An integration as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +36,8 @@ pub struct IntegrationRow {
     pub base_url: Option<String>,
     /// Further settings of the provider.
     pub config: serde_json::Value,
+    /// A note of its owner, an object that is shown as it came; never secret.
+    pub meta: serde_json::Value,
     /// What kind of key it is, as the provider's format check names it.
     pub key_family: String,
     /// Why its usage cannot be fetched, when that is known.
@@ -59,6 +64,55 @@ pub struct IntegrationRow {
     pub routing: Routing,
     /// What it may serve.
     pub limits: Limits,
+}
+
+impl IntegrationRow {
+    /// Its settings without the provider's own id of its key: what is left of them for another key.
+    #[must_use]
+    pub fn settings_without_key_id(&self) -> serde_json::Value {
+        let mut settings = self.config.clone();
+        if let Some(settings) = settings.as_object_mut() {
+            settings.remove(KEY_ID);
+        }
+        settings
+    }
+
+    /// Where it stands in a list that is sorted by this.
+    #[must_use]
+    pub fn place(&self, by: SortBy) -> Place {
+        let value = match by {
+            SortBy::CreatedAt => PlaceValue::Id,
+            SortBy::UpdatedAt => PlaceValue::Number(self.updated_at.ms()),
+            SortBy::LastUsedAt => PlaceValue::Number(ms(self.last_used_at).unwrap_or(0)),
+            SortBy::Name => PlaceValue::Text(self.name.clone()),
+            SortBy::Provider => PlaceValue::Text(self.provider.clone()),
+            SortBy::Status => PlaceValue::Text(self.status.name().to_owned()),
+        };
+        Place { by, value, id: self.id.uuid() }
+    }
+
+    /// Headers that its settings add to each call, lower case. One that the caller sends itself comes first.
+    ///
+    /// The organisation and the project of an OpenAI key, from `config`, else from `meta`, where people who had
+    /// no `config` kept them.
+    #[must_use]
+    pub fn forwarded_headers(&self) -> Vec<(&'static str, String)> {
+        if self.provider != "openai" {
+            return Vec::new();
+        }
+        let word = |field: &str| {
+            let text = self.config.get(field).or_else(|| self.meta.get(field))?.as_str()?;
+            is_header_word(text).then(|| text.to_owned())
+        };
+        let headers = [("openai-organization", "organization"), ("openai-project", "project")];
+        headers.into_iter().filter_map(|(header, field)| Some((header, word(field)?))).collect()
+    }
+}
+
+/// Whether a text can be the value of a header and is no longer than an id.
+#[must_use]
+pub fn is_header_word(text: &str) -> bool {
+    (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// A sealed secret, ready to be stored.
@@ -93,6 +147,8 @@ pub struct NewIntegration {
     pub base_url: Option<String>,
     /// Further settings of the provider.
     pub config: serde_json::Value,
+    /// A note of its owner: an object.
+    pub meta: serde_json::Value,
     /// When its owner says the secret expires.
     pub expires_at: Option<Timestamp>,
     /// The secret.
@@ -125,6 +181,7 @@ impl NewIntegration {
             hint: self.secret.hint,
             base_url: self.base_url,
             config: self.config.to_string(),
+            meta: self.meta.to_string(),
             key_family: self.secret.key_family,
             usage_not_reportable: None,
             secret_id: secret.id,
@@ -179,6 +236,7 @@ pub(crate) fn row(model: table::Model) -> Result<IntegrationRow, StoreError> {
         hint: model.hint,
         base_url: model.base_url,
         config: serde_json::from_str(&model.config).map_err(|_| StoreError::Corrupt("integration config"))?,
+        meta: serde_json::from_str(&model.meta).map_err(|_| StoreError::Corrupt("integration meta"))?,
         key_family: model.key_family,
         usage_not_reportable: model.usage_not_reportable,
         secret_id: SecretId::from_uuid(model.secret_id),

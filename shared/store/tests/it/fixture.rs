@@ -127,6 +127,7 @@ pub(crate) fn integration(project_id: ProjectId, data_key_id: DataKeyId, name: &
         name: name.to_owned(),
         base_url: None,
         config: serde_json::json!({"region": "eu"}),
+        meta: serde_json::json!({}),
         expires_at: None,
         routing: Routing::default(),
         limits: Limits::default(),
@@ -149,7 +150,7 @@ pub(crate) fn fetch(integration_id: IntegrationId) -> Command {
 }
 
 pub(crate) fn plan() -> Command {
-    Command::PlanUsage { window: window(), spread_ms: 0, recheck: true }
+    Command::PlanUsage { window: window(), spread_ms: 0, recheck: true, provider: None }
 }
 
 fn window() -> UsageWindow {

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use keyway_domain::{IntegrationId, IntegrationStatus, Routing, Timestamp};
 use keyway_store::{
-    Page, StoreError, credentials,
+    Page, SortBy, StoreError, credentials,
     integrations::{self, Change, Filter, SealedSecret, UsageNote},
 };
 
@@ -69,7 +69,7 @@ async fn the_proxy_is_given_what_may_serve_first(fixture: Fixture) -> Result<()>
     let found = credentials::of_project(&tx, fixture.project).await?;
     assert_eq!(found.iter().map(|it| it.integration.id).collect::<Vec<_>>(), [serving, disabled]);
     assert_eq!((found[0].data_key.id, found[0].envelope.len()), (fixture.data_key, 80));
-    assert_eq!(integrations::count_active(&tx).await?, 1);
+    assert_eq!(integrations::count_active(&tx, None).await?, 1);
     let on = integrations::set_enabled(&tx, disabled, true, None, NOW).await?;
     assert_eq!(on.status, IntegrationStatus::Verifying);
     assert_eq!(integrations::set_enabled(&tx, disabled, true, None, NOW).await?, on, "nothing to change");
@@ -110,15 +110,16 @@ async fn lists_filter_and_page(fixture: Fixture) -> Result<()> {
         project_id: Some(fixture.project),
         provider: Some("openai".to_owned()),
         status: Some(IntegrationStatus::Verifying),
+        ..Filter::default()
     };
     let first = integrations::list(&tx, &filter, Page::first(3)).await?;
     assert!(first.more);
-    let after = first.items.last().map(|it| it.id);
+    let after = first.items.last().map(|it| it.place(SortBy::CreatedAt));
     let second = integrations::list(&tx, &filter, Page { after, limit: 3 }).await?;
     let listed: Vec<_> = first.items.iter().chain(&second.items).map(|it| it.id).collect();
     assert_eq!(listed, [ids[4], ids[3], ids[1], ids[0]]);
     assert!(!second.more);
-    let page = integrations::active_page(&tx, false, Some(ids[0]), 2).await?;
+    let page = integrations::active_page(&tx, false, None, Some(ids[0]), 2).await?;
     assert_eq!(page.iter().map(|it| it.id).collect::<Vec<_>>(), [ids[1], ids[3]]);
     assert_eq!(integrations::providers_with_keys(&tx).await?, ["openai"]);
     tx.commit().await?;
@@ -130,8 +131,11 @@ async fn lists_filter_and_page(fixture: Fixture) -> Result<()> {
     assert!(integrations::tenants_with_reportable(&tx, None, 10).await?.is_empty());
     tx.commit().await?;
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
-    assert!(integrations::active_page(&tx, true, None, 10).await?.is_empty());
-    assert_eq!(integrations::active_page(&tx, false, None, 10).await?.len(), 4);
+    assert!(integrations::active_page(&tx, true, None, None, 10).await?.is_empty());
+    assert_eq!(integrations::active_page(&tx, false, None, None, 10).await?.len(), 4);
+    assert_eq!(integrations::active_page(&tx, false, Some("openai"), None, 10).await?.len(), 4);
+    assert!(integrations::active_page(&tx, false, Some("groq"), None, 10).await?.is_empty());
+    assert_eq!(integrations::count_active(&tx, Some("groq")).await?, 0);
     Ok(())
 }
 

@@ -11,6 +11,8 @@ mod migrations;
 mod operations;
 mod outbox;
 mod outbox_shares;
+mod provider_limits;
+mod refused_calls;
 mod replicas;
 mod request_log;
 mod row_level_security;

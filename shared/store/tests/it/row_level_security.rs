@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 22] = [
+const TABLES: [(&str, &str, &str); 23] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -17,6 +17,7 @@ const TABLES: [(&str, &str, &str); 22] = [
          FROM projects WHERE tenant_id = '{t}' LIMIT 1",
     ),
     ("providers", "tenant_id", "INSERT INTO providers VALUES ('{new}', '{t}', 'x', 'X', 'u', 1, 1)"),
+    ("provider_limits", "tenant_id", "INSERT INTO provider_limits VALUES ('{new}', '{t}', 'x', 1, 1, 1, 1, 1)"),
     ("provider_models", "tenant_id", "INSERT INTO provider_models VALUES ('{new}', '{t}', 'x', 'm', 1)"),
     ("data_keys", "tenant_id", "INSERT INTO data_keys VALUES ('{new}', '{t}', 1, '', '', 'retired', 1)"),
     (

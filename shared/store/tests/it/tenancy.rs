@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use keyway_domain::{Limits, Timestamp};
 use keyway_store::{
-    Page, StoreError, projects, provider_models, providers, tenants,
+    Page, Place, Sort, StoreError, projects,
+    provider_models::{self, NewModel},
+    providers, tenants,
     virtual_keys::{self, NewVirtualKey},
 };
 
@@ -42,9 +44,9 @@ async fn projects_page_by_key_and_names_are_unique(fixture: Fixture) -> Result<(
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     let (mut names, mut page) = (Vec::new(), Page::first(2));
     loop {
-        let found = projects::list(&tx, page).await?;
+        let found = projects::list(&tx, None, Sort::default(), page.clone()).await?;
         assert!(found.items.len() <= 2);
-        page.after = found.items.last().map(|project| project.id);
+        page.after = found.items.last().map(|project| Place::of_id(project.id.uuid()));
         names.extend(found.items.into_iter().map(|project| project.name));
         if !found.more {
             break;
@@ -102,14 +104,20 @@ async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixt
     assert_eq!(revoked.last_used_at, Some(NOW), "an older use does not move it back");
     let again = virtual_keys::revoke(&tx, key.id, None, Timestamp::from_ms(NOW.ms() + 5)).await?;
     assert_eq!(again.revoked_at, Some(NOW));
-    assert_eq!(virtual_keys::list(&tx, Some(fixture.project), Page::first(10)).await?.items, [again]);
+    assert_eq!(
+        virtual_keys::list(&tx, (Some(fixture.project), None), Sort::default(), Page::first(10)).await?.items,
+        [again]
+    );
     Ok(())
 }
+
+const EVIL: providers::Change<'static> =
+    providers::Change { display_name: "Acme", base_url: "https://evil.dev", auth: "bearer" };
 
 async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
     let provider = providers::insert(&tx, "acme", "Acme", "https://api.acme.dev/v1", "bearer", NOW).await?;
-    provider_models::insert(&tx, "acme", &["acme-1".to_owned(), "acme-1".to_owned()], NOW).await?;
+    provider_models::insert(&tx, "acme", &["acme-1".to_owned().into(), "acme-1".to_owned().into()], NOW).await?;
     assert_eq!(provider_models::list(&tx, Some("acme")).await?.len(), 1);
     assert_eq!(provider_models::providers_of(&tx, "acme-1").await?, ["acme"]);
     let shop = projects::insert(&tx, "shop", Limits::default(), None, NOW).await?;
@@ -123,7 +131,7 @@ async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
     drop(tx);
     let tx = fixture.store.tenant(fixture.tenant).await?;
     assert!(matches!(providers::delete(&tx, provider.id, None).await, Err(StoreError::Conflict)));
-    let moved = providers::update(&tx, provider.id, "Acme", "https://evil.dev", "bearer", None).await;
+    let moved = providers::update(&tx, provider.id, EVIL, None, None).await;
     assert!(matches!(moved, Err(StoreError::Conflict)), "secrets are bound to the host");
     keyway_store::integrations::delete(&tx, integration.id, None).await?;
     let stale = providers::delete(&tx, provider.id, Some(provider.version + 1)).await;
@@ -137,12 +145,12 @@ async fn what_is_still_used_is_not_deleted(fixture: Fixture) -> Result<()> {
 
 async fn a_tenant_has_no_more_models_than_are_read(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    let models: Vec<String> = (0..provider_models::MAX).map(|n| format!("m{n}")).collect();
+    let models: Vec<NewModel> = (0..provider_models::MAX).map(|n| format!("m{n}").into()).collect();
     provider_models::insert(&tx, "openai", &models, NOW).await?;
     provider_models::insert(&tx, "openai", &models[..1], NOW).await?;
     assert_eq!(provider_models::list(&tx, None).await?, provider_models::list(&tx, Some("openai")).await?);
     assert_eq!(provider_models::list(&tx, None).await?.len(), models.len());
-    let more = provider_models::insert(&tx, "xai", &["one".to_owned()], NOW).await;
+    let more = provider_models::insert(&tx, "xai", &["one".to_owned().into()], NOW).await;
     assert!(matches!(more, Err(StoreError::Full { most: provider_models::MAX })), "{more:?}");
     Ok(())
 }
@@ -161,7 +169,7 @@ async fn a_provider_that_a_submission_holds_keeps_its_base_url(fixture: Fixture)
     };
     let change = async {
         let tx = fixture.store.tenant(fixture.tenant).await?;
-        providers::update(&tx, provider.id, "Acme", "https://evil.dev", "bearer", None).await
+        providers::update(&tx, provider.id, EVIL, None, None).await
     };
     let (changed, submitted) = tokio::join!(change, submit);
     submitted?;

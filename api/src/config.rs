@@ -1,0 +1,177 @@
+//! The fields `config` and `meta` of integrations: how they are read, changed and shown. `config` is what Keyway acts
+//! on; `meta` is the owner's own note. Neither may hold a secret: both are shown to whoever may read the integration.
+
+use keyway_store::integrations::{IntegrationRow, is_header_word};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use crate::{error::ApiError, input};
+
+/// The largest note.
+const MAX_META_BYTES: usize = 4096;
+/// The provider whose calls get `organization` and `project` as headers.
+const FORWARDED_TO: &str = "openai";
+
+/// An integration's settings. In a change, what is left out stays.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ConfigInput {
+    /// Where to call the provider instead of where the catalog says: https, or a host the operator trusts. It is
+    /// bound to the credential: PATCH may repeat it, and only PUT .../credentials changes it (left out there: the
+    /// catalog's).
+    #[schema(max_length = 2048, example = "https://api.openai.com/v1")]
+    pub(crate) base_url: Option<String>,
+    /// The provider's own id of this key, by which an organisation's reports name it.
+    #[schema(min_length = 1, max_length = 200, example = "key_abc123")]
+    pub(crate) provider_key_id: Option<String>,
+    /// OpenAI only: calls carry it as `OpenAI-Organization`, unless the caller sends that header; null: none.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "org-123")]
+    #[serde(default, deserialize_with = "input::nullable")]
+    organization: Option<Option<String>>,
+    /// OpenAI only: calls carry it as `OpenAI-Project`, unless the caller sends that header; null: none.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "proj_123")]
+    #[serde(default, deserialize_with = "input::nullable")]
+    project: Option<Option<String>>,
+}
+
+/// An integration's settings.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ConfigView {
+    /// Where its provider is called, if not where the catalog says; bound to the credential.
+    base_url: Option<String>,
+    /// The provider's own id of the key, as its owner said, or as the provider said when the key was verified.
+    provider_key_id: Option<String>,
+    /// What OpenAI gets as `OpenAI-Organization`.
+    organization: Option<String>,
+    /// What OpenAI gets as `OpenAI-Project`.
+    project: Option<String>,
+}
+
+/// What a `config` changes of the stored settings, checked.
+#[derive(Default)]
+pub(crate) struct Settings {
+    pub(crate) provider_key_id: Option<String>,
+    organization: Option<Option<String>>,
+    project: Option<Option<String>>,
+}
+
+/// A note: an object of the owner's own.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = Object)]
+pub(crate) struct Meta(Map<String, Value>);
+
+impl ConfigInput {
+    /// The settings, but for the base URL, which is checked where the provider is known.
+    pub(crate) fn settings(self) -> Result<Settings, ApiError> {
+        for (field, text) in [("organization", &self.organization), ("project", &self.project)] {
+            if text.iter().flatten().any(|text| !is_header_word(text)) {
+                let message = format!("`config.{field}` is the provider's id of it, like org-123: 1 to 200 characters");
+                return Err(ApiError::field(message));
+            }
+        }
+        Ok(Settings {
+            provider_key_id: input::provider_key_id(self.provider_key_id)?,
+            organization: self.organization,
+            project: self.project,
+        })
+    }
+}
+
+impl Settings {
+    /// Whether they change anything.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.provider_key_id.is_none() && self.organization.is_none() && self.project.is_none()
+    }
+
+    /// The stored settings that these make of those there were.
+    ///
+    /// # Errors
+    /// 422 where the provider takes no organisation.
+    pub(crate) fn over(self, provider: &str, before: &Value) -> Result<Value, ApiError> {
+        let mut settings = before.as_object().cloned().unwrap_or_default();
+        let key_id = self.provider_key_id.map(Some);
+        for (field, text) in
+            [("organization", self.organization), ("project", self.project), ("provider_key_id", key_id)]
+        {
+            match text {
+                Some(Some(_)) if field != "provider_key_id" && provider != FORWARDED_TO => {
+                    return Err(ApiError::field(format!("`config.{field}` is for keys of openai only")));
+                }
+                Some(Some(text)) => drop(settings.insert(field.to_owned(), text.into())),
+                Some(None) => drop(settings.remove(field)),
+                None => {}
+            }
+        }
+        Ok(Value::Object(settings))
+    }
+}
+
+impl Meta {
+    /// The note, if it is small enough to be shown with every list.
+    pub(crate) fn checked(self) -> Result<Value, ApiError> {
+        let note = Value::Object(self.0);
+        if note.to_string().len() > MAX_META_BYTES {
+            return Err(ApiError::field(format!("`meta` may have at most {MAX_META_BYTES} bytes as JSON")));
+        }
+        Ok(note)
+    }
+}
+
+impl From<&IntegrationRow> for ConfigView {
+    fn from(row: &IntegrationRow) -> Self {
+        let text = |field: &str| row.config.get(field).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            base_url: row.base_url.clone(),
+            provider_key_id: text("provider_key_id"),
+            organization: text("organization"),
+            project: text("project"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn settings(config: Value) -> Result<Settings, ApiError> {
+        serde_json::from_value::<ConfigInput>(config).unwrap().settings()
+    }
+
+    #[test]
+    fn a_change_sets_takes_away_and_leaves() {
+        let before = json!({"provider_key_id": "key_1", "organization": "org-1", "project": "proj_1"});
+        let change = settings(json!({"organization": "org-2", "project": null})).unwrap();
+        let after = change.over("openai", &before).unwrap();
+        assert_eq!(after, json!({"provider_key_id": "key_1", "organization": "org-2"}));
+        assert!(settings(json!({})).unwrap().is_empty() && !settings(json!({"project": null})).unwrap().is_empty());
+        let elsewhere = |change| settings(change).unwrap().over("groq", &json!({}));
+        assert!(elsewhere(json!({"organization": "org-2"})).is_err());
+        assert_eq!(
+            elsewhere(json!({"organization": null, "provider_key_id": "k"})).unwrap(),
+            json!({"provider_key_id": "k"})
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_a_header_is_refused() {
+        for bad in ["", "org 1", "org\r\nx: y", "örg", &"x".repeat(201)] {
+            assert!(settings(json!({"organization": bad})).is_err(), "{bad:?}");
+            assert!(settings(json!({"project": bad})).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_note_is_a_small_object() {
+        let read = |note: Value| serde_json::from_value::<Meta>(note).map(Meta::checked);
+        let note = json!({"team": "search", "nested": {"a": [1, null, 2.5]}});
+        assert_eq!(read(note.clone()).unwrap().unwrap(), note);
+        assert!(read(json!({"x": "y".repeat(5000)})).unwrap().is_err());
+        for bad in [json!([]), json!("text"), json!(1)] {
+            assert!(read(bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The query parameters `search` and `sort`, which several lists share, and where a page of a sorted list begins.
+
+use keyway_store::{Page, Place, PlaceValue, Sort, SortBy};
+use keyway_vault::to_hex;
+use uuid::Uuid;
+
+use crate::{
+    cursor::{self, Key},
+    error::ApiError,
+};
+
+const MAX_SEARCH_CHARS: usize = 100;
+
+/// What a list can be sorted by, by the names of its fields.
+pub(crate) type Fields = &'static [(&'static str, SortBy)];
+
+/// The searched text, if it can be one.
+///
+/// # Errors
+/// 400.
+pub(crate) fn search(text: Option<String>) -> Result<Option<String>, ApiError> {
+    match text {
+        Some(text) if text.is_empty() || text.chars().count() > MAX_SEARCH_CHARS => {
+            Err(ApiError::parameter(format!("`search` must have 1 to {MAX_SEARCH_CHARS} characters")))
+        }
+        text => Ok(text),
+    }
+}
+
+/// The order that is asked for: a field's name, with `-` in front for the largest first; newest first if left out.
+///
+/// # Errors
+/// 400, with the fields there are.
+pub(crate) fn sort(text: Option<&str>, fields: Fields) -> Result<Sort, ApiError> {
+    let Some(text) = text else { return Ok(Sort::default()) };
+    let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
+    match fields.iter().find(|(field, _)| *field == name) {
+        Some((_, by)) => Ok(Sort { by: *by, descending }),
+        None => {
+            let names = fields.iter().map(|(field, _)| *field).collect::<Vec<_>>().join(", ");
+            Err(ApiError::parameter(format!("`sort` must be one of {names}, with - in front for the reverse order")))
+        }
+    }
+}
+
+/// The page that `limit` and `cursor` ask for, in an order.
+///
+/// # Errors
+/// 400: one of them is not usable, or the cursor is of another order.
+pub(crate) fn page(limit: Option<u64>, cursor: Option<&str>, sort: Sort) -> Result<Page<Place>, ApiError> {
+    let page: Page<Place> = cursor::page(limit, cursor)?;
+    match &page.after {
+        Some(place) if place.by != sort.by => {
+            Err(ApiError::parameter("`cursor` is of a list that is sorted otherwise; begin again without it"))
+        }
+        _ => Ok(page),
+    }
+}
+
+/// The sign in a cursor for what a list is sorted by.
+const SIGNS: [(char, SortBy); 5] = [
+    ('u', SortBy::UpdatedAt),
+    ('l', SortBy::LastUsedAt),
+    ('n', SortBy::Name),
+    ('p', SortBy::Provider),
+    ('s', SortBy::Status),
+];
+
+impl Key for Place {
+    fn write(&self) -> String {
+        let id = self.id.simple();
+        let Some((sign, _)) = SIGNS.iter().find(|(_, by)| *by == self.by) else { return id.to_string() };
+        match &self.value {
+            PlaceValue::Id => id.to_string(),
+            PlaceValue::Number(number) => format!("{id}{sign}{number}"),
+            PlaceValue::Text(text) => format!("{id}{sign}{}", to_hex(text.as_bytes())),
+        }
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (id, rest) = text.split_at_checked(32)?;
+        let id = Uuid::try_parse(id).ok()?;
+        let Some(sign) = rest.chars().next() else { return Some(Self::of_id(id)) };
+        let (_, by) = *SIGNS.iter().find(|(known, _)| *known == sign)?;
+        let value = match by {
+            SortBy::UpdatedAt | SortBy::LastUsedAt => PlaceValue::Number(rest.get(1..)?.parse().ok()?),
+            // PostgreSQL takes no NUL, and no name has one.
+            _ => PlaceValue::Text(text_of(rest.get(1..)?).filter(|text| !text.contains(char::is_control))?),
+        };
+        Some(Self { by, value, id })
+    }
+}
+
+/// Reads the hexadecimal digits of a text.
+fn text_of(digits: &str) -> Option<String> {
+    if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
+        return None;
+    }
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+    String::from_utf8(bytes?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_comes_back_and_anything_else_is_refused() {
+        let id = Uuid::now_v7();
+        for (by, value) in [
+            (SortBy::CreatedAt, PlaceValue::Id),
+            (SortBy::Name, PlaceValue::Text("Grün & Co. 100%".to_owned())),
+            (SortBy::Name, PlaceValue::Text(String::new())),
+            (SortBy::Status, PlaceValue::Text("connected".to_owned())),
+            (SortBy::LastUsedAt, PlaceValue::Number(-5)),
+        ] {
+            let place = Place { by, value, id };
+            assert_eq!(Place::read(&place.write()), Some(place));
+        }
+        let id = id.simple();
+        for bad in [
+            "",
+            "x",
+            &format!("{id}x00"),
+            &format!("{id}n0"),
+            &format!("{id}nff"),
+            &format!("{id}n00"),
+            &format!("{id}u"),
+        ] {
+            assert_eq!(Place::read(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_order_is_one_of_the_lists_own() {
+        let fields: Fields = &[("name", SortBy::Name), ("created_at", SortBy::CreatedAt)];
+        assert_eq!(sort(None, fields).unwrap(), Sort::default());
+        assert_eq!(sort(Some("-name"), fields).unwrap(), Sort { by: SortBy::Name, descending: true });
+        assert!(!sort(Some("created_at"), fields).unwrap().descending);
+        for bad in ["", "-", "status", "--name", "Name", "name,-created_at"] {
+            assert!(sort(Some(bad), fields).is_err(), "{bad}");
+        }
+        for bad in ["", &"x".repeat(101)] {
+            assert!(search(Some(bad.to_owned())).is_err(), "{bad}");
+        }
+    }
+}
