@@ -5,7 +5,7 @@
 #   run by Node 24.21.0, all from npm. One operation: POST /v1/chat/completions, answer text/event-stream.
 # Expected: a POST is sent once. A stream that is cut is an error for the caller, and so is a 402; with
 #   throwOnError at the latest it is thrown. Reconnecting is for GET, where the server continues behind Last-Event-ID.
-# Seen: the loop that reads the events catches every error, waits 3, 6, 12 ... 30 s and sends the POST again, by
+# Seen: the loop that reads the events catches every error, waits 3, 6, 12 s and so on, and sends the POST again, by
 #   default without a limit. Nothing is thrown. What the second answer says is appended to what the first one had said:
 #       cut after "Hel", then whole:     2 POSTs, the caller reads "HelHello"
 #       402 three times, then an answer: 4 POSTs, waits 3000, 6000 and 12000 ms; code and text of the 402 reach nobody
