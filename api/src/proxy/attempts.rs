@@ -22,6 +22,7 @@ use super::{
     pool::Carrying,
     record::Record,
     refusal::{Code, Refusal},
+    refused_calls::RefusedCalls,
     upstream::Upstream,
     usage_option::UsageOption,
 };
@@ -31,6 +32,7 @@ pub(super) struct Attempts<'a> {
     pub(super) client: &'a ProviderClient,
     pub(super) cooling: &'a Cooling,
     pub(super) usage_option: &'a UsageOption,
+    pub(super) refused_calls: &'a RefusedCalls,
     pub(super) method: Method,
     /// Rid of what is not for a provider.
     pub(super) headers: HeaderMap,
@@ -102,6 +104,13 @@ impl Answered {
 impl Attempts<'_> {
     /// The first good answer, or the last one's, whatever it is; the operator's key serves or was not there.
     pub(super) async fn run(mut self, upstreams: Vec<Arc<Upstream>>) -> Result<Begun, Refusal> {
+        match self.first_good(upstreams).await {
+            Ok((answered, tried)) => Ok(self.begun(answered, tried)),
+            Err(refusal) => Err(self.record.refuse(refusal, self.refused_calls)),
+        }
+    }
+
+    async fn first_good(&mut self, upstreams: Vec<Arc<Upstream>>) -> Result<(Answered, String), Refusal> {
         let most = if self.payload.can_repeat() { upstreams.len() } else { 1 };
         let (mut tried, mut own) = (String::new(), None);
         for (at, upstream) in upstreams.iter().take(most).enumerate() {
@@ -118,15 +127,15 @@ impl Attempts<'_> {
             if !tried.is_empty() {
                 note(&mut tried, upstream, answered.status().as_str());
             }
-            return Ok(self.begun(answered, tried));
+            return Ok((answered, tried));
         }
         match own {
             Some((upstream, said)) => {
                 let said = said?;
                 self.record.answered_before(upstream, self.path.at(upstream));
-                Ok(self.begun(said, tried))
+                Ok((said, tried))
             }
-            None => Err(self.own_refusal.unwrap_or_else(Refusal::nobody)),
+            None => Err(self.own_refusal.take().unwrap_or_else(Refusal::nobody)),
         }
     }
 
@@ -155,7 +164,7 @@ impl Attempts<'_> {
             self.record.doubts(upstream.integration_id);
         }
         if outcome.is_err() && judgement.moves_on {
-            self.record.hold.unsent();
+            self.record.hold.used_nothing();
         }
         if upstream.is_fallback() {
             count(&outcome);

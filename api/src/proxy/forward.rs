@@ -1,33 +1,31 @@
 //! One proxied request, from its first line to the head of its answer. On the warm path everything
 //! comes from memory: neither database nor bus is asked.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, mem, net::SocketAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
-use keyway_providers::Figures;
 use keyway_telemetry::metrics;
 
 use super::{
     Proxy,
     attempts::{Attempts, Begun},
     broken::Reader,
-    caller,
+    cache,
+    caller::{self, Principal},
     choice::Choice,
     client::ProviderClient,
-    decoding::Decoder,
     headers,
     intake::Source,
-    links::Links,
+    meter::{Meter, Reads, is_kind},
     models,
-    passage::Passage,
     path::{self, Route},
     plan::{Plan, Planner},
-    reading::Reading,
+    project::Project,
     record::{Arrival, Record},
     redact::Redactor,
     refusal::{Code, Refusal, Shape},
-    relay::{Caller, Meter, ProxyBody},
+    relay::{Caller, ProxyBody},
     websocket::{self, Session, SessionKey},
 };
 use crate::traffic::Traffic;
@@ -81,47 +79,39 @@ impl Proxy {
         let hash = caller::key_hash(&parts.headers, key_in_query(&route, uri).as_deref())?;
         let caller = self.caller(&hash, arrival.clock).await?;
         let principal = caller.usable(arrival.at)?;
-        let wish = self.caches.answers.wish(principal, &parts.headers)?;
         let project = self.project(principal.tenant_id, principal.project_id, arrival.clock).await?;
         match &route {
             Route::Models => return models::list(&project, arrival.at),
             Route::Model(id) => return models::one(&project, id, arrival.at),
             _ => {}
         }
-        // Before the body is read: a call that cannot be recorded should take no memory.
-        let Some(slot) = self.spool.admit() else {
-            return Err(Refusal::spool_full());
-        };
-        let planner = Planner {
-            project_id: principal.project_id,
-            project: &project,
-            catalog: &self.sources.catalog,
-            choice: self.choice(&parts.headers, arrival)?,
-            owners: &self.owners,
-            room: &self.room,
-            reads_bodies: self.limiter.counts_use(principal, &project) || wish.is_some(),
-        };
-        let plan = planner.plan(&route, &mut parts, Source::new(body)).await?;
-        let Some(first) = plan.first() else { return Err(Refusal::nobody()) };
-        let mut record = Record::new(slot, principal, Arc::clone(first), arrival, plan.model.clone());
-        let place = wish.and_then(|wish| wish.place(&parts, uri, &plan));
+        let ready = self.ready(&route, (&mut parts, body), uri, arrival, (principal, &project)).await;
+        let ready = ready.inspect_err(|refusal| {
+            self.refused_calls.keep(&self.spool, principal, arrival, uri.path(), refusal);
+        })?;
+        let Ready { mut plan, mut record, place } = ready;
         if let Some(answer) = place.as_ref().and_then(|place| self.caches.answers.find(place, arrival.clock)) {
-            return Ok(answer.again(record, plan.path.at(first)));
+            let path = plan.path.at(record.first());
+            return Ok(answer.again(record, path));
         }
-        let call = (&parts.method, &parts.headers);
-        record.hold = self.limiter.reserve(principal, &project, &plan, call).await?;
-        let reads = Reads::of(&parts.method, &route, first);
-        let kept_id = path_id(&route).map(str::to_owned);
+        match self.limiter.reserve(principal, &project, &plan, (&parts.method, &parts.headers)).await {
+            Ok(hold) => record.hold = hold,
+            Err(refusal) => return Err(record.refuse(refusal, &self.refused_calls)),
+        }
+        let reads = Reads::of(&parts.method, &route, record.first());
         let socket = for_provider(&mut parts, reads != Reads::Nothing);
         let caller_side = Caller {
-            reader: Reader { shape: Shape::of(&plan.path.at(first)), numbers: reads_numbers(&route, &plan) },
+            reader: Reader { shape: Shape::of(&plan.path.at(record.first())), numbers: reads_numbers(&route, &plan) },
             traffic: Arc::clone(traffic),
-            owners: (plan.upstreams.len() > 1).then(|| Arc::clone(&self.owners)),
+            owners: Arc::clone(&self.owners),
+            has_choice: plan.upstreams.len() > 1,
         };
         let query = path::forwarded_query(parts.uri.query());
-        let begun = self.attempts(client, (parts.method, parts.headers), query, plan, record).await?;
-        if let Some(id) = kept_id.filter(|_| begun.answer.status().is_success()) {
-            self.owners.keep(principal.project_id, &id, begun.record.upstream().integration_id);
+        let upstreams = mem::take(&mut plan.upstreams);
+        let attempts = self.attempts(client, (parts.method, parts.headers), query, plan, record);
+        let begun = attempts.run(upstreams).await?;
+        if let Some(id) = path_id(&route).filter(|_| begun.answer.status().is_success()) {
+            self.owners.keep(principal.project_id, id, begun.record.upstream().integration_id);
         }
         match socket {
             Some(socket) if begun.answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
@@ -138,30 +128,59 @@ impl Proxy {
         }
     }
 
-    async fn attempts(
+    /// Makes a call of this project ready: whom to ask for it, and a place for its record.
+    async fn ready(
         &self,
-        client: &ProviderClient,
+        route: &Route<'_>,
+        (parts, body): (&mut Parts, Incoming),
+        uri: &Uri,
+        arrival: Arrival,
+        (principal, project): (&Principal, &Project),
+    ) -> Result<Ready, Refusal> {
+        let wish = self.caches.answers.wish(principal, &parts.headers)?;
+        // Before the body is read: a call that cannot be recorded should take no memory.
+        let Some(slot) = self.spool.admit() else {
+            return Err(Refusal::spool_full());
+        };
+        let planner = Planner {
+            project_id: principal.project_id,
+            project,
+            catalog: &self.sources.catalog,
+            choice: self.choice(&parts.headers, arrival)?,
+            owners: &self.owners,
+            room: &self.room,
+            reads_bodies: self.limiter.counts_use(principal, project) || wish.is_some(),
+        };
+        let plan = planner.plan(route, parts, Source::new(body)).await?;
+        let Some(first) = plan.first() else { return Err(Refusal::nobody()) };
+        let record = Record::new(slot, principal, Arc::clone(first), arrival, plan.model.clone());
+        let place = wish.and_then(|wish| wish.place(parts, uri, &plan));
+        Ok(Ready { plan, record, place })
+    }
+
+    fn attempts<'a>(
+        &'a self,
+        client: &'a ProviderClient,
         (method, headers): (Method, HeaderMap),
-        query: Option<std::borrow::Cow<'_, str>>,
+        query: Option<Cow<'a, str>>,
         plan: Plan,
         record: Record,
-    ) -> Result<Begun, Refusal> {
-        let Plan { upstreams, path, payload, refers, own_refusal, .. } = plan;
-        let attempts = Attempts {
+    ) -> Attempts<'a> {
+        Attempts {
             client,
             cooling: &self.cooling,
             usage_option: &self.usage_option,
+            refused_calls: &self.refused_calls,
             method,
             headers,
             query,
-            path,
-            payload,
-            refers,
-            own_refusal,
+            path: plan.path,
+            payload: plan.payload,
+            refers: plan.refers,
+            own_refusal: plan.own_refusal,
             record,
             timer: Box::pin(tokio::time::sleep(self.first_byte_timeout)),
-        };
-        attempts.run(upstreams).await
+        }
     }
 
     /// What is chosen by for a call with these headers.
@@ -172,35 +191,12 @@ impl Proxy {
     }
 }
 
-/// What of an answer is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Reads {
-    /// Its figures.
-    Figures,
-    /// Its figures, unless an earlier call had them.
-    Again,
-    /// Addresses.
-    Links,
-    Nothing,
-}
-
-impl Reads {
-    fn of(method: &Method, route: &Route<'_>, first: &super::upstream::Upstream) -> Self {
-        let path = match route {
-            Route::Provider { path, .. } | Route::Family(path) => path,
-            _ => "",
-        };
-        if *method == Method::POST {
-            Self::Figures
-        } else if *method == Method::GET && Shape::of(path) == Shape::Responses {
-            // What was made in the background shows its figures when it is read.
-            Self::Again
-        } else if first.ways.link_field(path).is_some() {
-            Self::Links
-        } else {
-            Self::Nothing
-        }
-    }
+/// A call that can be made.
+struct Ready {
+    plan: Plan,
+    record: Record,
+    /// Where its answer may be in memory, or goes.
+    place: Option<cache::Place>,
 }
 
 /// Makes the headers those that a provider gets. Returns the caller's side, where it asks for a WebSocket.
@@ -234,36 +230,12 @@ fn answered(mut begun: Begun, reads: Reads, caller: Caller) -> Result<Response<P
     let meter = if !parts.status.is_success() {
         if is_compressed { Meter::Silent } else { Meter::Error(Redactor::new(secret)) }
     } else {
-        meter(&parts.headers, reads, &record, hides_usage)
+        reads.meter(&parts.headers, &record, hides_usage)
     };
     if meter.rewrites() {
         parts.headers.remove(header::CONTENT_LENGTH);
     }
     Ok(Response::from_parts(parts, ProxyBody::relayed((body, connection), meter, record, timer, caller)))
-}
-
-/// How a good answer is read.
-fn meter(headers: &HeaderMap, reads: Reads, record: &Record, hides_usage: bool) -> Meter {
-    let spec = &record.upstream().spec;
-    let figures = match reads {
-        Reads::Figures => Figures::new(spec, record.path()),
-        Reads::Again => Figures::of_reread(spec, record.path()),
-        Reads::Links => {
-            let field = record.upstream().ways.link_field(record.path());
-            let is_compressed = headers.contains_key(header::CONTENT_ENCODING);
-            return field.filter(|_| !is_compressed).map_or(Meter::Silent, |field| Meter::Links(Links::new(field)));
-        }
-        Reads::Nothing => return Meter::Silent,
-    };
-    let is_stream = is_kind(headers, "text/event-stream");
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        let decoder = Decoder::of(headers, Reading::new(figures, is_stream));
-        return decoder.map_or(Meter::Silent, Meter::Compressed);
-    }
-    if ["audio/", "image/", "video/"].iter().any(|kind| is_kind(headers, kind)) {
-        return Meter::Silent;
-    }
-    Meter::Figures(Box::new(Passage::new(figures, is_stream, hides_usage)))
 }
 
 /// The key in the query, where callers of Google's shape have theirs.
@@ -282,11 +254,4 @@ fn path_id<'a>(route: &Route<'a>) -> Option<&'a str> {
 fn reads_numbers(route: &Route<'_>, plan: &Plan) -> bool {
     let is_own = matches!(route, Route::Provider { .. } | Route::Wrapped { .. });
     is_own && plan.upstreams.iter().any(|upstream| upstream.spec.numeric_error_codes)
-}
-
-fn is_kind(headers: &HeaderMap, kind: &str) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.as_bytes().get(..kind.len()))
-        .is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
 }

@@ -93,6 +93,8 @@ pub(super) fn clean_response(headers: &mut HeaderMap, secret: &[u8]) {
 
 fn is_private_request_header(name: &str) -> bool {
     match name.as_bytes().first() {
+        // What an application tells its own services of a request is none of a provider's business.
+        Some(b'b') => name == "baggage",
         Some(b'c') => name == "cookie" || name == "cookie2" || name == "cf-connecting-ip" || name == "cdn-loop",
         Some(b'e') => name == "expect",
         Some(b'f') => name == "forwarded",
@@ -101,7 +103,7 @@ fn is_private_request_header(name: &str) -> bool {
         Some(b'o') => name == "origin",
         Some(b'p') => name.starts_with("proxy-"),
         Some(b'r') => name == "referer",
-        Some(b't') => name == "true-client-ip",
+        Some(b't') => name == "true-client-ip" || name == "tracestate",
         Some(b'v') => name == "via",
         Some(b'x') => [
             "x-forwarded",
@@ -191,6 +193,8 @@ mod tests {
             ("x-aws-ec2-metadata-token", "t"),
             ("x-keyway-integration", "int_x"),
             ("expect", "100-continue"),
+            ("baggage", "user=7"),
+            ("tracestate", "vendor=1"),
             ("content-type", "application/json"),
             ("openai-beta", "assistants=v2"),
             ("anthropic-version", "2023-06-01"),

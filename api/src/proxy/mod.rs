@@ -30,6 +30,7 @@ mod intake;
 mod judge;
 mod limits;
 mod links;
+mod meter;
 mod models;
 mod multipart;
 mod origin;
@@ -44,6 +45,7 @@ mod reading;
 mod record;
 mod redact;
 mod refusal;
+mod refused_calls;
 mod relay;
 mod replay;
 mod replica;
@@ -86,6 +88,7 @@ use limits::Limiter;
 use owners::Owners;
 use project::{Project, Sources};
 use refusal::{Code, Refusal};
+use refused_calls::RefusedCalls;
 pub use relay::ProxyBody as Body;
 use replica::{Dropped, Replica};
 use spool::Spool;
@@ -154,6 +157,7 @@ pub struct Proxy {
     connector: Connector,
     cooling: Cooling,
     usage_option: UsageOption,
+    refused_calls: RefusedCalls,
     owners: Arc<Owners>,
     cors: CorsOrigins,
     first_byte_timeout: Duration,
@@ -222,6 +226,7 @@ impl Proxy {
             look_ups: Semaphore::new(LOOK_UPS),
             cooling: Cooling::default(),
             usage_option: UsageOption::default(),
+            refused_calls: RefusedCalls::default(),
             owners: Arc::default(),
             cors: parts.cors,
             first_byte_timeout: parts.first_byte_timeout,

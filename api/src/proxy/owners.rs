@@ -15,12 +15,14 @@ const MAX_ID_BYTES: usize = 200;
 /// The owners of ids.
 pub(super) struct Owners {
     integrations: Cache<u64, IntegrationId>,
+    /// Answers that are made in the background and have been read.
+    read: Cache<u64, ()>,
     hasher: std::hash::RandomState,
 }
 
 impl Default for Owners {
     fn default() -> Self {
-        Self { integrations: Cache::new(IDS), hasher: std::hash::RandomState::new() }
+        Self { integrations: Cache::new(IDS), read: Cache::new(IDS), hasher: std::hash::RandomState::new() }
     }
 }
 
@@ -35,6 +37,14 @@ impl Owners {
     /// The integration that has what this id names, as far as it is known.
     pub(super) fn of(&self, project_id: ProjectId, id: &str) -> Option<IntegrationId> {
         self.integrations.get(&self.key(project_id, id))
+    }
+
+    /// Whether this answer, which can be read again and again, is read for the first time.
+    pub(super) fn is_first_reading(&self, project_id: ProjectId, id: &str) -> bool {
+        let key = self.key(project_id, id);
+        let is_first = self.read.get(&key).is_none();
+        self.read.insert(key, ());
+        is_first
     }
 
     /// Two ids that share a number would share an owner, who does not know the other one: then it is asked for elsewhere.

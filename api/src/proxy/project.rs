@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_domain::{IntegrationStatus, Limits, ProjectId, TenantId, Timestamp};
 use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec, guard::Guard};
-use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_models, providers};
+use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_limits, provider_models, providers};
 use keyway_vault::SecretString;
 use url::Url;
 
@@ -91,6 +91,7 @@ impl Project {
         let credentials = credentials::of_project(&tx, project_id).await?;
         let custom = providers::list(&tx, Page::first(Page::<()>::MAX)).await?.items;
         let models = provider_models::list(&tx, None).await?;
+        let provider_limits = provider_limits::of_tenant(&tx).await?;
         let terms = projects::find(&tx, project_id).await?.map(|row| (row.limits, row.fallback_budget_nano_usd));
         let (limits, fallback_budget) = terms.unwrap_or_default();
         drop(tx);
@@ -113,7 +114,9 @@ impl Project {
             };
             let Some(spec) = at_own_url(spec, credential.integration.base_url.as_deref()) else { continue };
             let keys = sources.keys.unwrapped(credential.data_key.clone()).ok();
-            let upstream = Arc::new(Upstream::new(spec, credential, keys, &sources.guard));
+            let of_provider = provider_limits.iter().find(|row| row.provider == spec.name);
+            let of_provider = of_provider.map(|row| (row.id, row.limits)).filter(|(_, limits)| !limits.is_empty());
+            let upstream = Arc::new(Upstream::new(spec, credential, keys, of_provider, &sources.guard));
             upstreams.entry(upstream.spec.name.clone()).or_default().push(upstream);
         }
         let custom = custom.into_iter().map(|row| row.name).collect();

@@ -20,6 +20,7 @@ use super::{
     caller::Principal,
     limits::{Ended, Hold},
     refusal::Refusal,
+    refused_calls::RefusedCalls,
     spool::Slot,
     under_way::Admission,
     upstream::Upstream,
@@ -58,6 +59,8 @@ pub(super) struct Record {
     complete: bool,
     /// Whether the answer was in memory, so that no provider was asked.
     cached: bool,
+    /// Why Keyway itself refuses it.
+    refused_code: Option<&'static str>,
     /// What it has reserved of limits, settled when it ends.
     pub(super) hold: Hold,
 }
@@ -101,6 +104,7 @@ impl Record {
             streamed: false,
             complete: false,
             cached: false,
+            refused_code: None,
             hold: Hold::default(),
         }
     }
@@ -166,6 +170,20 @@ impl Record {
         (self.upstream, self.path) = (Arc::clone(upstream), path);
     }
 
+    /// Keyway itself refuses the call. Without any attempt that is what is kept of it, if there is room.
+    pub(super) fn refuse(mut self, refusal: Refusal, calls: &RefusedCalls) -> Refusal {
+        if self.attempts == 0 && calls.may_keep() {
+            self.refused_code = Some(refusal.code().text());
+            self.status = Some(refusal.code().status());
+        }
+        refusal
+    }
+
+    /// Who is asked first.
+    pub(super) const fn first(&self) -> &Arc<Upstream> {
+        &self.upstream
+    }
+
     /// Whose integration serves.
     pub(super) fn upstream(&self) -> &Upstream {
         &self.upstream
@@ -202,27 +220,8 @@ impl Record {
         self.metered = metered;
     }
 
-    /// Whether a text that the caller called a model is one: listed, or served. Any other may be anything,
-    /// and is no name to keep and to count by.
-    fn is_model(&self, asked: &str) -> bool {
-        let is_served = |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
-        self.status.is_some_and(is_served) || self.upstream.spec.model(asked).is_some()
-    }
-
-    /// The answer came to its own end. Keeps the record.
-    pub(super) fn complete(mut self) {
-        self.complete = true;
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        let took = self.arrival.clock.elapsed();
-        let (tokens, cost_nano_usd) = (self.metered.tokens, self.metered.cost_nano_usd);
-        metrics().proxy_in_flight.dec();
-        if self.attempts == 0 && !self.cached {
-            return;
-        }
+    /// Settles what it has reserved, and counts it.
+    fn count(&mut self, took: Duration) {
         self.hold.end(&Ended {
             upstream: &self.upstream,
             asked_model: self.asked_model.as_deref(),
@@ -241,6 +240,31 @@ impl Drop for Record {
         meters.seconds.observe(took.as_secs_f64());
         if let Some(first_byte) = self.first_byte {
             meters.first_byte_seconds.observe(first_byte.as_secs_f64());
+        }
+    }
+
+    /// Whether a text that the caller called a model is one: listed, or served. Any other may be anything,
+    /// and is no name to keep and to count by.
+    fn is_model(&self, asked: &str) -> bool {
+        let is_served = |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
+        self.status.is_some_and(is_served) || self.upstream.spec.model(asked).is_some()
+    }
+
+    /// The answer came to its own end. Keeps the record.
+    pub(super) fn complete(mut self) {
+        self.complete = true;
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let took = self.arrival.clock.elapsed();
+        let (tokens, cost_nano_usd) = (self.metered.tokens, self.metered.cost_nano_usd);
+        metrics().proxy_in_flight.dec();
+        if self.attempts > 0 || self.cached {
+            self.count(took);
+        } else if self.refused_code.is_none() {
+            return;
         }
         let Some(slot) = self.slot.take() else { return };
         let is_name = |model: &String| is_text(model);
@@ -276,11 +300,15 @@ impl Drop for Record {
             cached: self.cached,
             ..call
         };
+        let call = match self.refused_code {
+            Some(code) => call.refused_with(code),
+            None => call,
+        };
         slot.keep(self.tenant_id, call);
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -289,7 +317,7 @@ fn is_text(model: &str) -> bool {
     !model.chars().any(char::is_control)
 }
 
-fn bounded(mut text: String) -> String {
+pub(super) fn bounded(mut text: String) -> String {
     if let Some((at, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
         text.truncate(at);
     }

@@ -19,8 +19,7 @@ use keyway_providers::Ending;
 use tokio::time::Sleep;
 
 use super::{
-    arriving::Arriving, broken::Reader, decoding::Decoder, links::Links, owners::Owners, passage::Passage,
-    pool::Carrying, record::Record, redact::Redactor, replay::Recorder,
+    arriving::Arriving, broken::Reader, meter::Meter, owners::Owners, pool::Carrying, record::Record, replay::Recorder,
 };
 use crate::traffic::{Flushed, Traffic};
 
@@ -35,28 +34,16 @@ enum Kind {
     Relayed(Box<Relay>),
 }
 
-/// How an answer is metered.
-pub(super) enum Meter {
-    /// It carries no figures.
-    Silent,
-    /// Its figures are read as it passes.
-    Figures(Box<Passage>),
-    /// The same of one that is compressed.
-    Compressed(Decoder),
-    /// It carries no figures, but addresses that the caller must not follow past Keyway.
-    Links(Links),
-    /// An error, which may quote the provider's key and carries no figures.
-    Error(Redactor),
-}
-
 /// What a relay needs to know of the call.
 pub(super) struct Caller {
     /// How it reads errors.
     pub(super) reader: Reader,
     /// The connection that the answer goes out on.
     pub(super) traffic: Arc<Traffic>,
-    /// Who remembers that the answer's id is the integration's, where others could be asked for it.
-    pub(super) owners: Option<Arc<Owners>>,
+    /// Who remembers what answers are called.
+    pub(super) owners: Arc<Owners>,
+    /// Whether more than one integration could be asked for it.
+    pub(super) has_choice: bool,
 }
 
 /// A provider's answer that is being passed on.
@@ -116,53 +103,6 @@ impl ProxyBody {
             relay.recorder = Some(recorder);
         }
         self
-    }
-}
-
-impl Meter {
-    /// Whether what passes may get another length.
-    pub(super) fn rewrites(&self) -> bool {
-        match self {
-            Self::Figures(passage) => passage.rewrites(),
-            Self::Links(_) => true,
-            Self::Silent | Self::Compressed(_) | Self::Error(_) => false,
-        }
-    }
-
-    fn pass(&mut self, data: Bytes) -> Bytes {
-        match self {
-            Self::Silent => data,
-            Self::Figures(passage) => passage.pass(data),
-            Self::Compressed(decoder) => {
-                decoder.read(&data);
-                data
-            }
-            Self::Links(links) => links.pass(&data),
-            Self::Error(redactor) => redactor.pass(data),
-        }
-    }
-
-    /// Reads the figures that have come, into the record. Returns what was held back, and how the answer ended.
-    fn finish(&mut self, record: &mut Record, caller: &Caller) -> (Bytes, Ending) {
-        let (held_back, metered, ending) = match self {
-            Self::Silent => return (Bytes::new(), Ending::Whole),
-            Self::Links(links) => return (links.finish(), Ending::Whole),
-            Self::Error(redactor) => return (redactor.finish(), Ending::Whole),
-            Self::Figures(passage) => {
-                let held_back = passage.finish();
-                let figures = &mut passage.reading.figures;
-                if let (Some(owners), Some(id)) = (&caller.owners, figures.id()) {
-                    owners.keep(record.project_id(), id, record.upstream().integration_id);
-                }
-                (held_back, figures.take(), passage.ending())
-            }
-            Self::Compressed(decoder) => {
-                let (metered, ending) = decoder.finish();
-                (Bytes::new(), metered, ending)
-            }
-        };
-        record.metered(metered);
-        (held_back, ending)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `MeterCalls` (lane `meter`): price proxied calls and append them to the metered ledger, once each.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use keyway_domain::{IntegrationId, Message, MeteredCall, Outcome, RequestId};
 use keyway_providers::Catalog;
@@ -28,7 +28,7 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
     // Before the transaction: one connection is enough.
     let now = if refused.is_empty() { None } else { Some(ctx.store.now().await?) };
     let tx = ctx.store.system().await?;
-    let new = match usage::append_metered(&tx, message.tenant_id, &priced).await {
+    let new = match usage::append_metered(&tx, message.tenant_id, priced).await {
         Err(StoreError::Conflict) => {
             tracing::warn!(tenant = %message.tenant_id, calls = calls.len(), "the tenant of metered calls is gone");
             return Ok(Outcome::Done(Vec::new()));
@@ -36,12 +36,13 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
         appended => appended?,
     };
     if let Some(now) = now {
+        let new: HashSet<_> = new.iter().map(|row| row.call.request_id).collect();
         refused.retain(|(request_id, _)| new.contains(request_id));
         let refused: Vec<_> = refused.iter().map(|(_, integration_id)| *integration_id).collect();
         integrations::check_soon(&tx, &refused, now, now.before(CHECKED_AT_MOST_EVERY)).await?;
     }
     tx.commit().await?;
-    priced.iter().filter(|row| new.contains(&row.call.request_id)).for_each(|row| count(ctx, row));
+    new.iter().for_each(|row| count(ctx, row));
     Ok(Outcome::Done(Vec::new()))
 }
 

@@ -1,6 +1,7 @@
 //! The catalog: every predefined provider with its models and prices, read from `models.yaml`.
 //! What was read never changes; another reading takes its place whole. It must never hold a tenant's data.
 
+mod base_url;
 mod env;
 mod file;
 mod live;

@@ -23,6 +23,8 @@ const FREE_CALLS: [&str; 10] = [
     "web_search_call",
 ];
 const SEARCH: &str = "web_search_call";
+/// Longer texts are no ids.
+const MAX_ID_BYTES: usize = 200;
 
 /// The `usage` object, wherever it stands.
 pub(super) fn usage(answer: &Answer) -> Option<&Usage> {
@@ -96,7 +98,8 @@ pub(super) fn id(answer: &Answer) -> Option<String> {
 pub(super) fn answer_id(answer: &Answer) -> Option<String> {
     let inner = answer.response.0.as_deref().unwrap_or(answer);
     let is_over = matches!(inner.status.0.as_deref(), Some("completed" | "incomplete" | "failed" | "cancelled"));
-    inner.id.0.clone().filter(|_| is_over && inner.background.0 == Some(true))
+    let is_id = |id: &String| id.len() <= MAX_ID_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic());
+    inner.id.0.clone().filter(is_id).filter(|_| is_over && inner.background.0 == Some(true))
 }
 
 /// The model that it names.
