@@ -38,11 +38,82 @@ fn a_stream_that_was_cut_says_nothing_of_its_output() {
             r#"{"promptFeedback":{"blockReason":"SAFETY"},"usageMetadata":{"promptTokenCount":1}}"#,
             Ending::Whole,
         ),
+        ("/v1beta/models/m:streamGenerateContent", r#"{"promptFeedback":{"blockReason":"SAFETY"}}"#, Ending::Whole),
         ("/v2/chat", r#"{"type":"content-delta","delta":{"message":{"content":{"text":"message-end"}}}}"#, Ending::Cut),
         ("/v1/audio/speech", r#"{"type":"speech.audio.delta"}"#, Ending::Whole),
     ] {
         assert_eq!(stream("openai", path, &[event]).1, expected, "{event}");
     }
+}
+
+#[test]
+fn an_answer_that_stopped_for_an_error_has_failed() {
+    for (path, event) in [
+        (
+            "/v2/chat",
+            r#"{"type":"message-end","delta":{"finish_reason":"REASON","usage":{"billed_units":{"output_tokens":1}}}}"#,
+        ),
+        (
+            "/v1/chat",
+            r#"{"is_finished":true,"event_type":"stream-end","finish_reason":"REASON","response":{"finish_reason":"REASON"}}"#,
+        ),
+        (CHAT, r#"{"choices":[{"index":0,"delta":{},"finish_reason":"REASON"}]}"#),
+    ] {
+        for (reason, expected) in [
+            ("ERROR", Ending::Failed),
+            ("error", Ending::Failed),
+            ("ERROR_LIMIT", Ending::Failed),
+            ("ERROR_TOXIC", Ending::Failed),
+            ("TIMEOUT", Ending::Failed),
+            ("insufficient_system_resource", Ending::Failed),
+            ("COMPLETE", Ending::Whole),
+            ("MAX_TOKENS", Ending::Whole),
+            ("content_filter", Ending::Whole),
+        ] {
+            let event = event.replace("REASON", reason);
+            assert_eq!(stream("cohere", path, &[&event]).1, expected, "{event}");
+        }
+    }
+    for whole in [
+        r#"{"id":"a","finish_reason":"ERROR","message":{"role":"assistant","content":[]}}"#,
+        r#"{"choices":[{"finish_reason":"error","message":{}}]}"#,
+    ] {
+        let (mut figures, mut body) = (figures("cohere", "/v2/chat"), JsonBody::default());
+        body.push(&mut figures, &Bytes::copy_from_slice(whole.as_bytes()));
+        body.finish(&mut figures);
+        assert_eq!(figures.ending(), Ending::Failed, "{whole}");
+    }
+}
+
+#[test]
+fn documents_in_a_row_have_an_end_of_their_own() {
+    let start = r#"{"is_finished":false,"event_type":"stream-start","generation_id":"1"}"#;
+    let end = r#"{"is_finished":true,"event_type":"stream-end","finish_reason":"COMPLETE","response":{}}"#;
+    for (path, text, expected) in [
+        ("/v1/chat", format!("{start}\n{end}\n"), Ending::Whole),
+        ("/v1/chat", format!("{start}\n"), Ending::Cut),
+        ("/v1/chat", format!("{start}\n{{\"event_type\":\"text-gen"), Ending::Cut),
+        ("/v1/chat", format!("{start}\n{start}\n"), Ending::Cut),
+        ("/v1/chat", r#"{"text":"x","finish_reason":"COMPLETE"}"#.into(), Ending::Whole),
+        ("/api/chat", r#"{"model":"m","done":true}"#.into(), Ending::Whole),
+        ("/api/chat", "{\"model\":\"m\",\"done\":false}\n".into(), Ending::Cut),
+        ("/api/chat", "{\"done\":false}\n{\"done\":true,\"done_reason\":\"stop\"}\n".into(), Ending::Whole),
+        (CHAT, r#"{"choices":[{"message":"#.into(), Ending::Cut),
+    ] {
+        for cut in [5, usize::MAX] {
+            let (mut figures, mut body) = (figures("cohere", path), JsonBody::default());
+            for piece in text.as_bytes().chunks(cut) {
+                body.push(&mut figures, &Bytes::copy_from_slice(piece));
+            }
+            body.finish(&mut figures);
+            assert_eq!((figures.ending(), body.is_unreadable()), (expected, false), "{text} cut {cut}");
+        }
+    }
+    let choices = vec![r#"{"text":"x","finish_reason":"length"}"#; 4096].join(",");
+    let (mut figures, mut body) = (figures("openai", "/v1/completions"), JsonBody::default());
+    body.push(&mut figures, &Bytes::from(format!("{{\"choices\":[{choices}]}}")));
+    body.finish(&mut figures);
+    assert!(body.is_unreadable(), "more than is kept: nobody can say that it has no end");
 }
 
 #[test]
