@@ -96,12 +96,19 @@ impl Proxy {
         }
         match self.limiter.reserve(principal, &project, &plan, (&parts.method, &parts.headers)).await {
             Ok(hold) => record.hold = hold,
-            Err(refusal) => return Err(record.refuse(refusal, &self.refused_calls)),
+            Err(refusal) => {
+                let path = plan.path.at(record.first());
+                return Err(record.refuse(refusal, path, &self.refused_calls));
+            }
         }
         let reads = Reads::of(&parts.method, &route, record.first());
         let socket = for_provider(&mut parts, reads != Reads::Nothing);
         let caller_side = Caller {
-            reader: Reader { shape: Shape::of(&plan.path.at(record.first())), numbers: reads_numbers(&route, &plan) },
+            reader: Reader {
+                shape: Shape::of(&plan.path.at(record.first())),
+                numbers: reads_numbers(&route, &plan),
+                request_id: arrival.id,
+            },
             traffic: Arc::clone(traffic),
             owners: Arc::clone(&self.owners),
             has_choice: plan.upstreams.len() > 1,

@@ -14,6 +14,8 @@ const EVENT_BEGINNINGS: [&[u8]; 6] = [b"data:", b"event:", b"id:", b"retry:", b"
 pub(super) struct Reading {
     pub(super) figures: Figures,
     form: Form,
+    /// Whether it is labelled as events, which it is unless it begins as JSON.
+    is_labelled: bool,
     /// Whether any event has come that has data.
     has_events: bool,
     has_failed: bool,
@@ -51,8 +53,7 @@ pub(super) enum Look {
 impl Reading {
     /// A reading of an answer of which nothing has come. `is_stream`: it is labelled as events.
     pub(super) fn new(figures: Figures, is_stream: bool) -> Self {
-        let form = if is_stream { Form::Events(Box::default()) } else { Form::Unknown };
-        Self { figures, form, has_events: false, has_failed: false }
+        Self { figures, form: Form::Unknown, is_labelled: is_stream, has_events: false, has_failed: false }
     }
 
     /// Reads a chunk. Shows for each block of a stream of events where it ends in the chunk, and what it is.
@@ -62,10 +63,11 @@ impl Reading {
                 Look::Unknown => Form::Unknown,
                 Look::Events => Form::Events(Box::default()),
                 Look::Json => Form::Json(Box::default()),
+                Look::Opaque if self.is_labelled => Form::Events(Box::default()),
                 Look::Opaque => Form::Opaque,
             };
         }
-        let Self { figures, form, has_events, has_failed } = self;
+        let Self { figures, form, has_events, has_failed, .. } = self;
         match form {
             Form::Events(sse) => sse.push(chunk, |block| {
                 let is_only_figures = event(figures, &block, (has_events, has_failed));
@@ -84,7 +86,7 @@ impl Reading {
     /// Reads what is left when the last chunk has come. Shows as [`Self::read`] whether the event that the stream ended
     /// within has nothing but figures.
     pub(super) fn finish(&mut self) -> bool {
-        let Self { figures, form, has_events, has_failed } = self;
+        let Self { figures, form, has_events, has_failed, .. } = self;
         let mut is_only_figures = false;
         match form {
             Form::Events(sse) => sse.finish(|block| is_only_figures = event(figures, &block, (has_events, has_failed))),
@@ -96,7 +98,7 @@ impl Reading {
 
     /// Whether it is a stream of events.
     pub(super) const fn is_stream(&self) -> bool {
-        matches!(self.form, Form::Events(_))
+        matches!(self.form, Form::Events(_)) || self.is_labelled && matches!(self.form, Form::Unknown)
     }
 
     /// How many bytes of the chunk that was read last are lines that have ended; `None`: it is not a stream of events.
@@ -115,6 +117,8 @@ impl Reading {
         match &self.form {
             _ if self.has_failed => Ending::Failed,
             Form::Events(_) if !self.has_events => Ending::Whole,
+            // Its end was not seen, which is no sign that it had none.
+            Form::Json(body) if body.is_unreadable() => Ending::Whole,
             Form::Events(_) | Form::Json(_) => self.figures.ending(),
             Form::Unknown | Form::Opaque => Ending::Whole,
         }

@@ -170,9 +170,11 @@ impl Record {
         (self.upstream, self.path) = (Arc::clone(upstream), path);
     }
 
-    /// Keyway itself refuses the call. Without any attempt that is what is kept of it, if there is room.
-    pub(super) fn refuse(mut self, refusal: Refusal, calls: &RefusedCalls) -> Refusal {
+    /// Keyway itself refuses the call, which would have been for this path. Without any attempt that is what is kept of
+    /// it, if there is room.
+    pub(super) fn refuse(mut self, refusal: Refusal, path: String, calls: &RefusedCalls) -> Refusal {
         if self.attempts == 0 && calls.may_keep() {
+            self.path = path;
             self.refused_code = Some(refusal.code().text());
             self.status = Some(refusal.code().status());
         }

@@ -161,8 +161,8 @@ impl Relay {
         if last.is_empty() { passed } else { [passed, last].concat().into() }
     }
 
-    /// The provider's answer came to its end: meters it and closes the record. One that does not end as its shape ends gets
-    /// an error event, and is broken off where nobody would heed that.
+    /// The provider's answer came to its end: meters it and closes the record. One that does not end as its shape ends is
+    /// broken, however quietly it ended: many SDKs look for no other sign.
     fn end(&mut self) -> Bytes {
         let Some(mut record) = self.record.take() else { return Bytes::new() };
         let (held_back, ending) = self.meter.finish(&mut record, &self.caller);
@@ -179,9 +179,7 @@ impl Relay {
             Ending::Failed => held_back,
             Ending::Cut => {
                 tracing::debug!(provider = record.upstream().meters.label, "a provider's answer ended before its end");
-                if !self.caller.reader.heeds_events() {
-                    self.breaks_off = Some(self.caller.traffic.flushed());
-                }
+                self.breaks_off = Some(self.caller.traffic.flushed());
                 self.last_event().unwrap_or(held_back)
             }
         }

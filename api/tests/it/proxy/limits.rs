@@ -81,7 +81,7 @@ fn number(headers: &reqwest::header::HeaderMap, name: &str) -> i64 {
 }
 
 /// Puts the window of a minute so far ahead that it does not end while a test runs.
-async fn hold_still(harness: &Harness, scope: uuid::Uuid) {
+pub(super) async fn hold_still(harness: &Harness, scope: uuid::Uuid) {
     let minute = Timestamp::now().after(std::time::Duration::from_secs(3600)).floor(std::time::Duration::from_secs(60));
     let tx = harness.store.system().await.unwrap();
     for measure in ["requests_per_minute", "tokens_per_minute"] {
@@ -147,7 +147,10 @@ async fn a_refusal_speaks_as_the_callers_sdk_reads_it(harness: Harness) {
         assert!(Timestamp::parse(headers["x-keyway-limit-reset"].to_str().unwrap()).unwrap() > Timestamp::now());
     }
     assert_eq!(harness.simulator.calls(SECRET, CHAT), 1);
-    harness.records(1).await;
+    let mut refused = harness.records(3).await;
+    refused.retain(|call| call.attempts == 0);
+    let kept: Vec<_> = refused.iter().map(|call| (call.refused_code.as_deref(), call.path.as_str())).collect();
+    assert_eq!(kept, [(Some("rate_limited"), CHAT), (Some("rate_limited"), "/v1/messages")]);
 }
 
 async fn tokens_are_settled_with_what_was_really_used(harness: Harness) {

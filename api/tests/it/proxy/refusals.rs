@@ -112,8 +112,9 @@ async fn a_host_that_does_not_answer_is_a_bad_gateway_and_is_recorded() {
     assert_eq!(refusal(answer).await, (502, "upstream_unreachable".to_owned()));
     let answer = harness.get("/proxy/groq/v1/models", &key).send().await.unwrap();
     assert_eq!(refusal(answer).await, (502, "upstream_forbidden".to_owned()));
-    let record = harness.records(1).await.remove(0);
-    assert_eq!((record.http_status, record.complete), (None, false));
+    let [asked, refused] = harness.records(2).await.try_into().unwrap();
+    assert_eq!((asked.http_status, asked.complete, asked.refused_code), (None, false, None));
+    assert_eq!((refused.attempts, refused.refused_code.as_deref()), (0, Some("upstream_forbidden")));
 }
 
 #[tokio::test]
