@@ -4,13 +4,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod abuse;
+mod breaks;
 mod cache;
 mod calls;
 mod failover;
+mod failover_by_meaning;
 mod fallback;
+mod front;
 mod harness;
 mod hostile;
 mod identity;
+mod include_usage;
 mod limits;
 mod memory;
 mod refusals;
@@ -18,5 +22,7 @@ mod routing;
 mod scripted;
 mod shapes;
 mod spool;
+mod stream_forms;
 mod streams;
 mod websockets;
+mod wire;
