@@ -252,9 +252,12 @@ fn key_in_query(route: &Route<'_>, uri: &Uri) -> Option<String> {
     if is_googles { path::parameter(uri.query(), "key") } else { None }
 }
 
-/// The id of what a call is about, where OpenAI's SDK calls Keyway for it.
+/// The id of what a call is about.
 fn path_id<'a>(route: &Route<'a>) -> Option<&'a str> {
-    if let Route::Family(path) = route { path::id_in(path) } else { None }
+    match route {
+        Route::Family(path) | Route::Provider { path, .. } => path::id_in(path),
+        _ => None,
+    }
 }
 
 /// Whether a caller reads the codes of errors as numbers: the SDK of a provider that has such, at its own path.
