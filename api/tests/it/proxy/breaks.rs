@@ -1,26 +1,25 @@
-//! Streams that break, in every shape and in every way: the bytes that the caller gets last, that the answer is broken off
-//! behind them, and what the ledger and limits make of it.
+//! Streams that break, in every shape and in every way: the bytes that the caller gets last, and that the answer is broken
+//! off behind them.
 
 use std::sync::{Arc, Mutex};
 
 use keyway_api::ServerLimits;
-use keyway_domain::{Limits, MeteredCall};
+use keyway_domain::MeteredCall;
 use serde_json::{Value, json};
 
 use super::{
     front::Front,
-    harness::{Harness, Key, client},
-    limits::hold_still,
+    harness::{Harness, Key},
     scripted::{Reply, Scripted, trusting},
     wire::Wire,
 };
 
 const M: &str = "the provider's answer broke off before its end";
 const C: &str = "upstream_mid_stream_failure";
-const CHAT: &str = "/v1/chat/completions";
-const MESSAGES: &str = "/v1/messages";
-const GEMINI: &str = "/proxy/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent";
-const COHERE: &str = "/proxy/cohere/v2/chat";
+pub(super) const CHAT: &str = "/v1/chat/completions";
+pub(super) const MESSAGES: &str = "/v1/messages";
+pub(super) const GEMINI: &str = "/proxy/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent";
+pub(super) const COHERE: &str = "/proxy/cohere/v2/chat";
 
 /// A path, the events with which its answer begins, and the bytes with which it ends when it breaks: `THE_CALL` is its id.
 struct Shape {
@@ -84,15 +83,15 @@ fn shapes() -> Vec<Shape> {
 }
 
 /// A project with every provider of the shapes at one host, which answers as it is told to.
-struct Host {
-    harness: Harness,
-    key: Key,
-    says: Arc<Mutex<Reply>>,
-    _provider: Scripted,
+pub(super) struct Host {
+    pub(super) harness: Harness,
+    pub(super) key: Key,
+    pub(super) says: Arc<Mutex<Reply>>,
+    pub(super) provider: Scripted,
 }
 
 impl Host {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let says = Arc::new(Mutex::new(Reply::json(500, "")));
         let said = Arc::clone(&says);
         let provider = Scripted::by(move |_| said.lock().unwrap().clone()).await;
@@ -101,10 +100,11 @@ impl Host {
             harness.integration_at(name, "a-key", &provider.base_url).await;
         }
         let key = harness.virtual_key(None).await;
-        Self { harness, key, says, _provider: provider }
+        Self { harness, key, says, provider }
     }
 
-    async fn ask(&self, path: &str, reply: Reply) -> (Wire, MeteredCall) {
+    /// What a caller gets of an answer that is not whole, and its record.
+    pub(super) async fn ask(&self, path: &str, reply: Reply) -> (Wire, MeteredCall) {
         *self.says.lock().unwrap() = reply;
         let wire = Wire::post(&self.harness, path, &self.key, &asked(path)).await;
         let record = self.harness.records(1).await.remove(0);
@@ -114,7 +114,7 @@ impl Host {
     }
 }
 
-fn asked(path: &str) -> Value {
+pub(super) fn asked(path: &str) -> Value {
     let model = if path == MESSAGES { "claude-opus-4-6" } else { "gpt-4o-mini" };
     json!({ "model": model, "messages": [], "stream": true, "max_tokens": 100 })
 }
@@ -222,95 +222,5 @@ async fn over_http2_the_stream_is_reset_behind_the_last_event() {
             assert_eq!(String::from_utf8(text).unwrap(), expected, "{path}");
             assert!(error.contains("Reset(") && error.contains("INTERNAL_ERROR"), "{path}: {error}");
         }
-    }
-}
-
-#[tokio::test]
-async fn a_stream_that_ends_as_its_shape_ends_is_whole() {
-    let host = Host::start().await;
-    for (path, last) in [
-        (CHAT, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"),
-        (CHAT, "data: [DONE]\n\n"),
-        (CHAT, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}"),
-        ("/v1/responses", "data: {\"type\":\"response.incomplete\",\"response\":{}}\n\n"),
-        (MESSAGES, "data: {\"type\":\"message_stop\"}\n\n"),
-        (GEMINI, "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n"),
-        (GEMINI, "data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\n\n"),
-        (COHERE, "data: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n"),
-    ] {
-        let events = ["data: {\"type\":\"x\"}\n\n", last];
-        *host.says.lock().unwrap() = Reply::events(events);
-        let wire = Wire::post(&host.harness, path, &host.key, &asked(path)).await;
-        assert_eq!((wire.text(), wire.is_whole), (events.concat(), true), "{path}");
-        assert!(host.harness.records(1).await.remove(0).complete, "{path}: {last}");
-    }
-}
-
-#[tokio::test]
-async fn an_answer_that_failed_in_its_middle_is_the_providers_and_not_whole() {
-    let host = Host::start().await;
-    for (path, last) in [
-        (CHAT, "data: {\"error\":{\"message\":\"x\",\"code\":502}}\n\n"),
-        (CHAT, "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}\n\ndata: [DONE]\n\n"),
-        (CHAT, "event: error\ndata: {\"message\":\"x\"}\n\n"),
-        ("/v1/responses", "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{}}\n\n"),
-        (MESSAGES, "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"),
-        (GEMINI, "data: {\"error\":{\"code\":503,\"message\":\"x\"}}\n\n"),
-        (COHERE, "data: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"ERROR\",\"error\":\"x\"}}\n\n"),
-    ] {
-        let events = ["data: {\"type\":\"x\"}\n\n", last];
-        let (wire, _) = host.ask(path, Reply::events(events)).await;
-        assert_eq!((wire.text(), wire.is_whole), (events.concat(), true), "{path}");
-    }
-}
-
-#[tokio::test]
-async fn what_a_broken_or_a_left_answer_used_stays_reserved() {
-    let host = Host::start().await;
-    let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":1}}}\n\n";
-    let end = "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":3}}\n\ndata: {\"type\":\"message_stop\"}\n\n";
-    let limits = Limits {
-        tokens_per_minute: Some(1_000_000),
-        monthly_budget_nano_usd: Some(1_000_000_000_000),
-        ..Limits::default()
-    };
-    let mut body = asked(MESSAGES);
-    body["max_tokens"] = json!(10_000);
-    let mut spent = Vec::new();
-    for (leaves, reply) in [
-        (false, Reply::events([start, end])),
-        (false, Reply::events([start]).cut()),
-        (false, Reply::events([start])),
-        (true, Reply::events([start]).and_waits()),
-    ] {
-        let key = host.harness.virtual_key_within(limits, None).await;
-        hold_still(&host.harness, key.id.uuid()).await;
-        *host.says.lock().unwrap() = reply;
-        let mut answer = client()
-            .post(format!("{}{MESSAGES}", host.harness.url))
-            .bearer_auth(&key.text)
-            .json(&body)
-            .send()
-            .await
-            .unwrap();
-        assert!(answer.chunk().await.unwrap().is_some());
-        if !leaves {
-            while let Ok(Some(_)) = answer.chunk().await {}
-        }
-        drop(answer);
-        let record = host.harness.records(1).await.remove(0);
-        assert_eq!(record.tokens.input, Some(5));
-        assert_eq!(record.tokens.output, record.complete.then_some(3), "what it gave is unknown until it has ended");
-        *host.says.lock().unwrap() = Reply::events([start, end]);
-        let next = host.harness.post(MESSAGES, &key, &body).send().await.unwrap();
-        let left = |name: &str| next.headers()[name].to_str().unwrap().parse::<i64>().unwrap();
-        spent.push((left("x-keyway-ratelimit-remaining-tokens"), left("x-keyway-ratelimit-remaining-monthly-budget")));
-        drop(next.bytes().await);
-        host.harness.records(1).await;
-    }
-    for (tokens, budget) in &spent[1..] {
-        // All of `max_tokens`, at 25 US dollars for a million.
-        assert!(spent[0].0 - tokens >= 10_000 - 8, "{spent:?}");
-        assert!(spent[0].1 - budget >= 9_900 * 25_000, "{spent:?}");
     }
 }
