@@ -13,7 +13,7 @@ pub(super) const AFFINITY: &str = "x-keyway-affinity";
 const HEADERS: [&str; 6] =
     [AFFINITY, "x-claude-code-session-id", "session_id", "session-id", "x-session-id", "conversation_id"];
 /// Those of [`Named`].
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 9] = [
     "prompt_cache_key",
     "conversation",
     "session_id",
@@ -22,6 +22,7 @@ const FIELDS: [&str; 8] = [
     "safety_identifier",
     "user",
     "cachedContent",
+    "input_file_id",
 ];
 
 /// A session, as a number that every replica makes of its name.
@@ -32,7 +33,7 @@ pub(super) struct Session(u64);
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Ties {
     pub(super) session: Option<Session>,
-    /// Something that one key keeps: a response, a conversation.
+    /// Something that one key keeps: a response, a conversation, a file.
     pub(super) refers_to: Option<String>,
 }
 
@@ -48,6 +49,7 @@ struct Named {
     user: Option<String>,
     #[serde(rename = "cachedContent")]
     cached_content: Option<String>,
+    input_file_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +92,7 @@ impl Ties {
             Conversation::Id(id) | Conversation::Object { id } => id,
         });
         let metadata = named.metadata.unwrap_or_default();
-        let refers_to = named.previous_response_id.or_else(|| conversation.clone()).or(named.cached_content);
+        let refers_to = named.previous_response_id.or_else(|| conversation.clone()).or(named.cached_content).or(named.input_file_id);
         let said = HEADERS.iter().find_map(|name| headers.get(*name)).map(|value| value.as_bytes().trim_ascii());
         if said.is_some_and(|said| said.eq_ignore_ascii_case(b"off")) {
             return Self { session: None, refers_to };
@@ -150,6 +152,7 @@ mod tests {
         let refers = |body: &str| ties(&[], body).refers_to;
         assert_eq!(refers(r#"{"previous_response_id":"resp_1","conversation":null}"#).as_deref(), Some("resp_1"));
         assert_eq!(refers(r#"{"conversation":{"id":"conv_1"}}"#).as_deref(), Some("conv_1"));
+        assert_eq!(refers(r#"{"input_file_id":"file_1"}"#).as_deref(), Some("file_1"));
         assert_eq!(refers("{}"), None);
     }
 
