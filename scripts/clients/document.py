@@ -35,7 +35,6 @@ NOT_HERE = """
 ## Not here
 
 - `xai-sdk` speaks gRPC only, which Keyway does not; xAI's models are reached by the clients of OpenAI's shape.
-- Clients in a browser: Keyway sends no CORS headers.
 """
 
 

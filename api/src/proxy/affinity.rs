@@ -92,7 +92,11 @@ impl Ties {
             Conversation::Id(id) | Conversation::Object { id } => id,
         });
         let metadata = named.metadata.unwrap_or_default();
-        let refers_to = named.previous_response_id.or_else(|| conversation.clone()).or(named.cached_content).or(named.input_file_id);
+        let refers_to = named
+            .previous_response_id
+            .or_else(|| conversation.clone())
+            .or(named.cached_content)
+            .or(named.input_file_id);
         let said = HEADERS.iter().find_map(|name| headers.get(*name)).map(|value| value.as_bytes().trim_ascii());
         if said.is_some_and(|said| said.eq_ignore_ascii_case(b"off")) {
             return Self { session: None, refers_to };

@@ -14,7 +14,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use keyway_providers::failed_with;
 
-use super::{reading::Look, sse::Sse};
+use super::{
+    reading::{Look, begun},
+    sse::Sse,
+};
 
 /// Longer than this nobody waits for the first event of an answer that has begun: providers that have a queue send
 /// comments meanwhile, and their callers wait for the head.
@@ -64,13 +67,14 @@ impl Arriving {
                 return if look == Look::Json { failure(self.text(), false) } else { None };
             };
             bytes += piece.len();
+            let mut piece = &piece[..];
             if look == Look::Unknown {
-                look = Look::of(&piece);
+                (look, piece) = (Look::of(piece), begun(piece));
             }
             match look {
                 Look::Events => {
                     let mut first = None;
-                    sse.push(&piece, |block| {
+                    sse.push(piece, |block| {
                         let event = block.data.map(|data| (Bytes::copy_from_slice(data.text()), block.is_error));
                         first = first.take().or(event);
                     });
@@ -113,7 +117,7 @@ impl Arriving {
 }
 
 fn failure(text: Bytes, is_called_error: bool) -> Option<(StatusCode, Bytes)> {
-    let status = failed_with(&text).or(is_called_error.then_some(500))?;
+    let status = failed_with(begun(&text)).or(is_called_error.then_some(500))?;
     Some((StatusCode::from_u16(status).ok()?, text))
 }
 

@@ -91,7 +91,8 @@ pub(crate) struct RequestView {
     reasoning_tokens: Option<i64>,
     /// Billionths of a US dollar; null when it is not known.
     cost_nano_usd: Option<i64>,
-    /// The price list that says so; `provider` when the provider said it, `cache` and `refused` when none was asked.
+    /// The price list that says so; `provider` when the provider said it, `cache` and `refused` when none was asked,
+    /// `counted` when another call has counted the same answer.
     price_version: Option<String>,
     /// From the request's arrival to the first byte of the answer.
     first_byte_ms: Option<i64>,
