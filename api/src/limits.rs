@@ -1,4 +1,4 @@
-//! The field `limits` of virtual keys, projects and integrations: how it is read, changed and shown.
+//! The field `limits` of virtual keys, projects, integrations and providers: how it is read, changed and shown.
 
 use keyway_domain::{Limits, Measure};
 use serde::{Deserialize, Serialize};
@@ -31,7 +31,7 @@ pub(crate) struct LimitsInput {
     monthly_budget_nano_usd: Option<Option<i64>>,
 }
 
-/// The limits of a virtual key, a project or an integration. Null: no limit of that kind.
+/// The limits of a virtual key, a project, an integration or a provider. Null: no limit of that kind.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LimitsView {
     /// Requests in a minute.
