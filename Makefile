@@ -12,7 +12,7 @@ export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check chaos seeded bench fmt deny doc document deps files nextest clean
+.PHONY: help run demo test lint check chaos seeded bench prices clients fmt deny doc document deps files nextest clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,15 @@ seeded: deps ## Build Keyway with known bugs, one at a time, and want chaos to c
 # BENCH="lane intake" chooses some; FULL=1 lets the keys grow to 100,000.
 bench: deps ## Measure every figure of the design beside its limit (BENCH= FULL=)
 	SIZES="$(if $(FULL),1000 10000 100000)" scripts/bench.sh $(BENCH)
+
+# Not part of CI: it fetches the two lists from the package index, once. With --write the script writes docs/prices.md.
+prices: ## Compare every price with two public lists, and docs/prices.md with the outcome
+	scripts/check_prices.py
+
+# A fresh machine installs the clients once (five minutes; pip and npm); CLIENTS="groq cohere" chooses by a part of the name.
+clients: ## Run real SDKs and agents against Keyway and write docs/clients.md (KEYWAY_BIN= CLIENTS=)
+	$(if $(KEYWAY_BIN),,cargo build --locked --release)
+	KEYWAY_BIN="$(KEYWAY_BIN)" python3 scripts/clients/run.py $(CLIENTS)
 
 fmt: ## Format the code
 	cargo fmt --all

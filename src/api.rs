@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use keyway_api::{App, AppParts, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
+use keyway_api::{
+    App, AppParts, CorsOrigins, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key,
+};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_store::{settings, tenants};
@@ -58,14 +60,20 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         bus: parts.bus.clone(),
         data_dir: config.data_dir.clone(),
         body_bytes: config.proxy_body_bytes,
+        first_byte_timeout: config.first_byte,
+        cors: config.cors_origins.clone().map_or(CorsOrigins::Any, CorsOrigins::Listed),
         fallback_key: config.fallback_key.as_ref().map(|key| SecretString::new(key.expose().clone())),
     })?;
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));
     parts.say_ready();
     parts::announce(config, "API");
-    let limits =
-        ServerLimits { max_connections: config.max_connections, drain: config.drain, ..ServerLimits::default() };
+    let limits = ServerLimits {
+        max_connections: config.max_connections,
+        idle_timeout: config.idle,
+        drain: config.drain,
+        ..ServerLimits::default()
+    };
     keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
     proxy.drain().await;
     Ok(())

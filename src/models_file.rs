@@ -112,7 +112,7 @@ fn provider_at<'t>(text: &'t str, why: &str) -> Option<&'t str> {
 
 #[cfg(test)]
 mod tests {
-    use keyway_domain::TokenCounts;
+    use keyway_domain::{PriceTerms, Timestamp, TokenCounts};
 
     use super::*;
 
@@ -125,7 +125,7 @@ mod tests {
 
     fn cost(file: &ModelsFile) -> Option<i64> {
         let tokens = TokenCounts { input: Some(1_000_000), ..TokenCounts::default() };
-        file.catalog().now().cost("a", "m", &tokens)
+        file.catalog().now().cost("a", "m", &tokens, &PriceTerms::default(), Timestamp::now())
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Result, ensure};
 use futures::StreamExt as _;
-use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, admin_key_hash};
+use keyway_api::{App, AppParts, CorsOrigins, Proxy, ProxyParts, ServerLimits, admin_key_hash};
 use keyway_bus::{EmbeddedBus, Journal};
 use keyway_domain::{ProjectId, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
@@ -86,8 +86,18 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
     });
     let data_dir = std::env::temp_dir().join(format!("keyway-intake-{}", Uuid::now_v7().simple()));
     let bus = Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 1));
-    let proxy =
-        Proxy::new(ProxyParts { store, keys, catalog, guard, bus, data_dir, body_bytes: 1 << 20, fallback_key: None })?;
+    let proxy = Proxy::new(ProxyParts {
+        store,
+        keys,
+        catalog,
+        guard,
+        bus,
+        data_dir,
+        body_bytes: 1 << 20,
+        first_byte_timeout: std::time::Duration::from_secs(60),
+        cors: CorsOrigins::Any,
+        fallback_key: None,
+    })?;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(keyway_api::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()));

@@ -23,7 +23,7 @@ macro_rules! codes {
                 match self { $(Self::$name => StatusCode::$status,)* }
             }
 
-            const fn kind(self) -> &'static str {
+            $vis const fn kind(self) -> &'static str {
                 match self { $(Self::$name => $kind,)* }
             }
         }

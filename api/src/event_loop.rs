@@ -26,6 +26,16 @@ struct Given<C>(C, Load);
 /// Has as many holders as its loop has connections, and one more.
 type Load = Arc<()>;
 
+/// Spawns what a connection of one loop needs beside itself into the same loop.
+#[derive(Clone, Copy)]
+pub(crate) struct Spawner;
+
+impl<F: Future<Output: Send + 'static> + Send + 'static> hyper::rt::Executor<F> for Spawner {
+    fn execute(&self, future: F) {
+        drop(spawn("http2", future));
+    }
+}
+
 impl<C: Send + 'static> EventLoops<C> {
     /// Starts a loop for each processor; `server` makes what serves the connections of one.
     ///

@@ -10,6 +10,7 @@ mod app;
 mod auth;
 mod body;
 mod call;
+mod caller_stream;
 #[macro_use]
 mod codes;
 mod commands;
@@ -33,14 +34,16 @@ mod server;
 mod service;
 mod token;
 mod trace;
+mod traffic;
 mod view;
 mod work;
-mod write_deadline;
 
 pub use admission::OutboxLimits;
 pub use app::{App, AppParts};
+pub use caller_stream::{CallerStream, Patience};
 pub use console::{Console, ConsoleError, Submission};
 pub use openapi::document as openapi_document;
-pub use proxy::{Proxy, ProxyParts};
+pub use proxy::{CorsOrigins, Proxy, ProxyParts};
 pub use server::{ServerLimits, serve};
 pub use token::{VirtualKeyToken, admin_key_hash, new_admin_key};
+pub use traffic::Traffic;

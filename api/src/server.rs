@@ -1,15 +1,26 @@
-//! One hyper HTTP/1 server for the management API and the proxy: accepts connections and gives each to an event
-//! loop, which serves it to its end.
+//! One hyper server for the management API and the proxy, HTTP/1.1 and HTTP/2 without TLS: accepts connections and gives
+//! each to an event loop, which serves it to its end.
 //!
 //! warp's own server sets no deadline for headers and leaves Nagle's algorithm on; here every
-//! connection has a deadline, a size limit and a permit, and a stop lets running requests end.
+//! connection has deadlines, a size limit and a permit, and a stop lets running requests end.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Request, Response, Uri, Version, header};
 use http_body_util::Either;
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::Incoming,
+    server::conn::{http1, http2},
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use keyway_domain::RequestId;
 use keyway_telemetry::metrics;
@@ -26,12 +37,13 @@ use warp::{Filter, Reply};
 
 use crate::{
     App, Proxy,
+    caller_stream::{CallerStream, HEADER_TIMEOUT, Patience},
     error::{ApiError, Code},
-    event_loop::EventLoops,
+    event_loop::{EventLoops, Spawner},
     home::Home,
-    proxy::ProviderClient,
+    proxy::{ProviderClient, hint},
     service,
-    write_deadline::WriteDeadline,
+    traffic::{Tracked, Traffic},
 };
 
 /// Beyond this hyper itself answers 431, without a body, and closes.
@@ -40,7 +52,9 @@ const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 /// Why a connection is refused, in metrics.
 const LIMIT: &str = "limit";
-const HEADER_TIMEOUT: &str = "header_timeout";
+/// Calls at once on one HTTP/2 connection.
+const STREAMS: u32 = 250;
+const HTTP2_BEGINNING: &[u8] = b"PRI * HTTP/2.0";
 /// How long to wait when the system has no more file handles.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -49,8 +63,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct ServerLimits {
     /// Connections at once.
     pub max_connections: usize,
-    /// How long a request's headers may take, and how long a connection may idle.
+    /// How long a request's headers may take, and how long a new connection may say nothing.
     pub header_timeout: Duration,
+    /// How long a connection may idle between two requests.
+    pub idle_timeout: Duration,
     /// The largest request head, in bytes.
     pub max_header_bytes: usize,
     /// How long a client may take nothing of an answer.
@@ -64,6 +80,7 @@ impl Default for ServerLimits {
         Self {
             max_connections: 10_000,
             header_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             max_header_bytes: 32 * 1024,
             write_timeout: Duration::from_secs(60),
             drain: Duration::from_secs(25),
@@ -92,7 +109,8 @@ pub async fn serve(
     let routes = service::routes(app);
     let loops = EventLoops::start(|| {
         let server = Arc::new(Server {
-            http: http(&limits),
+            http1: http1(&limits),
+            http2: http2(&limits),
             routes: routes.clone(),
             home: Home::here(),
             proxy: Arc::clone(&proxy),
@@ -130,7 +148,8 @@ pub async fn serve(
 
 /// What one event loop serves its connections with.
 struct Server<F> {
-    http: http1::Builder,
+    http1: http1::Builder,
+    http2: http2::Builder<Spawner>,
     routes: F,
     home: Home,
     proxy: Arc<Proxy>,
@@ -153,19 +172,43 @@ where
 {
     async fn connection(self: Arc<Self>, accepted: Accepted) {
         let Accepted { stream, peer, open: _open } = accepted;
+        let traffic = Arc::new(Traffic::default());
         let stream = match TcpStream::from_std(stream) {
-            Ok(stream) => WriteDeadline::new(stream, self.limits.write_timeout),
+            Ok(stream) => stream,
             Err(error) => return tracing::warn!(%error, "a connection cannot be served"),
         };
+        // Who connects has something to say.
+        let Ok(Ok(speaks_http2)) = tokio::time::timeout(self.limits.header_timeout, speaks_http2(&stream)).await else {
+            return;
+        };
+        let stream = TokioIo::new(CallerStream::new(stream, self.limits.patience(), Arc::clone(&traffic)));
         let server = Arc::clone(&self);
-        let answer = service_fn(move |request| {
-            let server = Arc::clone(&server);
-            async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
+        let answer = service_fn(move |request: Request<Incoming>| {
+            let (server, traffic) = (Arc::clone(&server), Arc::clone(&traffic));
+            async move {
+                let under_way = traffic.begin(request.version() == Version::HTTP_2);
+                let response = server.answer(folded(request), peer, &traffic).await;
+                Ok::<_, Infallible>(response.map(|body| Tracked::new(body, under_way)))
+            }
         });
-        let mut connection = pin!(self.http.serve_connection(TokioIo::new(stream), answer).with_upgrades());
+        if speaks_http2 {
+            let connection = self.http2.serve_connection(stream, answer);
+            self.drive(connection, http2::Connection::graceful_shutdown).await;
+        } else {
+            let connection = self.http1.serve_connection(stream, answer).with_upgrades();
+            self.drive(connection, http1::UpgradeableConnection::graceful_shutdown).await;
+        }
+    }
+
+    /// Serves a connection to its end, which comes with its present requests once the server stops.
+    async fn drive<C>(&self, connection: C, stop: impl FnOnce(Pin<&mut C>))
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
+        let mut connection = pin!(connection);
         tokio::select! {
             ended = connection.as_mut() => return note(ended),
-            () = self.stopping.cancelled() => connection.as_mut().graceful_shutdown(),
+            () = self.stopping.cancelled() => stop(connection.as_mut()),
         }
         tokio::select! {
             ended = connection => note(ended),
@@ -173,14 +216,19 @@ where
         }
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body<crate::proxy::Body>> {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+        traffic: &Arc<Traffic>,
+    ) -> Response<Body<crate::proxy::Body>> {
         let most = self.limits.max_header_bytes;
         if head_bytes(&request) > most {
             let message = format!("the request's headers are larger than the {most} bytes that are allowed");
             return refused(ApiError::new(Code::HeadersTooLarge, message)).map(Either::Right);
         }
         if is_proxied(request.uri().path()) {
-            return self.proxy.handle(request, peer, &self.client).await.map(Either::Left);
+            return self.proxy.handle(request, peer, &self.client, traffic).await.map(Either::Left);
         }
         let mut routes = warp::service(self.routes.clone());
         let answered = self.home.run("management request", async move { routes.call(request).await }).await;
@@ -193,12 +241,52 @@ where
     }
 }
 
-fn http(limits: &ServerLimits) -> http1::Builder {
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
-        .max_header_size(HARD_HEADER_BYTES.max(limits.max_header_bytes));
-    http
+impl ServerLimits {
+    const fn patience(&self) -> Patience {
+        Patience { head: self.header_timeout, idle: self.idle_timeout, write: self.write_timeout }
+    }
+}
+
+/// The stream has the deadlines: it tells a head that does not end from a connection on which nothing is asked for.
+fn http1(limits: &ServerLimits) -> http1::Builder {
+    let mut http1 = http1::Builder::new();
+    http1.header_read_timeout(None).max_header_size(HARD_HEADER_BYTES.max(limits.max_header_bytes));
+    http1
+}
+
+fn http2(limits: &ServerLimits) -> http2::Builder<Spawner> {
+    let mut http2 = http2::Builder::new(Spawner);
+    let head_bytes = u32::try_from(HARD_HEADER_BYTES.max(limits.max_header_bytes)).unwrap_or(u32::MAX);
+    http2.timer(TokioTimer::new()).max_header_list_size(head_bytes).max_concurrent_streams(STREAMS);
+    http2
+}
+
+/// Whether a caller begins as HTTP/2 does (RFC 9113, section 3.4): no method is called like that.
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    let mut beginning = [0; HTTP2_BEGINNING.len()];
+    let length = stream.peek(&mut beginning).await?;
+    Ok(&beginning[..length] == HTTP2_BEGINNING)
+}
+
+/// The request with single slashes in its path and none at its end: base URLs are written with one, and without.
+fn folded<B>(mut request: Request<B>) -> Request<B> {
+    let path = request.uri().path();
+    let is_page = path.starts_with("/api/docs");
+    if is_page || !path.contains("//") && (path.len() <= 1 || !path.ends_with('/')) {
+        return request;
+    }
+    let mut target: String = path.split('/').filter(|segment| !segment.is_empty()).flat_map(|it| ["/", it]).collect();
+    if target.is_empty() {
+        target.push('/');
+    }
+    if let Some(query) = request.uri().query() {
+        target.extend(["?", query]);
+    }
+    // What was a target is one without its slashes; should it not be, it is served as it came.
+    if let Ok(uri) = Uri::try_from(target) {
+        *request.uri_mut() = uri;
+    }
+    request
 }
 
 async fn accept(listener: &TcpListener, stop: &CancellationToken) -> Option<(TcpStream, SocketAddr)> {
@@ -229,7 +317,7 @@ impl<B> IntoBody for Response<B> {
 }
 
 fn is_proxied(path: &str) -> bool {
-    path.starts_with("/proxy/") || path.starts_with("/v1/")
+    path.starts_with("/proxy/") || hint::is_meant_for_a_provider(path)
 }
 
 fn refused(error: ApiError) -> warp::reply::Response {
@@ -250,12 +338,8 @@ fn refuse(stream: &TcpStream) {
 }
 
 fn note(ended: hyper::Result<()>) {
-    match ended {
-        Err(error) if error.is_timeout() => {
-            metrics().connections_refused.with_label_values(&[HEADER_TIMEOUT]).inc();
-        }
-        Err(error) => tracing::debug!(%error, "a connection ended early"),
-        Ok(()) => {}
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection ended early");
     }
 }
 

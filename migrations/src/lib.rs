@@ -27,7 +27,8 @@ mod m0016_answer_cache;
 mod m0017_fallback;
 mod m0018_refused_calls;
 mod m0019_provider_limits;
-mod m0020_list_orders;
+mod m0020_counted_answers;
+mod m0021_list_orders;
 mod migrate;
 mod protect;
 mod table;
@@ -61,7 +62,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_fallback::Migration),
             Box::new(m0018_refused_calls::Migration),
             Box::new(m0019_provider_limits::Migration),
-            Box::new(m0020_list_orders::Migration),
+            Box::new(m0020_counted_answers::Migration),
+            Box::new(m0021_list_orders::Migration),
         ]
     }
 }

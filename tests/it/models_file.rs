@@ -13,8 +13,8 @@ use crate::{
 
 const MODELS: &str = include_str!("../../models.yaml");
 /// What gpt-4o-mini costs, and what it will cost.
-const PRICE: &str = r#"{ input: "0.15", cached_input: "0.075", output: "0.6" }"#;
-const DEARER: &str = r#"{ input: "1.5", cached_input: "0.075", output: "6" }"#;
+const PRICE: &str = r#"{ input: "0.15", cached_input: "0.075", cache_write: "0.15", output: "0.6" }"#;
+const DEARER: &str = r#"{ input: "1.5", cached_input: "0.075", cache_write: "0.15", output: "6" }"#;
 
 #[tokio::test]
 async fn prices_change_without_a_restart_and_a_faulty_file_changes_nothing() -> Result<()> {

@@ -194,6 +194,7 @@ async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), S
             retention::delete_idempotency_keys(&tx, now.before(DAY), SLICE).await?,
             retention::delete_schedule_fires(&tx, fires_before, SLICE).await?,
             retention::delete_metered_calls(&tx, ledger_before, SLICE).await?,
+            retention::delete_counted_answers(&tx, ledger_before, SLICE).await?,
             retention::delete_key_usage(&tx, ledger_before, SLICE).await?,
             retention::delete_drift_alarms(&tx, ledger_before, SLICE).await?,
             retention::delete_limit_windows(&tx, now.before(LONGEST_LIMIT), SLICE).await?,

@@ -54,6 +54,8 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
         data_dir,
         body_bytes: 32 << 20,
+        first_byte_timeout: std::time::Duration::from_secs(60),
+        cors: keyway_api::CorsOrigins::Any,
         fallback_key: None,
     })?;
     proxy.warm().await?;

@@ -147,11 +147,7 @@ pub(super) fn checked_base_url(
         }
         return Ok(None);
     };
-    let mut url = work.app.guard.check_base_url(text)?;
-    if spec.needs_base_url && url.path() == "/" {
-        // People copy their host from the provider's console; the rest is the same for everybody.
-        url.set_path(spec.base_url.path());
-    }
+    let url = spec.own_base_url(work.app.guard.check_base_url(text)?);
     Ok(Some(url.as_str().trim_end_matches('/').to_owned()))
 }
 

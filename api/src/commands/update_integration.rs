@@ -4,13 +4,14 @@ use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidati
 use keyway_store::integrations::{self, Change, IntegrationRow};
 use serde_json::{Value, json};
 
-use super::submit_integration::{NAME_TAKEN, config};
+use super::submit_integration::{NAME_TAKEN, checked_base_url, config};
 use crate::{
     answer::Answer,
     config::Settings,
     error::ApiError,
     etag,
     limits::LimitsInput,
+    provider_names,
     view::Submitted,
     work::{Command, Work},
 };
@@ -35,7 +36,7 @@ impl Command for UpdateIntegration {
         let id = self.id;
         let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
         etag::check(self.expected, before.version)?;
-        check_base_url(self.base_url.as_deref(), &before)?;
+        check_base_url(work, self.base_url.as_deref(), &before).await?;
         let (mut row, mut expected) = (before.clone(), self.expected);
         let limits = self.limits.over(before.limits);
         let changes_row = self.name.is_some()
@@ -87,11 +88,15 @@ impl Command for UpdateIntegration {
 }
 
 /// The base URL may be repeated, not changed: a key that was entered for one host goes to no other.
-fn check_base_url(asked: Option<&str>, before: &IntegrationRow) -> Result<(), ApiError> {
-    match asked {
-        Some(asked) if before.base_url.as_deref() != Some(asked.trim_end_matches('/')) => Err(ApiError::field(
-            "`config.base_url` is bound to the credential; change both with PUT /api/v1/integrations/{id}/credentials",
-        )),
-        _ => Ok(()),
+async fn check_base_url(work: &Work<'_>, asked: Option<&str>, before: &IntegrationRow) -> Result<(), ApiError> {
+    if asked.is_none() || asked == before.base_url.as_deref() {
+        return Ok(());
     }
+    let spec = provider_names::spec(&work.app.catalog.now(), &work.tx, &before.provider).await?;
+    if checked_base_url(work, &spec, asked)? == before.base_url {
+        return Ok(());
+    }
+    Err(ApiError::field(
+        "`config.base_url` is bound to the credential; change both with PUT /api/v1/integrations/{id}/credentials",
+    ))
 }

@@ -19,8 +19,8 @@ use sha2::{Digest, Sha256};
 
 use super::{
     caller::Principal,
-    headers,
-    plan::{PathThere, Payload, Plan},
+    headers, path,
+    plan::{PathThere, Plan},
     record::Record,
     refusal::{Code, Refusal},
     relay::ProxyBody,
@@ -50,21 +50,6 @@ const TELLING_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("openai-beta"),
     HeaderName::from_static("openai-organization"),
     HeaderName::from_static("openai-project"),
-];
-
-/// The end of the path of calls whose answers can be given again: they make nothing at the provider.
-const REPEATABLE: [&str; 11] = [
-    "/completions",
-    "/messages",
-    "/responses",
-    "/embeddings",
-    "/chat",
-    "/embed",
-    "/rerank",
-    ":generateContent",
-    ":streamGenerateContent",
-    ":embedContent",
-    ":batchEmbedContents",
 ];
 
 /// The answers that are kept.
@@ -199,9 +184,8 @@ impl AnswerCache {
 impl Wish {
     /// Where the answer to a planned call belongs; `None` where it is not one to be kept.
     pub(super) fn place(self, parts: &Parts, uri: &Uri, plan: &Plan) -> Option<Place> {
-        let Payload::Whole(body, _) = &plan.payload else { return None };
-        let is_chat = matches!(plan.path, PathThere::Chat);
-        let is_repeatable = is_chat || REPEATABLE.iter().any(|end| uri.path().ends_with(end));
+        let body = plan.payload.text()?;
+        let is_repeatable = matches!(plan.path, PathThere::Chat) || path::is_inference(uri.path());
         if parts.method != Method::POST || body.is_empty() || !is_repeatable {
             return None;
         }
@@ -217,7 +201,6 @@ impl Wish {
             let values = parts.headers.get_all(name);
             part(&values.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b'\n'));
         }
-        part(&[u8::from(plan.hides_usage)]);
         part(body);
         Some(Place { key: hash.finalize().into(), wish: self })
     }

@@ -102,9 +102,10 @@ impl KeyHolder {
     }
 }
 
-/// The hash of the virtual key in a request. What cannot be one is refused without a look-up.
-pub(super) fn key_hash(headers: &HeaderMap) -> Result<KeyHash, Refusal> {
-    let mut seen = false;
+/// The hash of the virtual key in a request: in a header, or in the query (`in_query`) where Google's callers have
+/// theirs. What cannot be one is refused without a look-up.
+pub(super) fn key_hash(headers: &HeaderMap, in_query: Option<&str>) -> Result<KeyHash, Refusal> {
+    let mut seen = in_query.is_some();
     for name in KEY_HEADERS {
         let Some(value) = headers.get(&name) else { continue };
         seen = true;
@@ -113,6 +114,9 @@ pub(super) fn key_hash(headers: &HeaderMap) -> Result<KeyHash, Refusal> {
         if VirtualKeyToken::is_well_formed(key) {
             return Ok(Sha256::digest(key.as_bytes()).into());
         }
+    }
+    if let Some(key) = in_query.filter(|key| VirtualKeyToken::is_well_formed(key)) {
+        return Ok(Sha256::digest(key.as_bytes()).into());
     }
     Err(if seen {
         Refusal::new(
@@ -150,19 +154,21 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("authorization", HeaderValue::from_static("Basic eDp5"));
             headers.insert(name, HeaderValue::try_from(format!("{prefix}{}", token.expose())).unwrap());
-            assert_eq!(key_hash(&headers).unwrap(), token.sha256(), "{name}");
+            assert_eq!(key_hash(&headers, None).unwrap(), token.sha256(), "{name}");
         }
+        assert_eq!(key_hash(&HeaderMap::new(), Some(token.expose())).unwrap(), token.sha256());
     }
 
     #[test]
     fn a_mistyped_or_missing_key_is_refused_offline() {
         let mut headers = HeaderMap::new();
-        assert_eq!(key_hash(&headers).unwrap_err().code(), Code::MissingKey);
+        assert_eq!(key_hash(&headers, None).unwrap_err().code(), Code::MissingKey);
+        assert_eq!(key_hash(&headers, Some("AIza")).unwrap_err().code(), Code::InvalidKey);
         let mut text = VirtualKeyToken::generate().unwrap().expose().to_owned();
         text.replace_range(12..13, if &text[12..13] == "a" { "b" } else { "a" });
         headers.insert("x-api-key", HeaderValue::try_from(text).unwrap());
-        assert_eq!(key_hash(&headers).unwrap_err().code(), Code::InvalidKey);
+        assert_eq!(key_hash(&headers, None).unwrap_err().code(), Code::InvalidKey);
         headers.insert("authorization", HeaderValue::from_bytes(b"Bearer \xff").unwrap());
-        assert_eq!(key_hash(&headers).unwrap_err().code(), Code::InvalidKey);
+        assert_eq!(key_hash(&headers, None).unwrap_err().code(), Code::InvalidKey);
     }
 }

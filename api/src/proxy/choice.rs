@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Instant};
 use keyway_domain::{IntegrationId, Timestamp};
 
 use super::{
+    affinity::Session,
     cooling::Cooling,
     refusal::{Code, Refusal},
     upstream::Upstream,
@@ -19,6 +20,10 @@ pub(super) struct Choice<'a> {
     pub(super) pinned: Option<IntegrationId>,
     /// Whether the caller lets the call go out with the operator's key.
     pub(super) allows_fallback: bool,
+    /// The session it belongs to, whose calls go to one integration of several.
+    pub(super) session: Option<Session>,
+    /// The integration that keeps what the call refers to.
+    pub(super) keeper: Option<IntegrationId>,
     pub(super) now: Timestamp,
     pub(super) clock: Instant,
 }
@@ -59,8 +64,9 @@ impl Choice<'_> {
         first
     }
 
-    /// Those of `offered` that can serve, in the order in which they are tried: by priority, among equals by
-    /// chance and weight for calls of a model, by age for all others, whose files and batches lie with one key.
+    /// Those of `offered` that can serve, in the order in which they are tried: first the one that keeps what the call
+    /// refers to; then by priority, among equals by weight for calls of a model, the same for all calls of a session and
+    /// by chance for others, and by age for calls without a model, whose files and batches lie with one key.
     /// Those that cool down come last, the first to be over first: the provider knows better than we whether it serves.
     /// Before them the operator's key is asked, if there is one.
     pub(super) fn order<'u>(
@@ -69,7 +75,8 @@ impl Choice<'_> {
         fallback: Option<&Arc<Upstream>>,
         model: Option<&str>,
     ) -> Vec<Arc<Upstream>> {
-        let draw = |upstream: &Upstream| if model.is_some() { turn(upstream.routing.weight) } else { 0 };
+        let drawn = |upstream: &Upstream| self.session.map_or_else(rand::random, |it| it.draw(upstream.integration_id));
+        let draw = |upstream: &Upstream| model.map_or(0, |_| turn(upstream.routing.weight, drawn(upstream)));
         self.ordered(offered, fallback, model, draw)
     }
 
@@ -97,7 +104,8 @@ impl Choice<'_> {
         if able.len() > 1 {
             able.sort_by_cached_key(|upstream| {
                 let until = self.cooling.until(upstream.integration_id, model, self.clock);
-                (until, upstream.is_fallback(), upstream.routing.priority, turn(upstream))
+                let keeps = self.keeper == Some(upstream.integration_id);
+                (!keeps, until, upstream.is_fallback(), upstream.routing.priority, turn(upstream))
             });
         }
         able
@@ -120,9 +128,8 @@ fn none_pinned() -> Refusal {
 }
 
 /// When it is whose turn, the lowest first: of two with weights 1 and 3, the second comes first in three of
-/// four draws.
-fn turn(weight: i32) -> u64 {
-    let drawn: f64 = rand::random();
+/// four draws. `drawn` is a number from 0 to 1.
+fn turn(weight: i32, drawn: f64) -> u64 {
     // The times until the first of several clocks rings are spread like this; a float has no order of its own.
     (-(1.0 - drawn).ln() / f64::from(weight.max(1))).to_bits()
 }
@@ -133,7 +140,7 @@ mod tests {
 
     #[test]
     fn turns_are_drawn_by_weight() {
-        let first = (0..20_000).filter(|_| turn(3) < turn(1)).count();
+        let first = (0..20_000).filter(|_| turn(3, rand::random()) < turn(1, rand::random())).count();
         // Four standard deviations beside three quarters.
         assert!((14_750..15_250).contains(&first), "{first} of 20000");
     }

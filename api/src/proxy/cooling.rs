@@ -8,20 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use http::{HeaderMap, StatusCode};
-use keyway_domain::{IntegrationId, Timestamp};
-use keyway_providers::retry_after;
-
-use super::refusal::Code;
+use keyway_domain::IntegrationId;
 
 /// Beyond this many, those that are over are thrown away.
 const CROWDED: usize = 10_000;
 /// After an answer that says that this key gets nowhere. Its verification is brought forward meanwhile.
-const AFTER_REFUSAL: Duration = Duration::from_secs(60);
+pub(super) const AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// After an answer that may be about this one call.
-const AFTER_FORBIDDEN: Duration = Duration::from_secs(10);
+pub(super) const AFTER_FORBIDDEN: Duration = Duration::from_secs(10);
 /// After a rate limit, an outage or no connection, when the provider does not say how long.
-const AFTER_FAILURE: Duration = Duration::from_secs(5);
+pub(super) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
 /// The cool-downs of a process.
 #[derive(Default)]
@@ -44,32 +40,6 @@ pub(super) enum Scope {
 pub(super) struct CoolDown {
     pub(super) scope: Scope,
     pub(super) wait: Duration,
-}
-
-impl CoolDown {
-    /// What an attempt means that got no answer; `None`: another integration must not be asked, because the
-    /// provider may have acted on the request.
-    pub(super) const fn without_answer(code: Code) -> Option<Self> {
-        let wait = match code {
-            Code::UpstreamUnreachable => AFTER_FAILURE,
-            Code::UpstreamForbidden | Code::Unreadable => AFTER_REFUSAL,
-            _ => return None,
-        };
-        Some(Self { scope: Scope::Integration, wait })
-    }
-
-    /// What the head of an answer means; `None`: another integration would do no better.
-    pub(super) fn after(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Option<Self> {
-        let asked = || retry_after(headers, now).unwrap_or(AFTER_FAILURE);
-        let (scope, wait) = match status.as_u16() {
-            401 | 402 => (Scope::Integration, AFTER_REFUSAL),
-            403 => (Scope::Model, AFTER_FORBIDDEN),
-            429 => (Scope::Model, asked()),
-            500..=599 => (Scope::Integration, asked()),
-            _ => return None,
-        };
-        Some(Self { scope, wait })
-    }
 }
 
 impl Cooling {
@@ -107,8 +77,6 @@ impl Cooling {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderValue, header};
-
     use super::*;
 
     #[test]
@@ -124,31 +92,5 @@ mod tests {
         assert!(!is_over("a", 2999) && !is_over("c", 2999));
         assert!(is_over("a", 6000), "over");
         assert!(cooling.until(IntegrationId::new(), Some("a"), start).is_none(), "another one");
-    }
-
-    #[test]
-    fn an_answer_says_how_long_and_for_what() {
-        let mut headers = HeaderMap::new();
-        let now = Timestamp::from_ms(0);
-        let after = |status: u16, headers: &HeaderMap| {
-            let down = CoolDown::after(StatusCode::from_u16(status).unwrap(), headers, now)?;
-            Some((down.scope, down.wait.as_secs()))
-        };
-        for (status, expected) in [
-            (200, None),
-            (400, None),
-            (404, None),
-            (401, Some((Scope::Integration, 60))),
-            (402, Some((Scope::Integration, 60))),
-            (403, Some((Scope::Model, 10))),
-            (429, Some((Scope::Model, 5))),
-            (503, Some((Scope::Integration, 5))),
-        ] {
-            assert_eq!(after(status, &headers), expected, "{status}");
-        }
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("17"));
-        assert_eq!(after(429, &headers), Some((Scope::Model, 17)));
-        assert_eq!(after(529, &headers), Some((Scope::Integration, 17)));
-        assert_eq!(after(401, &headers), Some((Scope::Integration, 60)));
     }
 }

@@ -53,7 +53,8 @@ impl Proxy {
     pub(crate) async fn explain(&self, tenant_id: TenantId, project_id: ProjectId, wanted: Wanted<'_>) -> Explanation {
         let clock = Instant::now();
         let now = Timestamp::now();
-        let choice = Choice { cooling: &self.cooling, pinned: None, allows_fallback: true, now, clock };
+        let cooling = &self.cooling;
+        let choice = Choice { cooling, pinned: None, allows_fallback: true, session: None, keeper: None, now, clock };
         let project = match self.project(tenant_id, project_id, clock).await {
             Ok(project) => project,
             Err(refusal) => return Explanation { refusal: Some(refusal.into_text()), ..Explanation::default() },

@@ -1,52 +1,69 @@
 //! One proxied request, from its first line to the head of its answer. On the warm path everything
 //! comes from memory: neither database nor bus is asked.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, mem, net::SocketAddr, sync::Arc};
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use keyway_telemetry::metrics;
 
 use super::{
     Proxy,
     attempts::{Attempts, Begun},
-    caller,
+    broken::Reader,
+    cache,
+    caller::{self, Principal},
     choice::Choice,
     client::ProviderClient,
-    events::Events,
     headers,
     intake::Source,
-    links::Links,
+    meter::{Meter, Reads, is_kind},
     models,
     path::{self, Route},
-    plan::Planner,
+    plan::{Plan, Planner},
+    project::Project,
     record::{Arrival, Record},
     redact::Redactor,
     refusal::{Code, Refusal, Shape},
-    relay::{Meter, ProxyBody},
-    tee::Tee,
+    relay::{Caller, ProxyBody},
     websocket::{self, Session, SessionKey},
 };
+use crate::traffic::Traffic;
 
 impl Proxy {
-    /// Answers a request whose path begins with `/proxy/` or `/v1/`.
+    /// Answers a request whose path is one that callers mean for a provider.
     pub async fn handle(
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
         client: &ProviderClient,
+        traffic: &Arc<Traffic>,
     ) -> Response<ProxyBody> {
+        if let Some(told) = self.cors.preflight(request.method(), request.headers()) {
+            return told;
+        }
         let arrival = Arrival::now();
+        let page = self.cors.allowed(request.headers());
         let (parts, body) = request.into_parts();
         let uri = parts.uri.clone();
-        let mut response = self.serve((parts, body), &uri, arrival, client).await.unwrap_or_else(|refusal| {
+        let id = HeaderValue::try_from(arrival.id.to_string()).ok();
+        let served = self.serve((parts, body), &uri, arrival, (client, traffic)).await;
+        let mut response = served.unwrap_or_else(|refusal| {
             let code = refusal.code().text();
             metrics().proxy_refused.with_label_values(&[code]).inc();
             tracing::debug!(request_id = %arrival.id, %peer, code, "a proxied request was refused");
-            refusal.into_response(Shape::of(uri.path()))
+            let shape = Shape::of(uri.path());
+            let mut response = refusal.into_response(shape);
+            if let Some(id) = &id {
+                response.headers_mut().insert(HeaderName::from_static(shape.request_id_header()), id.clone());
+            }
+            response
         });
-        if let Ok(id) = HeaderValue::try_from(arrival.id.to_string()) {
+        if let Some(id) = id {
             response.headers_mut().insert(headers::REQUEST_ID, id);
+        }
+        if let Some(page) = page {
+            self.cors.mark(&page, response.headers_mut());
         }
         response
     }
@@ -56,71 +73,130 @@ impl Proxy {
         (mut parts, body): (Parts, Incoming),
         uri: &Uri,
         arrival: Arrival,
-        client: &ProviderClient,
+        (client, traffic): (&ProviderClient, &Arc<Traffic>),
     ) -> Result<Response<ProxyBody>, Refusal> {
         let route = Route::of(&parts.method, uri.path())?;
-        let hash = caller::key_hash(&parts.headers)?;
+        let hash = caller::key_hash(&parts.headers, key_in_query(&route, uri).as_deref())?;
         let caller = self.caller(&hash, arrival.clock).await?;
         let principal = caller.usable(arrival.at)?;
-        let wish = self.caches.answers.wish(principal, &parts.headers)?;
         let project = self.project(principal.tenant_id, principal.project_id, arrival.clock).await?;
         match &route {
             Route::Models => return models::list(&project, arrival.at),
             Route::Model(id) => return models::one(&project, id, arrival.at),
             _ => {}
         }
-        // Before the body is read: a call that cannot be recorded should take no memory.
-        let Some(slot) = self.spool.admit() else {
-            return Err(Refusal::spool_full());
-        };
-        let choice = self.choice(&parts.headers, arrival)?;
-        let reads_bodies = self.limiter.counts_use(principal, &project) || wish.is_some();
-        let planner =
-            Planner { project: &project, catalog: &self.sources.catalog, choice, room: &self.room, reads_bodies };
-        let plan = planner.plan(&route, &mut parts, Source::new(body)).await?;
-        let Some(first) = plan.first() else { return Err(Refusal::nobody()) };
-        let mut record = Record::new(slot, principal, Arc::clone(first), arrival, plan.model.clone());
-        let place = wish.and_then(|wish| wish.place(&parts, uri, &plan));
+        let ready = self.ready(&route, (&mut parts, body), uri, arrival, (principal, &project)).await;
+        let ready = ready.inspect_err(|refusal| {
+            self.refused_calls.keep(&self.spool, principal, arrival, uri.path(), refusal);
+        })?;
+        let Ready { mut plan, mut record, place } = ready;
         if let Some(answer) = place.as_ref().and_then(|place| self.caches.answers.find(place, arrival.clock)) {
-            return Ok(answer.again(record, plan.path.at(first)));
+            let path = plan.path.at(record.first());
+            return Ok(answer.again(record, path));
         }
-        let call = (&parts.method, &parts.headers);
-        record.hold = self.limiter.reserve(principal, &project, &plan, call).await?;
-        let is_read = parts.method == Method::POST || first.ways.link_field(uri.path()).is_some();
-        let socket = for_provider(&mut parts, is_read);
-        // A GET may show the figures of an earlier call, which count once.
-        let is_metered = parts.method == Method::POST;
-        let attempts = Attempts {
-            client,
-            cooling: &self.cooling,
-            method: parts.method,
-            headers: parts.headers,
-            query: path::forwarded_query(parts.uri.query()),
-            path: plan.path,
-            payload: plan.payload,
-            own_refusal: plan.own_refusal,
-            record,
+        match self.limiter.reserve(principal, &project, &plan, (&parts.method, &parts.headers)).await {
+            Ok(hold) => record.hold = hold,
+            Err(refusal) => return Err(record.refuse(refusal, &plan.path, &self.refused_calls)),
+        }
+        let reads = Reads::of(&parts.method, &route, record.first());
+        let socket = for_provider(&mut parts, reads != Reads::Nothing);
+        let caller_side = Caller {
+            reader: Reader { shape: Shape::of(&plan.path.at(record.first())), numbers: reads_numbers(&route, &plan) },
+            traffic: Arc::clone(traffic),
+            owners: Arc::clone(&self.owners),
+            has_choice: plan.upstreams.len() > 1,
         };
-        let begun = attempts.run(plan.upstreams).await?;
+        let query = path::forwarded_query(parts.uri.query());
+        let upstreams = mem::take(&mut plan.upstreams);
+        let attempts = self.attempts(client, (parts.method, parts.headers), query, plan, record);
+        let begun = attempts.run(upstreams).await?;
+        if let Some(id) = path_id(&route).filter(|_| begun.answer.status().is_success()) {
+            self.owners.keep(principal.project_id, id, begun.record.upstream().integration_id);
+        }
         match socket {
             Some(socket) if begun.answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let (callers, sources) = (Arc::clone(&self.caches.callers), Arc::clone(&self.sources));
                 let key = SessionKey { callers, sources, hash, holder: caller.clone() };
                 let session = Session { stop: self.end_sessions.clone(), open: self.sessions.token(), key };
+                traffic.upgrade();
                 Ok(websocket::begin(socket, begun, session))
             }
             _ => {
-                let response = answered(begun, is_metered, plan.hides_usage)?;
+                let response = answered(begun, reads, caller_side)?;
                 Ok(self.caches.answers.keep(place, response))
             }
+        }
+    }
+
+    /// Makes a call of this project ready: whom to ask for it, and a place for its record.
+    async fn ready(
+        &self,
+        route: &Route<'_>,
+        (parts, body): (&mut Parts, Incoming),
+        uri: &Uri,
+        arrival: Arrival,
+        (principal, project): (&Principal, &Project),
+    ) -> Result<Ready, Refusal> {
+        let wish = self.caches.answers.wish(principal, &parts.headers)?;
+        // Before the body is read: a call that cannot be recorded should take no memory.
+        let Some(slot) = self.spool.admit() else {
+            return Err(Refusal::spool_full());
+        };
+        let planner = Planner {
+            project_id: principal.project_id,
+            project,
+            catalog: &self.sources.catalog,
+            choice: self.choice(&parts.headers, arrival)?,
+            owners: &self.owners,
+            room: &self.room,
+            reads_bodies: self.limiter.counts_use(principal, project) || wish.is_some(),
+        };
+        let plan = planner.plan(route, parts, Source::new(body)).await?;
+        let Some(first) = plan.first() else { return Err(Refusal::nobody()) };
+        let record = Record::new(slot, principal, Arc::clone(first), arrival, plan.model.clone());
+        let place = wish.and_then(|wish| wish.place(parts, uri, &plan));
+        Ok(Ready { plan, record, place })
+    }
+
+    fn attempts<'a>(
+        &'a self,
+        client: &'a ProviderClient,
+        (method, headers): (Method, HeaderMap),
+        query: Option<Cow<'a, str>>,
+        plan: Plan,
+        record: Record,
+    ) -> Attempts<'a> {
+        Attempts {
+            client,
+            cooling: &self.cooling,
+            usage_option: &self.usage_option,
+            refused_calls: &self.refused_calls,
+            method,
+            headers,
+            query,
+            path: plan.path,
+            payload: plan.payload,
+            refers: plan.refers,
+            own_refusal: plan.own_refusal,
+            record,
+            timer: Box::pin(tokio::time::sleep(self.first_byte_timeout)),
         }
     }
 
     /// What is chosen by for a call with these headers.
     fn choice(&self, headers: &HeaderMap, arrival: Arrival) -> Result<Choice<'_>, Refusal> {
         let (pinned, allows_fallback) = (headers::pinned(headers)?, headers::allows_fallback(headers)?);
-        Ok(Choice { cooling: &self.cooling, pinned, allows_fallback, now: arrival.at, clock: arrival.clock })
+        let (now, clock) = (arrival.at, arrival.clock);
+        Ok(Choice { cooling: &self.cooling, pinned, allows_fallback, session: None, keeper: None, now, clock })
     }
+}
+
+/// A call that can be made.
+struct Ready {
+    plan: Plan,
+    record: Record,
+    /// Where its answer may be in memory, or goes.
+    place: Option<cache::Place>,
 }
 
 /// Makes the headers those that a provider gets. Returns the caller's side, where it asks for a WebSocket.
@@ -131,14 +207,14 @@ fn for_provider(parts: &mut Parts, is_read: bool) -> Option<OnUpgrade> {
         websocket::ask(&mut parts.headers);
     }
     if is_read {
-        // Figures and addresses can only be read from an answer that is not compressed.
+        // Figures and addresses are read from an answer that is not compressed.
         parts.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     }
     socket
 }
 
 /// The answer as the caller gets it.
-fn answered(mut begun: Begun, is_metered: bool, hides_usage: bool) -> Result<Response<ProxyBody>, Refusal> {
+fn answered(mut begun: Begun, reads: Reads, caller: Caller) -> Result<Response<ProxyBody>, Refusal> {
     let status = begun.answer.status();
     begun.record.answered(status, is_kind(begun.answer.headers(), "text/event-stream"));
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED || status.is_informational() {
@@ -148,38 +224,34 @@ fn answered(mut begun: Begun, is_metered: bool, hides_usage: bool) -> Result<Res
         ));
     }
     begun.dress();
-    let Begun { answer, connection, secret, record, timer, .. } = begun;
+    let Begun { answer, connection, secret, record, timer, hides_usage, .. } = begun;
     let (mut parts, body) = answer.into_parts();
-    let meter = if parts.headers.contains_key(header::CONTENT_ENCODING) {
-        Meter::Silent
-    } else if !parts.status.is_success() {
-        Meter::Error(Redactor::new(secret))
-    } else if is_metered {
-        figures(&parts.headers, hides_usage)
+    let is_compressed = parts.headers.contains_key(header::CONTENT_ENCODING);
+    let meter = if !parts.status.is_success() {
+        if is_compressed { Meter::Silent } else { Meter::Error(Redactor::new(secret)) }
     } else {
-        let ways = &*record.upstream().ways;
-        ways.link_field(record.path()).map_or(Meter::Silent, |field| Meter::Links(Links::new(field)))
+        reads.meter(&parts.headers, &record, hides_usage)
     };
     if meter.rewrites() {
         parts.headers.remove(header::CONTENT_LENGTH);
     }
-    Ok(Response::from_parts(parts, ProxyBody::relayed((body, connection), meter, record, timer)))
+    Ok(Response::from_parts(parts, ProxyBody::relayed((body, connection), meter, record, timer, caller)))
 }
 
-/// How the figures of an answer are read.
-fn figures(headers: &HeaderMap, hides_usage: bool) -> Meter {
-    if is_kind(headers, "text/event-stream") {
-        Meter::Events(Events::new(hides_usage))
-    } else if is_kind(headers, "application/json") {
-        Meter::Json(Tee::default())
-    } else {
-        Meter::Silent
-    }
+/// The key in the query, where callers of Google's shape have theirs.
+fn key_in_query(route: &Route<'_>, uri: &Uri) -> Option<String> {
+    let Route::Provider { provider, path } = route else { return None };
+    let is_googles = *provider == "gemini" || Shape::of(path) == Shape::Google;
+    if is_googles { path::parameter(uri.query(), "key") } else { None }
 }
 
-fn is_kind(headers: &HeaderMap, kind: &str) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.as_bytes().get(..kind.len()))
-        .is_some_and(|start| start.eq_ignore_ascii_case(kind.as_bytes()))
+/// The id of what a call is about, where OpenAI's SDK calls Keyway for it.
+fn path_id<'a>(route: &Route<'a>) -> Option<&'a str> {
+    if let Route::Family(path) = route { path::id_in(path) } else { None }
+}
+
+/// Whether a caller reads the codes of errors as numbers: the SDK of a provider that has such, at its own path.
+fn reads_numbers(route: &Route<'_>, plan: &Plan) -> bool {
+    let is_own = matches!(route, Route::Provider { .. } | Route::Wrapped { .. });
+    is_own && plan.upstreams.iter().any(|upstream| upstream.spec.numeric_error_codes)
 }

@@ -1,12 +1,9 @@
 //! Reads the messages in what one side of a WebSocket sends (RFC 6455): the provider's for their figures, the
-//! caller's first one for its model. It changes nothing that passes and keeps no message longer than until it
-//! was looked at.
+//! caller's first one for its model. It changes nothing that passes, and of a long message it keeps only what figures are
+//! read from.
 
-use keyway_domain::TokenCounts;
-use keyway_providers::{Metered, Provider};
+use keyway_providers::Document;
 
-/// Longer messages are not looked at: what carries figures is short.
-const MAX_MESSAGE_BYTES: usize = 1 << 20;
 const CLOSE: u8 = 8;
 
 /// The messages of one direction.
@@ -18,15 +15,21 @@ pub(super) struct Frames {
     left: u64,
     /// What a caller's payload is masked with, from its next byte on.
     mask: Option<[u8; 4]>,
-    /// Of a message: the payloads of its frames so far.
-    message: Vec<u8>,
+    /// Of a message: the payloads of its frames so far, or what was picked of them.
+    message: Document,
     is_control: bool,
     is_final: bool,
-    too_long: bool,
     closed: bool,
+    /// Whether nobody looks at messages any more.
+    ignores: bool,
 }
 
 impl Frames {
+    /// Looks at the heads of frames alone from here on.
+    pub(super) const fn ignore_messages(&mut self) {
+        self.ignores = true;
+    }
+
     /// Looks at bytes that pass; gives every whole message to `see`.
     pub(super) fn pass(&mut self, mut bytes: &[u8], mut see: impl FnMut(&[u8])) {
         while !bytes.is_empty() {
@@ -39,16 +42,14 @@ impl Frames {
                 let (payload, rest) = bytes.split_at(here);
                 bytes = rest;
                 self.left -= payload.len() as u64;
-                if !self.is_control {
+                if !self.is_control && !self.ignores {
                     self.keep(payload);
                 }
             }
             if self.head.is_empty() && self.left == 0 && !self.is_control && self.is_final {
-                if !self.too_long {
-                    see(&self.message);
-                }
+                see(self.message.text());
                 self.message.clear();
-                (self.is_final, self.too_long) = (false, false);
+                self.is_final = false;
             }
         }
     }
@@ -84,54 +85,19 @@ impl Frames {
     }
 
     fn keep(&mut self, payload: &[u8]) {
-        self.too_long |= self.message.len() + payload.len() > MAX_MESSAGE_BYTES;
-        if self.too_long {
-            return;
-        }
         match &mut self.mask {
-            None => self.message.extend_from_slice(payload),
+            None => self.message.push(payload),
             Some(mask) => {
-                self.message.extend(payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask));
+                let plain: Vec<u8> = payload.iter().zip(mask.iter().cycle()).map(|(byte, mask)| byte ^ mask).collect();
+                self.message.push(&plain);
                 mask.rotate_left(payload.len() % 4);
             }
         }
     }
 }
 
-/// What the messages of a session say about its cost: each tells of one answer, and they add up.
-#[derive(Default)]
-pub(super) struct SessionFigures(Metered);
-
-impl SessionFigures {
-    /// Adds a message's figures.
-    pub(super) fn see(&mut self, ways: &dyn Provider, message: &[u8]) {
-        let mut found = Metered::default();
-        if !ways.meter_event(&mut found, message) {
-            return;
-        }
-        let before = std::mem::take(&mut self.0);
-        let is_first = before.tokens == TokenCounts::default();
-        self.0 = Metered {
-            model: found.model.or(before.model),
-            tokens: before.tokens.plus(found.tokens),
-            cost_nano_usd: if is_first {
-                found.cost_nano_usd
-            } else {
-                before.cost_nano_usd.zip(found.cost_nano_usd).map(|(a, b)| a + b)
-            },
-        };
-    }
-
-    /// All of them.
-    pub(super) fn take(&mut self) -> Metered {
-        std::mem::take(&mut self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use keyway_providers::{Catalog, for_spec};
-
     use super::*;
 
     fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
@@ -161,7 +127,7 @@ mod tests {
 
     #[test]
     fn messages_are_read_however_they_are_cut() {
-        let long = vec![b'x'; 70_000];
+        let long = format!(r#"{{"x":"{}","model":"m"}}"#, "x".repeat(70_000)).into_bytes();
         let bytes = [
             frame(0x81, b"one"),
             frame(0x01, b"tw"),
@@ -171,7 +137,6 @@ mod tests {
             frame(0x82, &long[..200]),
             frame(0x81, &long),
             frame(0x81, b""),
-            frame(0x81, &vec![b'y'; MAX_MESSAGE_BYTES + 1]),
             frame(0x81, b"end"),
             vec![0x01, 0x82, 1, 2, 3, 4, b'm' ^ 1, b'a' ^ 2],
             vec![0x80, 0x86, 5, 6, 7, 8, b's' ^ 5, b'k' ^ 6, b'e' ^ 7, b'd' ^ 8, b'!' ^ 5, b'?' ^ 6],
@@ -182,7 +147,8 @@ mod tests {
             b"one".into(),
             b"two".into(),
             long[..200].into(),
-            long.clone(),
+            // Of a message of any length what figures are read from is picked.
+            br#"{"model":"m"}"#.to_vec(),
             vec![],
             b"end".into(),
             b"masked!?".into(),
@@ -190,24 +156,5 @@ mod tests {
         for cut in [1, 3, 1000, bytes.len()] {
             assert_eq!(messages(&bytes, cut), (expected.clone(), true), "cut {cut}");
         }
-    }
-
-    #[test]
-    fn the_figures_of_a_session_add_up() {
-        let catalog = Catalog::load(None).unwrap();
-        let ways = for_spec(catalog.get("openai").unwrap());
-        let done = |input, output| {
-            format!(
-                r#"{{"type":"response.done","response":{{"usage":{{"total_tokens":{},"input_tokens":{input},"output_tokens":{output},"input_token_details":{{"cached_tokens":4,"text_tokens":6,"audio_tokens":5}},"output_token_details":{{"text_tokens":1,"audio_tokens":2}}}}}}}}"#,
-                input + output
-            )
-        };
-        let mut figures = SessionFigures::default();
-        for message in [r#"{"type":"session.created"}"#.to_owned(), done(11, 3), done(20, 5), "{}".to_owned()] {
-            figures.see(&*ways, message.as_bytes());
-        }
-        let tokens = figures.take().tokens;
-        assert_eq!((tokens.input, tokens.output, tokens.cached_input), (Some(31), Some(8), Some(8)));
-        assert_eq!((tokens.audio_input, tokens.audio_output), (Some(10), Some(4)));
     }
 }

@@ -6,6 +6,7 @@ use keyway_domain::IntegrationId;
 
 use super::{
     caller::KEY_HEADERS,
+    cors,
     refusal::{Code, Refusal},
 };
 
@@ -78,9 +79,13 @@ pub(super) fn clean_request(headers: &mut HeaderMap) {
 pub(super) fn clean_response(headers: &mut HeaderMap, secret: &[u8]) {
     drop_hop_by_hop(headers);
     let finder = memchr::memmem::Finder::new(secret);
-    drop_matching(headers, |name, value| {
-        let name = name.as_str();
-        matches!(name, "set-cookie" | "set-cookie2" | "alt-svc" | "strict-transport-security" | "clear-site-data")
+    drop_matching(headers, |header, value| {
+        let name = header.as_str();
+        cors::is_providers_own(header)
+            || matches!(
+                name,
+                "set-cookie" | "set-cookie2" | "alt-svc" | "strict-transport-security" | "clear-site-data"
+            )
             || name.starts_with("x-keyway-")
             || (!secret.is_empty() && finder.find(value.as_bytes()).is_some())
     });
@@ -88,6 +93,8 @@ pub(super) fn clean_response(headers: &mut HeaderMap, secret: &[u8]) {
 
 fn is_private_request_header(name: &str) -> bool {
     match name.as_bytes().first() {
+        // What an application tells its own services of a request is none of a provider's business.
+        Some(b'b') => name == "baggage",
         Some(b'c') => name == "cookie" || name == "cookie2" || name == "cf-connecting-ip" || name == "cdn-loop",
         Some(b'e') => name == "expect",
         Some(b'f') => name == "forwarded",
@@ -96,7 +103,7 @@ fn is_private_request_header(name: &str) -> bool {
         Some(b'o') => name == "origin",
         Some(b'p') => name.starts_with("proxy-"),
         Some(b'r') => name == "referer",
-        Some(b't') => name == "true-client-ip",
+        Some(b't') => name == "true-client-ip" || name == "tracestate",
         Some(b'v') => name == "via",
         Some(b'x') => [
             "x-forwarded",
@@ -186,6 +193,8 @@ mod tests {
             ("x-aws-ec2-metadata-token", "t"),
             ("x-keyway-integration", "int_x"),
             ("expect", "100-continue"),
+            ("baggage", "user=7"),
+            ("tracestate", "vendor=1"),
             ("content-type", "application/json"),
             ("openai-beta", "assistants=v2"),
             ("anthropic-version", "2023-06-01"),
@@ -212,6 +221,7 @@ mod tests {
             ("authorization", "Bearer sk-secret"),
             ("x-echo", "your key is 'sk-secret'."),
             ("x-keyway-error", "fake"),
+            ("access-control-allow-origin", "https://provider.dev"),
             ("content-length", "5"),
         ]);
         clean_response(&mut headers, b"sk-secret");

@@ -6,40 +6,54 @@
 //! it is read first. Every call leaves one record on the spool. The proxy must never store or log a
 //! secret, follow a redirect, or ask the database on the warm path.
 
+mod affinity;
+mod arriving;
 mod attempts;
+mod broken;
 mod cache;
 mod caller;
 mod choice;
 mod client;
 mod connect;
 mod cooling;
+mod cors;
+mod decoding;
 mod drain;
-mod events;
 pub(crate) mod explain;
 mod fallback;
 mod forward;
 mod frames;
 mod headers;
+pub(crate) mod hint;
 mod inspect;
 mod intake;
+mod judge;
 mod limits;
 mod links;
+mod meter;
 mod models;
+mod multipart;
 mod origin;
+mod owners;
+mod passage;
 mod path;
+mod payload;
 mod plan;
 mod pool;
 mod project;
+mod reading;
 mod record;
 mod redact;
 mod refusal;
+mod refused_calls;
 mod relay;
 mod replay;
 mod replica;
 mod spool;
-mod tee;
+mod sse;
 mod under_way;
 mod upstream;
+mod usage_option;
 mod warm;
 mod websocket;
 
@@ -67,14 +81,18 @@ use caller::{KeyHash, KeyHolder};
 pub use client::ProviderClient;
 use connect::Connector;
 use cooling::Cooling;
+pub use cors::CorsOrigins;
 use drain::{DrainError, Drainer};
 use intake::Room;
 use limits::Limiter;
+use owners::Owners;
 use project::{Project, Sources};
 use refusal::{Code, Refusal};
+use refused_calls::RefusedCalls;
 pub use relay::ProxyBody as Body;
 use replica::{Dropped, Replica};
 use spool::Spool;
+use usage_option::UsageOption;
 use warm::{Held, Loaded, WarmCache};
 
 use crate::home::Home;
@@ -112,6 +130,10 @@ pub struct ProxyParts {
     pub data_dir: PathBuf,
     /// The largest body that is read before it is forwarded.
     pub body_bytes: usize,
+    /// How long providers may take to begin an answer, all together.
+    pub first_byte_timeout: Duration,
+    /// Pages in browsers that may call.
+    pub cors: CorsOrigins,
     /// The operator's OpenRouter key, for projects that consent to it.
     pub fallback_key: Option<SecretString>,
 }
@@ -134,6 +156,11 @@ pub struct Proxy {
     look_ups: Semaphore,
     connector: Connector,
     cooling: Cooling,
+    usage_option: UsageOption,
+    refused_calls: RefusedCalls,
+    owners: Arc<Owners>,
+    cors: CorsOrigins,
+    first_byte_timeout: Duration,
     limiter: Arc<Limiter>,
     replica: Replica,
     spool: Spool,
@@ -198,6 +225,11 @@ impl Proxy {
             caches,
             look_ups: Semaphore::new(LOOK_UPS),
             cooling: Cooling::default(),
+            usage_option: UsageOption::default(),
+            refused_calls: RefusedCalls::default(),
+            owners: Arc::default(),
+            cors: parts.cors,
+            first_byte_timeout: parts.first_byte_timeout,
             limiter,
             replica,
             spool,

@@ -1,12 +1,16 @@
 //! From a path to a route. Anything that a provider might read as another path than we do is
-//! refused: dot segments, encoded or doubled slashes, backslashes, double encoding.
+//! refused: dot segments, doubled slashes, backslashes, double encoding. An encoded slash inside a segment passes as it
+//! came: it belongs to a name.
 
 use std::borrow::Cow;
 
 use http::{Method, Uri};
 use url::form_urlencoded::byte_serialize;
 
-use super::refusal::{Code, Refusal};
+use super::{
+    hint,
+    refusal::{Code, Refusal},
+};
 
 /// What a request asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,6 +21,9 @@ pub(super) enum Route<'a> {
     Wrapped { provider: &'a str, stream: bool },
     /// An endpoint of OpenAI's or Anthropic's shape, routed by the model in the body.
     Unified(&'static str),
+    /// An endpoint that OpenAI's SDK has beside them (`/responses/resp_1`, `/files`), routed by the model in the body where
+    /// there is one, and by the id in the path where there is none.
+    Family(&'a str),
     /// OpenAI's realtime endpoint, a WebSocket routed by the model in the query.
     Realtime,
     /// The models of the project.
@@ -27,6 +34,9 @@ pub(super) enum Route<'a> {
 
 /// The realtime endpoint below a provider's base URL.
 pub(super) const REALTIME: &str = "/realtime";
+/// The first words of [`Route::Family`]'s paths.
+const FAMILIES: [&str; 8] =
+    ["audio", "batches", "conversations", "files", "images", "moderations", "responses", "uploads"];
 const UNIFIED: [&str; 5] = ["/chat/completions", "/completions", "/embeddings", "/messages", "/messages/count_tokens"];
 
 impl<'a> Route<'a> {
@@ -48,20 +58,21 @@ impl<'a> Route<'a> {
         if endpoint == "/models" {
             return allow(method, &[Method::GET, Method::HEAD], Self::Models);
         }
-        match endpoint.strip_prefix("/models/") {
-            Some(id) if !id.is_empty() => allow(method, &[Method::GET, Method::HEAD], Self::Model(decoded(id))),
-            _ => Err(Refusal::new(Code::UnknownRoute, "no route has this path; see /api/docs")),
+        if let Some(id) = endpoint.strip_prefix("/models/").filter(|id| !id.is_empty()) {
+            return allow(method, &[Method::GET, Method::HEAD], Self::Model(decoded(id)));
         }
+        let first = endpoint.strip_prefix('/').and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        if !FAMILIES.contains(&first) {
+            return Err(Refusal::new(Code::UnknownRoute, hint::for_path(path)));
+        }
+        if is_ambiguous(endpoint) { Err(ambiguous()) } else { Ok(Self::Family(endpoint)) }
     }
 
     fn of_provider(method: &Method, rest: &'a str) -> Result<Self, Refusal> {
         let (provider, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let named = !provider.is_empty() && provider.bytes().all(is_name);
         if !named || is_ambiguous(path) {
-            return Err(Refusal::new(
-                Code::BadPath,
-                "the path contains dot segments, empty segments, a backslash, or an encoded slash, dot or percent sign",
-            ));
+            return Err(ambiguous());
         }
         match path {
             "" | "/" => allow(method, &[Method::POST], Self::Wrapped { provider, stream: false }),
@@ -69,6 +80,42 @@ impl<'a> Route<'a> {
             path => Ok(Self::Provider { provider, path }),
         }
     }
+}
+
+/// The id in a path of [`Route::Family`], of something that one integration keeps: the second word, where there is one
+/// and it is no verb.
+pub(super) fn id_in(path: &str) -> Option<&str> {
+    const KEEPERS: [&str; 5] = ["batches", "conversations", "files", "responses", "uploads"];
+    const VERBS: [&str; 2] = ["compact", "input_tokens"];
+    let mut words = path.trim_start_matches('/').split('/');
+    let first = words.next()?;
+    words.next().filter(|id| KEEPERS.contains(&first) && !VERBS.contains(id))
+}
+
+/// The value of a parameter of a query.
+pub(super) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    let pair = query?.split('&').find(|pair| is_named(pair, name))?;
+    Some(decoded(pair.split_once('=')?.1).into_owned())
+}
+
+/// Whether a call of this path asks a model for something, and makes nothing at the provider beside that: it can be
+/// repeated, and its answer given again.
+pub(super) fn is_inference(path: &str) -> bool {
+    const INFERENCE: [&str; 12] = [
+        "/completions",
+        "/messages",
+        "/responses",
+        "/embeddings",
+        "/chat",
+        "/embed",
+        "/rerank",
+        "/moderations",
+        ":generateContent",
+        ":streamGenerateContent",
+        ":embedContent",
+        ":batchEmbedContents",
+    ];
+    INFERENCE.iter().any(|end| path.ends_with(end))
 }
 
 /// The query as it is forwarded: without the parameter `key`, where some SDKs put their key.
@@ -123,6 +170,14 @@ pub(super) fn is_verb(word: &str) -> bool {
     VERBS.contains(&word)
 }
 
+fn ambiguous() -> Refusal {
+    Refusal::new(
+        Code::BadPath,
+        "the path contains dot segments, empty segments, a backslash, or an encoded dot, percent sign or slash at the \
+         edge of a segment",
+    )
+}
+
 fn is_key(pair: &str) -> bool {
     is_named(pair, "key")
 }
@@ -145,19 +200,29 @@ const fn is_name(byte: u8) -> bool {
 
 fn is_ambiguous(path: &str) -> bool {
     let bytes = path.as_bytes();
-    let dots = |segment: &str| segment == "." || segment == "..";
     bytes.iter().any(|byte| *byte == b'\\' || !byte.is_ascii_graphic())
         || memchr::memmem::find(bytes, b"//").is_some()
-        || path.split('/').any(|segment| dots(segment.split(';').next().unwrap_or(segment)))
+        || path.split('/').any(is_ambiguous_segment)
         || bytes.windows(3).any(|window| window[0] == b'%' && is_refused_escape(window))
         || bytes.iter().rev().take(2).any(|byte| *byte == b'%')
 }
 
-/// Escapes of a slash, backslash, dot, percent sign or control character, and what is no escape.
+/// Whether a segment is a dot segment, or would be several with one among them if its encoded slashes were slashes.
+fn is_ambiguous_segment(segment: &str) -> bool {
+    let is_dots = |name: &str| matches!(name.split(';').next(), Some("." | ".."));
+    if !segment.contains('%') {
+        return is_dots(segment);
+    }
+    let unfolded = segment.replace("%2f", "/").replace("%2F", "/");
+    let is_one = unfolded == segment;
+    unfolded.split('/').any(|name| is_dots(name) || name.is_empty() && !is_one)
+}
+
+/// Escapes of a backslash, dot, percent sign or control character, and what is no escape.
 fn is_refused_escape(escape: &[u8]) -> bool {
     match hex(escape[1]).zip(hex(escape[2])).map(|(high, low)| high << 4 | low) {
         None => true,
-        Some(byte) => matches!(byte, b'/' | b'\\' | b'.' | b'%' | 0x7f) || byte < 0x20,
+        Some(byte) => matches!(byte, b'\\' | b'.' | b'%' | 0x7f) || byte < 0x20,
     }
 }
 
@@ -207,6 +272,11 @@ mod tests {
         assert_eq!(post("/v1/messages"), Ok(Route::Unified("/messages")));
         assert_eq!(post("/v1/models"), Err(Code::BadMethod));
         assert_eq!(post("/v1/unknown"), Err(Code::UnknownRoute));
+        assert_eq!(post("/v1/responsesx"), Err(Code::UnknownRoute));
+        for family in ["/responses", "/files/file-1/content", "/audio/transcriptions", "/images/edits"] {
+            let path = format!("/v1{family}");
+            assert!(matches!(Route::of(&Method::POST, &path), Ok(Route::Family(found)) if found == family), "{family}");
+        }
         let get = |path| Route::of(&Method::GET, path).map_err(|refusal| refusal.code());
         assert_eq!(get("/v1/models"), Ok(Route::Models));
         assert_eq!(get("/v1/models/openai%2Fgpt-x"), Ok(Route::Model("openai/gpt-x".into())));
@@ -224,7 +294,14 @@ mod tests {
             "/proxy/openai/..;/admin",
             "/proxy/openai/%2e%2e/admin",
             "/proxy/openai/v1/%2E/x",
-            "/proxy/openai/v1%2fchat",
+            "/proxy/openai/v1/..%2fadmin",
+            "/proxy/openai/v1/a%2F..%2Fb",
+            "/proxy/openai/v1/a%2F.%2Fb",
+            "/proxy/openai/v1/%2fchat",
+            "/proxy/openai/v1/chat%2F",
+            "/proxy/openai/v1/a%2f%2fb",
+            "/v1/files/..%2fadmin",
+            "/v1/files/../admin",
             "/proxy/openai/v1%5cchat",
             "/proxy/openai/v1\\chat",
             "/proxy/openai/%252e%252e/x",
@@ -239,6 +316,31 @@ mod tests {
         ] {
             let refused = Route::of(&Method::GET, path).map_err(|refusal| refusal.code());
             assert_eq!(refused, Err(Code::BadPath), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_slash_within_a_name_passes_as_it_came() {
+        for path in ["/v1/models/meta-llama%2FLlama-3.1-8B", "/v1/a%2Fb%2fc/d"] {
+            let whole = format!("/proxy/acme{path}");
+            let route = Route::of(&Method::GET, &whole).map_err(|refusal| refusal.code());
+            assert_eq!(route, Ok(Route::Provider { provider: "acme", path }), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_id_of_what_an_integration_keeps_is_found() {
+        for (path, expected) in [
+            ("/responses/resp_1", Some("resp_1")),
+            ("/responses/resp_1/input_items", Some("resp_1")),
+            ("/files/file-1/content", Some("file-1")),
+            ("/responses/compact", None),
+            ("/responses/input_tokens", None),
+            ("/responses", None),
+            ("/audio/speech", None),
+            ("/images/edits", None),
+        ] {
+            assert_eq!(id_in(path), expected, "{path}");
         }
     }
 

@@ -1,25 +1,28 @@
 //! What is to be sent where: the upstreams of a request in the order in which they are tried, its path
 //! there, and its body with the few changes that routing and metering need.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, header, request::Parts};
-use http_body_util::Full;
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
+use keyway_domain::ProjectId;
+use keyway_providers::{Capability, LiveCatalog};
 
 use super::{
+    affinity::Ties,
     choice::Choice,
-    client::RequestBody,
     fallback,
     inspect::Fields,
     intake::{self, Room, Source},
+    multipart,
+    owners::Owners,
     path::{self, Route},
-    project::Project,
+    payload::Payload,
+    project::{Offered, Project},
     refusal::{Code, Refusal},
     upstream::Upstream,
 };
-use keyway_providers::{Capability, LiveCatalog};
 
 /// A call that is ready to be made.
 pub(super) struct Plan {
@@ -29,8 +32,8 @@ pub(super) struct Plan {
     pub(super) payload: Payload,
     /// The model the caller asked for, where the path names it or the body was read.
     pub(super) model: Option<String>,
-    /// Whether `include_usage` was set by us and its traces are to be taken out again.
-    pub(super) hides_usage: bool,
+    /// Whether it is about something that one key keeps, so that another one is asked where it is not found.
+    pub(super) refers: bool,
     /// What the caller is told should the operator's key not serve, where no integration of the project can.
     pub(super) own_refusal: Option<Refusal>,
 }
@@ -47,27 +50,28 @@ pub(super) enum PathThere {
     /// The provider's own, as the caller wrote it.
     Given(String),
     /// An endpoint that every provider of a shape has, below its base URL.
-    Endpoint(&'static str),
+    Endpoint(Cow<'static, str>),
     /// The provider's chat endpoint.
     Chat,
 }
 
-/// What is sent.
-pub(super) enum Payload {
-    /// Read already, so that it can be sent again.
-    Whole(Bytes, Option<Source>),
-    /// Passed on as it arrives: it can be sent once.
-    Passing(Option<Incoming>),
-}
-
 /// What is needed to plan.
 pub(super) struct Planner<'a> {
+    pub(super) project_id: ProjectId,
     pub(super) project: &'a Project,
     pub(super) catalog: &'a LiveCatalog,
     pub(super) choice: Choice<'a>,
+    pub(super) owners: &'a Owners,
     pub(super) room: &'a Room,
     /// Whether its body is read where it can be: what the call uses counts, or its answer may be kept.
     pub(super) reads_bodies: bool,
+}
+
+/// A body that was read as JSON.
+struct Read {
+    body: Bytes,
+    fields: Fields,
+    from: Source,
 }
 
 impl Planner<'_> {
@@ -77,6 +81,7 @@ impl Planner<'_> {
             Route::Provider { provider, path } => self.endpoint(provider, path, parts, from).await,
             Route::Wrapped { provider, stream } => self.wrapped(provider, stream, parts, from).await,
             Route::Unified(path) => self.unified(path, parts, from).await,
+            Route::Family(path) => self.family(path, parts, from).await,
             Route::Realtime => self.realtime(parts, from),
             Route::Models | Route::Model(_) => Err(Refusal::new(Code::UnknownRoute, "this route is not forwarded")),
         }
@@ -85,10 +90,11 @@ impl Planner<'_> {
     async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let offered = self.project.by_provider(provider, self.catalog)?;
         self.check(offered)?;
-        // Only for its model or its bounds a body is not refused for its length.
+        // Only for its model, its bounds or another try a body is not refused for its length.
         let names_model = || offered.iter().any(|upstream| upstream.ways.names_model(path));
-        let for_its_model = || (self.reads_bodies || !names_model()) && self.room.has(&from);
-        let is_read = intake::is_completion(&parts.method, path) || parts.method == Method::POST && for_its_model();
+        let has_others = offered.len() > 1 && path::is_inference(path);
+        let is_wanted = || (self.reads_bodies || has_others || !names_model()) && self.room.has(&from);
+        let is_read = intake::is_completion(&parts.method, path) || parts.method == Method::POST && is_wanted();
         let there = PathThere::Given(path.to_owned());
         if !is_read || !intake::is_plain_json(&parts.headers) {
             let model = there.model().or_else(|| path::model_asked(parts.uri.query()));
@@ -98,10 +104,10 @@ impl Planner<'_> {
         let Ok(fields) = Fields::of(&body) else {
             // Not for us to judge: the provider says what is wrong with it.
             let model = there.model();
-            return self.as_it_is(offered, there, Payload::Whole(body, Some(from)), model);
+            return self.as_it_is(offered, there, Payload::whole(body, from), model);
         };
         let asks = intake::is_completion(&Method::POST, path);
-        self.call(offered, there, (body, from), &fields, asks)
+        self.call(offered, there, parts, Read { body, fields, from }, asks)
     }
 
     async fn wrapped(
@@ -113,31 +119,95 @@ impl Planner<'_> {
     ) -> Result<Plan, Refusal> {
         let offered = self.project.by_provider(provider, self.catalog)?;
         self.check(offered)?;
-        let mut payload = intake::payload(&self.json(parts, &mut from).await?)?;
-        let mut fields = Fields::of(&payload).map_err(|_| malformed())?;
+        let mut body = intake::payload(&self.json(parts, &mut from).await?)?;
+        let mut fields = Fields::of(&body).map_err(|_| malformed())?;
         if stream {
-            payload = fields.with_stream(&payload);
-            fields = Fields::of(&payload).map_err(|_| malformed())?;
+            body = fields.with_stream(&body);
+            fields = Fields::of(&body).map_err(|_| malformed())?;
         }
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let asks = offered.iter().any(|it| intake::is_completion(&Method::POST, &it.chat_endpoint()));
-        self.call(offered, PathThere::Chat, (payload, from), &fields, asks)
+        self.call(offered, PathThere::Chat, parts, Read { body, fields, from }, asks)
     }
 
-    async fn unified(&self, path: &'static str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
-        let mut body = self.json(parts, &mut from).await?;
-        let mut fields = Fields::of(&body).map_err(|_| malformed())?;
-        let Some(model) = fields.model(&body) else {
-            return Err(Refusal::new(Code::BadBody, "the body needs a model: it says which integration serves"));
+    async fn unified(&self, path: &'static str, parts: &Parts, from: Source) -> Result<Plan, Refusal> {
+        let read = self.read(parts, from).await?;
+        let Some(model) = read.fields.model(&read.body) else {
+            let message = "the body needs a model: it says which integration serves";
+            return Err(Refusal::new(Code::MissingModel, message));
         };
         let offered = self.project.by_model(&model, shape(path))?;
         self.check(offered.upstreams.iter().copied())?;
-        if let Some(renamed) = offered.renamed {
-            body = fields.with_model(&body, renamed);
-            fields = Fields::of(&body).map_err(|_| malformed())?;
-        }
         let asks = intake::is_completion(&Method::POST, path);
-        self.call(offered.upstreams.iter().copied(), PathThere::Endpoint(path), (body, from), &fields, asks)
+        self.renamed(&offered, path.into(), parts, read, asks)
+    }
+
+    /// The plan for what OpenAI's SDK has beside models' own endpoints: by the model that it names, else by the id.
+    async fn family(&self, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
+        let id = path::id_in(path);
+        let keeper = id.and_then(|id| self.owners.of(self.project_id, id));
+        let planner = Planner { choice: Choice { keeper, ..self.choice }, ..*self };
+        let there: Cow<'static, str> = path.to_owned().into();
+        if parts.method == Method::POST && id.is_none() {
+            if intake::is_plain_json(&parts.headers) && !from.body.is_end_stream() {
+                return planner.made(there, parts, from).await;
+            }
+            if let Some(boundary) = multipart::boundary(&parts.headers).filter(|_| multipart::names_model(path)) {
+                let form = self.room.read(&mut from).await?;
+                if let Some(at) = multipart::model(&form, &boundary) {
+                    return planner.form(there, (form, from), at);
+                }
+                return planner.kept(there, Payload::whole(form, from), false);
+            }
+        }
+        let is_small = intake::is_plain_json(&parts.headers) && self.room.has(&from);
+        let payload = if id.is_some() && is_small {
+            let body = self.room.read(&mut from).await?;
+            Payload::whole(body, from)
+        } else {
+            Payload::unread(from)
+        };
+        planner.kept(there, payload, id.is_some())
+    }
+
+    /// The plan for something that is asked for in JSON.
+    async fn made(&self, path: Cow<'static, str>, parts: &Parts, from: Source) -> Result<Plan, Refusal> {
+        let read = self.read(parts, from).await?;
+        let Some(model) = read.fields.model(&read.body) else {
+            let ties = Ties::of(&parts.headers, &read.body);
+            let keeper = ties.refers_to.and_then(|id| self.owners.of(self.project_id, &id)).or(self.choice.keeper);
+            let planner = Planner { choice: Choice { keeper, ..self.choice }, ..*self };
+            return planner.kept(path, Payload::whole(read.body, read.from), false);
+        };
+        let mut offered = self.project.by_model(&model, Capability::Chat)?;
+        offered.upstreams.retain(|upstream| upstream.spec.speaks_openai());
+        if offered.upstreams.is_empty() {
+            return Err(Refusal::new(Code::NotCallable, "this model's provider has no such endpoint"));
+        }
+        self.choice.check(offered.upstreams.iter().copied())?;
+        self.renamed(&offered, path, parts, read, false)
+    }
+
+    /// The plan for a form that names its model at `at`.
+    fn form(
+        &self,
+        path: Cow<'static, str>,
+        (form, from): (Bytes, Source),
+        at: std::ops::Range<usize>,
+    ) -> Result<Plan, Refusal> {
+        let asked = String::from_utf8_lossy(&form[at.clone()]).into_owned();
+        let mut offered = self.project.by_model(&asked, Capability::Chat)?;
+        offered.upstreams.retain(|upstream| upstream.spec.speaks_openai());
+        let body = offered.renamed.map_or_else(|| form.clone(), |name| multipart::with_model(&form, at, name));
+        let model = offered.renamed.unwrap_or(&asked).to_owned();
+        self.as_it_is(offered.upstreams, PathThere::Endpoint(path), Payload::whole(body, from), Some(model))
+    }
+
+    /// The plan for a call that names no model.
+    fn kept(&self, path: Cow<'static, str>, payload: Payload, is_kept: bool) -> Result<Plan, Refusal> {
+        let offered = self.project.by_family(&self.choice, is_kept)?;
+        let plan = self.as_it_is(offered, PathThere::Endpoint(path), payload, None)?;
+        Ok(Plan { refers: is_kept, ..plan })
     }
 
     /// The plan for a WebSocket, whose query names the model.
@@ -151,7 +221,7 @@ impl Planner<'_> {
         if offered.renamed.is_some() {
             parts.uri = path::with_model(&parts.uri, &model)?;
         }
-        let path = PathThere::Endpoint(path::REALTIME);
+        let path = PathThere::Endpoint(path::REALTIME.into());
         self.as_it_is(offered.upstreams, path, Payload::unread(from), Some(model))
     }
 
@@ -165,7 +235,23 @@ impl Planner<'_> {
     ) -> Result<Plan, Refusal> {
         self.choice.check(offered.clone())?;
         let upstreams = self.choice.order(offered, None, model.as_deref());
-        Ok(Plan { upstreams, path, payload, model, hides_usage: false, own_refusal: None })
+        Ok(Plan { upstreams, path, payload, model, refers: false, own_refusal: None })
+    }
+
+    /// The plan for a call of a model whose name at the provider may be another one than the caller's.
+    fn renamed(
+        &self,
+        offered: &Offered<'_>,
+        path: Cow<'static, str>,
+        parts: &Parts,
+        mut read: Read,
+        is_completion: bool,
+    ) -> Result<Plan, Refusal> {
+        if let Some(renamed) = offered.renamed {
+            read.body = read.fields.with_model(&read.body, renamed);
+            read.fields = Fields::of(&read.body).map_err(|_| malformed())?;
+        }
+        self.call(offered.upstreams.iter().copied(), PathThere::Endpoint(path), parts, read, is_completion)
     }
 
     /// The plan for a call whose body was read. The stream of a completion is made to carry figures.
@@ -173,14 +259,11 @@ impl Planner<'_> {
         &self,
         offered: impl IntoIterator<Item = &'u Arc<Upstream>> + Clone,
         path: PathThere,
-        (body, from): (Bytes, Source),
-        fields: &Fields,
+        parts: &Parts,
+        Read { body, fields, from }: Read,
         is_completion: bool,
     ) -> Result<Plan, Refusal> {
         let model = path.model().or_else(|| fields.model(&body));
-        let asks = is_completion && fields.streams(&body);
-        let asked = if asks { fields.with_usage(&body).map_err(|_| malformed())? } else { None };
-        let hides_usage = asked.is_some();
         let (mut fallback, mut own_refusal) = (None, None);
         if self.may_fall_back() {
             fallback = self.fallback(offered.clone(), &path, model.as_deref());
@@ -189,9 +272,17 @@ impl Planner<'_> {
                 (checked, _) => checked.err(),
             };
         }
-        let upstreams = self.choice.order(offered, fallback, model.as_deref());
-        let payload = Payload::Whole(asked.unwrap_or(body), Some(from));
-        Ok(Plan { upstreams, path, payload, model, hides_usage, own_refusal })
+        let mut choice = self.choice;
+        let mut refers = false;
+        if offered.clone().into_iter().nth(1).is_some() {
+            let ties = Ties::of(&parts.headers, &body);
+            refers = ties.refers_to.is_some();
+            choice.session = ties.session;
+            choice.keeper = ties.refers_to.and_then(|id| self.owners.of(self.project_id, &id));
+        }
+        let upstreams = choice.order(offered, fallback, model.as_deref());
+        let asks = is_completion && fields.streams(&body);
+        Ok(Plan { upstreams, path, payload: Payload::read(body, fields, asks, from), model, refers, own_refusal })
     }
 
     /// Refuses what nobody can serve, whatever its body says.
@@ -211,6 +302,12 @@ impl Planner<'_> {
     ) -> Option<&Arc<Upstream>> {
         let endpoint = offered.clone().into_iter().find_map(|upstream| path.endpoint(upstream));
         self.project.fallback.serving(offered, endpoint, model).ok()
+    }
+
+    async fn read(&self, parts: &Parts, mut from: Source) -> Result<Read, Refusal> {
+        let body = self.json(parts, &mut from).await?;
+        let fields = Fields::of(&body).map_err(|_| malformed())?;
+        Ok(Read { body, fields, from })
     }
 
     async fn json(&self, parts: &Parts, from: &mut Source) -> Result<Bytes, Refusal> {
@@ -256,34 +353,6 @@ impl PathThere {
             Self::Given(path) => path.clone(),
             Self::Endpoint(path) => upstream.endpoint(path),
             Self::Chat => upstream.chat_endpoint(),
-        }
-    }
-}
-
-impl Payload {
-    fn unread(from: Source) -> Self {
-        // What has nothing in it can be sent again.
-        if from.body.is_end_stream() { Self::Whole(Bytes::new(), Some(from)) } else { Self::Passing(Some(from.body)) }
-    }
-
-    /// Whether it can be sent more than once.
-    pub(super) const fn can_repeat(&self) -> bool {
-        matches!(self, Self::Whole(..))
-    }
-
-    /// The body of an attempt, with this name for its model where `upstream` has another one; the last attempt takes
-    /// along what it was read from.
-    pub(super) fn body(&mut self, upstream: &Upstream, model: Option<&str>, is_last: bool) -> RequestBody {
-        match self {
-            Self::Whole(body, from) => {
-                let renamed = upstream.renamed(model);
-                let renamed = renamed.and_then(|name| Some(Fields::of(body).ok()?.with_model(body, &name)));
-                let sent = renamed.unwrap_or_else(|| body.clone());
-                RequestBody::Whole(Full::new(sent), if is_last { from.take() } else { None })
-            }
-            Self::Passing(body) => {
-                body.take().map_or_else(|| RequestBody::Whole(Full::default(), None), RequestBody::Passing)
-            }
         }
     }
 }

@@ -5,18 +5,22 @@ use std::sync::Arc;
 
 use keyway_domain::{IntegrationStatus, Limits, ProjectId, TenantId, Timestamp};
 use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec, guard::Guard};
-use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_models, providers};
+use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_limits, provider_models, providers};
 use keyway_vault::SecretString;
 use url::Url;
 
 use super::{
     caller::{KeyHash, KeyHolder},
-    fallback::Fallback,
+    choice::Choice,
+    fallback::{self, Fallback},
     refusal::{Code, Refusal},
     upstream::Upstream,
     warm::Loaded,
 };
 use crate::home::Home;
+
+/// The provider that has every endpoint of OpenAI's SDK.
+const OPENAI: &str = "openai";
 
 /// The upstreams of a project.
 pub(super) struct Project {
@@ -87,6 +91,7 @@ impl Project {
         let credentials = credentials::of_project(&tx, project_id).await?;
         let custom = providers::list(&tx, Page::first(Page::<()>::MAX)).await?.items;
         let models = provider_models::list(&tx, None).await?;
+        let provider_limits = provider_limits::of_tenant(&tx).await?;
         let terms = projects::find(&tx, project_id).await?.map(|row| (row.limits, row.fallback_budget_nano_usd));
         let (limits, fallback_budget) = terms.unwrap_or_default();
         drop(tx);
@@ -109,7 +114,9 @@ impl Project {
             };
             let Some(spec) = at_own_url(spec, credential.integration.base_url.as_deref()) else { continue };
             let keys = sources.keys.unwrapped(credential.data_key.clone()).ok();
-            let upstream = Arc::new(Upstream::new(spec, credential, keys, &sources.guard));
+            let of_provider = provider_limits.iter().find(|row| row.provider == spec.name);
+            let of_provider = of_provider.map(|row| (row.id, row.limits)).filter(|(_, limits)| !limits.is_empty());
+            let upstream = Arc::new(Upstream::new(spec, credential, keys, of_provider, &sources.guard));
             upstreams.entry(upstream.spec.name.clone()).or_default().push(upstream);
         }
         let custom = custom.into_iter().map(|row| row.name).collect();
@@ -147,6 +154,39 @@ impl Project {
         Ok(offered)
     }
 
+    /// The upstreams that serve what OpenAI's SDK has beside models' own endpoints: one at least. `is_kept`: the call is
+    /// about something that one of them keeps, so that all of them may be asked.
+    pub(super) fn by_family(&self, choice: &Choice<'_>, is_kept: bool) -> Result<Vec<&Arc<Upstream>>, Refusal> {
+        let speaks = |it: &&Arc<Upstream>| is_usable(it) && it.spec.speaks_openai();
+        let mut offered: Vec<_> = self.all().filter(speaks).collect();
+        // OpenAI has all of them; others serve some.
+        offered.sort_by_key(|it| it.spec.name != OPENAI);
+        let is_chosen = |it: &&Arc<Upstream>| [choice.pinned, choice.keeper].contains(&Some(it.integration_id));
+        if let Some(chosen) = offered.iter().find(|it| is_chosen(it)) {
+            let provider = chosen.spec.name.clone();
+            offered.retain(|it| it.spec.name == provider);
+            return Ok(offered);
+        }
+        let Some(first) = offered.first().map(|it| it.spec.name.clone()) else {
+            return Err(Refusal::new(
+                Code::NoIntegration,
+                "the project has no integration of OpenAI's shape that can serve this; add one",
+            ));
+        };
+        let is_clear = first == OPENAI || offered.iter().all(|it| it.spec.name == first);
+        if !is_kept && !is_clear {
+            return Err(Refusal::new(
+                Code::NoIntegration,
+                "several of the project's providers could serve this and the call names no model: name an integration \
+                 in x-keyway-integration, or call /proxy/{provider}/{path}",
+            ));
+        }
+        if !is_kept {
+            offered.retain(|it| it.spec.name == first);
+        }
+        Ok(offered)
+    }
+
     /// The models that can be asked for, by name, each with an upstream that has it.
     pub(super) fn models(&self, now: Timestamp) -> Vec<(String, &Upstream)> {
         let mut listed = Vec::new();
@@ -167,17 +207,23 @@ impl Project {
         self.upstreams.values().flatten()
     }
 
-    /// A dated snapshot of a known model, a name with its provider's in front, or whatever the only provider
-    /// there is may know.
+    /// A dated snapshot of a known model, a name with its provider's in front, a name of OpenRouter's form, or whatever
+    /// the only provider there is may know.
     fn unlisted<'a>(&'a self, model: &'a str, shape: Capability) -> Result<Offered<'a>, Refusal> {
         let known: Vec<_> = self.all().filter(|it| is_usable(it) && it.spec.model(model).is_some()).collect();
         if !known.is_empty() {
             return if is_ambiguous(known.iter().copied()) { Err(several()) } else { Ok(Offered::plain(known)) };
         }
-        if let Some((provider, rest)) = model.split_once('/')
-            && let Some(upstreams) = self.upstreams.get(provider)
-        {
-            return Ok(Offered { upstreams: upstreams.iter().collect(), renamed: Some(rest) });
+        let openrouter = self.upstreams.get(fallback::OPENROUTER).filter(|them| them.iter().any(|it| is_usable(it)));
+        if let Some((provider, rest)) = model.split_once('/') {
+            // Its names are all of the form author/model, perhaps with a variant behind a colon.
+            let is_its_own = provider == fallback::OPENROUTER && !rest.contains('/') || rest.contains(':');
+            match (self.upstreams.get(provider), openrouter) {
+                (_, Some(openrouter)) if is_its_own => return Ok(Offered::plain(openrouter.iter().collect())),
+                (Some(own), _) => return Ok(Offered { upstreams: own.iter().collect(), renamed: Some(rest) }),
+                (None, Some(openrouter)) => return Ok(Offered::plain(openrouter.iter().collect())),
+                (None, None) => {}
+            }
         }
         let speaking: Vec<_> = self.all().filter(|it| is_usable(it) && speaks(&it.spec, shape)).collect();
         let providers: BTreeSet<_> = speaking.iter().map(|it| &it.spec.name).collect();

@@ -19,7 +19,9 @@ use uuid::Builder;
 use super::{
     caller::Principal,
     limits::{Ended, Hold},
+    plan::PathThere,
     refusal::Refusal,
+    refused_calls::RefusedCalls,
     spool::Slot,
     under_way::Admission,
     upstream::Upstream,
@@ -50,6 +52,7 @@ pub(super) struct Record {
     /// Until the first upstream was asked.
     overhead: Duration,
     refused: Vec<RefusedAttempt>,
+    doubted: Vec<IntegrationId>,
     metered: Metered,
     status: Option<StatusCode>,
     first_byte: Option<Duration>,
@@ -57,6 +60,8 @@ pub(super) struct Record {
     complete: bool,
     /// Whether the answer was in memory, so that no provider was asked.
     cached: bool,
+    /// Why Keyway itself refuses it.
+    refused_code: Option<&'static str>,
     /// What it has reserved of limits, settled when it ends.
     pub(super) hold: Hold,
 }
@@ -93,12 +98,14 @@ impl Record {
             attempts: 0,
             overhead: Duration::ZERO,
             refused: Vec::new(),
+            doubted: Vec::new(),
             metered: Metered::default(),
             status: None,
             first_byte: None,
             streamed: false,
             complete: false,
             cached: false,
+            refused_code: None,
             hold: Hold::default(),
         }
     }
@@ -146,6 +153,13 @@ impl Record {
         self.metered.tokens = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
     }
 
+    /// A provider's own words put the key of an integration in question.
+    pub(super) fn doubts(&mut self, integration_id: IntegrationId) {
+        if !self.doubted.contains(&integration_id) {
+            self.doubted.push(integration_id);
+        }
+    }
+
     /// An upstream refused the call, which another one is asked for now.
     pub(super) fn refused(&mut self, integration_id: IntegrationId, status: StatusCode) {
         self.refused.push(RefusedAttempt { integration_id, http_status: status.as_u16() });
@@ -157,9 +171,30 @@ impl Record {
         (self.upstream, self.path) = (Arc::clone(upstream), path);
     }
 
+    /// Keyway itself refuses the call, meant for this path. Without any attempt that is what is kept of it, if there is
+    /// room.
+    pub(super) fn refuse(mut self, refusal: Refusal, path: &PathThere, calls: &RefusedCalls) -> Refusal {
+        if self.attempts == 0 && calls.may_keep() {
+            self.path = path.at(&self.upstream);
+            self.refused_code = Some(refusal.code().text());
+            self.status = Some(refusal.code().status());
+        }
+        refusal
+    }
+
+    /// Who is asked first.
+    pub(super) const fn first(&self) -> &Arc<Upstream> {
+        &self.upstream
+    }
+
     /// Whose integration serves.
     pub(super) fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// The project that the call belongs to.
+    pub(super) const fn project_id(&self) -> ProjectId {
+        self.project_id
     }
 
     /// The model the caller asked for.
@@ -188,27 +223,8 @@ impl Record {
         self.metered = metered;
     }
 
-    /// Whether a text that the caller called a model is one: listed, or served. Any other may be anything,
-    /// and is no name to keep and to count by.
-    fn is_model(&self, asked: &str) -> bool {
-        let is_served = |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
-        self.status.is_some_and(is_served) || self.upstream.spec.model(asked).is_some()
-    }
-
-    /// The answer came to its own end. Keeps the record.
-    pub(super) fn complete(mut self) {
-        self.complete = true;
-    }
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        let took = self.arrival.clock.elapsed();
-        let (tokens, cost_nano_usd) = (self.metered.tokens, self.metered.cost_nano_usd);
-        metrics().proxy_in_flight.dec();
-        if self.attempts == 0 && !self.cached {
-            return;
-        }
+    /// Settles what it has reserved, and counts it.
+    fn count(&mut self, took: Duration) {
         self.hold.end(&Ended {
             upstream: &self.upstream,
             asked_model: self.asked_model.as_deref(),
@@ -228,9 +244,36 @@ impl Drop for Record {
         if let Some(first_byte) = self.first_byte {
             meters.first_byte_seconds.observe(first_byte.as_secs_f64());
         }
+    }
+
+    /// Whether a text that the caller called a model is one: listed, or served. Any other may be anything,
+    /// and is no name to keep and to count by.
+    fn is_model(&self, asked: &str) -> bool {
+        let is_served = |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
+        self.status.is_some_and(is_served) || self.upstream.spec.model(asked).is_some()
+    }
+
+    /// The answer came to its own end. Keeps the record.
+    pub(super) fn complete(mut self) {
+        self.complete = true;
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let took = self.arrival.clock.elapsed();
+        let (tokens, cost_nano_usd) = (self.metered.tokens, self.metered.cost_nano_usd);
+        metrics().proxy_in_flight.dec();
+        if self.attempts > 0 || self.cached {
+            self.count(took);
+        } else if self.refused_code.is_none() {
+            return;
+        }
         let Some(slot) = self.slot.take() else { return };
-        let model = self.metered.model.take().or_else(|| self.asked_model.take().filter(|asked| self.is_model(asked)));
-        let model = model.filter(|model| is_text(model));
+        let is_name = |model: &String| is_text(model);
+        let asked = self.asked_model.take().filter(|asked| self.is_model(asked)).filter(is_name);
+        let model = self.metered.model.take().filter(is_name).or_else(|| asked.clone());
+        let asked = asked.filter(|asked| model.as_ref() != Some(asked));
         let upstream = &self.upstream;
         let call = MeteredCall::begun(
             self.arrival.id,
@@ -243,6 +286,8 @@ impl Drop for Record {
         let call = MeteredCall {
             credential: upstream.credential,
             model: model.map(bounded),
+            asked_model: asked.map(bounded),
+            terms: std::mem::take(&mut self.metered.terms),
             http_status: self.status.map(|status| status.as_u16()),
             tokens,
             cost_nano_usd,
@@ -253,14 +298,20 @@ impl Drop for Record {
             overhead_us: i64::try_from(self.overhead.as_micros()).ok(),
             attempts: self.attempts,
             refused: std::mem::take(&mut self.refused),
+            doubted: std::mem::take(&mut self.doubted),
+            answer_id: self.metered.answer_id.take(),
             cached: self.cached,
             ..call
+        };
+        let call = match self.refused_code {
+            Some(code) => call.refused_with(code),
+            None => call,
         };
         slot.keep(self.tenant_id, call);
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+pub(super) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
@@ -269,7 +320,7 @@ fn is_text(model: &str) -> bool {
     !model.chars().any(char::is_control)
 }
 
-fn bounded(mut text: String) -> String {
+pub(super) fn bounded(mut text: String) -> String {
     if let Some((at, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
         text.truncate(at);
     }

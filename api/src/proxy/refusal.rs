@@ -40,7 +40,7 @@ codes! {
     BadMethod, "method_not_allowed", METHOD_NOT_ALLOWED, "invalid_request_error";
     /// The body is not the JSON this route needs.
     BadBody, "invalid_json", BAD_REQUEST, "invalid_request_error";
-    /// The query does not name the model that routes the call.
+    /// Neither body nor query names the model that routes the call.
     MissingModel, "missing_model", BAD_REQUEST, "invalid_request_error";
     /// The body is too large to be read before it is forwarded.
     BodyTooLarge, "body_too_large", PAYLOAD_TOO_LARGE, "invalid_request_error";
@@ -107,8 +107,11 @@ pub(super) struct Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     OpenAi,
+    /// OpenAI's Responses API, whose streams have events of their own.
+    Responses,
     Anthropic,
     Google,
+    Cohere,
 }
 
 impl Shape {
@@ -119,9 +122,18 @@ impl Shape {
             Self::Anthropic
         } else if last.rsplit_once(':').is_some_and(|(_, verb)| path::is_verb(verb)) {
             Self::Google
+        } else if last == "responses" || before.ends_with("/responses") {
+            Self::Responses
+        } else if matches!(last, "chat" | "embed" | "rerank") && (before.ends_with("/v1") || before.ends_with("/v2")) {
+            Self::Cohere
         } else {
             Self::OpenAi
         }
+    }
+
+    /// The header in which its SDK looks for the id of a request.
+    pub(super) const fn request_id_header(self) -> &'static str {
+        if matches!(self, Self::Anthropic) { "request-id" } else { "x-request-id" }
     }
 }
 
@@ -183,13 +195,15 @@ impl Refusal {
     pub(super) fn body(&self, shape: Shape) -> Bytes {
         let (kind, code, message, param) = (self.code.kind(), self.code.text(), &self.message, self.param);
         let body = match shape {
-            Shape::OpenAi => {
+            Shape::OpenAi | Shape::Responses => {
                 json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
             }
             Shape::Anthropic => {
-                // Its shape has no field for our code, which stands in `x-keyway-error`, too.
-                json!({ "type": "error", "error": { "type": kind, "message": message, "code": code } })
+                let details = json!({ "error_code": code });
+                json!({ "type": "error",
+                    "error": { "type": kind, "message": message, "code": code, "details": details } })
             }
+            Shape::Cohere => json!({ "message": message, "code": code }),
             Shape::Google => {
                 let status = self.code.status();
                 let detail = json!({ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": code,
@@ -284,7 +298,10 @@ mod tests {
             ("/v1/chat/completions", Shape::OpenAi, "/error/type"),
             ("/proxy/openai", Shape::OpenAi, "/error/type"),
             ("/v1/models/ft:gpt-4o:acme::id", Shape::OpenAi, "/error/type"),
-            ("/v1/messages", Shape::Anthropic, "/type"),
+            ("/v1/responses", Shape::Responses, "/error/type"),
+            ("/proxy/openai/v1/responses/resp_1", Shape::Responses, "/error/code"),
+            ("/proxy/cohere/v2/chat", Shape::Cohere, "/message"),
+            ("/v1/messages", Shape::Anthropic, "/error/details/error_code"),
             ("/proxy/anthropic/v1/messages/count_tokens", Shape::Anthropic, "/error/type"),
             ("/proxy/gemini/v1beta/models/gemini-x:generateContent", Shape::Google, "/error/status"),
         ] {
@@ -292,7 +309,8 @@ mod tests {
             let body = Refusal::new(Code::MissingKey, "send a key").body(shape);
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert!(body.pointer(pointer).is_some_and(serde_json::Value::is_string), "{path}: {body}");
-            assert_eq!(body["error"]["message"], "send a key", "{path}");
+            let message = body.pointer("/error/message").or_else(|| body.pointer("/message"));
+            assert_eq!(message.and_then(serde_json::Value::as_str), Some("send a key"), "{path}");
         }
     }
 }

@@ -1,31 +1,27 @@
 //! The answer on its way to the caller: passes chunks as they come, reads their figures, and closes
 //! the call's record when the last one has passed.
 //!
-//! Must never end a broken answer as if it were whole: a stream of events gets an error event, any
-//! other answer is broken off.
+//! Must never end a broken answer as if it were whole: a stream of events gets an error event, and then it is broken off
+//! like any other answer.
 
 use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
+use keyway_providers::Ending;
 use tokio::time::Sleep;
 
 use super::{
-    events::Events,
-    links::Links,
-    pool::Carrying,
-    record::Record,
-    redact::Redactor,
-    refusal::{Code, Refusal, Shape},
-    replay::Recorder,
-    tee::Tee,
+    arriving::Arriving, broken::Reader, meter::Meter, owners::Owners, pool::Carrying, record::Record, replay::Recorder,
 };
+use crate::traffic::{Flushed, Traffic};
 
 /// How long a provider may be silent in the middle of an answer.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
@@ -38,23 +34,21 @@ enum Kind {
     Relayed(Box<Relay>),
 }
 
-/// How an answer is metered.
-pub(super) enum Meter {
-    /// It carries no figures.
-    Silent,
-    /// One JSON document.
-    Json(Tee),
-    /// Server-sent events.
-    Events(Events),
-    /// It carries no figures, but addresses that the caller must not follow past Keyway.
-    Links(Links),
-    /// An error, which may quote the provider's key and carries no figures.
-    Error(Redactor),
+/// What a relay needs to know of the call.
+pub(super) struct Caller {
+    /// How it reads errors.
+    pub(super) reader: Reader,
+    /// The connection that the answer goes out on.
+    pub(super) traffic: Arc<Traffic>,
+    /// Who remembers what answers are called.
+    pub(super) owners: Arc<Owners>,
+    /// Whether more than one integration could be asked for it.
+    pub(super) has_choice: bool,
 }
 
 /// A provider's answer that is being passed on.
 pub(super) struct Relay {
-    from: Incoming,
+    from: Arriving,
     /// What it comes on. Dropped after it: only then another call can have it.
     _connection: Carrying,
     meter: Meter,
@@ -65,6 +59,9 @@ pub(super) struct Relay {
     heard: Instant,
     /// Keeps what passes, for who asks for the same again.
     recorder: Option<Recorder>,
+    caller: Caller,
+    /// Set when the answer is to be broken off as soon as its last event has gone out.
+    breaks_off: Option<Flushed>,
 }
 
 impl ProxyBody {
@@ -75,10 +72,11 @@ impl ProxyBody {
 
     /// An answer that is passed on. `timer` is any timer that is not needed any more.
     pub(super) fn relayed(
-        (from, connection): (Incoming, Carrying),
+        (from, connection): (Arriving, Carrying),
         meter: Meter,
         mut record: Record,
         timer: Pin<Box<Sleep>>,
+        caller: Caller,
     ) -> Self {
         let heard = Instant::now();
         if from.is_end_stream() {
@@ -86,15 +84,16 @@ impl ProxyBody {
             record.complete();
             return Self(Kind::Whole(None));
         }
-        let record = Some(record);
         Self(Kind::Relayed(Box::new(Relay {
             from,
             _connection: connection,
             meter,
-            record,
+            record: Some(record),
             timer,
             heard,
             recorder: None,
+            caller,
+            breaks_off: None,
         })))
     }
 
@@ -104,17 +103,6 @@ impl ProxyBody {
             relay.recorder = Some(recorder);
         }
         self
-    }
-}
-
-impl Meter {
-    /// Whether what passes may get another length.
-    pub(super) const fn rewrites(&self) -> bool {
-        match self {
-            Self::Events(events) => events.rewrites(),
-            Self::Links(_) => true,
-            Self::Silent | Self::Json(_) | Self::Error(_) => false,
-        }
     }
 }
 
@@ -131,38 +119,37 @@ impl Relay {
                     }
                 }
                 Poll::Ready(None) => {
-                    let held_back = self.end();
-                    if !held_back.is_empty() {
-                        return Poll::Ready(Some(Ok(held_back)));
+                    let last = self.end();
+                    if !last.is_empty() {
+                        return Poll::Ready(Some(Ok(last)));
                     }
                 }
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(self.broken("the connection broke off"))),
+                Poll::Ready(Some(Err(_))) => {
+                    if let Some(last) = self.broken("the connection broke off") {
+                        return Poll::Ready(Some(Ok(last)));
+                    }
+                }
                 Poll::Pending => {
                     ready!(self.timer.as_mut().poll(cx));
-                    if self.heard.elapsed() >= SILENCE {
-                        return Poll::Ready(Some(self.broken("it was silent for too long")));
+                    if self.heard.elapsed() < SILENCE {
+                        self.timer.as_mut().reset((self.heard + SILENCE).into());
+                    } else if let Some(last) = self.broken("it was silent for too long") {
+                        return Poll::Ready(Some(Ok(last)));
                     }
-                    self.timer.as_mut().reset((self.heard + SILENCE).into());
                 }
             }
         }
-        Poll::Ready(None)
+        let Some(flushed) = &mut self.breaks_off else { return Poll::Ready(None) };
+        ready!(flushed.poll(cx));
+        self.breaks_off = None;
+        Poll::Ready(Some(Err(io::Error::other("the provider's answer broke off"))))
     }
 
     fn pass(&mut self, data: Bytes) -> Bytes {
         let Some(record) = &mut self.record else { return data };
         self.heard = Instant::now();
         record.first_byte(self.heard);
-        let passed = match &mut self.meter {
-            Meter::Silent => data,
-            Meter::Json(tee) => {
-                tee.see(&data);
-                data
-            }
-            Meter::Events(events) => events.pass(&*record.upstream().ways, data),
-            Meter::Links(links) => links.pass(&data),
-            Meter::Error(redactor) => redactor.pass(data),
-        };
+        let passed = self.meter.pass(data);
         if let Some(recorder) = &mut self.recorder {
             recorder.see(&passed);
         }
@@ -170,49 +157,55 @@ impl Relay {
             return passed;
         }
         // The server may not ask again after the last byte of a body of known length.
-        let held_back = self.end();
-        if held_back.is_empty() { passed } else { [passed, held_back].concat().into() }
+        let last = self.end();
+        if last.is_empty() { passed } else { [passed, last].concat().into() }
     }
 
-    /// The provider's answer came to its end: meters it and closes the record.
+    /// The provider's answer came to its end: meters it and closes the record. One that does not end as its shape ends gets
+    /// an error event, and is broken off where nobody would heed that.
     fn end(&mut self) -> Bytes {
         let Some(mut record) = self.record.take() else { return Bytes::new() };
-        let held_back = self.read_figures(&mut record);
-        record.complete();
-        if let Some(mut recorder) = self.recorder.take() {
-            recorder.see(&held_back);
-            recorder.end();
+        let (held_back, ending) = self.meter.finish(&mut record, &self.caller);
+        match ending {
+            Ending::Whole => {
+                record.complete();
+                if let Some(mut recorder) = self.recorder.take() {
+                    recorder.see(&held_back);
+                    recorder.end();
+                }
+                held_back
+            }
+            // The caller has the provider's own words for it.
+            Ending::Failed => held_back,
+            Ending::Cut => {
+                tracing::debug!(provider = record.upstream().meters.label, "a provider's answer ended before its end");
+                if !self.caller.reader.heeds_events() {
+                    self.breaks_off = Some(self.caller.traffic.flushed());
+                }
+                self.last_event().unwrap_or(held_back)
+            }
         }
-        held_back
     }
 
-    fn read_figures(&mut self, record: &mut Record) -> Bytes {
-        let ways = &*record.upstream().ways;
-        let (held_back, metered) = match &mut self.meter {
-            Meter::Silent => return Bytes::new(),
-            Meter::Links(links) => return links.finish(),
-            Meter::Error(redactor) => return redactor.finish(),
-            Meter::Json(tee) => (Bytes::new(), tee.metered(ways, record.path())),
-            Meter::Events(events) => (events.finish(ways), std::mem::take(&mut events.metered)),
-        };
-        record.metered(metered);
-        held_back
-    }
-
-    /// The answer broke off: closes the record as it is.
-    fn broken(&mut self, how: &'static str) -> io::Result<Bytes> {
-        let mut shape = Shape::OpenAi;
+    /// The answer broke off: closes the record as it is. Returns the event with which the caller is told, if it is one
+    /// that reads events.
+    fn broken(&mut self, how: &'static str) -> Option<Bytes> {
         if let Some(mut record) = self.record.take() {
-            shape = Shape::of(record.path());
             tracing::debug!(provider = record.upstream().meters.label, how, "a provider's answer broke off");
-            self.read_figures(&mut record);
+            self.meter.finish(&mut record, &self.caller);
         }
-        if !matches!(self.meter, Meter::Events(_)) || self.from.size_hint().exact().is_some() {
-            return Err(io::Error::other("the provider's answer broke off"));
-        }
-        let refusal = Refusal::new(Code::UpstreamMidStream, "the provider's answer broke off before its end");
-        // The blank line first: what came last may be half an event.
-        Ok([&b"\n\nevent: error\ndata: "[..], &refusal.body(shape), b"\n\n"].concat().into())
+        // Once everything that has come has gone out.
+        self.breaks_off = Some(self.caller.traffic.flushed());
+        self.last_event()
+    }
+
+    /// The error event with which a stream ends that broke, where it can have one.
+    fn last_event(&self) -> Option<Bytes> {
+        let Meter::Figures(passage) = &self.meter else { return None };
+        // Of a body of known length there is nothing left that could be an event.
+        let closing = passage.closing().filter(|_| self.from.size_hint().exact().is_none())?;
+        let event = self.caller.reader.last_event(passage.reading.figures.next_number());
+        Some([closing.as_bytes(), &event].concat().into())
     }
 }
 
@@ -220,9 +213,9 @@ impl Drop for Relay {
     /// The caller left: the figures that have passed by then count.
     fn drop(&mut self) {
         if let Some(mut record) = self.record.take()
-            && matches!(self.meter, Meter::Events(_))
+            && matches!(self.meter, Meter::Figures(_) | Meter::Compressed(_))
         {
-            self.read_figures(&mut record);
+            self.meter.finish(&mut record, &self.caller);
         }
     }
 }
@@ -242,7 +235,7 @@ impl Body for ProxyBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Whole(body) => body.as_ref().is_none_or(Bytes::is_empty),
-            Kind::Relayed(relay) => relay.record.is_none(),
+            Kind::Relayed(relay) => relay.record.is_none() && relay.breaks_off.is_none(),
         }
     }
 

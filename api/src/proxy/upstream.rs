@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue};
-use keyway_domain::{CredentialSource, IntegrationId, IntegrationStatus, Limits, Routing, Timestamp};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use keyway_domain::{CredentialSource, IntegrationId, IntegrationStatus, LimitScope, Limits, Routing, Timestamp};
 use keyway_providers::{KeyFamily, Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
 use keyway_telemetry::metrics;
 use keyway_vault::{SecretBytes, SecretString, TenantKeys, VaultError};
 use prometheus::{Histogram, IntCounter};
+use uuid::Uuid;
 
 use super::{
     origin::Origin,
@@ -37,7 +38,11 @@ pub(super) struct Upstream {
     /// When it was made, for lists of models.
     pub(super) created_at: Timestamp,
     pub(super) meters: Meters,
-    pub(super) limits: Limits,
+    limits: Limits,
+    /// Limits of all integrations of its provider together, and the scope that they are leased from.
+    provider_limits: Option<(Uuid, Limits)>,
+    /// Headers that its owner's settings add to each call.
+    added: Vec<(HeaderName, HeaderValue)>,
     /// The value of the header that names it, if it is an integration.
     pub(super) header: Option<HeaderValue>,
     expires_at: Option<Timestamp>,
@@ -78,9 +83,11 @@ impl Upstream {
         spec: ProviderSpec,
         credential: Credential,
         keys: Option<Arc<TenantKeys>>,
+        provider_limits: Option<(Uuid, Limits)>,
         guard: &Guard,
     ) -> Self {
         let integration = credential.integration;
+        let header = |(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?));
         let id = integration.id;
         Self {
             integration_id: id,
@@ -92,6 +99,8 @@ impl Upstream {
             is_admin: integration.key_family == KeyFamily::Admin.name(),
             created_at: integration.created_at,
             limits: integration.limits,
+            provider_limits,
+            added: credential.forwarded_headers.into_iter().filter_map(header).collect(),
             meters: Meters::of(if spec.custom { CUSTOM } else { &spec.name }),
             header: HeaderValue::try_from(id.to_string()).ok(),
             expires_at: integration.expires_at,
@@ -125,6 +134,8 @@ impl Upstream {
             created_at: Timestamp::default(),
             meters: Meters::of(&spec.name),
             limits,
+            provider_limits: None,
+            added: Vec::new(),
             header: None,
             expires_at: None,
             place: Place::of(&spec, guard),
@@ -169,6 +180,13 @@ impl Upstream {
         self.spec.is_callable() && !self.is_admin
     }
 
+    /// The limits that its calls count on beside their caller's: its own, and its provider's.
+    pub(super) fn scopes(&self) -> impl Iterator<Item = (LimitScope, Uuid, Limits)> {
+        let own = (LimitScope::Integration, self.integration_id.uuid(), self.limits);
+        let providers = self.provider_limits.map(|(id, limits)| (LimitScope::Provider, id, limits));
+        [own].into_iter().chain(providers)
+    }
+
     /// The path of an endpoint of the provider: `/chat/completions` becomes `/v1/chat/completions`.
     pub(super) fn endpoint(&self, path: &str) -> String {
         self.below_base(&self.spec.endpoint(path))
@@ -192,10 +210,14 @@ impl Upstream {
             .ok_or_else(|| Refusal::new(Code::UpstreamForbidden, "the provider's host may not be called from here"))
     }
 
-    /// Opens the secret and adds it to the headers of a call of `path`. The opened secret is wiped when it
+    /// Opens the secret and adds it to the headers of a call of `path`, with those of its owner's settings that the
+    /// caller has not sent. The opened secret is wiped when it
     /// is dropped.
     pub(super) fn authorize(&self, path: &str, headers: &mut HeaderMap) -> Result<SecretBytes, Refusal> {
         let secret = self.secret.open()?;
+        for (name, value) in &self.added {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
         self.ways.authorize(path, headers, secret.expose()).map_err(|_| {
             Refusal::new(Code::Unreadable, "the integration's secret cannot be sent in a header; enter it again")
         })?;

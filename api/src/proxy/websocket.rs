@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, hea
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use keyway_domain::Timestamp;
-use keyway_providers::Metered;
+use keyway_providers::{Figures, Metered, session_model};
 use keyway_telemetry::spawn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
@@ -25,7 +25,7 @@ use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 use super::{
     attempts::Begun,
     caller::{KeyHash, KeyHolder},
-    frames::{Frames, SessionFigures},
+    frames::Frames,
     project::Sources,
     record::Record,
     relay::ProxyBody,
@@ -102,43 +102,47 @@ async fn relay(
     let (mut from_caller, mut to_caller) = tokio::io::split(TokioIo::new(caller));
     let (mut from_provider, mut to_provider) = tokio::io::split(TokioIo::new(provider));
     let heard = Heard::default();
-    let (mut frames, mut figures) = (Frames::default(), SessionFigures::default());
-    let ways = Arc::clone(&record.upstream().ways);
+    let (mut frames, mut sent, mut sum) = (Frames::default(), Frames::default(), Metered::default());
+    let mut figures = Figures::new(&record.upstream().spec, record.path());
     // Where neither path nor query has named the model, the caller's first message may.
-    let (mut opening, mut named) = (record.asked_model().is_none().then(Frames::default), None);
+    let (mut named, mut left) = (None, false);
+    if record.asked_model().is_some() {
+        sent.ignore_messages();
+    }
     {
         let down = pump(&mut from_provider, &mut to_caller, &heard, |bytes| {
             record.first_byte(Instant::now());
-            frames.pass(bytes, |message| figures.see(&*ways, message));
+            frames.pass(bytes, |message| {
+                figures.event(message);
+                figures.add_to(&mut sum);
+            });
         });
         let up = pump(&mut from_caller, &mut to_provider, &heard, |bytes| {
-            let mut is_open = false;
-            if let Some(frames) = &mut opening {
-                frames.pass(bytes, |message| {
-                    if !std::mem::replace(&mut is_open, true) {
-                        named = ways.session_model(message);
-                    }
-                });
-            }
-            if is_open {
-                opening = None;
+            sent.pass(bytes, |message| named = named.take().or_else(|| session_model(message)));
+            if named.is_some() {
+                sent.ignore_messages();
             }
         });
         let (down, up) = (pin!(down), pin!(up));
         // Whichever side ends first ends the session: a WebSocket has no half that goes on.
         tokio::select! {
             _ = down => {}
-            _ = up => {}
+            _ = up => left = true,
             () = heard.silence() => tracing::debug!("a WebSocket was silent for too long"),
             () = key.refused() => tracing::debug!("the virtual key of a WebSocket may not be used any more"),
             () = stop.cancelled() => {}
         }
     }
-    let figures = figures.take();
-    record.metered(Metered { model: figures.model.or(named), ..figures });
+    if figures.is_under_way() {
+        // What the answer used that was being given, nobody says.
+        (sum.tokens.output, sum.tokens.audio_output, sum.cost_nano_usd) = (None, None, None);
+    }
+    record.metered(Metered { model: sum.model.or(named), ..sum });
     // Either may be gone already.
     let _ = tokio::join!(to_caller.shutdown(), to_provider.shutdown());
-    if frames.is_closed() {
+    // Many callers leave without a word when they have what they wanted.
+    let has_all = left && figures.has_answered() && !figures.is_under_way();
+    if frames.is_closed() || sent.is_closed() || has_all {
         record.complete();
     }
 }

@@ -1,6 +1,7 @@
 //! `/providers/{id}/models`: the models of a provider, those of the catalog and those the tenant added.
 
-use keyway_providers::{Model, ProviderSpec};
+use keyway_domain::Timestamp;
+use keyway_providers::{Model, Period, ProviderSpec, Rate};
 use keyway_store::provider_models::{self, ModelRow};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -32,7 +33,7 @@ pub(crate) struct ModelView {
     /// Its name for people; its name in requests where nobody gave one.
     #[schema(example = "GPT-4o mini")]
     display_name: String,
-    /// `chat` or `embedding`; null when nobody said.
+    /// `chat`, `embedding` or `rerank`; null when nobody said.
     mode: Option<&'static str>,
     max_input_tokens: Option<i64>,
     max_output_tokens: Option<i64>,
@@ -40,20 +41,32 @@ pub(crate) struct ModelView {
     price: Option<PriceView>,
 }
 
-/// What a model costs, in billionths of a US dollar, for a million tokens where nothing else is said. null: unknown.
+/// What a model costs today on ordinary terms, in billionths of a US dollar, for a million tokens where nothing else is
+/// said. null: unknown.
 #[derive(Serialize, ToSchema)]
 struct PriceView {
     input: Option<i64>,
     cached_input: Option<i64>,
     cache_write: Option<i64>,
+    /// For what is kept for an hour.
     cache_write_1h: Option<i64>,
+    /// For what is kept for twelve hours.
+    cache_write_12h: Option<i64>,
     output: Option<i64>,
     audio_input: Option<i64>,
+    cached_audio_input: Option<i64>,
     audio_output: Option<i64>,
     /// For a thousand searches of the web.
     web_search: Option<i64>,
+    /// For a thousand calls that searched the web, however often, where that is what is charged.
+    grounded_prompt: Option<i64>,
+    /// For a thousand units of searching documents, where that is what is charged.
+    search_unit: Option<i64>,
     /// For each call; null: nothing.
     per_request: Option<i64>,
+    /// When another price follows; null: nobody said.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
 }
 
 /// Models to add to a provider: one with its fields, or several in `models`. Those that are there already stay, and
@@ -129,7 +142,6 @@ impl ModelView {
     }
 
     fn predefined(provider: &str, model: &Model) -> Self {
-        let price = model.price.as_ref();
         Self {
             id: None,
             provider: provider.to_owned(),
@@ -138,17 +150,29 @@ impl ModelView {
             mode: Some(model.mode.name()),
             max_input_tokens: model.max_input_tokens,
             max_output_tokens: model.max_output_tokens,
-            price: price.map(|price| PriceView {
-                input: price.rates.input,
-                cached_input: price.rates.cached_input,
-                cache_write: price.rates.cache_write,
-                cache_write_1h: price.rates.cache_write_1h,
-                output: price.rates.output,
-                audio_input: price.rates.audio_input,
-                audio_output: price.rates.audio_output,
-                web_search: price.web_search,
-                per_request: price.per_request,
-            }),
+            price: model.price.as_ref().and_then(|price| price.at(Timestamp::now())).map(PriceView::from),
+        }
+    }
+}
+
+impl From<&Period> for PriceView {
+    fn from(period: &Period) -> Self {
+        let (of, fees) = (|rate| period.rates.get(rate), &period.fees);
+        Self {
+            input: of(Rate::Input),
+            cached_input: of(Rate::CachedInput),
+            cache_write: of(Rate::CacheWrite),
+            cache_write_1h: of(Rate::CacheWrite1h),
+            cache_write_12h: of(Rate::CacheWrite12h),
+            output: of(Rate::Output),
+            audio_input: of(Rate::AudioInput),
+            cached_audio_input: of(Rate::CachedAudioInput),
+            audio_output: of(Rate::AudioOutput),
+            web_search: fees.web_search,
+            grounded_prompt: fees.grounded_prompt,
+            search_unit: fees.search_unit,
+            per_request: fees.per_request,
+            until: period.until,
         }
     }
 }

@@ -69,7 +69,7 @@ async fn calls_with_the_operators_key_belong_to_no_integration(api: Api) -> Resu
     let rows = [(own.clone(), Some(100)), (helped(), Some(30)), (helped(), None)];
     let rows = rows.map(|(call, cost_nano_usd)| MeteredRow { call, cost_nano_usd, price_version: None });
     let tx = api.store.system().await?;
-    usage::append_metered(&tx, api.tenant, &rows).await?;
+    usage::append_metered(&tx, api.tenant, rows.to_vec()).await?;
     tx.commit().await?;
 
     let listed = api.get("/api/v1/requests?credential=fallback").await?.expect(200)?;

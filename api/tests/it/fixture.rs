@@ -128,6 +128,8 @@ impl Api {
             bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
             data_dir: data_dir.clone(),
             body_bytes: 1 << 20,
+            first_byte_timeout: std::time::Duration::from_secs(60),
+            cors: keyway_api::CorsOrigins::Any,
             fallback_key: options.fallback_key,
         })?;
         let app = App::new(AppParts {

@@ -44,7 +44,7 @@ async fn append(api: &Api, calls: &[&MeteredCall]) -> Result<()> {
         MeteredRow { call, cost_nano_usd, price_version }
     };
     let tx = api.store.system().await?;
-    usage::append_metered(&tx, api.tenant, &calls.iter().map(row).collect::<Vec<_>>()).await?;
+    usage::append_metered(&tx, api.tenant, calls.iter().map(row).collect()).await?;
     Ok(tx.commit().await?)
 }
 

@@ -64,6 +64,12 @@ pub struct Config {
     pub database_connections: u32,
     /// Open client connections.
     pub max_connections: usize,
+    /// How long a client's connection may idle between two requests.
+    pub idle: Duration,
+    /// How long providers may take to begin the answer to a proxied request.
+    pub first_byte: Duration,
+    /// Origins of web pages that may call the proxy; `None`: all.
+    pub cors_origins: Option<Vec<String>>,
     /// Largest body of a management request.
     pub api_body_bytes: usize,
     /// Largest body of a proxied request that has to be read before it is forwarded.

@@ -173,6 +173,8 @@ mod tests {
             ("KEYWAY_API_BODY_BYTES", "1MB", "a whole number of bytes"),
             ("KEYWAY_LOG_FORMAT", "yaml canary", "text or json"),
             ("KEYWAY_TRUSTED_UPSTREAMS", "http://canary", "like 127.0.0.1:9100, without http://"),
+            ("KEYWAY_CORS_ORIGINS", "canary.example.com", "like https://app.example.com"),
+            ("KEYWAY_CORS_ORIGINS", "https://a.dev,https://*.canary.dev", "like https://app.example.com"),
         ] {
             let text = load(&[(name, value)]).unwrap_err().to_string();
             assert!(text.starts_with(name) && text.contains(said), "{text}");

@@ -67,6 +67,21 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting("KEYWAY_DATABASE_CONNECTIONS", "10", "connections per database pool"),
     setting("KEYWAY_MAX_CONNECTIONS", "10000", "open client connections"),
+    setting(
+        "KEYWAY_IDLE_SECONDS",
+        "75",
+        "how long a client's connection may idle between two requests; balancers in front should keep theirs for less",
+    ),
+    setting(
+        "KEYWAY_FIRST_BYTE_SECONDS",
+        "1800",
+        "how long providers may take to begin the answer to a proxied request, all attempts together",
+    ),
+    setting(
+        "KEYWAY_CORS_ORIGINS",
+        "*",
+        "origins of web pages that may call /proxy and /v1, comma separated: https://app.example.com; *: any; none: no page",
+    ),
     setting("KEYWAY_API_BODY_BYTES", "1048576", "largest body of a management request"),
     setting("KEYWAY_PROXY_BODY_BYTES", "33554432", "largest proxied body that has to be read before it is forwarded"),
     setting("KEYWAY_DRAIN_SECONDS", "25", "how long a graceful stop may take"),

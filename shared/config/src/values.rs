@@ -51,6 +51,9 @@ impl Values {
                 .number("KEYWAY_DATABASE_CONNECTIONS", 2..=1000)
                 .map(|n| u32::try_from(n).unwrap_or(10))?,
             max_connections: self.size("KEYWAY_MAX_CONNECTIONS", 1..=1_000_000)?,
+            idle: Duration::from_secs(self.number("KEYWAY_IDLE_SECONDS", 1..=86_400)?),
+            first_byte: Duration::from_secs(self.number("KEYWAY_FIRST_BYTE_SECONDS", 1..=86_400)?),
+            cors_origins: self.cors_origins()?,
             api_body_bytes: self.size("KEYWAY_API_BODY_BYTES", 1024..=67_108_864)?,
             proxy_body_bytes: self.size("KEYWAY_PROXY_BODY_BYTES", 1024..=1_073_741_824)?,
             drain: Duration::from_secs(self.number("KEYWAY_DRAIN_SECONDS", 1..=3600)?),
@@ -132,6 +135,27 @@ impl Values {
             return Err(invalid(name, why));
         }
         Ok(hosts)
+    }
+
+    /// The origins of pages that may call; `None`: all.
+    fn cors_origins(&mut self) -> Result<Option<Vec<String>>, ConfigError> {
+        let name = "KEYWAY_CORS_ORIGINS";
+        let text = self.text(name);
+        match text.trim() {
+            "*" => return Ok(None),
+            "none" => return Ok(Some(Vec::new())),
+            _ => {}
+        }
+        let origins: Vec<String> =
+            text.split(',').map(|origin| origin.trim().trim_end_matches('/').to_owned()).collect();
+        let is_origin = |text: &String| {
+            let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+            host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', '@', ' ']))
+        };
+        if origins.iter().all(is_origin) {
+            return Ok(Some(origins));
+        }
+        Err(invalid(name, "each must be an origin, like https://app.example.com; * is any, none is no page"))
     }
 
     fn fallback_key(&mut self) -> Result<Option<SecretString>, ConfigError> {

@@ -2,6 +2,7 @@
 //! say that a key is wrong, and whatever is not understood is inconclusive. No text of the answer
 //! gets into a finding.
 
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use keyway_domain::{Evidence, Timestamp, VerdictKind};
 use serde_json::Value;
@@ -169,6 +170,28 @@ impl<'a> Reading<'a> {
         };
         self.finding(kind, reason)
     }
+}
+
+/// What an answer to anybody's call says about the key it was made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// Its meaning.
+    pub verdict: SignalVerdict,
+    /// Whether it may be about one model alone: a 429 of a provider whose quotas are by model.
+    pub is_of_one_model: bool,
+}
+
+/// The sign that an answer's body carries: one of `signals`, or a code that means the same everywhere. The key is not
+/// known here, and nothing of the body is kept.
+#[must_use]
+pub fn sign(signals: &[Signal], status: StatusCode, body: Bytes) -> Option<Sign> {
+    let answer = Answer { status, headers: HeaderMap::new(), body };
+    let reading = Reading::new(&answer, "");
+    if reading.says_no_credit() {
+        return Some(Sign { verdict: SignalVerdict::NoCredit, is_of_one_model: false });
+    }
+    let found = signals.iter().find(|signal| reading.matches(signal))?;
+    Some(Sign { verdict: found.verdict, is_of_one_model: status == StatusCode::TOO_MANY_REQUESTS })
 }
 
 /// Google wraps the errors of its OpenAI-shaped endpoints in a list.

@@ -1,7 +1,7 @@
 //! Reads fields of foreign JSON one by one: what is not of the expected kind is unknown, and never
 //! spoils the fields beside it. No text with control characters passes: no database would take it.
 
-use std::{fmt, marker::PhantomData};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 use keyway_domain::NanoUsd;
 use serde::{
@@ -24,6 +24,10 @@ pub(crate) struct Maybe<T>(pub(crate) Option<T>);
 /// A list, without the elements that are not of the expected kind.
 #[derive(Clone, Debug)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
+
+/// Values by name.
+#[derive(Clone, Debug)]
+pub(crate) struct Map<T>(pub(crate) BTreeMap<String, Maybe<T>>);
 
 /// US dollars, a number or decimal text, read from its own digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +64,10 @@ pub(crate) trait Kind: Sized {
         None
     }
 
+    fn from_bool(_: bool) -> Option<Self> {
+        None
+    }
+
     fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(None)
@@ -82,6 +90,40 @@ impl Kind for i64 {
     }
 }
 
+impl Kind for bool {
+    fn from_bool(value: bool) -> Option<Self> {
+        Some(value)
+    }
+}
+
+/// Any value but null.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Present;
+
+impl Kind for Present {
+    fn from_count(_: i64) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn from_text(_: &str) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn from_bool(_: bool) -> Option<Self> {
+        Some(Self)
+    }
+
+    fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Some(Self))
+    }
+
+    fn from_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Some(Self))
+    }
+}
+
 impl Kind for String {
     fn from_text(text: &str) -> Option<Self> {
         const LONGEST_BYTES: usize = 200;
@@ -96,6 +138,16 @@ impl<T: Object> Kind for T {
     }
 }
 
+impl<T: Kind> Kind for Map<T> {
+    fn from_object<'de, A: MapAccess<'de>>(mut map: A) -> Result<Option<Self>, A::Error> {
+        let mut entries = BTreeMap::new();
+        while let Some((name, value)) = map.next_entry::<String, Maybe<T>>()? {
+            entries.insert(name, value);
+        }
+        Ok(Some(Self(entries)))
+    }
+}
+
 impl<T: Kind> Kind for List<T> {
     fn from_list<'de, A: SeqAccess<'de>>(mut list: A) -> Result<Option<Self>, A::Error> {
         let mut elements = Vec::new();
@@ -104,6 +156,13 @@ impl<T: Kind> Kind for List<T> {
         }
         Ok(Some(Self(elements)))
     }
+}
+
+/// The whole number that a number with a point is (`5.0`): some hosts count in floating point.
+#[expect(clippy::cast_possible_truncation, reason = "the range was checked, and a float holds such a number exactly")]
+fn whole(value: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i64)
 }
 
 impl<T> Default for Maybe<T> {
@@ -135,12 +194,12 @@ impl<'de, T: Kind> Visitor<'de> for Lenient<T> {
         Ok(Maybe(T::from_count(value)))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Maybe<T>, E> {
-        Ok(Maybe(None))
+    fn visit_f64<E>(self, value: f64) -> Result<Maybe<T>, E> {
+        Ok(Maybe(whole(value).and_then(T::from_count)))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Maybe<T>, E> {
-        Ok(Maybe(None))
+    fn visit_bool<E>(self, value: bool) -> Result<Maybe<T>, E> {
+        Ok(Maybe(T::from_bool(value)))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Maybe<T>, E> {

@@ -19,14 +19,15 @@ pub mod scan;
 mod usage_page;
 
 pub use catalog::{
-    AuthStyle, Capability, Catalog, CatalogChanges, CatalogError, EnvCredential, EnvNames, EnvPlace, LiveCatalog,
-    Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod, ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict,
-    Tier,
+    AuthStyle, Capability, Catalog, CatalogChanges, CatalogError, Clock, Effect, EnvCredential, EnvNames, EnvPlace,
+    Factor, Fees, LiveCatalog, Matcher, Model, ModelMode, OutputTokens, Period, Price, ProbeMethod, ProbeSpec,
+    ProviderSpec, Rate, Rates, Rule, Signal, SignalVerdict, Source, Term, Tier, ToolPrice, When,
 };
 pub use format::{FormatError, KeyFacts, KeyFamily};
+pub use grade::{Sign, sign};
 pub use guard::{GuardError, GuardSettings, GuardedClient};
 pub use kinds::for_spec;
-pub use metering::Metered;
+pub use metering::{Document, Ending, Figures, JsonBody, Metered, failed_with, session_model};
 pub use provider::{BadSecret, Finding, Provider, Target};
 pub use retry_after::parse as retry_after;
 pub use usage_page::{FetchError, MAX_USAGE_PAGES, PageTrail, UsagePage, UsageQuery};

@@ -9,7 +9,7 @@ use keyway_domain::{Evidence, VerdictKind};
 use keyway_vault::SecretString;
 use url::Url;
 
-use crate::{FetchError, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, UsagePage, UsageQuery};
+use crate::{FetchError, FormatError, GuardedClient, KeyFacts, KeyFamily, Signal, UsagePage, UsageQuery};
 
 /// Whom to ask, with which secret.
 #[derive(Clone, Copy)]
@@ -51,10 +51,9 @@ pub trait Provider: Send + Sync + 'static {
     /// Asks the provider, free of charge, whether it accepts the secret.
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding;
 
-    /// Whether an answer with this status to somebody's call may mean that the secret is refused: then it is
-    /// verified, which alone can tell.
-    fn may_refuse_with(&self, status: u16) -> bool {
-        matches!(status, 401..=403)
+    /// Answers with a meaning of their own, as far as the body shows it: of a probe, and of anybody's call.
+    fn signals(&self) -> &[Signal] {
+        &[]
     }
 
     /// The reports a key of this family can read, in the order they are to be fetched.
@@ -99,31 +98,9 @@ pub trait Provider: Send + Sync + 'static {
         true
     }
 
-    /// The model that the first message of a WebSocket's caller names, for a provider that wants it there.
-    fn session_model(&self, _message: &[u8]) -> Option<String> {
-        None
-    }
-
     /// The field in which answers to a call of `path` give an address of the provider that its SDKs follow with
     /// their key, where one does.
     fn link_field(&self, _path: &str) -> Option<&'static str> {
         None
-    }
-
-    /// The field whose object holds the figures of an answer to a call of `path`: what is read of an answer
-    /// too long to be kept.
-    fn figures_field(&self, _path: &str) -> &'static str {
-        "usage"
-    }
-
-    /// Reads model and tokens from a whole JSON answer to a call of `path`.
-    fn meter_body(&self, _path: &str, _body: &[u8]) -> Metered {
-        Metered::default()
-    }
-
-    /// Reads model and tokens from the data of one server-sent event into what the stream has shown so
-    /// far; false for the many events that carry no figures. Cheap for those.
-    fn meter_event(&self, _so_far: &mut Metered, _data: &[u8]) -> bool {
-        false
     }
 }

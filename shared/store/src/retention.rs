@@ -60,6 +60,19 @@ pub async fn delete_metered_calls(tx: &SystemTx, before: Timestamp, rows: u64) -
     slice(tx, text, before, rows).await
 }
 
+/// Answers that were counted before `before`, as the calls that counted them.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_counted_answers(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let key = "tenant_id, integration_id, answer_id";
+    let text = format!(
+        "DELETE FROM counted_answers WHERE ({key}) IN (SELECT {key} FROM counted_answers \
+         WHERE counted_at_ms < $1 ORDER BY counted_at_ms LIMIT $2)"
+    );
+    slice(tx, &text, before, rows).await
+}
+
 /// Figures of single keys of buckets that began before `before`.
 ///
 /// # Errors

@@ -3,7 +3,10 @@
 //! A figure nobody gave stays null in the sums; how many calls had none is counted beside them. A call that
 //! was settled, because its process died, gives way to its completion should that come later, and never the
 //! other way round: in whatever order the two arrive, one row is left, and it is the completion. A call that
-//! Keyway itself refused is kept like the others and counted apart: no provider was asked for it.
+//! Keyway itself refused is kept like the others and counted apart: no provider was asked for it. An answer that is made
+//! in the background counts in the first call that shows what it used; one that reads it again used nothing.
+
+mod counted;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -61,22 +64,20 @@ struct Sums {
     cost_nano_usd: Option<NanoUsd>,
 }
 
-/// Appends calls of a tenant and adds those that are new to the sums of their day. Returns the new ones.
+/// Appends calls of a tenant and adds those that are new to the sums of their day. Returns the new ones, as they count.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the tenant is gone; otherwise see [`StoreError`].
 pub async fn append_metered(
     tx: &SystemTx,
     tenant_id: TenantId,
-    rows: &[MeteredRow],
-) -> Result<HashSet<RequestId>, StoreError> {
+    rows: Vec<MeteredRow>,
+) -> Result<Vec<MeteredRow>, StoreError> {
+    let mut rows = each_once(rows);
+    counted::count_once(tx, tenant_id, &mut rows).await?;
     let mut added = HashSet::new();
     for rows in rows.chunks(chunk(CALL_COLUMNS)) {
-        let mut unique = HashSet::new();
-        // Of a call and its settlement in one batch the call counts.
-        let mut rows: Vec<_> = rows.iter().collect();
-        rows.sort_by_key(|row| (row.call.request_id, row.call.settled));
-        rows.retain(|row| unique.insert(row.call.request_id));
+        let rows: Vec<_> = rows.iter().collect();
         let mut new = insert_calls(tx, tenant_id, &rows).await?;
         let late: Vec<_> =
             rows.iter().copied().filter(|row| !row.call.settled && !new.contains(&row.call.request_id)).collect();
@@ -100,7 +101,15 @@ pub async fn append_metered(
         delete_empty_days(tx, tenant_id, &taken).await?;
         added.extend(new);
     }
-    Ok(added)
+    rows.retain(|row| added.contains(&row.call.request_id));
+    Ok(rows)
+}
+
+/// Of a call and its settlement in one batch the call counts.
+fn each_once(mut rows: Vec<MeteredRow>) -> Vec<MeteredRow> {
+    rows.sort_by_key(|row| (row.call.request_id, row.call.settled));
+    rows.dedup_by_key(|row| row.call.request_id);
+    rows
 }
 
 /// A settled call that gives way to its completion.

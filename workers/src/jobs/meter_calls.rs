@@ -1,9 +1,9 @@
 //! `MeterCalls` (lane `meter`): price proxied calls and append them to the metered ledger, once each.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use keyway_domain::{IntegrationId, Message, MeteredCall, Outcome, RequestId};
-use keyway_providers::{Catalog, for_spec};
+use keyway_providers::Catalog;
 use keyway_store::{
     StoreError, integrations,
     usage::{self, MeteredRow},
@@ -24,11 +24,11 @@ const CACHED: &str = "cache";
 pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> Result<Outcome, HandlerError> {
     let catalog = ctx.catalog.now();
     let priced: Vec<_> = calls.iter().map(|call| price(&catalog, call)).collect();
-    let mut refused: Vec<_> = calls.iter().flat_map(|call| refusals(&catalog, call)).collect();
+    let mut refused: Vec<_> = calls.iter().flat_map(refusals).collect();
     // Before the transaction: one connection is enough.
     let now = if refused.is_empty() { None } else { Some(ctx.store.now().await?) };
     let tx = ctx.store.system().await?;
-    let new = match usage::append_metered(&tx, message.tenant_id, &priced).await {
+    let new = match usage::append_metered(&tx, message.tenant_id, priced).await {
         Err(StoreError::Conflict) => {
             tracing::warn!(tenant = %message.tenant_id, calls = calls.len(), "the tenant of metered calls is gone");
             return Ok(Outcome::Done(Vec::new()));
@@ -36,36 +36,36 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
         appended => appended?,
     };
     if let Some(now) = now {
+        let new: HashSet<_> = new.iter().map(|row| row.call.request_id).collect();
         refused.retain(|(request_id, _)| new.contains(request_id));
         let refused: Vec<_> = refused.iter().map(|(_, integration_id)| *integration_id).collect();
         integrations::check_soon(&tx, &refused, now, now.before(CHECKED_AT_MOST_EVERY)).await?;
     }
     tx.commit().await?;
-    priced.iter().filter(|row| new.contains(&row.call.request_id)).for_each(|row| count(ctx, row));
+    new.iter().for_each(|row| count(ctx, row));
     Ok(Outcome::Done(Vec::new()))
 }
 
-/// Whose secret the provider may have refused, in the attempt that was answered or in an earlier one: only a
-/// verification can tell.
-fn refusals(catalog: &Catalog, call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationId)> + use<> {
+/// Whose secret the provider may have refused, in the attempt that was answered or in an earlier one: by its own words,
+/// which the proxy has read, or by a status that may say so. Only a verification can tell.
+fn refusals(call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationId)> + use<> {
     let answered = call.http_status.map(|http_status| (call.integration_id, http_status));
     let earlier = call.refused.iter().map(|attempt| (attempt.integration_id, attempt.http_status));
-    let mut asked: Vec<_> = earlier.chain(answered).filter(|(_, status)| (400..500).contains(status)).collect();
-    if !asked.is_empty() {
-        // A tenant's own provider has the common ways.
-        let known = catalog.get(&call.provider).map(for_spec);
-        asked.retain(|(_, status)| {
-            known.as_ref().map_or(matches!(status, 401..=403), |ways| ways.may_refuse_with(*status))
-        });
-    }
+    let by_status = earlier.chain(answered).filter(|(_, status)| matches!(status, 401..=403)).map(|(id, _)| id);
+    let mut refused: Vec<_> = by_status.chain(call.doubted.iter().copied()).collect();
+    refused.sort_unstable();
+    refused.dedup();
     let request_id = call.request_id;
-    asked.into_iter().map(move |(integration_id, _)| (request_id, integration_id))
+    refused.into_iter().map(move |integration_id| (request_id, integration_id))
 }
 
 /// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the
 /// cost unknown, never 0.
 fn price(catalog: &Catalog, call: &MeteredCall) -> MeteredRow {
-    let listed = || catalog.cost(&call.provider, call.model.as_deref()?, &call.tokens);
+    let listed = || {
+        let model = catalog.priced_model(&call.provider, call.model.as_deref(), call.asked_model.as_deref())?;
+        model.price.as_ref()?.cost(&call.tokens, &call.terms, call.started_at)
+    };
     let (cost_nano_usd, price_version) = match call.cost_nano_usd {
         _ if call.cached => (Some(0), CACHED),
         Some(charged) => (Some(charged), PROVIDERS_CHARGE),

@@ -63,7 +63,7 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
     usage::append_metered(
         &tx,
         world.tenant.id,
-        &[MeteredRow { call: metered, cost_nano_usd: None, price_version: None }],
+        vec![MeteredRow { call: metered, cost_nano_usd: None, price_version: None }],
     )
     .await?;
     tx.commit().await?;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{
-    Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, RequestId, TenantId,
-    Timestamp, TokenCounts, VirtualKeyId,
+    Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, PriceTerms, RequestId,
+    TenantId, Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Catalog;
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
@@ -18,8 +18,8 @@ use crate::{
 const HOUR: Duration = Duration::from_secs(3600);
 const MODELS: &str = include_str!("../../../models.yaml");
 /// That of gpt-4o-mini; it costs ten times as much then.
-const OLD_PRICE: &str = r#"{ input: "0.15", cached_input: "0.075", output: "0.6" }"#;
-const NEW_PRICE: &str = r#"{ input: "1.5", cached_input: "0.075", output: "0.6" }"#;
+const OLD_PRICE: &str = r#"{ input: "0.15", cached_input: "0.075", cache_write: "0.15", output: "0.6" }"#;
+const NEW_PRICE: &str = r#"{ input: "1.5", cached_input: "0.075", cache_write: "0.15", output: "0.6" }"#;
 
 in_both! {
     invariant_3_a_batch_delivered_twice_is_counted_once
@@ -27,6 +27,7 @@ in_both! {
     a_batch_of_a_tenant_that_is_gone_is_let_go
     a_price_that_changes_is_that_of_later_calls_alone
     what_was_answered_from_memory_cost_nothing_and_that_is_known
+    a_call_is_priced_by_its_terms_its_moment_and_the_model_that_was_asked_for
 }
 
 /// A call that was served just now.
@@ -44,6 +45,11 @@ pub(crate) fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCa
         complete: true,
         ..MeteredCall::begun(RequestId::new(), by, integration_id, "openai", path, begun)
     }
+}
+
+fn listed_cost(world: &World, tokens: &TokenCounts) -> Result<i64> {
+    let (catalog, terms) = (world.catalog.now(), PriceTerms::default());
+    catalog.cost("openai", "gpt-4o-mini", tokens, &terms, Timestamp::now()).context("a price")
 }
 
 fn batch(tenant_id: TenantId, calls: Vec<MeteredCall>) -> Message {
@@ -74,7 +80,7 @@ async fn invariant_3_a_batch_delivered_twice_is_counted_once(world: &mut World) 
     let report = report(world).await?;
     let of = |model: &str| report.iter().find(|group| group.model.as_deref() == Some(model)).context("no such group");
     let (priced, unknown) = (of("gpt-4o-mini")?, of("a-model-without-a-price")?);
-    let one = world.catalog.now().cost("openai", "gpt-4o-mini", &tokens).context("a price")?;
+    let one = listed_cost(world, &tokens)?;
     ensure!(priced.requests == Some(3) && priced.tokens.input == Some(200), "{priced:?}");
     ensure!(priced.cost_nano_usd == Some(2 * one) && priced.unpriced_requests == Some(1), "{priced:?}");
     ensure!(priced.unknown_token_requests == Some(1), "{priced:?}");
@@ -130,7 +136,7 @@ async fn a_price_that_changes_is_that_of_later_calls_alone(world: &mut World) ->
     world.start()?;
     world.publish(&[batch(world.tenant.id, vec![call(world, "gpt-4o-mini", tokens)])]).await?;
     until("the call is in the ledger", async || Ok(world.number(count).await? == 1)).await?;
-    let before = world.catalog.now().cost("openai", "gpt-4o-mini", &tokens).context("a price")?;
+    let before = listed_cost(world, &tokens)?;
     ensure!(world.number(sum).await? == before);
     world.catalog.replace(Catalog::parse(&MODELS.replace(OLD_PRICE, NEW_PRICE))?);
     world.publish(&[batch(world.tenant.id, vec![call(world, "gpt-4o-mini", tokens)])]).await?;
@@ -138,6 +144,38 @@ async fn a_price_that_changes_is_that_of_later_calls_alone(world: &mut World) ->
     let input_tokens = 100;
     ensure!(world.number(sum).await? == 2 * before + input_tokens * 1_350, "{before}");
     ensure!(world.number(versions).await? == 2, "each keeps the version it was priced by");
+    Ok(())
+}
+
+async fn a_call_is_priced_by_its_terms_its_moment_and_the_model_that_was_asked_for(world: &mut World) -> Result<()> {
+    let tokens = TokenCounts { input: Some(1000), output: Some(300), ..TokenCounts::default() };
+    let terms = |tier: &str| PriceTerms { service_tier: Some(tier.to_owned()), ..PriceTerms::default() };
+    let on = |provider: &str, model: &str| MeteredCall { provider: provider.to_owned(), ..call(world, model, tokens) };
+    let answered = |provider: &str, model: &str, asked: &str| MeteredCall {
+        asked_model: Some(asked.to_owned()),
+        ..on(provider, model)
+    };
+    let at = |text: &str| Timestamp::parse(text).context("a time");
+    let calls = [
+        (MeteredCall { terms: terms("priority"), ..on("openai", "gpt-6-sol") }, Some(10_000_000)),
+        (MeteredCall { terms: terms("golden"), ..on("openai", "gpt-6-sol") }, None),
+        (MeteredCall { started_at: at("2026-11-27T02:00:00Z")?, ..on("deepseek", "deepseek-v4-pro") }, Some(2_508_000)),
+        (MeteredCall { started_at: at("2026-11-27T12:00:00Z")?, ..on("deepseek", "deepseek-v4-pro") }, Some(1_254_000)),
+        (answered("gemini", "gemini-2.5-flash-preview-09-2025", "gemini-2.5-flash"), Some(1_050_000)),
+        (answered("mistral", "mistral-small-2605", "mistral-small-latest"), Some(330_000)),
+        (answered("openai", "gpt-5.4-mini-foo", "gpt-5.4"), None),
+    ];
+    world.start()?;
+    world.publish(&[batch(world.tenant.id, calls.iter().map(|(call, _)| call.clone()).collect())]).await?;
+    let count = "SELECT count(*) AS n FROM metered_calls";
+    until("the calls are in the ledger", async || Ok(world.number(count).await? == 7)).await?;
+    let priced = "SELECT count(*) AS n FROM metered_calls WHERE cost_nano_usd";
+    for (call, cost) in calls {
+        let is = cost.map_or("IS NULL".to_owned(), |cost: i64| format!("= {cost}"));
+        let model = call.model.unwrap_or_default();
+        let found = world.number(&format!("{priced} {is} AND model = '{model}'")).await?;
+        ensure!(found == 1, "{model} {:?} {is}: {found}", call.terms);
+    }
     Ok(())
 }
 

@@ -128,7 +128,7 @@ async fn old_calls_go_and_the_sums_of_their_days_stay(world: &mut World) -> Resu
         MeteredRow { call, cost_nano_usd: None, price_version: None }
     });
     let tx = world.store.system().await?;
-    usage::append_metered(&tx, world.tenant.id, &rows).await?;
+    usage::append_metered(&tx, world.tenant.id, rows.to_vec()).await?;
     tx.commit().await?;
     world.start()?;
     let left = "SELECT count(*) AS n FROM metered_calls";

@@ -106,7 +106,7 @@ impl Exceeded {
         };
         let seconds = format!("{}s", seconds(self.state.reset));
         let names = match shape {
-            Shape::OpenAi | Shape::Google => {
+            Shape::OpenAi | Shape::Responses | Shape::Google | Shape::Cohere => {
                 ["limit", "remaining", "reset"].map(|it| format!("x-ratelimit-{it}-{kind}"))
             }
             Shape::Anthropic => ["limit", "remaining", "reset"].map(|it| format!("anthropic-ratelimit-{kind}-{it}")),

@@ -1,14 +1,15 @@
 //! What a call can use at most, before it is made: tokens from its body and its model's bounds, money from
-//! those and the model's highest prices.
+//! those and the terms it asks for. What that costs the catalog knows.
 //!
 //! A text has no more tokens than bytes. Where a body points to content outside it, or was not read, its
 //! input is taken to be all that the model accepts.
 
 use http::{HeaderMap, Method, header};
-use keyway_domain::NanoUsd;
-use keyway_providers::{Model, ModelMode, Price, ProviderSpec, Rates, scan};
+use keyway_domain::{NanoUsd, PriceTerms, Timestamp};
+use keyway_providers::{Model, ModelMode, ProviderSpec};
 use memchr::memchr_iter;
-use serde::Deserialize;
+
+use super::asked::{Asked, MAX_TOOL_USES};
 
 /// What a model that nobody described takes and gives at most.
 const DEFAULT_INPUT_TOKENS: i64 = 128_000;
@@ -37,7 +38,7 @@ const PRICED: [&str; 14] = [
 ];
 /// What follows the quote of a name by which a body brings in what is not text within it: its tokens are not
 /// bounded by its bytes.
-const BEYOND_TEXT: [&[u8]; 21] = [
+const BEYOND_TEXT: [&[u8]; 23] = [
     b"cachedContent\"",
     b"code_interpreter\"",
     b"container\"",
@@ -48,7 +49,9 @@ const BEYOND_TEXT: [&[u8]; 21] = [
     b"file_data\"",
     b"file_id\"",
     b"file_search\"",
+    b"googleMaps\"",
     b"googleSearch\"",
+    b"google_maps\"",
     b"google_search\"",
     b"image\"",
     b"image_url\"",
@@ -71,9 +74,6 @@ static BEGINS: [bool; 256] = {
 };
 /// The same of those by which it lets the provider search the web, which some charge beside the tokens.
 const SEARCHES: [&[u8]; 3] = [b"googleSearch\"", b"google_search\"", b"web_search"];
-/// A model that may search does so a few times for an answer.
-const MAX_SEARCHES: i64 = 10;
-
 /// What is known of a call before anybody is asked.
 pub(in crate::proxy) struct Demand {
     price: Priced,
@@ -82,6 +82,9 @@ pub(in crate::proxy) struct Demand {
     output: Option<i64>,
     choices: i64,
     searches: i64,
+    terms: PriceTerms,
+    /// The moment by which it is priced.
+    pub(in crate::proxy) began_at: Timestamp,
 }
 
 /// What a call can use at most.
@@ -100,62 +103,20 @@ enum Priced {
     Unknown,
 }
 
-/// Those of [`Asked`].
-const ASKED: [&str; 7] = [
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "n",
-    "best_of",
-    "generationConfig",
-    "generation_config",
-];
-
-#[derive(Default, Deserialize)]
-struct Asked {
-    max_tokens: Option<i64>,
-    max_completion_tokens: Option<i64>,
-    max_output_tokens: Option<i64>,
-    n: Option<i64>,
-    best_of: Option<i64>,
-    #[serde(alias = "generation_config")]
-    #[serde(rename = "generationConfig")]
-    generation: Option<Generation>,
-}
-
-#[derive(Default, Deserialize)]
-struct Generation {
-    #[serde(alias = "max_output_tokens")]
-    #[serde(rename = "maxOutputTokens")]
-    max_output_tokens: Option<i64>,
-    #[serde(alias = "candidate_count")]
-    #[serde(rename = "candidateCount")]
-    candidate_count: Option<i64>,
-}
-
 impl Demand {
     /// What a call of `path` asks for; `body`: as far as it was read.
     pub(in crate::proxy) fn of(method: &Method, headers: &HeaderMap, path: &str, body: Option<&[u8]>) -> Self {
-        let price = Priced::of(method, headers, path);
+        let (price, began_at) = (Priced::of(method, headers, path), Timestamp::now());
         if price == Priced::Free {
-            return Self { price, input: Some(0), output: Some(0), choices: 1, searches: 0 };
+            let (input, output, terms) = (Some(0), Some(0), PriceTerms::default());
+            return Self { price, input, output, choices: 1, searches: 0, terms, began_at };
         }
         let beyond: Vec<_> = body.map(|body| names(body, &BEYOND_TEXT).collect()).unwrap_or_default();
-        let input = body.filter(|_| beyond.is_empty());
-        let searches = if beyond.iter().any(|name| SEARCHES.contains(name)) { MAX_SEARCHES } else { 0 };
-        // What is no JSON of the known form says nothing; the model's own bounds count.
-        let asked = body.and_then(|body| serde_json::from_slice(&scan::only(body, &ASKED)).ok());
-        let asked: Asked = asked.unwrap_or_default();
-        let generation = asked.generation.unwrap_or_default();
-        let most = |figures: &[Option<i64>]| figures.iter().flatten().copied().max().filter(|most| *most >= 0);
-        let output = most(&[
-            asked.max_tokens,
-            asked.max_completion_tokens,
-            asked.max_output_tokens,
-            generation.max_output_tokens,
-        ]);
-        let choices = most(&[asked.n, asked.best_of, generation.candidate_count]).unwrap_or(1).clamp(1, 1 << 20);
-        Self { price, input: input.map(|body| int(body.len())), output, choices, searches }
+        let input = body.filter(|_| beyond.is_empty()).map(|body| int(body.len()));
+        let searches = if beyond.iter().any(|name| SEARCHES.contains(name)) { MAX_TOOL_USES } else { 0 };
+        let Asked { output, choices, terms } = body.map(Asked::read).unwrap_or_default();
+        let choices = choices.unwrap_or(1).clamp(1, 1 << 20);
+        Self { price, input, output, choices, searches, terms, began_at }
     }
 
     /// What it can use at most when this model of this provider serves it.
@@ -163,10 +124,10 @@ impl Demand {
         if self.price == Priced::Free {
             return Bound { tokens: 0, cost: Some(0) };
         }
-        let model = model.and_then(|name| spec.model(name));
+        let model = spec.priced_model(None, model);
         let (input, output) = (self.input(model), self.output(model));
         let price = model.and_then(|model| model.price.as_ref()).filter(|_| self.price != Priced::Unknown);
-        let cost = price.and_then(|price| highest(price, input, output, self.searches));
+        let cost = price.and_then(|price| price.bound(input, output, self.searches, &self.terms, self.began_at));
         Bound { tokens: input.saturating_add(output), cost }
     }
 
@@ -179,7 +140,7 @@ impl Demand {
     }
 
     fn output(&self, model: Option<&Model>) -> i64 {
-        if self.price == Priced::Embedding || model.is_some_and(|model| model.mode == ModelMode::Embedding) {
+        if self.price == Priced::Embedding || model.is_some_and(|model| model.mode != ModelMode::Chat) {
             return 0;
         }
         let given = model.and_then(|model| model.max_output_tokens);
@@ -210,28 +171,6 @@ impl Priced {
             _ => Self::Unknown,
         }
     }
-}
-
-/// What so many tokens cost at the highest prices that can apply to them, in a call that searches so often.
-fn highest(price: &Price, input: i64, output: i64, searches: i64) -> Option<NanoUsd> {
-    let tiers = price.long_context.iter().filter(|tier| input > tier.above_input_tokens).map(|tier| &tier.rates);
-    let costs = std::iter::once(&price.rates).chain(tiers).map(|rates| of_tokens(rates, input, output));
-    let tokens = costs.collect::<Option<Vec<_>>>()?.into_iter().max()?;
-    let searched = part(searches, price.web_search)? * 1000;
-    let total = tokens + searched + i128::from(price.per_request.unwrap_or(0)) * 1_000_000;
-    i64::try_from((total + 999_999) / 1_000_000).ok()
-}
-
-/// In millionths of a nano-USD.
-fn of_tokens(rates: &Rates, input: i64, output: i64) -> Option<i128> {
-    let inputs = [rates.cached_input, rates.cache_write, rates.cache_write_1h, rates.audio_input];
-    let input_rate = rates.input.map(|rate| inputs.into_iter().flatten().fold(rate, i64::max));
-    let output_rate = rates.output.map(|rate| rate.max(rates.audio_output.unwrap_or(0)));
-    Some(part(input, input_rate)? + part(output, output_rate)?)
-}
-
-fn part(count: i64, rate: Option<i64>) -> Option<i128> {
-    if count == 0 { Some(0) } else { Some(i128::from(count) * i128::from(rate?)) }
 }
 
 /// Those of `wanted` that stand behind a quote. Inside a text every quote is escaped, but a text may be one.
@@ -269,7 +208,7 @@ mod tests {
             (r#"{"generationConfig":{"maxOutputTokens":5,"candidateCount":2}}"#, 10),
             (r#"{"max_tokens":99999999}"#, 16_384),
             (r#"{"max_tokens":"x"}"#, 16_384),
-            (r#"{"max_tokens":1,"max_tokens":2}"#, 16_384),
+            (r#"{"max_tokens":1,"max_tokens":2}"#, 2),
             ("no json", 16_384),
             (r#"{"max_tokens":1,"x":[{"type":"image_url"}]}"#, 1),
         ] {
@@ -290,13 +229,26 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_price_that_can_apply_counts() {
+    fn the_terms_that_a_body_asks_for_are_in_its_bound() {
+        let input = |body: &str| i64::try_from(body.len()).unwrap();
         let long = format!("{{\"max_tokens\":1,\"x\":\"{}\"}}", "y".repeat(300_000));
-        let tokens = i64::try_from(long.len()).unwrap();
-        // Beyond 272,000 tokens of input: 20 and 75 US dollars for a million.
-        assert_eq!(bound("/v1/responses", "gpt-6-astra", &long).cost, Some(tokens * 20_000 + 75_000));
-        // Writing to the cache costs more than reading the input does.
-        assert_eq!(bound("/v1/responses", "gpt-6-astra", r#"{"max_tokens":1}"#).cost, Some(16 * 12_500 + 50_000));
+        // Beyond 272,000 tokens of input: 50 US dollars for a million that are kept for twelve hours, 75 for output.
+        assert_eq!(bound("/v1/responses", "gpt-6-astra", &long).cost, Some(input(&long) * 50_000 + 75_000));
+        let plain = r#"{"max_tokens":1}"#;
+        assert_eq!(bound("/v1/responses", "gpt-6-astra", plain).cost, Some(input(plain) * 25_000 + 50_000));
+        let dear = r#"{"max_tokens":1,"service_tier":"priority"}"#;
+        assert_eq!(bound("/v1/responses", "gpt-6-astra", dear).cost, Some(2 * (input(dear) * 25_000 + 50_000)));
+        let cheap = r#"{"max_tokens":1,"service_tier":"flex"}"#;
+        assert_eq!(bound("/v1/responses", "gpt-6-astra", cheap).cost, Some(input(cheap) * 25_000 + 50_000));
+        for unknown in
+            [r#"{"max_tokens":1,"service_tier":"golden"}"#, r#"{"max_tokens":1,"tools":[{"type":"image_generation"}]}"#]
+        {
+            assert_eq!(bound("/v1/responses", "gpt-6-astra", unknown).cost, None, "{unknown}");
+        }
+        let files = r#"{"max_tokens":1,"tools":[{"type":"file_search"}]}"#;
+        let fees = 10 * 2_500_000;
+        // What the tool finds is as long as the model takes.
+        assert_eq!(bound("/v1/responses", "gpt-6-astra", files).cost, Some(922_000 * 50_000 + 75_000 + fees));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! bound is left, it passes if no other is under way there.
 
 mod answer;
+mod asked;
 mod estimate;
 mod lease;
 mod scope;
@@ -17,8 +18,8 @@ use std::{
 };
 
 use http::{HeaderMap, Method, StatusCode};
-use keyway_domain::{LimitScope, Limits, Measure, NanoUsd, TenantId};
-use keyway_providers::{Metered, ProviderSpec};
+use keyway_domain::{LimitScope, Limits, Measure, NanoUsd, TenantId, Timestamp};
+use keyway_providers::Metered;
 use keyway_store::Store;
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,7 @@ use self::{
 };
 use super::{
     caller::Principal,
-    plan::{Payload, Plan},
+    plan::Plan,
     project::Project,
     refusal::{Code, Refusal},
     upstream::Upstream,
@@ -65,10 +66,10 @@ struct Held {
     budget_of: Option<LimitScope>,
     /// Of the virtual key and the project.
     taken: Vec<Taken>,
-    /// Of the integration that is being asked.
-    serving: Option<Taken>,
+    /// Of the integration that is being asked, and of its provider.
+    serving: Vec<Taken>,
     /// Whether no provider can have served the call: none was reached, or those that were refused it.
-    unsent: bool,
+    used_nothing: bool,
 }
 
 /// How a call ended.
@@ -110,13 +111,11 @@ impl Limiter {
         ];
         let is_free = own.iter().all(|(.., limits)| limits.is_empty());
         let Some(first) = plan.upstreams.first() else { return Ok(Hold::default()) };
-        if is_free && plan.upstreams.iter().all(|upstream| upstream.limits.is_empty()) {
+        let is_unlimited = |upstream: &Arc<Upstream>| upstream.scopes().all(|(.., limits)| limits.is_empty());
+        if is_free && plan.upstreams.iter().all(is_unlimited) {
             return Ok(Hold::default());
         }
-        let body = match &plan.payload {
-            Payload::Whole(body, _) => Some(&body[..]),
-            Payload::Passing(_) => None,
-        };
+        let body = plan.payload.text().map(|body| &body[..]);
         let demand = Demand::of(method, headers, &plan.path.at(first), body);
         let bounds = plan.upstreams.iter().map(|upstream| demand.at(&upstream.spec, plan.model.as_deref()));
         let bound = bounds.fold(Bound { tokens: 0, cost: None }, |most, bound| Bound {
@@ -130,8 +129,8 @@ impl Limiter {
             model: plan.model.clone(),
             budget_of: own.iter().find(|(.., limits)| has_budget(limits)).map(|(kind, ..)| *kind),
             taken: Vec::new(),
-            serving: None,
-            unsent: false,
+            serving: Vec::new(),
+            used_nothing: false,
         };
         for (kind, id, limits) in own {
             if let Some(taken) = self.take(kind, principal.tenant_id, id, limits, bound).await? {
@@ -144,7 +143,8 @@ impl Limiter {
     /// Whether what the calls of a virtual key use counts anywhere, not only that they are made.
     pub(super) fn counts_use(&self, principal: &Principal, project: &Project) -> bool {
         let counts = |limits: &Limits| limits.tokens_per_minute.is_some() || has_budget(limits);
-        counts(&principal.limits) || counts(&project.limits) || project.all().any(|upstream| counts(&upstream.limits))
+        let counts_at = |upstream: &Arc<Upstream>| upstream.scopes().any(|(.., limits)| counts(&limits));
+        counts(&principal.limits) || counts(&project.limits) || project.all().any(counts_at)
     }
 
     /// Hands back everything that no call under way has reserved: for a stop.
@@ -216,41 +216,49 @@ impl Limiter {
 }
 
 impl Hold {
-    /// Reserves what the call may use of the limits of an integration that is to be asked now. One that was
-    /// asked before has refused the call.
+    /// Reserves what the call may use of the limits of an integration that is to be asked now, and of its provider's.
+    /// One that was asked before has refused the call.
     ///
     /// # Errors
     /// As [`Limiter::reserve`]; another integration may do better.
     pub(super) async fn enter(&mut self, upstream: &Upstream) -> Result<(), Refusal> {
         let Some(held) = &mut self.0 else { return Ok(()) };
-        held.unsent = true;
-        if let Some(before) = held.serving.take() {
+        held.used_nothing = true;
+        for before in held.serving.drain(..) {
             before.settle(&[Some(1), Some(0), Some(0), Some(0)], false);
         }
         let bound = held.demand.at(&upstream.spec, held.model.as_deref());
         if let (Some(scope), None) = (held.budget_of, bound.cost) {
             return Err(answer::price_unknown(scope));
         }
-        let (kind, id) = (LimitScope::Integration, upstream.integration_id.uuid());
-        held.serving = held.limiter.take(kind, held.tenant_id, id, upstream.limits, bound).await?;
-        held.unsent = false;
+        for (kind, id, limits) in upstream.scopes() {
+            match held.limiter.take(kind, held.tenant_id, id, limits, bound).await {
+                Ok(taken) => held.serving.extend(taken),
+                Err(refusal) => {
+                    // What the other scope gave goes back, untouched.
+                    held.serving.clear();
+                    return Err(refusal);
+                }
+            }
+        }
+        held.used_nothing = false;
         Ok(())
     }
 
-    /// The provider cannot have seen the call: nothing but the request counts.
-    pub(super) fn unsent(&mut self) {
+    /// The provider cannot have seen the call, or showed once more what was counted: nothing but the request counts.
+    pub(super) fn used_nothing(&mut self) {
         if let Some(held) = &mut self.0 {
-            held.unsent = true;
+            held.used_nothing = true;
         }
     }
 
     /// Settles what the call really used.
     pub(super) fn end(&mut self, ended: &Ended<'_>) {
         let Some(held) = self.0.take() else { return };
-        let (tokens, cost) = if held.unsent { (Some(0), Some(0)) } else { ended.used() };
+        let (tokens, cost) = if held.used_nothing { (Some(0), Some(0)) } else { ended.used(held.demand.began_at) };
         let used: Needs = [Some(1), tokens, cost, cost];
         // What an answer that broke off has cost, its last figures do not say.
-        let at_least = !held.unsent && !ended.complete && !ended.is_refused();
+        let at_least = !held.used_nothing && !ended.complete && !ended.is_refused();
         for taken in held.taken.into_iter().chain(held.serving) {
             taken.settle(&used, at_least);
         }
@@ -259,12 +267,12 @@ impl Hold {
 
 impl Ended<'_> {
     /// Tokens and money; `None`: nobody knows.
-    fn used(&self) -> (Option<i64>, Option<NanoUsd>) {
+    fn used(&self, began_at: Timestamp) -> (Option<i64>, Option<NanoUsd>) {
         let tokens = &self.metered.tokens;
         let count = tokens.input.zip(tokens.output).map(|(input, output)| input.saturating_add(output));
         let cost = self.metered.cost_nano_usd.or_else(|| {
-            let model = self.metered.model.as_deref().or(self.asked_model)?;
-            listed(&self.upstream.spec, model)?.cost(tokens)
+            let model = self.upstream.spec.priced_model(self.metered.model.as_deref(), self.asked_model)?;
+            model.price.as_ref()?.cost(tokens, &self.metered.terms, began_at)
         });
         if self.is_refused() { (count.or(Some(0)), cost.or(Some(0))) } else { (count, cost) }
     }
@@ -273,10 +281,6 @@ impl Ended<'_> {
     fn is_refused(&self) -> bool {
         self.status.is_some_and(|status| !status.is_success() && status != StatusCode::SWITCHING_PROTOCOLS)
     }
-}
-
-fn listed<'a>(spec: &'a ProviderSpec, model: &str) -> Option<&'a keyway_providers::Price> {
-    spec.model(model)?.price.as_ref()
 }
 
 fn has_budget(limits: &Limits) -> bool {

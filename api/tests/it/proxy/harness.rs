@@ -4,8 +4,8 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use keyway_api::{Proxy, ProxyParts, VirtualKeyToken};
+use hyper_util::rt::TokioIo;
+use keyway_api::{CallerStream, CorsOrigins, Patience, Proxy, ProxyParts, Traffic, VirtualKeyToken};
 use keyway_bus::{Bus, BusError, EmbeddedBus, Journal};
 use keyway_domain::{
     Body, Command, Event, IntegrationId, Invalidation, Lane, Limits, Message, MessageId, MeteredCall, ProjectId, Route,
@@ -322,6 +322,8 @@ fn proxy(
         bus,
         data_dir,
         body_bytes: 64 << 10,
+        first_byte_timeout: Duration::from_secs(60),
+        cors: CorsOrigins::Any,
         fallback_key: helped.then(|| OPERATORS.to_owned().into()),
     };
     Proxy::new(parts).unwrap()
@@ -336,15 +338,18 @@ async fn serve(proxy: &Arc<Proxy>) -> String {
         while let Ok((stream, peer)) = listener.accept().await {
             stream.set_nodelay(true).unwrap();
             let (client, proxy) = (Arc::clone(&client), proxy.clone());
+            let traffic = Arc::<Traffic>::default();
+            let patience = Patience { head: PATIENCE, idle: PATIENCE, write: PATIENCE };
+            let stream = CallerStream::new(stream, patience, Arc::clone(&traffic));
             let service = service_fn(move |request| {
-                let (client, proxy) = (Arc::clone(&client), proxy.upgrade());
+                let (client, traffic, proxy) = (Arc::clone(&client), Arc::clone(&traffic), proxy.upgrade());
                 async move {
                     let proxy = proxy.ok_or(std::io::ErrorKind::NotConnected)?;
-                    Ok::<_, std::io::Error>(proxy.handle(request, peer, &client).await)
+                    Ok::<_, std::io::Error>(proxy.handle(request, peer, &client, &traffic).await)
                 }
             });
             let mut server = http1::Builder::new();
-            server.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
+            server.header_read_timeout(None);
             drop(keyway_telemetry::spawn(
                 "test connection",
                 server.serve_connection(TokioIo::new(stream), service).with_upgrades(),

@@ -84,7 +84,7 @@ async fn a_path_that_means_two_things_is_refused() {
         "/proxy/openai/../admin",
         "/proxy/openai/v1/%2e%2e/%2e%2e/admin",
         "/proxy/openai/v1/..%2fadmin",
-        "/proxy/openai/v1%2fmodels",
+        "/proxy/openai/v1/%2fmodels",
         "/proxy/openai//evil.example/v1",
         "/proxy/openai/\\evil.example",
         "/proxy/openai/%252e%252e/x",

@@ -147,7 +147,8 @@ async fn a_refusal_speaks_as_the_callers_sdk_reads_it(harness: Harness) {
         assert!(Timestamp::parse(headers["x-keyway-limit-reset"].to_str().unwrap()).unwrap() > Timestamp::now());
     }
     assert_eq!(harness.simulator.calls(SECRET, CHAT), 1);
-    harness.records(1).await;
+    let codes: Vec<_> = harness.records(3).await.into_iter().map(|call| call.refused_code).collect();
+    assert_eq!(codes, [None, Some("rate_limited".to_owned()), Some("rate_limited".to_owned())]);
 }
 
 async fn tokens_are_settled_with_what_was_really_used(harness: Harness) {
@@ -241,7 +242,11 @@ async fn what_costs_nothing_passes_a_budget_and_what_nobody_can_price_does_not(h
     let mut unknown = tiny(1);
     unknown["model"] = json!("model-without-a-price");
     let batch = json!({ "model": "gpt-4o-mini", "input_file_id": "f" });
-    for (path, body) in [(CHAT, &unknown), ("/proxy/openai/v1/batches", &batch), ("/proxy/openai/v1/images", &batch)] {
+    let (mut tier, mut tool) = (tiny(1), tiny(1));
+    tier["service_tier"] = json!("golden");
+    tool["tools"] = json!([{ "type": "image_generation" }]);
+    let (batches, images) = ("/proxy/openai/v1/batches", "/proxy/openai/v1/images");
+    for (path, body) in [(CHAT, &unknown), (CHAT, &tier), (CHAT, &tool), (batches, &batch), (images, &batch)] {
         let (status, code, headers) = answer(harness.post(path, &rich, body)).await;
         assert_eq!((status, code.as_str()), (402, "price_unknown"), "{path}");
         assert_eq!(headers["x-keyway-limit-scope"], "virtual_key", "{path}");

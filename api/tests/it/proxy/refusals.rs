@@ -44,7 +44,7 @@ async fn a_wrong_revoked_or_expired_key_is_told_apart() {
     let none = harness.http.post(format!("{}/v1/chat/completions", harness.url)).json(&chat(false));
     assert_eq!(refusal(none.send().await.unwrap()).await, code(401, "missing_virtual_key"));
     assert_eq!(harness.simulator.calls(SECRET, "/v1/chat/completions"), 0);
-    assert_eq!(harness.records(1).await.len(), 1, "refused requests leave no record");
+    assert_eq!(harness.records(1).await.len(), 1, "strangers leave no record");
 }
 
 #[tokio::test]
@@ -75,12 +75,16 @@ async fn bad_and_large_bodies_are_refused_before_the_provider_is_called() {
         refusal(call.header("content-type", kind).body(body).send().await.unwrap()).await
     };
     let code = |status, text: &str| (status, text.to_owned());
-    for body in ["", "{", "[]", r#"{"model":7}"#, r#"{"messages":[]}"#, r#"{"model":"a","model":"b"}"#] {
-        assert_eq!(
-            send("/v1/chat/completions", "application/json", body.into()).await,
-            code(400, "invalid_json"),
-            "{body}"
-        );
+    for (body, expected) in [
+        ("", "invalid_json"),
+        ("{", "invalid_json"),
+        ("[]", "invalid_json"),
+        (r#"{"model":"a","model":"b"}"#, "invalid_json"),
+        (r#"{"model":7}"#, "missing_model"),
+        (r#"{"messages":[]}"#, "missing_model"),
+    ] {
+        let refused = send("/v1/chat/completions", "application/json", body.into()).await;
+        assert_eq!(refused, code(400, expected), "{body}");
     }
     assert_eq!(send("/v1/chat/completions", "text/plain", "{}".into()).await, code(400, "invalid_json"));
     assert_eq!(
@@ -108,8 +112,9 @@ async fn a_host_that_does_not_answer_is_a_bad_gateway_and_is_recorded() {
     assert_eq!(refusal(answer).await, (502, "upstream_unreachable".to_owned()));
     let answer = harness.get("/proxy/groq/v1/models", &key).send().await.unwrap();
     assert_eq!(refusal(answer).await, (502, "upstream_forbidden".to_owned()));
-    let record = harness.records(1).await.remove(0);
-    assert_eq!((record.http_status, record.complete), (None, false));
+    let records = harness.records(2).await;
+    assert_eq!((records[0].http_status, records[0].complete, records[0].refused_code.as_deref()), (None, false, None));
+    assert_eq!(records[1].refused_code.as_deref(), Some("upstream_forbidden"));
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn another_catalog_is_followed_at_once() {
         harness.get(&format!("/v1/models/{model}"), &key).send().await.unwrap().status().is_success()
     };
     assert!(listed("gpt-4o-mini").await && !listed("gpt-brand-new").await);
-    let yaml = include_str!("../../../../models.yaml").replace("name: gpt-4o-mini", "name: gpt-brand-new");
+    let yaml = include_str!("../../../../models.yaml").replace("gpt-4o-mini", "gpt-brand-new");
     harness.catalog.replace(Catalog::parse(&yaml).unwrap());
     until("the new model is listed", async || listed("gpt-brand-new").await).await;
     assert!(!listed("gpt-4o-mini").await);

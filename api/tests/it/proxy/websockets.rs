@@ -125,7 +125,8 @@ async fn a_session_without_a_known_model_is_refused() {
     let posted = harness.post("/v1/realtime?model=gpt-4o-mini", &key, &json!({})).send().await.unwrap();
     assert_eq!(posted.status(), 405);
     assert_eq!(harness.simulator.calls(SECRET, "/v1/realtime"), 0);
-    assert!(harness.take_records().await.is_empty(), "nobody was asked");
+    let records = harness.records(5).await;
+    assert!(records.iter().all(|call| call.refused_code.is_some()), "nobody was asked: {records:?}");
 }
 
 #[tokio::test]
@@ -147,22 +148,29 @@ async fn a_session_of_a_model_that_is_not_listed_keeps_its_name() {
 }
 
 #[tokio::test]
-async fn a_session_that_breaks_off_is_metered_as_far_as_it_came() {
-    let provider = Scripted::start(|mut stream| async move {
-        stream.write_all(&[AGREED.as_bytes(), &done(7, 2)].concat()).await.unwrap();
-        // Until the caller is gone, and with it the proxy's side.
-        let mut rest = Vec::new();
-        let ended = stream.read_to_end(&mut rest).await;
-        assert!(ended.is_ok() || ended.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
-    })
-    .await;
-    let (_provider, harness, key) = behind(provider).await;
-    let (mut stream, _) = open(&harness, &key, "/proxy/openai/v1/realtime?model=gpt-4o-mini").await;
-    let mut heard = vec![0; done(7, 2).len()];
-    stream.read_exact(&mut heard).await.unwrap();
-    drop(stream);
-    let record = harness.records(1).await.remove(0);
-    assert_eq!((record.complete, record.tokens.input, record.tokens.output), (false, Some(7), Some(2)));
+async fn a_session_that_its_caller_leaves_is_whole_unless_an_answer_was_under_way() {
+    for (under_way, expected) in [(false, (true, Some(7), Some(2))), (true, (false, Some(7), None))] {
+        let begun = if under_way { text_frame(r#"{"type":"response.created","response":{}}"#) } else { Vec::new() };
+        let said = [AGREED.as_bytes(), &done(7, 2), &begun].concat();
+        let length = said.len() - AGREED.len();
+        let provider = Scripted::start(move |mut stream| {
+            let said = said.clone();
+            async move {
+                stream.write_all(&said).await.unwrap();
+                // Until the caller is gone, and with it the proxy's side.
+                let mut rest = Vec::new();
+                let ended = stream.read_to_end(&mut rest).await;
+                assert!(ended.is_ok() || ended.is_err_and(|error| error.kind() == ErrorKind::ConnectionReset));
+            }
+        })
+        .await;
+        let (_provider, harness, key) = behind(provider).await;
+        let (mut stream, _) = open(&harness, &key, "/proxy/openai/v1/realtime?model=gpt-4o-mini").await;
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+        drop(stream);
+        let record = harness.records(1).await.remove(0);
+        assert_eq!((record.complete, record.tokens.input, record.tokens.output), expected);
+    }
 }
 
 #[tokio::test]

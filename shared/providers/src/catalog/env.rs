@@ -34,7 +34,7 @@ pub struct EnvCredential<'c> {
     pub variable: &'c str,
     /// Where it is.
     pub place: EnvPlace,
-    /// The host it is for, with the provider's own path where the variable has none.
+    /// The host it is for, completed as [`ProviderSpec::own_base_url`] says.
     pub base_url: Option<String>,
 }
 
@@ -61,7 +61,7 @@ fn credentials_of<'c>(
     variable: &impl Fn(&str) -> Option<SecretString>,
 ) -> Vec<EnvCredential<'c>> {
     let names = &spec.env;
-    let base_url = names.base_url.as_deref().and_then(variable).map(|url| with_path(url.expose(), spec));
+    let base_url = names.base_url.as_deref().and_then(variable).map(|url| whole(url.expose(), spec));
     let found =
         |variable: &'c str, place| EnvCredential { provider: spec, variable, place, base_url: base_url.clone() };
     let keys = names.key.iter().filter_map(|name| Some(found(name, EnvPlace::Here(variable(name)?))));
@@ -86,15 +86,9 @@ fn object<'c>(
     Some((*first, SecretString::new(serde_json::Value::Object(object).to_string())))
 }
 
-/// SDKs name a provider's host where Keyway names its endpoints' base.
-fn with_path(text: &str, spec: &ProviderSpec) -> String {
-    match Url::parse(text) {
-        Ok(mut url) if url.path() == "/" => {
-            url.set_path(spec.base_url.path());
-            url.into()
-        }
-        _ => text.to_owned(),
-    }
+/// Completes a URL; what is none is kept, to be refused where it is used.
+fn whole(text: &str, spec: &ProviderSpec) -> String {
+    Url::parse(text).map_or_else(|_| text.to_owned(), |url| spec.own_base_url(url).into())
 }
 
 #[cfg(test)]

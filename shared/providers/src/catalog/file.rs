@@ -2,15 +2,17 @@
 
 use std::collections::HashSet;
 
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
 use super::{
-    AuthStyle, Capability, CatalogError, EnvNames, Matcher, Model, ModelMode, OutputTokens, Price, ProbeMethod,
-    ProbeSpec, ProviderSpec, Rates, Signal, SignalVerdict, Tier, spec::without_slash,
+    AuthStyle, Capability, CatalogError, EnvNames, Matcher, Model, ModelMode, OutputTokens, ProbeMethod, ProbeSpec,
+    ProviderSpec, Signal, SignalVerdict,
+    price::{self, PriceStanza, RuleStanza, Source, ToolStanza},
+    spec::without_slash,
 };
-use crate::{decimal, kinds};
+use crate::kinds;
 
 /// Every provider of the file.
 pub(super) fn read(yaml: &str) -> Result<Vec<ProviderSpec>, CatalogError> {
@@ -59,9 +61,19 @@ struct Stanza {
     openrouter: Option<String>,
     #[serde(default)]
     states_charge: bool,
+    #[serde(default = "yes")]
+    include_usage: bool,
+    include_usage_from: Option<String>,
+    #[serde(default)]
+    numeric_error_codes: bool,
     #[serde(default)]
     env: EnvNames,
     capabilities: Option<Vec<Capability>>,
+    price_source: Option<Source>,
+    #[serde(default)]
+    price_rules: Vec<RuleStanza>,
+    #[serde(default)]
+    tool_prices: Vec<ToolStanza>,
     #[serde(default)]
     models: Vec<ModelStanza>,
 }
@@ -97,56 +109,8 @@ struct ModelStanza {
     max_input_tokens: Option<i64>,
     max_output_tokens: Option<i64>,
     price: Option<PriceStanza>,
+    prices: Option<Vec<PriceStanza>>,
     openrouter: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PriceStanza {
-    input: Option<Dollars>,
-    cached_input: Option<Dollars>,
-    cache_write: Option<Dollars>,
-    cache_write_1h: Option<Dollars>,
-    output: Option<Dollars>,
-    audio_input: Option<Dollars>,
-    audio_output: Option<Dollars>,
-    web_search: Option<Dollars>,
-    per_request: Option<Dollars>,
-    #[serde(default)]
-    long_context: Vec<TierStanza>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TierStanza {
-    above_input_tokens: i64,
-    input: Option<Dollars>,
-    cached_input: Option<Dollars>,
-    cache_write: Option<Dollars>,
-    cache_write_1h: Option<Dollars>,
-    output: Option<Dollars>,
-    audio_input: Option<Dollars>,
-    audio_output: Option<Dollars>,
-}
-
-/// A thousand dollars: nothing costs more, neither a million tokens nor a thousand searches.
-const MOST_NANO_USD: i64 = 1_000_000_000_000;
-
-/// Dollars as decimal text, held as nano-USD. YAML hands an unquoted number over as it is written.
-#[derive(Clone, Copy)]
-struct Dollars(i64);
-
-impl<'de> Deserialize<'de> for Dollars {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        const FORM: &str = "a price is US dollars in quotes, like \"0.15\", with at most 9 decimals";
-        let text = String::deserialize(deserializer).map_err(|error| D::Error::custom(format!("{FORM} ({error})")))?;
-        let nano_usd =
-            decimal::exact_nano_usd(&text).ok_or_else(|| D::Error::custom(format!("{FORM}, not \"{text}\"")))?;
-        if nano_usd > MOST_NANO_USD {
-            return Err(D::Error::custom(format!("a price of ${text} is a slip; most are for a million tokens")));
-        }
-        Ok(Self(nano_usd))
-    }
 }
 
 impl Stanza {
@@ -160,14 +124,17 @@ impl Stanza {
         if !self.openai_path.is_empty() && (!self.openai_path.starts_with('/') || self.openai_path.ends_with('/')) {
             return Err("`openai_path` starts with a slash and does not end with one".to_owned());
         }
+        let source = self.price_source.map(price::check_source).transpose()?;
         let mut models = Vec::with_capacity(self.models.len());
         let mut names = HashSet::new();
         for model in self.models {
             if !names.insert(model.name.clone()) {
                 return Err(format!("model `{}` is there twice", model.name));
             }
-            models.push(model.check()?);
+            models.push(model.check(source.as_ref())?);
         }
+        let priced = models.iter_mut().map(|model: &mut Model| (model.name.as_str(), model.price.as_mut()));
+        price::add_rules(priced, self.price_rules, self.tool_prices)?;
         let mut key_prefixes = self.key_prefixes;
         key_prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.len()));
         Ok(ProviderSpec {
@@ -177,6 +144,9 @@ impl Stanza {
             probe: self.probe.map(ProbeStanza::check).transpose()?,
             openrouter: self.openrouter,
             states_charge: self.states_charge,
+            include_usage: self.include_usage,
+            include_usage_from: self.include_usage_from,
+            numeric_error_codes: self.numeric_error_codes,
             env: self.env,
             capabilities: self.capabilities.unwrap_or_else(|| default_capabilities(kind, &models)),
             name: self.name,
@@ -236,14 +206,20 @@ impl SignalStanza {
 }
 
 impl ModelStanza {
-    fn check(self) -> Result<Model, String> {
+    fn check(self, source: Option<&Source>) -> Result<Model, String> {
         if self.name.is_empty() {
             return Err("a model has no name".to_owned());
         }
+        let fault = |problem| format!("model `{}`: {problem}", self.name);
+        let stanzas = match (self.price, self.prices) {
+            (Some(_), Some(_)) => return Err(fault("it has either `price` or `prices`".to_owned())),
+            (price, prices) => prices.or_else(|| price.map(|price| vec![price])),
+        };
         let mode = self.mode;
-        let price = self.price.map(|price| price.check(mode)).transpose();
+        // Neither embeddings nor rerankings have output tokens.
+        let price = stanzas.map(|stanzas| price::read(stanzas, mode != ModelMode::Chat, source)).transpose();
         Ok(Model {
-            price: price.map_err(|problem| format!("model `{}`: {problem}", self.name))?,
+            price: price.map_err(fault)?,
             name: self.name,
             mode,
             max_input_tokens: self.max_input_tokens,
@@ -253,56 +229,8 @@ impl ModelStanza {
     }
 }
 
-impl PriceStanza {
-    fn check(self, mode: ModelMode) -> Result<Price, String> {
-        let ascending = self.long_context.windows(2).all(|pair| match pair {
-            [first, second] => first.above_input_tokens < second.above_input_tokens,
-            _ => true,
-        });
-        if !ascending {
-            return Err("`long_context` is not in ascending order of `above_input_tokens`".to_owned());
-        }
-        if self.cached_input.zip(self.input).is_some_and(|(cached, input)| cached.0 > input.0) {
-            return Err("`cached_input` costs more than `input`".to_owned());
-        }
-        // Embeddings have no output tokens, so their price is known: nothing.
-        let output = nano_usd(self.output).or((mode == ModelMode::Embedding).then_some(0));
-        Ok(Price {
-            rates: Rates {
-                input: nano_usd(self.input),
-                cached_input: nano_usd(self.cached_input),
-                cache_write: nano_usd(self.cache_write),
-                cache_write_1h: nano_usd(self.cache_write_1h),
-                output,
-                audio_input: nano_usd(self.audio_input),
-                audio_output: nano_usd(self.audio_output),
-            },
-            long_context: self.long_context.into_iter().map(TierStanza::tier).collect(),
-            web_search: nano_usd(self.web_search),
-            per_request: nano_usd(self.per_request),
-        })
-    }
-}
-
-impl TierStanza {
-    fn tier(self) -> Tier {
-        Tier {
-            above_input_tokens: self.above_input_tokens,
-            rates: Rates {
-                input: nano_usd(self.input),
-                cached_input: nano_usd(self.cached_input),
-                cache_write: nano_usd(self.cache_write),
-                cache_write_1h: nano_usd(self.cache_write_1h),
-                output: nano_usd(self.output),
-                audio_input: nano_usd(self.audio_input),
-                audio_output: nano_usd(self.audio_output),
-            },
-        }
-    }
-}
-
-fn nano_usd(dollars: Option<Dollars>) -> Option<i64> {
-    dollars.map(|dollars| dollars.0)
+const fn yes() -> bool {
+    true
 }
 
 fn check_name(name: &str) -> Result<(), String> {

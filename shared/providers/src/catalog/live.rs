@@ -59,7 +59,10 @@ impl CatalogChanges {
 
 #[cfg(test)]
 mod tests {
+    use keyway_domain::Timestamp;
+
     use super::*;
+    use crate::catalog::Rate;
 
     #[tokio::test]
     async fn a_snapshot_outlives_the_swap_and_everybody_hears_of_it() {
@@ -69,7 +72,10 @@ mod tests {
                  models: [{{ name: m, price: {{ input: \"{price}\" }} }}] }}]"
             )
         };
-        let input = |catalog: Arc<Catalog>| catalog.price("a", "m").and_then(|price| price.rates.input);
+        let input = |catalog: Arc<Catalog>| {
+            let period = catalog.price("a", "m").and_then(|price| price.at(Timestamp::now()).cloned());
+            period.and_then(|period| period.rates.get(Rate::Input))
+        };
         let live = LiveCatalog::new(Catalog::parse(&yaml("1")).expect("a catalog"));
         let (mut changes, before) = (live.changes(), live.now());
         let other = live.clone();

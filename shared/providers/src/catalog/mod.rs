@@ -1,10 +1,12 @@
 //! The catalog: every predefined provider with its models and prices, read from `models.yaml`.
 //! What was read never changes; another reading takes its place whole. It must never hold a tenant's data.
 
+mod base_url;
 mod env;
 mod file;
 mod live;
 mod price;
+mod priced;
 mod spec;
 
 use std::{
@@ -12,12 +14,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use keyway_domain::{NanoUsd, TokenCounts};
+use keyway_domain::{NanoUsd, PriceTerms, Timestamp, TokenCounts};
 use sha2::{Digest, Sha256};
 
 pub use env::{EnvCredential, EnvNames, EnvPlace};
 pub use live::{CatalogChanges, LiveCatalog};
-pub use price::{Price, Rates, Tier};
+pub use price::{Clock, Effect, Factor, Fees, Period, Price, Rate, Rates, Rule, Source, Term, Tier, ToolPrice, When};
 pub(crate) use spec::join;
 pub use spec::{
     AuthStyle, Capability, Matcher, Model, ModelMode, OutputTokens, ProbeMethod, ProbeSpec, ProviderSpec, Signal,
@@ -104,10 +106,17 @@ impl Catalog {
         self.get(provider)?.model(model)?.price.as_ref()
     }
 
-    /// What these tokens cost; `None`: unknown.
+    /// Says what these tokens cost on these terms in a call that came in at `at`; `None`: unknown.
     #[must_use]
-    pub fn cost(&self, provider: &str, model: &str, tokens: &TokenCounts) -> Option<NanoUsd> {
-        self.price(provider, model)?.cost(tokens)
+    pub fn cost(
+        &self,
+        provider: &str,
+        model: &str,
+        tokens: &TokenCounts,
+        terms: &PriceTerms,
+        at: Timestamp,
+    ) -> Option<NanoUsd> {
+        self.priced_model(provider, Some(model), None)?.price.as_ref()?.cost(tokens, terms, at)
     }
 
     /// A short hash of every price: stored with a cost, it says which price book made it.
@@ -121,12 +130,17 @@ fn price_version(providers: &[ProviderSpec]) -> String {
     let mut lines: Vec<String> = providers
         .iter()
         .flat_map(|provider| provider.models.iter().map(move |model| (provider, model)))
-        .map(|(provider, model)| format!("{}\0{}\0{:?}\n", provider.name, model.name, model.price))
+        .map(|(provider, model)| {
+            let price = model.price.as_ref().map(Price::version_text).unwrap_or_default();
+            format!("{}\0{}\0{price}\n", provider.name, model.name)
+        })
         .collect();
     lines.sort_unstable();
     let digest = Sha256::digest(lines.concat());
     keyway_vault::to_hex(&digest[..6])
 }
 
+#[cfg(test)]
+mod figures_tests;
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,12 @@ pub struct ProviderSpec {
     pub openrouter: Option<String>,
     /// Whether its answers state what it charges: `usage.cost` in US dollars, or xAI's ticks.
     pub states_charge: bool,
+    /// Whether it takes `stream_options.include_usage` for the stream of a completion.
+    pub include_usage: bool,
+    /// First `api-version` in the query that takes it, where versions are named so.
+    pub include_usage_from: Option<String>,
+    /// Whether its SDKs read the code of an error as a number.
+    pub numeric_error_codes: bool,
     /// Under which names its credentials stand in environments.
     pub env: EnvNames,
     /// What can be done with it.
@@ -143,6 +149,8 @@ pub enum ModelMode {
     Chat,
     /// Embeddings.
     Embedding,
+    /// Rerankings.
+    Rerank,
 }
 
 impl ModelMode {
@@ -152,6 +160,7 @@ impl ModelMode {
         match self {
             Self::Chat => "chat",
             Self::Embedding => "embedding",
+            Self::Rerank => "rerank",
         }
     }
 }
@@ -268,6 +277,9 @@ impl ProviderSpec {
             probe: None,
             openrouter: None,
             states_charge: false,
+            include_usage: true,
+            include_usage_from: None,
+            numeric_error_codes: false,
             env: EnvNames::default(),
             output_tokens: OutputTokens::Completion,
             capabilities: vec![Capability::Chat, Capability::Completions, Capability::Embeddings],
@@ -299,6 +311,13 @@ impl ProviderSpec {
     #[must_use]
     pub fn is_callable(&self) -> bool {
         self.capabilities.iter().any(|capability| *capability != Capability::Usage)
+    }
+
+    /// Whether all that OpenAI's SDK has may be there under OpenAI's own paths.
+    #[must_use]
+    pub fn speaks_openai(&self) -> bool {
+        let is_native = matches!(self.kind, "anthropic" | "cohere" | "gemini");
+        !is_native && self.openai_path.is_empty() && self.is_callable()
     }
 
     /// What is appended to the base URL for an endpoint that callers know by its usual name: those of

@@ -3,18 +3,12 @@
 
 use async_trait::async_trait;
 use http::HeaderMap;
-use keyway_domain::TokenCounts;
-use memchr::memmem;
-use serde::Deserialize;
 
 use super::openai_compatible::OpenAiCompatible;
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider, ProviderSpec,
+    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Signal,
     Target, UsagePage, UsageQuery,
-    lenient::{Count, Maybe, Object},
 };
-
-const FIGURES: &str = "billed_units";
 
 /// Cohere's ways.
 pub(crate) struct Cohere {
@@ -43,8 +37,8 @@ impl Provider for Cohere {
         self.shape.probe(target, http).await
     }
 
-    fn may_refuse_with(&self, status: u16) -> bool {
-        self.shape.may_refuse_with(status)
+    fn signals(&self) -> &[Signal] {
+        self.shape.signals()
     }
 
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError> {
@@ -66,106 +60,5 @@ impl Provider for Cohere {
 
     fn names_model(&self, path: &str) -> bool {
         !self.is_native(path)
-    }
-
-    fn figures_field(&self, path: &str) -> &'static str {
-        if self.is_native(path) { FIGURES } else { self.shape.figures_field(path) }
-    }
-
-    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        if !self.is_native(path) {
-            return self.shape.meter_body(path, body);
-        }
-        // The end of an answer that was too long to be kept is followed by the brackets that close it.
-        let first = serde_json::Deserializer::from_slice(body).into_iter::<Maybe<Answer>>().next();
-        let mut tokens = first.and_then(Result::ok).and_then(|answer| answer.0).map(Answer::tokens).unwrap_or_default();
-        if path.ends_with("/embed") && tokens.input.is_some() {
-            // Embeddings are billed by their input alone.
-            tokens.output = tokens.output.or(Some(0));
-        }
-        Metered { tokens, ..Metered::default() }
-    }
-
-    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        if memmem::find(data, b"\"billed_units\"").is_none() {
-            return self.shape.meter_event(so_far, data);
-        }
-        let event: Maybe<Answer> = serde_json::from_slice(data).unwrap_or_default();
-        let tokens = event.0.map(Answer::tokens).unwrap_or_default();
-        let shows_figures = tokens != TokenCounts::default();
-        if shows_figures {
-            so_far.tokens = tokens;
-        }
-        shows_figures
-    }
-}
-
-#[derive(Default, Deserialize)]
-struct Answer {
-    /// Chat.
-    #[serde(default)]
-    usage: Maybe<Figures>,
-    /// Everything else.
-    #[serde(default)]
-    meta: Maybe<Figures>,
-    /// The last event of a chat.
-    #[serde(default)]
-    delta: Maybe<Delta>,
-    /// The end of a long answer begins here.
-    #[serde(default)]
-    billed_units: Maybe<Units>,
-}
-
-#[derive(Default, Deserialize)]
-struct Delta {
-    #[serde(default)]
-    usage: Maybe<Figures>,
-}
-
-#[derive(Default, Deserialize)]
-struct Figures {
-    #[serde(default)]
-    billed_units: Maybe<Units>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-struct Units {
-    #[serde(default)]
-    input_tokens: Count,
-    #[serde(default)]
-    output_tokens: Count,
-    #[serde(default)]
-    images: Count,
-    #[serde(default)]
-    image_tokens: Count,
-    #[serde(default)]
-    search_units: Count,
-    #[serde(default)]
-    classifications: Count,
-}
-
-impl Object for Answer {}
-impl Object for Delta {}
-impl Object for Figures {}
-impl Object for Units {}
-
-impl Answer {
-    fn tokens(self) -> TokenCounts {
-        let figures = self.usage.0.or(self.meta.0).or_else(|| self.delta.0?.usage.0);
-        let units = self.billed_units.0.or_else(|| figures?.billed_units.0);
-        units.map(Units::tokens).unwrap_or_default()
-    }
-}
-
-impl Units {
-    fn tokens(self) -> TokenCounts {
-        let others = [self.images, self.image_tokens, self.search_units, self.classifications];
-        let has_others = others.iter().any(|count| count.0.is_some_and(|count| count > 0));
-        TokenCounts {
-            // Other units have prices of their own: where some are billed, tokens do not tell the cost.
-            input: self.input_tokens.0.filter(|_| !has_others),
-            output: self.output_tokens.0,
-            ..TokenCounts::default()
-        }
     }
 }

@@ -8,12 +8,11 @@ use keyway_domain::VerdictKind;
 use url::Url;
 
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, ProbeMethod, ProbeSpec,
-    Provider, ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, ProbeMethod, ProbeSpec, Provider,
+    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
-    metering,
 };
 
 /// Sent to a custom host that accepted the real key: if it accepts this too, it checks no keys.
@@ -89,9 +88,8 @@ impl Provider for OpenAiCompatible {
         finding
     }
 
-    fn may_refuse_with(&self, status: u16) -> bool {
-        let says_invalid = |signal: &Signal| signal.verdict == SignalVerdict::Invalid && signal.status == status;
-        matches!(status, 401..=403) || (status >= 400 && self.probe.signals.iter().any(says_invalid))
+    fn signals(&self) -> &[Signal] {
+        &self.probe.signals
     }
 
     fn usage_sources(&self, _: KeyFamily) -> Result<&'static [&'static str], FetchError> {
@@ -104,13 +102,5 @@ impl Provider for OpenAiCompatible {
 
     fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
         auth::add(self.spec.auth, headers, secret)
-    }
-
-    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        metering::body(&self.spec, path, body)
-    }
-
-    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        metering::event(&self.spec, data).map(|metered| *so_far = metered).is_some()
     }
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::openai_compatible::OpenAiCompatible;
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
-    ProviderSpec, Target, UsagePage, UsageQuery, auth,
+    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec,
+    Signal, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     grade::Reading,
     guard::Answer,
@@ -47,8 +47,8 @@ impl Provider for OpenRouter {
         self.shape.probe(target, http).await
     }
 
-    fn may_refuse_with(&self, status: u16) -> bool {
-        self.shape.may_refuse_with(status)
+    fn signals(&self) -> &[Signal] {
+        self.shape.signals()
     }
 
     // Both kinds of key look alike: only the answer tells which one it is.
@@ -75,14 +75,6 @@ impl Provider for OpenRouter {
 
     fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
         self.shape.authorize(path, headers, secret)
-    }
-
-    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        self.shape.meter_body(path, body)
-    }
-
-    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        self.shape.meter_event(so_far, data)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Calls of Anthropic: how a key is sent, what messages cost, and the simulator's own reports.
 
 use http::{HeaderMap, HeaderValue};
-use keyway_domain::{Timestamp, TokenCounts, UsageWindow};
+use keyway_domain::{PriceTerms, Timestamp, TokenCounts, UsageWindow};
 use keyway_providers::{Catalog, KeyFamily, Metered, UsageQuery};
 use keyway_testkit::{
     replay::Fixture,
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::{
-    recorded::{expected, metered_events},
+    recorded::{expected, metered, metered_events},
     world::{client, predefined, secret, target, whole_report},
 };
 
 const MESSAGES: &str = "/v1/messages";
 
 fn streamed(events: &[u8]) -> anyhow::Result<Option<Metered>> {
-    Ok(metered_events(&*predefined("anthropic")?.0, events))
+    Ok(metered_events(&predefined("anthropic")?.1, MESSAGES, events))
 }
 
 #[test]
@@ -58,24 +58,24 @@ fn only_batches_have_an_address_to_follow() -> anyhow::Result<()> {
 
 #[test]
 fn recorded_calls_are_metered() -> anyhow::Result<()> {
-    let (ways, _) = predefined("anthropic")?;
+    let (_, spec) = predefined("anthropic")?;
     for name in ["chat_ok", "chat_stream", "chat_stream_delta_overrides_input", "chat_stream_error_event"] {
         let case = Fixture::load(&format!("anthropic/{name}"))?;
-        let metered = match case.kind.as_str() {
-            "chat" => ways.meter_body(MESSAGES, &case.body),
+        let found = match case.kind.as_str() {
+            "chat" => metered(&spec, MESSAGES, &case.body),
             _ => streamed(&case.body)?.unwrap_or_default(),
         };
         let web_searches = (name == "chat_stream_delta_overrides_input").then_some(1);
-        let expected = TokenCounts { cache_write_1h: Some(0), web_searches, ..expected(&case.expect["usage"]) };
-        assert_eq!(metered.tokens, expected, "{name}");
-        assert_eq!((metered.model.as_deref(), metered.cost_nano_usd), (Some("claude-sonnet-4-6"), None), "{name}");
+        let stated = TokenCounts { cache_write_1h: Some(0), web_searches, ..expected(&case.expect["usage"]) };
+        assert_eq!(found.tokens, stated, "{name}");
+        assert_eq!((found.model.as_deref(), found.cost_nano_usd), (Some("claude-sonnet-4-6"), None), "{name}");
     }
     let case = Fixture::load("anthropic/openai_compat_chat_ok")?;
-    let metered = ways.meter_body("/v1/chat/completions", &case.body);
-    assert_eq!((metered.tokens.input, metered.tokens.output), (Some(12), Some(5)));
+    let compatible = metered(&spec, "/v1/chat/completions", &case.body).tokens;
+    assert_eq!((compatible.input, compatible.output), (Some(12), Some(5)));
     for refused in ["credit_too_low_400", "rate_limited"] {
         let case = Fixture::load(&format!("anthropic/{refused}"))?;
-        assert_eq!(ways.meter_body(MESSAGES, &case.body), Metered::default(), "{refused}");
+        assert_eq!(metered(&spec, MESSAGES, &case.body), Metered::default(), "{refused}");
     }
     Ok(())
 }
@@ -83,33 +83,36 @@ fn recorded_calls_are_metered() -> anyhow::Result<()> {
 #[test]
 fn a_message_costs_what_its_kinds_of_tokens_cost() -> anyhow::Result<()> {
     let catalog = Catalog::load(None)?;
-    let (ways, spec) = predefined("anthropic")?;
+    let listed = |model: &str, tokens: &TokenCounts| {
+        catalog.cost("anthropic", model, tokens, &PriceTerms::default(), Timestamp::default())
+    };
+    let (_, spec) = predefined("anthropic")?;
     assert!(spec.models.len() >= 12, "only {} models", spec.models.len());
     let usage = json!({ "input_tokens": 12, "cache_read_input_tokens": 2048, "cache_creation_input_tokens": 100,
         "cache_creation": { "ephemeral_5m_input_tokens": 60, "ephemeral_1h_input_tokens": 40 }, "output_tokens": 5,
         "output_tokens_details": { "thinking_tokens": 2 } });
     let body = json!({ "model": "claude-sonnet-4-6", "usage": usage }).to_string();
-    let metered = ways.meter_body(MESSAGES, body.as_bytes());
+    let metered = metered(&spec, MESSAGES, body.as_bytes());
     assert_eq!(metered.tokens.reasoning, Some(2));
     // Dollars a million tokens: 3 in, 0.3 cached, 3.75 and 6 written, 15 out.
     let cost = 12 * 3000 + 2048 * 300 + 60 * 3750 + 40 * 6000 + 5 * 15_000;
-    assert_eq!(catalog.cost("anthropic", "claude-sonnet-4-6", &metered.tokens), Some(cost));
+    assert_eq!(listed("claude-sonnet-4-6", &metered.tokens), Some(cost));
     // Ten dollars for a thousand searches.
     let searched = TokenCounts { web_searches: Some(3), ..metered.tokens };
-    assert_eq!(catalog.cost("anthropic", "claude-sonnet-4-6", &searched), Some(cost + 3 * 10_000_000));
+    assert_eq!(listed("claude-sonnet-4-6", &searched), Some(cost + 3 * 10_000_000));
     let haiku = |input| TokenCounts { input: Some(input), output: Some(1), ..TokenCounts::default() };
-    assert_eq!(catalog.cost("anthropic", "claude-haiku-4-5-20251001", &haiku(2)), Some(2 * 1000 + 5000));
-    assert_eq!(catalog.cost("anthropic", "claude-haiku-5-5", &haiku(100_000)), Some(100_000 * 100 + 500));
-    assert_eq!(catalog.cost("anthropic", "claude-haiku-5-5", &haiku(100_001)), Some(100_001 * 500 + 2500));
-    assert_eq!(catalog.cost("anthropic", "claude-nope", &haiku(1)), None);
+    assert_eq!(listed("claude-haiku-4-5-20251001", &haiku(2)), Some(2 * 1000 + 5000));
+    assert_eq!(listed("claude-haiku-5-5", &haiku(100_000)), Some(100_000 * 100 + 500));
+    assert_eq!(listed("claude-haiku-5-5", &haiku(100_001)), Some(100_001 * 500 + 2500));
+    assert_eq!(listed("claude-nope", &haiku(1)), None);
     Ok(())
 }
 
 #[test]
 fn figures_that_cannot_be_read_are_unknown_and_counting_is_free() -> anyhow::Result<()> {
-    let (ways, _) = predefined("anthropic")?;
+    let (ways, spec) = predefined("anthropic")?;
     let tokens = |usage: &str| {
-        let metered = ways.meter_body(MESSAGES, format!(r#"{{"model":"m","usage":{usage}}}"#).as_bytes());
+        let metered = metered(&spec, MESSAGES, format!(r#"{{"model":"m","usage":{usage}}}"#).as_bytes());
         (metered.tokens.input, metered.tokens.cached_input, metered.tokens.cache_write, metered.tokens.output)
     };
     for (usage, expected) in [
@@ -135,12 +138,12 @@ fn figures_that_cannot_be_read_are_unknown_and_counting_is_free() -> anyhow::Res
     }
     let free = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
     assert!(ways.names_model(MESSAGES) && !ways.names_model("/v1/messages/count_tokens"));
-    let counted = ways.meter_body("/v1/messages/count_tokens", br#"{"input_tokens":2095}"#);
-    assert_eq!(counted, Metered { model: None, tokens: free, cost_nano_usd: Some(0) });
+    let counted = metered(&spec, "/v1/messages/count_tokens", br#"{"input_tokens":2095}"#);
+    assert_eq!(counted, Metered { tokens: free, cost_nano_usd: Some(0), ..Metered::default() });
     for (path, body) in
         [("/v1/messages/count_tokens", "<html>"), (MESSAGES, "<html>"), (MESSAGES, ""), (MESSAGES, "{}")]
     {
-        assert_eq!(ways.meter_body(path, body.as_bytes()), Metered::default(), "{path} {body}");
+        assert_eq!(metered(&spec, path, body.as_bytes()), Metered::default(), "{path} {body}");
     }
     Ok(())
 }
@@ -149,7 +152,8 @@ fn figures_that_cannot_be_read_are_unknown_and_counting_is_free() -> anyhow::Res
 fn a_stream_is_metered_by_what_it_said_last() -> anyhow::Result<()> {
     let start = r#"data: {"type":"message_start","message":{"model":"m","usage":{"input_tokens":5,"cache_read_input_tokens":10,"output_tokens":1}}}"#;
     let metered = |rest: &str| -> anyhow::Result<_> {
-        let tokens = streamed(format!("{start}\n\n{rest}\n\n").as_bytes())?.unwrap_or_default().tokens;
+        let stop = r#"data: {"type":"message_stop"}"#;
+        let tokens = streamed(format!("{start}\n\n{rest}\n\n{stop}\n\n").as_bytes())?.unwrap_or_default().tokens;
         Ok((tokens.input, tokens.cached_input, tokens.output))
     };
     for (rest, expected) in [
@@ -165,7 +169,8 @@ fn a_stream_is_metered_by_what_it_said_last() -> anyhow::Result<()> {
         ),
         (
             r#"data: {"type":"message_delta","usage":{"cache_read_input_tokens":0,"output_tokens":4}}"#,
-            (Some(5), Some(0), Some(4)),
+            // A 0 after a positive figure says nothing.
+            (Some(15), Some(10), Some(4)),
         ),
         (r#"data: {"type":"message_delta","usage":{"output_tokens":-4}}"#, (Some(15), Some(10), None)),
         (
@@ -182,7 +187,7 @@ fn a_stream_is_metered_by_what_it_said_last() -> anyhow::Result<()> {
         assert_eq!(metered(rest)?, expected, "{rest}");
     }
     let openai = br#"data: {"model":"m","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":7}}"#;
-    let shown = streamed(openai)?.unwrap_or_default();
+    let shown = metered_events(&predefined("anthropic")?.1, "/v1/chat/completions", openai).unwrap_or_default();
     assert_eq!((shown.model.as_deref(), shown.tokens.input, shown.tokens.output), (Some("m"), Some(5), Some(7)));
     assert_eq!(streamed(b"data: {\"type\":\"ping\"}\n\ndata: [DONE]\n\n")?, None);
     Ok(())
@@ -191,13 +196,13 @@ fn a_stream_is_metered_by_what_it_said_last() -> anyhow::Result<()> {
 #[tokio::test]
 async fn the_simulator_answers_what_a_test_can_compute() -> anyhow::Result<()> {
     let simulator = Simulator::start().await?;
-    let (ways, _) = predefined("anthropic")?;
+    let (_, spec) = predefined("anthropic")?;
     let prompt = "one two three four five";
     let system =
         json!([{ "type": "text", "text": "kept for an hour", "cache_control": { "type": "ephemeral", "ttl": "1h" } }]);
     let mut body = json!({ "model": "claude-haiku-4-5", "max_tokens": 64, "system": system,
         "messages": [{ "role": "user", "content": prompt }] });
-    let whole = ways.meter_body(MESSAGES, &post(&simulator, "messages", &body).await?);
+    let whole = metered(&spec, MESSAGES, &post(&simulator, "messages", &body).await?);
     assert_eq!(whole.model.as_deref(), Some("claude-haiku-4-5-20251001"));
     assert_eq!((whole.tokens.input, whole.tokens.output), (Some(tokens_of(prompt) + 4), Some(8)));
     assert_eq!((whole.tokens.cache_write, whole.tokens.cache_write_1h), (Some(4), Some(4)));

@@ -9,7 +9,7 @@ use keyway_testkit::replay::Fixture;
 use url::Url;
 
 use crate::{
-    recorded::{expected, metered_events, plain, probed},
+    recorded::{expected, metered, metered_events, plain, probed},
     world::{client, predefined, secret, target},
 };
 
@@ -82,19 +82,19 @@ async fn an_address_that_does_not_exist_says_nothing_about_the_key() -> anyhow::
 
 #[test]
 fn a_deployments_answers_are_metered_by_the_model_behind_it() -> anyhow::Result<()> {
-    let (ways, spec) = predefined("azure_openai")?;
+    let (_, spec) = predefined("azure_openai")?;
     let whole = Fixture::load("azure_openai/chat_ok")?;
     let stream = Fixture::load("azure_openai/chat_stream")?;
-    let streamed = metered_events(ways.as_ref(), &stream.body).unwrap_or_default();
-    for (metered, expect) in [(ways.meter_body(DEPLOYMENT, &whole.body), &whole.expect), (streamed, &stream.expect)] {
+    let streamed = metered_events(&spec, DEPLOYMENT, &stream.body).unwrap_or_default();
+    for (metered, expect) in [(metered(&spec, DEPLOYMENT, &whole.body), &whole.expect), (streamed, &stream.expect)] {
         assert_eq!(plain(metered.tokens), plain(expected(&expect["usage"])));
         assert_eq!(metered.model.as_deref(), Some("gpt-5.4-mini-2026-03-17"));
     }
     // The first event has no choices either, but it is about the prompt's content.
     let first = stream.body.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    assert_eq!(metered_events(ways.as_ref(), first), None);
+    assert_eq!(metered_events(&spec, DEPLOYMENT, first), None);
     let filtered = Fixture::load("azure_openai/content_filter_400")?;
-    assert_eq!(ways.meter_body(DEPLOYMENT, &filtered.body), Metered::default());
+    assert_eq!(metered(&spec, DEPLOYMENT, &filtered.body), Metered::default());
     // Its prices differ by region and contract, so that nobody's list is used.
     assert!(spec.models.is_empty());
     Ok(())

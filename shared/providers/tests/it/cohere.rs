@@ -6,7 +6,7 @@ use keyway_providers::{FetchError, FormatError, KeyFamily, Metered};
 use keyway_testkit::replay::Fixture;
 
 use crate::{
-    recorded::{expected, metered_events, plain, probed},
+    recorded::{expected, metered, metered_events, plain, probed},
     world::{CANARY, predefined},
 };
 
@@ -81,43 +81,44 @@ fn recorded_answers_are_metered_by_what_is_billed() -> anyhow::Result<()> {
         ("compat_chat_ok", "/compatibility/v1/chat/completions", Some("command-a-03-2025")),
     ] {
         let case = Fixture::load(&format!("cohere/{name}"))?;
-        let metered = ways.meter_body(path, &case.body);
+        let metered = metered(&spec, path, &case.body);
         assert_eq!(plain(metered.tokens), plain(expected(&case.expect["usage"])), "{name}");
         assert_eq!(metered.model.as_deref(), model, "{name}");
         // Where the answer does not say which model it was, the request is read for it.
         assert_eq!(ways.names_model(path), model.is_some(), "{name}");
     }
     assert!(spec.model("command-a-03-2025").is_some_and(|model| model.price.is_some()));
-    assert_eq!(ways.meter_body("/v2/chat", &Fixture::load("cohere/server_error")?.body), Metered::default());
+    assert_eq!(metered(&spec, "/v2/chat", &Fixture::load("cohere/server_error")?.body), Metered::default());
 
     let stream = Fixture::load("cohere/chat_stream")?;
-    let metered = metered_events(ways.as_ref(), &stream.body).unwrap_or_default();
+    let metered = metered_events(&spec, "/v2/chat", &stream.body).unwrap_or_default();
     assert_eq!(plain(metered.tokens), plain(expected(&stream.expect["usage"])));
     let compatible =
         br#"data: {"model":"command-a-03-2025","choices":[],"usage":{"prompt_tokens":5,"completion_tokens":9}}"#;
-    let metered = metered_events(ways.as_ref(), compatible).unwrap_or_default();
+    let metered = metered_events(&spec, "/compatibility/v1/chat/completions", compatible).unwrap_or_default();
     assert_eq!((metered.model.as_deref(), metered.tokens.output), (Some("command-a-03-2025"), Some(9)));
     Ok(())
 }
 
 #[test]
 fn what_is_not_billed_by_the_token_leaves_the_cost_unknown() -> anyhow::Result<()> {
-    let (ways, _) = predefined("cohere")?;
+    let (_, spec) = predefined("cohere")?;
     for (path, units, expected) in [
         ("/v2/embed", r#"{"input_tokens":2,"images":0}"#, (Some(2), Some(0))),
         ("/v2/embed", r#"{"input_tokens":2,"images":1}"#, (None, None)),
         ("/v2/embed", r#"{"input_tokens":2,"image_tokens":700}"#, (None, None)),
-        ("/v2/rerank", r#"{"search_units":1}"#, (None, None)),
+        ("/v2/rerank", r#"{"search_units":1}"#, (Some(0), Some(0))),
+        ("/v2/classify", r#"{"classifications":1}"#, (None, None)),
         ("/v2/chat", r#"{"input_tokens":-2,"output_tokens":"9"}"#, (None, None)),
         ("/v2/chat", "[5]", (None, None)),
     ] {
-        // As a whole, and as the end of an answer that was too long to be kept.
-        for body in [format!("{{\"meta\":{{\"billed_units\":{units}}}}}"), format!("{{\"billed_units\":{units}}}}}")] {
-            let tokens = ways.meter_body(path, body.as_bytes()).tokens;
-            assert_eq!((tokens.input, tokens.output), expected, "{path}: {body}");
+        // As a whole, and in an answer that is too long to be kept.
+        for data in ["[1]".to_owned(), format!("[{}1]", "0.5,".repeat(1 << 19))] {
+            let body = format!("{{\"meta\":{{\"billed_units\":{units}}},\"data\":{data}}}");
+            let tokens = metered(&spec, path, body.as_bytes()).tokens;
+            assert_eq!((tokens.input, tokens.output), expected, "{path}: {units}");
         }
     }
-    assert_eq!((ways.figures_field("/v2/embed"), ways.figures_field("/compatibility/v1/e")), ("billed_units", "usage"));
     Ok(())
 }
 

@@ -12,6 +12,7 @@ mod gemini;
 mod google_cloud;
 mod metering;
 mod moto;
+mod price_document;
 mod probes;
 mod recorded;
 mod reports;

@@ -8,9 +8,11 @@ use keyway_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    recorded::{expected, metered_events, plain},
+    recorded::{expected, metered, metered_events, plain},
     world::predefined,
 };
+
+const CHAT: &str = "/v1/chat/completions";
 
 #[test]
 fn recorded_answers_are_metered() -> anyhow::Result<()> {
@@ -21,16 +23,16 @@ fn recorded_answers_are_metered() -> anyhow::Result<()> {
         ("openrouter/chat_ok", "/api/v1/chat/completions", "openai/gpt-5.4-mini"),
     ] {
         let case = Fixture::load(name)?;
-        let (ways, spec) = predefined(name.split('/').next().unwrap_or_default())?;
-        let metered = ways.meter_body(path, &case.body);
-        assert_eq!(plain(metered.tokens), plain(expected(&case.expect["usage"])), "{name}");
-        assert_eq!(metered.model.as_deref(), Some(model), "{name}");
+        let (_, spec) = predefined(name.split('/').next().unwrap_or_default())?;
+        let found = metered(&spec, path, &case.body);
+        assert_eq!(plain(found.tokens), plain(expected(&case.expect["usage"])), "{name}");
+        assert_eq!(found.model.as_deref(), Some(model), "{name}");
         // OpenRouter's prices are nowhere listed, but it says what it charges.
-        assert!(spec.model(model).is_some() || metered.cost_nano_usd == Some(950_000), "{name}: what {model} costs");
+        assert!(spec.model(model).is_some() || found.cost_nano_usd == Some(950_000), "{name}: what {model} costs");
     }
-    let (openai, _) = predefined("openai")?;
+    let (_, openai) = predefined("openai")?;
     assert_eq!(
-        openai.meter_body("/v1/chat/completions", &Fixture::load("openai/model_not_found")?.body),
+        metered(&openai, "/v1/chat/completions", &Fixture::load("openai/model_not_found")?.body),
         Metered::default()
     );
     Ok(())
@@ -38,7 +40,7 @@ fn recorded_answers_are_metered() -> anyhow::Result<()> {
 
 #[test]
 fn recorded_streams_are_metered_by_their_last_figures() -> anyhow::Result<()> {
-    let (openai, _) = predefined("openai")?;
+    let (_, openai) = predefined("openai")?;
     for name in [
         "chat_stream_with_usage",
         "chat_stream_no_usage",
@@ -47,7 +49,8 @@ fn recorded_streams_are_metered_by_their_last_figures() -> anyhow::Result<()> {
         "responses_stream",
     ] {
         let case = Fixture::load(&format!("openai/{name}"))?;
-        let metered = metered_events(openai.as_ref(), &case.body);
+        let path = if name == "responses_stream" { "/v1/responses" } else { CHAT };
+        let metered = metered_events(&openai, path, &case.body);
         match &case.expect["usage"] {
             Value::Null => assert_eq!(metered, None, "{name}"),
             usage => {
@@ -63,27 +66,27 @@ fn recorded_streams_are_metered_by_their_last_figures() -> anyhow::Result<()> {
 #[tokio::test]
 async fn the_simulators_answers_cost_what_a_test_can_compute() -> anyhow::Result<()> {
     let simulator = Simulator::start().await?;
-    let (openai, _) = predefined("openai")?;
+    let (_, openai) = predefined("openai")?;
     let prompt = "one two three four five";
     let messages = json!([{ "role": "user", "content": prompt }]);
     let mut body = json!({ "model": "gpt-4o-mini", "messages": messages });
-    let whole = openai.meter_body("/v1/chat/completions", &post(&simulator, "chat/completions", &body).await?);
+    let whole = metered(&openai, "/v1/chat/completions", &post(&simulator, "chat/completions", &body).await?);
     assert_eq!(whole.tokens.input, Some(tokens_of(prompt)));
     assert_eq!(whole.tokens.output, Some(8));
     body["stream"] = json!(true);
     let bare = post(&simulator, "chat/completions", &body).await?;
-    assert_eq!(metered_events(openai.as_ref(), &bare), None);
+    assert_eq!(metered_events(&openai, CHAT, &bare), None);
     assert!(!String::from_utf8_lossy(&bare).contains("\"usage\""));
     body["stream_options"] = json!({ "include_usage": true });
     let streamed = post(&simulator, "chat/completions", &body).await?;
-    assert_eq!(metered_events(openai.as_ref(), &streamed), Some(whole));
+    assert_eq!(metered_events(&openai, CHAT, &streamed), Some(whole));
     assert!(streamed.ends_with(b"data: [DONE]\n\n"));
 
     let request = json!({ "model": "text-embedding-3-small", "input": [prompt, "six"] });
     let embedded = post(&simulator, "embeddings", &request).await?;
-    assert_eq!(openai.meter_body("/v1/embeddings", &embedded).tokens.input, Some(6));
+    assert_eq!(metered(&openai, "/v1/embeddings", &embedded).tokens.input, Some(6));
     let completed = post(&simulator, "completions", &json!({ "model": "gpt-4o-mini", "prompt": prompt })).await?;
-    assert_eq!(openai.meter_body("/v1/completions", &completed).tokens.input, Some(5));
+    assert_eq!(metered(&openai, "/v1/completions", &completed).tokens.input, Some(5));
     let refused = post(&simulator, "chat/completions", &json!({ "model": "gpt-nope", "messages": messages })).await?;
     assert_eq!(serde_json::from_slice::<Value>(&refused)?["error"]["code"], "model_not_found");
     Ok(())

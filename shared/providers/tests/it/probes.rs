@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use keyway_domain::VerdictKind::{self, Invalid, NoCredit, RateLimited, Restricted, Unreachable, Valid};
-use keyway_providers::{AuthStyle, Finding};
+use keyway_providers::{AuthStyle, Finding, SignalVerdict, sign};
 use keyway_testkit::{
     replay::{Fixture, Replay},
     simulator::{Fault, Script, Simulator},
@@ -205,21 +206,28 @@ async fn a_custom_host_gets_the_key_where_it_wants_it_and_nowhere_else() -> anyh
 }
 
 #[test]
-fn what_may_mean_a_refused_key_is_looked_into() -> anyhow::Result<()> {
-    for (provider, status, expected) in [
-        ("openai", 401, true),
-        ("openai", 400, false),
-        ("openai", 429, false),
-        ("openai", 500, false),
-        ("xai", 400, true),
-        ("gemini", 400, true),
-        ("gemini", 404, false),
-        ("cohere", 498, true),
-        ("cohere", 200, false),
-        ("deepseek", 200, false),
-        ("anthropic", 403, true),
+fn a_providers_own_sign_tells_what_a_refused_call_means() -> anyhow::Result<()> {
+    let (wrong, poor, narrow) = (SignalVerdict::Invalid, SignalVerdict::NoCredit, SignalVerdict::Restricted);
+    for (provider, status, body, expected) in [
+        ("openai", 401, r#"{"error":{"code":"invalid_api_key","message":"x"}}"#, Some(wrong)),
+        ("openai", 401, r#"{"error":{"message":"Missing scopes: model.request"}}"#, Some(narrow)),
+        ("openai", 429, r#"{"error":{"type":"insufficient_quota","code":"insufficient_quota"}}"#, Some(poor)),
+        ("openai", 429, r#"{"error":{"type":"requests","code":"rate_limit_exceeded"}}"#, None),
+        ("openai", 400, r#"{"error":{"code":"invalid_api_key"}}"#, None),
+        ("anthropic", 400, r#"{"error":{"message":"Your credit balance is too low to go on."}}"#, Some(poor)),
+        ("anthropic", 400, r#"{"error":{"message":"max_tokens: too large"}}"#, None),
+        ("xai", 400, r#"{"error":"Incorrect API key provided: xa***zz."}"#, Some(wrong)),
+        ("gemini", 400, r#"{"error":{"details":[{"reason":"API_KEY_INVALID"}]}}"#, Some(wrong)),
+        ("gemini", 400, r#"[{"error":{"details":[{"reason":"API_KEY_INVALID"}]}}]"#, Some(wrong)),
+        ("groq", 400, r#"{"error":{"code":"organization_restricted"}}"#, Some(narrow)),
+        ("groq", 400, r#"{"error":{"code":"blocked_api_access"}}"#, Some(poor)),
+        ("cohere", 498, r#"{"message":"invalid token"}"#, Some(wrong)),
+        ("deepseek", 402, r#"{"error":{"message":"Insufficient Balance"}}"#, Some(poor)),
+        ("openrouter", 401, "<html>", None),
     ] {
-        assert_eq!(predefined(provider)?.0.may_refuse_with(status), expected, "{provider} {status}");
+        let ways = predefined(provider)?.0;
+        let found = sign(ways.signals(), StatusCode::from_u16(status)?, Bytes::from_static(body.as_bytes()));
+        assert_eq!(found.map(|sign| sign.verdict), expected, "{provider} {status} {body}");
     }
     Ok(())
 }

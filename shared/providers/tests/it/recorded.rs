@@ -1,7 +1,8 @@
 //! Recorded answers through a provider: what a probe finds in one, and the figures it is to show.
 
+use bytes::Bytes;
 use keyway_domain::TokenCounts;
-use keyway_providers::{Finding, Metered, Provider};
+use keyway_providers::{Figures, Finding, JsonBody, Metered, ProviderSpec};
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::Value;
 use url::Url;
@@ -23,7 +24,8 @@ pub(crate) fn plain(tokens: TokenCounts) -> TokenCounts {
     let is_some = |count: &i64| *count > 0;
     let (cache_write, reasoning) = (Some(tokens.cache_write.unwrap_or(0)), Some(tokens.reasoning.unwrap_or(0)));
     let (audio_input, audio_output) = (tokens.audio_input.filter(is_some), tokens.audio_output.filter(is_some));
-    TokenCounts { cache_write, reasoning, audio_input, audio_output, ..tokens }
+    let cached_audio_input = tokens.cached_audio_input.filter(is_some);
+    TokenCounts { cache_write, reasoning, audio_input, cached_audio_input, audio_output, ..tokens }
 }
 
 /// What the fixture says the tokens are, in the ledger's normal form.
@@ -41,10 +43,18 @@ pub(crate) fn expected(usage: &Value) -> TokenCounts {
     }
 }
 
-/// What the events of a stream show; `None`: no figures.
-pub(crate) fn metered_events(ways: &dyn Provider, stream: &[u8]) -> Option<Metered> {
+/// Figures of a whole answer to a call of `path`.
+pub(crate) fn metered(spec: &ProviderSpec, path: &str, body: &[u8]) -> Metered {
+    let (mut figures, mut whole) = (Figures::new(spec, path), JsonBody::default());
+    whole.push(&mut figures, &Bytes::copy_from_slice(body));
+    whole.finish(&mut figures);
+    figures.take()
+}
+
+/// Figures of the events of a stream, each of which is one line; `None`: no event has any.
+pub(crate) fn metered_events(spec: &ProviderSpec, path: &str, stream: &[u8]) -> Option<Metered> {
     let lines = stream.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
-    let mut metered = Metered::default();
-    let shown = lines.filter(|data| ways.meter_event(&mut metered, data)).count();
-    (shown > 0).then_some(metered)
+    let mut figures = Figures::new(spec, path);
+    let shown = lines.filter(|data| figures.event(data)).count();
+    (shown > 0).then(|| figures.take())
 }

@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 23] = [
+const TABLES: [(&str, &str, &str); 24] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -59,6 +59,7 @@ const TABLES: [(&str, &str, &str); 23] = [
          started_at_ms, duration_ms, streamed, complete) \
          VALUES ('{new}', '{t}', '{new}', '{new}', '{new}', 'x', '/', 1, 1, false, true)",
     ),
+    ("counted_answers", "tenant_id", "INSERT INTO counted_answers VALUES ('{t}', '{new}', 'a', '{new}', 1)"),
     (
         "usage_daily",
         "tenant_id",

@@ -7,6 +7,7 @@ use keyway_domain::{
 use keyway_store::{
     StoreError, raw,
     reported::{self, Fetched},
+    retention,
     usage::{self, MeteredRow},
     usage_report::{self, GroupBy, Only, ReportQuery, UsageGroup},
 };
@@ -17,6 +18,7 @@ on_both! {
     a_call_counts_once_however_often_it_is_delivered
     a_settled_call_gives_way_to_its_completion_and_never_the_other_way_round
     unknown_figures_stay_unknown_and_are_counted
+    an_answer_that_is_read_again_counts_once
     a_model_that_no_database_takes_is_unknown_and_costs_no_other_call
     reported_buckets_are_replaced_and_the_cursor_is_compared
 }
@@ -44,7 +46,7 @@ pub(crate) fn row(
 
 pub(crate) async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<usize> {
     let tx = fixture.store.system().await?;
-    let added = usage::append_metered(&tx, fixture.tenant, rows).await?;
+    let added = usage::append_metered(&tx, fixture.tenant, rows.to_vec()).await?;
     tx.commit().await?;
     Ok(added.len())
 }
@@ -119,6 +121,31 @@ async fn a_settled_call_gives_way_to_its_completion_and_never_the_other_way_roun
     assert_eq!(append(&fixture, &both).await?, 1, "in one batch");
     let groups = report(&fixture, Ledger::Metered, &[]).await?;
     assert_eq!((groups[0].requests, groups[0].failed_requests, groups[0].tokens.input), (Some(2), Some(0), Some(14)));
+    Ok(())
+}
+
+async fn an_answer_that_is_read_again_counts_once(fixture: Fixture) -> Result<()> {
+    let integration = IntegrationId::new();
+    let reading = |answer_id: &str, integration: IntegrationId| {
+        let mut row = row(fixture.project, integration, Some("gpt-5.4-mini"), Some(9));
+        row.call.answer_id = Some(answer_id.to_owned());
+        row.call.terms.service_tier = Some("flex".to_owned());
+        row
+    };
+    let first = [reading("resp_1", integration), reading("resp_2", integration), reading("resp_1", integration)];
+    assert_eq!(append(&fixture, &first).await?, 3);
+    assert_eq!(append(&fixture, &first).await?, 0, "delivered twice");
+    assert_eq!(append(&fixture, &[reading("resp_2", integration)]).await?, 1);
+    assert_eq!(append(&fixture, &[reading("resp_1", IntegrationId::new())]).await?, 1, "of somebody else");
+    let groups = report(&fixture, Ledger::Metered, &[]).await?;
+    let total = &groups[0];
+    assert_eq!((total.requests, total.tokens.output, total.cost_nano_usd), (Some(5), Some(27), Some(2700)));
+    assert_eq!((total.unknown_token_requests, total.unpriced_requests), (Some(0), Some(0)));
+    let tx = fixture.store.system().await?;
+    let again = "SELECT count(*) AS n FROM metered_calls WHERE price_version = 'counted' AND cost_nano_usd = 0";
+    assert_eq!(raw::number(&tx, again).await?, 2);
+    assert_eq!(retention::delete_counted_answers(&tx, Timestamp::from_ms(NOW.ms() + 1), 2).await?, 2);
+    assert_eq!(retention::delete_counted_answers(&tx, NOW, 2).await?, 0);
     Ok(())
 }
 

@@ -2,7 +2,6 @@
 //! organisation's usage and costs and nothing else. An ordinary key is never judged by what an admin
 //! endpoint says to it.
 
-mod messages;
 mod usage;
 
 use async_trait::async_trait;
@@ -10,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
+    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
     ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
@@ -101,6 +100,10 @@ impl Provider for Anthropic {
         }
     }
 
+    fn signals(&self) -> &[Signal] {
+        &self.signals
+    }
+
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         match family {
             KeyFamily::Admin => Ok(usage::SOURCES),
@@ -131,23 +134,13 @@ impl Provider for Anthropic {
         if is_openai_shaped(path) { auth::bearer(headers, secret) } else { native(headers, secret) }
     }
 
+    // What only counts tokens is free, and its answer names no model.
     fn names_model(&self, path: &str) -> bool {
-        !messages::is_count(path)
+        !path.ends_with("/count_tokens")
     }
 
     fn link_field(&self, path: &str) -> Option<&'static str> {
         // Results themselves are the answers of models, which may hold anything.
         (path.contains("/messages/batches") && !path.ends_with("/results")).then_some("results_url")
-    }
-
-    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        if is_openai_shaped(path) { metering::body(&self.spec, path, body) } else { messages::body(path, body) }
-    }
-
-    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        messages::event(so_far, data).unwrap_or_else(|| {
-            // An event of OpenAI's shape has no type.
-            metering::event(&self.spec, data).map(|metered| *so_far = metered).is_some()
-        })
     }
 }

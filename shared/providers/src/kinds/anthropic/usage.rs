@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     super::bucketed::{Bucket, Dialect, Page, Report},
-    messages::CacheCreation,
+    metering::CacheCreation,
 };
 use crate::{
     FetchError, UsagePage, UsageQuery,

@@ -9,12 +9,11 @@ use keyway_domain::Timestamp;
 use url::Url;
 
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Metered, Provider,
-    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec,
+    Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
-    metering,
 };
 
 const ADMIN_PREFIX: &str = "sk-admin-";
@@ -67,6 +66,10 @@ impl Provider for OpenAi {
         Reading::new(&answer, key).grade(&self.signals, "/data")
     }
 
+    fn signals(&self) -> &[Signal] {
+        &self.signals
+    }
+
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError> {
         match family {
             KeyFamily::Admin => Ok(usage::SOURCES),
@@ -96,13 +99,5 @@ impl Provider for OpenAi {
 
     fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
         auth::bearer(headers, secret)
-    }
-
-    fn meter_body(&self, path: &str, body: &[u8]) -> Metered {
-        metering::body(&self.spec, path, body)
-    }
-
-    fn meter_event(&self, so_far: &mut Metered, data: &[u8]) -> bool {
-        metering::event(&self.spec, data).map(|metered| *so_far = metered).is_some()
     }
 }

@@ -1,0 +1,250 @@
+//! Splits a stream of bytes into server-sent events (WHATWG HTML, section 9.2), across the borders of chunks: with any
+//! line end, a byte order mark, comments, and data over several lines. Changes and keeps nothing but the data of the event
+//! that has not ended yet, and of that only what figures are read from.
+
+use keyway_providers::Document;
+use memchr::{memchr, memchr2};
+
+const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+/// Longer names are none that matters.
+const MAX_NAME_BYTES: usize = 8;
+const MAX_EVENT_NAME_BYTES: usize = 16;
+
+/// The state between two chunks.
+#[derive(Default)]
+pub(super) struct Sse {
+    /// Bytes of the stream so far, as long as a byte order mark may come.
+    begun: usize,
+    line: Line,
+    /// Whether the last line ended with CR, so that an LF now is a part of its end.
+    after_cr: bool,
+    /// Whether that line end was the end of a block.
+    after_block: bool,
+    data: Document,
+    has_data: bool,
+    /// Whether the event is called an error.
+    is_error: bool,
+    /// Offset behind the last line end of the chunk that was read last.
+    line_end: Option<usize>,
+}
+
+/// The line that has not ended yet.
+enum Line {
+    /// Before its colon.
+    Name(Vec<u8>),
+    /// Data; whether nothing of it has come.
+    Data { is_first: bool },
+    /// Name of the event.
+    Event(Vec<u8>),
+    /// Any other field, or a comment.
+    Other,
+}
+
+/// An event that has ended, lines without data, or the second half of a line end.
+pub(super) struct Block<'a> {
+    /// The data; `None`: there was none, as in a comment.
+    pub(super) data: Option<&'a Document>,
+    /// Whether its name says that it is an error.
+    pub(super) is_error: bool,
+    /// Whether it is what is left of the block before: an LF behind its CR.
+    pub(super) is_rest: bool,
+    /// Offset in the chunk behind its last byte.
+    pub(super) end: usize,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self::Name(Vec::new())
+    }
+}
+
+impl Sse {
+    /// Reads a chunk. Shows every block that ends in it.
+    pub(super) fn push(&mut self, chunk: &[u8], mut see: impl FnMut(Block<'_>)) {
+        self.line_end = None;
+        let mut at = self.skip_mark(chunk);
+        while at < chunk.len() {
+            let was_block_end = std::mem::take(&mut self.after_block);
+            if std::mem::take(&mut self.after_cr) && chunk[at] == b'\n' {
+                at += 1;
+                self.line_end = Some(at);
+                if was_block_end {
+                    see(Block { data: None, is_error: false, is_rest: true, end: at });
+                }
+                continue;
+            }
+            let Some(length) = memchr2(b'\n', b'\r', &chunk[at..]) else {
+                self.read(&chunk[at..]);
+                return;
+            };
+            let end = at + length;
+            self.read(&chunk[at..end]);
+            self.after_cr = chunk[end] == b'\r';
+            at = end + 1;
+            self.line_end = Some(at);
+            if self.end_line() {
+                self.after_block = self.after_cr;
+                self.dispatch(at, &mut see);
+            }
+        }
+    }
+
+    /// Shows the last event, should the stream have ended within it.
+    pub(super) fn finish(&mut self, mut see: impl FnMut(Block<'_>)) {
+        self.end_line();
+        if self.has_data {
+            self.dispatch(0, &mut see);
+        }
+    }
+
+    /// Offset behind the last line end of the chunk that was read last; `None`: it has none.
+    pub(super) const fn line_end(&self) -> Option<usize> {
+        self.line_end
+    }
+
+    /// Newlines that end the event whose lines have ended: none where it has no data yet.
+    pub(super) const fn closing(&self) -> &'static str {
+        match (self.has_data, self.after_cr) {
+            (false, _) => "",
+            (true, false) => "\n",
+            (true, true) => "\n\n",
+        }
+    }
+
+    /// Reads a part of a line.
+    fn read(&mut self, mut piece: &[u8]) {
+        if let Line::Name(name) = &mut self.line {
+            let colon = memchr(b':', piece);
+            name.extend_from_slice(&piece[..colon.unwrap_or(piece.len())]);
+            let Some(colon) = colon else {
+                if name.len() > MAX_NAME_BYTES {
+                    self.line = Line::Other;
+                }
+                return;
+            };
+            piece = &piece[colon + 1..];
+            self.line = match name.as_slice() {
+                b"data" => Line::Data { is_first: true },
+                b"event" => Line::Event(Vec::new()),
+                _ => Line::Other,
+            };
+            if self.has_data && matches!(self.line, Line::Data { .. }) {
+                self.data.push(b"\n");
+            }
+        }
+        match &mut self.line {
+            Line::Data { is_first } if !piece.is_empty() => {
+                let is_first = std::mem::replace(is_first, false);
+                self.data.push(if is_first { piece.strip_prefix(b" ").unwrap_or(piece) } else { piece });
+            }
+            Line::Event(name) if name.len() < MAX_EVENT_NAME_BYTES => {
+                name.extend_from_slice(&piece[..piece.len().min(MAX_EVENT_NAME_BYTES)]);
+            }
+            _ => {}
+        }
+    }
+
+    fn skip_mark(&mut self, chunk: &[u8]) -> usize {
+        let mut at = 0;
+        while self.begun < BYTE_ORDER_MARK.len() && chunk.get(at) == Some(&BYTE_ORDER_MARK[self.begun]) {
+            (at, self.begun) = (at + 1, self.begun + 1);
+        }
+        if at < chunk.len() {
+            self.begun = BYTE_ORDER_MARK.len();
+        }
+        at
+    }
+
+    /// Ends the line; true where it was a blank one.
+    fn end_line(&mut self) -> bool {
+        match std::mem::take(&mut self.line) {
+            Line::Name(name) if name.is_empty() => return true,
+            // A name without a colon is a field without a value.
+            Line::Name(name) if name == b"data" => {
+                if self.has_data {
+                    self.data.push(b"\n");
+                }
+                self.has_data = true;
+            }
+            Line::Data { .. } => self.has_data = true,
+            Line::Event(name) => self.is_error = name.trim_ascii() == b"error",
+            Line::Name(_) | Line::Other => {}
+        }
+        false
+    }
+
+    fn dispatch(&mut self, end: usize, see: &mut impl FnMut(Block<'_>)) {
+        see(Block { data: self.has_data.then_some(&self.data), is_error: self.is_error, is_rest: false, end });
+        self.data.clear();
+        (self.has_data, self.is_error) = (false, false);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(text: &str, cut: usize) -> Vec<String> {
+        let (mut sse, mut seen) = (Sse::default(), Vec::new());
+        let mut see = |block: Block<'_>| {
+            if block.is_rest {
+                return;
+            }
+            let data = block.data.map_or("-".into(), |data| String::from_utf8_lossy(data.text()));
+            seen.push(format!("{}{data}", if block.is_error { "!" } else { "" }));
+        };
+        for chunk in text.as_bytes().chunks(cut) {
+            sse.push(chunk, &mut see);
+        }
+        sse.finish(&mut see);
+        seen
+    }
+
+    #[test]
+    fn events_are_split_in_every_legal_framing_however_they_are_cut() {
+        for (text, expected) in [
+            ("data: a\n\ndata: b\n\n", &["a", "b"][..]),
+            ("data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]),
+            ("data: a\r\rdata: b\r\r", &["a", "b"]),
+            ("\u{feff}data:a\n\n", &["a"]),
+            ("data:  a\n\n", &[" a"]),
+            ("data: a\ndata: b\ndata\ndata:c\n\n", &["a\nb\n\nc"]),
+            (": note\n\nid: 1\nevent: message\nretry: 5\ndata: a\n\n", &["-", "a"]),
+            ("event: error\ndata: a\n\ndata: b\n\n", &["!a", "b"]),
+            ("event:error\r\n\r\n", &["!-"]),
+            ("database: a\ndat: b\ndata\n\n", &[""]),
+            ("data: a\n\ndata: b", &["a", "b"]),
+            ("data: a\n\nevent: x", &["a"]),
+            ("\n\n", &["-", "-"]),
+            ("", &[]),
+        ] {
+            for cut in [1, 2, 3, 1000] {
+                assert_eq!(blocks(text, cut), expected, "{text:?} cut {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn it_knows_what_of_a_chunk_has_ended_and_what_an_event_still_needs() {
+        for (text, line_end, closing) in [
+            ("data: a\n\nda", Some(9), ""),
+            ("data: a\n", Some(8), "\n"),
+            ("data: a\r", Some(8), "\n\n"),
+            ("data: a\r\n", Some(9), "\n"),
+            ("event: x\n", Some(9), ""),
+            ("id: 5\nda", Some(6), ""),
+            ("data: a", None, ""),
+        ] {
+            let mut sse = Sse::default();
+            sse.push(text.as_bytes(), |_| ());
+            assert_eq!((sse.line_end(), sse.closing()), (line_end, closing), "{text:?}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn it_never_panics_and_cutting_changes_nothing(text in "(data|event|id|:| |\n|\r|\r\n|x|error){0,30}", cut in 1usize..9) {
+            proptest::prop_assert_eq!(blocks(&text, cut), blocks(&text, usize::MAX));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! JSON that arrives in pieces: kept while it is short, and only picked from there on.
+
+use bytes::Bytes;
+
+use super::{Figures, answer::PICKED, parsed_whole, pick::Picker};
+
+/// Longer documents are not kept.
+const MAX_KEPT_BYTES: usize = 16 << 10;
+/// What is shorter a parser has read whole before its fields were picked.
+const SHORT_BYTES: usize = 2048;
+
+/// The data of an event, or a message: one document.
+#[derive(Default)]
+pub struct Document {
+    kept: Vec<u8>,
+    picker: Option<Box<Picker>>,
+    picked: Vec<u8>,
+}
+
+/// A body that is one document, or several in a row or in a list.
+#[derive(Default)]
+pub struct JsonBody {
+    /// The first piece, shared and not copied: most answers have no other.
+    first: Bytes,
+    picker: Option<Box<Picker>>,
+    /// The first document, until it is known whether there is another.
+    only: Vec<u8>,
+    is_several: bool,
+}
+
+impl Document {
+    /// Takes the next piece.
+    pub fn push(&mut self, piece: &[u8]) {
+        if self.picker.is_none() && self.kept.len() + piece.len() <= MAX_KEPT_BYTES {
+            self.kept.extend_from_slice(piece);
+            return;
+        }
+        let picker = self.picker.get_or_insert_with(|| Box::new(Picker::new(PICKED)));
+        let picked = &mut self.picked;
+        let mut see = |document: &[u8]| {
+            picked.clear();
+            picked.extend_from_slice(document);
+        };
+        picker.push(&std::mem::take(&mut self.kept), &mut see);
+        picker.push(piece, &mut see);
+    }
+
+    /// Whether nothing has come.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.kept.is_empty() && self.picker.is_none()
+    }
+
+    /// Whether it was short enough to be there as a whole.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.picker.is_none()
+    }
+
+    /// The document, or what was picked of it.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        if self.picker.is_none() { &self.kept } else { &self.picked }
+    }
+
+    /// Begins the next one.
+    pub fn clear(&mut self) {
+        self.kept.clear();
+        self.picked.clear();
+        self.picker = None;
+    }
+}
+
+impl JsonBody {
+    /// Takes the next piece.
+    pub fn push(&mut self, figures: &mut Figures, piece: &Bytes) {
+        if self.picker.is_none() && self.first.is_empty() {
+            self.first = piece.clone();
+            return;
+        }
+        let first = std::mem::take(&mut self.first);
+        self.pick(figures, &first);
+        self.pick(figures, piece);
+    }
+
+    /// Reads what is left when the last piece has come.
+    pub fn finish(&mut self, figures: &mut Figures) {
+        let first = std::mem::take(&mut self.first);
+        if self.picker.is_none() && first.len() <= SHORT_BYTES && parsed_whole(&first) {
+            figures.document(&first);
+            return;
+        }
+        self.pick(figures, &first);
+        if !self.is_several && !self.only.is_empty() {
+            figures.document(&std::mem::take(&mut self.only));
+        }
+    }
+
+    fn pick(&mut self, figures: &mut Figures, piece: &[u8]) {
+        let Self { picker, only, is_several, .. } = self;
+        if picker.is_none() {
+            // The elements of a list are the events of a stream.
+            *is_several = piece.trim_ascii_start().starts_with(b"[");
+        }
+        picker.get_or_insert_with(|| Box::new(Picker::new(PICKED))).push(piece, |document| {
+            if !*is_several && only.is_empty() {
+                only.extend_from_slice(document);
+                return;
+            }
+            *is_several = true;
+            if !only.is_empty() {
+                figures.event(&std::mem::take(only));
+            }
+            figures.event(document);
+        });
+    }
+}
