@@ -47,6 +47,29 @@ async fn every_route_asks_for_the_admin_key() -> Result<()> {
     Ok(())
 }
 
+/// The proxy's routes that the document names are there: each asks for a virtual key, in every header an SDK uses.
+#[tokio::test]
+async fn every_proxied_route_of_the_document_asks_for_a_virtual_key() -> Result<()> {
+    let api = Api::sqlite().await?;
+    let document = serde_json::to_value(keyway_api::openapi_document())?;
+    let paths = document["paths"].as_object().context("no paths")?;
+    let mut routes = 0;
+    for (path, methods) in paths.iter().filter(|(path, _)| !path.starts_with("/api/")) {
+        let path = path.replace("{provider}", "openai").replace("{path}", "v1/models").replace("{id}", "x");
+        for method in methods.as_object().context("no methods")?.keys() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
+            let named = |error: anyhow::Error| error.context(format!("{method} {path}"));
+            for header in ["authorization", "x-api-key", "api-key", "x-goog-api-key"] {
+                let wrong = api.anonymous(method.clone(), &path).header(header, "Bearer x");
+                send(wrong).await?.expect(401).map_err(named)?;
+            }
+            routes += 1;
+        }
+    }
+    ensure!(routes > 40, "the document is not complete: {routes}");
+    Ok(())
+}
+
 #[tokio::test]
 async fn the_tenant_header_must_name_a_tenant() -> Result<()> {
     let mut api = Api::sqlite().await?;
