@@ -12,10 +12,10 @@ export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check chaos seeded bench prices clients fmt deny doc deps files nextest clean
+.PHONY: help run demo test lint check chaos seeded bench prices clients fmt deny doc document deps files nextest clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start Keyway: embedded, data in ./data, no services needed
 	cargo run --locked --release -- serve
@@ -71,6 +71,11 @@ deny: ## Licences, banned crates and sources of every dependency
 
 files: deps ## Check the compose file, the Prometheus rules with their tests, and the dashboards
 	scripts/check_files.sh
+
+# Outside CI: installing the six tools takes minutes. What each of them would refuse first is a test in api/tests/it.
+document: ## Make clients from the API document with the usual generators, and compile them
+	cargo build --locked
+	scripts/check_document.py
 
 deps: ## Install the system packages that are missing (apt, root or sudo)
 	@scripts/install_packages.sh
