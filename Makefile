@@ -32,7 +32,7 @@ lint: deps ## Formatting, clippy without a warning, shell scripts
 	cargo clippy --locked --workspace --all-targets --features failpoints -- -D warnings
 	shellcheck scripts/*.sh .ci/run
 
-check: lint doc deny test ## All that CI checks
+check: lint doc deny document test ## All that CI checks
 
 # SCENARIO=5,9 chooses by number (0: the random mix); SEED repeats a random choice; ROUNDS repeats each fault.
 # SEEDS shares the random mix among so many seeds: SCENARIO=0 SECONDS=600 SEEDS=5 is ten minutes from five.
@@ -72,7 +72,7 @@ deny: ## Licences, banned crates and sources of every dependency
 files: deps ## Check the compose file, the Prometheus rules with their tests, and the dashboards
 	scripts/check_files.sh
 
-# Outside CI: installing the six tools takes minutes. What each of them would refuse first is a test in api/tests/it.
+# A fresh machine installs the six tools once (two minutes; pip and npm).
 document: ## Make clients from the API document with the usual generators, and compile them
 	cargo build --locked
 	scripts/check_document.py

