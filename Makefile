@@ -12,10 +12,10 @@ export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check chaos seeded bench prices fmt deny doc deps files nextest clean
+.PHONY: help run demo test lint check chaos seeded bench prices clients fmt deny doc document deps files nextest clean
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Start Keyway: embedded, data in ./data, no services needed
 	cargo run --locked --release -- serve
@@ -32,7 +32,7 @@ lint: deps ## Formatting, clippy without a warning, shell scripts
 	cargo clippy --locked --workspace --all-targets --features failpoints -- -D warnings
 	shellcheck scripts/*.sh .ci/run
 
-check: lint doc deny test ## All that CI checks
+check: lint doc deny document test ## All that CI checks
 
 # SCENARIO=5,9 chooses by number (0: the random mix); SEED repeats a random choice; ROUNDS repeats each fault.
 # SEEDS shares the random mix among so many seeds: SCENARIO=0 SECONDS=600 SEEDS=5 is ten minutes from five.
@@ -53,6 +53,11 @@ bench: deps ## Measure every figure of the design beside its limit (BENCH= FULL=
 prices: ## Compare every price with two public lists, and docs/prices.md with the outcome
 	scripts/check_prices.py
 
+# A fresh machine installs the clients once (five minutes; pip and npm); CLIENTS="groq cohere" chooses by a part of the name.
+clients: ## Run real SDKs and agents against Keyway and write docs/clients.md (KEYWAY_BIN= CLIENTS=)
+	$(if $(KEYWAY_BIN),,cargo build --locked --release)
+	KEYWAY_BIN="$(KEYWAY_BIN)" python3 scripts/clients/run.py $(CLIENTS)
+
 fmt: ## Format the code
 	cargo fmt --all
 
@@ -66,6 +71,11 @@ deny: ## Licences, banned crates and sources of every dependency
 
 files: deps ## Check the compose file, the Prometheus rules with their tests, and the dashboards
 	scripts/check_files.sh
+
+# A fresh machine installs the six tools once (two minutes; pip and npm).
+document: ## Make clients from the API document with the usual generators, and compile them
+	cargo build --locked
+	scripts/check_document.py
 
 deps: ## Install the system packages that are missing (apt, root or sudo)
 	@scripts/install_packages.sh

@@ -3,7 +3,8 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use keyway_providers::{Catalog, CatalogError, LiveCatalog};
+use anyhow::anyhow;
+use keyway_providers::{Catalog, LiveCatalog};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
@@ -29,11 +30,12 @@ impl ModelsFile {
     /// Reads a first catalog.
     ///
     /// # Errors
-    /// Nothing of a faulty file is used, so there is no catalog.
-    pub(crate) fn open(path: PathBuf) -> Result<Self, CatalogError> {
-        let text =
-            std::fs::read_to_string(&path).map_err(|source| CatalogError::Read { path: path.clone(), source })?;
-        let catalog = LiveCatalog::new(Catalog::parse(&text)?);
+    /// Nothing of a faulty file is used, so there is no catalog. The sentence names file, provider and line.
+    pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| anyhow!("KEYWAY_MODELS_FILE: {} cannot be read: {error}", path.display()))?;
+        let parsed = parse(&text).map_err(|why| anyhow!("KEYWAY_MODELS_FILE: {}: {why}", path.display()))?;
+        let catalog = LiveCatalog::new(parsed);
         metrics().catalog_stale.set(0);
         Ok(Self { path, catalog, in_use: Ok(text.clone()), seen: Ok(text.clone()), judged: Ok(text) })
     }
@@ -67,7 +69,7 @@ impl ModelsFile {
 
     fn judge(&mut self) {
         let parsed = self.seen.as_deref().map_err(Clone::clone);
-        match parsed.and_then(|text| Catalog::parse(text).map_err(|error| error.to_string())) {
+        match parsed.and_then(parse) {
             Ok(catalog) => {
                 tracing::info!(prices = catalog.price_version(), "the models file has changed and is in use");
                 self.catalog.replace(catalog);
@@ -81,6 +83,31 @@ impl ModelsFile {
             }
         }
     }
+}
+
+/// Reads a catalog; an error that names a line names the provider that stands there as well.
+fn parse(text: &str) -> Result<Catalog, String> {
+    Catalog::parse(text).map_err(|error| {
+        let why = error.to_string();
+        match provider_at(text, &why) {
+            Some(name) if !why.contains(&format!("`{name}`")) => format!("{why}, in the provider {name}"),
+            _ => why,
+        }
+    })
+}
+
+/// The provider in whose lines an error is: the last one that begins at or before the line that it names.
+fn provider_at<'t>(text: &'t str, why: &str) -> Option<&'t str> {
+    let (_, rest) = why.split_once(" at line ")?;
+    let number: usize = rest.split(|sign: char| !sign.is_ascii_digit()).next()?.parse().ok()?;
+    let items = || text.lines().take(number).filter(|line| line.trim_start().starts_with("- "));
+    let indent = |line: &str| line.len() - line.trim_start().len();
+    // Those of providers are the outermost.
+    let outermost = items().map(indent).min()?;
+    let begins = items().filter(|line| indent(line) == outermost).last()?;
+    let (_, name) = begins.split_once("name:")?;
+    let name = name.trim().split([',', '}', '#', ' ']).next()?.trim_matches(['"', '\'']);
+    (!name.is_empty()).then_some(name)
 }
 
 #[cfg(test)]
@@ -99,6 +126,20 @@ mod tests {
     fn cost(file: &ModelsFile) -> Option<i64> {
         let tokens = TokenCounts { input: Some(1_000_000), ..TokenCounts::default() };
         file.catalog().now().cost("a", "m", &tokens, &PriceTerms::default(), Timestamp::now())
+    }
+
+    #[test]
+    fn a_fault_is_named_with_its_provider_and_line() {
+        let good =
+            "providers:\n  - name: first\n    display_name: First\n    kind: openai\n    base_url: https://a.dev\n";
+        for (bad, line) in [
+            ("  - name: acme\n     display_name: Acme\n", "line 7"),
+            ("  - name: acme\n    display_nmae: Acme\n    kind: openai\n    base_url: https://a.dev\n", "line 7"),
+            ("  - name: acme\n    kind: openai\n    base_url: https://a.dev\n", "line 6"),
+        ] {
+            let why = parse(&format!("{good}{bad}")).err().unwrap();
+            assert!(why.contains(line) && why.ends_with("in the provider acme"), "{why}");
+        }
     }
 
     #[tokio::test]

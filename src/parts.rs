@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use keyway_bus::{Bus, EmbeddedBus, RabbitBus, RabbitSettings};
 use keyway_config::Config;
 use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
@@ -100,8 +100,10 @@ pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
 /// # Errors
 /// The file is not there or not in its form.
 pub(crate) fn catalog_now(config: &Config) -> anyhow::Result<LiveCatalog> {
-    // Without its source, which the sentence has already.
-    LiveCatalog::load(config.models_file.as_deref()).map_err(|error| anyhow!("KEYWAY_MODELS_FILE: {error}"))
+    match &config.models_file {
+        Some(path) => Ok(ModelsFile::open(path.clone())?.catalog()),
+        None => Ok(LiveCatalog::load(None)?),
+    }
 }
 
 /// Refuses roles that need services which are not configured.
@@ -134,7 +136,7 @@ pub(crate) fn announce(config: &Config, role: &str) {
 /// The catalog that is compiled in, or that of the file, which it follows from now on.
 fn catalog(config: &Config, stop: &CancellationToken) -> anyhow::Result<LiveCatalog> {
     let Some(path) = &config.models_file else { return catalog_now(config) };
-    let file = ModelsFile::open(path.clone()).map_err(|error| anyhow!("KEYWAY_MODELS_FILE: {error}"))?;
+    let file = ModelsFile::open(path.clone())?;
     let catalog = file.catalog();
     drop(keyway_telemetry::spawn("models file", file.watch(stop.clone())));
     Ok(catalog)

@@ -17,13 +17,15 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
             "PostgreSQL is shared, the embedded bus is not: set KEYWAY_AMQP_URL as well, or leave KEYWAY_DATABASE_URL out"
         );
     }
+    let path = config.data_dir.join("keyway.lock");
+    // Before the addresses: who starts the same twice wants to hear of that.
+    if let Ok(known) = fs::File::open(&path) {
+        lock(&known, &config)?;
+    }
     places::require_addresses(&config, &[places::LISTEN, places::OPS_LISTEN]).await?;
     places::make_directory(places::DATA_DIR, &config.data_dir)?;
-    let path = config.data_dir.join("keyway.lock");
-    let lock = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
-    if lock.try_lock().is_err() {
-        bail!("another keyway serve uses {}; give this one a KEYWAY_DATA_DIR of its own", config.data_dir.display());
-    }
+    let held = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    lock(&held, &config)?;
     crate::migrate::run(&config).await?;
     let parts = parts::open(config, "serve").await?;
     let jobs_stop = tokio_util::sync::CancellationToken::new();
@@ -32,4 +34,12 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     jobs_stop.cancel();
     jobs.await.context("the workers ended")??;
     served
+}
+
+/// Takes a data directory for one process, until the file is closed.
+fn lock(file: &fs::File, config: &Config) -> anyhow::Result<()> {
+    if file.try_lock().is_err() {
+        bail!("another keyway serve uses {}; give this one a KEYWAY_DATA_DIR of its own", config.data_dir.display());
+    }
+    Ok(())
 }

@@ -18,7 +18,7 @@ const FORM: &str = "c1";
 /// One page of a list.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct List<T> {
-    /// The items, newest first.
+    /// The items: newest first, where no other order was asked for.
     pub(crate) items: Vec<T>,
     /// Give it as `cursor` to get the next page; null on the last one.
     pub(crate) next_cursor: Option<String>,

@@ -13,6 +13,8 @@ use keyway_vault::VaultError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::openapi::words;
+
 /// The header with the id of a request, on every response.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -83,6 +85,17 @@ pub(crate) struct ApiError {
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
+/// Every family of errors, each once.
+pub(crate) fn kinds() -> Vec<&'static str> {
+    let mut kinds = Vec::new();
+    for kind in Code::ALL.iter().map(|code| code.kind()) {
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
 /// The JSON of every error.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ErrorBody {
@@ -92,10 +105,10 @@ pub(crate) struct ErrorBody {
 /// What went wrong.
 #[derive(Serialize, ToSchema)]
 struct ErrorDetail {
-    /// The family: `invalid_request`, `authentication`, `permission`, `not_found`, `conflict`, `unavailable`, `internal`.
-    #[schema(example = "conflict")]
+    /// The family it belongs to.
+    #[schema(value_type = words::ErrorType)]
     r#type: &'static str,
-    /// One word to match on.
+    /// One word to match on, of those that are listed with the document; later builds may have more.
     #[schema(example = "duplicate_key")]
     code: &'static str,
     /// A sentence that says what to do.

@@ -11,7 +11,7 @@ use crate::{error::ApiError, limits::MAX_LIMIT};
 #[serde(deny_unknown_fields)]
 pub(crate) struct FallbackInput {
     /// What such calls may cost in a month of UTC, in billionths of a US dollar.
-    #[schema(minimum = 0, example = 5_000_000_000_i64)]
+    #[schema(minimum = 0, maximum = 9_007_199_254_740_991_i64, example = 5_000_000_000_i64)]
     monthly_budget_nano_usd: i64,
 }
 

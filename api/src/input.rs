@@ -42,8 +42,8 @@ pub(crate) fn slug(field: &'static str, text: &str) -> Result<String, ApiError> 
 pub(crate) enum ModelInput {
     /// Its name, as its provider spells it.
     Name(String),
-    /// With a name for people.
-    Named(NamedModel),
+    // Described by its own type alone: with two descriptions the document would have two parts to merge.
+    Named(#[schema(inline)] NamedModel),
 }
 
 /// A model with a name for people.

@@ -1,4 +1,4 @@
-//! The field `limits` of virtual keys, projects and integrations: how it is read, changed and shown.
+//! The field `limits` of virtual keys, projects, integrations and providers: how it is read, changed and shown.
 
 use keyway_domain::{Limits, Measure};
 use serde::{Deserialize, Serialize};
@@ -14,24 +14,24 @@ pub(crate) const MAX_LIMIT: i64 = (1 << 53) - 1;
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitsInput {
     /// Requests in a minute; 0: none may pass.
-    #[schema(value_type = Option<i64>, minimum = 0, example = 600)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64, example = 600)]
     #[serde(default, deserialize_with = "input::nullable")]
     requests_per_minute: Option<Option<i64>>,
     /// Input and output tokens together in a minute.
-    #[schema(value_type = Option<i64>, minimum = 0)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     #[serde(default, deserialize_with = "input::nullable")]
     tokens_per_minute: Option<Option<i64>>,
     /// Billionths of a US dollar in a day of UTC.
-    #[schema(value_type = Option<i64>, minimum = 0, example = 1_000_000_000)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64, example = 1_000_000_000)]
     #[serde(default, deserialize_with = "input::nullable")]
     daily_budget_nano_usd: Option<Option<i64>>,
     /// Billionths of a US dollar in a month of UTC.
-    #[schema(value_type = Option<i64>, minimum = 0)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     #[serde(default, deserialize_with = "input::nullable")]
     monthly_budget_nano_usd: Option<Option<i64>>,
 }
 
-/// The limits of a virtual key, a project or an integration. Null: no limit of that kind.
+/// The limits of a virtual key, a project, an integration or a provider. Null: no limit of that kind.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LimitsView {
     /// Requests in a minute.

@@ -48,7 +48,7 @@ pub(crate) async fn find<'a>(catalog: &'a Catalog, tx: &TenantTx, name_or_id: &s
     match (row, catalog.get(name_or_id)) {
         (Some(row), _) => Ok(Named::Custom(row)),
         (None, Some(spec)) => Ok(Named::Predefined(spec)),
-        (None, None) => Err(ApiError::not_found("provider")),
+        (None, None) => Err(ApiError::new(Code::NotFound, unknown(catalog, tx, name_or_id).await?)),
     }
 }
 

@@ -12,12 +12,12 @@ use keyway_store::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{config::ConfigView, fallback::FallbackView, limits::LimitsView};
+use crate::{config::ConfigView, fallback::FallbackView, limits::LimitsView, openapi::words};
 
 /// A tenant.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct TenantView {
-    #[schema(value_type = String, example = "tnt_0198c0de0198c0de0198c0de0198c0de")]
+    #[schema(value_type = words::TenantId)]
     id: TenantId,
     name: String,
     #[schema(value_type = String, format = DateTime)]
@@ -27,7 +27,7 @@ pub(crate) struct TenantView {
 /// A project: what integrations and virtual keys belong to.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProjectView {
-    #[schema(value_type = String, example = "prj_0198c0de0198c0de0198c0de0198c0de")]
+    #[schema(value_type = words::ProjectId)]
     id: ProjectId,
     name: String,
     #[schema(value_type = String, format = DateTime)]
@@ -42,9 +42,9 @@ pub(crate) struct ProjectView {
 /// A virtual key, without the key.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct VirtualKeyView {
-    #[schema(value_type = String, example = "vk_0198c0de0198c0de0198c0de0198c0de")]
+    #[schema(value_type = words::VirtualKeyId)]
     id: VirtualKeyId,
-    #[schema(value_type = String)]
+    #[schema(value_type = words::ProjectId)]
     project_id: ProjectId,
     name: String,
     /// Enough of the key to recognise it by.
@@ -77,14 +77,14 @@ pub(crate) struct RevokedKeyView {
 /// An integration: one credential for one provider, without the credential.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct IntegrationView {
-    #[schema(value_type = String, example = "int_0198c0de0198c0de0198c0de0198c0de")]
+    #[schema(value_type = words::IntegrationId)]
     id: IntegrationId,
-    #[schema(value_type = String)]
+    #[schema(value_type = words::ProjectId)]
     project_id: ProjectId,
     #[schema(example = "openai")]
     provider: String,
     name: String,
-    #[schema(value_type = String, example = "connected")]
+    #[schema(value_type = words::IntegrationStatus)]
     status: IntegrationStatus,
     /// Enough of the credential to recognise it by.
     #[schema(example = "sk-...abcd")]
@@ -93,7 +93,8 @@ pub(crate) struct IntegrationView {
     /// The owner's note, as it came.
     #[schema(value_type = Object)]
     meta: serde_json::Value,
-    /// What kind of key it is: `ordinary` or `admin`.
+    /// What kind of key it is.
+    #[schema(value_type = words::KeyFamily)]
     key_family: String,
     /// Why its usage cannot be fetched; null when it can, or when nobody has tried yet.
     usage_not_reportable: Option<String>,
@@ -122,7 +123,7 @@ pub(crate) struct IntegrationView {
 /// What a verification found, with its evidence.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct VerdictView {
-    #[schema(value_type = String, example = "valid")]
+    #[schema(value_type = words::VerdictKind)]
     kind: VerdictKind,
     /// The provider's HTTP status; null when there was no answer.
     http_status: Option<u16>,
@@ -139,7 +140,7 @@ pub(crate) struct VerdictView {
 /// One line of an integration's history.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HistoryView {
-    #[schema(value_type = String)]
+    #[schema(value_type = words::OperationId)]
     operation_id: OperationId,
     attempt: u32,
     /// Which version of the credential was verified.
@@ -159,19 +160,20 @@ pub(crate) struct IntegrationDetail {
 /// An operation: what a command started.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OperationView {
-    #[schema(value_type = String, example = "op_0198c0de0198c0de0198c0de0198c0de")]
+    #[schema(value_type = words::OperationId)]
     id: OperationId,
-    #[schema(value_type = String, example = "verify_key")]
+    #[schema(value_type = words::OperationKind)]
     kind: OperationKind,
-    #[schema(value_type = String, example = "queued")]
+    #[schema(value_type = words::OperationState)]
     state: OperationState,
     /// The current attempt, from 1.
     attempt: u32,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::OperationId>)]
     parent_id: Option<OperationId>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// `request`, `schedule` or `parent`.
+    /// What began it.
+    #[schema(value_type = words::OperationOrigin)]
     origin: &'static str,
     /// For a fan-out: how many children it has; for a revocation, how many replicas have to drop what was revoked;
     /// else null.
@@ -183,7 +185,7 @@ pub(crate) struct OperationView {
     failed: Option<i64>,
     /// For a revocation: the replicas that have not said that they have dropped it. When it succeeded all the same,
     /// they are gone, and hold nothing any more.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<words::ReplicaId>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unanswered: Vec<ReplicaId>,
     /// Why the last attempt did not succeed.

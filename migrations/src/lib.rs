@@ -28,6 +28,7 @@ mod m0017_fallback;
 mod m0018_refused_calls;
 mod m0019_provider_limits;
 mod m0020_counted_answers;
+mod m0021_list_orders;
 mod migrate;
 mod protect;
 mod table;
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_refused_calls::Migration),
             Box::new(m0019_provider_limits::Migration),
             Box::new(m0020_counted_answers::Migration),
+            Box::new(m0021_list_orders::Migration),
         ]
     }
 }

@@ -52,7 +52,7 @@ fn a_wrong_setting_is_named_with_what_it_has_to_be() -> Result<()> {
         ("KEYWAY_LOG", "keyway_bus=loud", "KEYWAY_LOG cannot be used"),
         ("KEYWAY_USAGE_INTERVAL_SECONDS", "15m", "a whole number of seconds from 1 to 86400, like 900"),
         ("KEYWAY_TRUSTED_UPSTREAMS", "http://localhost:11434", "without http://"),
-        ("KEYWAY_MODELS_FILE", "/nope.yaml", "KEYWAY_MODELS_FILE: cannot read the models file /nope.yaml"),
+        ("KEYWAY_MODELS_FILE", "/nope.yaml", "KEYWAY_MODELS_FILE: /nope.yaml cannot be read"),
         ("KEYWAY_DATA_DIR", "/etc/hostname", "KEYWAY_DATA_DIR: /etc/hostname is a file; name a directory"),
         ("KEYWAY_DATA_DIR", "/proc/keyway", "KEYWAY_DATA_DIR: /proc/keyway cannot be written to"),
     ] {

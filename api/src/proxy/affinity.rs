@@ -92,8 +92,11 @@ impl Ties {
             Conversation::Id(id) | Conversation::Object { id } => id,
         });
         let metadata = named.metadata.unwrap_or_default();
-        let refers_to = named.previous_response_id.or_else(|| conversation.clone());
-        let refers_to = refers_to.or(named.cached_content).or(named.input_file_id);
+        let refers_to = named
+            .previous_response_id
+            .or_else(|| conversation.clone())
+            .or(named.cached_content)
+            .or(named.input_file_id);
         let said = HEADERS.iter().find_map(|name| headers.get(*name)).map(|value| value.as_bytes().trim_ascii());
         if said.is_some_and(|said| said.eq_ignore_ascii_case(b"off")) {
             return Self { session: None, refers_to };
@@ -153,7 +156,7 @@ mod tests {
         let refers = |body: &str| ties(&[], body).refers_to;
         assert_eq!(refers(r#"{"previous_response_id":"resp_1","conversation":null}"#).as_deref(), Some("resp_1"));
         assert_eq!(refers(r#"{"conversation":{"id":"conv_1"}}"#).as_deref(), Some("conv_1"));
-        assert_eq!(refers(r#"{"input_file_id":"file-1","endpoint":"/v1/responses"}"#).as_deref(), Some("file-1"));
+        assert_eq!(refers(r#"{"input_file_id":"file_1"}"#).as_deref(), Some("file_1"));
         assert_eq!(refers("{}"), None);
     }
 

@@ -15,7 +15,10 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use keyway_providers::failed_with;
 use serde::de::IgnoredAny;
 
-use super::{reading::Look, sse::Sse};
+use super::{
+    reading::{Look, begun},
+    sse::Sse,
+};
 
 /// Longer than this nobody waits for the first event of an answer that has begun: providers that have a queue send
 /// comments meanwhile, and their callers wait for the head.
@@ -65,13 +68,14 @@ impl Arriving {
                 return if look == Look::Json { failure(self.text(), false) } else { None };
             };
             bytes += piece.len();
+            let mut piece = &piece[..];
             if look == Look::Unknown {
-                look = Look::of(&piece);
+                (look, piece) = (Look::of(piece), begun(piece));
             }
             match look {
                 Look::Events => {
                     let mut first = None;
-                    sse.push(&piece, |block| {
+                    sse.push(piece, |block| {
                         let event = block.data.map(|data| (Bytes::copy_from_slice(data.text()), block.is_error));
                         first = first.take().or(event);
                     });
@@ -120,8 +124,8 @@ impl Arriving {
 
 /// The first of one or more documents, or elements of a list, once it has come as a whole: others may follow later.
 fn first_document(text: Bytes) -> Option<Bytes> {
-    let blanks = text.len() - text.trim_ascii_start().len();
-    let start = blanks + usize::from(text.get(blanks) == Some(&b'['));
+    let before = text.len() - begun(&text).len();
+    let start = before + usize::from(text.get(before) == Some(&b'['));
     let mut documents = serde_json::Deserializer::from_slice(&text[start..]).into_iter::<IgnoredAny>();
     documents.next()?.ok()?;
     let end = start + documents.byte_offset();
@@ -129,7 +133,7 @@ fn first_document(text: Bytes) -> Option<Bytes> {
 }
 
 fn failure(text: Bytes, is_called_error: bool) -> Option<(StatusCode, Bytes)> {
-    let status = failed_with(&text).or(is_called_error.then_some(500))?;
+    let status = failed_with(begun(&text)).or(is_called_error.then_some(500))?;
     Some((StatusCode::from_u16(status).ok()?, text))
 }
 

@@ -106,10 +106,7 @@ impl Attempts<'_> {
     pub(super) async fn run(mut self, upstreams: Vec<Arc<Upstream>>) -> Result<Begun, Refusal> {
         match self.first_good(upstreams).await {
             Ok((answered, tried)) => Ok(self.begun(answered, tried)),
-            Err(refusal) => {
-                let path = self.path.at(self.record.first());
-                Err(self.record.refuse(refusal, path, self.refused_calls))
-            }
+            Err(refusal) => Err(self.record.refuse(refusal, &self.path, self.refused_calls)),
         }
     }
 

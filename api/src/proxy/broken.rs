@@ -20,6 +20,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
+    /// Whether every SDK of the shape raises an error when it reads such an event. Cohere's pass it over.
+    pub(super) const fn heeds_events(self) -> bool {
+        !matches!(self.shape, Shape::Cohere)
+    }
+
     /// The last event of a stream that broke. `number`: the event's own, where events are numbered. Its fields stand in
     /// the order in which the shape's own errors have them: some readers look for the first `type`.
     pub(super) fn last_event(self, number: u64) -> Bytes {

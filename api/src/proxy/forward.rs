@@ -96,10 +96,7 @@ impl Proxy {
         }
         match self.limiter.reserve(principal, &project, &plan, (&parts.method, &parts.headers)).await {
             Ok(hold) => record.hold = hold,
-            Err(refusal) => {
-                let path = plan.path.at(record.first());
-                return Err(record.refuse(refusal, path, &self.refused_calls));
-            }
+            Err(refusal) => return Err(record.refuse(refusal, &plan.path, &self.refused_calls)),
         }
         let reads = Reads::of(&parts.method, &route, record.first());
         let socket = for_provider(&mut parts, reads != Reads::Nothing);

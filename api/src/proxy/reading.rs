@@ -7,15 +7,19 @@ use memchr::memmem;
 
 use super::sse::{Block, Sse};
 
+/// Some write it before anything else.
+const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// What a stream of events can begin with.
-const EVENT_BEGINNINGS: [&[u8]; 6] = [b"data:", b"event:", b"id:", b"retry:", b":", b"\xef\xbb\xbf"];
+const EVENT_BEGINNINGS: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
 
 /// The figures of one answer, and how they are found.
 pub(super) struct Reading {
     pub(super) figures: Figures,
     form: Form,
-    /// Whether it is labelled as events, which it is unless it begins as JSON.
+    /// Whether it is labelled as events.
     is_labelled: bool,
+    /// Bytes of the chunk that was read last, before what it begins with.
+    blank: usize,
     /// Whether any event has come that has data.
     has_events: bool,
     has_failed: bool,
@@ -51,34 +55,37 @@ pub(super) enum Look {
 }
 
 impl Reading {
-    /// A reading of an answer of which nothing has come. `is_stream`: it is labelled as events.
-    pub(super) fn new(figures: Figures, is_stream: bool) -> Self {
-        Self { figures, form: Form::Unknown, is_labelled: is_stream, has_events: false, has_failed: false }
+    /// A reading of an answer of which nothing has come. `is_labelled`: as events.
+    pub(super) const fn new(figures: Figures, is_labelled: bool) -> Self {
+        Self { figures, form: Form::Unknown, is_labelled, blank: 0, has_events: false, has_failed: false }
     }
 
     /// Reads a chunk. Shows for each block of a stream of events where it ends in the chunk, and what it is.
     pub(super) fn read(&mut self, chunk: &Bytes, mut see: impl FnMut(usize, Part)) {
+        self.blank = 0;
         if matches!(self.form, Form::Unknown) {
+            self.blank = chunk.len() - begun(chunk).len();
             self.form = match Look::of(chunk) {
                 Look::Unknown => Form::Unknown,
                 Look::Events => Form::Events(Box::default()),
                 Look::Json => Form::Json(Box::default()),
+                // A field that nobody knows is one that a stream may begin with.
                 Look::Opaque if self.is_labelled => Form::Events(Box::default()),
                 Look::Opaque => Form::Opaque,
             };
         }
-        let Self { figures, form, has_events, has_failed, .. } = self;
+        let Self { figures, form, has_events, has_failed, blank, .. } = self;
         match form {
-            Form::Events(sse) => sse.push(chunk, |block| {
+            Form::Events(sse) => sse.push(&chunk[*blank..], |block| {
                 let is_only_figures = event(figures, &block, (has_events, has_failed));
                 let part = match (block.is_rest, is_only_figures) {
                     (true, _) => Part::Rest,
                     (false, true) => Part::Figures,
                     (false, false) => Part::Answer,
                 };
-                see(block.end, part);
+                see(*blank + block.end, part);
             }),
-            Form::Json(body) => body.push(figures, chunk),
+            Form::Json(body) => body.push(figures, &chunk.slice(*blank..)),
             Form::Unknown | Form::Opaque => {}
         }
     }
@@ -104,7 +111,7 @@ impl Reading {
     /// How many bytes of the chunk that was read last are lines that have ended; `None`: it is not a stream of events.
     pub(super) fn ended_lines(&self) -> Option<usize> {
         let Form::Events(sse) = &self.form else { return None };
-        Some(sse.line_end().unwrap_or(0))
+        Some(sse.line_end().map_or(0, |end| self.blank + end))
     }
 
     /// Newlines that end what has passed of an event.
@@ -128,7 +135,7 @@ impl Reading {
 impl Look {
     /// What a body that begins so is.
     pub(super) fn of(beginning: &[u8]) -> Self {
-        let text = beginning.trim_ascii_start();
+        let text = begun(beginning);
         match text.first() {
             None => Self::Unknown,
             Some(b'{' | b'[') => Self::Json,
@@ -138,6 +145,12 @@ impl Look {
             }
         }
     }
+}
+
+/// The beginning of a body without blanks and without the bytes of a byte order mark, however that is cut.
+pub(super) fn begun(text: &[u8]) -> &[u8] {
+    let is_nothing = |byte: &u8| byte.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(byte);
+    &text[text.iter().take_while(|byte| is_nothing(byte)).count()..]
 }
 
 /// Reads one block; true when it has nothing but figures.
@@ -156,4 +169,41 @@ fn has_no_choices(data: &[u8]) -> bool {
     let value = data[at + 9..].trim_ascii_start().strip_prefix(b":").unwrap_or_default();
     let Some(list) = value.trim_ascii_start().strip_prefix(b"[") else { return false };
     list.trim_ascii_start().starts_with(b"]")
+}
+
+#[cfg(test)]
+mod tests {
+    use keyway_providers::Catalog;
+
+    use super::*;
+
+    fn read(body: &[u8], cut: usize, is_labelled: bool) -> (Option<i64>, Ending) {
+        let catalog = Catalog::load(None).unwrap();
+        let figures = Figures::new(catalog.get("openai").unwrap(), "/v1/chat/completions");
+        let mut reading = Reading::new(figures, is_labelled);
+        body.chunks(cut).for_each(|chunk| reading.read(&Bytes::copy_from_slice(chunk), |_, _| ()));
+        reading.finish();
+        (reading.figures.take().tokens.output, reading.ending())
+    }
+
+    #[test]
+    fn figures_are_found_by_what_a_body_is_and_not_by_its_label() {
+        const DOCUMENT: &str = r#"{"choices":[{"finish_reason":"stop","message":{"content":"»¿ï"}}],"usage":{"prompt_tokens":1,"completion_tokens":7}}"#;
+        let event = format!("data: {DOCUMENT}\n\ndata: [DONE]\n\n");
+        for text in [DOCUMENT, &event] {
+            for before in ["", "\u{feff}", "\u{feff}\r\n", "\n \n"] {
+                let body = [before, text].concat();
+                for cut in [1, 2, 5, body.len()] {
+                    for is_labelled in [true, false] {
+                        let found = read(body.as_bytes(), cut, is_labelled);
+                        assert_eq!(found, (Some(7), Ending::Whole), "{body:?} cut {cut}, labelled: {is_labelled}");
+                    }
+                }
+            }
+        }
+        let unknown = format!("x-field: 1\n{event}");
+        assert_eq!(read(unknown.as_bytes(), 3, true), (Some(7), Ending::Whole));
+        assert_eq!(read(unknown.as_bytes(), 3, false), (None, Ending::Whole));
+        assert_eq!(read(b"\x89PNG", 4, false), (None, Ending::Whole));
+    }
 }

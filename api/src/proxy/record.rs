@@ -19,6 +19,7 @@ use uuid::Builder;
 use super::{
     caller::Principal,
     limits::{Ended, Hold},
+    plan::PathThere,
     refusal::Refusal,
     refused_calls::RefusedCalls,
     spool::Slot,
@@ -170,11 +171,11 @@ impl Record {
         (self.upstream, self.path) = (Arc::clone(upstream), path);
     }
 
-    /// Keyway itself refuses the call, which would have been for this path. Without any attempt that is what is kept of
-    /// it, if there is room.
-    pub(super) fn refuse(mut self, refusal: Refusal, path: String, calls: &RefusedCalls) -> Refusal {
+    /// Keyway itself refuses the call, meant for this path. Without any attempt that is what is kept of it, if there is
+    /// room.
+    pub(super) fn refuse(mut self, refusal: Refusal, path: &PathThere, calls: &RefusedCalls) -> Refusal {
         if self.attempts == 0 && calls.may_keep() {
-            self.path = path;
+            self.path = path.at(&self.upstream);
             self.refused_code = Some(refusal.code().text());
             self.status = Some(refusal.code().status());
         }

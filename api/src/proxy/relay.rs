@@ -161,8 +161,8 @@ impl Relay {
         if last.is_empty() { passed } else { [passed, last].concat().into() }
     }
 
-    /// The provider's answer came to its end: meters it and closes the record. One that does not end as its shape ends is
-    /// broken, however quietly it ended: many SDKs look for no other sign.
+    /// The provider's answer came to its end: meters it and closes the record. One that does not end as its shape ends gets
+    /// an error event, and is broken off where it cannot have one or nobody would heed it.
     fn end(&mut self) -> Bytes {
         let Some(mut record) = self.record.take() else { return Bytes::new() };
         let (held_back, ending) = self.meter.finish(&mut record, &self.caller);
@@ -179,8 +179,11 @@ impl Relay {
             Ending::Failed => held_back,
             Ending::Cut => {
                 tracing::debug!(provider = record.upstream().meters.label, "a provider's answer ended before its end");
-                self.breaks_off = Some(self.caller.traffic.flushed());
-                self.last_event().unwrap_or(held_back)
+                let event = self.last_event();
+                if event.is_none() || !self.caller.reader.heeds_events() {
+                    self.breaks_off = Some(self.caller.traffic.flushed());
+                }
+                event.unwrap_or(held_back)
             }
         }
     }

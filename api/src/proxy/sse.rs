@@ -1,11 +1,10 @@
 //! Splits a stream of bytes into server-sent events (WHATWG HTML, section 9.2), across the borders of chunks: with any
-//! line end, a byte order mark, comments, and data over several lines. Changes and keeps nothing but the data of the event
+//! line end, comments, and data over several lines. Changes and keeps nothing but the data of the event
 //! that has not ended yet, and of that only what figures are read from.
 
 use keyway_providers::Document;
 use memchr::{memchr, memchr2};
 
-const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// Longer names are none that matters.
 const MAX_NAME_BYTES: usize = 8;
 const MAX_EVENT_NAME_BYTES: usize = 16;
@@ -13,8 +12,6 @@ const MAX_EVENT_NAME_BYTES: usize = 16;
 /// The state between two chunks.
 #[derive(Default)]
 pub(super) struct Sse {
-    /// Bytes of the stream so far, as long as a byte order mark may come.
-    begun: usize,
     line: Line,
     /// Whether the last line ended with CR, so that an LF now is a part of its end.
     after_cr: bool,
@@ -62,7 +59,7 @@ impl Sse {
     /// Reads a chunk. Shows every block that ends in it.
     pub(super) fn push(&mut self, chunk: &[u8], mut see: impl FnMut(Block<'_>)) {
         self.line_end = None;
-        let mut at = self.skip_mark(chunk);
+        let mut at = 0;
         while at < chunk.len() {
             let was_block_end = std::mem::take(&mut self.after_block);
             if std::mem::take(&mut self.after_cr) && chunk[at] == b'\n' {
@@ -144,17 +141,6 @@ impl Sse {
         }
     }
 
-    fn skip_mark(&mut self, chunk: &[u8]) -> usize {
-        let mut at = 0;
-        while self.begun < BYTE_ORDER_MARK.len() && chunk.get(at) == Some(&BYTE_ORDER_MARK[self.begun]) {
-            (at, self.begun) = (at + 1, self.begun + 1);
-        }
-        if at < chunk.len() {
-            self.begun = BYTE_ORDER_MARK.len();
-        }
-        at
-    }
-
     /// Ends the line; true where it was a blank one.
     fn end_line(&mut self) -> bool {
         match std::mem::take(&mut self.line) {
@@ -206,7 +192,7 @@ mod tests {
             ("data: a\n\ndata: b\n\n", &["a", "b"][..]),
             ("data: a\r\n\r\ndata: b\r\n\r\n", &["a", "b"]),
             ("data: a\r\rdata: b\r\r", &["a", "b"]),
-            ("\u{feff}data:a\n\n", &["a"]),
+            ("data:a\n\n", &["a"]),
             ("data:  a\n\n", &[" a"]),
             ("data: a\ndata: b\ndata\ndata:c\n\n", &["a\nb\n\nc"]),
             (": note\n\nid: 1\nevent: message\nretry: 5\ndata: a\n\n", &["-", "a"]),

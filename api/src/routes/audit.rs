@@ -10,12 +10,13 @@ use crate::{
     call::Call,
     cursor::{self, List},
     error::ApiError,
+    openapi::words,
 };
 
 /// One line of the audit log.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditView {
-    #[schema(value_type = String)]
+    #[schema(value_type = words::MessageId)]
     id: MessageId,
     /// What was done.
     #[schema(example = "integration.created")]
@@ -25,13 +26,13 @@ pub(crate) struct AuditView {
     actor: Actor,
     /// The id of the thing it was done to.
     target: String,
-    /// `success` or `denied`.
-    #[schema(value_type = String)]
+    /// How it ended.
+    #[schema(value_type = words::AuditOutcome)]
     outcome: AuditOutcome,
     #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
     /// The HTTP request, where there was one.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::RequestId>)]
     request_id: Option<RequestId>,
     /// Field names with their new values; never a secret.
     #[schema(value_type = Object)]
@@ -47,7 +48,8 @@ pub(crate) struct AuditQuery {
     action: Option<String>,
     /// About the thing with this id.
     target: Option<String>,
-    /// By an actor of this type: `admin`, `virtual_key` or `system`.
+    /// By an actor of this type.
+    #[param(value_type = Option<words::ActorType>)]
     actor_type: Option<String>,
     /// From this time on.
     #[param(value_type = Option<String>, format = DateTime)]
@@ -56,13 +58,14 @@ pub(crate) struct AuditQuery {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// 1 to 200; 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
 }
 
 /// List the tenant's audit log, newest first.
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit", params(AuditQuery),
+#[utoipa::path(get, path = "/api/v1/audit", operation_id = "list_audit_events", tag = "audit", params(AuditQuery),
     responses((status = 200, body = List<AuditView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let AuditQuery { action, target, actor_type, from, to, limit, cursor } = call.query()?;

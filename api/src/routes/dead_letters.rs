@@ -11,18 +11,19 @@ use crate::{
     commands::{discard_dead_letter, replay_dead_letter},
     cursor::{self, List},
     error::ApiError,
+    openapi::words,
 };
 
 /// A message nobody could handle.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeadLetterView {
-    #[schema(value_type = String)]
+    #[schema(value_type = words::MessageId)]
     id: MessageId,
     /// Whose it is; null when that could not be read.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::TenantId>)]
     tenant_id: Option<TenantId>,
     /// The operation it belongs to, which holds its history.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::OperationId>)]
     operation_id: Option<OperationId>,
     #[schema(value_type = String, example = "verify")]
     lane: String,
@@ -45,11 +46,12 @@ pub(crate) struct DeadLetterView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeadLetterQuery {
-    /// `tenant` (if left out), or `installation`: those of every tenant and of none.
+    /// `tenant` if left out.
     #[serde(default)]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::DeadLetterScope>)]
     scope: Scope,
     /// 1 to 200; 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
@@ -64,7 +66,7 @@ enum Scope {
 }
 
 /// List dead letters.
-#[utoipa::path(get, path = "/api/v1/dead-letters", tag = "dead letters", params(DeadLetterQuery),
+#[utoipa::path(get, path = "/api/v1/dead-letters", operation_id = "list_dead_letters", tag = "dead letters", params(DeadLetterQuery),
     responses((status = 200, body = List<DeadLetterView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let DeadLetterQuery { scope, limit, cursor } = call.query()?;
@@ -81,14 +83,14 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 
 /// Hand a dead letter to its lane again. One with reason `exhausted` tries its operation again. One that belongs
 /// to no tenant can be replayed from `default`. What a newer build wrote is replayed by itself once this is upgraded.
-#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", tag = "dead letters", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", operation_id = "replay_dead_letter", tag = "dead letters", params(("id" = inline(words::MessageId), Path)),
     responses((status = 202, body = DeadLetterView), (status = 409, description = "it is not a message this build can read")))]
 pub(crate) async fn replay(call: Call) -> Result<Answer, ApiError> {
     replay_dead_letter::run(&call, call.id("dead letter")?).await
 }
 
 /// Discard a dead letter. One that belongs to no tenant can be discarded from `default`.
-#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/discard", tag = "dead letters", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/dead-letters/{id}/discard", operation_id = "discard_dead_letter", tag = "dead letters", params(("id" = inline(words::MessageId), Path)),
     responses((status = 204)))]
 pub(crate) async fn discard(call: Call) -> Result<Answer, ApiError> {
     discard_dead_letter::run(&call, call.id("dead letter")?).await

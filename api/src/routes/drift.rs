@@ -11,6 +11,7 @@ use crate::{
     call::Call,
     cursor::List,
     error::{ApiError, Code},
+    openapi::words,
 };
 
 const DEFAULT_DAYS: i64 = 7;
@@ -33,7 +34,7 @@ pub(crate) struct DriftQuery {
 pub(crate) struct DriftView {
     /// The UTC day.
     day: String,
-    #[schema(value_type = String)]
+    #[schema(value_type = words::IntegrationId)]
     integration_id: IntegrationId,
     /// What the provider reports; null when it did not say.
     reported_requests: Option<i64>,
@@ -50,7 +51,7 @@ pub(crate) struct DriftView {
 }
 
 /// Compare what providers report of keys with what was metered, by day and integration.
-#[utoipa::path(get, path = "/api/v1/usage/drift", tag = "usage", params(DriftQuery),
+#[utoipa::path(get, path = "/api/v1/usage/drift", operation_id = "list_usage_drift", tag = "usage", params(DriftQuery),
     responses((status = 200, body = List<DriftView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: DriftQuery = call.query()?;

@@ -24,6 +24,7 @@ use crate::{
     input::{self, Credentials, CredentialsSchema},
     limits::LimitsInput,
     listing,
+    openapi::words,
     provider_names::Filtered,
     view::{IntegrationDetail, IntegrationView, Started, Submitted},
 };
@@ -45,13 +46,13 @@ const SORTED_BY: listing::Fields = &[
 #[serde(deny_unknown_fields)]
 pub(crate) struct IntegrationInput {
     /// The project `default` if left out.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
     /// A predefined or custom provider's name.
-    #[schema(example = "openai")]
+    #[schema(min_length = 1, max_length = 64, example = "openai")]
     provider: String,
     /// 1 to 100 characters, unique in the project.
-    #[schema(example = "prod")]
+    #[schema(min_length = 1, max_length = 100, example = "prod")]
     name: String,
     /// The key, or for a cloud provider its JSON object.
     #[schema(value_type = CredentialsSchema)]
@@ -65,8 +66,10 @@ pub(crate) struct IntegrationInput {
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     /// Which of a project's integrations of one provider is tried first: the lowest, 0 (if left out) to 100.
+    #[schema(minimum = 0, maximum = 100)]
     priority: Option<i32>,
     /// Its share of the calls among those of the same priority: 1 (if left out) to 1000.
+    #[schema(minimum = 1, maximum = 1000)]
     weight: Option<i32>,
     /// What it may serve.
     #[serde(default)]
@@ -78,6 +81,7 @@ pub(crate) struct IntegrationInput {
 #[serde(deny_unknown_fields)]
 pub(crate) struct IntegrationChange {
     /// 1 to 100 characters, unique in the project.
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// The base URL is bound to the credential: it may be repeated here, and is changed with the credential.
     config: Option<ConfigInput>,
@@ -88,8 +92,10 @@ pub(crate) struct IntegrationChange {
     #[serde(default, deserialize_with = "input::nullable")]
     expires_at: Option<Option<Timestamp>>,
     /// 0 to 100; the lowest is tried first.
+    #[schema(minimum = 0, maximum = 100)]
     priority: Option<i32>,
     /// 1 to 1000: its share of the calls among those of the same priority.
+    #[schema(minimum = 1, maximum = 1000)]
     weight: Option<i32>,
     #[serde(default)]
     limits: LimitsInput,
@@ -114,12 +120,12 @@ pub(crate) struct CredentialsInput {
 #[into_params(parameter_in = Query)]
 pub(crate) struct IntegrationQuery {
     /// Of this project.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
     /// Of the provider with this name.
     provider: Option<String>,
-    /// `verifying`, `connected`, `error` or `disabled`.
-    #[param(value_type = Option<String>)]
+    /// With this status.
+    #[param(value_type = Option<words::IntegrationStatus>)]
     status: Option<IntegrationStatus>,
     /// With this text in its name; case does not matter. 1 to 100 characters.
     #[param(min_length = 1, max_length = 100)]
@@ -131,6 +137,7 @@ pub(crate) struct IntegrationQuery {
     /// `true`: with `counts`, how many there are of each status, whatever `status`, `limit` and `cursor` say.
     counts: Option<bool>,
     /// 1 to 200; 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
@@ -172,7 +179,7 @@ impl StatusCounts {
 }
 
 /// Submit a credential. It is sealed, stored and verified; watch the operation.
-#[utoipa::path(post, path = "/api/v1/integrations", tag = "integrations", request_body = IntegrationInput,
+#[utoipa::path(post, path = "/api/v1/integrations", operation_id = "create_integration", tag = "integrations", request_body = IntegrationInput,
     responses((status = 202, body = Submitted), (status = 404, description = "no such project"),
         (status = 409, description = "`duplicate_key`, naming the integration that has it; `name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
@@ -197,7 +204,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// List integrations.
-#[utoipa::path(get, path = "/api/v1/integrations", tag = "integrations", params(IntegrationQuery),
+#[utoipa::path(get, path = "/api/v1/integrations", operation_id = "list_integrations", tag = "integrations", params(IntegrationQuery),
     responses((status = 200, body = IntegrationList)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: IntegrationQuery = call.query()?;
@@ -221,7 +228,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Show an integration with the history of its verdicts.
-#[utoipa::path(get, path = "/api/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/integrations/{id}", operation_id = "get_integration", tag = "integrations", params(("id" = inline(words::IntegrationId), Path)),
     responses((status = 200, body = IntegrationDetail)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: IntegrationId = call.id("integration")?;
@@ -234,7 +241,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Change an integration's name, expiry, limits or place among others, or switch it off or on.
-#[utoipa::path(patch, path = "/api/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path)),
+#[utoipa::path(patch, path = "/api/v1/integrations/{id}", operation_id = "update_integration", tag = "integrations", params(("id" = inline(words::IntegrationId), Path)),
     request_body = IntegrationChange, responses((status = 200, body = Submitted), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("integration")?, call.expected_version()?);
@@ -259,7 +266,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
 
 /// Delete an integration with its credential. Its usage stays. `Location` is the operation that ends when no replica
 /// serves with it any more.
-#[utoipa::path(delete, path = "/api/v1/integrations/{id}", tag = "integrations", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/integrations/{id}", operation_id = "delete_integration", tag = "integrations", params(("id" = inline(words::IntegrationId), Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("integration")?, call.expected_version()?);
@@ -267,14 +274,14 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Verify an integration now.
-#[utoipa::path(post, path = "/api/v1/integrations/{id}/test", tag = "integrations", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/integrations/{id}/test", operation_id = "test_integration", tag = "integrations", params(("id" = inline(words::IntegrationId), Path)),
     responses((status = 202, body = Started), (status = 409, description = "it is disabled")))]
 pub(crate) async fn test(call: Call) -> Result<Answer, ApiError> {
     call.commit(TestIntegration { id: call.id("integration")? }).await
 }
 
 /// Replace an integration's credential, and with it, if given, its base URL.
-#[utoipa::path(put, path = "/api/v1/integrations/{id}/credentials", tag = "integrations", params(("id" = String, Path)),
+#[utoipa::path(put, path = "/api/v1/integrations/{id}/credentials", operation_id = "replace_integration_credentials", tag = "integrations", params(("id" = inline(words::IntegrationId), Path)),
     request_body = CredentialsInput,
     responses((status = 202, body = Submitted), (status = 409, description = "`duplicate_key`, naming the integration that has it")))]
 pub(crate) async fn replace_credentials(call: Call) -> Result<Answer, ApiError> {

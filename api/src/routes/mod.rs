@@ -33,7 +33,7 @@ pub(crate) use self::{
     dead_letters::DeadLetterView,
     models::ModelView,
     providers::{Marks, ProviderAccepted, ProviderView},
-    usage::default_from,
+    usage::{GROUPINGS, default_from},
 };
 
 /// One row of the table.

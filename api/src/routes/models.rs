@@ -14,6 +14,7 @@ use crate::{
     cursor::List,
     error::ApiError,
     input::{self, ModelInput, NamedModel},
+    openapi::words,
     provider_names::{self, Named},
 };
 
@@ -23,7 +24,7 @@ const PREFIX: &str = "mdl_";
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ModelView {
     /// null for a model of the catalog, which cannot be deleted.
-    #[schema(example = "mdl_0198c0de0198c0de0198c0de0198c0de")]
+    #[schema(value_type = Option<words::ModelId>)]
     id: Option<String>,
     provider: String,
     /// Its name in requests.
@@ -74,15 +75,18 @@ struct PriceView {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModelsInput {
     /// The model's name in requests.
+    #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
     /// Its name for people.
+    #[schema(min_length = 1, max_length = 100)]
     display_name: Option<String>,
     /// Names, or objects with a name for people too.
+    #[schema(max_items = 500)]
     models: Option<Vec<ModelInput>>,
 }
 
 /// List a provider's models.
-#[utoipa::path(get, path = "/api/v1/providers/{id}/models", tag = "providers",
+#[utoipa::path(get, path = "/api/v1/providers/{id}/models", operation_id = "list_models", tag = "providers",
     params(("id" = String, Path, description = "name, or id of a custom one")),
     responses((status = 200, body = List<ModelView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
@@ -98,7 +102,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Add models to a provider.
-#[utoipa::path(post, path = "/api/v1/providers/{id}/models", tag = "providers",
+#[utoipa::path(post, path = "/api/v1/providers/{id}/models", operation_id = "add_models", tag = "providers",
     params(("id" = String, Path, description = "name, or id of a custom one")), request_body = ModelsInput,
     responses((status = 201, body = List<ModelView>, description = "the models that were added to the provider, now and before")))]
 pub(crate) async fn add(call: Call) -> Result<Answer, ApiError> {
@@ -107,7 +111,7 @@ pub(crate) async fn add(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Delete a model that the tenant added.
-#[utoipa::path(delete, path = "/api/v1/providers/models/{id}", tag = "providers", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/providers/models/{id}", operation_id = "delete_model", tag = "providers", params(("id" = inline(words::ModelId), Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
     let id = call.param().strip_prefix(PREFIX).and_then(|hex| Uuid::try_parse(hex).ok());

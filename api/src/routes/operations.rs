@@ -11,6 +11,7 @@ use crate::{
     commands::{cancel_operation::CancelOperation, retry_operation::RetryOperation},
     cursor::{self, List},
     error::ApiError,
+    openapi::words,
     view::OperationView,
 };
 
@@ -19,26 +20,27 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OperationQuery {
-    /// `verify_key`, `plan_usage`, `fetch_usage` or `revoke`.
-    #[param(value_type = Option<String>)]
+    /// Of this kind.
+    #[param(value_type = Option<words::OperationKind>)]
     kind: Option<OperationKind>,
-    /// `queued`, `running`, `succeeded`, `failed` or `cancelled`.
-    #[param(value_type = Option<String>)]
+    /// In this state.
+    #[param(value_type = Option<words::OperationState>)]
     state: Option<OperationState>,
     /// Children of this operation.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::OperationId>)]
     parent_id: Option<OperationId>,
     /// About this integration.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
     /// 1 to 200; 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
 }
 
 /// List operations.
-#[utoipa::path(get, path = "/api/v1/operations", tag = "operations", params(OperationQuery),
+#[utoipa::path(get, path = "/api/v1/operations", operation_id = "list_operations", tag = "operations", params(OperationQuery),
     responses((status = 200, body = List<OperationView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let OperationQuery { kind, state, parent_id, integration_id, limit, cursor } = call.query()?;
@@ -49,7 +51,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Show an operation, with its progress.
-#[utoipa::path(get, path = "/api/v1/operations/{id}", tag = "operations", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/operations/{id}", operation_id = "get_operation", tag = "operations", params(("id" = inline(words::OperationId), Path)),
     responses((status = 200, body = OperationView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: OperationId = call.id("operation")?;
@@ -58,14 +60,14 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Call off an operation that has not ended, with its children.
-#[utoipa::path(post, path = "/api/v1/operations/{id}/cancel", tag = "operations", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/operations/{id}/cancel", operation_id = "cancel_operation", tag = "operations", params(("id" = inline(words::OperationId), Path)),
     responses((status = 200, body = OperationView), (status = 409, description = "it has ended")))]
 pub(crate) async fn cancel(call: Call) -> Result<Answer, ApiError> {
     call.commit(CancelOperation { id: call.id("operation")? }).await
 }
 
 /// Try an operation again that failed or was called off: a further attempt of the same operation.
-#[utoipa::path(post, path = "/api/v1/operations/{id}/retry", tag = "operations", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/operations/{id}/retry", operation_id = "retry_operation", tag = "operations", params(("id" = inline(words::OperationId), Path)),
     responses((status = 202, body = OperationView), (status = 409, description = "its state or subject does not allow it")))]
 pub(crate) async fn retry(call: Call) -> Result<Answer, ApiError> {
     call.commit(RetryOperation { id: call.id("operation")? }).await

@@ -15,6 +15,7 @@ use crate::{
     input,
     limits::LimitsInput,
     listing,
+    openapi::words,
     view::ProjectView,
 };
 
@@ -23,6 +24,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectInput {
     /// 1 to 100 characters, unique in the tenant.
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// What its virtual keys may call, all together.
     #[serde(default)]
@@ -37,6 +39,7 @@ pub(crate) struct ProjectInput {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectChange {
     /// 1 to 100 characters, unique in the tenant.
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     #[serde(default)]
     limits: LimitsInput,
@@ -58,6 +61,7 @@ pub(crate) struct ProjectQuery {
     #[param(example = "name")]
     sort: Option<String>,
     /// 1 to 200; 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
@@ -67,7 +71,7 @@ pub(crate) struct ProjectQuery {
 const SORTED_BY: listing::Fields = &[("created_at", SortBy::CreatedAt), ("name", SortBy::Name)];
 
 /// Make a project.
-#[utoipa::path(post, path = "/api/v1/projects", tag = "projects", request_body = ProjectInput,
+#[utoipa::path(post, path = "/api/v1/projects", operation_id = "create_project", tag = "projects", request_body = ProjectInput,
     responses((status = 201, body = ProjectView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let ProjectInput { name, limits, fallback } = call.json()?;
@@ -77,7 +81,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// List projects.
-#[utoipa::path(get, path = "/api/v1/projects", tag = "projects", params(ProjectQuery),
+#[utoipa::path(get, path = "/api/v1/projects", operation_id = "list_projects", tag = "projects", params(ProjectQuery),
     responses((status = 200, body = List<ProjectView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: ProjectQuery = call.query()?;
@@ -89,7 +93,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Show a project.
-#[utoipa::path(get, path = "/api/v1/projects/{id}", tag = "projects", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/projects/{id}", operation_id = "get_project", tag = "projects", params(("id" = inline(words::ProjectId), Path)),
     responses((status = 200, body = ProjectView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: ProjectId = call.id("project")?;
@@ -104,7 +108,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Change a project's name, limits or consent to the operator's key.
-#[utoipa::path(patch, path = "/api/v1/projects/{id}", tag = "projects", params(("id" = String, Path)),
+#[utoipa::path(patch, path = "/api/v1/projects/{id}", operation_id = "update_project", tag = "projects", params(("id" = inline(words::ProjectId), Path)),
     request_body = ProjectChange, responses((status = 200, body = ProjectView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("project")?, call.expected_version()?);
@@ -115,7 +119,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Delete a project with its virtual keys. One that has integrations is kept, and `default` always is.
-#[utoipa::path(delete, path = "/api/v1/projects/{id}", tag = "projects", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/projects/{id}", operation_id = "delete_project", tag = "projects", params(("id" = inline(words::ProjectId), Path)),
     responses((status = 204), (status = 409, description = "it has integrations, or is `default`")))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("project")?, call.expected_version()?);

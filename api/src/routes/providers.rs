@@ -23,6 +23,7 @@ use crate::{
     error::ApiError,
     input::{self, Credentials, CredentialsSchema, ModelInput},
     limits::{LimitsInput, LimitsView},
+    openapi::words,
     provider_names::{self, Named},
     view::{IntegrationView, OperationView},
 };
@@ -33,7 +34,7 @@ use super::ModelView;
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProviderView {
     /// null for a predefined provider, which is known by its name.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ProviderId>)]
     id: Option<ProviderId>,
     #[schema(example = "openai")]
     name: String,
@@ -43,7 +44,8 @@ pub(crate) struct ProviderView {
     base_url: String,
     /// Whether an integration has to bring its own `config.base_url`.
     needs_base_url: bool,
-    /// How keys are sent: `bearer`, `api_key` or `x_api_key`; null for a predefined provider, whose ways are known.
+    /// How keys are sent; null for a predefined provider, whose ways are known.
+    #[schema(value_type = Option<words::AuthStyle>)]
     auth: Option<&'static str>,
     /// Of `chat`, `completions`, `embeddings`, `messages`, `usage`.
     capabilities: Vec<&'static str>,
@@ -85,14 +87,16 @@ pub(crate) struct Marks {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderInput {
     /// What paths and integrations call it: a-z, 0-9, '-', '_' and '.'.
-    #[schema(example = "acme")]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9][a-z0-9._-]*$", example = "acme")]
     name: String,
     /// What people call it; the name if left out.
+    #[schema(min_length = 1, max_length = 100)]
     display_name: Option<String>,
     /// What `/chat/completions` is appended to: https, or a host the operator trusts.
-    #[schema(example = "https://api.acme.dev/v1")]
+    #[schema(max_length = 2048, example = "https://api.acme.dev/v1")]
     base_url: String,
-    /// How it takes its keys: `bearer` (the default), `api_key` or `x_api_key`.
+    /// How it takes its keys; `bearer` if left out.
+    #[schema(value_type = Option<words::AuthStyle>)]
     auth: Option<String>,
     /// A key for it: it becomes an integration of the project `default` under the provider's name, is sealed and
     /// verified; watch the operation.
@@ -100,6 +104,7 @@ pub(crate) struct ProviderInput {
     api_key: Option<Credentials>,
     /// The models it offers: names, or objects with a name for people too.
     #[serde(default)]
+    #[schema(max_items = 500)]
     models: Vec<ModelInput>,
     /// What all integrations of it may serve together.
     #[serde(default)]
@@ -111,11 +116,14 @@ pub(crate) struct ProviderInput {
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderChange {
     /// What people call it.
+    #[schema(min_length = 1, max_length = 100)]
     display_name: Option<String>,
     /// Stays as it is while integrations use the provider, because their credentials are bound to it; it can be
     /// changed together with the only key. Of a predefined provider without an address of its own: the key's.
+    #[schema(max_length = 2048)]
     base_url: Option<String>,
     /// How it takes its keys.
+    #[schema(value_type = Option<words::AuthStyle>)]
     auth: Option<String>,
     /// The key of the project `default`: the one that is there is replaced, else it becomes an integration under the
     /// provider's name. It is sealed and verified; watch the operation.
@@ -127,13 +135,13 @@ pub(crate) struct ProviderChange {
 }
 
 /// List all providers: first the predefined ones, then the tenant's own.
-#[utoipa::path(get, path = "/api/v1/providers", tag = "providers", responses((status = 200, body = List<ProviderView>)))]
+#[utoipa::path(get, path = "/api/v1/providers", operation_id = "list_providers", tag = "providers", responses((status = 200, body = List<ProviderView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&List::whole(all(&call).await?)))
 }
 
 /// List the providers that the tenant has an integration of, with their models.
-#[utoipa::path(get, path = "/api/v1/providers/with-keys", tag = "providers",
+#[utoipa::path(get, path = "/api/v1/providers/with-keys", operation_id = "list_providers_with_keys", tag = "providers",
     responses((status = 200, body = List<ProviderWithModels>)))]
 pub(crate) async fn with_keys(call: Call) -> Result<Answer, ApiError> {
     let own = provider_models::list(&call.read().await?, None).await?;
@@ -148,7 +156,7 @@ pub(crate) async fn with_keys(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Make an OpenAI-compatible provider, and with `api_key` its first integration.
-#[utoipa::path(post, path = "/api/v1/providers", tag = "providers", request_body = ProviderInput,
+#[utoipa::path(post, path = "/api/v1/providers", operation_id = "create_provider", tag = "providers", request_body = ProviderInput,
     responses((status = 201, body = ProviderAccepted), (status = 409, description = "`name_taken`, also by a predefined provider")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let ProviderInput { name, display_name, base_url, auth, api_key, models, limits } = call.json()?;
@@ -160,7 +168,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Show a provider.
-#[utoipa::path(get, path = "/api/v1/providers/{id}", tag = "providers",
+#[utoipa::path(get, path = "/api/v1/providers/{id}", operation_id = "get_provider", tag = "providers",
     params(("id" = String, Path, description = "name, or id of a custom one")), responses((status = 200, body = ProviderView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let tx = call.read().await?;
@@ -173,7 +181,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Change a provider: a predefined one's key and limits, and of a custom one everything. What is left out stays.
-#[utoipa::path(put, path = "/api/v1/providers/{id}", tag = "providers",
+#[utoipa::path(put, path = "/api/v1/providers/{id}", operation_id = "update_provider", tag = "providers",
     params(("id" = String, Path, description = "name or id")), request_body = ProviderChange,
     responses((status = 200, body = ProviderAccepted, description = "it was changed"),
         (status = 202, body = ProviderAccepted, description = "a key came along; `Location` is the operation that verifies it"),
@@ -187,7 +195,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Delete a custom provider with its models. One that integrations use is kept.
-#[utoipa::path(delete, path = "/api/v1/providers/{id}", tag = "providers",
+#[utoipa::path(delete, path = "/api/v1/providers/{id}", operation_id = "delete_provider", tag = "providers",
     params(("id" = String, Path, description = "name or id")),
     responses((status = 204), (status = 409, description = "it is predefined, or integrations use it")))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {

@@ -15,6 +15,7 @@ use crate::{
     call::Call,
     cursor::{self, List},
     error::ApiError,
+    openapi::words,
     provider_names::Filtered,
 };
 
@@ -24,16 +25,16 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct RequestQuery {
     /// Of this project.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
     /// With this virtual key.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::VirtualKeyId>)]
     virtual_key_id: Option<VirtualKeyId>,
     /// Served by this integration.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
     /// With a secret of the project (`own`), or the operator's (`fallback`).
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::Credential>)]
     credential: Option<CredentialSource>,
     /// Served by the provider with this name.
     provider: Option<String>,
@@ -42,7 +43,7 @@ pub(crate) struct RequestQuery {
     /// Answered with this HTTP status, or with one of a class: `429`, `5xx`.
     http_status: Option<String>,
     /// `completed`, `broken_off`, `settled` or `refused`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::CallOutcome>)]
     outcome: Option<CallOutcome>,
     /// That Keyway itself refused with this code: `budget_exceeded`.
     refused_code: Option<String>,
@@ -53,6 +54,7 @@ pub(crate) struct RequestQuery {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// 1 to 200; 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
@@ -62,17 +64,17 @@ pub(crate) struct RequestQuery {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RequestView {
     /// What the caller got as `x-keyway-request-id`.
-    #[schema(value_type = String)]
+    #[schema(value_type = words::RequestId)]
     id: RequestId,
-    #[schema(value_type = String)]
+    #[schema(value_type = words::ProjectId)]
     project_id: ProjectId,
-    #[schema(value_type = String)]
+    #[schema(value_type = words::VirtualKeyId)]
     virtual_key_id: VirtualKeyId,
     /// Whose secret served it; of several attempts, the last one's. Null: the operator's.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
     /// `own`: an integration's. `fallback`: the operator's, to which the project has consented.
-    #[schema(value_type = String, example = "own")]
+    #[schema(value_type = words::Credential)]
     credential: CredentialSource,
     /// Null: the call was refused before a provider was chosen.
     provider: Option<String>,
@@ -91,7 +93,8 @@ pub(crate) struct RequestView {
     reasoning_tokens: Option<i64>,
     /// Billionths of a US dollar; null when it is not known.
     cost_nano_usd: Option<i64>,
-    /// The price list that says so; `provider` when the provider said it, `cache` and `refused` when none was asked.
+    /// The price list that says so; `provider` when the provider said it, `cache` and `refused` when none was asked,
+    /// `counted` when another call has counted the same answer.
     price_version: Option<String>,
     /// From the request's arrival to the first byte of the answer.
     first_byte_ms: Option<i64>,
@@ -107,7 +110,7 @@ pub(crate) struct RequestView {
     /// `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no
     /// answer came. `settled`: the process that made the call died, so what became of it is unknown. `refused`:
     /// Keyway itself refused the call and asked no provider.
-    #[schema(value_type = String, example = "completed")]
+    #[schema(value_type = words::CallOutcome)]
     outcome: CallOutcome,
     /// With which code Keyway refused it, as the caller was told; null when it did not.
     #[schema(example = "budget_exceeded")]
@@ -117,7 +120,7 @@ pub(crate) struct RequestView {
 }
 
 /// List the tenant's proxied calls, newest first.
-#[utoipa::path(get, path = "/api/v1/requests", tag = "usage", params(RequestQuery),
+#[utoipa::path(get, path = "/api/v1/requests", operation_id = "list_requests", tag = "usage", params(RequestQuery),
     responses((status = 200, body = List<RequestView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: RequestQuery = call.query()?;
@@ -148,7 +151,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Show a proxied call.
-#[utoipa::path(get, path = "/api/v1/requests/{id}", tag = "usage", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/requests/{id}", operation_id = "get_request", tag = "usage", params(("id" = inline(words::RequestId), Path)),
     responses((status = 200, body = RequestView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: RequestId = call.id("request")?;

@@ -8,6 +8,7 @@ use crate::{
     answer::Answer,
     call::Call,
     error::{ApiError, Code},
+    openapi::words,
     provider_names,
     proxy::explain::{Candidate, Wanted},
 };
@@ -18,7 +19,7 @@ use crate::{
 #[into_params(parameter_in = Query)]
 pub(crate) struct RoutingQuery {
     /// The project `default` if left out.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
     /// A call of `/proxy/{provider}/...`.
     provider: Option<String>,
@@ -34,7 +35,7 @@ pub(crate) struct RoutingQuery {
 pub(crate) struct RoutingView {
     /// The integration that would be tried first; among several of its priority it is one of them, by weight. Null:
     /// the operator's key would be, or nobody would serve, and `refusal` says what the caller would be told.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
     refusal: Option<RefusalView>,
     /// Every integration of the project, and the operator's key: those that would be tried, in that order, then the others.
@@ -45,10 +46,10 @@ pub(crate) struct RoutingView {
 #[derive(Serialize, ToSchema)]
 struct CandidateView {
     /// Null: the operator's key, for projects that consent to it.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
     /// `own`, or `fallback`: the operator's.
-    #[schema(value_type = String, example = "own")]
+    #[schema(value_type = words::Credential)]
     credential: CredentialSource,
     provider: String,
     name: String,
@@ -72,7 +73,7 @@ struct RefusalView {
 }
 
 /// Say which integration would serve a call, and why not the others. Nobody is called.
-#[utoipa::path(get, path = "/api/v1/routing", tag = "integrations", params(RoutingQuery),
+#[utoipa::path(get, path = "/api/v1/routing", operation_id = "explain_routing", tag = "integrations", params(RoutingQuery),
     responses((status = 200, body = RoutingView), (status = 404, description = "no such project")))]
 pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {
     let query: RoutingQuery = call.query()?;

@@ -12,6 +12,7 @@ use crate::{
     cursor::{self, List},
     error::ApiError,
     input,
+    openapi::words,
     view::TenantView,
 };
 
@@ -20,6 +21,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantInput {
     /// 1 to 100 characters, unique in the installation.
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
 }
 
@@ -29,13 +31,14 @@ pub(crate) struct TenantInput {
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
     /// 1 to 200; 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u64>,
     /// The next_cursor of the page before.
     pub(crate) cursor: Option<String>,
 }
 
 /// Make a tenant, with its project `default`.
-#[utoipa::path(post, path = "/api/v1/tenants", tag = "tenants", request_body = TenantInput,
+#[utoipa::path(post, path = "/api/v1/tenants", operation_id = "create_tenant", tag = "tenants", request_body = TenantInput,
     responses((status = 201, body = TenantView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let name = input::name("name", &call.json::<TenantInput>()?.name)?;
@@ -43,7 +46,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// List tenants.
-#[utoipa::path(get, path = "/api/v1/tenants", tag = "tenants", params(PageQuery),
+#[utoipa::path(get, path = "/api/v1/tenants", operation_id = "list_tenants", tag = "tenants", params(PageQuery),
     responses((status = 200, body = List<TenantView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: PageQuery = call.query()?;
@@ -54,7 +57,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Show a tenant.
-#[utoipa::path(get, path = "/api/v1/tenants/{id}", tag = "tenants", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/tenants/{id}", operation_id = "get_tenant", tag = "tenants", params(("id" = inline(words::TenantId), Path)),
     responses((status = 200, body = TenantView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: TenantId = call.id("tenant")?;
@@ -64,7 +67,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Rename a tenant.
-#[utoipa::path(patch, path = "/api/v1/tenants/{id}", tag = "tenants", params(("id" = String, Path)),
+#[utoipa::path(patch, path = "/api/v1/tenants/{id}", operation_id = "update_tenant", tag = "tenants", params(("id" = inline(words::TenantId), Path)),
     request_body = TenantInput, responses((status = 200, body = TenantView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let id: TenantId = call.id("tenant")?;
@@ -73,7 +76,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Delete a tenant with everything but its audit log. One that has integrations is kept, and `default` always is.
-#[utoipa::path(delete, path = "/api/v1/tenants/{id}", tag = "tenants", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/tenants/{id}", operation_id = "delete_tenant", tag = "tenants", params(("id" = inline(words::TenantId), Path)),
     responses((status = 204), (status = 409, description = "it has integrations, or is `default`")))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
     delete_tenant::run(&call, call.id("tenant")?).await

@@ -1,18 +1,21 @@
 //! `/usage`: what was spent, as our proxy metered it and as the providers report it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use keyway_domain::{CredentialSource, IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
-use keyway_store::usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery, UsageGroup};
+use keyway_store::usage_report::{self, GroupBy, MAX_GROUPS, Only, ReportQuery, UsageGroup};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     answer::Answer,
+    body,
     call::Call,
     commands::fetch_usage::FetchUsage,
     cursor::List,
     error::{ApiError, Code},
+    openapi::words,
+    provider_names::Filtered,
     view::Started,
 };
 
@@ -33,33 +36,46 @@ pub(crate) struct UsageQuery {
     from: Option<String>,
     /// Before this time; now if left out. A day that has begun counts whole.
     to: Option<String>,
-    /// Any of `provider`, `model`, `integration`, `project`, `day`, `virtual_key`, `credential`, separated by commas.
+    /// Of the provider with this name.
+    provider: Option<String>,
+    /// Of this project.
+    #[param(value_type = Option<words::ProjectId>)]
+    project_id: Option<ProjectId>,
+    /// Of this integration.
+    #[param(value_type = Option<words::IntegrationId>)]
+    integration_id: Option<IntegrationId>,
+    /// With this virtual key; providers know nothing of it, so it is for the metered ledger alone.
+    #[param(value_type = Option<words::VirtualKeyId>)]
+    virtual_key_id: Option<VirtualKeyId>,
+    /// What to split by: repeated, or several separated by commas.
+    #[param(value_type = Option<Vec<words::GroupBy>>)]
     group_by: Option<String>,
-    /// `metered` (if left out), `reported`, or both separated by a comma. Never add them up: they count the same calls.
+    /// `metered` if left out; both repeated, or separated by a comma. Never add them up: they count the same calls.
+    #[param(value_type = Option<Vec<words::Ledger>>)]
     ledger: Option<String>,
 }
 
 /// One group of a report. Of the first eight fields there are those that were asked for.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UsageView {
-    #[schema(value_type = String, example = "metered")]
+    #[schema(value_type = words::Ledger)]
     ledger: Ledger,
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<Option<String>>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ProjectId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<Option<ProjectId>>,
     /// Reported: what the provider says of a single key belongs to the integration with that `config.provider_key_id`
     /// (and to its project), if there is one; what is left stays with the integration whose admin key reported all.
     /// Costs are not said by key and stay there whole.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::IntegrationId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     integration_id: Option<Option<IntegrationId>>,
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::VirtualKeyId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     virtual_key_id: Option<Option<VirtualKeyId>>,
     /// `own`: an integration's secret served. `fallback`: the operator's. Null: none did.
-    #[schema(value_type = Option<String>, example = "own")]
+    #[schema(value_type = Option<words::Credential>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<Option<CredentialSource>>,
     /// null for calls that were refused before a provider was chosen.
@@ -100,7 +116,7 @@ pub(crate) struct FetchInput {
     #[schema(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// Of this integration alone; of every active one if left out.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
     /// Of every active integration of the provider with this name; of every provider's if left out.
     #[schema(example = "openai")]
@@ -108,26 +124,30 @@ pub(crate) struct FetchInput {
 }
 
 /// Sum usage by day, model, provider and so on.
-#[utoipa::path(get, path = "/api/v1/usage", tag = "usage", params(UsageQuery),
+#[utoipa::path(get, path = "/api/v1/usage", operation_id = "get_usage", tag = "usage", params(UsageQuery),
     responses((status = 200, body = List<UsageView>)))]
 pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
-    let query: UsageQuery = call.query()?;
+    let query: UsageQuery = body::query(&joined(&call.query, &["group_by", "ledger"]))?;
     let now = Timestamp::now();
     let to = query.to.as_deref().map(|text| time("to", text)).transpose()?.unwrap_or(now);
     let default_from = Timestamp::from_ms(to.ms() - DEFAULT_DAYS * DAY_MS);
     let from = query.from.as_deref().map(|text| time("from", text)).transpose()?.unwrap_or(default_from);
     check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
     let group_by = listed(query.group_by.as_deref(), group).ok_or_else(|| {
-        ApiError::parameter(
-            "`group_by` takes provider, model, integration, project, day, virtual_key and credential, separated by commas",
-        )
+        let names = GROUPINGS.map(|(name, _)| name).join(", ");
+        ApiError::parameter(format!("`group_by` takes any of {names}, separated by commas"))
     })?;
     let ledgers = listed(query.ledger.as_deref().or(Some("metered")), ledger)
         .ok_or_else(|| ApiError::parameter("`ledger` must be metered, reported, or both separated by a comma"))?;
+    let (project_id, integration_id, virtual_key_id) = (query.project_id, query.integration_id, query.virtual_key_id);
+    if virtual_key_id.is_some() && ledgers.contains(&Ledger::Reported) {
+        return Err(ApiError::parameter("`virtual_key_id` is for the metered ledger: providers know nothing of it"));
+    }
+    let only = Only { provider: query.provider, project_id, integration_id, virtual_key_id };
     let tx = call.read().await?;
     let mut items = Vec::new();
     for ledger in ledgers {
-        let query = ReportQuery { from, to, group_by: group_by.clone(), ledger };
+        let query = ReportQuery { from, to, group_by: group_by.clone(), ledger, only: only.clone() };
         let groups = usage_report::report(&tx, &query).await?;
         if groups.len() as u64 > MAX_GROUPS {
             let message = format!("there are more than {MAX_GROUPS} groups; ask for a shorter time or fewer groupings");
@@ -135,11 +155,15 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
         }
         items.extend(groups.into_iter().map(|group| UsageView::of(ledger, group, &group_by)));
     }
+    if items.is_empty() {
+        let named = Filtered { project_id, integration_id, virtual_key_id, provider: only.provider.as_deref() };
+        named.require_known(&call.app.catalog.now(), &tx).await?;
+    }
     Ok(Answer::ok(&List::whole(items)))
 }
 
 /// Fetch usage from the providers now. Watch the operation.
-#[utoipa::path(post, path = "/api/v1/usage/fetch", tag = "usage", request_body = FetchInput,
+#[utoipa::path(post, path = "/api/v1/usage/fetch", operation_id = "fetch_usage", tag = "usage", request_body = FetchInput,
     responses((status = 202, body = Started), (status = 404, description = "no such integration")))]
 pub(crate) async fn fetch(call: Call) -> Result<Answer, ApiError> {
     let FetchInput { from, to, integration_id, provider } = call.json_or_default()?;
@@ -222,19 +246,56 @@ fn listed<T: PartialEq>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) ->
     Some(values)
 }
 
+/// A query in which each of these parameters stands once, with all its values: SDKs that are made from the document
+/// repeat a parameter, people write commas.
+fn joined(query: &str, names: &[&str]) -> String {
+    let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut joined = url::form_urlencoded::Serializer::new(String::new());
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        match names.iter().find(|known| **known == name) {
+            Some(known) => values.entry(known).or_default().push(value.into_owned()),
+            None => drop(joined.append_pair(&name, &value)),
+        }
+    }
+    for (name, values) in values {
+        joined.append_pair(name, &values.join(","));
+    }
+    joined.finish()
+}
+
+/// What a report can be split by.
+pub(crate) const GROUPINGS: [(&str, GroupBy); 7] = [
+    ("provider", GroupBy::Provider),
+    ("model", GroupBy::Model),
+    ("integration", GroupBy::Integration),
+    ("project", GroupBy::Project),
+    ("day", GroupBy::Day),
+    ("virtual_key", GroupBy::VirtualKey),
+    ("credential", GroupBy::Credential),
+];
+
 fn group(word: &str) -> Option<GroupBy> {
-    Some(match word {
-        "provider" => GroupBy::Provider,
-        "model" => GroupBy::Model,
-        "integration" => GroupBy::Integration,
-        "project" => GroupBy::Project,
-        "day" => GroupBy::Day,
-        "virtual_key" => GroupBy::VirtualKey,
-        "credential" => GroupBy::Credential,
-        _ => return None,
-    })
+    GROUPINGS.into_iter().find(|(name, _)| *name == word).map(|(_, by)| by)
 }
 
 fn ledger(word: &str) -> Option<Ledger> {
     [Ledger::Metered, Ledger::Reported].into_iter().find(|ledger| ledger.name() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parameter_that_is_repeated_is_one_with_commas() {
+        for (query, expected) in [
+            ("from=a&group_by=model", "from=a&group_by=model"),
+            ("group_by=model&from=a&group_by=day,project", "from=a&group_by=model%2Cday%2Cproject"),
+            ("ledger=metered&ledger=reported", "ledger=metered%2Creported"),
+            ("from=a&from=b", "from=a&from=b"),
+            ("", ""),
+        ] {
+            assert_eq!(joined(query, &["group_by", "ledger"]), expected);
+        }
+    }
 }

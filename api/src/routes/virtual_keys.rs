@@ -18,6 +18,7 @@ use crate::{
     input,
     limits::LimitsInput,
     listing,
+    openapi::words,
     provider_names::Filtered,
     view::{RevokedKeyView, VirtualKeyView},
 };
@@ -27,9 +28,10 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct VirtualKeyInput {
     /// Whose integrations it may use; the project `default` if left out.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: String,
     /// When it stops working; never if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -48,6 +50,7 @@ pub(crate) struct VirtualKeyInput {
 #[serde(deny_unknown_fields)]
 pub(crate) struct VirtualKeyChange {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     /// When it stops working; null: never.
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -67,7 +70,7 @@ pub(crate) struct VirtualKeyChange {
 #[into_params(parameter_in = Query)]
 pub(crate) struct VirtualKeyQuery {
     /// Of this project.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
     /// With this text in its name; case does not matter. 1 to 100 characters.
     #[param(min_length = 1, max_length = 100)]
@@ -76,6 +79,7 @@ pub(crate) struct VirtualKeyQuery {
     #[param(example = "-last_used_at")]
     sort: Option<String>,
     /// 1 to 200; 50 if left out.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
     /// The next_cursor of the page before.
     cursor: Option<String>,
@@ -86,7 +90,7 @@ const SORTED_BY: listing::Fields =
     &[("created_at", SortBy::CreatedAt), ("last_used_at", SortBy::LastUsedAt), ("name", SortBy::Name)];
 
 /// Make a virtual key. The answer holds the key, this once.
-#[utoipa::path(post, path = "/api/v1/virtual-keys", tag = "virtual keys", request_body = VirtualKeyInput,
+#[utoipa::path(post, path = "/api/v1/virtual-keys", operation_id = "create_virtual_key", tag = "virtual keys", request_body = VirtualKeyInput,
     responses((status = 201, body = NewKeyView), (status = 404, description = "no such project")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let VirtualKeyInput { project_id, name, expires_at, limits, cache_ttl_seconds } = call.json()?;
@@ -97,7 +101,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// List virtual keys, revoked and expired ones too.
-#[utoipa::path(get, path = "/api/v1/virtual-keys", tag = "virtual keys", params(VirtualKeyQuery),
+#[utoipa::path(get, path = "/api/v1/virtual-keys", operation_id = "list_virtual_keys", tag = "virtual keys", params(VirtualKeyQuery),
     responses((status = 200, body = List<VirtualKeyView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: VirtualKeyQuery = call.query()?;
@@ -114,7 +118,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Show a virtual key, without the key.
-#[utoipa::path(get, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
+#[utoipa::path(get, path = "/api/v1/virtual-keys/{id}", operation_id = "get_virtual_key", tag = "virtual keys", params(("id" = inline(words::VirtualKeyId), Path)),
     responses((status = 200, body = VirtualKeyView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: VirtualKeyId = call.id("virtual key")?;
@@ -124,7 +128,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Change a virtual key's name, expiry, limits or cache.
-#[utoipa::path(patch, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
+#[utoipa::path(patch, path = "/api/v1/virtual-keys/{id}", operation_id = "update_virtual_key", tag = "virtual keys", params(("id" = inline(words::VirtualKeyId), Path)),
     request_body = VirtualKeyChange, responses((status = 200, body = VirtualKeyView), (status = 409, description = "it is revoked")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("virtual key")?, call.expected_version()?);
@@ -137,7 +141,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Revoke a virtual key for good. The operation ends when every replica refuses it.
-#[utoipa::path(post, path = "/api/v1/virtual-keys/{id}/revoke", tag = "virtual keys", params(("id" = String, Path)),
+#[utoipa::path(post, path = "/api/v1/virtual-keys/{id}/revoke", operation_id = "revoke_virtual_key", tag = "virtual keys", params(("id" = inline(words::VirtualKeyId), Path)),
     responses((status = 200, body = RevokedKeyView)))]
 pub(crate) async fn revoke(call: Call) -> Result<Answer, ApiError> {
     call.commit(RevokeVirtualKey { id: call.id("virtual key")?, expected: None, show: true }).await
@@ -145,7 +149,7 @@ pub(crate) async fn revoke(call: Call) -> Result<Answer, ApiError> {
 
 /// Revoke a virtual key for good; it stays in the list. `Location` is the operation that ends when every replica
 /// refuses it.
-#[utoipa::path(delete, path = "/api/v1/virtual-keys/{id}", tag = "virtual keys", params(("id" = String, Path)),
+#[utoipa::path(delete, path = "/api/v1/virtual-keys/{id}", operation_id = "delete_virtual_key", tag = "virtual keys", params(("id" = inline(words::VirtualKeyId), Path)),
     responses((status = 204)))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("virtual key")?, call.expected_version()?);

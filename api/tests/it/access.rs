@@ -9,11 +9,12 @@ use crate::fixture::{Api, KEY, on_both, send};
 
 on_both! { ids_of_another_tenant_are_not_found }
 
-/// Every method and path of the document, its placeholders filled with an id of nothing.
+/// Every method and path of the management API in the document, its placeholders filled with an id of nothing.
 fn documented() -> Result<Vec<(Method, String)>> {
     let document = serde_json::to_value(keyway_api::openapi_document())?;
     let mut routes = Vec::new();
-    for (path, methods) in document["paths"].as_object().context("no paths")? {
+    let paths = document["paths"].as_object().context("no paths")?;
+    for (path, methods) in paths.iter().filter(|(path, _)| path.starts_with("/api/")) {
         for method in methods.as_object().context("no methods")?.keys() {
             let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
             routes.push((method, path.replace("{id}", "int_00000000000000000000000000000000")));
@@ -43,6 +44,29 @@ async fn every_route_asks_for_the_admin_key() -> Result<()> {
         reply.expect_error(403, "not_allowed").map_err(named)?;
     }
     ensure!(api.rows().await? == before);
+    Ok(())
+}
+
+/// The proxy's routes that the document names are there: each asks for a virtual key, in every header an SDK uses.
+#[tokio::test]
+async fn every_proxied_route_of_the_document_asks_for_a_virtual_key() -> Result<()> {
+    let api = Api::sqlite().await?;
+    let document = serde_json::to_value(keyway_api::openapi_document())?;
+    let paths = document["paths"].as_object().context("no paths")?;
+    let mut routes = 0;
+    for (path, methods) in paths.iter().filter(|(path, _)| !path.starts_with("/api/")) {
+        let path = path.replace("{provider}", "openai").replace("{path}", "v1/models").replace("{id}", "x");
+        for method in methods.as_object().context("no methods")?.keys() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes())?;
+            let named = |error: anyhow::Error| error.context(format!("{method} {path}"));
+            for header in ["authorization", "x-api-key", "api-key", "x-goog-api-key"] {
+                let wrong = api.anonymous(method.clone(), &path).header(header, "Bearer x");
+                send(wrong).await?.expect(401).map_err(named)?;
+            }
+            routes += 1;
+        }
+    }
+    ensure!(routes > 40, "the document is not complete: {routes}");
     Ok(())
 }
 

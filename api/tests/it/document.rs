@@ -1,7 +1,10 @@
 //! The OpenAPI document and the page that shows it.
 
+use std::collections::HashSet;
+
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
+use serde_json::{Value, json};
 
 use crate::fixture::{Api, send};
 
@@ -9,7 +12,7 @@ use crate::fixture::{Api, send};
 async fn the_document_and_its_page_are_open_and_complete() -> Result<()> {
     let api = Api::sqlite().await?;
     let served = send(api.anonymous(Method::GET, "/api/openapi.json")).await?.expect(200)?;
-    ensure!(served.json == serde_json::to_value(keyway_api::openapi_document())?);
+    ensure!(served.json == document()?);
     for path in ["/api/docs", "/api/docs/", "/api/docs/swagger-ui.css", "/api/docs/swagger-initializer.js"] {
         let page = send(api.anonymous(Method::GET, path)).await?.expect(200)?;
         ensure!(!page.text.is_empty() && !page.header("content-type").is_empty(), "{path}");
@@ -20,33 +23,140 @@ async fn the_document_and_its_page_are_open_and_complete() -> Result<()> {
     Ok(())
 }
 
+fn document() -> Result<Value> {
+    Ok(serde_json::to_value(keyway_api::openapi_document())?)
+}
+
+/// Every operation, by its method and path.
+fn operations() -> Result<Vec<(String, Value)>> {
+    let mut found = Vec::new();
+    for (path, methods) in document()?["paths"].as_object().context("no paths")? {
+        for (method, operation) in methods.as_object().context("no methods")? {
+            found.push((format!("{method} {path}"), operation.clone()));
+        }
+    }
+    Ok(found)
+}
+
 #[test]
 fn every_operation_says_what_it_takes_and_what_can_go_wrong() -> Result<()> {
-    let document = serde_json::to_value(keyway_api::openapi_document())?;
+    for (name, operation) in operations()?.iter().filter(|(name, _)| name.contains(" /api/")) {
+        let responses = operation["responses"].as_object().context("no responses")?;
+        let succeeds = responses.iter().find(|(status, _)| status.starts_with('2')).context(name.clone())?;
+        ensure!(succeeds.0 == "204" || succeeds.1["content"]["application/json"].is_object(), "{name}: no schema");
+        for status in ["400", "401", "403", "500", "503"] {
+            let schema = &responses[status]["content"]["application/json"]["schema"]["$ref"];
+            ensure!(schema == "#/components/schemas/ErrorBody", "{name} {status}: {schema}");
+        }
+        ensure!(!name.contains('{') || responses.contains_key("404"), "{name}: 404");
+        ensure!(operation["requestBody"].is_null() || responses.contains_key("422"), "{name}: 422");
+        ensure!(!name.starts_with("get ") || responses.contains_key("304"), "{name}: 304");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_proxys_routes_say_who_may_call_and_what_keyway_itself_answers() -> Result<()> {
+    let document = document()?;
+    let proxied: Vec<_> = operations()?.into_iter().filter(|(name, _)| !name.contains(" /api/")).collect();
+    for wanted in [
+        "post /proxy/{provider}",
+        "post /proxy/{provider}/stream",
+        "get /proxy/{provider}/{path}",
+        "delete /proxy/{provider}/{path}",
+        "post /v1/chat/completions",
+        "post /v1/completions",
+        "post /v1/embeddings",
+        "post /v1/messages",
+        "post /v1/messages/count_tokens",
+        "get /v1/models",
+        "get /v1/models/{id}",
+        "get /v1/realtime",
+    ] {
+        ensure!(proxied.iter().any(|(name, _)| name == wanted), "{wanted} is missing");
+    }
+    for (name, operation) in &proxied {
+        let schemes: Vec<_> = operation["security"].as_array().into_iter().flatten().collect();
+        ensure!(schemes.len() == 4, "{name}: {schemes:?}");
+        for scheme in schemes.iter().filter_map(|scheme| scheme.as_object()?.keys().next()) {
+            ensure!(document["components"]["securitySchemes"][scheme].is_object(), "{name}: {scheme}");
+        }
+        for status in ["401", "402", "429"] {
+            let schema = &operation["responses"][status]["content"]["application/json"]["schema"]["$ref"];
+            ensure!(schema == "#/components/schemas/ProxyError", "{name} {status}: {schema}");
+        }
+        ensure!(operation["description"].as_str().is_some_and(|text| text.contains("x-keyway-error")), "{name}");
+    }
+    Ok(())
+}
+
+/// What one generator or another refuses: `scripts/check_document.py` runs them.
+#[test]
+fn nothing_is_in_it_that_makers_of_clients_refuse() -> Result<()> {
+    let document = document()?;
     let mut dangling = Vec::new();
     references(&document, &document, &mut dangling);
     ensure!(dangling.is_empty(), "{dangling:?}");
-    for (path, methods) in document["paths"].as_object().context("no paths")? {
-        for (method, operation) in methods.as_object().context("no methods")? {
-            let name = format!("{method} {path}");
-            let responses = operation["responses"].as_object().context("no responses")?;
-            let succeeds = responses.iter().find(|(status, _)| status.starts_with('2')).context(name.clone())?;
-            ensure!(succeeds.0 == "204" || succeeds.1["content"]["application/json"].is_object(), "{name}: no schema");
-            for status in ["400", "401", "403", "500", "503"] {
-                let schema = &responses[status]["content"]["application/json"]["schema"]["$ref"];
-                ensure!(schema == "#/components/schemas/ErrorBody", "{name} {status}: {schema}");
-            }
-            ensure!(!path.contains('{') || responses.contains_key("404"), "{name}: 404");
-            ensure!(operation["requestBody"].is_null() || responses.contains_key("422"), "{name}: 422");
-            ensure!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{name}: no summary");
+    ensure!(!document.to_string().contains("prefixItems"), "a tuple is in it");
+    let mut ids = HashSet::new();
+    for (name, operation) in operations()? {
+        let id = operation["operationId"].as_str().context(name.clone())?.to_owned();
+        ensure!(id.contains('_') && id.bytes().all(|it| it.is_ascii_lowercase() || it == b'_'), "{name}: {id}");
+        ensure!(ids.insert(id.clone()), "{name}: {id} is that of another operation");
+        ensure!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{name}: no summary");
+        let responses = operation["responses"].as_object().context("no responses")?;
+        ensure!(responses.keys().any(|status| status.starts_with('2') || status == "101"), "{name}: none succeeds");
+        for (status, response) in responses {
+            ensure!(response["description"].as_str().is_some_and(|text| !text.is_empty()), "{name} {status}");
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            ensure!(parameter["schema"].is_object(), "{name}: {parameter}");
         }
     }
     Ok(())
 }
 
-fn references(node: &serde_json::Value, document: &serde_json::Value, dangling: &mut Vec<String>) {
+#[test]
+fn words_have_all_their_values_and_fields_their_bounds() -> Result<()> {
+    let document = document()?;
+    let schema = |name: &str| document["components"]["schemas"][name].clone();
+    for (name, values) in [
+        ("IntegrationStatus", &["verifying", "connected", "error", "disabled"][..]),
+        ("OperationState", &["queued", "running", "succeeded", "failed", "cancelled"]),
+        ("OperationKind", &["verify_key", "plan_usage", "fetch_usage", "revoke"]),
+        ("OperationOrigin", &["request", "schedule", "parent"]),
+        ("CallOutcome", &["completed", "broken_off", "settled", "refused"]),
+        ("GroupBy", &["provider", "model", "integration", "project", "day", "virtual_key", "credential"]),
+        ("Ledger", &["metered", "reported"]),
+        ("Credential", &["own", "fallback"]),
+        ("KeyFamily", &["ordinary", "admin"]),
+        ("AuthStyle", &["bearer", "api_key", "x_api_key"]),
+    ] {
+        ensure!(schema(name)["enum"] == json!(values), "{name}: {}", schema(name));
+    }
+    ensure!(schema("VerdictKind")["enum"].as_array().map(Vec::len) == Some(keyway_domain::VerdictKind::ALL.len()));
+    let status = &schema("IntegrationView")["properties"]["status"]["$ref"];
+    ensure!(status == "#/components/schemas/IntegrationStatus", "{status}");
+    for (name, field, bounds) in [
+        ("IntegrationInput", "name", json!({ "minLength": 1, "maxLength": 100 })),
+        ("IntegrationInput", "priority", json!({ "minimum": 0, "maximum": 100 })),
+        ("IntegrationInput", "weight", json!({ "minimum": 1, "maximum": 1000 })),
+        ("LimitsInput", "tokens_per_minute", json!({ "minimum": 0, "maximum": 9_007_199_254_740_991_i64 })),
+        ("ProviderInput", "models", json!({ "maxItems": 500 })),
+        ("VirtualKeyInput", "expires_at", json!({ "format": "date-time" })),
+        ("ProjectId", "", json!({ "pattern": "^prj_[0-9a-f]{32}$" })),
+    ] {
+        let schema = if field.is_empty() { schema(name) } else { schema(name)["properties"][field].clone() };
+        for (bound, value) in bounds.as_object().into_iter().flatten() {
+            ensure!(&schema[bound] == value, "{name}.{field}: {schema}");
+        }
+    }
+    Ok(())
+}
+
+fn references(node: &Value, document: &Value, dangling: &mut Vec<String>) {
     match node {
-        serde_json::Value::Object(fields) => {
+        Value::Object(fields) => {
             if let Some(target) = fields.get("$ref").and_then(|target| target.as_str())
                 && document.pointer(target.trim_start_matches('#')).is_none()
             {
@@ -54,7 +164,7 @@ fn references(node: &serde_json::Value, document: &serde_json::Value, dangling: 
             }
             fields.values().for_each(|field| references(field, document, dangling));
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| references(item, document, dangling)),
+        Value::Array(items) => items.iter().for_each(|item| references(item, document, dangling)),
         _ => {}
     }
 }

@@ -93,6 +93,8 @@ async fn a_refusal_says_what_to_do(api: Api) -> Result<()> {
     let kept = api.delete(&format!("/api/v1/projects/{default}")).await?.expect_error(409, "conflict")?;
     let message = kept.text_at("/error/message");
     ensure!(message.contains("always stays") && !message.contains("delete its integrations"), "{message}");
+    let typed = api.get("/api/v1/providers/OpenAI/models").await?.expect_error(404, "not_found")?;
+    ensure!(typed.text_at("/error/message").contains("did you mean openai?"), "{}", typed.text);
     let asked = api.get("/api/v1/integrations?limit=many").await?.expect_error(400, "invalid_parameter")?;
     ensure!(asked.text_at("/error/message") == "`limit`: expected a whole number", "{}", asked.text);
     Ok(())

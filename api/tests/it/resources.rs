@@ -183,6 +183,33 @@ async fn dead_letters_are_replayed_or_discarded(api: Api) -> Result<()> {
     Ok(())
 }
 
+async fn usage_is_narrowed_down(api: &Api, integration: &str) -> Result<()> {
+    let project = api.get("/api/v1/projects").await?.text_at("/items/0/id").to_owned();
+    let other = api.post("/api/v1/projects", json!({ "name": "empty" })).await?.expect(201)?.text_at("/id").to_owned();
+    for (filter, requests) in [
+        ("provider=openai".to_owned(), json!(4)),
+        (format!("integration_id={integration}&project_id={project}"), json!(4)),
+        ("provider=groq".to_owned(), Value::Null),
+        (format!("project_id={other}"), Value::Null),
+        (format!("integration_id={integration}&ledger=reported"), Value::Null),
+    ] {
+        let reply = api.get(&format!("/api/v1/usage?{filter}")).await?.expect(200)?;
+        ensure!(reply.at("/items/0/requests") == &requests, "{filter}: {}", reply.text);
+    }
+    api.get("/api/v1/usage?provider=opnai").await?.expect_error(400, "invalid_parameter")?;
+    for gone in [
+        format!("project_id={}", keyway_domain::ProjectId::new()),
+        format!("integration_id={}", keyway_domain::IntegrationId::new()),
+        format!("virtual_key_id={}", keyway_domain::VirtualKeyId::new()),
+    ] {
+        api.get(&format!("/api/v1/usage?{gone}")).await?.expect_error(404, "not_found")?;
+    }
+    let key = keyway_domain::VirtualKeyId::new();
+    let impossible = format!("/api/v1/usage?ledger=reported&virtual_key_id={key}");
+    api.get(&impossible).await?.expect_error(400, "invalid_parameter")?;
+    Ok(())
+}
+
 async fn usage_is_shown_as_asked(api: Api) -> Result<()> {
     let integration = api.submit("prod", KEY).await?;
     let (day, id) = (Timestamp::now().day(), integration.parse::<keyway_domain::IntegrationId>()?.uuid());
@@ -208,6 +235,9 @@ async fn usage_is_shown_as_asked(api: Api) -> Result<()> {
     let both = api.get("/api/v1/usage?ledger=metered,reported&group_by=day,integration").await?.expect(200)?;
     ensure!(both.at("/items").as_array().map(Vec::len) == Some(1), "{}", both.text);
     ensure!(both.text_at("/items/0/integration_id") == integration && both.text_at("/items/0/day") == day);
+    let repeated = "/api/v1/usage?ledger=metered&ledger=reported&group_by=day&group_by=integration";
+    ensure!(api.get(repeated).await?.expect(200)?.json == both.json);
+    usage_is_narrowed_down(&api, &integration).await?;
     let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)";
     api.execute(&format!(
         "{many} INSERT INTO usage_daily (tenant_id, day, project_id, integration_id, virtual_key_id, provider, model, \

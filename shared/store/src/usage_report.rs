@@ -63,6 +63,21 @@ pub struct ReportQuery {
     pub group_by: Vec<GroupBy>,
     /// Which ledger.
     pub ledger: Ledger,
+    /// Of what alone.
+    pub only: Only,
+}
+
+/// Of what a report is, where it is not of everything; each narrows it down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Only {
+    /// Of this provider.
+    pub provider: Option<String>,
+    /// Of this project.
+    pub project_id: Option<ProjectId>,
+    /// Of this integration.
+    pub integration_id: Option<IntegrationId>,
+    /// With this virtual key; metered only.
+    pub virtual_key_id: Option<VirtualKeyId>,
 }
 
 /// One group of a report. Columns that were not asked for are `None`.
@@ -133,7 +148,9 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
         .filter(|by| query.group_by.contains(by) && (metered || *by != GroupBy::VirtualKey))
         .map(GroupBy::column)
         .collect();
-    let splits = query.group_by.iter().any(|by| matches!(by, GroupBy::Integration | GroupBy::Project));
+    let splits = query.group_by.iter().any(|by| matches!(by, GroupBy::Integration | GroupBy::Project))
+        || query.only.integration_id.is_some()
+        || query.only.project_id.is_some();
     let assigns = splits && !metered;
     let mut sql = if assigns { assigned::begin(tx, query) } else { Sql::new("") };
     sql.push("SELECT ");
@@ -157,11 +174,12 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
     }
     sql.push("CAST(sum(cost_nano_usd) AS BIGINT) AS cost_nano_usd FROM ");
     if assigns {
-        sql.push(assigned::TABLE);
+        sql.push(assigned::TABLE).push(" WHERE 1 = 1");
     } else {
         sql.push(if metered { "usage_daily" } else { "reported_usage" });
         within(&mut sql, tx, query);
     }
+    narrow(&mut sql, &query.only, metered);
     if columns.is_empty() {
         sql.push(" HAVING count(*) > 0");
     } else {
@@ -190,6 +208,23 @@ const SUMS: [(&str, bool); 11] = [
 fn within(sql: &mut Sql, tx: &TenantTx, query: &ReportQuery) {
     sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND day >= ").bind(query.from.day());
     sql.push(" AND day <= ").bind(Timestamp::from_ms(query.to.ms().saturating_sub(1)).day());
+}
+
+/// The rows that a report is of, among those of its time.
+fn narrow(sql: &mut Sql, only: &Only, metered: bool) {
+    if let Some(provider) = &only.provider {
+        sql.push(" AND provider = ").bind(provider.as_str());
+    }
+    let virtual_key_id = only.virtual_key_id.filter(|_| metered).map(VirtualKeyId::uuid);
+    for (condition, id) in [
+        (" AND project_id = ", only.project_id.map(ProjectId::uuid)),
+        (" AND integration_id = ", only.integration_id.map(IntegrationId::uuid)),
+        (" AND virtual_key_id = ", virtual_key_id),
+    ] {
+        if let Some(id) = id {
+            sql.push(condition).bind(id);
+        }
+    }
 }
 
 fn tx_is_postgres(tx: &TenantTx) -> bool {

@@ -99,7 +99,7 @@ async fn figures_of_keys_are_part_of_the_whole(world: &World, from: Timestamp) -
 /// All calls and input tokens that are reported of a day, summed over the groups.
 async fn reported(world: &World, from: Timestamp, group_by: Vec<GroupBy>) -> Result<(i64, i64)> {
     let tx = world.store.tenant_read(world.tenant.id).await?;
-    let query = ReportQuery { from, to: from.after(DAY), group_by, ledger: Ledger::Reported };
+    let query = ReportQuery { from, to: from.after(DAY), group_by, ledger: Ledger::Reported, only: Default::default() };
     let groups = usage_report::report(&tx, &query).await?;
     let sum = |figure: fn(&UsageGroup) -> Option<i64>| groups.iter().filter_map(figure).sum::<i64>();
     let sums = (sum(|group| group.requests), sum(|group| group.tokens.input));

@@ -196,6 +196,7 @@ async fn report(world: &World) -> Result<Vec<UsageGroup>> {
     let tx = world.store.tenant_read(world.tenant.id).await?;
     let day = std::time::Duration::from_secs(86_400);
     let (from, to) = (Timestamp::now().before(day), Timestamp::now().after(day));
-    let query = ReportQuery { from, to, group_by: vec![GroupBy::Model], ledger: Ledger::Metered };
+    let query =
+        ReportQuery { from, to, group_by: vec![GroupBy::Model], ledger: Ledger::Metered, only: Default::default() };
     Ok(usage_report::report(&tx, &query).await?)
 }

@@ -62,7 +62,8 @@ async fn invariant_6_an_ordinary_key_reports_a_reason_and_never_a_zero(world: &m
     let tx = world.store.tenant_read(world.tenant.id).await?;
     let window = two_days();
     let group_by = vec![GroupBy::Integration];
-    let query = ReportQuery { from: window.from, to: window.to, group_by, ledger: Ledger::Reported };
+    let query =
+        ReportQuery { from: window.from, to: window.to, group_by, ledger: Ledger::Reported, only: Default::default() };
     let report = usage_report::report(&tx, &query).await?;
     ensure!(report.is_empty(), "unknown became a figure: {report:?}");
     ensure!(world.simulator.all_calls().is_empty(), "the provider was asked in vain");

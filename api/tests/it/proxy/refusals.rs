@@ -44,7 +44,7 @@ async fn a_wrong_revoked_or_expired_key_is_told_apart() {
     let none = harness.http.post(format!("{}/v1/chat/completions", harness.url)).json(&chat(false));
     assert_eq!(refusal(none.send().await.unwrap()).await, code(401, "missing_virtual_key"));
     assert_eq!(harness.simulator.calls(SECRET, "/v1/chat/completions"), 0);
-    assert_eq!(harness.records(1).await.len(), 1, "refused requests leave no record");
+    assert_eq!(harness.records(1).await.len(), 1, "strangers leave no record");
 }
 
 #[tokio::test]
@@ -112,9 +112,9 @@ async fn a_host_that_does_not_answer_is_a_bad_gateway_and_is_recorded() {
     assert_eq!(refusal(answer).await, (502, "upstream_unreachable".to_owned()));
     let answer = harness.get("/proxy/groq/v1/models", &key).send().await.unwrap();
     assert_eq!(refusal(answer).await, (502, "upstream_forbidden".to_owned()));
-    let [asked, refused] = harness.records(2).await.try_into().unwrap();
-    assert_eq!((asked.http_status, asked.complete, asked.refused_code), (None, false, None));
-    assert_eq!((refused.attempts, refused.refused_code.as_deref()), (0, Some("upstream_forbidden")));
+    let records = harness.records(2).await;
+    assert_eq!((records[0].http_status, records[0].complete, records[0].refused_code.as_deref()), (None, false, None));
+    assert_eq!(records[1].refused_code.as_deref(), Some("upstream_forbidden"));
 }
 
 #[tokio::test]

@@ -173,8 +173,8 @@ async fn a_session_without_a_known_model_is_refused() {
     let posted = harness.post("/v1/realtime?model=gpt-4o-mini", &key, &json!({})).send().await.unwrap();
     assert_eq!(posted.status(), 405);
     assert_eq!(harness.simulator.calls(SECRET, "/v1/realtime"), 0);
-    let refused = harness.records(5).await;
-    assert!(refused.iter().all(|call| call.attempts == 0 && call.refused_code.is_some()), "nobody was asked");
+    let records = harness.records(5).await;
+    assert!(records.iter().all(|call| call.refused_code.is_some()), "nobody was asked: {records:?}");
 }
 
 #[tokio::test]

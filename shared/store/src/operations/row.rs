@@ -23,7 +23,8 @@ pub enum Origin {
 }
 
 impl Origin {
-    const ALL: [Self; 3] = [Self::Request, Self::Schedule, Self::Parent];
+    /// Every origin.
+    pub const ALL: [Self; 3] = [Self::Request, Self::Schedule, Self::Parent];
 
     /// The text in the table and in JSON.
     #[must_use]

@@ -6,7 +6,7 @@ use keyway_store::{
     key_usage::{self, KeyFigures, ReportedKey},
     raw,
     reported::{self, Fetched},
-    usage_report::{GroupBy, UsageGroup},
+    usage_report::{self, GroupBy, Only, ReportQuery, UsageGroup},
 };
 
 use crate::{
@@ -121,6 +121,13 @@ async fn sums_are_those_of_the_whole(fixture: &Fixture) -> Result<()> {
         assert_eq!(Some(sum(|it| it.tokens.cached_input)), all[0].tokens.cached_input, "{by:?}");
         assert_eq!(Some(sum(|it| it.tokens.output)), all[0].tokens.output, "{by:?}");
         assert_eq!(Some(sum(|it| it.cost_nano_usd)), all[0].cost_nano_usd, "{by:?}");
+        for group in groups {
+            let only = Only { integration_id: group.integration_id, project_id: group.project_id, ..Only::default() };
+            let (to, ledger) = (Timestamp::from_ms(NOW.ms() + 86_400_000), Ledger::Reported);
+            let query = ReportQuery { from: NOW, to, group_by: vec![by], ledger, only };
+            let tx = fixture.store.tenant_read(fixture.tenant).await?;
+            assert_eq!(usage_report::report(&tx, &query).await?, [group], "{by:?}");
+        }
     }
     Ok(())
 }

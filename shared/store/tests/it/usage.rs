@@ -9,7 +9,7 @@ use keyway_store::{
     reported::{self, Fetched},
     retention,
     usage::{self, MeteredRow},
-    usage_report::{self, GroupBy, ReportQuery, UsageGroup},
+    usage_report::{self, GroupBy, Only, ReportQuery, UsageGroup},
 };
 
 use crate::fixture::{Fixture, NOW, on_both};
@@ -53,7 +53,7 @@ pub(crate) async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<usi
 
 pub(crate) async fn report(fixture: &Fixture, ledger: Ledger, group_by: &[GroupBy]) -> Result<Vec<UsageGroup>> {
     let to = Timestamp::from_ms(NOW.ms() + DAY_MS);
-    let query = ReportQuery { from: NOW, to, group_by: group_by.to_vec(), ledger };
+    let query = ReportQuery { from: NOW, to, group_by: group_by.to_vec(), ledger, only: Only::default() };
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     Ok(usage_report::report(&tx, &query).await?)
 }

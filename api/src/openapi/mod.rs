@@ -3,6 +3,10 @@
 //! What every route has in common (the key, the tenant header, error answers) is added here once, so
 //! that no handler's description can forget it.
 
+mod complete;
+mod proxy;
+pub(crate) mod words;
+
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
@@ -11,8 +15,8 @@ use keyway_domain::RequestId;
 use utoipa::{
     OpenApi, PartialSchema, ToSchema,
     openapi::{
-        self, ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
-        path::{Operation, ParameterBuilder, ParameterIn},
+        self, ComponentsBuilder, InfoBuilder, OpenApiBuilder, Ref, RefOr,
+        schema::ArrayItems,
         security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
@@ -20,15 +24,14 @@ use utoipa_swagger_ui::Config;
 use warp::{Filter, Rejection, Reply, path::FullPath, reply};
 
 use crate::{
-    auth::Access,
     error::{self, Code, ErrorBody},
-    routes::{Paths, all},
+    routes::Paths,
 };
 
 const DOCUMENT_PATH: &str = "/api/openapi.json";
 const SCHEME: &str = "admin_key";
 
-/// The document of every route of the management API.
+/// The document of every route: of the management API, and of the proxy in words.
 #[must_use]
 pub fn document() -> openapi::OpenApi {
     let mut document = OpenApiBuilder::from(Paths::openapi())
@@ -45,21 +48,29 @@ pub fn document() -> openapi::OpenApi {
     let components = ComponentsBuilder::from(components)
         .schema(ErrorBody::name(), ErrorBody::schema())
         .schemas_from_iter(referenced())
+        .schemas_from_iter(words::all())
         .security_scheme(SCHEME, bearer)
         .build();
     document.components = Some(components);
+    name_items(&mut document);
     document.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
-    for (path, item) in &mut document.paths.paths {
-        // Only these rows have no version.
-        let change: &[_] =
-            if path.contains("/tenants") || path.contains("/providers/models") { &[] } else { &[IF_MATCH] };
-        complete(item.get.as_mut(), path, &[]);
-        complete(item.post.as_mut(), path, &[IDEMPOTENCY_KEY]);
-        complete(item.put.as_mut(), path, change);
-        complete(item.patch.as_mut(), path, change);
-        complete(item.delete.as_mut(), path, change);
-    }
+    document.paths.paths.iter_mut().for_each(|(path, item)| complete::item(path, item));
+    proxy::add(&mut document);
     document
+}
+
+/// Gives the items of each list their own name: utoipa writes a generic's parts out where it is used, and clients
+/// that are made from that have a type of its own for the same item in every list.
+fn name_items(document: &mut openapi::OpenApi) {
+    let Some(components) = document.components.as_mut() else { return };
+    for (name, schema) in &mut components.schemas {
+        if let Some(item) = name.strip_prefix("List_")
+            && let RefOr::T(openapi::Schema::Object(list)) = schema
+            && let Some(RefOr::T(openapi::Schema::Array(items))) = list.properties.get_mut("items")
+        {
+            items.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(item).into()));
+        }
+    }
 }
 
 /// `/api/openapi.json` and `/api/docs`. Compares the path whole: warp's own segment filters log what they see.
@@ -75,78 +86,6 @@ pub(crate) fn routes() -> impl Filter<Extract = (reply::Response,), Error = Reje
         async move { response.map(Reply::into_response).ok_or_else(warp::reject::not_found) }
     });
     found.and(warp::get())
-}
-
-const KEYWAY_TENANT: (&str, &str) = ("Keyway-Tenant", "The tenant to act in, by its id; `default` if left out.");
-const IDEMPOTENCY_KEY: (&str, &str) = (
-    "Idempotency-Key",
-    "A text of your choice. The same request sent again with it is answered again, not done again.",
-);
-const IF_MATCH: (&str, &str) =
-    ("If-Match", "The ETag the resource was read with: the change is refused (412) if it has changed since.");
-
-fn complete(operation: Option<&mut Operation>, path: &str, headers: &[(&str, &str)]) {
-    let Some(operation) = operation else { return };
-    let parameters = operation.parameters.get_or_insert_with(Vec::new);
-    let in_tenant = all().iter().any(|row| row.template == path && row.access == Access::Tenant);
-    for (name, description) in [KEYWAY_TENANT].iter().filter(|_| in_tenant).chain(headers) {
-        let parameter = ParameterBuilder::new()
-            .name(*name)
-            .parameter_in(ParameterIn::Header)
-            .required(openapi::Required::False)
-            .description(Some(*description))
-            .schema(Some(String::schema()))
-            .build();
-        parameters.push(RefOr::T(parameter));
-    }
-    let mut errors = vec![
-        ("400", "a parameter, a header or the JSON is not usable"),
-        ("401", "no key, or not the admin key"),
-        ("403", "a virtual key"),
-        ("500", "a defect; the log has the details"),
-        ("503", "the database is away or the vault is sealed; come back after `Retry-After`"),
-    ];
-    if in_tenant || path.contains('{') {
-        errors.push(("404", "no such thing, or no such tenant"));
-    }
-    if operation.request_body.is_some() {
-        errors.push(("408", "the body did not come in time"));
-        errors.push(("413", "the body is too large"));
-        errors.push(("415", "the body is not declared as JSON"));
-        errors.push((
-            "422",
-            "a field is unknown, missing or not usable; or the Idempotency-Key was used for another request",
-        ));
-    }
-    if headers.contains(&IDEMPOTENCY_KEY) {
-        errors.push(("409", "a request with this Idempotency-Key is being carried out"));
-    }
-    if headers.contains(&IF_MATCH) {
-        errors.push(("412", "it has changed since it was read"));
-    }
-    for (status, description) in errors {
-        let known = operation.responses.responses.get(status);
-        let description = match known {
-            Some(RefOr::T(response)) => format!("{}; or {description}", response.description),
-            _ => description.to_owned(),
-        };
-        operation.responses.responses.insert(status.to_owned(), failure(description));
-    }
-    // Those that a handler describes itself have the same shape.
-    for (status, response) in &mut operation.responses.responses {
-        if let RefOr::T(described) = response
-            && status.starts_with(['4', '5'])
-            && described.content.is_empty()
-        {
-            *response = failure(described.description.clone());
-        }
-    }
-}
-
-fn failure(description: String) -> RefOr<openapi::Response> {
-    let schema = Ref::from_schema_name(ErrorBody::name());
-    let content = ContentBuilder::new().schema(Some(schema)).build();
-    RefOr::T(ResponseBuilder::new().description(description).content("application/json", content).build())
 }
 
 fn description() -> String {

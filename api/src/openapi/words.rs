@@ -1,0 +1,115 @@
+//! Words and ids as the API document knows them: each word with all its values, taken from where they are defined, and
+//! each id with its form. The types here exist for the document alone; nothing is read or written with them.
+
+use std::borrow::Cow;
+
+use keyway_domain as domain;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{ObjectBuilder, Type},
+    },
+};
+
+fn one_of(about: &str, values: Vec<&'static str>) -> RefOr<Schema> {
+    let object = ObjectBuilder::new().schema_type(Type::String).description(Some(about.trim()));
+    object.enum_values(Some(values)).build().into()
+}
+
+fn id(about: &str, prefix: &str) -> RefOr<Schema> {
+    let object = ObjectBuilder::new().schema_type(Type::String).description(Some(about.trim()));
+    let example = format!("{prefix}_0198c0de0198c0de0198c0de0198c0de");
+    object.pattern(Some(format!("^{prefix}_[0-9a-f]{{32}}$"))).examples([example]).build().into()
+}
+
+macro_rules! schemas {
+    ($($(#[doc = $doc:literal])* $name:ident($schema:ident, $from:expr);)*) => {
+        $(
+            $(#[doc = $doc])*
+            pub(crate) struct $name;
+
+            impl PartialSchema for $name {
+                fn schema() -> RefOr<Schema> {
+                    $schema(concat!($($doc),*), $from)
+                }
+            }
+
+            impl ToSchema for $name {
+                fn name() -> Cow<'static, str> {
+                    Cow::Borrowed(stringify!($name))
+                }
+            }
+        )*
+
+        /// Every one of them: what only parameters have is in no body, and would be missing.
+        pub(super) fn all() -> Vec<(String, RefOr<Schema>)> {
+            vec![$((stringify!($name).to_owned(), $name::schema())),*]
+        }
+    };
+}
+
+macro_rules! names {
+    ($values:expr) => {
+        $values.iter().map(|it| it.name()).collect()
+    };
+}
+
+schemas! {
+    /// Where an integration stands.
+    IntegrationStatus(one_of, names!(domain::IntegrationStatus::ALL));
+    /// What a verification found.
+    VerdictKind(one_of, names!(domain::VerdictKind::ALL));
+    /// What an operation does.
+    OperationKind(one_of, names!(domain::OperationKind::ALL));
+    /// Where an operation stands: the last three are final.
+    OperationState(one_of, names!(domain::OperationState::ALL));
+    /// What began an operation.
+    OperationOrigin(one_of, names!(keyway_store::operations::Origin::ALL));
+    /// Which ledger: what the proxy metered, or what the provider reports.
+    Ledger(one_of, names!([domain::Ledger::Metered, domain::Ledger::Reported]));
+    /// What a usage report is split by.
+    GroupBy(one_of, crate::routes::GROUPINGS.iter().map(|(name, _)| *name).collect());
+    /// Whose secret serves: the project's own or, with its consent, the operator's.
+    Credential(one_of, names!([domain::CredentialSource::Own, domain::CredentialSource::Fallback]));
+    /// How a proxied call ended.
+    CallOutcome(one_of, names!(domain::CallOutcome::ALL));
+    /// How an audited act ended.
+    AuditOutcome(one_of, vec!["success", "denied"]);
+    /// Who acted: the holder of the admin key, an application, or Keyway itself.
+    ActorType(one_of, vec!["admin", "virtual_key", "system"]);
+    /// What kind of key it is: one that calls models, or one that reads an organisation's usage.
+    KeyFamily(one_of, names!([keyway_providers::KeyFamily::Ordinary, keyway_providers::KeyFamily::Admin]));
+    /// How a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
+    AuthStyle(one_of, names!(AUTH_STYLES));
+    /// Whose dead letters: the tenant's, or those of every tenant and of none.
+    DeadLetterScope(one_of, vec!["tenant", "installation"]);
+    /// The family of an error.
+    ErrorType(one_of, crate::error::kinds());
+
+    /// The id of a tenant.
+    TenantId(id, "tnt");
+    /// The id of a project.
+    ProjectId(id, "prj");
+    /// The id of an integration.
+    IntegrationId(id, "int");
+    /// The id of a virtual key: not the key.
+    VirtualKeyId(id, "vk");
+    /// The id of a custom provider.
+    ProviderId(id, "prv");
+    /// The id of a model that a tenant added.
+    ModelId(id, "mdl");
+    /// The id of an operation.
+    OperationId(id, "op");
+    /// The id of a request: of the management API or through the proxy.
+    RequestId(id, "req");
+    /// The id of an audited act, or of a dead letter.
+    MessageId(id, "msg");
+    /// The id of a process that serves.
+    ReplicaId(id, "rep");
+}
+
+const AUTH_STYLES: [keyway_providers::AuthStyle; 3] = {
+    use keyway_providers::AuthStyle::{ApiKey, Bearer, XApiKey};
+    [Bearer, ApiKey, XApiKey]
+};
