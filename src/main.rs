@@ -85,6 +85,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
         filter: config.log.clone(),
     })?;
     config.unread_lines.iter().for_each(|line| tracing::warn!("{}", say::unread(Path::new(".env"), line)));
+    for (name, meant) in &config.misspelt {
+        tracing::warn!("{name} is not a setting of Keyway and changes nothing; did you mean {meant}?");
+    }
     harden::forbid_core_dumps();
     match command {
         Command::Serve => serve::run(config).await,

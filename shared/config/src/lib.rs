@@ -2,7 +2,7 @@
 //!
 //! Every setting is a `KEYWAY_*` variable, from the process or from a `.env` file in the working
 //! directory (the process wins). An unknown `KEYWAY_*` name is an error, so a typing mistake never
-//! silently means the default. Printing a [`Config`] never shows a secret.
+//! silently means the default; a misspelt prefix is told. Printing a [`Config`] never shows a secret.
 
 mod dotenv;
 mod read;
@@ -82,4 +82,6 @@ pub struct Config {
     pub log_format: String,
     /// Lines of the `.env` file that could not be read, and were skipped: none of a setting.
     pub unread_lines: Vec<UnreadLine>,
+    /// Variables that are no settings, each with the setting whose name is nearly the same.
+    pub misspelt: Vec<(String, &'static str)>,
 }

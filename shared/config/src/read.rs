@@ -18,6 +18,8 @@ use crate::{
 const ENV_FILE: &str = ".env";
 /// Names that differ by more are not taken for slips.
 const MAX_SLIPS: usize = 3;
+/// The same for a name without the prefix of settings, which may be another program's.
+const MAX_SLIPS_OF_OTHERS: usize = 2;
 
 /// What is wrong with the settings, and which one to change.
 #[derive(Debug, thiserror::Error)]
@@ -98,11 +100,13 @@ impl Config {
         }
         let mut values: BTreeMap<_, _> = own.into_iter().collect();
         values.extend(variables);
+        let others = values.keys().filter(|name| !is_setting(name));
+        let misspelt = others.filter_map(|name| Some((name.clone(), nearest(name, MAX_SLIPS_OF_OTHERS)?))).collect();
         values.retain(|name, _| is_setting(name));
         if let Some(unknown) = values.keys().find(|name| SETTINGS.iter().all(|setting| setting.name != name.as_str())) {
-            return Err(ConfigError::Unknown { meant: meant_by(unknown), name: unknown.clone() });
+            return Err(ConfigError::Unknown { meant: nearest(unknown, MAX_SLIPS), name: unknown.clone() });
         }
-        Ok(Self { unread_lines: unread, ..Values::new(values).config()? })
+        Ok(Self { unread_lines: unread, misspelt, ..Values::new(values).config()? })
     }
 }
 
@@ -115,10 +119,12 @@ fn read(file: &Path) -> Result<EnvFile, ConfigError> {
     dotenv::read(file).map_err(|problem| ConfigError::EnvFile { file: file.to_owned(), problem })
 }
 
-fn meant_by(unknown: &str) -> Option<&'static str> {
-    let slips = |name: &str| strsim::damerau_levenshtein(name, unknown);
-    let nearest = SETTINGS.iter().map(|setting| setting.name).min_by_key(|name| slips(name))?;
-    (slips(nearest) <= MAX_SLIPS).then_some(nearest)
+/// The setting whose name differs the least, by so many slips of typing at most.
+fn nearest(name: &str, most: usize) -> Option<&'static str> {
+    // What is much longer or shorter needs no look at its letters, of which there may be many.
+    let alike = SETTINGS.iter().map(|setting| setting.name).filter(|known| known.len().abs_diff(name.len()) <= most);
+    let slips = alike.map(|known| (strsim::damerau_levenshtein(known, name), known));
+    slips.min().filter(|(slips, _)| *slips <= most).map(|(_, known)| known)
 }
 
 fn like(meant: Option<&str>) -> String {
@@ -184,6 +190,15 @@ mod tests {
             let shown = format!("{:?}", load(&[(name, &"canary".repeat(8))]).unwrap());
             assert!(!shown.contains("canary"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_misspelt_prefix_is_told_and_other_programs_are_left_alone() {
+        let config = load(&[("KEWYAY_LISTEN", "canary"), ("keyway_listen", "1"), ("LISTEN_FDS", "1")]).unwrap();
+        assert_eq!(config.misspelt, [("KEWYAY_LISTEN".to_owned(), "KEYWAY_LISTEN")]);
+        let config = with_file("KEYWAY-DATA_DIR=x\nKEWAY_LOG_FORMAT=json\nHTTP_PROXY=y\n", &[]).unwrap();
+        assert_eq!(config.misspelt.len(), 2, "{:?}", config.misspelt);
+        assert_eq!(config.listen.port(), 8080);
     }
 
     #[test]

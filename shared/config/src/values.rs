@@ -60,6 +60,7 @@ impl Values {
             log: self.text("KEYWAY_LOG"),
             log_format: self.word("KEYWAY_LOG_FORMAT", &["text", "json"])?,
             unread_lines: Vec::new(),
+            misspelt: Vec::new(),
             data_dir,
         })
     }
