@@ -23,14 +23,14 @@ run: ## Start Keyway: embedded, data in ./data, no services needed
 demo: ## Show everything with a simulated provider, then leave it running
 	scripts/demo.sh
 
-test: deps files nextest ## Run every test (starts its own PostgreSQL, RabbitMQ and Prometheus)
+test: deps files nextest ## Run every test (starts its own PostgreSQL, RabbitMQ, Prometheus and Alertmanager)
 	cargo nextest run --locked --workspace --features failpoints --profile $(NEXTEST_PROFILE)
 	cargo test --locked --workspace --features failpoints --doc --quiet
 
 lint: deps ## Formatting, clippy without a warning, shell scripts
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features failpoints -- -D warnings
-	shellcheck scripts/*.sh .ci/run
+	shellcheck scripts/*.sh grafana/*.sh .ci/run
 
 check: lint doc deny document test ## All that CI checks
 

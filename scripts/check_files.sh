@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks the files that no compiler reads: the compose file, Prometheus' configuration and rules, the dashboards.
+# Checks the files that no compiler reads: the compose file, the configuration of Prometheus and
+# Alertmanager, the rules, the dashboards.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -33,6 +34,7 @@ done
 
 # The rules load, the tests pass, and each alert is seen to fire in one of them.
 promtool check config grafana/prometheus.yml
+amtool check-config grafana/alertmanager.yml
 promtool test rules grafana/alerts_test.yml
 while read -r alert; do
     grep -q "alertname=\"$alert\"" grafana/alerts_test.yml || fail "grafana/alerts_test.yml never sees $alert fire"

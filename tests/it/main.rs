@@ -1,5 +1,6 @@
 //! The whole product: files that belong together, and flows across processes on the real services.
 
+mod alertmanager;
 mod answer_cache;
 mod broker_away;
 mod canary;

@@ -5,6 +5,7 @@
 use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path};
 
 use anyhow::{Context, Result, ensure};
+use keyway_testkit::simulator::{Fault, Script};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,6 +14,9 @@ use crate::{
     prometheus::Prometheus,
     session::ended,
 };
+
+/// The key that is asked first, and fails when it is called.
+const FIRST: &str = "sk-sim-good-first";
 
 /// An expression and where it stands.
 struct Expression {
@@ -32,13 +36,18 @@ async fn every_panel_and_alert_has_data_from_a_running_keyway() -> Result<()> {
 /// A bit of everything that the panels show.
 async fn some_activity(keyway: &Keyway) -> Result<()> {
     let api = keyway.api()?;
-    for key in ["sk-sim-good-seen", "sk-admin-sim-seen", "sk-sim-revoked-seen"] {
-        let accepted = api.post("/integrations", keyway.openai(key, key), 202).await?;
+    for key in [FIRST, "sk-sim-good-seen", "sk-admin-sim-seen", "sk-sim-revoked-seen"] {
+        let mut integration = keyway.openai(key, key);
+        integration["priority"] = i32::from(key != FIRST).into();
+        let accepted = api.post("/integrations", integration, 202).await?;
         ended(api, &text(&accepted, "/operation/id")?).await?;
     }
     let plan = text(&api.post("/usage/fetch", json!({}), 202).await?, "/operation/id")?;
     ended(api, &plan).await?;
-    let app = api.with_key(&text(&api.post("/virtual-keys", json!({ "name": "app" }), 201).await?, "/key")?);
+    let limits = json!({ "requests_per_minute": 1000, "monthly_budget_nano_usd": 1_000_000_000 });
+    let app = json!({ "name": "app", "limits": limits });
+    let app = api.with_key(&text(&api.post("/virtual-keys", app, 201).await?, "/key")?);
+    keyway.simulator.script(Script { key: FIRST.to_owned(), fault: Fault::ServerError, times: None, latency_ms: 0 });
     for stream in [false, true] {
         let messages = json!([{ "role": "user", "content": "show me on a panel" }]);
         let chat = json!({ "model": "gpt-4o-mini", "messages": messages, "stream": stream });

@@ -20,8 +20,8 @@ const TOLD_LATELY: Duration = Duration::from_secs(86_400);
 fn prepare() {
     let metrics = metrics();
     for lane in Lane::ALL.map(Lane::name) {
-        for gauge in [&metrics.lane_depth, &metrics.lane_oldest_seconds, &metrics.lane_consumers, &metrics.lane_running]
-        {
+        let waiting = [&metrics.lane_depth, &metrics.lane_oldest_seconds, &metrics.lane_dead];
+        for gauge in waiting.into_iter().chain([&metrics.lane_consumers, &metrics.lane_running]) {
             gauge.with_label_values(&[lane]).set(0);
         }
         for histogram in [&metrics.handler_seconds, &metrics.wait_seconds] {
@@ -82,6 +82,7 @@ async fn sample(ctx: &Ctx) -> Result<(), StoreError> {
             let lane = depth.lane.name();
             metrics().lane_depth.with_label_values(&[lane]).set(gauge(depth.waiting));
             metrics().lane_consumers.with_label_values(&[lane]).set(gauge(depth.consumers));
+            metrics().lane_dead.with_label_values(&[lane]).set(gauge(depth.dead));
             if depth.waiting == 0 {
                 metrics().lane_oldest_seconds.with_label_values(&[lane]).set(0);
             }

@@ -100,6 +100,8 @@ metrics! {
     lane_depth: Gauges("keyway_lane_depth", "Messages waiting in a lane", ["lane"]);
     /// Age of the message that a lane took up last: lanes are first in, first out, so what waits is younger.
     lane_oldest_seconds: Gauges("keyway_lane_oldest_seconds", "Age of the oldest message of a lane, as of when one was taken up last", ["lane"]);
+    /// Dead letters of a lane that are not filed yet.
+    lane_dead: Gauges("keyway_lane_dead", "Dead letters of a lane that wait in the broker to be filed", ["lane"]);
     /// Consumers of a lane.
     lane_consumers: Gauges("keyway_lane_consumers", "Consumers of a lane", ["lane"]);
     /// Handlers running now.
