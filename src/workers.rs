@@ -1,9 +1,19 @@
 //! `keyway workers`: relay, pools, writers and schedules, beside any number of others.
 
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use keyway_bus::Bus;
 use keyway_config::Config;
+use keyway_domain::Lane;
 use keyway_workers::{WorkerParts, WorkerSettings};
 
-use crate::parts::{self, Parts};
+use crate::{
+    parts::{self, Parts},
+    say,
+};
+
+/// How often the lanes are looked at until they are consumed.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Runs until a signal, then lets started jobs end.
 ///
@@ -13,9 +23,24 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     parts::require_services(&config, "workers")?;
     let parts = parts::open(config, "workers").await?;
     parts.say_ready();
-    tracing::info!("workers are running");
-    keyway_workers::run(self::parts(&parts), parts.stop.clone()).await?;
-    Ok(())
+    let told = keyway_telemetry::spawn("announcement", announce(parts.bus.clone(), parts.config.ops_listen));
+    let ended = keyway_workers::run(self::parts(&parts), parts.stop.clone()).await;
+    told.abort();
+    Ok(ended?)
+}
+
+/// Says that the workers are ready, once each lane has its consumer.
+async fn announce(bus: Arc<dyn Bus>, ops: SocketAddr) {
+    loop {
+        let health = bus.health();
+        let lanes = health.lanes.iter().filter(|lane| lane.consuming).count();
+        if lanes == Lane::ALL.len() {
+            return say::line(&format!(
+                "Keyway workers are ready: {lanes} lanes are consumed, metrics on http://{ops}/metrics"
+            ));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// What the workers need of the parts.
