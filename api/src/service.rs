@@ -1,4 +1,4 @@
-//! The management API as one warp filter: match, authorise, read, handle, answer.
+//! The management API as one warp filter: match, authorise, read, handle, answer, log one line.
 //!
 //! Which routes there are and who may call each is one table, [`crate::routes`]; authorisation is
 //! decided on the row that matched. Nothing of a request's body is read before that.
@@ -11,7 +11,11 @@ use http::{HeaderMap, HeaderValue, Method, header};
 use keyway_domain::RequestId;
 use keyway_telemetry::metrics;
 use keyway_vault::SecretBytes;
-use tracing::Instrument;
+use tracing::{
+    Instrument, Span,
+    field::{Empty, display},
+};
+use uuid::Uuid;
 use warp::{Filter, Rejection, Reply, filters::path::FullPath, reject::MethodNotAllowed, reply::Response};
 
 use crate::{
@@ -84,20 +88,22 @@ async fn handle<B: Buf>(
     let request_id = RequestId::new();
     let endpoint = request.found.endpoint;
     let traceparent = trace::parent(&request.headers);
+    let subject = request.found.params.iter().find(|param| is_id(param)).map(String::as_str);
     // An error's span is on every line that is logged within it, however little is logged.
-    let span =
-        tracing::error_span!("request", %request_id, method = %endpoint.method, route = endpoint.template, traceparent);
+    let span = tracing::error_span!(
+        "request", %request_id, method = %endpoint.method, route = endpoint.template, subject, traceparent, tenant_id = Empty
+    );
     let result = run(app, request, stream, (request_id, traceparent)).instrument(span.clone()).await;
     let response = span.in_scope(|| {
-        let response = match result {
-            Ok(answer) => answer.into_response(request_id),
-            Err(error) => error.into_response(request_id),
+        let (code, response) = match result {
+            Ok(answer) => (None, answer.into_response(request_id)),
+            Err(error) => (Some(error.code().text()), error.into_response(request_id)),
         };
-        tracing::debug!(status = response.status().as_u16(), "a request was answered");
+        let took_ms = took_ms(started);
+        tracing::info!(status = response.status().as_u16(), code, took_ms, "a request was answered");
         response
     });
-    let seconds = started.elapsed().as_secs_f64();
-    metrics().api_seconds.with_label_values(&[endpoint.template]).observe(seconds);
+    metrics().api_seconds.with_label_values(&[endpoint.template]).observe(started.elapsed().as_secs_f64());
     count(endpoint.template, endpoint.method.as_str(), &response);
     response.into_response()
 }
@@ -110,6 +116,7 @@ async fn run<B: Buf>(
 ) -> Result<Answer, ApiError> {
     let Request { found: Matched { endpoint, params }, path, query, headers } = request;
     let by = auth::caller(&app, endpoint.access, &headers, (request_id, traceparent)).await?;
+    Span::current().record("tenant_id", display(by.tenant_id));
     let body = if matches!(endpoint.method, Method::GET | Method::DELETE) {
         SecretBytes::new(Vec::new())
     } else {
@@ -142,11 +149,45 @@ async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
             ApiError::new(Code::Internal, "something went wrong in Keyway")
         }
     };
-    let response = error.into_response(RequestId::new());
+    let (request_id, code) = (RequestId::new(), error.code().text());
+    let response = error.into_response(request_id);
+    tracing::info!(%request_id, status = response.status().as_u16(), code, "a request that no route takes was answered");
     count("unmatched", "any", &response);
     Ok(response.into_response())
 }
 
+/// Whether a text in a path is an id of ours: any other may be a secret in the wrong place, and is not logged.
+fn is_id(text: &str) -> bool {
+    text.split_once('_').is_some_and(|(prefix, rest)| {
+        prefix.len() <= 3 && prefix.bytes().all(|byte| byte.is_ascii_lowercase()) && Uuid::parse_str(rest).is_ok()
+    })
+}
+
+fn took_ms(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
 fn count<B>(route: &str, method: &str, response: &http::Response<B>) {
     metrics().api_requests.with_label_values(&[route, method, response.status().as_str()]).inc();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ids_of_ours_are_logged() {
+        let id = RequestId::new().to_string();
+        for (text, expected) in [
+            (id.as_str(), true),
+            ("int_0198c0de0198c0de0198c0de0198c0de", true),
+            ("sk_0198c0de0198c0de0198c0de0198c0de0198", false),
+            ("sk-proj-0198c0de0198c0de0198c0de0198c0de", false),
+            ("kw_live_0198c0de0198c0de0198c0de0198c0de", false),
+            ("gpt-4o", false),
+            ("", false),
+        ] {
+            assert_eq!(is_id(text), expected, "{text}");
+        }
+    }
 }

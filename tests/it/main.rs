@@ -14,6 +14,7 @@ mod harness;
 mod http2;
 mod import_env;
 mod limits;
+mod log_lines;
 mod messages;
 mod models_file;
 mod observability;

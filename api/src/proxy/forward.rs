@@ -51,7 +51,9 @@ impl Proxy {
         let mut response = served.unwrap_or_else(|refusal| {
             let code = refusal.code().text();
             metrics().proxy_refused.with_label_values(&[code]).inc();
-            tracing::debug!(request_id = %arrival.id, %peer, code, "a proxied request was refused");
+            if !refusal.is_told() {
+                self.refused_calls.tell(arrival.id, peer, refusal.code());
+            }
             let shape = Shape::of(uri.path());
             let mut response = refusal.into_response(shape);
             if let Some(id) = &id {
@@ -86,8 +88,9 @@ impl Proxy {
             _ => {}
         }
         let ready = self.ready(&route, (&mut parts, body), uri, arrival, (principal, &project)).await;
-        let ready = ready.inspect_err(|refusal| {
-            self.refused_calls.keep(&self.spool, principal, arrival, uri.path(), refusal);
+        let ready = ready.map_err(|refusal| {
+            self.refused_calls.keep(&self.spool, principal, arrival, uri.path(), &refusal);
+            refusal.told()
         })?;
         let Ready { mut plan, mut record, place } = ready;
         if let Some(answer) = place.as_ref().and_then(|place| self.caches.answers.find(place, arrival.clock)) {
@@ -222,10 +225,8 @@ fn answered(mut begun: Begun, reads: Reads, caller: Caller) -> Result<Response<P
     let status = begun.answer.status();
     begun.record.answered(status, is_kind(begun.answer.headers(), "text/event-stream"));
     if status.is_redirection() && status != StatusCode::NOT_MODIFIED || status.is_informational() {
-        return Err(Refusal::new(
-            Code::UpstreamRedirect,
-            "the provider answered with a redirect, which is never followed; check the base URL and the path",
-        ));
+        let said = "the provider answered with a redirect, which is never followed; check the base URL and the path";
+        return Err(begun.record.ends_as(Refusal::new(Code::UpstreamRedirect, said)));
     }
     begun.dress();
     let Begun { answer, connection, secret, record, timer, hides_usage, .. } = begun;

@@ -20,7 +20,7 @@ use super::{
     caller::Principal,
     limits::{Ended, Hold},
     plan::PathThere,
-    refusal::Refusal,
+    refusal::{Code, Refusal},
     refused_calls::RefusedCalls,
     spool::Slot,
     under_way::Admission,
@@ -29,6 +29,9 @@ use super::{
 
 /// Longer texts are cut: a record has a bounded size.
 const MAX_TEXT_CHARS: usize = 300;
+
+/// Statuses of calls that went well, beside 2xx.
+const GOOD: [StatusCode; 2] = [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NOT_MODIFIED];
 
 /// When a request came in, and its id.
 #[derive(Clone, Copy)]
@@ -62,6 +65,8 @@ pub(super) struct Record {
     cached: bool,
     /// Why Keyway itself refuses it.
     refused_code: Option<&'static str>,
+    /// What Keyway answers, where it is no answer of a provider.
+    own_code: Option<Code>,
     /// What it has reserved of limits, settled when it ends.
     pub(super) hold: Hold,
 }
@@ -106,6 +111,7 @@ impl Record {
             complete: false,
             cached: false,
             refused_code: None,
+            own_code: None,
             hold: Hold::default(),
         }
     }
@@ -179,7 +185,13 @@ impl Record {
             self.refused_code = Some(refusal.code().text());
             self.status = Some(refusal.code().status());
         }
-        refusal
+        self.ends_as(refusal)
+    }
+
+    /// Keyway answers with a refusal of its own. It is logged when the record ends.
+    pub(super) fn ends_as(&mut self, refusal: Refusal) -> Refusal {
+        self.own_code = Some(refusal.code());
+        refusal.told()
     }
 
     /// Who is asked first.
@@ -246,6 +258,33 @@ impl Record {
         }
     }
 
+    /// Logs a call that failed: its ids and its end, and nothing that a caller or a provider wrote.
+    fn tell(&self, call: &MeteredCall) {
+        let status = self.own_code.map(Code::status).or(self.status);
+        let is_good = |status: StatusCode| status.is_success() || GOOD.contains(&status);
+        if call.complete && status.is_some_and(is_good) {
+            return;
+        }
+        let integration_id =
+            (!self.upstream.is_fallback()).then(|| tracing::field::display(self.upstream.integration_id));
+        tracing::info!(
+            request_id = %call.request_id,
+            tenant_id = %self.tenant_id,
+            project_id = %call.project_id,
+            virtual_key_id = %call.virtual_key_id,
+            integration_id,
+            credential = call.credential.name(),
+            provider = call.provider,
+            model = call.model,
+            status = status.map(|status| status.as_u16()),
+            code = self.own_code.map(Code::text),
+            outcome = call.outcome().name(),
+            attempts = call.attempts,
+            took_ms = call.duration_ms,
+            "a proxied call failed"
+        );
+    }
+
     /// Whether a text that the caller called a model is one: listed, or served. Any other may be anything,
     /// and is no name to keep and to count by.
     fn is_model(&self, asked: &str) -> bool {
@@ -307,6 +346,7 @@ impl Drop for Record {
             Some(code) => call.refused_with(code),
             None => call,
         };
+        self.tell(&call);
         slot.keep(self.tenant_id, call);
     }
 }

@@ -101,6 +101,8 @@ pub(super) struct Refusal {
     message: Cow<'static, str>,
     param: Option<&'static str>,
     limit: Option<Box<Exceeded>>,
+    /// Whether the log has it already, or is to be spared it.
+    is_told: bool,
 }
 
 /// Whose error shape a caller reads.
@@ -140,7 +142,17 @@ impl Shape {
 impl Refusal {
     /// A refusal with a sentence for the caller.
     pub(super) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), param: None, limit: None }
+        Self { code, message: message.into(), param: None, limit: None, is_told: false }
+    }
+
+    /// As it is, after it was logged.
+    pub(super) fn told(self) -> Self {
+        Self { is_told: true, ..self }
+    }
+
+    /// Whether it was logged.
+    pub(super) const fn is_told(&self) -> bool {
+        self.is_told
     }
 
     /// Names the limit that refused the call.
