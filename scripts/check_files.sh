@@ -32,6 +32,12 @@ for secret in "${secrets[@]}"; do
     fi
 done
 
+# What .env says of a setting reaches the containers, unless the image or the compose file decides it.
+while read -r setting; do
+    grep -qE "^ *(ENV )?${setting}[:=]" docker-compose.yml Dockerfile || [[ $setting == KEYWAY_MODELS_FILE ]] ||
+        fail "docker-compose.yml does not pass $setting on"
+done < <(sed -nE 's/^#?(KEYWAY_[A-Z_]+)=.*/\1/p' .env.example)
+
 # The rules load, the tests pass, and each alert is seen to fire in one of them.
 promtool check config grafana/prometheus.yml
 amtool check-config grafana/alertmanager.yml

@@ -2,3 +2,4 @@
 
 mod fault_proxy;
 mod tidy;
+mod troubleshooting;

@@ -24,6 +24,8 @@ const GRAPH: &[(&str, &[&str])] = &[
 ];
 
 const MOST_LINES: usize = 400;
+/// What `make clients` writes: a link to it may be there first.
+const MADE: &str = "clients.md";
 const VAGUE: &[&str] = &["utils", "util", "common", "helpers", "helper", "manager", "misc", "types"];
 
 #[test]
@@ -102,6 +104,43 @@ fn every_file_the_documents_name_exists() -> Result<()> {
     }
     ensure!(named > 20, "the search finds the names: {named}");
     Ok(())
+}
+
+#[test]
+fn every_link_of_the_documents_leads_somewhere() -> Result<()> {
+    let mut documents: Vec<_> =
+        ["README.md", "ARCHITECTURE.md", "GATEWAY.md", "PROVIDERS.md", "BENCHMARKS.md"].map(PathBuf::from).into();
+    for entry in fs::read_dir(root().join("docs"))? {
+        documents.push(Path::new("docs").join(entry?.file_name()));
+    }
+    let mut links = 0;
+    for document in documents.iter().filter(|path| path.extension().is_some_and(|extension| extension == "md")) {
+        let text = fs::read_to_string(root().join(document))?;
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        for target in targets.filter(|target| !target.contains("://")) {
+            links += 1;
+            let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
+            let folder = document.parent().unwrap_or(Path::new(""));
+            let file = if file.is_empty() { document.clone() } else { folder.join(file) };
+            let linked = root().join(&file);
+            ensure!(linked.exists() || file.ends_with(MADE), "{}: {target} does not exist", document.display());
+            ensure!(
+                anchor.is_empty()
+                    || fs::read_to_string(&linked)?.lines().any(|line| anchor_of(line) == Some(anchor.to_owned())),
+                "{}: {target} has no such heading",
+                document.display()
+            );
+        }
+    }
+    ensure!(links > 30, "the search finds the links: {links}");
+    Ok(())
+}
+
+/// What a heading is called in a link.
+fn anchor_of(line: &str) -> Option<String> {
+    let heading = line.strip_prefix('#')?.trim_start_matches('#').trim().to_lowercase();
+    let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    Some(kept.map(|c| if c == ' ' { '-' } else { c }).collect())
 }
 
 fn root() -> PathBuf {
