@@ -36,7 +36,7 @@ const IF_NONE_MATCH: (&str, &str) =
 
 fn operation(operation: Option<&mut Operation>, path: &str, headers: &[(&str, &str)]) {
     let Some(operation) = operation else { return };
-    let in_tenant = all().iter().any(|row| row.template == path && row.access == Access::Tenant);
+    let in_tenant = all().iter().any(|row| row.template == path && row.access != Access::Installation);
     add_headers(operation, in_tenant, headers);
     describe(operation, headers.contains(&IF_NONE_MATCH));
     add_errors(operation, in_tenant || path.contains('{'), headers);

@@ -10,6 +10,8 @@ use utoipa::openapi::{
     security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
 };
 
+use crate::proxy::refusal;
+
 /// What a route takes and answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
@@ -123,17 +125,6 @@ const SCHEMES: [(&str, Option<&str>); 4] = [
     ("virtual_key_x_goog_api_key", Some("x-goog-api-key")),
 ];
 
-const ERRORS: [(&str, &str); 8] = [
-    ("400", "the request names no model, or cannot be routed"),
-    ("401", "no virtual key, or one that is wrong, revoked or expired"),
-    ("402", "a budget is used up: `budget_exceeded`"),
-    ("403", "the integration that is asked for may not serve"),
-    ("404", "no such model, provider or path"),
-    ("429", "a limit is reached (`rate_limited`, come back after `retry-after`); or the provider's own"),
-    ("502", "the provider could not be reached or broke off"),
-    ("503", "no integration serves at the moment, the database is away, or the vault is sealed"),
-];
-
 const SHAPES: &str = "Keyway's own answers carry `x-keyway-error` with their code, and are in the caller's shape: \
     OpenAI's `{\"error\": {\"message\", \"type\", \"param\", \"code\"}}`, at Anthropic's paths \
     `{\"type\": \"error\", \"error\": {\"type\", \"message\"}}`, at Google's `{\"error\": {\"code\", \"message\", \
@@ -223,8 +214,9 @@ fn answers(shape: Shape) -> Responses {
     };
     let status = if shape == WebSocket { "101" } else { "200" };
     answers.responses.insert(status.to_owned(), RefOr::T(served.build()));
-    for (status, description) in ERRORS {
-        answers.responses.insert(status.to_owned(), RefOr::T(failure(description)));
+    for (status, codes) in refusal::statuses() {
+        let description = format!("Keyway's own: `{}`; or the provider's", codes.join("`, `"));
+        answers.responses.insert(status.to_string(), RefOr::T(failure(&description)));
     }
     answers
 }

@@ -44,7 +44,7 @@ mod project;
 mod reading;
 mod record;
 mod redact;
-mod refusal;
+pub(crate) mod refusal;
 mod refused_calls;
 mod relay;
 mod replay;

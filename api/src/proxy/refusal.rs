@@ -3,7 +3,7 @@
 //!
 //! A message must never repeat what the caller sent or what a provider answered.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -92,6 +92,15 @@ codes! {
     UpstreamMidStream, "upstream_mid_stream_failure", BAD_GATEWAY, "api_error";
     /// A defect or a stored value this build cannot read.
     Internal, "internal", INTERNAL_SERVER_ERROR, "api_error";
+}
+
+/// Every status that Keyway itself answers with, and the codes that come with it, for the API document.
+pub(crate) fn statuses() -> BTreeMap<u16, Vec<&'static str>> {
+    let mut statuses: BTreeMap<u16, Vec<_>> = BTreeMap::new();
+    for code in Code::ALL {
+        statuses.entry(code.status().as_u16()).or_default().push(code.text());
+    }
+    statuses
 }
 
 /// A request that is not forwarded, and why.

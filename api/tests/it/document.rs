@@ -56,6 +56,16 @@ fn every_operation_says_what_it_takes_and_what_can_go_wrong() -> Result<()> {
 }
 
 #[test]
+fn every_operation_in_a_tenant_takes_the_header_that_chooses_it() -> Result<()> {
+    for (name, operation) in operations()?.iter().filter(|(name, _)| name.contains(" /api/")) {
+        let parameters = operation["parameters"].as_array().into_iter().flatten();
+        let takes = parameters.filter(|parameter| parameter["name"] == "Keyway-Tenant").count();
+        ensure!(takes == usize::from(!name.contains("/api/v1/tenants")), "{name}: {takes}");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_proxys_routes_say_who_may_call_and_what_keyway_itself_answers() -> Result<()> {
     let document = document()?;
     let proxied: Vec<_> = operations()?.into_iter().filter(|(name, _)| !name.contains(" /api/")).collect();
@@ -86,6 +96,10 @@ fn the_proxys_routes_say_who_may_call_and_what_keyway_itself_answers() -> Result
             ensure!(schema == "#/components/schemas/ProxyError", "{name} {status}: {schema}");
         }
         ensure!(operation["description"].as_str().is_some_and(|text| text.contains("x-keyway-error")), "{name}");
+        for (status, code) in [("409", "integration_error"), ("413", "body_too_large"), ("504", "upstream_timeout")] {
+            let said = operation["responses"][status]["description"].as_str().context(name.clone())?;
+            ensure!(said.contains(&format!("`{code}`")), "{name} {status}: {said}");
+        }
     }
     Ok(())
 }
