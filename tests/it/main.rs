@@ -19,6 +19,7 @@ mod messages;
 mod models_file;
 mod observability;
 mod prometheus;
+mod readme;
 mod restart;
 mod revocation;
 mod round;

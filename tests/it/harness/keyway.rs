@@ -247,7 +247,8 @@ impl Keyway {
         Ok(())
     }
 
-    fn with(&self, own: &[(String, String)]) -> Vec<(String, String)> {
+    /// Its settings, and those that one process has alone.
+    pub(crate) fn with(&self, own: &[(String, String)]) -> Vec<(String, String)> {
         self.settings.iter().chain(own).cloned().collect()
     }
 }
