@@ -110,8 +110,7 @@ impl Node {
             None => None,
         };
         let trusted = OwnedTLSConfig { identity: None, cert_chain };
-        let opening =
-            Connection::connect_uri_with_config(self.uri.clone(), properties, trusted, default_runtime()?);
+        let opening = Connection::connect_uri_with_config(self.uri.clone(), properties, trusted, default_runtime()?);
         match tokio::time::timeout(deadline, opening).await {
             Ok(connection) => Ok(connection?),
             Err(_) => Err(BusError::Disconnected(format!("no answer within {} s", deadline.as_secs()))),

@@ -16,7 +16,9 @@ use lapin::{Connection, ConnectionProperties};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{BusError, Health, LaneHealth, RabbitSettings, backoff::Backoff, lane_map::LaneMap, rabbit_address::Addresses};
+use crate::{
+    BusError, Health, LaneHealth, RabbitSettings, backoff::Backoff, lane_map::LaneMap, rabbit_address::Addresses,
+};
 
 /// What every part of the bus shares: the addresses, and the health they report to.
 #[derive(Debug)]

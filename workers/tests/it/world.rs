@@ -141,6 +141,8 @@ impl World {
             http: GuardedClient::new(&self.guard)?,
             settings: self.settings,
         };
+        let again = keyway_workers::hand_over_again(self.store.clone(), Arc::clone(&bus), stop.clone());
+        drop(keyway_telemetry::spawn("lost queues", again));
         let ended = keyway_telemetry::spawn("workers", keyway_workers::run(parts, stop.clone()));
         self.sets.push(WorkerSet { bus, stop, ended });
         Ok(())
@@ -208,6 +210,7 @@ impl World {
         bus
     }
 
+    #[expect(clippy::expect_used, reason = "the test broker's own address")]
     fn new_bus(&self, name: &str) -> Arc<dyn Bus> {
         match &self.broker {
             Some(broker) => {
