@@ -21,7 +21,11 @@ pub const SETTINGS: &[Setting] = &[
         "",
         "postgres://user:password@host:5432/name?sslmode=verify-full, all in docs/databases.md, or sqlite://...; unset: SQLite in the data directory",
     ),
-    setting("KEYWAY_AMQP_URL", "", "amqp://... of RabbitMQ; unset: the embedded bus"),
+    setting(
+        "KEYWAY_AMQP_URL",
+        "",
+        "amqp://... of RabbitMQ, several nodes with commas between; unset: the embedded bus",
+    ),
     setting("KEYWAY_KEYRING", "", "the keyring file; unset: keyring.json in the data directory"),
     setting(
         "KEYWAY_ADMIN_KEY",

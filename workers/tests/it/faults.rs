@@ -134,6 +134,20 @@ async fn a_killed_postgresql_burns_no_attempt() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_only_reads_burns_no_attempt_and_buries_nothing() -> Result<()> {
+    let mut world = World::distributed().await?;
+    world.start()?;
+    let all = submit_slow(&world, "standby", 10, 1_000).await?;
+    until("the calls are under way", async || Ok(probes(&world, &all) == 10)).await?;
+    let Database::Shared(database) = &world.database else { bail!("a database of its own") };
+    database.only_reads(true).await?;
+    until("handlers wait for the database", async || Ok(waits() > 30)).await?;
+    database.only_reads(false).await?;
+    ended_well(&mut world, &all).await?;
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_broker_loses_nothing_and_burns_no_attempt() -> Result<()> {
     let database = Database::Shared(keyway_testkit::postgres::TestDatabase::postgres().await?);
     let mut world = World::on(database, Some(TestBroker::private().await?)).await?;
@@ -155,6 +169,25 @@ async fn a_killed_broker_loses_nothing_and_burns_no_attempt() -> Result<()> {
     all.extend(submit_slow(&world, "during", 10, 0).await?);
     let Some(broker) = &mut world.broker else { bail!("a broker") };
     broker.start().await?;
+    ended_well(&mut world, &all).await?;
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_replaced_by_an_empty_one_loses_nothing() -> Result<()> {
+    let database = Database::Shared(keyway_testkit::postgres::TestDatabase::postgres().await?);
+    let mut world = World::on(database, Some(TestBroker::private().await?)).await?;
+    world.settings.concurrency = 2;
+    world.start()?;
+    let all = submit_slow(&world, "kept", 40, 500).await?;
+    let bus = world.bus();
+    until("some are under way and some wait on the broker", async || {
+        Ok(probes(&world, &all) > 0 && bus.waiting(Lane::Verify).await? > 10)
+    })
+    .await?;
+    let Some(broker) = &mut world.broker else { bail!("a broker") };
+    broker.kill().await?;
+    broker.start_empty().await?;
     ended_well(&mut world, &all).await?;
     world.finish().await
 }

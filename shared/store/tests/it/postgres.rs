@@ -82,16 +82,14 @@ async fn a_login_that_the_server_refuses_is_away_and_no_defect() -> Result<()> {
 async fn a_session_that_only_reads_is_left_for_a_new_one() -> Result<()> {
     let database = TestDatabase::postgres().await?;
     keyway_migrations::migrate(&database.url).await?;
-    let name = database.url.rsplit('/').next().context("a name")?;
-    let read_only = |on: &str| format!("ALTER DATABASE {name} SET default_transaction_read_only = {on}");
-    administer(&database.superuser_url(), &[&read_only("on")]).await?;
+    database.only_reads(true).await?;
     // Its sessions begin while the server only reads, and stay as they are when it does not any more.
     let store = Store::connect(&database.url, DatabaseLimits::default()).await?;
     let refused = write(&store).await.err().context("it took a write")?;
     ensure!(refused.is_retryable(), "{refused}");
     let unready = store.ping().await.err().context("a server that only reads is no place to work")?;
     ensure!(unready.is_retryable() && unready.to_string().contains("only reads"), "{unready}");
-    administer(&database.superuser_url(), &[&read_only("off")]).await?;
+    database.only_reads(false).await?;
     until_it_works("a write", async || write(&store).await).await?;
     until_it_works("ready again", async || store.ping().await).await
 }
