@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     parts::require_services(&config, "workers")?;
     let parts = parts::open(config, "workers").await?;
-    parts.say_ready();
+    parts.say_working();
     let told = keyway_telemetry::spawn("announcement", announce(parts.bus.clone(), parts.config.ops_listen));
     let ended = keyway_workers::run(self::parts(&parts), parts.stop.clone()).await;
     told.abort();
