@@ -80,6 +80,9 @@ impl Proxy {
         let caller = self.caller(&hash, arrival.clock).await?;
         let principal = caller.usable(arrival.at)?;
         let project = self.project(principal.tenant_id, principal.project_id, arrival.clock).await?;
+        if !project.fallback.exists() {
+            self.sources.check_open()?;
+        }
         match &route {
             Route::Models => return models::list(&project, arrival.at),
             Route::Model(id) => return models::one(&project, id, arrival.at),

@@ -152,6 +152,8 @@ metrics! {
     proxy_failovers: Counters("keyway_proxy_failovers_total", "Attempts after which another integration was asked", ["provider", "reason"]);
     /// Proxied requests for which the operator's key was asked.
     proxy_fallbacks: Counters("keyway_proxy_fallbacks_total", "Proxied requests for which the operator's key was asked", ["outcome"]);
+    /// Times an integration was read whose secret does not open, by whether the vault is sealed or only this secret does not.
+    secrets_unopened: Counters("keyway_secrets_unopened_total", "Times an integration was read for calls whose secret does not open", ["reason"]);
     /// Proxied requests open now.
     proxy_in_flight: Gauge("keyway_proxy_in_flight", "Proxied requests open now");
     /// Time a proxied request took, to its last byte.
