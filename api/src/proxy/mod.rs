@@ -99,7 +99,7 @@ use stand_ins::StandIns;
 use usage_option::UsageOption;
 use warm::{Held, Loaded, WarmCache};
 
-use crate::home::Home;
+use crate::{grouped_audit::GroupedAudit, home::Home, wrong_keys::WrongKeys};
 
 /// Callers and projects kept in memory at most.
 const CALLERS: usize = 50_000;
@@ -162,6 +162,8 @@ pub struct Proxy {
     cooling: Cooling,
     usage_option: UsageOption,
     refused_calls: RefusedCalls,
+    wrong_keys: WrongKeys,
+    audit: Arc<GroupedAudit>,
     owners: Arc<Owners>,
     cors: CorsOrigins,
     first_byte_timeout: Duration,
@@ -207,6 +209,8 @@ impl Proxy {
         drop(spawn("proxy invalidations", caches::listen(signals, caches.clone(), dropped, stop.clone())));
         let catalog = parts.catalog.changes();
         drop(spawn("proxy catalog", caches::follow(catalog, caches.clone(), stop.clone())));
+        let audit = Arc::new(GroupedAudit::new(parts.store.clone()));
+        drop(spawn("grouped audit", keep_auditing(Arc::clone(&audit), stop.clone())));
         let limiter = Limiter::new(home.clone(), parts.store.clone());
         drop(spawn("limits", Arc::clone(&limiter).keep_tidy(stop.clone())));
         Ok(Arc::new(Self {
@@ -219,12 +223,15 @@ impl Proxy {
                 guard: parts.guard,
                 fallback_key: parts.fallback_key.map(Arc::new),
                 stand_ins: StandIns::default(),
+                audit: Arc::clone(&audit),
             }),
             caches,
             look_ups: Semaphore::new(LOOK_UPS),
             cooling: Cooling::default(),
             usage_option: UsageOption::default(),
             refused_calls: RefusedCalls::default(),
+            wrong_keys: WrongKeys::new(Arc::clone(&audit)),
+            audit: Arc::clone(&audit),
             owners: Arc::default(),
             cors: parts.cors,
             first_byte_timeout: parts.first_byte_timeout,
@@ -268,6 +275,11 @@ impl Proxy {
         self.caches.forget(tenant_id, what);
     }
 
+    /// Where wrong keys of the management API are noted, too.
+    pub(crate) const fn wrong_keys(&self) -> &WrongKeys {
+        &self.wrong_keys
+    }
+
     /// A client for one event loop: its connections to providers stay there.
     pub fn client(&self) -> ProviderClient {
         ProviderClient::new(self.connector.clone())
@@ -289,6 +301,7 @@ impl Proxy {
             let mut drainer = self.drainer.lock().await;
             drainer.round().await?;
             drainer.write_uses().await?;
+            self.audit.write_all().await?;
             Ok::<_, DrainError>(self.replica.leave().await?)
         };
         match tokio::time::timeout(DRAIN_TIMEOUT, drained).await {
@@ -323,6 +336,10 @@ impl Proxy {
             None => self.caches.projects.get(&project_id, self.sources.project(tenant_id, project_id)).await,
         }
     }
+}
+
+async fn keep_auditing(audit: Arc<GroupedAudit>, stop: CancellationToken) {
+    audit.keep_writing(&stop).await;
 }
 
 async fn keep_draining(drainer: Arc<Mutex<Drainer>>, sealed: Arc<Notify>, stop: CancellationToken) {

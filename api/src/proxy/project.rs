@@ -19,7 +19,7 @@ use super::{
     upstream::Upstream,
     warm::Loaded,
 };
-use crate::home::Home;
+use crate::{grouped_audit::GroupedAudit, home::Home};
 
 /// The provider that has every endpoint of OpenAI's SDK.
 const OPENAI: &str = "openai";
@@ -73,6 +73,8 @@ pub(super) struct Sources {
     pub(super) fallback_key: Option<Arc<SecretString>>,
     /// As what it helps out.
     pub(super) stand_ins: StandIns,
+    /// Where it is noted that a secret does not open.
+    pub(super) audit: Arc<GroupedAudit>,
 }
 
 impl Sources {
@@ -134,7 +136,7 @@ impl Project {
             let of_provider = provider_limits.iter().find(|row| row.provider == spec.name);
             let of_provider = of_provider.map(|row| (row.id, row.limits)).filter(|(_, limits)| !limits.is_empty());
             let upstream = Arc::new(Upstream::new(spec, credential, keys, of_provider, &sources.guard));
-            upstream.report_unopened();
+            upstream.report_unopened(&sources.audit, tenant_id);
             upstreams.entry(upstream.spec.name.clone()).or_default().push(upstream);
         }
         let custom: Vec<_> = custom.into_iter().map(|row| row.name).collect();

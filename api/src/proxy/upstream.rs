@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use keyway_domain::{CredentialSource, IntegrationId, IntegrationStatus, LimitScope, Limits, Routing, Timestamp};
+use keyway_domain::{
+    Actor, CredentialSource, IntegrationId, IntegrationStatus, LimitScope, Limits, Routing, TenantId, Timestamp,
+};
 use keyway_providers::{KeyFamily, Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
 use keyway_telemetry::metrics;
@@ -17,6 +19,7 @@ use super::{
     refusal::{Code, Refusal},
     stand_ins::StandIn,
 };
+use crate::grouped_audit::{GroupedAudit, Occurrence};
 
 /// The label of every provider that a tenant made: metrics have no labels from outside.
 const CUSTOM: &str = "custom";
@@ -183,12 +186,15 @@ impl Upstream {
     }
 
     /// Says that its secret does not open, where it does not. Of a sealed vault the whole process says so.
-    pub(super) fn report_unopened(&self) {
+    pub(super) fn report_unopened(&self, audit: &GroupedAudit, tenant_id: TenantId) {
         let Some(why) = &self.unopened else { return };
         let reason = if matches!(why, VaultError::Sealed(_)) { SEALED } else { UNREADABLE };
         metrics().secrets_unopened.with_label_values(&[reason]).inc();
         if reason == UNREADABLE {
             let id = self.integration_id;
+            let (action, target) = ("integration.secret_unreadable", id.to_string());
+            let occurrence = Occurrence { tenant_id: Some(tenant_id), action, target, address: None, reason };
+            audit.note(occurrence, Actor::System { part: "proxy".to_owned() });
             tracing::error!(integration_id = %id, error = %why, "a secret cannot be opened; enter it again, or restore the keyring");
         }
     }

@@ -80,6 +80,11 @@ metrics! {
     /// Connections refused because the limit was reached, or closed at a deadline.
     connections_refused: Counters("keyway_connections_refused_total", "Connections refused or closed early", ["reason"]);
 
+    /// Requests refused because of a wrong admin or virtual key.
+    access_refused: Counters("keyway_access_refused_total", "Requests with a wrong, revoked or expired key", ["reason"]);
+    /// Things of which an audit event is still to be written: those that come again and again are written in groups.
+    audit_grouped: Gauge("keyway_audit_grouped", "Things whose grouped audit event is not written yet");
+
     /// Commands accepted (committed).
     commands: Counters("keyway_commands_total", "Commands accepted, by kind", ["kind"]);
     /// Commands refused because too much waits already.
