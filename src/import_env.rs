@@ -10,7 +10,7 @@ use keyway_api::{Console, ConsoleError, Submission};
 use keyway_config::Config;
 use keyway_domain::{IntegrationId, ProjectId, TenantId};
 use keyway_providers::{EnvCredential, EnvPlace, LiveCatalog, for_spec};
-use keyway_store::{Store, TenantKeyCache, data_keys, integrations, tenants};
+use keyway_store::{Store, TenantKeyCache, data_keys, integrations, projects, tenants};
 use keyway_vault::{Keyring, SecretString, TenantKeys, Vault};
 
 use crate::{console, keyring, parts, places, say};
@@ -54,8 +54,11 @@ pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> 
     if found.is_empty() {
         bail!("no variable that usually holds a provider's key is set; see `env` in models.yaml for their names");
     }
-    let into =
-        if from.dry_run { Into::Nothing(Known::open(config, from.tenant).await?) } else { open(config, live).await? };
+    let into = if from.dry_run {
+        Into::Nothing(Known::open(config, from.tenant, from.project).await?)
+    } else {
+        open(config, live).await?
+    };
     let mut refused = 0;
     for one in found {
         let (provider, variable) = (one.provider.name.clone(), one.variable);
@@ -132,13 +135,19 @@ async fn open(config: &Config, catalog: LiveCatalog) -> anyhow::Result<Into> {
 struct Known {
     store: Store,
     tenant_id: TenantId,
+    /// `None`: the project `default`.
+    project_id: Option<ProjectId>,
     /// Those that fingerprints are made with; a tenant without them has no secret.
     keys: Arc<TenantKeys>,
 }
 
 impl Known {
     /// `None`: nothing is there, or nothing can be told, which is said.
-    async fn open(config: &Config, tenant: Option<TenantId>) -> anyhow::Result<Option<Self>> {
+    async fn open(
+        config: &Config,
+        tenant: Option<TenantId>,
+        project_id: Option<ProjectId>,
+    ) -> anyhow::Result<Option<Self>> {
         if places::is_database_missing(config) {
             say::error("there is no database yet, so nothing is there already");
             return Ok(None);
@@ -164,7 +173,7 @@ impl Known {
             TenantKeyCache::new(Arc::new(Vault::open(keyring))).unwrapped(row).map_err(|it| it.to_string())
         });
         match opened {
-            Ok(keys) => Ok(Some(Self { store, tenant_id, keys })),
+            Ok(keys) => Ok(Some(Self { store, tenant_id, project_id, keys })),
             Err(why) => {
                 say::error(&format!("what is there already cannot be told: {why}"));
                 Ok(None)
@@ -172,11 +181,18 @@ impl Known {
         }
     }
 
-    /// The integration that has this very key.
+    /// The integration of the project that has this very key.
     async fn holder(&self, provider: &str, credentials: &SecretString) -> anyhow::Result<Option<IntegrationId>> {
         let fingerprint = self.keys.fingerprint(provider, credentials.expose().as_bytes());
         let tx = self.store.tenant_read(self.tenant_id).await?;
-        Ok(integrations::with_fingerprint(&tx, self.keys.id(), &fingerprint).await?)
+        let project = match self.project_id {
+            Some(id) => id,
+            None => match projects::find_by_name(&tx, projects::DEFAULT_NAME).await? {
+                Some(project) => project.id,
+                None => return Ok(None),
+            },
+        };
+        Ok(integrations::with_fingerprint(&tx, project, self.keys.id(), &fingerprint).await?)
     }
 }
 

@@ -1,13 +1,16 @@
 //! Who calls, and for which tenant. Decided on the matched route, never on a path read anew.
 
+use std::net::SocketAddr;
+
 use http::{HeaderMap, header};
 use keyway_domain::{Actor, RequestId, TenantId};
-use keyway_store::tenants;
+use keyway_store::{audit, tenants};
 
 use crate::{
     App,
     error::{ApiError, Code},
     token::{self, VirtualKeyToken},
+    wrong_keys::Wrong,
 };
 
 /// The header by which the admin key chooses a tenant.
@@ -21,6 +24,8 @@ pub(crate) enum Access {
     /// Whoever may act in a tenant; what belongs to no tenant needs what [`Access::Installation`] needs.
     /// A handler asks for that with [`crate::call::Call::beyond_tenant`].
     TenantAndBeyond,
+    /// Whoever may act in a tenant, to read what outlives it: also in one that was deleted.
+    TenantOrDeleted,
     /// Whoever runs the installation: the admin key.
     Installation,
 }
@@ -34,29 +39,35 @@ pub(crate) struct Caller {
     pub(crate) traceparent: String,
 }
 
-/// Finds out who calls.
+/// Finds out who calls. The sender of a wrong key waits for that, the longer the more it sends.
 ///
 /// # Errors
 /// 401 without the right key, 403 with a virtual key, 404 for an unknown tenant.
 pub(crate) async fn caller(
     app: &App,
     access: Access,
-    headers: &HeaderMap,
+    (headers, peer): (&HeaderMap, Option<SocketAddr>),
     (request_id, traceparent): (RequestId, String),
 ) -> Result<Caller, ApiError> {
     let key = bearer(headers)?;
     if !token::is_admin_key(key, &app.admin_key_sha256) {
+        if let (Some(peer), Some(proxy)) = (peer, app.proxy()) {
+            proxy.wrong_keys().refuse(peer, Wrong::Admin).await;
+        }
         return Err(refusal(key));
     }
     let tenant_id = match (access, headers.get(TENANT)) {
-        (Access::Tenant | Access::TenantAndBeyond, Some(value)) => {
+        (Access::Tenant | Access::TenantAndBeyond | Access::TenantOrDeleted, Some(value)) => {
             let id = value.to_str().unwrap_or_default().parse().map_err(|_| {
                 ApiError::parameter("the header Keyway-Tenant must be a tenant's id: tnt_ followed by 32 digits")
             })?;
             let tx = app.store.system_read().await?;
-            tenants::find(&tx, id).await?.ok_or_else(|| {
-                ApiError::new(Code::NotFound, "the header Keyway-Tenant names a tenant that does not exist")
-            })?;
+            let is_there = tenants::find(&tx, id).await?.is_some()
+                || access == Access::TenantOrDeleted && audit::has_any(&tx, id).await?;
+            if !is_there {
+                let message = "the header Keyway-Tenant names a tenant that does not exist";
+                return Err(ApiError::new(Code::NotFound, message));
+            }
             id
         }
         _ => app.default_tenant,

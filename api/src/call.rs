@@ -76,7 +76,9 @@ impl Call {
     /// 403 on a route whose row is about the tenant alone.
     pub(crate) fn beyond_tenant(&self) -> Result<(), ApiError> {
         match self.access {
-            Access::Tenant => Err(ApiError::new(Code::NotAllowed, "this route is about one tenant alone")),
+            Access::Tenant | Access::TenantOrDeleted => {
+                Err(ApiError::new(Code::NotAllowed, "this route is about one tenant alone"))
+            }
             Access::TenantAndBeyond | Access::Installation => Ok(()),
         }
     }

@@ -37,7 +37,7 @@ codes! {
     RequestTimeout, "request_timeout", REQUEST_TIMEOUT, "invalid_request";
     /// Something refers to it, or its state does not allow this.
     Conflict, "conflict", CONFLICT, "conflict";
-    /// The tenant has this secret already.
+    /// The project has this secret already.
     DuplicateKey, "duplicate_key", CONFLICT, "conflict";
     /// The name is in use.
     NameTaken, "name_taken", CONFLICT, "conflict";
@@ -223,7 +223,7 @@ impl From<StoreError> for ApiError {
             StoreError::NotFound => Self::not_found("thing"),
             StoreError::Duplicate { existing } => Self::new(
                 Code::DuplicateKey,
-                format!("this tenant already has this key for this provider in the integration {existing}"),
+                format!("this project already has this key for this provider in the integration {existing}"),
             ),
             StoreError::NameTaken => Self::new(Code::NameTaken, "the name is already in use; choose another one"),
             StoreError::Full { most } => {

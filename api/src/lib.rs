@@ -21,6 +21,7 @@ mod error;
 mod etag;
 mod event_loop;
 mod fallback;
+mod grouped_audit;
 mod home;
 mod idempotency;
 mod input;
@@ -37,6 +38,7 @@ mod trace;
 mod traffic;
 mod view;
 mod work;
+mod wrong_keys;
 
 pub use admission::OutboxLimits;
 pub use app::{App, AppParts};

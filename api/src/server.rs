@@ -218,7 +218,7 @@ where
 
     async fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
         peer: SocketAddr,
         traffic: &Arc<Traffic>,
     ) -> Response<Body<crate::proxy::Body>> {
@@ -230,6 +230,7 @@ where
         if is_proxied(request.uri().path()) {
             return self.proxy.handle(request, peer, &self.client, traffic).await.map(Either::Left);
         }
+        request.extensions_mut().insert(service::Peer(peer));
         let mut routes = warp::service(self.routes.clone());
         let answered = self.home.run("management request", async move { routes.call(request).await }).await;
         let response = match answered {

@@ -3,7 +3,7 @@
 //! Which routes there are and who may call each is one table, [`crate::routes`]; authorisation is
 //! decided on the row that matched. Nothing of a request's body is read before that.
 
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
 
 use bytes::Buf;
 use futures::Stream;
@@ -38,9 +38,10 @@ pub(crate) fn routes(app: Arc<App>) -> impl Filter<Extract = (Response,), Error 
         .and(warp::path::full())
         .and(query)
         .and(warp::header::headers_cloned())
+        .and(warp::ext::optional())
         .and(warp::body::stream())
-        .then(move |found, path, query, headers, stream| {
-            let request = Request { found, path, query, headers };
+        .then(move |found, path, query, headers, peer: Option<Peer>, stream| {
+            let request = Request { found, path, query, headers, peer: peer.map(|Peer(peer)| peer) };
             handle(Arc::clone(&app), request, stream)
         });
     openapi::routes().or(management).unify().recover(refuse).unify()
@@ -51,7 +52,12 @@ struct Request {
     path: FullPath,
     query: String,
     headers: HeaderMap,
+    peer: Option<SocketAddr>,
 }
+
+/// Who is at the other end of the connection that a request came on.
+#[derive(Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
 
 struct Matched {
     endpoint: &'static Endpoint,
@@ -114,8 +120,8 @@ async fn run<B: Buf>(
     stream: impl Stream<Item = Result<B, warp::Error>> + Send,
     (request_id, traceparent): (RequestId, String),
 ) -> Result<Answer, ApiError> {
-    let Request { found: Matched { endpoint, params }, path, query, headers } = request;
-    let by = auth::caller(&app, endpoint.access, &headers, (request_id, traceparent)).await?;
+    let Request { found: Matched { endpoint, params }, path, query, headers, peer } = request;
+    let by = auth::caller(&app, endpoint.access, (&headers, peer), (request_id, traceparent)).await?;
     Span::current().record("tenant_id", display(by.tenant_id));
     let body = if matches!(endpoint.method, Method::GET | Method::DELETE) {
         SecretBytes::new(Vec::new())

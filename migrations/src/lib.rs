@@ -6,7 +6,7 @@
 //!
 //! Builds before and after a migration run on the same database while an upgrade is rolled out or back: a
 //! migration only adds, what it adds has a default, and nothing is renamed or taken away that an earlier
-//! build uses.
+//! build uses. What must be unique may become less, never more.
 
 mod m0001_tenancy;
 mod m0002_integrations;
@@ -29,6 +29,8 @@ mod m0018_refused_calls;
 mod m0019_provider_limits;
 mod m0020_counted_answers;
 mod m0021_list_orders;
+mod m0023_keys_in_projects;
+mod m0024_rounds;
 mod migrate;
 mod protect;
 mod table;
@@ -64,6 +66,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_provider_limits::Migration),
             Box::new(m0020_counted_answers::Migration),
             Box::new(m0021_list_orders::Migration),
+            Box::new(m0023_keys_in_projects::Migration),
+            Box::new(m0024_rounds::Migration),
         ]
     }
 }

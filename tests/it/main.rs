@@ -30,3 +30,4 @@ mod sdk_usual;
 mod sealed;
 mod session;
 mod traces;
+mod wrong_keys;

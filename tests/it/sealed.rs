@@ -5,10 +5,11 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;
-use serde_json::json;
+use sea_orm::ConnectionTrait as _;
+use serde_json::{Value, json};
 
 use crate::{
-    harness::{Keyway, PATIENCE, text, until},
+    harness::{Api, Database, Keyway, PATIENCE, Services, metrics, text, until},
     session::ended,
 };
 
@@ -62,6 +63,80 @@ async fn a_foreign_or_missing_keyring_seals_and_the_right_one_opens() -> Result<
     })
     .await?;
     keyway.finish().await
+}
+
+/// What a project without an own secret that opens gets of the operator's key, and what is said of a secret that is
+/// broken.
+#[tokio::test]
+async fn a_project_that_consents_is_served_while_sealed_and_a_broken_secret_is_told_of() -> Result<()> {
+    let mut keyway = Keyway::on(Services::Embedded).await?;
+    let file = keyway.dir.join("models.yaml");
+    let openrouter = keyway.simulator.base_url.clone();
+    fs::write(&file, include_str!("../../models.yaml").replace("https://openrouter.ai/api/v1", &openrouter))?;
+    keyway.set("KEYWAY_MODELS_FILE", &file.display().to_string());
+    keyway.set("KEYWAY_FALLBACK_OPENROUTER_KEY", "sk-sim-good-operators");
+    keyway.start("serve").await?;
+    let api = keyway.api()?.clone();
+    let accepted = api.post("/integrations", keyway.openai("own", "sk-sim-good-own"), 202).await?;
+    ended(&api, &text(&accepted, "/operation/id")?).await?;
+    let integration = text(&accepted, "/integration/id")?;
+    let given = json!({ "name": "consenting", "fallback": { "monthly_budget_nano_usd": 1_000_000_000 } });
+    let project = text(&api.post("/projects", given, 201).await?, "/id")?;
+    let own = api.with_key(&text(&api.post("/virtual-keys", json!({ "name": "own" }), 201).await?, "/key")?);
+    let helped = json!({ "name": "helped", "project_id": project });
+    let helped = api.with_key(&text(&api.post("/virtual-keys", helped, 201).await?, "/key")?);
+    let ring = keyway.dir.join("keyring.json");
+    served(&own, "own").await?;
+    served(&helped, "fallback").await?;
+
+    keyway.stop().await?;
+    fs::rename(&ring, keyway.dir.join("elsewhere.json"))?;
+    keyway.respawn(0)?;
+    until("the sealed process serves", async || Ok(keyway.ops(0, "/healthz").await?.status == 200)).await?;
+    until("it helps out", async || Ok(served(&helped, "fallback").await.is_ok())).await?;
+    let refused = own.send(Method::POST, "/v1/chat/completions", Some(chat()), &[]).await?.expect(503)?;
+    ensure!(refused["error"]["code"] == "sealed", "{refused}");
+    let asked = api.get(&format!("/routing?model=gpt-4o-mini&project_id={project}")).await?;
+    ensure!(asked["refusal"].is_null() && asked["candidates"][0]["credential"] == "fallback", "{asked}");
+    let asked = api.get("/routing?model=gpt-4o-mini").await?;
+    ensure!(asked["refusal"]["code"] == "sealed", "{asked}");
+
+    keyway.stop().await?;
+    fs::rename(keyway.dir.join("elsewhere.json"), &ring)?;
+    let url = format!("sqlite://{}?mode=rw", keyway.dir.join("serve-0/keyway.db").display());
+    Database::open(&url).await?.0.execute_unprepared("UPDATE secrets SET envelope = x'00'").await?;
+    keyway.respawn(0)?;
+    keyway.ready(0).await?;
+    let refused = own.send(Method::POST, "/v1/chat/completions", Some(chat()), &[]).await?.expect(503)?;
+    ensure!(refused["error"]["code"] == "credential_unreadable", "{refused}");
+    let asked = api.get("/routing?model=gpt-4o-mini").await?;
+    ensure!(asked["candidates"][0]["refusal"]["code"] == "credential_unreadable", "{asked}");
+    let mut events = Vec::new();
+    until("it is audited", async || {
+        let found = api.get("/audit?action=integration.secret_unreadable").await?;
+        events = found["items"].as_array().cloned().unwrap_or_default();
+        Ok(!events.is_empty())
+    })
+    .await?;
+    ensure!(events.len() == 1 && events[0]["target"] == integration.as_str(), "{events:?}");
+    ensure!(events[0]["changes"]["reason"] == "unreadable", "{events:?}");
+    let figures = keyway.ops(0, "/metrics").await?.text;
+    ensure!(metrics::sum(&figures, "keyway_secrets_unopened_total")? > 0.0);
+    let log = keyway.members()[0].process.log()?;
+    let said = log.lines().any(|line| line.contains("a secret cannot be opened") && line.contains(&integration));
+    ensure!(said && log.contains("ERROR"), "nothing in the log");
+    ensure!(!log.contains("sk-sim-good-own") && !log.contains("sk-sim-good-operators"), "a secret is in the log");
+    keyway.finish().await
+}
+
+fn chat() -> Value {
+    json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "hi" }], "max_tokens": 20 })
+}
+
+async fn served(app: &Api, by: &str) -> Result<()> {
+    let answer = app.send(Method::POST, "/v1/chat/completions", Some(chat()), &[]).await?;
+    ensure!(answer.status == 200 && answer.header("x-keyway-credential") == Some(by), "{}", answer.text);
+    Ok(())
 }
 
 async fn is_sealed(keyway: &Keyway, key: &str, integration: &str) -> Result<()> {

@@ -9,7 +9,7 @@ use std::{sync::Arc, time::Duration};
 use keyway_domain::{Body, Command, Event, Message, MessageId, OperationId, TenantId, Timestamp, UsageWindow};
 use keyway_store::{
     StoreError, SystemTx, integrations,
-    operations::{self, NewOperation, Origin},
+    operations::{self, NewOperation, Origin, rounds},
     outbox, replicas, retention, schedules,
 };
 use keyway_telemetry::metrics;
@@ -97,7 +97,8 @@ async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreE
     Ok(())
 }
 
-/// One plan per tenant with an integration whose usage may be reportable, all in the transaction of the fire.
+/// One plan per tenant with an integration whose usage may be reportable, all in the transaction of the fire. A tenant
+/// whose last plan is not written yet has that one.
 async fn plan_usage(ctx: &Ctx, fire_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     let tx = ctx.store.system().await?;
     if !fire(&tx, "usage", fire_at, now).await? {
@@ -111,8 +112,10 @@ async fn plan_usage(ctx: &Ctx, fire_at: Timestamp, now: Timestamp) -> Result<(),
         let tenants = integrations::tenants_with_reportable(&tx, after, SLICE).await?;
         let Some(last) = tenants.last() else { break };
         after = Some(*last);
+        let waits = rounds::unplanned(&tx, &tenants).await?;
+        let tenants = tenants.into_iter().filter(|tenant| !waits.contains(tenant));
         let plan = Command::PlanUsage { window, spread_ms, recheck: false, provider: None };
-        start(&tx, tenants.into_iter().map(|tenant| (tenant, plan.clone())), now).await?;
+        start(&tx, tenants.map(|tenant| (tenant, plan.clone())), now).await?;
     }
     tx.commit().await
 }

@@ -22,9 +22,9 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Integrations of all providers have their names in common.
+/// Integrations of one provider in one project have their names in common.
 pub(super) const NAME_TAKEN: &str =
-    "an integration of this project has this name, maybe one of another provider; choose another name";
+    "an integration of this project and provider has this name; change that one, or choose another name";
 
 /// The credential and what it is for.
 pub(crate) struct SubmitIntegration {

@@ -14,7 +14,7 @@ use super::{
     refusal::{Code, Refusal},
     warm::Loaded,
 };
-use crate::VirtualKeyToken;
+use crate::{VirtualKeyToken, wrong_keys::Wrong};
 
 /// The headers in which SDKs send their key, in the order in which they are looked at.
 pub(super) const KEY_HEADERS: [HeaderName; 4] = [
@@ -126,6 +126,16 @@ pub(super) fn key_hash(headers: &HeaderMap, in_query: Option<&str>) -> Result<Ke
     } else {
         Refusal::new(Code::MissingKey, "send a virtual key: Authorization: Bearer kw_live_...")
     })
+}
+
+/// What is wrong with a key that was refused so; `None`: none was sent, or nobody could look.
+pub(super) fn wrong(refusal: &Refusal, holder: Option<&KeyHolder>) -> Option<Wrong> {
+    match (refusal.code(), holder) {
+        (Code::InvalidKey, _) => Some(Wrong::Virtual),
+        (Code::RevokedKey, Some(KeyHolder::Known(it))) => Some(Wrong::Revoked(it.tenant_id, it.virtual_key_id)),
+        (Code::ExpiredKey, Some(KeyHolder::Known(it))) => Some(Wrong::Expired(it.tenant_id, it.virtual_key_id)),
+        _ => None,
+    }
 }
 
 fn bearer(text: &str) -> &str {

@@ -59,6 +59,11 @@ impl Proxy {
             Ok(project) => project,
             Err(refusal) => return Explanation { refusal: Some(refusal.into_text()), ..Explanation::default() },
         };
+        if !project.fallback.exists()
+            && let Err(refusal) = self.sources.check_open()
+        {
+            return Explanation { refusal: Some(refusal.into_text()), ..Explanation::default() };
+        }
         let offered = self.offered(&project, &wanted);
         let (offered, refusal) = match offered {
             Ok(offered) => {
@@ -71,7 +76,15 @@ impl Proxy {
             Wanted::Provider(_, model) => model,
             Wanted::Model(model, _) => Some(model),
         };
-        let fallback = project.fallback.serving(offered.iter().copied(), wanted.endpoint(), model);
+        let fallback = match (&refusal, &wanted) {
+            (Some(refusal), Wanted::Provider(provider, _)) if refusal.leaves_call_alone() => {
+                project.helped_out(Some(provider), wanted.endpoint(), model).map(|alone| alone.upstream)
+            }
+            (Some(refusal), Wanted::Model(..)) if refusal.leaves_call_alone() => {
+                project.helped_out(None, wanted.endpoint(), model).map(|alone| alone.upstream)
+            }
+            _ => project.fallback.serving(offered.iter().copied(), wanted.endpoint(), model),
+        };
         let refusal = refusal.filter(|_| fallback.is_err());
         let tried = choice.steady_order(offered.iter().copied(), fallback.as_ref().ok().copied(), model);
         let is_tried = |id| tried.iter().any(|it| it.integration_id == id);

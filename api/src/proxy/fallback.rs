@@ -1,13 +1,14 @@
 //! The operator's OpenRouter key as the last resort of projects that consented to it: for which of their calls it
-//! may be asked, and as what.
+//! may be asked, and as what, whether they have a key of their own for them or not.
 //!
 //! Must never serve a project that did not consent, a call whose integrations their owner switched off, a model whose
 //! name or price at OpenRouter is not known, or a body that has OpenRouter do anything but ask that model.
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use keyway_domain::{IntegrationId, IntegrationStatus, Limits, NanoUsd, ProjectId};
-use keyway_providers::{Model, ProviderSpec};
+use keyway_domain::{IntegrationId, IntegrationStatus, Limits};
+use keyway_providers::Catalog;
+use keyway_store::projects::ProjectRow;
 use keyway_telemetry::metrics;
 use serde::{Deserialize, de::IgnoredAny};
 
@@ -15,6 +16,7 @@ use super::{
     plan::shape,
     project::Sources,
     refusal::{Code, Refusal},
+    stand_ins::StandIn,
     upstream::Upstream,
 };
 
@@ -52,47 +54,69 @@ impl Asked {
     }
 }
 
-/// What may help a project's own integrations out.
+/// What may help a project out.
 pub(super) struct Fallback {
     /// By the provider whose models they serve; all have the same key and the same ceiling.
-    upstreams: BTreeMap<String, Arc<Upstream>>,
+    helpers: BTreeMap<String, Helper>,
     /// Why there is none, where there is none.
     missing: &'static str,
 }
 
+struct Helper {
+    upstream: Arc<Upstream>,
+    stand_in: Arc<StandIn>,
+}
+
+/// Who serves a call for which a project has no integration.
+pub(super) struct Alone<'a, 'm> {
+    /// The provider whose model it is.
+    pub(super) provider: &'a str,
+    pub(super) upstream: &'a Arc<Upstream>,
+    /// The model as its provider calls it.
+    pub(super) model: &'m str,
+}
+
 impl Fallback {
-    /// What helps out a project that has these integrations and consented to spend `budget` in a month.
+    /// What helps out a project that has these integrations and `custom` providers.
     pub(super) fn new(
-        project_id: ProjectId,
-        budget: Option<NanoUsd>,
+        project: Option<&ProjectRow>,
         own: &BTreeMap<String, Vec<Arc<Upstream>>>,
+        custom: &[String],
         sources: &Sources,
+        catalog: &Arc<Catalog>,
     ) -> Self {
-        let none = |missing| Self { upstreams: BTreeMap::new(), missing };
-        if budget.is_none() {
+        let none = |missing| Self { helpers: BTreeMap::new(), missing };
+        let Some((project, budget)) = project.and_then(|row| Some((row, row.fallback_budget_nano_usd?))) else {
             return none(
                 "the project has not consented to calls with the operator's key: its field `fallback` is null",
             );
-        }
+        };
         let Some(key) = &sources.fallback_key else {
             return none("the operator has no key for this: KEYWAY_FALLBACK_OPENROUTER_KEY is not set");
         };
-        let catalog = sources.catalog.now();
         let Some(openrouter) = catalog.get(OPENROUTER) else {
             return none("the models file has no provider openrouter");
         };
-        let id = IntegrationId::of_fallback(project_id);
-        let limits = Limits { monthly_budget_nano_usd: budget, ..Limits::default() };
-        let made = own.iter().filter_map(|(provider, upstreams)| {
-            let spec = standing_in(openrouter, &upstreams.first()?.spec)?;
-            Some((provider.clone(), Arc::new(Upstream::fallback(spec, id, limits, Arc::clone(key), &sources.guard))))
+        let id = IntegrationId::of_fallback(project.id);
+        let limits = Limits { monthly_budget_nano_usd: Some(budget), ..Limits::default() };
+        let shared = sources.stand_ins.of(catalog);
+        // A provider that the tenant made is another one than the catalog's, whatever it is called.
+        let listed = shared.iter().filter(|(provider, _)| !custom.contains(provider));
+        let made = listed.filter_map(|(provider, stand_in)| {
+            let stand_in = match own.get(provider).and_then(|own| own.first()) {
+                Some(own) if has_more_models(own, catalog) => Arc::new(StandIn::new(openrouter, &own.spec)?),
+                _ => Arc::clone(stand_in),
+            };
+            let upstream =
+                Upstream::fallback(&stand_in, (id, project.created_at), limits, Arc::clone(key), &sources.guard);
+            Some((provider.clone(), Helper { upstream: Arc::new(upstream), stand_in }))
         });
-        Self { upstreams: made.collect(), missing: "OpenRouter has no models of the project's providers" }
+        Self { helpers: made.collect(), missing: "nobody said by which names OpenRouter has the models of a provider" }
     }
 
     /// Whether it can help out at all.
     pub(super) fn exists(&self) -> bool {
-        !self.upstreams.is_empty()
+        !self.helpers.is_empty()
     }
 
     /// Who serves a call of `model` at an endpoint of OpenAI's shape, should none of `offered` do so.
@@ -101,30 +125,119 @@ impl Fallback {
     /// Why nobody does.
     pub(super) fn serving<'u>(
         &self,
-        offered: impl IntoIterator<Item = &'u Arc<Upstream>>,
+        offered: impl IntoIterator<Item = &'u Arc<Upstream>> + Clone,
         endpoint: Option<&str>,
         model: Option<&str>,
     ) -> Result<&Arc<Upstream>, Refusal> {
-        let refused = |why| Refusal::new(Code::NoFallback, why);
-        if !self.exists() {
-            return Err(refused(self.missing));
+        self.check_exists()?;
+        let callable = offered.clone().into_iter().filter(|it| it.is_callable());
+        if is_switched_off(callable) {
+            return Err(switched_off());
         }
-        let mut wanted = offered.into_iter().filter(|it| it.is_callable() && it.status != IntegrationStatus::Disabled);
-        let Some(first) = wanted.next() else {
-            return Err(refused("the project has no integration for this call that is not disabled"));
+        let is_off = |it: &&Arc<Upstream>| it.is_callable() && it.status == IntegrationStatus::Disabled;
+        let mut providers = offered.into_iter().filter(|it| !is_off(it)).map(|own| &own.spec.name);
+        let helper = providers.find_map(|provider| self.helpers.get(provider)).ok_or_else(not_there)?;
+        helper.serving(endpoint, model)
+    }
+
+    /// Who serves a call of `model`, of this provider or of the only one that has it, at an endpoint of OpenAI's shape,
+    /// where the project has no integration for it.
+    ///
+    /// # Errors
+    /// Why nobody does.
+    pub(super) fn alone<'m>(
+        &self,
+        provider: Option<&str>,
+        endpoint: Option<&str>,
+        model: Option<&'m str>,
+    ) -> Result<Alone<'_, 'm>, Refusal> {
+        self.check_exists()?;
+        let ((provider, helper), model) = match (provider, model) {
+            (Some(provider), model) => {
+                (self.helpers.get_key_value(provider).ok_or_else(not_there)?, model.unwrap_or_default())
+            }
+            (None, Some(model)) => self.having(model)?,
+            (None, None) => return Err(unknown_model()),
         };
-        let mut providers = std::iter::once(first).chain(wanted).map(|own| &own.spec.name);
-        let Some(upstream) = providers.find_map(|provider| self.upstreams.get(provider)) else {
-            return Err(refused("OpenRouter has no models of this provider, or nobody said by which names"));
-        };
+        Ok(Alone { provider, upstream: helper.serving(endpoint, Some(model))?, model })
+    }
+
+    /// Which endpoint that OpenRouter may have it is at this path of a provider; without a path, at that of its chats.
+    pub(super) fn endpoint_at(&self, provider: &str, path: Option<&str>) -> Option<&'static str> {
+        let stand_in = &self.helpers.get(provider)?.stand_in;
+        path.map_or_else(|| stand_in.chat_endpoint(), |path| stand_in.endpoint_at(path))
+    }
+
+    /// The models that it has, each with its provider and who serves it.
+    pub(super) fn models(&self) -> impl Iterator<Item = (&str, &str, &Upstream)> {
+        self.helpers.iter().flat_map(|(provider, Helper { upstream, .. })| {
+            upstream.spec.models.iter().map(move |model| (provider.as_str(), model.name.as_str(), upstream.as_ref()))
+        })
+    }
+
+    /// Whether `provider` may have a model that it does not list: not where it is one whose models OpenRouter has, too,
+    /// and the model is known to be another one's.
+    pub(super) fn may_guess(&self, provider: &str, model: &str) -> bool {
+        let is_anothers = || self.having(model).is_ok_and(|((other, _), _)| other != provider);
+        !(self.helpers.contains_key(provider) && is_anothers())
+    }
+
+    fn having<'m>(&self, model: &'m str) -> Result<((&String, &Helper), &'m str), Refusal> {
+        let mut having = self.helpers.iter().filter(|(_, helper)| helper.upstream.spec.model(model).is_some());
+        match (having.next(), having.next()) {
+            (Some(only), None) => Ok((only, model)),
+            (Some(_), Some(_)) => Err(refused("several providers have this model: ask for provider/model")),
+            (None, _) => {
+                let (provider, rest) = model.split_once('/').ok_or_else(unknown_model)?;
+                Ok((self.helpers.get_key_value(provider).ok_or_else(not_there)?, rest))
+            }
+        }
+    }
+
+    fn check_exists(&self) -> Result<(), Refusal> {
+        if self.exists() { Ok(()) } else { Err(refused(self.missing)) }
+    }
+}
+
+impl Helper {
+    fn serving(&self, endpoint: Option<&str>, model: Option<&str>) -> Result<&Arc<Upstream>, Refusal> {
+        let upstream = &self.upstream;
         if !endpoint.is_some_and(|endpoint| upstream.spec.can(shape(endpoint))) {
             return Err(refused("OpenRouter has no such endpoint"));
         }
         match model.and_then(|model| upstream.spec.model(model)) {
             Some(_) => Ok(upstream),
-            None => Err(refused("the model's name at OpenRouter or its price is not known")),
+            None => Err(unknown_model()),
         }
     }
+}
+
+/// Whether an owner has switched off all of these, of which there is one at least.
+pub(super) fn is_switched_off<'u>(callable: impl Iterator<Item = &'u Arc<Upstream>>) -> bool {
+    let mut callable = callable.peekable();
+    callable.peek().is_some() && callable.all(|it| it.status == IntegrationStatus::Disabled)
+}
+
+/// What an owner has switched off, nobody else's key does.
+pub(super) fn switched_off() -> Refusal {
+    refused("the project's integrations that could serve this call are disabled by their owner")
+}
+
+fn not_there() -> Refusal {
+    refused("OpenRouter has no models of this provider, or nobody said by which names")
+}
+
+fn unknown_model() -> Refusal {
+    refused("the model's name at OpenRouter or its price is not known")
+}
+
+fn refused(why: &'static str) -> Refusal {
+    Refusal::new(Code::NoFallback, why)
+}
+
+/// Whether its tenant has added models to those that the catalog lists.
+fn has_more_models(own: &Upstream, catalog: &Catalog) -> bool {
+    catalog.get(&own.spec.name).is_some_and(|listed| listed.models.len() != own.spec.models.len())
 }
 
 /// Counters that appear with their first event have no increase that an alert could see.
@@ -165,23 +278,8 @@ struct Tool {
     kind: String,
 }
 
-/// OpenRouter with the models of another provider, under the names that this one gives them, as far as their prices
-/// are known: OpenRouter's own, or else the provider's.
-fn standing_in(openrouter: &ProviderSpec, provider: &ProviderSpec) -> Option<ProviderSpec> {
-    let author = provider.openrouter.clone()?;
-    let priced = |model: &Model| {
-        let listed = openrouter.model(&provider.model_at_openrouter(&model.name)?);
-        let price = listed.and_then(|listed| listed.price.clone()).or_else(|| model.price.clone())?;
-        Some(Model { price: Some(price), ..model.clone() })
-    };
-    let models = provider.models.iter().filter_map(priced).collect();
-    Some(ProviderSpec { models, openrouter: Some(author), ..openrouter.clone() })
-}
-
 #[cfg(test)]
 mod tests {
-    use keyway_providers::Catalog;
-
     use super::*;
 
     #[test]
@@ -202,23 +300,5 @@ mod tests {
         ] {
             assert_eq!(check_body(body.as_bytes()).is_ok(), passes, "{body}");
         }
-    }
-
-    #[test]
-    fn a_price_of_openrouters_own_comes_first_and_an_unknown_one_makes_no_model() {
-        let catalog = Catalog::load(None).unwrap();
-        let (mut openrouter, mut openai) =
-            (catalog.get(OPENROUTER).unwrap().clone(), catalog.get("openai").unwrap().clone());
-        openai.models.push(Model::unpriced("new".to_owned()));
-        let price = |spec: &ProviderSpec, model: &str| spec.model(model).and_then(|it| it.price.clone());
-        let spec = standing_in(&openrouter, &openai).unwrap();
-        assert_eq!((spec.name.as_str(), spec.base_url.as_str()), (OPENROUTER, openrouter.base_url.as_str()));
-        assert_eq!(price(&spec, "gpt-4o-mini"), price(&openai, "gpt-4o-mini"));
-        assert!(spec.model("new").is_none(), "a budget could not hold it");
-        let dear = price(&openai, "gpt-5.5");
-        let named = Model { price: dear.clone(), ..Model::unpriced("openai/gpt-4o-mini".to_owned()) };
-        openrouter.models.push(named);
-        assert_eq!(price(&standing_in(&openrouter, &openai).unwrap(), "gpt-4o-mini"), dear);
-        assert!(standing_in(&openrouter, catalog.get("mistral").unwrap()).is_none(), "nobody said by which names");
     }
 }

@@ -12,7 +12,7 @@ use super::{
     attempts::{Attempts, Begun},
     broken::Reader,
     cache,
-    caller::{self, Principal},
+    caller::{self, KeyHolder, Principal},
     choice::Choice,
     client::ProviderClient,
     headers,
@@ -47,7 +47,7 @@ impl Proxy {
         let (parts, body) = request.into_parts();
         let uri = parts.uri.clone();
         let id = HeaderValue::try_from(arrival.id.to_string()).ok();
-        let served = self.serve((parts, body), &uri, arrival, (client, traffic)).await;
+        let served = self.serve((parts, body), &uri, arrival, (client, traffic, peer)).await;
         let mut response = served.unwrap_or_else(|refusal| {
             let code = refusal.code().text();
             metrics().proxy_refused.with_label_values(&[code]).inc();
@@ -75,13 +75,17 @@ impl Proxy {
         (mut parts, body): (Parts, Incoming),
         uri: &Uri,
         arrival: Arrival,
-        (client, traffic): (&ProviderClient, &Arc<Traffic>),
+        (client, traffic, peer): (&ProviderClient, &Arc<Traffic>, SocketAddr),
     ) -> Result<Response<ProxyBody>, Refusal> {
         let route = Route::of(&parts.method, uri.path())?;
-        let hash = caller::key_hash(&parts.headers, key_in_query(&route, uri).as_deref())?;
+        let found = caller::key_hash(&parts.headers, key_in_query(&route, uri).as_deref());
+        let hash = self.or_wait(found, None, peer).await?;
         let caller = self.caller(&hash, arrival.clock).await?;
-        let principal = caller.usable(arrival.at)?;
+        let principal = self.or_wait(caller.usable(arrival.at), Some(&caller), peer).await?;
         let project = self.project(principal.tenant_id, principal.project_id, arrival.clock).await?;
+        if !project.fallback.exists() {
+            self.sources.check_open()?;
+        }
         match &route {
             Route::Models => return models::list(&project, arrival.at),
             Route::Model(id) => return models::one(&project, id, arrival.at),
@@ -133,6 +137,21 @@ impl Proxy {
                 Ok(self.caches.answers.keep(place, response))
             }
         }
+    }
+
+    /// What was found of a key; the sender of a wrong one waits for the refusal.
+    async fn or_wait<T>(
+        &self,
+        found: Result<T, Refusal>,
+        holder: Option<&KeyHolder>,
+        peer: SocketAddr,
+    ) -> Result<T, Refusal> {
+        if let Err(refusal) = &found
+            && let Some(wrong) = caller::wrong(refusal, holder)
+        {
+            self.wrong_keys.refuse(peer, wrong).await;
+        }
+        found
     }
 
     /// Makes a call of this project ready: whom to ask for it, and a place for its record.

@@ -7,10 +7,12 @@
 //! secret, follow a redirect, or ask the database on the warm path.
 
 mod affinity;
+mod alone;
 mod arriving;
 mod attempts;
 mod broken;
 mod cache;
+mod caches;
 mod caller;
 mod choice;
 mod client;
@@ -52,6 +54,7 @@ mod replay;
 mod replica;
 mod spool;
 mod sse;
+mod stand_ins;
 mod under_way;
 mod upstream;
 mod usage_option;
@@ -65,19 +68,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyway_bus::{Bus, InvalidationSignal, InvalidationStream};
+use keyway_bus::Bus;
 use keyway_domain::{Invalidation, ProjectId, TenantId};
-use keyway_providers::{CatalogChanges, LiveCatalog, guard::Guard};
+use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
 use keyway_telemetry::{metrics, spawn};
 use keyway_vault::SecretString;
-use tokio::sync::{Mutex, Notify, Semaphore, mpsc};
+use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
 
-use cache::AnswerCache;
+use caches::Caches;
 use caller::{KeyHash, KeyHolder};
 pub use client::ProviderClient;
 use connect::Connector;
@@ -91,12 +94,13 @@ use project::{Project, Sources};
 use refusal::{Code, Refusal};
 use refused_calls::RefusedCalls;
 pub use relay::ProxyBody as Body;
-use replica::{Dropped, Replica};
+use replica::Replica;
 use spool::Spool;
+use stand_ins::StandIns;
 use usage_option::UsageOption;
 use warm::{Held, Loaded, WarmCache};
 
-use crate::home::Home;
+use crate::{grouped_audit::GroupedAudit, home::Home, wrong_keys::WrongKeys};
 
 /// Callers and projects kept in memory at most.
 const CALLERS: usize = 50_000;
@@ -159,6 +163,8 @@ pub struct Proxy {
     cooling: Cooling,
     usage_option: UsageOption,
     refused_calls: RefusedCalls,
+    wrong_keys: WrongKeys,
+    audit: Arc<GroupedAudit>,
     owners: Arc<Owners>,
     cors: CorsOrigins,
     first_byte_timeout: Duration,
@@ -173,14 +179,6 @@ pub struct Proxy {
     _stop: DropGuard,
 }
 
-/// What is kept in memory, until it is out of date.
-#[derive(Clone)]
-struct Caches {
-    callers: Arc<WarmCache<KeyHash, KeyHolder>>,
-    projects: Arc<WarmCache<ProjectId, Project>>,
-    answers: Arc<AnswerCache>,
-}
-
 impl Proxy {
     /// Starts the proxy: its spool, and the tasks that drain it and forget what changed. They end
     /// when the proxy is dropped.
@@ -193,6 +191,7 @@ impl Proxy {
             metrics().proxy_refused.with_label_values(&[code.text()]);
         }
         fallback::show_counters();
+        upstream::show_counters();
         let (home, stop) = (Home::here(), CancellationToken::new());
         let (sealed, bytes) = (Arc::new(Notify::new()), Arc::new(AtomicU64::new(0)));
         let directory = parts.data_dir.join("spool");
@@ -203,14 +202,16 @@ impl Proxy {
         drop(spawn("spool drainer", keep_draining(Arc::clone(&drainer), sealed, stop.clone())));
         let callers = Arc::new(WarmCache::new("callers", CALLERS));
         let projects = Arc::new(WarmCache::new("projects", PROJECTS));
-        let answers = AnswerCache::new();
+        let answers = cache::AnswerCache::new();
         let caches = Caches { callers, projects, answers };
         let signals = parts.bus.invalidations();
         let replica = Replica::start(&parts.data_dir, parts.store.clone(), caches.clone(), &stop);
         let (replica, dropped) = replica.map_err(ProxyError::Spool)?;
-        drop(spawn("proxy invalidations", listen(signals, caches.clone(), dropped, stop.clone())));
+        drop(spawn("proxy invalidations", caches::listen(signals, caches.clone(), dropped, stop.clone())));
         let catalog = parts.catalog.changes();
-        drop(spawn("proxy catalog", follow(catalog, caches.clone(), stop.clone())));
+        drop(spawn("proxy catalog", caches::follow(catalog, caches.clone(), stop.clone())));
+        let audit = Arc::new(GroupedAudit::new(parts.store.clone()));
+        drop(spawn("grouped audit", keep_auditing(Arc::clone(&audit), stop.clone())));
         let limiter = Limiter::new(home.clone(), parts.store.clone());
         drop(spawn("limits", Arc::clone(&limiter).keep_tidy(stop.clone())));
         Ok(Arc::new(Self {
@@ -223,12 +224,16 @@ impl Proxy {
                 guard: parts.guard,
                 fallback_key: parts.fallback_key.map(Arc::new),
                 outage: Arc::default(),
+                stand_ins: StandIns::default(),
+                audit: Arc::clone(&audit),
             }),
             caches,
             look_ups: Semaphore::new(LOOK_UPS),
             cooling: Cooling::default(),
             usage_option: UsageOption::default(),
             refused_calls: RefusedCalls::default(),
+            wrong_keys: WrongKeys::new(Arc::clone(&audit)),
+            audit: Arc::clone(&audit),
             owners: Arc::default(),
             cors: parts.cors,
             first_byte_timeout: parts.first_byte_timeout,
@@ -272,6 +277,11 @@ impl Proxy {
         self.caches.forget(tenant_id, what);
     }
 
+    /// Where wrong keys of the management API are noted, too.
+    pub(crate) const fn wrong_keys(&self) -> &WrongKeys {
+        &self.wrong_keys
+    }
+
     /// A client for one event loop: its connections to providers stay there.
     pub fn client(&self) -> ProviderClient {
         ProviderClient::new(self.connector.clone())
@@ -293,6 +303,7 @@ impl Proxy {
             let mut drainer = self.drainer.lock().await;
             drainer.round().await?;
             drainer.write_uses().await?;
+            self.audit.write_all().await?;
             Ok::<_, DrainError>(self.replica.leave().await?)
         };
         match tokio::time::timeout(DRAIN_TIMEOUT, drained).await {
@@ -329,57 +340,8 @@ impl Proxy {
     }
 }
 
-impl Caches {
-    fn forget(&self, tenant_id: TenantId, what: Invalidation) {
-        let scope = match what {
-            Invalidation::VirtualKey { id } => {
-                self.callers.forget(id.uuid());
-                id.uuid()
-            }
-            Invalidation::Integrations | Invalidation::Providers => {
-                self.projects.forget(tenant_id.uuid());
-                tenant_id.uuid()
-            }
-        };
-        self.answers.forget(scope);
-    }
-}
-
-async fn listen(
-    mut signals: InvalidationStream,
-    caches: Caches,
-    dropped: mpsc::UnboundedSender<Dropped>,
-    stop: CancellationToken,
-) {
-    loop {
-        let signal = tokio::select! {
-            () = stop.cancelled() => return,
-            signal = signals.next() => signal,
-        };
-        match signal {
-            Some(InvalidationSignal::Changed(tenant_id, what, revocation)) => {
-                caches.forget(tenant_id, what);
-                // Without a receiver the process ends.
-                let _ = revocation.map(|revocation| dropped.send(Dropped::One(tenant_id, revocation)));
-            }
-            Some(InvalidationSignal::Lost) => {
-                caches.callers.forget_all();
-                caches.projects.forget_all();
-                caches.answers.forget_all();
-                let _ = dropped.send(Dropped::Everything);
-            }
-            // The bus is gone, and with it the process soon; until then entries live for their time.
-            None => return,
-        }
-    }
-}
-
-/// What is kept of a project holds what the catalog said of its providers.
-async fn follow(mut catalog: CatalogChanges, caches: Caches, stop: CancellationToken) {
-    while stop.run_until_cancelled(catalog.next()).await.is_some() {
-        caches.projects.forget_all();
-        caches.answers.forget_all();
-    }
+async fn keep_auditing(audit: Arc<GroupedAudit>, stop: CancellationToken) {
+    audit.keep_writing(&stop).await;
 }
 
 async fn keep_draining(drainer: Arc<Mutex<Drainer>>, sealed: Arc<Notify>, stop: CancellationToken) {

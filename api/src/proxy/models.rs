@@ -21,29 +21,33 @@ struct List<'a> {
 struct Listed<'a> {
     id: &'a str,
     object: &'static str,
-    /// When the integration was made: the catalog does not know when models were.
+    /// When the integration was made, or the project, where the operator's key serves: the catalog does not know when
+    /// models were.
     created: i64,
     owned_by: &'a str,
 }
 
-/// Every model of the project's integrations. One that several providers have is listed under
+/// Every model of the project's integrations, and those that the operator's key serves. One that several providers have is listed under
 /// `provider/model` for each.
 pub(super) fn list(project: &Project, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
     let models = project.models(now);
-    json(&List { object: "list", data: models.iter().map(|(id, upstream)| listed(id, upstream)).collect() })
+    json(&List {
+        object: "list",
+        data: models.iter().map(|(id, provider, upstream)| listed(id, provider, upstream)).collect(),
+    })
 }
 
 /// One of them.
 pub(super) fn one(project: &Project, id: &str, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
     let models = project.models(now);
-    match models.iter().find(|(listed, _)| listed == id) {
-        Some((id, upstream)) => json(&listed(id, upstream)),
+    match models.iter().find(|(listed, ..)| listed == id) {
+        Some((id, provider, upstream)) => json(&listed(id, provider, upstream)),
         None => Err(Refusal::model("no integration of the project serves this model; GET /v1/models lists them")),
     }
 }
 
-fn listed<'a>(id: &'a str, upstream: &'a Upstream) -> Listed<'a> {
-    Listed { id, object: "model", created: upstream.created_at.seconds(), owned_by: &upstream.spec.name }
+fn listed<'a>(id: &'a str, provider: &'a str, upstream: &Upstream) -> Listed<'a> {
+    Listed { id, object: "model", created: upstream.created_at.seconds(), owned_by: provider }
 }
 
 fn json(value: &impl Serialize) -> Result<Response<ProxyBody>, Refusal> {

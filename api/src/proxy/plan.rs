@@ -68,10 +68,10 @@ pub(super) struct Planner<'a> {
 }
 
 /// A body that was read as JSON.
-struct Read {
-    body: Bytes,
-    fields: Fields,
-    from: Source,
+pub(super) struct Read {
+    pub(super) body: Bytes,
+    pub(super) fields: Fields,
+    pub(super) from: Source,
 }
 
 impl Planner<'_> {
@@ -88,7 +88,10 @@ impl Planner<'_> {
     }
 
     async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
-        let offered = self.project.by_provider(provider, self.catalog)?;
+        let offered = match self.present(self.project.by_provider(provider, self.catalog))? {
+            Ok(offered) => offered,
+            Err(refusal) => return self.endpoint_alone(refusal, (provider, path), parts, from).await,
+        };
         self.check(offered)?;
         let id = path::id_in(path);
         let planner = self.keeping(id);
@@ -120,8 +123,10 @@ impl Planner<'_> {
         parts: &mut Parts,
         mut from: Source,
     ) -> Result<Plan, Refusal> {
-        let offered = self.project.by_provider(provider, self.catalog)?;
-        self.check(offered)?;
+        let offered = self.present(self.project.by_provider(provider, self.catalog))?;
+        if let Ok(offered) = offered {
+            self.check(offered)?;
+        }
         let mut body = intake::payload(&self.json(parts, &mut from).await?)?;
         let mut fields = Fields::of(&body).map_err(|_| malformed())?;
         if stream {
@@ -129,8 +134,13 @@ impl Planner<'_> {
             fields = Fields::of(&body).map_err(|_| malformed())?;
         }
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let read = Read { body, fields, from };
+        let offered = match offered {
+            Ok(offered) => offered,
+            Err(refusal) => return self.alone(refusal, Some(provider), PathThere::Chat, read),
+        };
         let asks = offered.iter().any(|it| intake::is_completion(&Method::POST, &it.chat_endpoint()));
-        self.call(offered, PathThere::Chat, parts, Read { body, fields, from }, asks)
+        self.call(offered, PathThere::Chat, parts, read, asks)
     }
 
     async fn unified(&self, path: &'static str, parts: &Parts, from: Source) -> Result<Plan, Refusal> {
@@ -139,7 +149,10 @@ impl Planner<'_> {
             let message = "the body needs a model: it says which integration serves";
             return Err(Refusal::new(Code::MissingModel, message));
         };
-        let offered = self.project.by_model(&model, Language::Of(shape(path)))?;
+        let offered = match self.present(self.project.by_model(&model, Language::Of(shape(path))))? {
+            Ok(offered) => offered,
+            Err(refusal) => return self.alone(refusal, None, PathThere::Endpoint(path.into()), read),
+        };
         self.check(offered.upstreams.iter().copied())?;
         let asks = intake::is_completion(&Method::POST, path);
         self.renamed(&offered, path.into(), parts, read, asks)
@@ -292,7 +305,7 @@ impl Planner<'_> {
         if self.may_fall_back() { Ok(()) } else { self.choice.check(offered) }
     }
 
-    fn may_fall_back(&self) -> bool {
+    pub(super) fn may_fall_back(&self) -> bool {
         self.choice.allows_fallback && self.choice.pinned.is_none() && self.project.fallback.exists()
     }
 
@@ -306,7 +319,7 @@ impl Planner<'_> {
         self.project.fallback.serving(offered, endpoint, model).ok()
     }
 
-    async fn read(&self, parts: &Parts, mut from: Source) -> Result<Read, Refusal> {
+    pub(super) async fn read(&self, parts: &Parts, mut from: Source) -> Result<Read, Refusal> {
         let body = self.json(parts, &mut from).await?;
         let fields = Fields::of(&body).map_err(|_| malformed())?;
         Ok(Read { body, fields, from })
@@ -332,7 +345,7 @@ pub(super) fn shape(path: &str) -> Capability {
 
 impl PathThere {
     /// The model that it names.
-    fn model(&self) -> Option<String> {
+    pub(super) fn model(&self) -> Option<String> {
         match self {
             Self::Given(path) => path::model_in(path),
             Self::Endpoint(_) | Self::Chat => None,

@@ -6,19 +6,21 @@ use std::sync::Arc;
 use keyway_domain::{IntegrationStatus, Limits, ProjectId, TenantId, Timestamp};
 use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec, guard::Guard};
 use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_limits, provider_models, providers};
-use keyway_vault::SecretString;
+use keyway_vault::{SecretString, VaultError};
 use url::Url;
 
 use super::{
     caller::{KeyHash, KeyHolder},
     choice::Choice,
-    fallback::{self, Fallback},
+    fallback::{self, Alone, Fallback},
     outage::Outage,
+    plan,
     refusal::{Code, Refusal},
+    stand_ins::StandIns,
     upstream::Upstream,
     warm::Loaded,
 };
-use crate::home::Home;
+use crate::{grouped_audit::GroupedAudit, home::Home};
 
 /// The provider that has every endpoint of OpenAI's SDK.
 const OPENAI: &str = "openai";
@@ -72,6 +74,10 @@ pub(super) struct Sources {
     pub(super) fallback_key: Option<Arc<SecretString>>,
     /// Whether asking is of any use.
     pub(super) outage: Arc<Outage>,
+    /// As what it helps out.
+    pub(super) stand_ins: StandIns,
+    /// Where it is noted that a secret does not open.
+    pub(super) audit: Arc<GroupedAudit>,
 }
 
 impl Sources {
@@ -86,6 +92,14 @@ impl Sources {
         self.home.run("project", load).await?
     }
 
+    /// Refuses while the vault is sealed.
+    pub(super) fn check_open(&self) -> Result<(), Refusal> {
+        match self.keys.vault().sealed_reason() {
+            Some(reason) => Err(VaultError::Sealed(reason.to_owned()).into()),
+            None => Ok(()),
+        }
+    }
+
     /// Reads who has the virtual key with this hash.
     pub(super) async fn holder(&self, hash: KeyHash) -> Result<Loaded<KeyHolder>, Refusal> {
         let (store, outage) = (self.store.clone(), Arc::clone(&self.outage));
@@ -97,17 +111,13 @@ impl Sources {
 impl Project {
     /// Reads a project.
     async fn load(sources: &Sources, tenant_id: TenantId, project_id: ProjectId) -> Result<Loaded<Self>, Refusal> {
-        if let Some(reason) = sources.keys.vault().sealed_reason() {
-            return Err(keyway_vault::VaultError::Sealed(reason.to_owned()).into());
-        }
         let catalog = sources.catalog.now();
         let tx = sources.store.tenant_read(tenant_id).await?;
         let credentials = credentials::of_project(&tx, project_id).await?;
         let custom = providers::list(&tx, Page::first(Page::<()>::MAX)).await?.items;
         let models = provider_models::list(&tx, None).await?;
         let provider_limits = provider_limits::of_tenant(&tx).await?;
-        let terms = projects::find(&tx, project_id).await?.map(|row| (row.limits, row.fallback_budget_nano_usd));
-        let (limits, fallback_budget) = terms.unwrap_or_default();
+        let row = projects::find(&tx, project_id).await?;
         drop(tx);
         let extra = |provider: &str| -> Vec<String> {
             models.iter().filter(|row| row.provider == provider).map(|row| row.model.clone()).collect()
@@ -127,15 +137,17 @@ impl Project {
                 (None, None) => continue,
             };
             let Some(spec) = at_own_url(spec, credential.integration.base_url.as_deref()) else { continue };
-            let keys = sources.keys.unwrapped(credential.data_key.clone()).ok();
+            let keys = sources.keys.unwrapped(credential.data_key.clone());
             let of_provider = provider_limits.iter().find(|row| row.provider == spec.name);
             let of_provider = of_provider.map(|row| (row.id, row.limits)).filter(|(_, limits)| !limits.is_empty());
             let upstream = Arc::new(Upstream::new(spec, credential, keys, of_provider, &sources.guard));
+            upstream.report_unopened(&sources.audit, tenant_id);
             upstreams.entry(upstream.spec.name.clone()).or_default().push(upstream);
         }
-        let custom = custom.into_iter().map(|row| row.name).collect();
+        let custom: Vec<_> = custom.into_iter().map(|row| row.name).collect();
         let models = offers(&upstreams);
-        let fallback = Fallback::new(project_id, fallback_budget, &upstreams, sources);
+        let fallback = Fallback::new(row.as_ref(), &upstreams, &custom, sources, &catalog);
+        let limits = row.map(|row| row.limits).unwrap_or_default();
         Ok(Loaded::present(Self { upstreams, custom, models, limits, fallback }, tenant_id.uuid()))
     }
 
@@ -201,19 +213,64 @@ impl Project {
         Ok(offered)
     }
 
-    /// The models that can be asked for, by name, each with an upstream that has it.
-    pub(super) fn models(&self, now: Timestamp) -> Vec<(String, &Upstream)> {
+    /// The models that can be asked for, by name, each with its provider and an upstream that has it.
+    pub(super) fn models(&self, now: Timestamp) -> Vec<(String, &str, &Upstream)> {
         let mut listed = Vec::new();
         for upstream in self.all().filter(|it| it.serves(now).is_ok()) {
             for Model { name, .. } in &upstream.spec.models {
                 let ambiguous = self.models.get(name).is_some_and(|offer| offer.ambiguous);
                 let id = if ambiguous { format!("{}/{name}", upstream.spec.name) } else { name.clone() };
-                listed.push((id, upstream.as_ref()));
+                listed.push((id, upstream.spec.name.as_str(), upstream.as_ref()));
+            }
+        }
+        let speaking = self.speaking(Language::Of(Capability::Chat));
+        for (provider, name, upstream) in self.fallback.models() {
+            let endpoint = fallback::ENDPOINTS.into_iter().find(|endpoint| upstream.spec.can(plan::shape(endpoint)));
+            let goes_to_own = is_of_one(&speaking) && self.fallback.may_guess(&speaking[0].spec.name, name);
+            let is_served = match self.models.get(name) {
+                Some(offer) => self.fallback.serving(&offer.upstreams, endpoint, Some(name)).is_ok(),
+                None => !goes_to_own && self.helped_out(None, endpoint, Some(name)).is_ok(),
+            };
+            if is_served {
+                listed.push((name.to_owned(), provider, upstream));
             }
         }
         listed.sort_by(|a, b| a.0.cmp(&b.0));
         listed.dedup_by(|a, b| a.0 == b.0);
         listed
+    }
+
+    /// Who serves with the operator's key a call for which it has no integration: of this provider, or of whichever one
+    /// has the model.
+    ///
+    /// # Errors
+    /// Why nobody does.
+    pub(super) fn helped_out<'m>(
+        &self,
+        provider: Option<&str>,
+        endpoint: Option<&str>,
+        model: Option<&'m str>,
+    ) -> Result<Alone<'_, 'm>, Refusal> {
+        let alone = self.fallback.alone(provider, endpoint, model)?;
+        let has_it = |it: &Arc<Upstream>| is_usable(it) && it.spec.model(alone.model).is_some();
+        if provider.is_none() && self.all().any(has_it) {
+            return Err(several());
+        }
+        let callable = |of: Option<&str>| {
+            let of = of.map(str::to_owned);
+            self.all().filter(move |it| it.is_callable() && of.as_ref().is_none_or(|of| it.spec.name == *of))
+        };
+        // An owner who switched off the last key wants no calls; nor of a provider whose keys are all off.
+        let of = [None, Some(alone.provider), Some(fallback::OPENROUTER)];
+        if of.into_iter().any(|of| fallback::is_switched_off(callable(of))) {
+            return Err(fallback::switched_off());
+        }
+        Ok(alone)
+    }
+
+    /// Those that could serve a call in this language, whatever its model.
+    fn speaking(&self, language: Language) -> Vec<&Arc<Upstream>> {
+        self.all().filter(|it| is_usable(it) && language.is_spoken_by(&it.spec)).collect()
     }
 
     /// All of them.
@@ -239,9 +296,9 @@ impl Project {
                 (None, None) => {}
             }
         }
-        let speaking: Vec<_> = self.all().filter(|it| is_usable(it) && language.is_spoken_by(&it.spec)).collect();
-        let providers: BTreeSet<_> = speaking.iter().map(|it| &it.spec.name).collect();
-        if providers.len() == 1 {
+        let speaking = self.speaking(language);
+        let is_guess = speaking.first().is_some_and(|it| self.fallback.may_guess(&it.spec.name, model));
+        if is_guess && is_of_one(&speaking) {
             return Ok(Offered::plain(speaking));
         }
         Err(Refusal::model("no integration of the project serves this model; GET /v1/models lists them"))
@@ -298,6 +355,11 @@ fn is_ambiguous<'a>(upstreams: impl IntoIterator<Item = &'a Arc<Upstream>> + Clo
     let lowest = upstreams.clone().into_iter().map(|it| it.routing.priority).min();
     let first = upstreams.into_iter().filter(|it| Some(it.routing.priority) == lowest);
     first.map(|it| &it.spec.name).collect::<BTreeSet<_>>().len() > 1
+}
+
+/// Whether they are of one provider.
+fn is_of_one(upstreams: &[&Arc<Upstream>]) -> bool {
+    upstreams.first().is_some_and(|first| upstreams.iter().all(|it| it.spec.name == first.spec.name))
 }
 
 fn is_usable(upstream: &Upstream) -> bool {

@@ -197,6 +197,11 @@ impl Refusal {
         }
     }
 
+    /// Whether the project has no integration for the call.
+    pub(super) const fn leaves_call_alone(&self) -> bool {
+        matches!(self.code, Code::NoIntegration | Code::ModelNotFound)
+    }
+
     /// Whether a limit refused the call: what it is limited by may not apply to another integration.
     pub(super) const fn is_limit(&self) -> bool {
         self.limit.is_some()

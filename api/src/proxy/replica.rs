@@ -20,7 +20,7 @@ use keyway_telemetry::spawn;
 use tokio::sync::{Mutex, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::Caches;
+use super::caches::Caches;
 
 /// Acknowledgements of one transaction at most.
 const BATCH: usize = 256;

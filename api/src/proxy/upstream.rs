@@ -4,7 +4,9 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
-use keyway_domain::{CredentialSource, IntegrationId, IntegrationStatus, LimitScope, Limits, Routing, Timestamp};
+use keyway_domain::{
+    Actor, CredentialSource, IntegrationId, IntegrationStatus, LimitScope, Limits, Routing, TenantId, Timestamp,
+};
 use keyway_providers::{KeyFamily, Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
 use keyway_telemetry::metrics;
@@ -15,10 +17,16 @@ use uuid::Uuid;
 use super::{
     origin::Origin,
     refusal::{Code, Refusal},
+    stand_ins::StandIn,
 };
+use crate::grouped_audit::{GroupedAudit, Occurrence};
 
 /// The label of every provider that a tenant made: metrics have no labels from outside.
 const CUSTOM: &str = "custom";
+
+/// Why a secret is not opened, in metrics.
+const SEALED: &str = "sealed";
+const UNREADABLE: &str = "unreadable";
 
 /// What the operator's key is called where integrations are called by their names.
 pub(super) const OPERATORS: &str = "the operator's OpenRouter key";
@@ -28,7 +36,7 @@ pub(super) struct Upstream {
     /// What limits and cool-downs go by.
     pub(super) integration_id: IntegrationId,
     pub(super) credential: CredentialSource,
-    pub(super) spec: ProviderSpec,
+    pub(super) spec: Arc<ProviderSpec>,
     pub(super) ways: Arc<dyn Provider>,
     pub(super) name: String,
     pub(super) status: IntegrationStatus,
@@ -49,6 +57,8 @@ pub(super) struct Upstream {
     /// `None`: the host may not be called.
     place: Option<Place>,
     secret: Secret,
+    /// Why its secret does not open, where it does not.
+    unopened: Option<VaultError>,
 }
 
 /// The metrics of its provider, looked up once.
@@ -70,8 +80,8 @@ enum Secret {
         secret_id: keyway_domain::SecretId,
         version: i32,
         envelope: Vec<u8>,
-        /// `None`: the data key does not open with the keyring at hand.
-        keys: Option<Arc<TenantKeys>>,
+        /// Or why the data key does not open.
+        keys: Result<Arc<TenantKeys>, VaultError>,
     },
     /// Of the settings of this process, and stored nowhere.
     Operators(Arc<SecretString>),
@@ -82,13 +92,15 @@ impl Upstream {
     pub(super) fn new(
         spec: ProviderSpec,
         credential: Credential,
-        keys: Option<Arc<TenantKeys>>,
+        keys: Result<Arc<TenantKeys>, VaultError>,
         provider_limits: Option<(Uuid, Limits)>,
         guard: &Guard,
     ) -> Self {
         let integration = credential.integration;
         let header = |(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?));
         let id = integration.id;
+        let (secret_id, version) = (integration.secret_id, integration.secret_version);
+        let secret = Secret::Sealed { secret_id, version, envelope: credential.envelope, keys };
         Self {
             integration_id: id,
             credential: CredentialSource::Own,
@@ -105,33 +117,30 @@ impl Upstream {
             header: HeaderValue::try_from(id.to_string()).ok(),
             expires_at: integration.expires_at,
             place: Place::of(&spec, guard),
-            secret: Secret::Sealed {
-                secret_id: integration.secret_id,
-                version: integration.secret_version,
-                envelope: credential.envelope,
-                keys,
-            },
-            spec,
+            unopened: secret.open().err(),
+            secret,
+            spec: Arc::new(spec),
         }
     }
 
-    /// Makes the operator's key stand in for an integration, as `id` and within these limits.
+    /// Makes the operator's key stand in for an integration, as `id` and within these limits, since its project is there.
     pub(super) fn fallback(
-        spec: ProviderSpec,
-        id: IntegrationId,
+        stand_in: &StandIn,
+        (id, created_at): (IntegrationId, Timestamp),
         limits: Limits,
         key: Arc<SecretString>,
         guard: &Guard,
     ) -> Self {
+        let spec = Arc::clone(&stand_in.spec);
         Self {
             integration_id: id,
             credential: CredentialSource::Fallback,
-            ways: for_spec(&spec),
+            ways: Arc::clone(&stand_in.ways),
             name: OPERATORS.to_owned(),
             status: IntegrationStatus::Connected,
             routing: Routing::default(),
             is_admin: false,
-            created_at: Timestamp::default(),
+            created_at,
             meters: Meters::of(&spec.name),
             limits,
             provider_limits: None,
@@ -140,6 +149,7 @@ impl Upstream {
             expires_at: None,
             place: Place::of(&spec, guard),
             secret: Secret::Operators(key),
+            unopened: None,
             spec,
         }
     }
@@ -172,7 +182,21 @@ impl Upstream {
                 "the key of the project's integration has expired; replace it",
             ));
         }
-        Ok(())
+        self.unopened.clone().map_or(Ok(()), |why| Err(why.into()))
+    }
+
+    /// Says that its secret does not open, where it does not. Of a sealed vault the whole process says so.
+    pub(super) fn report_unopened(&self, audit: &GroupedAudit, tenant_id: TenantId) {
+        let Some(why) = &self.unopened else { return };
+        let reason = if matches!(why, VaultError::Sealed(_)) { SEALED } else { UNREADABLE };
+        metrics().secrets_unopened.with_label_values(&[reason]).inc();
+        if reason == UNREADABLE {
+            let id = self.integration_id;
+            let (action, target) = ("integration.secret_unreadable", id.to_string());
+            let occurrence = Occurrence { tenant_id: Some(tenant_id), action, target, address: None, reason };
+            audit.note(occurrence, Actor::System { part: "proxy".to_owned() });
+            tracing::error!(integration_id = %id, error = %why, "a secret cannot be opened; enter it again, or restore the keyring");
+        }
     }
 
     /// Whether calls of models go to it at all.
@@ -225,11 +249,18 @@ impl Upstream {
     }
 }
 
+/// Counters that appear with their first event have no increase that an alert could see.
+pub(super) fn show_counters() {
+    for reason in [SEALED, UNREADABLE] {
+        metrics().secrets_unopened.with_label_values(&[reason]);
+    }
+}
+
 impl Secret {
     fn open(&self) -> Result<SecretBytes, VaultError> {
         match self {
             Self::Sealed { secret_id, version, envelope, keys } => {
-                keys.as_ref().ok_or(VaultError::Unauthentic)?.open(*secret_id, *version, envelope)
+                keys.as_ref().map_err(Clone::clone)?.open(*secret_id, *version, envelope)
             }
             Self::Operators(key) => Ok(SecretBytes::new(key.expose().as_bytes().to_vec())),
         }

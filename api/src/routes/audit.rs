@@ -64,7 +64,7 @@ pub(crate) struct AuditQuery {
     cursor: Option<String>,
 }
 
-/// List the tenant's audit log, newest first.
+/// List the tenant's audit log, newest first. That of a deleted tenant stays: name it in `Keyway-Tenant`.
 #[utoipa::path(get, path = "/api/v1/audit", operation_id = "list_audit_events", tag = "audit", params(AuditQuery),
     responses((status = 200, body = List<AuditView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {

@@ -29,7 +29,8 @@ pub(crate) struct DriftQuery {
     to: Option<String>,
 }
 
-/// An integration on a day. Only those are listed whose `config.provider_key_id` an organisation's report names.
+/// An integration on a day. Only those are listed whose `config.provider_key_id` an organisation's report names, and only
+/// from when they were made: what was used before did not have to go through the proxy.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DriftView {
     /// The UTC day.

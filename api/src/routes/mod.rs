@@ -24,7 +24,7 @@ use http::Method;
 
 use crate::{
     answer::Answer,
-    auth::Access::{self, Installation, Tenant, TenantAndBeyond},
+    auth::Access::{self, Installation, Tenant, TenantAndBeyond, TenantOrDeleted},
     call::Call,
     error::ApiError,
 };
@@ -131,7 +131,7 @@ table! {
     POST   "/api/v1/providers/{id}/models"          Tenant models::add;
     DELETE "/api/v1/providers/models/{id}"          Tenant models::delete;
 
-    GET    "/api/v1/audit"                          Tenant audit::list;
+    GET    "/api/v1/audit"                          TenantOrDeleted audit::list;
     GET    "/api/v1/dead-letters"                   TenantAndBeyond dead_letters::list;
     POST   "/api/v1/dead-letters/{id}/replay"       TenantAndBeyond dead_letters::replay;
     POST   "/api/v1/dead-letters/{id}/discard"      TenantAndBeyond dead_letters::discard;

@@ -8,7 +8,11 @@ use serde_json::json;
 
 use crate::fixture::{Api, KEY, Options, on_both, send};
 
-on_both! { what_cannot_be_used_is_refused_and_writes_nothing a_duplicate_key_names_the_integration_that_has_it }
+on_both! {
+    what_cannot_be_used_is_refused_and_writes_nothing
+    a_duplicate_key_names_the_integration_that_has_it
+    projects_may_share_a_key_and_providers_a_name
+}
 
 const INTEGRATIONS: &str = "/api/v1/integrations";
 
@@ -113,6 +117,32 @@ async fn what_cannot_be_used_is_refused_and_writes_nothing(api: Api) -> Result<(
         api.post(path, body).await?.expect_error(422, "invalid_field")?;
     }
     ensure!(api.rows().await? == before, "something was written");
+    Ok(())
+}
+
+async fn projects_may_share_a_key_and_providers_a_name(api: Api) -> Result<()> {
+    let first = api.submit("prod", KEY).await?;
+    let project = api.post("/api/v1/projects", json!({ "name": "shop" })).await?.expect(201)?.text_at("/id").to_owned();
+    let of = |provider: &str, name: &str, key: &str, project: Option<&str>| {
+        let mut body = json!({ "provider": provider, "name": name, "credentials": key });
+        if let Some(project) = project {
+            body["project_id"] = project.into();
+        }
+        body
+    };
+    let second = api.post(INTEGRATIONS, of("openai", "prod", KEY, Some(&project))).await?.expect(202)?;
+    let second = second.text_at("/integration/id").to_owned();
+    ensure!(first != second);
+    let again = of("openai", "other", KEY, Some(&project));
+    let refused = api.post(INTEGRATIONS, again).await?.expect_error(409, "duplicate_key")?;
+    ensure!(refused.text_at("/error/message").contains(&second), "the one of the same project: {}", refused.text);
+    let groq = "gsk_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    api.post(INTEGRATIONS, of("groq", "prod", groq, None)).await?.expect(202)?;
+    let taken = of("openai", "prod", &KEY.replace("wxyz", "0001"), None);
+    api.post(INTEGRATIONS, taken).await?.expect_error(409, "name_taken")?;
+    // What its provider reports of a key counts once.
+    let active = api.post("/api/v1/usage/fetch", json!({ "provider": "openai" })).await?.expect(202)?;
+    ensure!(active.at("/operation/total") == &json!(1), "{}", active.text);
     Ok(())
 }
 

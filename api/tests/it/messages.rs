@@ -17,7 +17,13 @@ fn integrations() -> Vec<Case> {
         body
     };
     vec![
-        ("integrations", integration("name", json!("prod")), 409, "name_taken", "maybe one of another provider"),
+        (
+            "integrations",
+            integration("name", json!("prod")),
+            409,
+            "name_taken",
+            "of this project and provider has this name",
+        ),
         ("integrations", integration("provider", json!("OpenAI")), 422, "unknown_provider", "did you mean openai?"),
         (
             "integrations",

@@ -1,8 +1,12 @@
 //! Tenants, projects, virtual keys, providers, models and dead letters: what each allows.
 
 use anyhow::{Context, Result, ensure};
-use keyway_domain::{Message, MessageId, TenantId, Timestamp};
-use keyway_store::dead_letters::{self, DeadLetterRow};
+use keyway_domain::{Body, Event, Lane, Message, MessageId, Route, TenantId, Timestamp};
+use keyway_store::{
+    audit::{self, AuditRecord},
+    dead_letters::{self, DeadLetterRow},
+    outbox,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -119,7 +123,8 @@ async fn tenants_have_names_and_an_end(mut api: Api) -> Result<()> {
     ensure!(api.patch(&path, json!({ "name": "renamed" })).await?.expect(200)?.text_at("/name") == "renamed");
     let default = format!("/api/v1/tenants/{}", api.tenant);
     api.patch(&default, json!({ "name": "x" })).await?.expect_error(409, "conflict")?;
-    api.delete(&default).await?.expect_error(409, "conflict")?;
+    let stays = api.delete(&default).await?.expect_error(409, "conflict")?;
+    ensure!(stays.text_at("/error/message").contains("always stays"), "{}", stays.text);
     api.acting_in = Some(made.text_at("/id").to_owned());
     let projects = api.get("/api/v1/projects").await?.expect(200)?;
     ensure!(projects.text_at("/items/0/name") == "default", "{}", projects.text);
@@ -130,6 +135,34 @@ async fn tenants_have_names_and_an_end(mut api: Api) -> Result<()> {
     api.delete(&path).await?.expect(204)?;
     api.get(&path).await?.expect_error(404, "not_found")?;
     ensure!(api.get("/api/v1/tenants").await?.at("/items").as_array().map(Vec::len) == Some(1));
+    its_log_outlives_it(&mut api, made.text_at("/id")).await
+}
+
+async fn its_log_outlives_it(api: &mut Api, id: &str) -> Result<()> {
+    // As the audit writer does.
+    let tx = api.store.system().await?;
+    let rows = outbox::claim(&tx, Route::Lane(Lane::Audit), 100, Timestamp::now()).await?;
+    let messages = rows.iter().map(|row| Message::decode(&row.body)).collect::<Result<Vec<_>, _>>()?;
+    let records = messages.into_iter().filter_map(|message| match message.body {
+        Body::Event(Event::Audited(event)) => {
+            Some(AuditRecord { event_id: message.id, tenant_id: message.tenant_id, event })
+        }
+        _ => None,
+    });
+    audit::append(&tx, &records.collect::<Vec<_>>()).await?;
+    tx.commit().await?;
+    let named = "/api/v1/audit?action=tenant.deleted";
+    ensure!(api.get(named).await?.text_at("/items/0/target") == id, "the operator's own log says so");
+    api.acting_in = Some(id.to_owned());
+    let log = api.get("/api/v1/audit").await?.expect(200)?;
+    let actions: Vec<_> = log.at("/items").as_array().into_iter().flatten().map(|it| it["action"].clone()).collect();
+    for action in ["integration.created", "integration.deleted", "tenant.deleted"] {
+        ensure!(actions.iter().any(|it| it == action), "{action}: {}", log.text);
+    }
+    api.get("/api/v1/projects").await?.expect_error(404, "not_found")?;
+    api.post("/api/v1/projects", json!({ "name": "x" })).await?.expect_error(404, "not_found")?;
+    api.acting_in = Some(TenantId::new().to_string());
+    api.get("/api/v1/audit").await?.expect_error(404, "not_found")?;
     Ok(())
 }
 

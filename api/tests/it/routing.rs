@@ -72,18 +72,26 @@ async fn the_operators_key_is_named_with_why_it_does_not_help_out(api: Api) -> R
 async fn the_operators_key_is_the_last_that_would_be_tried() -> Result<()> {
     let options = Options { fallback_key: Some("sk-or-v1-operators".to_owned().into()), ..Options::usual()? };
     let api = Api::start(TestDatabase::sqlite()?, options).await?;
-    let id = submit(&api, "openai", "a", KEY, 0).await?;
-    submit(&api, "mistral", "b", "0123456789abcdefghijABCDEFGHIJ01", 0).await?;
     let project = api.get("/api/v1/projects").await?.text_at("/items/0/id").to_owned();
     let given = json!({ "fallback": { "monthly_budget_nano_usd": 9 } });
     api.patch(&format!("/api/v1/projects/{project}"), given).await?.expect(200)?;
+    for query in ["model=gpt-4o-mini", "model=openai/gpt-4o-mini", "provider=openai&model=gpt-4o-mini"] {
+        let asked = api.get(&format!("/api/v1/routing?{query}")).await?.expect(200)?;
+        ensure!(asked.at("/refusal").is_null() && asked.at("/integration_id").is_null(), "{query}: {}", asked.text);
+        ensure!(operators(&asked)?.1["can_serve"] == true, "without any key of its own: {query}: {}", asked.text);
+    }
+    let asked = api.get("/api/v1/routing?provider=mistral&model=codestral-latest").await?.expect(200)?;
+    ensure!(asked.text_at("/refusal/code") == "integration_not_found", "{}", asked.text);
+    ensure!(operators(&asked)?.1["can_serve"] == false, "{}", asked.text);
+    let id = submit(&api, "openai", "a", KEY, 0).await?;
+    submit(&api, "mistral", "b", "0123456789abcdefghijABCDEFGHIJ01", 0).await?;
     let asked = api.get("/api/v1/routing?provider=openai&model=gpt-4o-mini").await?.expect(200)?;
     let (place, line) = operators(&asked)?;
     ensure!((place, &line["can_serve"], &line["provider"]) == (1, &json!(true), &json!("openrouter")), "{line}");
     for (query, why) in [
         ("provider=openai", "name at OpenRouter or its price"),
         ("provider=mistral&model=codestral-latest", "no models of this provider"),
-        ("model=gpt-4o-mini&endpoint=/messages/count_tokens", "no integration"),
+        ("model=gpt-4o-mini&endpoint=/messages/count_tokens", "no models of this provider"),
     ] {
         let (_, line) = operators(&api.get(&format!("/api/v1/routing?{query}")).await?.expect(200)?)?;
         ensure!(line["refusal"]["message"].as_str().is_some_and(|message| message.contains(why)), "{query}: {line}");
@@ -100,7 +108,10 @@ async fn the_operators_key_is_the_last_that_would_be_tried() -> Result<()> {
     let asked = api.get("/api/v1/routing?model=gpt-4o-mini").await?.expect(200)?;
     ensure!(asked.text_at("/refusal/code") == "integration_disabled", "{}", asked.text);
     let (_, line) = operators(&asked)?;
-    ensure!(line["refusal"]["message"].as_str().is_some_and(|message| message.contains("not disabled")), "{line}");
+    ensure!(
+        line["refusal"]["message"].as_str().is_some_and(|message| message.contains("disabled by their owner")),
+        "{line}"
+    );
     Ok(())
 }
 

@@ -92,6 +92,15 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<AuditKey>) -> Resul
     Ok(Paged::of(&page, rows.into_iter().map(record).collect::<Result<_, _>>()?))
 }
 
+/// Whether a tenant, which may be deleted, has any line.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn has_any(tx: &SystemTx, tenant_id: TenantId) -> Result<bool, StoreError> {
+    let text = "SELECT count(*) AS n FROM (SELECT 1 FROM audit_events WHERE tenant_id = $1 LIMIT 1) AS one";
+    Ok(Sql::with(text, [tenant_id.uuid().into()]).number(tx).await? == 1)
+}
+
 fn values(record: &AuditRecord) -> [Value; 10] {
     let event = &record.event;
     let actor_type = match event.actor {

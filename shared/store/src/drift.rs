@@ -1,5 +1,6 @@
 //! Drift: what a provider reports of a key beside what went through the proxy, by integration and day. What is
-//! reported and was not metered was used outside Keyway.
+//! reported and was not metered was used outside Keyway. What was used before the key came to Keyway says nothing: figures
+//! of times that began earlier are left out.
 
 use keyway_domain::{IntegrationId, TenantId, Timestamp};
 use sea_orm::FromQueryResult;
@@ -147,13 +148,15 @@ fn compare(days: &Days, tenant: TenantId) -> Sql {
     let mut sql = Sql::new("WITH reported AS (SELECT tenant_id, integration_id, day, ");
     sql.push("CAST(sum(requests) AS BIGINT) AS requests, CASE WHEN count(input_tokens) = 0 THEN NULL ELSE ");
     sql.push(tokens).push(" END AS tokens FROM key_usage");
-    within(&mut sql, days, tenant);
+    let came = " AND NOT EXISTS (SELECT 1 FROM integrations AS own WHERE own.id = key_usage.integration_id \
+                AND own.created_at_ms > key_usage.bucket_start_ms)";
+    within(&mut sql, days, tenant, came);
     sql.push("), metered AS (SELECT tenant_id, integration_id, day, CAST(sum(requests) AS BIGINT) AS requests, ");
     sql.push(tokens).push(
         " AS tokens, CAST(sum(CASE WHEN unknown_token_requests > failed_requests \
          THEN unknown_token_requests - failed_requests ELSE 0 END) AS BIGINT) AS unknown FROM usage_daily",
     );
-    within(&mut sql, days, tenant);
+    within(&mut sql, days, tenant, "");
     sql.push(
         ") SELECT reported.tenant_id, reported.integration_id, reported.day, reported.requests AS reported_requests, \
          reported.tokens AS reported_tokens, COALESCE(metered.requests, 0) AS metered_requests, \
@@ -164,9 +167,9 @@ fn compare(days: &Days, tenant: TenantId) -> Sql {
     sql
 }
 
-fn within(sql: &mut Sql, days: &Days, tenant: TenantId) {
+fn within(sql: &mut Sql, days: &Days, tenant: TenantId, and: &str) {
     sql.push(" WHERE day >= ").bind(days.from.clone()).push(" AND day <= ").bind(days.to.clone());
-    sql.push(" AND tenant_id = ").bind(tenant.uuid());
+    sql.push(" AND tenant_id = ").bind(tenant.uuid()).push(and);
     sql.push(" GROUP BY tenant_id, integration_id, day");
 }
 

@@ -53,7 +53,7 @@ impl TenantKeyCache {
     /// [`KeyError`].
     pub async fn current(&self, tx: &TenantTx) -> Result<Arc<TenantKeys>, KeyError> {
         if let Some(row) = data_keys::active(tx).await? {
-            return self.unwrapped(row);
+            return Ok(self.unwrapped(row)?);
         }
         let made = self.vault.new_data_key(tx.tenant_id())?;
         let row = data_keys::insert_if_absent(tx, &stored(made.row), Timestamp::now()).await?;
@@ -69,14 +69,14 @@ impl TenantKeyCache {
         if let Some(keys) = self.keys.get(&id) {
             return Ok(keys);
         }
-        self.unwrapped(data_keys::find(tx, id).await?.ok_or(StoreError::NotFound)?)
+        Ok(self.unwrapped(data_keys::find(tx, id).await?.ok_or(StoreError::NotFound)?)?)
     }
 
     /// The keys of a row that was read already.
     ///
     /// # Errors
-    /// [`KeyError::Vault`].
-    pub fn unwrapped(&self, row: DataKeyRow) -> Result<Arc<TenantKeys>, KeyError> {
+    /// The vault is sealed, or the row does not open with this keyring.
+    pub fn unwrapped(&self, row: DataKeyRow) -> Result<Arc<TenantKeys>, VaultError> {
         if let Some(keys) = self.keys.get(&row.id) {
             return Ok(keys);
         }

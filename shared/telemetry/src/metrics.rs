@@ -80,6 +80,11 @@ metrics! {
     /// Connections refused because the limit was reached, or closed at a deadline.
     connections_refused: Counters("keyway_connections_refused_total", "Connections refused or closed early", ["reason"]);
 
+    /// Requests refused because of a wrong admin or virtual key.
+    access_refused: Counters("keyway_access_refused_total", "Requests with a wrong, revoked or expired key", ["reason"]);
+    /// Things of which an audit event is still to be written: those that come again and again are written in groups.
+    audit_grouped: Gauge("keyway_audit_grouped", "Things whose grouped audit event is not written yet");
+
     /// Commands accepted (committed).
     commands: Counters("keyway_commands_total", "Commands accepted, by kind", ["kind"]);
     /// Commands refused because too much waits already.
@@ -156,6 +161,8 @@ metrics! {
     proxy_failovers: Counters("keyway_proxy_failovers_total", "Attempts after which another integration was asked", ["provider", "reason"]);
     /// Proxied requests for which the operator's key was asked.
     proxy_fallbacks: Counters("keyway_proxy_fallbacks_total", "Proxied requests for which the operator's key was asked", ["outcome"]);
+    /// Times an integration was read whose secret does not open, by whether the vault is sealed or only this secret does not.
+    secrets_unopened: Counters("keyway_secrets_unopened_total", "Times an integration was read for calls whose secret does not open", ["reason"]);
     /// Proxied requests open now.
     proxy_in_flight: Gauge("keyway_proxy_in_flight", "Proxied requests open now");
     /// Time a proxied request took, to its last byte.

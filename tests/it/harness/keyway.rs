@@ -212,8 +212,11 @@ impl Keyway {
             count += i64::from(queues::waiting(&broker.amqp_url).await?);
         }
         for (at, _) in self.members.iter().enumerate().filter(|(_, member)| member.process.is_started()) {
-            if metrics::sum(&self.ops(at, "/metrics").await?.text, "keyway_lane_running")? > 0.0 {
-                count += 1;
+            let figures = self.ops(at, "/metrics").await?.text;
+            for unfinished in ["keyway_lane_running", "keyway_audit_grouped"] {
+                if metrics::sum(&figures, unfinished)? > 0.0 {
+                    count += 1;
+                }
             }
         }
         Ok(count)

@@ -1,5 +1,5 @@
 //! `PlanUsage` (lane `usage.plan`): write one `FetchUsage` per active integration of the tenant, on a
-//! schedule only for those that may report usage.
+//! schedule only for those that may report usage and that an earlier round of it does not fetch any more.
 //!
 //! Integrations are read in pages and each page's children are written in one transaction, so memory
 //! does not grow with their number. A child's id follows from plan and integration, and only a child
@@ -10,7 +10,7 @@ use std::{collections::HashSet, time::Duration};
 use keyway_domain::{Command, Event, Message, OperationId, Outcome, Timestamp, UsageWindow};
 use keyway_store::{
     integrations,
-    operations::{self, NewOperation, Origin},
+    operations::{self, NewOperation, Origin, rounds},
     outbox, transitions,
 };
 
@@ -35,15 +35,22 @@ pub(super) async fn run(
         let tx = ctx.store.tenant(message.tenant_id).await?;
         // Held until the page is written: who calls the plan off finds all children there are.
         let held = transitions::lock(&tx, &[plan]).await?;
-        if held.iter().any(|row| row.id == plan && row.state.is_final()) {
+        let row = held.iter().find(|row| row.id == plan);
+        if row.is_some_and(|row| row.state.is_final()) {
             return Ok(Outcome::Done(Vec::new()));
         }
         let page = integrations::active_page(&tx, !recheck, provider, after, PAGE).await?;
         let Some(last) = page.last() else { break };
         after = Some(last.id);
-        total += i64::try_from(page.len()).unwrap_or(i64::MAX);
+        let busy = if row.is_some_and(|row| row.origin == Origin::Schedule) {
+            let ids: Vec<_> = page.iter().map(|active| active.id).collect();
+            rounds::fetching(&tx, plan, &ids).await?
+        } else {
+            HashSet::new()
+        };
         let children: Vec<_> = page
             .iter()
+            .filter(|active| !busy.contains(&active.id))
             .map(|active| {
                 let id = plan.child(active.id);
                 let due_at = now.after(offset(id, spread_ms));
@@ -52,6 +59,7 @@ pub(super) async fn run(
                 NewOperation { id, tenant_id, parent_id, origin: Origin::Parent, total: None, due_at, command }
             })
             .collect();
+        total += i64::try_from(children.len()).unwrap_or(i64::MAX);
         let added: HashSet<_> = operations::insert_missing(&tx, &children, now).await?.into_iter().collect();
         let fetches: Vec<_> = children
             .into_iter()

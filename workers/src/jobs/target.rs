@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use keyway_domain::{Code, IntegrationId, IntegrationStatus, Outcome, TenantId};
 use keyway_providers::{AuthStyle, Provider, ProviderSpec, Target, for_spec};
-use keyway_store::{KeyError, credentials, integrations::IntegrationRow, providers};
+use keyway_store::{credentials, integrations::IntegrationRow, providers};
 use keyway_vault::{SecretString, VaultError};
 use url::Url;
 
@@ -97,11 +97,8 @@ pub(super) async fn open(
         _ => LineKey::Custom(tenant_id),
     };
     drop(tx);
-    let opened = match ctx.keys.unwrapped(credential.data_key) {
-        Ok(keys) => keys.open(integration.secret_id, integration.secret_version, &credential.envelope),
-        Err(KeyError::Vault(error)) => Err(error),
-        Err(KeyError::Store(error)) => return Err(error.into()),
-    };
+    let (id, version, envelope) = (integration.secret_id, integration.secret_version, &credential.envelope);
+    let opened = ctx.keys.unwrapped(credential.data_key).and_then(|keys| keys.open(id, version, envelope));
     match opened.and_then(keyway_vault::SecretBytes::into_text) {
         Ok(secret) => Ok(Ok(Opened { provider: for_spec(&spec), integration, line, base_url, secret })),
         // The keyring at hand is not the one the data needs: that says nothing about the key.

@@ -35,6 +35,16 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
     }
     // The whole day before yesterday.
     let from = Timestamp::now().before(2 * DAY).floor(DAY);
+    // The keys came before it, one of them after it: what its provider reports of that day says nothing.
+    world.execute(&format!("UPDATE integrations SET created_at_ms = {}", from.ms())).await?;
+    let late = world.place(world.tenant, "sk-sim-good-late").await?;
+    let config = r#"{"provider_key_id":"key_late"}"#;
+    let came = from.after(DAY).ms();
+    world
+        .execute(&format!(
+            "UPDATE integrations SET config = '{config}', created_at_ms = {came} WHERE name LIKE '%late'"
+        ))
+        .await?;
     let window = UsageWindow { from, to: from.after(DAY) };
     world.start()?;
     for _ in 0..2 {
@@ -83,7 +93,7 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
     let records = world.audited(&outside, "integration.used_outside").await?;
     ensure!(records.len() == 1 && records[0].event.changes["day"] == from.day(), "{records:?}");
     ensure!(records[0].event.changes["reported_tokens"].as_i64() == theirs.reported_tokens, "{records:?}");
-    for quiet in [&inside, &admin] {
+    for quiet in [&inside, &admin, &late] {
         ensure!(world.audited(quiet, "integration.used_outside").await?.is_empty());
     }
     Ok(())

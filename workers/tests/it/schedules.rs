@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
-use keyway_domain::{MeteredCall, OperationId, OperationKind, OperationState, Timestamp, TokenCounts};
+use anyhow::{Context as _, Result, ensure};
+use keyway_domain::{IntegrationId, MeteredCall, OperationId, OperationKind, OperationState, Timestamp, TokenCounts};
 use keyway_store::{
     Page, expiry, integrations,
     operations::{self, OperationRow, Origin},
@@ -19,6 +19,7 @@ use crate::{
 
 in_both! {
     two_worker_sets_fire_a_usage_round_once
+    a_round_that_still_runs_is_not_doubled_by_the_next
     a_key_that_is_due_is_verified_once
     an_expiry_is_announced_once_at_each_of_its_days
     old_calls_go_and_the_sums_of_their_days_stay
@@ -86,6 +87,51 @@ async fn two_worker_sets_fire_a_usage_round_once(world: &mut World) -> Result<()
         world.number("SELECT count(*) AS n FROM schedule_fires WHERE schedule = 'usage' AND fire_at_ms > 0").await?;
     ensure!(fires == 1, "{fires} fires for one round");
     Ok(())
+}
+
+/// Fetches of a round are spread over a part of the interval, here months: they still run when the next one comes.
+async fn a_round_that_still_runs_is_not_doubled_by_the_next(world: &mut World) -> Result<()> {
+    world.place(world.tenant, "sk-sim-good-1").await?;
+    world.place(world.tenant, "sk-sim-good-2").await?;
+    let again = "DELETE FROM schedule_fires WHERE schedule = 'usage'";
+    world.execute(again).await?;
+    world.start()?;
+    planned(world, &[2]).await?;
+    world.stop().await?;
+    let third = world.place(world.tenant, "sk-sim-good-3").await?;
+    world.execute(again).await?;
+    world.start()?;
+    // Newest first; only the key that is not fetched yet is new.
+    planned(world, &[1, 2]).await?;
+    let fetches = scheduled_fetches(world, third.id).await?;
+    ensure!(fetches == 1, "{fetches}");
+    let ended = async || {
+        world.execute("UPDATE outbox SET available_at_ms = 0").await?;
+        let plans = scheduled(world, world.tenant, OperationKind::PlanUsage).await?;
+        Ok(plans.iter().all(|plan| plan.state == OperationState::Succeeded))
+    };
+    until("both rounds have ended", ended).await?;
+    world.settle().await
+}
+
+/// Waits until the rounds, newest first, have so many fetches.
+async fn planned(world: &World, fetches: &[i64]) -> Result<()> {
+    let mut totals = Vec::new();
+    let are_planned = async || {
+        let plans = scheduled(world, world.tenant, OperationKind::PlanUsage).await?;
+        totals = plans.iter().filter_map(|plan| plan.progress.as_ref().map(|it| it.total)).collect();
+        let written = "SELECT count(*) AS n FROM operations WHERE kind = 'plan_usage' AND planned_at_ms IS NOT NULL";
+        let written = usize::try_from(world.number(written).await?)?;
+        Ok(totals == fetches && written == fetches.len())
+    };
+    until("the rounds are planned", are_planned).await.with_context(|| format!("{totals:?} instead of {fetches:?}"))
+}
+
+async fn scheduled_fetches(world: &World, id: IntegrationId) -> Result<usize> {
+    let tx = world.store.tenant_read(world.tenant.id).await?;
+    let filter = operations::Filter { integration_id: Some(id), ..operations::Filter::default() };
+    let found = operations::list(&tx, &filter, Page::<OperationId>::first(100)).await?.items;
+    Ok(found.iter().filter(|operation| operation.kind == OperationKind::FetchUsage).count())
 }
 
 async fn a_key_that_is_due_is_verified_once(world: &mut World) -> Result<()> {

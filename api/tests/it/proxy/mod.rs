@@ -15,6 +15,7 @@ mod endings;
 mod failover;
 mod failover_by_meaning;
 mod fallback;
+mod fallback_alone;
 mod families;
 mod figures;
 mod front;

@@ -115,7 +115,7 @@ pub async fn replace_secret(
 ) -> Result<IntegrationRow, StoreError> {
     let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
     let key_id = secret.data_key_id.uuid();
-    match find_by_fingerprint(tx, key_id, &secret.fingerprint).await? {
+    match find_by_fingerprint(tx, before.project_id.uuid(), key_id, &secret.fingerprint).await? {
         Some(existing) if existing != id => return Err(StoreError::Duplicate { existing }),
         _ => {}
     }

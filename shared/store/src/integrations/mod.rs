@@ -66,7 +66,7 @@ pub struct DueIntegration {
 /// Adds an integration with its sealed secret, in status `verifying`.
 ///
 /// # Errors
-/// [`StoreError::Duplicate`] when the tenant has this secret already, [`StoreError::NameTaken`],
+/// [`StoreError::Duplicate`] when the project has this secret already, [`StoreError::NameTaken`],
 /// [`StoreError::Conflict`] when the project does not exist in the tenant.
 pub async fn insert(tx: &TenantTx, new: NewIntegration, now: Timestamp) -> Result<IntegrationRow, StoreError> {
     let (integration, secret) = new.models(tx.tenant_id(), now);
@@ -82,7 +82,7 @@ pub async fn insert(tx: &TenantTx, new: NewIntegration, now: Timestamp) -> Resul
         return row(integration);
     }
     let (fingerprint, key_id) = (&integration.fingerprint, integration.fingerprint_key_id);
-    match find_by_fingerprint(tx, key_id, fingerprint).await? {
+    match find_by_fingerprint(tx, integration.project_id, key_id, fingerprint).await? {
         Some(existing) => Err(StoreError::Duplicate { existing }),
         None => Err(StoreError::NameTaken),
     }
@@ -151,7 +151,7 @@ pub async fn providers_with_keys(tx: &TenantTx) -> Result<Vec<String>, StoreErro
     Ok(names.into_iter().map(|name| name.provider).collect())
 }
 
-/// How many integrations of the tenant, or of one provider of it, are active: `connected` or `verifying`.
+/// How many integrations of the tenant, or of one provider of it, are active, as [`active_page`] gives them.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -161,12 +161,18 @@ pub async fn count_active(tx: &TenantTx, provider: Option<&str>) -> Result<i64, 
     sql.number(tx).await
 }
 
-/// The rest of a condition on the tenant: active ones, of one provider or of all.
+/// The rest of a condition on the tenant: active ones, of one provider or of all. Of those that share a secret, in
+/// several projects, it is the oldest: what a provider reports of a key counts once.
 fn active(sql: &mut Sql, tx: &TenantTx, provider: Option<&str>) {
     sql.bind(tx.tenant_id().uuid()).push(" AND status IN ('connected', 'verifying')");
     if let Some(provider) = provider {
         sql.push(" AND provider = ").bind(provider);
     }
+    sql.push(
+        " AND NOT EXISTS (SELECT 1 FROM integrations AS twin WHERE twin.tenant_id = integrations.tenant_id \
+         AND twin.fingerprint_key_id = integrations.fingerprint_key_id AND twin.fingerprint = integrations.fingerprint \
+         AND twin.id < integrations.id AND twin.status IN ('connected', 'verifying'))",
+    );
 }
 
 /// How many integrations of all tenants have each status; a status that none has is left out.
@@ -188,8 +194,8 @@ async fn counts(sql: Sql, tx: &impl Tx) -> Result<Vec<(IntegrationStatus, i64)>,
     Ok(counts.collect())
 }
 
-/// Active integrations of the tenant, or of one provider of it, in the order of their ids, from the one after
-/// `after`; with `reportable`, without those whose usage is known not to be.
+/// Active integrations of the tenant, or of one provider of it, `connected` or `verifying`, one of each secret, in the
+/// order of their ids, from the one after `after`; with `reportable`, without those whose usage is known not to be.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -302,25 +308,28 @@ pub async fn check_soon(
     Ok(())
 }
 
-/// The integration of the tenant that has this very secret, as its fingerprint under a data key tells.
+/// The integration of a project that has this very secret, as its fingerprint under a data key tells.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn with_fingerprint(
     tx: &TenantTx,
+    project_id: ProjectId,
     key_id: DataKeyId,
     fingerprint: &[u8; 32],
 ) -> Result<Option<IntegrationId>, StoreError> {
-    find_by_fingerprint(tx, key_id.uuid(), fingerprint).await
+    find_by_fingerprint(tx, project_id.uuid(), key_id.uuid(), fingerprint).await
 }
 
 pub(crate) async fn find_by_fingerprint(
     tx: &TenantTx,
+    project_id: uuid::Uuid,
     key_id: uuid::Uuid,
     fingerprint: &[u8],
 ) -> Result<Option<IntegrationId>, StoreError> {
-    let text = "SELECT id FROM integrations WHERE tenant_id = $1 AND fingerprint_key_id = $2 AND fingerprint = $3";
-    let values = [tx.tenant_id().uuid().into(), key_id.into(), fingerprint.to_vec().into()];
+    let text = "SELECT id FROM integrations WHERE tenant_id = $1 AND fingerprint_key_id = $2 AND fingerprint = $3 \
+                AND project_id = $4";
+    let values = [tx.tenant_id().uuid().into(), key_id.into(), fingerprint.to_vec().into(), project_id.into()];
     Ok(Sql::with(text, values).ids(tx).await?.pop().map(IntegrationId::from_uuid))
 }
 

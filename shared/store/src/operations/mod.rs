@@ -3,6 +3,7 @@
 //! They are written by whoever accepts a command; after that, only the status writer moves them
 //! ([`crate::transitions`]), and their owner may call them off.
 
+pub mod rounds;
 mod row;
 
 use std::collections::HashMap;
