@@ -141,7 +141,7 @@ async fn a_server_that_only_reads_burns_no_attempt_and_buries_nothing() -> Resul
     until("the calls are under way", async || Ok(probes(&world, &all) == 10)).await?;
     let Database::Shared(database) = &world.database else { bail!("a database of its own") };
     database.only_reads(true).await?;
-    until("handlers wait for the database", async || Ok(waits() > 30)).await?;
+    until("handlers wait for the database", async || Ok(waits() > 3)).await?;
     database.only_reads(false).await?;
     ended_well(&mut world, &all).await?;
     world.finish().await
