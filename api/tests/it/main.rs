@@ -14,6 +14,7 @@ mod limits;
 mod lists;
 mod messages;
 mod own_address;
+mod pasted_keys;
 mod providers;
 mod proxy;
 mod requests;
