@@ -37,13 +37,18 @@ async fn anthropics_official_sdk_is_served_and_metered() -> Result<()> {
         told.extend_from_slice(calls);
     }
     keyway.simulator.script(Script { key: KEY.to_owned(), fault: Fault::Cut, times: Some(1), latency_ms: 0 });
-    told.push(ran(&python, "anthropic_cut.py", [api.root(), &key, MODEL]).await?);
+    let cut = ran(&python, "anthropic_cut.py", [api.root(), &key, MODEL]).await?;
+    let cut_input = cut["uncached"].as_i64().context("no input of the cut answer")?;
     for streams in [false, true] {
         told.push(by_openais_shape(&keyway, &key, streams).await?);
     }
 
     // Dollars a million tokens in models.yaml, times 1000: in, cached, written, written for an hour, out.
-    let sonnet = expected(&told, MODEL, [3000, 300, 3750, 6000, 15_000], 2);
+    let mut sonnet = expected(&told, MODEL, [3000, 300, 3750, 6000, 15_000], 2);
+    // The cut answer's input is known. Its output is not, and so neither is its cost.
+    for (sum, figure) in sonnet.iter_mut().zip([1, cut_input, 0, 0, 0, 0, 1]) {
+        *sum += figure;
+    }
     let haiku = expected(&told, "claude-haiku-4-5-20251001", [1000, 100, 1250, 2000, 5000], 0);
     until("the ledger says what the SDK was told", async || {
         let usage = api.get("/usage?ledger=metered&group_by=model").await?;
@@ -62,8 +67,15 @@ async fn anthropics_official_sdk_is_served_and_metered() -> Result<()> {
     keyway.finish().await
 }
 
-const FIGURES: [&str; 6] =
-    ["requests", "input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens", "cost_nano_usd"];
+const FIGURES: [&str; 7] = [
+    "requests",
+    "input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "cost_nano_usd",
+    "unpriced_requests",
+];
 
 /// What the ledger is to say of a model: [`FIGURES`] of what was told, and so many calls that cost nothing.
 fn expected(told: &[Value], model: &str, prices: [i64; 5], free_calls: i64) -> Vec<i64> {
@@ -73,7 +85,7 @@ fn expected(told: &[Value], model: &str, prices: [i64; 5], free_calls: i64) -> V
     let [uncached, cached, short, long, output] = sums;
     let cost = sums.iter().zip(prices).map(|(tokens, price)| tokens * price).sum();
     let calls = i64::try_from(of_model.len()).unwrap_or(0) + free_calls;
-    vec![calls, uncached + cached + short + long, short + long, long, output, cost]
+    vec![calls, uncached + cached + short + long, short + long, long, output, cost, 0]
 }
 
 /// The same model by `/v1/chat/completions`, and what it said of its tokens.

@@ -13,6 +13,7 @@ use http::StatusCode;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use keyway_providers::failed_with;
+use serde::de::IgnoredAny;
 
 use super::{
     reading::{Look, begun},
@@ -83,7 +84,12 @@ impl Arriving {
                     }
                 }
                 Look::Json if self.from.is_end_stream() => return failure(self.text(), false),
-                Look::Json | Look::Unknown => {}
+                Look::Json => {
+                    if let Some(first) = first_document(self.text()) {
+                        return failure(first, false);
+                    }
+                }
+                Look::Unknown => {}
                 Look::Opaque => return None,
             }
         }
@@ -114,6 +120,16 @@ impl Arriving {
             several => several.iter().flat_map(|piece| piece.iter().copied()).collect(),
         }
     }
+}
+
+/// The first of one or more documents, or elements of a list, once it has come as a whole: others may follow later.
+fn first_document(text: Bytes) -> Option<Bytes> {
+    let before = text.len() - begun(&text).len();
+    let start = before + usize::from(text.get(before) == Some(&b'['));
+    let mut documents = serde_json::Deserializer::from_slice(&text[start..]).into_iter::<IgnoredAny>();
+    documents.next()?.ok()?;
+    let end = start + documents.byte_offset();
+    Some(text.slice(start..end))
 }
 
 fn failure(text: Bytes, is_called_error: bool) -> Option<(StatusCode, Bytes)> {

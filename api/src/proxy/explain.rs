@@ -9,7 +9,7 @@ use super::{
     Proxy,
     choice::{Choice, Standing},
     fallback, plan,
-    project::Project,
+    project::{Language, Project},
     refusal::{Code, Refusal},
     upstream::{self, Upstream},
 };
@@ -88,7 +88,9 @@ impl Proxy {
     fn offered<'a>(&self, project: &'a Project, wanted: &Wanted<'a>) -> Result<Vec<&'a Arc<Upstream>>, Refusal> {
         match *wanted {
             Wanted::Provider(provider, _) => Ok(project.by_provider(provider, &self.sources.catalog)?.iter().collect()),
-            Wanted::Model(model, endpoint) => Ok(project.by_model(model, plan::shape(endpoint))?.upstreams),
+            Wanted::Model(model, endpoint) => {
+                Ok(project.by_model(model, Language::Of(plan::shape(endpoint)))?.upstreams)
+            }
         }
     }
 }

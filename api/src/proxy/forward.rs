@@ -101,7 +101,11 @@ impl Proxy {
         let reads = Reads::of(&parts.method, &route, record.first());
         let socket = for_provider(&mut parts, reads != Reads::Nothing);
         let caller_side = Caller {
-            reader: Reader { shape: Shape::of(&plan.path.at(record.first())), numbers: reads_numbers(&route, &plan) },
+            reader: Reader {
+                shape: Shape::of(&plan.path.at(record.first())),
+                numbers: reads_numbers(&route, &plan),
+                request_id: arrival.id,
+            },
             traffic: Arc::clone(traffic),
             owners: Arc::clone(&self.owners),
             has_choice: plan.upstreams.len() > 1,
@@ -245,9 +249,12 @@ fn key_in_query(route: &Route<'_>, uri: &Uri) -> Option<String> {
     if is_googles { path::parameter(uri.query(), "key") } else { None }
 }
 
-/// The id of what a call is about, where OpenAI's SDK calls Keyway for it.
+/// The id of what a call is about.
 fn path_id<'a>(route: &Route<'a>) -> Option<&'a str> {
-    if let Route::Family(path) = route { path::id_in(path) } else { None }
+    match route {
+        Route::Family(path) | Route::Provider { path, .. } => path::id_in(path),
+        _ => None,
+    }
 }
 
 /// Whether a caller reads the codes of errors as numbers: the SDK of a provider that has such, at its own path.

@@ -82,14 +82,13 @@ impl<'a> Route<'a> {
     }
 }
 
-/// The id in a path of [`Route::Family`], of something that one integration keeps: the second word, where there is one
-/// and it is no verb.
+/// The id in a path, of something that one integration keeps: the word behind what such things are called, where there is
+/// one and it is no verb.
 pub(super) fn id_in(path: &str) -> Option<&str> {
     const KEEPERS: [&str; 5] = ["batches", "conversations", "files", "responses", "uploads"];
     const VERBS: [&str; 2] = ["compact", "input_tokens"];
-    let mut words = path.trim_start_matches('/').split('/');
-    let first = words.next()?;
-    words.next().filter(|id| KEEPERS.contains(&first) && !VERBS.contains(id))
+    let mut words = path.split('/').skip_while(|word| !KEEPERS.contains(word)).skip(1);
+    words.next().filter(|id| !id.is_empty() && !VERBS.contains(id))
 }
 
 /// The value of a parameter of a query.
@@ -334,6 +333,10 @@ mod tests {
             ("/responses/resp_1", Some("resp_1")),
             ("/responses/resp_1/input_items", Some("resp_1")),
             ("/files/file-1/content", Some("file-1")),
+            ("/v1/responses/resp_1/cancel", Some("resp_1")),
+            ("/v1/messages/batches/msgbatch_1/results", Some("msgbatch_1")),
+            ("/openai/v1/files", None),
+            ("/v1/files/", None),
             ("/responses/compact", None),
             ("/responses/input_tokens", None),
             ("/responses", None),

@@ -19,7 +19,7 @@ use super::{
     owners::Owners,
     path::{self, Route},
     payload::Payload,
-    project::{Offered, Project},
+    project::{Language, Offered, Project},
     refusal::{Code, Refusal},
     upstream::Upstream,
 };
@@ -90,6 +90,8 @@ impl Planner<'_> {
     async fn endpoint(&self, provider: &str, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let offered = self.project.by_provider(provider, self.catalog)?;
         self.check(offered)?;
+        let id = path::id_in(path);
+        let planner = self.keeping(id);
         // Only for its model, its bounds or another try a body is not refused for its length.
         let names_model = || offered.iter().any(|upstream| upstream.ways.names_model(path));
         let has_others = offered.len() > 1 && path::is_inference(path);
@@ -98,16 +100,17 @@ impl Planner<'_> {
         let there = PathThere::Given(path.to_owned());
         if !is_read || !intake::is_plain_json(&parts.headers) {
             let model = there.model().or_else(|| path::model_asked(parts.uri.query()));
-            return self.as_it_is(offered, there, Payload::unread(from), model);
+            let plan = planner.as_it_is(offered, there, Payload::unread(from), model)?;
+            return Ok(Plan { refers: id.is_some(), ..plan });
         }
         let body = self.room.read(&mut from).await?;
         let Ok(fields) = Fields::of(&body) else {
             // Not for us to judge: the provider says what is wrong with it.
             let model = there.model();
-            return self.as_it_is(offered, there, Payload::whole(body, from), model);
+            return planner.as_it_is(offered, there, Payload::whole(body, from), model);
         };
         let asks = intake::is_completion(&Method::POST, path);
-        self.call(offered, there, parts, Read { body, fields, from }, asks)
+        planner.call(offered, there, parts, Read { body, fields, from }, asks)
     }
 
     async fn wrapped(
@@ -136,7 +139,7 @@ impl Planner<'_> {
             let message = "the body needs a model: it says which integration serves";
             return Err(Refusal::new(Code::MissingModel, message));
         };
-        let offered = self.project.by_model(&model, shape(path))?;
+        let offered = self.project.by_model(&model, Language::Of(shape(path)))?;
         self.check(offered.upstreams.iter().copied())?;
         let asks = intake::is_completion(&Method::POST, path);
         self.renamed(&offered, path.into(), parts, read, asks)
@@ -145,8 +148,7 @@ impl Planner<'_> {
     /// The plan for what OpenAI's SDK has beside models' own endpoints: by the model that it names, else by the id.
     async fn family(&self, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let id = path::id_in(path);
-        let keeper = id.and_then(|id| self.owners.of(self.project_id, id));
-        let planner = Planner { choice: Choice { keeper, ..self.choice }, ..*self };
+        let planner = self.keeping(id);
         let there: Cow<'static, str> = path.to_owned().into();
         if parts.method == Method::POST && id.is_none() {
             if intake::is_plain_json(&parts.headers) && !from.body.is_end_stream() {
@@ -175,15 +177,10 @@ impl Planner<'_> {
         let read = self.read(parts, from).await?;
         let Some(model) = read.fields.model(&read.body) else {
             let ties = Ties::of(&parts.headers, &read.body);
-            let keeper = ties.refers_to.and_then(|id| self.owners.of(self.project_id, &id)).or(self.choice.keeper);
-            let planner = Planner { choice: Choice { keeper, ..self.choice }, ..*self };
-            return planner.kept(path, Payload::whole(read.body, read.from), false);
+            let planner = self.keeping(ties.refers_to.as_deref());
+            return planner.kept(path, Payload::whole(read.body, read.from), ties.refers_to.is_some());
         };
-        let mut offered = self.project.by_model(&model, Capability::Chat)?;
-        offered.upstreams.retain(|upstream| upstream.spec.speaks_openai());
-        if offered.upstreams.is_empty() {
-            return Err(Refusal::new(Code::NotCallable, "this model's provider has no such endpoint"));
-        }
+        let offered = self.project.by_model(&model, Language::OpenAi)?;
         self.choice.check(offered.upstreams.iter().copied())?;
         self.renamed(&offered, path, parts, read, false)
     }
@@ -196,8 +193,7 @@ impl Planner<'_> {
         at: std::ops::Range<usize>,
     ) -> Result<Plan, Refusal> {
         let asked = String::from_utf8_lossy(&form[at.clone()]).into_owned();
-        let mut offered = self.project.by_model(&asked, Capability::Chat)?;
-        offered.upstreams.retain(|upstream| upstream.spec.speaks_openai());
+        let offered = self.project.by_model(&asked, Language::OpenAi)?;
         let body = offered.renamed.map_or_else(|| form.clone(), |name| multipart::with_model(&form, at, name));
         let model = offered.renamed.unwrap_or(&asked).to_owned();
         self.as_it_is(offered.upstreams, PathThere::Endpoint(path), Payload::whole(body, from), Some(model))
@@ -216,7 +212,7 @@ impl Planner<'_> {
             let message = "the query needs one model, as in ?model=gpt-realtime: it says which integration serves";
             return Err(Refusal::new(Code::MissingModel, message));
         };
-        let offered = self.project.by_model(&asked, shape(path::REALTIME))?;
+        let offered = self.project.by_model(&asked, Language::OpenAi)?;
         let model = offered.renamed.unwrap_or(&asked).to_owned();
         if offered.renamed.is_some() {
             parts.uri = path::with_model(&parts.uri, &model)?;
@@ -276,13 +272,19 @@ impl Planner<'_> {
         let mut refers = false;
         if offered.clone().into_iter().nth(1).is_some() {
             let ties = Ties::of(&parts.headers, &body);
-            refers = ties.refers_to.is_some();
+            refers |= ties.refers_to.is_some();
             choice.session = ties.session;
-            choice.keeper = ties.refers_to.and_then(|id| self.owners.of(self.project_id, &id));
+            choice.keeper = self.keeping(ties.refers_to.as_deref()).choice.keeper;
         }
         let upstreams = choice.order(offered, fallback, model.as_deref());
         let asks = is_completion && fields.streams(&body);
         Ok(Plan { upstreams, path, payload: Payload::read(body, fields, asks, from), model, refers, own_refusal })
+    }
+
+    /// The same, asking first who keeps what this id names, as far as that is known.
+    fn keeping(&self, id: Option<&str>) -> Planner<'_> {
+        let keeper = id.and_then(|id| self.owners.of(self.project_id, id)).or(self.choice.keeper);
+        Planner { choice: Choice { keeper, ..self.choice }, ..*self }
     }
 
     /// Refuses what nobody can serve, whatever its body says.

@@ -50,6 +50,15 @@ pub(super) struct Offered<'a> {
     pub(super) renamed: Option<&'a str>,
 }
 
+/// What a provider has to speak to serve a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// Endpoints of this shape.
+    Of(Capability),
+    /// Whatever OpenAI's SDK asks for.
+    OpenAi,
+}
+
 /// What is needed to read a project.
 pub(super) struct Sources {
     /// Where the database is asked.
@@ -138,13 +147,13 @@ impl Project {
         }
     }
 
-    /// The upstreams that serve a model in a shape: one at least.
-    pub(super) fn by_model<'a>(&'a self, model: &'a str, shape: Capability) -> Result<Offered<'a>, Refusal> {
+    /// The upstreams that serve a model in a language: one at least.
+    pub(super) fn by_model<'a>(&'a self, model: &'a str, language: Language) -> Result<Offered<'a>, Refusal> {
         let mut offered = match self.models.get(model) {
             Some(offer) => offer.offered()?,
-            None => self.unlisted(model, shape)?,
+            None => self.unlisted(model, language)?,
         };
-        offered.upstreams.retain(|upstream| speaks(&upstream.spec, shape));
+        offered.upstreams.retain(|upstream| language.is_spoken_by(&upstream.spec));
         if offered.upstreams.is_empty() {
             return Err(Refusal::new(
                 Code::NotCallable,
@@ -209,7 +218,7 @@ impl Project {
 
     /// A dated snapshot of a known model, a name with its provider's in front, a name of OpenRouter's form, or whatever
     /// the only provider there is may know.
-    fn unlisted<'a>(&'a self, model: &'a str, shape: Capability) -> Result<Offered<'a>, Refusal> {
+    fn unlisted<'a>(&'a self, model: &'a str, language: Language) -> Result<Offered<'a>, Refusal> {
         let known: Vec<_> = self.all().filter(|it| is_usable(it) && it.spec.model(model).is_some()).collect();
         if !known.is_empty() {
             return if is_ambiguous(known.iter().copied()) { Err(several()) } else { Ok(Offered::plain(known)) };
@@ -225,7 +234,7 @@ impl Project {
                 (None, None) => {}
             }
         }
-        let speaking: Vec<_> = self.all().filter(|it| is_usable(it) && speaks(&it.spec, shape)).collect();
+        let speaking: Vec<_> = self.all().filter(|it| is_usable(it) && language.is_spoken_by(&it.spec)).collect();
         let providers: BTreeSet<_> = speaking.iter().map(|it| &it.spec.name).collect();
         if providers.len() == 1 {
             return Ok(Offered::plain(speaking));
@@ -252,9 +261,14 @@ fn several() -> Refusal {
     )
 }
 
-/// Whether a call in this shape makes sense. A provider may serve more of OpenAI's than the catalog knows of it.
-fn speaks(spec: &ProviderSpec, shape: Capability) -> bool {
-    spec.can(shape) || (shape != Capability::Messages && spec.can(Capability::Chat))
+impl Language {
+    /// Whether a call makes sense there. A provider may serve more of OpenAI's than the catalog knows of it.
+    fn is_spoken_by(self, spec: &ProviderSpec) -> bool {
+        match self {
+            Self::Of(shape) => spec.can(shape) || (shape != Capability::Messages && spec.can(Capability::Chat)),
+            Self::OpenAi => spec.speaks_openai(),
+        }
+    }
 }
 
 fn offers(upstreams: &BTreeMap<String, Vec<Arc<Upstream>>>) -> HashMap<String, Offer> {

@@ -105,7 +105,7 @@ impl Reading {
 
     /// Whether it is a stream of events.
     pub(super) const fn is_stream(&self) -> bool {
-        matches!(self.form, Form::Events(_))
+        matches!(self.form, Form::Events(_)) || self.is_labelled && matches!(self.form, Form::Unknown)
     }
 
     /// How many bytes of the chunk that was read last are lines that have ended; `None`: it is not a stream of events.
@@ -124,6 +124,8 @@ impl Reading {
         match &self.form {
             _ if self.has_failed => Ending::Failed,
             Form::Events(_) if !self.has_events => Ending::Whole,
+            // Its end was not seen, which is no sign that it had none.
+            Form::Json(body) if body.is_unreadable() => Ending::Whole,
             Form::Events(_) | Form::Json(_) => self.figures.ending(),
             Form::Unknown | Form::Opaque => Ending::Whole,
         }

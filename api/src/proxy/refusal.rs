@@ -206,8 +206,8 @@ impl Refusal {
             Shape::Cohere => json!({ "message": message, "code": code }),
             Shape::Google => {
                 let status = self.code.status();
-                let detail = json!({ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": code,
-                    "domain": "keyway" });
+                let detail = json!({ "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+                    "reason": code.to_ascii_uppercase(), "domain": "keyway" });
                 json!({ "error": { "code": status.as_u16(), "message": message, "status": google(status),
                     "details": [detail] } })
             }

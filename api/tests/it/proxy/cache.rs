@@ -5,8 +5,9 @@ use keyway_store::{projects, virtual_keys};
 use serde_json::json;
 
 use super::{
+    breaks::{COHERE, GEMINI, Host, MESSAGES, asked},
     harness::{Harness, Key, chat, until},
-    scripted::{EVENTS, Scripted, behind, chunk},
+    scripted::{EVENTS, Reply, Scripted, behind, chunk},
 };
 
 const CHAT: &str = "/v1/chat/completions";
@@ -137,6 +138,63 @@ async fn nothing_is_kept_that_broke_off_or_says_an_error() {
             assert!(provider.requests.recv().await.is_some());
         }
         harness.records(2).await;
+    }
+}
+
+#[tokio::test]
+async fn only_an_answer_that_ended_as_its_shape_ends_is_kept() {
+    let (text, json) = ("data: {\"type\":\"x\"}\n\n", "content-type: application/json\r\n");
+    let done = "data: [DONE]\n\n";
+    let stopped = "data: {\"type\":\"message_stop\"}\n\n";
+    let completed = "data: {\"type\":\"response.completed\",\"response\":{}}\n\n";
+    let finished = "data: {\"candidates\":[{\"finishReason\":\"STOP\"}]}\n\n";
+    let ended = "data: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}\n\n";
+    let error = "event: error\ndata: {\"type\":\"error\",\"error\":{\"message\":\"x\"}}\n\n";
+    let mut host = Host::start().await;
+    let cases = [
+        (CHAT, Reply::events([text, done]), true),
+        (CHAT, Reply::events([text]), false),
+        (CHAT, Reply::events([text, done]).cut(), false),
+        (CHAT, Reply::events([text, "data: {\"error\":{\"code\":502}}\n\n", done]), false),
+        (CHAT, Reply::events([text, error]), false),
+        (CHAT, Reply::events(["data: {\"choices\":[{\"finish_reason\":\"error\"}]}\n\n", done]), false),
+        (CHAT, Reply::chunked(json, [text, done]), true),
+        (CHAT, Reply::chunked(json, [text]), false),
+        (CHAT, Reply::chunked(json, ["{\"id\":1}"]), true),
+        (CHAT, Reply::chunked(json, ["{\"id\":"]), false),
+        (CHAT, Reply::json(200, "{\"choices\":[{\"finish_reason\":\"error\"}]}"), false),
+        ("/v1/responses", Reply::events([text, completed]), true),
+        ("/v1/responses", Reply::events([text]), false),
+        ("/v1/responses", Reply::events([text, "data: {\"type\":\"response.failed\",\"response\":{}}\n\n"]), false),
+        (MESSAGES, Reply::events([text, stopped]), true),
+        (
+            MESSAGES,
+            Reply::events([text, "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"x\"}}\n\n"]),
+            false,
+        ),
+        (MESSAGES, Reply::events([text, error]), false),
+        (GEMINI, Reply::events([text, finished]), true),
+        (GEMINI, Reply::events([text, "data: {\"candidates\":[{}],\"usageMetadata\":{}}\n\n"]), false),
+        (COHERE, Reply::events([text, ended]), true),
+        (COHERE, Reply::events([text, &ended.replace("COMPLETE", "ERROR")]), false),
+        (COHERE, Reply::events([text]), false),
+    ];
+    for (at, (path, reply, is_kept)) in cases.into_iter().enumerate() {
+        let what = format!("{path}: {}", reply.text());
+        *host.says.lock().unwrap() = reply;
+        let mut body = asked(path);
+        body["seed"] = json!(at);
+        let mut told = Vec::new();
+        for _ in 0..2 {
+            let sent = host.harness.post(path, &host.key, &body).header("x-keyway-cache", "on").send().await.unwrap();
+            told.push(sent.headers()["x-keyway-cache"].to_str().unwrap().to_owned());
+            // One that is broken off is an error to its reader.
+            drop(sent.bytes().await);
+            host.harness.records(1).await;
+        }
+        assert_eq!(told, ["miss", if is_kept { "hit" } else { "miss" }], "{what}");
+        let tries = std::iter::from_fn(|| host.provider.requests.try_recv().ok()).count();
+        assert_eq!(tries, if is_kept { 1 } else { 2 }, "{what}");
     }
 }
 

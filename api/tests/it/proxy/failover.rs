@@ -22,7 +22,7 @@ async fn beside(secret: &str, priority: i32, weight: i32) -> (Harness, Key, [Int
     (harness, key, [first, second])
 }
 
-async fn place(harness: &Harness, id: IntegrationId, priority: i32, weight: i32) {
+pub(super) async fn place(harness: &Harness, id: IntegrationId, priority: i32, weight: i32) {
     let change = Change { priority: Some(priority), weight: Some(weight), ..Change::default() };
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
     integrations::update(&tx, id, change, None, Timestamp::now()).await.unwrap();

@@ -41,8 +41,10 @@ pub(super) struct Harness {
     pub(super) project: ProjectId,
     pub(super) directory: PathBuf,
     pub(super) http: reqwest::Client,
-    guard: Guard,
+    pub(super) guard: Guard,
     pub(super) catalog: LiveCatalog,
+    /// What the next start of the proxy goes by.
+    pub(super) settings: Settings,
     /// Whether the operator's key is there.
     helped: bool,
     database: TestDatabase,
@@ -51,6 +53,18 @@ pub(super) struct Harness {
 pub(super) struct Key {
     pub(super) id: VirtualKeyId,
     pub(super) text: String,
+}
+
+/// Settings that a test may want otherwise.
+pub(super) struct Settings {
+    pub(super) first_byte_timeout: Duration,
+    pub(super) cors: CorsOrigins,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { first_byte_timeout: Duration::from_secs(60), cors: CorsOrigins::Any }
+    }
 }
 
 struct Forgetful;
@@ -106,7 +120,9 @@ impl Harness {
         let keys = TenantKeyCache::new(Arc::new(vault));
         let bus = Arc::new(EmbeddedBus::new(Arc::new(Forgetful), 100));
         let helped = openrouter.is_some();
-        let proxy = proxy(&store, (&keys, helped), &catalog, &guard, (Arc::clone(&bus), directory.clone()));
+        let settings = Settings::default();
+        let place = (Arc::clone(&bus), directory.clone());
+        let proxy = proxy(&store, (&keys, helped), (&catalog, &settings), &guard, place);
         let url = serve(&proxy).await;
         let http = client();
         Self {
@@ -122,6 +138,7 @@ impl Harness {
             http,
             guard,
             catalog,
+            settings,
             helped,
             database,
         }
@@ -149,7 +166,8 @@ impl Harness {
     /// Another proxy over the same database and spool, as after a restart.
     pub(super) async fn restart(&mut self) {
         let place = (Arc::clone(&self.bus), self.directory.clone());
-        self.proxy = proxy(&self.store, (&self.keys, self.helped), &self.catalog, &self.guard, place);
+        let told = (&self.catalog, &self.settings);
+        self.proxy = proxy(&self.store, (&self.keys, self.helped), told, &self.guard, place);
         self.url = serve(&self.proxy).await;
     }
 
@@ -310,7 +328,7 @@ fn models_file(directory: &std::path::Path, openrouter: &str) -> PathBuf {
 fn proxy(
     store: &Store,
     (keys, helped): (&TenantKeyCache, bool),
-    catalog: &LiveCatalog,
+    (catalog, settings): (&LiveCatalog, &Settings),
     guard: &Guard,
     (bus, data_dir): (Arc<EmbeddedBus>, PathBuf),
 ) -> Arc<Proxy> {
@@ -322,8 +340,8 @@ fn proxy(
         bus,
         data_dir,
         body_bytes: 64 << 10,
-        first_byte_timeout: Duration::from_secs(60),
-        cors: CorsOrigins::Any,
+        first_byte_timeout: settings.first_byte_timeout,
+        cors: settings.cors.clone(),
         fallback_key: helped.then(|| OPERATORS.to_owned().into()),
     };
     Proxy::new(parts).unwrap()

@@ -81,7 +81,7 @@ fn number(headers: &reqwest::header::HeaderMap, name: &str) -> i64 {
 }
 
 /// Puts the window of a minute so far ahead that it does not end while a test runs.
-async fn hold_still(harness: &Harness, scope: uuid::Uuid) {
+pub(super) async fn hold_still(harness: &Harness, scope: uuid::Uuid) {
     let minute = Timestamp::now().after(std::time::Duration::from_secs(3600)).floor(std::time::Duration::from_secs(60));
     let tx = harness.store.system().await.unwrap();
     for measure in ["requests_per_minute", "tokens_per_minute"] {

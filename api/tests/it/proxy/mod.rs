@@ -4,13 +4,25 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod abuse;
+mod affinity;
+mod background;
+mod breaks;
 mod cache;
 mod calls;
+mod door;
+mod door_connections;
+mod endings;
 mod failover;
+mod failover_by_meaning;
 mod fallback;
+mod families;
+mod figures;
+mod front;
 mod harness;
 mod hostile;
 mod identity;
+mod include_usage;
+mod kept_ids;
 mod limits;
 mod memory;
 mod provider_settings;
@@ -20,5 +32,7 @@ mod routing;
 mod scripted;
 mod shapes;
 mod spool;
+mod stream_forms;
 mod streams;
 mod websockets;
+mod wire;

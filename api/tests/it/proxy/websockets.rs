@@ -22,6 +22,11 @@ fn text_frame(text: &str) -> Vec<u8> {
     [&[0x81, 126][..], &length.to_be_bytes(), text.as_bytes()].concat()
 }
 
+/// A frame of any length; `first` has its kind, and whether it is the last of its message.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    [&[first, 127][..], &(payload.len() as u64).to_be_bytes(), payload].concat()
+}
+
 fn done(input: i64, output: i64) -> Vec<u8> {
     let usage = json!({ "total_tokens": input + output, "input_tokens": input, "output_tokens": output });
     text_frame(&json!({ "type": "response.done", "response": { "usage": usage } }).to_string())
@@ -82,6 +87,49 @@ async fn a_session_passes_both_ways_and_its_answers_add_up() {
     assert_eq!((record.http_status, record.streamed, record.complete), (Some(101), true, true));
     assert_eq!((record.tokens.input, record.tokens.output), (Some(31), Some(8)));
     assert_eq!((record.model.as_deref(), record.path.as_str()), (Some("gpt-4o-mini"), "/v1/realtime"));
+}
+
+#[tokio::test]
+async fn messages_of_any_length_and_in_any_number_of_frames_pass_and_are_metered() {
+    let sound = "UklGRg".repeat(500_000);
+    let delta = format!(r#"{{"type":"response.output_audio.delta","delta":"{sound}"}}"#);
+    let answer = |usage: &str| {
+        let item = format!(r#"{{"type":"message","content":[{{"audio":"{sound}"}}]}}"#);
+        format!(r#"{{"type":"response.done","response":{{"output":[{item}],"usage":{usage}}}}}"#)
+    };
+    let first = answer(r#"{"input_tokens":11,"output_tokens":3,"total_tokens":14}"#);
+    let second = answer(r#"{"input_tokens":20,"output_tokens":5,"total_tokens":25}"#);
+    let (one, two) = second.split_at(second.len() / 2);
+    let said = [
+        frame(0x81, delta.as_bytes()),
+        frame(0x81, first.as_bytes()),
+        frame(0x01, one.as_bytes()),
+        vec![0x89, 0],
+        frame(0x80, two.as_bytes()),
+        vec![0x88, 0],
+    ]
+    .concat();
+    let sent = [&[0x82, 0xff][..], &3_000_000_u64.to_be_bytes(), &[0; 4], &vec![b'x'; 3_000_000]].concat();
+    let (expected, length) = (said.clone(), sent.len());
+    let provider = Scripted::start(move |mut stream| {
+        let said = said.clone();
+        async move {
+            stream.write_all(AGREED.as_bytes()).await.unwrap();
+            let mut heard = vec![0; length];
+            stream.read_exact(&mut heard).await.unwrap();
+            assert!(heard.ends_with(b"xxx"));
+            stream.write_all(&said).await.unwrap();
+        }
+    })
+    .await;
+    let (_provider, harness, key) = behind(provider).await;
+    let (mut stream, _) = open(&harness, &key, "/v1/realtime?model=gpt-4o-mini").await;
+    stream.write_all(&sent).await.unwrap();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.unwrap();
+    assert!(heard == expected, "{} of {} bytes", heard.len(), expected.len());
+    let record = harness.records(1).await.remove(0);
+    assert_eq!((record.tokens.input, record.tokens.output, record.complete), (Some(31), Some(8), true));
 }
 
 #[tokio::test]

@@ -39,6 +39,7 @@ pub(super) const PICKED: &[(&str, Pick)] = &[
     ("eval_count", Pick::Whole),
     ("done", Pick::Whole),
     ("is_finished", Pick::Whole),
+    ("finish_reason", Pick::Whole),
     ("error", Pick::Presence),
 ];
 
@@ -144,6 +145,9 @@ pub(super) struct Answer {
     /// The same in Cohere's first shape.
     #[serde(default)]
     pub(super) is_finished: Maybe<bool>,
+    /// Of a whole answer of Cohere's, and of the last event of its first shape.
+    #[serde(default)]
+    pub(super) finish_reason: Text,
     #[serde(default)]
     pub(super) error: Maybe<Present>,
 }

@@ -91,9 +91,22 @@ impl JsonBody {
             return;
         }
         self.pick(figures, &first);
-        if !self.is_several && !self.only.is_empty() {
-            figures.document(&std::mem::take(&mut self.only));
+        if self.is_several || self.only.is_empty() {
+            return;
         }
+        let only = std::mem::take(&mut self.only);
+        // It is not the only one where another had begun.
+        if self.picker.as_ref().is_some_and(|picker| picker.is_within()) {
+            figures.event(&only);
+        } else {
+            figures.document(&only);
+        }
+    }
+
+    /// Whether it could not be read to its end, whatever the end is.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        self.picker.as_ref().is_some_and(|picker| picker.is_broken())
     }
 
     fn pick(&mut self, figures: &mut Figures, piece: &[u8]) {

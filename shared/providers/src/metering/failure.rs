@@ -56,12 +56,12 @@ const PLACES: [&str; 8] = [
 ];
 
 /// The status that an answer, or the data of an event, should have come with: `None` where it is no error. One whose
-/// word nobody knows is the provider's own (500).
+/// word nobody knows is the provider's own (500). Of several documents the first counts.
 #[must_use]
 pub fn failed_with(data: &[u8]) -> Option<u16> {
     // Cheap, and enough to leave most alone.
     memchr::memmem::find(data, b"error").or_else(|| memchr::memmem::find(data, b"response.failed"))?;
-    let json: Value = serde_json::from_slice(data).ok()?;
+    let json: Value = serde_json::Deserializer::from_slice(data).into_iter().next()?.ok()?;
     // Google wraps errors in a list.
     let json = json.as_array().and_then(|list| list.first()).unwrap_or(&json);
     if !is_error(json) {
@@ -109,6 +109,8 @@ mod tests {
             (r#"{"id":"resp_1","object":"response","status":"failed","error":{"code":"server_error"}}"#, Some(500)),
             (r#"{"id":"resp_1","object":"response","status":"completed","error":null}"#, None),
             (r#"{"choices":[{"message":{"content":"an error: {\"error\":1}"}}],"x":{"error":1}}"#, None),
+            ("{\"error\":\"overloaded\"}\n{\"done\":true}\n", Some(529)),
+            ("{\"done\":false}\n{\"error\":\"overloaded\"}\n", None),
             (r#"{"error":"""#, None),
             ("[DONE]", None),
             ("", None),

@@ -23,15 +23,19 @@ const TERMINAL: [&str; 9] = [
 ];
 /// Types of events that say that something went wrong.
 const FAILED: [&str; 3] = ["conversation.response.error", "error", "response.failed"];
+/// Reasons for which an answer stopped that make it a part of one: at Cohere, DeepSeek, Mistral and OpenRouter.
+const FAILED_REASONS: [&str; 5] = ["error", "error_limit", "error_toxic", "insufficient_system_resource", "timeout"];
 const BEGUN: &str = "response.created";
 
 static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"usage"));
 static FINISH_REASON: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finish_reason\""));
 static FINISHED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"finishReason\""));
+static BLOCKED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"blockReason\""));
 static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"error\""));
 static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\""));
 static MODEL: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"model\""));
 static EVAL_COUNT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"eval_count\""));
+static LAST: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"done\""));
 static NUMBER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"sequence_number\""));
 
 /// What an answer has shown so far.
@@ -68,7 +72,7 @@ impl Marks {
             .0
             .as_ref()
             .is_some_and(|delta| delta.stop_reason.0.is_some() || delta.finish_reason.0.is_some());
-        self.has_failed |= FAILED.contains(&name) || event.error.0.is_some();
+        self.has_failed |= FAILED.contains(&name) || event.error.0.is_some() || stopped_short(event);
         self.has_ended |= is_terminal || is_last || has_reason;
         self.is_finished |= is_terminal || is_last || has_reason || stops;
         if kind == Kind::Session || kind == Kind::Responses {
@@ -79,7 +83,7 @@ impl Marks {
     /// The whole answer is one document, which has been read to its end.
     pub(super) fn whole(&mut self, answer: &Answer) {
         (self.is_finished, self.has_ended) = (true, true);
-        self.has_failed |= answer.error.0.is_some();
+        self.has_failed |= answer.error.0.is_some() || stopped_short(answer);
     }
 
     /// Counts the events of the Responses API.
@@ -112,6 +116,14 @@ impl Marks {
     }
 }
 
+/// Whether a reason that stands there says that the answer failed.
+fn stopped_short(answer: &Answer) -> bool {
+    let of_choices = answer.choices.0.iter().flat_map(|list| &list.0).map(|choice| &choice.finish_reason);
+    let of_delta = answer.delta.0.iter().map(|delta| &delta.finish_reason);
+    let reasons = of_choices.chain(of_delta).chain([&answer.finish_reason]).filter_map(|reason| reason.0.as_deref());
+    reasons.into_iter().any(|reason| FAILED_REASONS.iter().any(|failed| failed.eq_ignore_ascii_case(reason)))
+}
+
 /// Whether an event can have figures or marks. Inside a text every quote is escaped, so a name in its quotes is a name,
 /// or a text that is nothing else.
 pub(super) fn is_telling(kind: Kind, data: &[u8], wants_model: bool) -> bool {
@@ -120,9 +132,11 @@ pub(super) fn is_telling(kind: Kind, data: &[u8], wants_model: bool) -> bool {
     }
     match kind {
         Kind::Completion | Kind::CohereChat => {
-            FINISH_REASON.find_iter(data).any(|at| is_said(&data[at + 1..])) || EVAL_COUNT.find(data).is_some()
+            FINISH_REASON.find_iter(data).any(|at| is_said(&data[at + 1..]))
+                || EVAL_COUNT.find(data).is_some()
+                || LAST.find(data).is_some_and(|at| value(&data[at + LAST.needle().len()..]).starts_with(b"true"))
         }
-        Kind::Gemini => FINISHED.find(data).is_some(),
+        Kind::Gemini => FINISHED.find(data).is_some() || BLOCKED.find(data).is_some(),
         Kind::Messages | Kind::Responses | Kind::Session => is_mark(data),
         Kind::Conversations => is_mark(data) || wants_model && MODEL.find(data).is_some(),
         Kind::Embeddings | Kind::Counting | Kind::Other => EVAL_COUNT.find(data).is_some(),

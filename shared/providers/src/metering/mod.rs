@@ -131,7 +131,13 @@ impl Figures {
     /// Reads the one document that a whole answer is.
     pub fn document(&mut self, json: &[u8]) {
         let Some(answer) = parsed(json) else { return };
-        self.marks.whole(&answer);
+        // A stream that ended behind its first document.
+        let is_part = answer.event_type.0.is_some() || answer.done.0 == Some(false);
+        if is_part {
+            self.marks.see(self.kind, &answer);
+        } else {
+            self.marks.whole(&answer);
+        }
         if self.kind == Kind::Counting {
             self.counted(&answer);
         } else {

@@ -93,6 +93,16 @@ impl Picker {
         }
     }
 
+    /// Whether a document has begun that has not ended.
+    pub(super) const fn is_within(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Whether what has come is no JSON, or more was picked of it than is kept: nothing more will be seen.
+    pub(super) const fn is_broken(&self) -> bool {
+        self.is_broken
+    }
+
     /// Reads one byte that is no blank, outside of texts; returns how many were read.
     fn step(&mut self, byte: u8) -> usize {
         match (&self.state, byte) {
