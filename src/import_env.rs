@@ -9,7 +9,7 @@ use clap::Args;
 use keyway_api::{Console, ConsoleError, Submission};
 use keyway_config::Config;
 use keyway_domain::{IntegrationId, ProjectId, TenantId};
-use keyway_providers::{EnvCredential, EnvPlace, LiveCatalog, for_spec};
+use keyway_providers::{EnvCredential, EnvPlace, LiveCatalog, for_spec, pasted};
 use keyway_store::{Store, TenantKeyCache, data_keys, integrations, projects, tenants};
 use keyway_vault::{Keyring, SecretString, TenantKeys, Vault};
 
@@ -92,6 +92,7 @@ async fn import(into: &Into, from: &ImportEnv, one: EnvCredential<'_>) -> anyhow
             SecretString::new(fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?)
         }
     };
+    let credentials = SecretString::new(pasted(credentials.expose()).to_owned());
     let console = match into {
         Into::Database(console) => console,
         Into::Nothing(known) => {

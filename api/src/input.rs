@@ -1,6 +1,7 @@
 //! Checks of single fields that several routes share. Each message names the field and the rule.
 
 use keyway_domain::{Routing, Timestamp};
+use keyway_providers::pasted;
 use keyway_store::provider_models::NewModel;
 use keyway_vault::{Secret, SecretString};
 use serde::{Deserialize, Deserializer, de};
@@ -153,27 +154,19 @@ pub(crate) enum CredentialsSchema {
 
 /// A credential: a key as text, or what a cloud provider issues as a JSON object.
 #[derive(Debug)]
-pub(crate) struct Credentials {
-    text: SecretString,
-    is_object: bool,
-}
+pub(crate) struct Credentials(SecretString);
 
 impl Credentials {
-    /// The text to check and to seal: a key as it is, an object as compact JSON.
+    /// The text to check and to seal: a key without what copying brought along, an object as compact JSON.
     pub(crate) const fn text(&self) -> &SecretString {
-        &self.text
-    }
-
-    /// Whether it came as an object.
-    pub(crate) const fn is_object(&self) -> bool {
-        self.is_object
+        &self.0
     }
 }
 
 impl From<SecretString> for Credentials {
     fn from(text: SecretString) -> Self {
-        let is_object = false;
-        Self { text, is_object }
+        let pasted = pasted(text.expose());
+        Self(if pasted.len() == text.expose().len() { text } else { Secret::new(pasted.to_owned()) })
     }
 }
 
@@ -197,8 +190,7 @@ impl<'de> Deserialize<'de> for Credentials {
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Credentials, A::Error> {
                 let object = serde_json::Map::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                let text = serde_json::Value::Object(object).to_string();
-                Ok(Credentials { text: Secret::new(text), is_object: true })
+                Ok(Credentials(Secret::new(serde_json::Value::Object(object).to_string())))
             }
         }
         de.deserialize_any(Either)
@@ -228,6 +220,7 @@ mod tests {
     fn credentials_are_text_or_an_object_and_print_nothing() {
         let read = |json| serde_json::from_str::<Credentials>(json);
         assert_eq!(read(r#""sk-canary""#).unwrap().text().expose(), "sk-canary");
+        assert_eq!(read(r#""\ufeff sk-canary\u200b\r\n""#).unwrap().text().expose(), "sk-canary");
         assert_eq!(read(r#"{"b": 1, "a": "x"}"#).unwrap().text().expose(), r#"{"a":"x","b":1}"#);
         assert!(!format!("{:?}", read(r#""sk-canary""#).unwrap()).contains("canary"));
         for bad in ["1", "null", "[]", "true"] {

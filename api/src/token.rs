@@ -34,7 +34,7 @@ impl VirtualKeyToken {
     /// What is stored in its place.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
-        Sha256::digest(self.expose().as_bytes()).into()
+        sha256(self.expose())
     }
 
     /// Enough to recognise it by: the prefix and the last four characters.
@@ -42,6 +42,11 @@ impl VirtualKeyToken {
     pub fn hint(&self) -> String {
         let text = self.expose();
         format!("{PREFIX}...{}", &text[text.len() - 4..])
+    }
+
+    /// Whether `text` begins as virtual keys do, be it one or not.
+    pub(crate) fn is_meant(text: &str) -> bool {
+        text.starts_with(PREFIX)
     }
 
     /// Whether `text` can be a virtual key at all: prefix, length and checksum.
@@ -65,6 +70,11 @@ pub fn new_admin_key() -> Option<SecretString> {
 /// What is stored of an admin key.
 #[must_use]
 pub fn admin_key_hash(key: &str) -> [u8; 32] {
+    sha256(key)
+}
+
+/// What a key of Keyway's own is known by.
+pub(crate) fn sha256(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 

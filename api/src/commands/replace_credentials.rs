@@ -55,7 +55,7 @@ pub(super) async fn replace(
 ) -> Result<(IntegrationRow, Option<OperationRow>), ApiError> {
     let id = before.id;
     let spec = provider_names::spec(&work.app.catalog.now(), &work.tx, &before.provider).await?;
-    let facts = check(&spec, credentials)?;
+    let facts = check(work, &spec, credentials).await?;
     let binding = match binding {
         Some((base_url, settings)) => {
             let base_url = checked_base_url(work, &spec, base_url.as_deref())?;

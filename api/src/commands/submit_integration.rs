@@ -2,22 +2,24 @@
 //! verification. From here on the plaintext exists nowhere.
 
 use keyway_domain::{Command as Job, IntegrationId, Invalidation, Limits, ProjectId, Routing, SecretId, Timestamp};
-use keyway_providers::{FormatError, KeyFacts, ProviderSpec, for_spec};
+use keyway_providers::{FormatError, KeyFacts, ProviderSpec, for_spec, is_secret};
 use keyway_store::{
     integrations::{self, IntegrationRow, NewIntegration, SealedSecret},
     key_usage,
     operations::OperationRow,
+    virtual_keys,
 };
 use keyway_vault::SecretString;
 use serde_json::{Value, json};
 
 use crate::{
+    VirtualKeyToken,
     answer::Answer,
     config::Settings,
     error::{ApiError, Code},
     input::Credentials,
     limits::LimitsInput,
-    provider_names,
+    provider_names, token,
     view::Submitted,
     work::{Command, Work},
 };
@@ -56,7 +58,7 @@ impl SubmitIntegration {
     /// Stores the credential and starts its verification, inside the transaction of `work`.
     pub(super) async fn submit(self, work: &mut Work<'_>) -> Result<(IntegrationRow, OperationRow), ApiError> {
         let spec = provider_names::spec(&work.app.catalog.now(), &work.tx, &self.provider).await?;
-        let facts = check(&spec, &self.credentials)?;
+        let facts = check(work, &spec, &self.credentials).await?;
         let base_url = checked_base_url(work, &spec, self.base_url.as_deref())?;
         let config = config(work, &spec.name, None, self.settings).await?;
         let meta = noted(self.meta, &self.credentials)?;
@@ -115,23 +117,32 @@ pub(super) async fn config(
 /// The note as it is to be stored. It is shown to everybody, so it may not hold the credential.
 fn noted(meta: Option<Value>, credentials: &Credentials) -> Result<Value, ApiError> {
     let Some(meta) = meta else { return Ok(json!({})) };
-    if meta.to_string().contains(credentials.text().expose().trim()) {
+    let key = credentials.text().expose();
+    if is_secret(key.as_bytes()) && meta.to_string().contains(key) {
         return Err(ApiError::field("`meta` holds the credential, and is shown as it came: take it out"));
     }
     Ok(meta)
 }
 
-/// Looks at a credential without calling anybody.
-pub(super) fn check(spec: &ProviderSpec, credentials: &Credentials) -> Result<KeyFacts, ApiError> {
-    let checked = for_spec(spec).check_format(credentials.text().expose());
-    checked.map_err(|error| {
-        let named = matches!(error, FormatError::Field { .. } | FormatError::NotAnObject(_));
-        let message = match credentials.is_object() && !named {
-            true => "this provider's credential is a key: send it as text, not as an object".to_owned(),
-            false => error.to_string(),
-        };
-        ApiError::new(Code::MalformedKey, format!("`credentials`: {message}"))
-    })
+/// Looks at a credential without calling anybody. Keyway's own keys go to no provider, whatever its host.
+pub(super) async fn check(
+    work: &Work<'_>,
+    spec: &ProviderSpec,
+    credentials: &Credentials,
+) -> Result<KeyFacts, ApiError> {
+    let text = credentials.text().expose();
+    let is_own = token::is_admin_key(text, &work.app.admin_key_sha256)
+        || VirtualKeyToken::is_meant(text) && is_given_out(work, text).await?;
+    let checked = if is_own { Err(FormatError::Keyways) } else { for_spec(spec).check_format(text) };
+    checked.map_err(|error| ApiError::new(Code::MalformedKey, format!("`credentials`: {error}")))
+}
+
+/// Whether a virtual key is one of the tenant's, or nobody's: a host of the tenant's own may be another Keyway.
+async fn is_given_out(work: &Work<'_>, text: &str) -> Result<bool, ApiError> {
+    if !VirtualKeyToken::is_well_formed(text) {
+        return Ok(true);
+    }
+    Ok(virtual_keys::has_token(&work.tx, &token::sha256(text)).await?)
 }
 
 /// Checks a base URL that overrides the catalog's, or stands in for the one it does not have.

@@ -3,6 +3,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyway_domain::IntegrationId;
+use keyway_providers::is_secret;
 
 use super::{
     caller::KEY_HEADERS,
@@ -87,7 +88,7 @@ pub(super) fn clean_response(headers: &mut HeaderMap, secret: &[u8]) {
                 "set-cookie" | "set-cookie2" | "alt-svc" | "strict-transport-security" | "clear-site-data"
             )
             || name.starts_with("x-keyway-")
-            || (!secret.is_empty() && finder.find(value.as_bytes()).is_some())
+            || (is_secret(secret) && finder.find(value.as_bytes()).is_some())
     });
 }
 

@@ -4,6 +4,7 @@
 //! It knows the key as it was sent and nothing of its encodings: a body that is compressed passes as it is.
 
 use bytes::Bytes;
+use keyway_providers::is_secret;
 use keyway_vault::SecretBytes;
 use memchr::memmem;
 
@@ -23,6 +24,9 @@ impl Redactor {
     /// Takes a chunk and returns what may pass now.
     pub(super) fn pass(&mut self, chunk: Bytes) -> Bytes {
         let secret = self.secret.expose().as_slice();
+        if !is_secret(secret) {
+            return chunk;
+        }
         let is_clean = self.held_back.is_empty() && memmem::find(&chunk, secret).is_none();
         if is_clean && begun(&chunk, secret) == 0 {
             return chunk;
@@ -54,6 +58,16 @@ mod tests {
     use keyway_vault::Secret;
 
     use super::*;
+
+    #[test]
+    fn a_word_that_is_no_secret_is_left_where_it_stands() {
+        for word in ["ollama", "none", "a"] {
+            let mut redactor = Redactor::new(Secret::new(word.as_bytes().to_vec()));
+            let body = Bytes::from(format!("none of ollama's {word}"));
+            assert_eq!(redactor.pass(body.clone()), body);
+            assert!(redactor.finish().is_empty());
+        }
+    }
 
     #[test]
     fn the_key_is_found_however_it_is_cut() {

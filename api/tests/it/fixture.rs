@@ -68,6 +68,8 @@ pub(crate) struct Options {
     pub(crate) outbox: OutboxLimits,
     /// The operator's OpenRouter key.
     pub(crate) fallback_key: Option<SecretString>,
+    /// `None`: one that was made at the first start.
+    pub(crate) admin_key: Option<String>,
 }
 
 impl Options {
@@ -78,6 +80,7 @@ impl Options {
             vault: Vault::open(Keyring::generate()?),
             outbox,
             fallback_key: None,
+            admin_key: None,
         })
     }
 }
@@ -118,7 +121,10 @@ impl Api {
         tx.commit().await?;
         let keys = TenantKeyCache::new(Arc::new(options.vault));
         let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[TRUSTED.to_owned()])?);
-        let admin_key = new_admin_key().context("no random bytes")?.expose().clone();
+        let admin_key = match options.admin_key {
+            Some(key) => key,
+            None => new_admin_key().context("no random bytes")?.expose().clone(),
+        };
         let data_dir = std::env::temp_dir().join(format!("keyway-api-{}", MessageId::new()));
         let proxy = Proxy::new(ProxyParts {
             store: store.clone(),

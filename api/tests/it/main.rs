@@ -15,6 +15,7 @@ mod limits;
 mod lists;
 mod messages;
 mod own_address;
+mod pasted_keys;
 mod providers;
 mod proxy;
 mod requests;

@@ -23,7 +23,7 @@ pub use catalog::{
     Factor, Fees, LiveCatalog, Matcher, Model, ModelMode, OutputTokens, Period, Price, ProbeMethod, ProbeSpec,
     ProviderSpec, Rate, Rates, Rule, Signal, SignalVerdict, Source, Term, Tier, ToolPrice, When,
 };
-pub use format::{FormatError, KeyFacts, KeyFamily};
+pub use format::{FormatError, KeyFacts, KeyFamily, is_secret, pasted};
 pub use grade::{Sign, sign};
 pub use guard::{GuardError, GuardSettings, GuardedClient};
 pub use kinds::for_spec;

@@ -197,6 +197,15 @@ pub async fn find_by_token_hash(tx: &SystemTx, sha256: &[u8; 32]) -> Result<Opti
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
+/// Whether a virtual key of the tenant has this hash, revoked and expired ones too.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn has_token(tx: &TenantTx, sha256: &[u8; 32]) -> Result<bool, StoreError> {
+    let text = "SELECT count(*) AS n FROM virtual_keys WHERE tenant_id = $1 AND token_sha256 = $2";
+    Ok(Sql::with(text, [tx.tenant_id().uuid().into(), sha256.to_vec().into()]).number(tx).await? > 0)
+}
+
 /// The keys used last, of every tenant, with their hashes: what a proxy loads before the first request.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use keyway_domain::{Evidence, VerdictKind};
 use keyway_vault::SecretString;
 use serde_json::value::RawValue;
 
-use crate::{Finding, FormatError};
+use crate::{Finding, FormatError, format};
 
 const MAX_BYTES: usize = 16 << 10;
 
@@ -43,6 +43,9 @@ impl<'a> Fields<'a> {
         let text = self.text(field)?;
         let word = text.expose();
         let fault = |problem| Err(FormatError::Field { field, problem });
+        if format::is_keyways(word) {
+            return fault("is a key of Keyway itself, which no provider knows; enter the provider's own");
+        }
         if word.contains("***") || word.contains("...") || word.contains(['…', '•', '●']) {
             return fault("is the masked form; paste it whole");
         }

@@ -2,7 +2,14 @@
 //! be a key; formats drift, so a key of unknown form is always let through. Never keeps or prints
 //! the credential.
 
+mod error;
+mod example;
+mod foreign;
+
 use crate::ProviderSpec;
+
+pub use error::FormatError;
+pub(crate) use foreign::is_keyways;
 
 /// What a credential shows by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,109 +46,59 @@ impl KeyFamily {
     }
 }
 
-/// Why a text cannot be a key. Each sentence says what to enter instead and repeats nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FormatError {
-    /// Nothing was entered.
-    #[error("the key is empty; paste the whole key")]
-    Empty,
-    /// A space or line break.
-    #[error("the key contains a space or a line break; paste the key alone, without `Bearer` and in one line")]
-    Whitespace,
-    /// A character outside ASCII, or a control character.
-    #[error("the key contains a character that no key has; copy it again from the provider")]
-    NotAscii,
-    /// Quotes around it.
-    #[error("the key is in quotes; paste it without them")]
-    Quoted,
-    /// A shortened display form.
-    #[error("this is the masked form of a key; paste the whole key, which the provider shows once when it is made")]
-    Masked,
-    /// An example from a document.
-    #[error("this is a placeholder; paste the real key")]
-    Placeholder,
-    /// Only the beginning, or far too short.
-    #[error("this is too short to be a key; paste the whole key")]
-    TooShort,
-    /// Longer than any key.
-    #[error("this is too long to be a key; paste the key alone")]
-    TooLong,
-    /// A login token.
-    #[error("this is a login token that expires soon, not an API key; create an API key at the provider")]
-    LoginToken,
-    /// Certainly a key of somebody else; sending it there would give it away.
-    #[error("this looks like a key of {0}; choose that provider or paste the right key")]
-    OtherProvider(&'static str),
-    /// No JSON object, where the credential is one; says which fields it has.
-    #[error("this credential is a JSON object; paste {0}")]
-    NotAnObject(&'static str),
-    /// A field of a credential that is an object is missing or cannot be right.
-    #[error("`{field}` {problem}")]
-    Field {
-        /// The field's own name.
-        field: &'static str,
-        /// What is wrong with it, and what to enter instead.
-        problem: &'static str,
-    },
-}
-
 const MAX_CHARS: usize = 4096;
 const MIN_CHARS: usize = 8;
 const TAIL_CHARS: usize = 4;
 /// With fewer characters after the prefix than this, four of them would show too much.
 const MIN_CHARS_FOR_TAIL: usize = 12;
 
-/// Beginnings that belong to one provider alone.
-const OTHERS: &[(&str, &str, &str)] = &[
-    ("sk-ant-", "anthropic", "Anthropic"),
-    ("sk-or-v1-", "openrouter", "OpenRouter"),
-    ("sk-proj-", "openai", "OpenAI"),
-    ("sk-svcacct-", "openai", "OpenAI"),
-    ("sk-admin-", "openai", "OpenAI"),
-    ("xai-", "xai", "xAI"),
-    ("gsk_", "groq", "Groq"),
-    ("AIza", "gemini", "Google Gemini"),
-];
+/// What was pasted, without what copying brings along: blanks, line ends, a byte order mark, invisible characters.
+#[must_use]
+pub fn pasted(text: &str) -> &str {
+    let is_invisible = |it: char| {
+        let is_zero_width = matches!(it, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
+        is_zero_width || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
+    };
+    text.trim_matches(|it: char| it.is_whitespace() || is_invisible(it))
+}
+
+/// Whether a key is one that no text may quote. What is shorter is a word that a host which checks no keys is given,
+/// and that any text may hold.
+#[must_use]
+pub const fn is_secret(key: &[u8]) -> bool {
+    key.len() >= MIN_CHARS
+}
 
 /// The checks every provider shares; the family is the caller's to judge.
 pub(crate) fn check(spec: &ProviderSpec, key: &str) -> Result<(), FormatError> {
     if key.is_empty() {
-        return Err(FormatError::Empty);
+        return Err(if spec.custom { FormatError::EmptyForHost } else { FormatError::Empty });
     }
     if key.len() > MAX_CHARS {
         return Err(FormatError::TooLong);
     }
-    if key.contains("***") || key.contains("...") || key.contains(['…', '•', '●']) {
-        return Err(FormatError::Masked);
-    }
+    example::check(key)?;
     if key.chars().any(char::is_whitespace) {
         return Err(FormatError::Whitespace);
     }
     if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(FormatError::NotAscii);
     }
-    if key.starts_with(['"', '\'', '`']) || key.ends_with(['"', '\'', '`']) {
-        return Err(FormatError::Quoted);
+    foreign::check(spec, key)?;
+    // A host of somebody's own may take any word, and any kind of token.
+    if spec.custom {
+        return Ok(());
     }
-    if is_placeholder(key) {
+    if example::is_stand_in(key) {
         return Err(FormatError::Placeholder);
     }
     if key.len() < MIN_CHARS || spec.key_prefixes.iter().any(|prefix| prefix == key) {
         return Err(FormatError::TooShort);
     }
-    // A custom host may take any kind of token, and keys of anybody it passes calls on to.
-    if spec.custom {
-        return Ok(());
-    }
     if key.starts_with("ya29.") || (key.starts_with("eyJ") && key.matches('.').count() == 2) {
         return Err(FormatError::LoginToken);
     }
-    match OTHERS.iter().find(|(prefix, ..)| key.starts_with(prefix)) {
-        Some((_, name, display_name)) if *name != spec.name && knows_others(spec) => {
-            Err(FormatError::OtherProvider(display_name))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// The part of a key that may be shown.
@@ -154,22 +111,6 @@ pub(crate) fn hint(spec: &ProviderSpec, key: &str) -> String {
         _ => "",
     };
     format!("{prefix}...{tail}")
-}
-
-/// An operator's models file may give a well-known name's keys to a host of its own name.
-fn knows_others(spec: &ProviderSpec) -> bool {
-    const WITHOUT_PREFIX: [&str; 4] = ["azure_openai", "cohere", "deepseek", "mistral"];
-    OTHERS.iter().any(|(_, name, _)| *name == spec.name) || WITHOUT_PREFIX.contains(&spec.name.as_str())
-}
-
-fn is_placeholder(key: &str) -> bool {
-    let lower = key.to_ascii_lowercase();
-    let letters: String = lower.chars().filter(char::is_ascii_alphanumeric).collect();
-    lower.contains(['<', '>', '{', '}', '$'])
-        || lower.contains("xxxxxx")
-        || ["yourapikey", "yourkey", "apikeyhere", "keyhere", "changeme", "replaceme", "insertkey", "mysecretkey"]
-            .iter()
-            .any(|word| letters.contains(word))
 }
 
 #[cfg(test)]
@@ -188,8 +129,9 @@ mod tests {
         for (key, expected) in [
             ("", FormatError::Empty),
             ("sk-proj-abc def", FormatError::Whitespace),
-            ("sk-proj-abcdefghijklmnop\n", FormatError::Whitespace),
-            ("Bearer sk-proj-abcdefghijklmnop", FormatError::Whitespace),
+            ("sk-proj-abc\ndefghijklmnop", FormatError::Whitespace),
+            ("Bearer sk-proj-abcdefghijklmnop", FormatError::Header),
+            ("OPENAI_API_KEY=sk-proj-abcdefghijklmnop", FormatError::Assignment),
             ("sk-proj-abcdéfghijklmnop", FormatError::NotAscii),
             ("sk-proj-abc\u{7}defghijklmnop", FormatError::NotAscii),
             ("sk-proj-***abcd", FormatError::Masked),
@@ -207,6 +149,17 @@ mod tests {
             ("ya29.a0AfH6SMBabcdef", FormatError::LoginToken),
             ("sk-ant-api03-bbbbbbbbbbbb", FormatError::OtherProvider("Anthropic")),
             ("gsk_AAAAAAAAAAAAAAAA", FormatError::OtherProvider("Groq")),
+            ("AKIAIOSFODNN7EXAMPLE", FormatError::OtherProvider("AWS")),
+            ("hf_AAAAAAAAAAAAAAAA", FormatError::OtherService("Hugging Face")),
+            ("ghp_AAAAAAAAAAAAAAAA", FormatError::OtherService("GitHub")),
+            ("gho_AAAAAAAAAAAAAAAA", FormatError::OtherService("GitHub")),
+            ("github_pat_AAAAAAAAAAAAAAAA", FormatError::OtherService("GitHub")),
+            ("glpat-AAAAAAAAAAAAAAAA", FormatError::OtherService("GitLab")),
+            ("xoxb-1234-AAAAAAAAAAAA", FormatError::OtherService("Slack")),
+            ("SG.AAAAAAAAAAAA.AAAAAAA", FormatError::OtherService("SendGrid")),
+            ("kw_live_AAAAAAAAAAAAAAAA", FormatError::Keyways),
+            ("kw_admin_AAAAAAAAAAAAAAAA", FormatError::Keyways),
+            ("sk-mysecretkey-1234", FormatError::Placeholder),
         ] {
             assert_eq!(checked("openai", key), Err(expected), "{key}");
         }
@@ -231,12 +184,64 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_host_may_take_any_token() {
+    fn a_custom_host_may_take_any_word_and_any_token_of_a_host_of_models() {
         let url = "https://api.acme.dev/v1".parse().expect("a URL");
         let spec = ProviderSpec::custom("acme", "Acme", url, crate::AuthStyle::Bearer, vec![]);
-        for key in ["eyJhbGciOi.eyJzdWIi.c2ln", "gsk_AAAAAAAAAAAAAAAA", "sk-proj-AAAAAAAAAAAAAAAA"] {
+        for key in [
+            "ollama",
+            "EMPTY",
+            "none",
+            "sk-1234",
+            "x",
+            "eyJhbGciOi.eyJzdWIi.c2ln",
+            "gsk_AAAAAAAAAAAAAAAA",
+            "sk-proj-AAAAAAAAAAAAAAAA",
+            "hf_AAAAAAAAAAAAAAAA",
+            // Whose it is only the Keyway that gave it out can tell.
+            "kw_live_AAAAAAAAAAAAAAAA",
+        ] {
             assert_eq!(check(&spec, key), Ok(()), "{key}");
         }
-        assert_eq!(check(&spec, "sk-***"), Err(FormatError::Masked));
+        for (key, expected) in [
+            ("", FormatError::EmptyForHost),
+            ("sk-***", FormatError::Masked),
+            ("sk-...", FormatError::Placeholder),
+            ("your-api-key", FormatError::Placeholder),
+            ("kw_admin_AAAAAAAAAAAAAAAA", FormatError::Keyways),
+            ("ghp_AAAAAAAAAAAAAAAA", FormatError::OtherService("GitHub")),
+            ("AKIAIOSFODNN7EXAMPLE", FormatError::OtherProvider("AWS")),
+        ] {
+            assert_eq!(check(&spec, key), Err(expected), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_services_own_hosts_and_a_provider_of_that_prefix_take_its_keys() {
+        let custom = |url: &str| {
+            let url = url.parse().expect("a URL");
+            ProviderSpec::custom("acme", "Acme", url, crate::AuthStyle::Bearer, vec![])
+        };
+        let key = "github_pat_AAAAAAAAAAAAAAAA";
+        assert_eq!(check(&custom("https://models.github.ai/inference"), key), Ok(()));
+        assert_eq!(check(&custom("https://notgithub.ai/"), key), Err(FormatError::OtherService("GitHub")));
+        let catalog = Catalog::load(None).expect("the compiled-in catalog");
+        let mut spec = catalog.get("mistral").expect("mistral").clone();
+        spec.key_prefixes = vec!["hf_".to_owned()];
+        assert_eq!(check(&spec, "hf_AAAAAAAAAAAAAAAA"), Ok(()));
+    }
+
+    #[test]
+    fn what_copying_brings_along_is_no_part_of_a_key() {
+        for text in [
+            "sk-proj-abc",
+            "  sk-proj-abc\r\n",
+            "\u{feff}sk-proj-abc",
+            "\u{200b}sk-proj-abc\u{200d}\n",
+            "\u{a0}sk-proj-abc\t\u{2060}",
+        ] {
+            assert_eq!(pasted(text), "sk-proj-abc", "{text:?}");
+        }
+        assert_eq!(pasted("\u{feff} \n"), "");
+        assert_eq!(pasted("sk-proj\u{200b}-abc"), "sk-proj\u{200b}-abc", "within it, it is another text");
     }
 }
