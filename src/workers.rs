@@ -1,9 +1,14 @@
 //! `keyway workers`: relay, pools, writers and schedules, beside any number of others.
 
+use std::time::Duration;
+
 use keyway_config::Config;
 use keyway_workers::{WorkerParts, WorkerSettings};
 
 use crate::parts::{self, Parts};
+
+/// A provider that is back is found out within a minute: this, and the longest that it is left alone.
+const RECHECK_AFTER: Duration = Duration::from_secs(15);
 
 /// Runs until a signal, then lets started jobs end.
 ///
@@ -31,6 +36,7 @@ pub(crate) fn parts(parts: &Parts) -> WorkerParts {
         settings: WorkerSettings {
             usage_interval: config.usage_interval,
             verify_interval: config.verify_interval,
+            recheck_after: RECHECK_AFTER,
             confirm_after: config.confirm_after,
             retention: config.retention,
             ledger_retention: config.ledger,

@@ -29,6 +29,7 @@ mod m0018_refused_calls;
 mod m0019_provider_limits;
 mod m0020_counted_answers;
 mod m0021_list_orders;
+mod m0022_replacements;
 mod migrate;
 mod protect;
 mod table;
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_provider_limits::Migration),
             Box::new(m0020_counted_answers::Migration),
             Box::new(m0021_list_orders::Migration),
+            Box::new(m0022_replacements::Migration),
         ]
     }
 }

@@ -32,6 +32,8 @@ pub(super) struct Upstream {
     pub(super) ways: Arc<dyn Provider>,
     pub(super) name: String,
     pub(super) status: IntegrationStatus,
+    /// Whether its secret may serve calls, whatever its status.
+    pub(super) may_serve: bool,
     pub(super) routing: Routing,
     /// Whether it is an organisation's admin key, which reads reports and calls no model.
     is_admin: bool,
@@ -88,13 +90,14 @@ impl Upstream {
     ) -> Self {
         let integration = credential.integration;
         let header = |(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?));
-        let id = integration.id;
+        let (id, may_serve) = (integration.id, integration.may_serve());
         Self {
             integration_id: id,
             credential: CredentialSource::Own,
             ways: for_spec(&spec),
             name: integration.name,
             status: integration.status,
+            may_serve,
             routing: integration.routing,
             is_admin: integration.key_family == KeyFamily::Admin.name(),
             created_at: integration.created_at,
@@ -129,6 +132,7 @@ impl Upstream {
             ways: for_spec(&spec),
             name: OPERATORS.to_owned(),
             status: IntegrationStatus::Connected,
+            may_serve: true,
             routing: Routing::default(),
             is_admin: false,
             created_at: Timestamp::default(),
@@ -161,10 +165,9 @@ impl Upstream {
 
     /// Whether it can serve at `now`.
     pub(super) fn serves(&self, now: Timestamp) -> Result<(), Refusal> {
-        match self.status {
-            // A secret that was just replaced serves while it is being verified: the provider judges it anyway.
-            IntegrationStatus::Connected | IntegrationStatus::Verifying => {}
-            status => return Err(Refusal::status(status)),
+        // One that is being verified, or that no verification could judge, serves: the provider judges it anyway.
+        if !self.may_serve {
+            return Err(Refusal::status(self.status));
         }
         if self.expires_at.is_some_and(|at| at <= now) {
             return Err(Refusal::new(
