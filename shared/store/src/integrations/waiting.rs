@@ -90,7 +90,8 @@ pub async fn unreachable(
     Ok(sql.models::<table::Entity>(tx).await?.iter().map(due).collect())
 }
 
-/// Has every integration verified now whose host could not be reached, and has just answered one of `ids`.
+/// Has every integration verified now whose host could not be reached, and has just answered one of `ids`; those whose
+/// verification is under way come by themselves.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -100,8 +101,9 @@ pub async fn look_again(tx: &SystemTx, ids: &[IntegrationId], now: Timestamp) ->
                     WHERE answered.id = $2 AND integrations.tenant_id = answered.tenant_id \
                     AND integrations.provider = answered.provider \
                     AND COALESCE(integrations.base_url, '') = COALESCE(answered.base_url, '') \
-                    AND integrations.verdict_kind = 'unreachable' AND integrations.status <> 'disabled'";
-        Sql::with(text, [now.ms().into(), id.uuid().into()]).run(tx).await?;
+                    AND integrations.verdict_kind = 'unreachable' AND integrations.status <> 'disabled' AND NOT ";
+        let text = format!("{text}{UNDER_WAY}");
+        Sql::with(&text, [now.ms().into(), id.uuid().into()]).run(tx).await?;
     }
     Ok(())
 }
