@@ -15,6 +15,9 @@ use crate::{
 /// How often the lanes are looked at until they are consumed.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// A provider that is back is found out within a minute: this, and the longest that it is left alone.
+const RECHECK_AFTER: Duration = Duration::from_secs(15);
+
 /// Runs until a signal, then lets started jobs end.
 ///
 /// # Errors
@@ -56,6 +59,7 @@ pub(crate) fn parts(parts: &Parts) -> WorkerParts {
         settings: WorkerSettings {
             usage_interval: config.usage_interval,
             verify_interval: config.verify_interval,
+            recheck_after: RECHECK_AFTER,
             confirm_after: config.confirm_after,
             retention: config.retention,
             ledger_retention: config.ledger,

@@ -6,8 +6,8 @@ use keyway_domain::{
     Timestamp, Verdict, VerdictKind, VirtualKeyId,
 };
 use keyway_store::{
-    integrations::IntegrationRow, operations::OperationRow, projects::ProjectRow, tenants::TenantRow,
-    verdicts::VerdictRow, virtual_keys::VirtualKeyRow,
+    integrations::IntegrationRow, operations::OperationRow, projects::ProjectRow, replacements::ReplacementRow,
+    tenants::TenantRow, verdicts::VerdictRow, virtual_keys::VirtualKeyRow,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -154,7 +154,29 @@ pub(crate) struct HistoryView {
 pub(crate) struct IntegrationDetail {
     #[serde(flatten)]
     pub(crate) integration: IntegrationView,
+    /// The credential that is to replace the present one, while it is verified, or when it was refused; null: none.
+    pub(crate) replacement: Option<ReplacementView>,
     pub(crate) history: Vec<HistoryView>,
+}
+
+/// A credential that is to replace another one, which goes on serving until this one is verified.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReplacementView {
+    /// `verifying`: it is swapped in when it is valid. `refused`: it was not accepted and is not kept.
+    #[schema(value_type = words::ReplacementState)]
+    state: &'static str,
+    /// Enough of it to recognise it by.
+    #[schema(example = "sk-...abcd")]
+    hint: String,
+    /// The version that the credential has when it is swapped in.
+    secret_version: i32,
+    /// The operation that verifies it, or did.
+    #[schema(value_type = words::OperationId)]
+    operation_id: OperationId,
+    /// What its last verification found; null until one has ended.
+    verdict: Option<VerdictView>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
 }
 
 /// An operation: what a command started.
@@ -213,6 +235,9 @@ struct OperationError {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Submitted {
     pub(crate) integration: IntegrationView,
+    /// The credential that waits to replace the integration's, which serves until this one is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replacement: Option<ReplacementView>,
     /// Null only where nothing had to be started. Of an integration that was switched off, the operation that ends
     /// when every replica has dropped it.
     pub(crate) operation: Option<OperationView>,
@@ -222,6 +247,25 @@ pub(crate) struct Submitted {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Started {
     pub(crate) operation: OperationView,
+}
+
+impl Submitted {
+    pub(crate) fn new(integration: IntegrationRow, operation: Option<OperationRow>) -> Self {
+        Self { integration: integration.into(), replacement: None, operation: operation.map(Into::into) }
+    }
+}
+
+impl From<ReplacementRow> for ReplacementView {
+    fn from(row: ReplacementRow) -> Self {
+        Self {
+            state: row.state.name(),
+            hint: row.hint,
+            secret_version: row.version,
+            operation_id: row.operation_id,
+            verdict: row.verdict.map(VerdictView::from),
+            created_at: row.created_at,
+        }
+    }
 }
 
 impl From<TenantRow> for TenantView {

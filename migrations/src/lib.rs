@@ -29,6 +29,7 @@ mod m0018_refused_calls;
 mod m0019_provider_limits;
 mod m0020_counted_answers;
 mod m0021_list_orders;
+mod m0022_replacements;
 mod m0023_keys_in_projects;
 mod m0024_rounds;
 mod migrate;
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_provider_limits::Migration),
             Box::new(m0020_counted_answers::Migration),
             Box::new(m0021_list_orders::Migration),
+            Box::new(m0022_replacements::Migration),
             Box::new(m0023_keys_in_projects::Migration),
             Box::new(m0024_rounds::Migration),
         ]

@@ -124,7 +124,7 @@ impl Client {
         let kind = self.ledger.kind();
         let (_, credentials) = self.ledger.fresh(kind);
         let body = json!({ "credentials": credentials });
-        let path = format!("/api/v1/integrations/{id}/credentials");
+        let path = format!("/api/v1/integrations/{id}/credentials?force=true");
         match self.ask(Method::PUT, &path, Some(body), 202).await {
             Some(answer) => self.ledger.changed(id, Some(kind), &answer)?,
             None => self.ledger.unanswered(Some(id)),

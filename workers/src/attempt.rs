@@ -119,8 +119,8 @@ fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> 
         // succeeded sees its effect. A plan ends with its children.
         Outcome::Done(events) if kind == OperationKind::PlanUsage || !events.is_empty() => events,
         Outcome::Done(events) => with(events, Event::OperationSucceeded { observed_at }),
-        Outcome::Postponed { after } => vec![Event::OperationDeferred {
-            code: Code::RateLimited,
+        Outcome::Postponed { code, after } => vec![Event::OperationDeferred {
+            code,
             due_at: observed_at.after(after),
             next: command.clone(),
             keeps_attempt: true,

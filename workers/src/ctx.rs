@@ -32,6 +32,9 @@ pub struct WorkerSettings {
     pub usage_interval: Duration,
     /// How often every key is verified again.
     pub verify_interval: Duration,
+    /// How long a key waits at least, whose provider was away or whose verification came to nothing, until somebody looks
+    /// again.
+    pub recheck_after: Duration,
     /// When the second, independent probe follows the first that refused a key.
     pub confirm_after: Duration,
     /// How long finished operations and verdicts are kept.

@@ -20,6 +20,7 @@ mod patience;
 mod pools;
 mod relay;
 mod schedules;
+mod waiting;
 mod writers;
 
 use std::sync::Arc;

@@ -15,7 +15,7 @@ use keyway_store::{
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Ctx, drift, expiry};
+use crate::{Ctx, drift, expiry, waiting};
 
 const TICK: Duration = Duration::from_secs(1);
 const SLICE: u64 = 500;
@@ -33,7 +33,7 @@ const REVOCATION_DEADLINE: Duration = Duration::from_secs(120);
 const REVOCATION_SETTLES: Duration = Duration::from_secs(2);
 
 /// Every schedule, as metrics and fires name it.
-pub(crate) const NAMES: [&str; 4] = ["usage", "verify", "drift", "retention"];
+pub(crate) const NAMES: [&str; 5] = ["usage", "verify", "waiting", "drift", "retention"];
 
 /// Fires until `stop`.
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
@@ -75,6 +75,7 @@ async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreE
     while verify_due(ctx, now).await? == SLICE {}
     let beat = now.floor(replicas::BEAT);
     if fired.beat != Some(beat) {
+        waiting::attend(ctx, beat, now).await?;
         review_revocations(ctx, beat, now).await?;
         fired.beat = Some(beat);
     }
@@ -162,11 +163,11 @@ async fn review_revocations(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Resu
 }
 
 /// Writes an operation and its first message for each command.
-async fn start(
+pub(crate) async fn start(
     tx: &SystemTx,
     commands: impl Iterator<Item = (TenantId, Command)>,
     now: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Vec<OperationId>, StoreError> {
     let (mut started, mut messages) = (Vec::new(), Vec::new());
     for (tenant_id, command) in commands {
         let id = OperationId::new();
@@ -175,7 +176,8 @@ async fn start(
         started.push(NewOperation { id, tenant_id, parent_id: None, origin, total: None, due_at: now, command });
     }
     operations::insert_children(tx, &started, now).await?;
-    outbox::insert(tx, &messages, Timestamp::now()).await
+    outbox::insert(tx, &messages, Timestamp::now()).await?;
+    Ok(started.iter().map(|operation| operation.id).collect())
 }
 
 /// Old rows go in slices, so that no delete holds others up.
@@ -216,7 +218,12 @@ async fn fire_alone(ctx: &Ctx, schedule: &'static str, at: Timestamp, now: Times
     Ok(first)
 }
 
-async fn fire(tx: &SystemTx, schedule: &'static str, fire_at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
+pub(crate) async fn fire(
+    tx: &SystemTx,
+    schedule: &'static str,
+    fire_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
     let first = schedules::fire(tx, schedule, fire_at, now).await?;
     if first {
         metrics().schedule_fires.with_label_values(&[schedule]).inc();

@@ -1,7 +1,7 @@
 //! Calls off an operation that has not ended, with its children and their unclaimed messages.
 
-use keyway_domain::OperationId;
-use keyway_store::operations;
+use keyway_domain::{Invalidation, OperationId, OperationKind};
+use keyway_store::{integrations, operations, replacements};
 use serde_json::json;
 
 use crate::{
@@ -24,6 +24,13 @@ impl Command for CancelOperation {
             return Err(ApiError::conflict("the operation has ended; there is nothing to call off"));
         }
         let row = operations::find(&work.tx, self.id).await?.ok_or_else(missing)?;
+        if row.kind == OperationKind::VerifyKey {
+            replacements::discard_of(&work.tx, row.id).await?;
+            let ids: Vec<_> = row.integration_id.into_iter().collect();
+            if !integrations::settle(&work.tx, &ids, work.now).await?.is_empty() {
+                work.invalidate(Invalidation::Integrations);
+            }
+        }
         work.audit("operation.cancelled", row.id, json!({ "kind": row.kind }));
         Ok(Answer::ok(&OperationView::from(row)))
     }

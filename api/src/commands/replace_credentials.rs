@@ -1,9 +1,12 @@
 //! Replaces an integration's credential, and with it, if given, the host it is bound to.
+//!
+//! One that works is never given up for one that may not: the new one waits beside it, sealed, until it is verified.
 
 use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidation};
 use keyway_store::{
-    integrations::{self, Binding, IntegrationRow},
+    integrations::{self, Binding, IntegrationRow, SealedSecret},
     operations::OperationRow,
+    replacements::{self, ReplacementRow},
 };
 use serde_json::json;
 
@@ -25,7 +28,18 @@ pub(crate) struct ReplaceCredentials {
     pub(crate) credentials: Credentials,
     /// `None` leaves them as they are; without a base URL in it the catalog's is called.
     pub(crate) binding: Option<(Option<String>, Settings)>,
+    /// Whether the present one goes at once, even if it works.
+    pub(crate) force: bool,
     pub(crate) expected: Option<i32>,
+}
+
+/// What became of a credential that was to replace another one.
+pub(super) struct Replaced {
+    pub(super) integration: IntegrationRow,
+    /// Where the one before goes on serving until the new one is verified.
+    pub(super) replacement: Option<ReplacementRow>,
+    /// `None`: the integration is switched off.
+    pub(super) operation: Option<OperationRow>,
 }
 
 impl Command for ReplaceCredentials {
@@ -35,25 +49,30 @@ impl Command for ReplaceCredentials {
         let id = self.id;
         let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
         etag::check(self.expected, before.version)?;
-        let (row, operation) = replace(work, &before, &self.credentials, self.binding).await?;
-        let location = operation.as_ref().map_or_else(
+        let replaced = replace(work, &before, &self.credentials, self.binding, self.force).await?;
+        let location = replaced.operation.as_ref().map_or_else(
             || format!("/api/v1/integrations/{id}"),
             |operation| format!("/api/v1/operations/{}", operation.id),
         );
-        let version = row.version;
-        let body = Submitted { integration: row.into(), operation: operation.map(Into::into) };
+        let version = replaced.integration.version;
+        let body = Submitted {
+            integration: replaced.integration.into(),
+            replacement: replaced.replacement.map(Into::into),
+            operation: replaced.operation.map(Into::into),
+        };
         Ok(Answer::accepted(&body, &location).tagged(version))
     }
 }
 
-/// Replaces the credential of `before` and starts its verification, inside the transaction of `work`.
+/// Replaces the credential of `before` and starts its verification, inside the transaction of `work`. One that works
+/// is replaced when the new one is verified, or at once with `force`.
 pub(super) async fn replace(
     work: &mut Work<'_>,
     before: &IntegrationRow,
     credentials: &Credentials,
     binding: Option<(Option<String>, Settings)>,
-) -> Result<(IntegrationRow, Option<OperationRow>), ApiError> {
-    let id = before.id;
+    force: bool,
+) -> Result<Replaced, ApiError> {
     let spec = provider_names::spec(&work.app.catalog.now(), &work.tx, &before.provider).await?;
     let facts = check(work, &spec, credentials).await?;
     let binding = match binding {
@@ -64,16 +83,47 @@ pub(super) async fn replace(
         }
         None => None,
     };
-    let sealed_for = (before.secret_id, before.secret_version + 1);
-    let secret = seal(work, &spec, sealed_for, credentials.text(), facts).await?;
-    let row = integrations::replace_secret(&work.tx, id, before.secret_version, secret, binding, work.now).await?;
-    let mut operation = None;
-    if row.status != IntegrationStatus::Disabled {
-        let job = Job::VerifyKey { integration_id: id, secret_version: row.secret_version, confirming: false };
-        operation = Some(work.start(job, None).await?);
+    let version = replacements::next_version(&work.tx, before).await?;
+    let secret = seal(work, &spec, (before.secret_id, version), credentials.text(), facts).await?;
+    match before.is_proven() && !force {
+        true => keep_beside(work, before, (version, secret), binding).await,
+        false => replace_now(work, before, (version, secret), binding).await,
     }
-    let changes = json!({ "secret_version": row.secret_version, "hint": row.hint, "base_url": row.base_url });
-    work.audit("integration.credentials_replaced", id, changes);
+}
+
+async fn replace_now(
+    work: &mut Work<'_>,
+    before: &IntegrationRow,
+    (version, secret): (i32, SealedSecret),
+    binding: Option<Binding>,
+) -> Result<Replaced, ApiError> {
+    let integration = integrations::replace_secret(&work.tx, before, version, secret, binding, work.now).await?;
+    let mut operation = None;
+    if integration.status != IntegrationStatus::Disabled {
+        operation = Some(work.start(verify(integration.id, version), None).await?);
+    }
+    let changes = json!({ "secret_version": integration.secret_version, "hint": integration.hint,
+        "base_url": integration.base_url });
+    work.audit("integration.credentials_replaced", integration.id, changes);
     work.invalidate(Invalidation::Integrations);
-    Ok((row, operation))
+    Ok(Replaced { integration, replacement: None, operation })
+}
+
+async fn keep_beside(
+    work: &mut Work<'_>,
+    before: &IntegrationRow,
+    (version, secret): (i32, SealedSecret),
+    binding: Option<Binding>,
+) -> Result<Replaced, ApiError> {
+    let id = before.id;
+    let changes = json!({ "secret_version": version, "hint": secret.hint,
+        "base_url": binding.as_ref().map_or(&before.base_url, |binding| &binding.base_url) });
+    let operation = work.start(verify(id, version), None).await?;
+    let replacement = replacements::put(&work.tx, before, (version, secret), binding, operation.id, work.now).await?;
+    work.audit("integration.credentials_submitted", id, changes);
+    Ok(Replaced { integration: before.clone(), replacement: Some(replacement), operation: Some(operation) })
+}
+
+const fn verify(integration_id: IntegrationId, secret_version: i32) -> Job {
+    Job::VerifyKey { integration_id, secret_version, confirming: false }
 }

@@ -4,6 +4,7 @@ use keyway_domain::{Command as Job, Message, MessageId, OperationId, OperationSt
 use keyway_store::{
     StoreError, dead_letters, integrations,
     operations::{self, OperationRow},
+    replacements::{self, ReplacementRow, ReplacementState},
 };
 use serde_json::json;
 
@@ -57,7 +58,16 @@ async fn job(work: &Work<'_>, before: &OperationRow) -> Result<Job, ApiError> {
     let integration = integrations::find(&work.tx, integration_id).await?;
     let integration = integration.ok_or_else(|| ApiError::conflict("the integration it is about is gone"))?;
     Ok(match &before.command {
+        Job::VerifyKey { secret_version, .. } if *secret_version > integration.secret_version => {
+            let waiting = replacements::find(&work.tx, integration_id).await?;
+            let is_it = |it: &ReplacementRow| (it.version, it.state) == (*secret_version, ReplacementState::Verifying);
+            if !waiting.as_ref().is_some_and(is_it) {
+                return Err(ApiError::conflict("the key it was about is not kept any more; hand it in again"));
+            }
+            Job::VerifyKey { integration_id, secret_version: *secret_version, confirming: false }
+        }
         Job::VerifyKey { .. } => {
+            integrations::begin_test(&work.tx, integration_id).await?;
             Job::VerifyKey { integration_id, secret_version: integration.secret_version, confirming: false }
         }
         other => other.clone(),

@@ -49,7 +49,7 @@ impl Command for SubmitIntegration {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let (integration, operation) = self.submit(work).await?;
         let (location, version) = (format!("/api/v1/operations/{}", operation.id), integration.version);
-        let body = Submitted { integration: integration.into(), operation: Some(operation.into()) };
+        let body = Submitted::new(integration, Some(operation));
         Ok(Answer::accepted(&body, &location).tagged(version))
     }
 }
@@ -172,10 +172,15 @@ pub(super) async fn seal(
 ) -> Result<SealedSecret, ApiError> {
     let keys = work.app.keys.current(&work.tx).await?;
     let plaintext = credentials.expose().as_bytes();
+    // A word that a host takes from anybody may be given to it more than once.
+    let fingerprint = match is_secret(plaintext) {
+        true => keys.fingerprint(&spec.name, plaintext),
+        false => keys.fingerprint(&spec.name, secret_id.to_string().as_bytes()),
+    };
     Ok(SealedSecret {
         envelope: keys.seal(secret_id, version, plaintext)?,
         data_key_id: keys.id(),
-        fingerprint: keys.fingerprint(&spec.name, plaintext),
+        fingerprint,
         hint: facts.hint,
         key_family: facts.family.name().to_owned(),
     })

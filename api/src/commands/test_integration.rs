@@ -26,6 +26,7 @@ impl Command for TestIntegration {
         }
         let job = Job::VerifyKey { integration_id: row.id, secret_version: row.secret_version, confirming: false };
         let operation = work.start(job, None).await?;
+        integrations::begin_test(&work.tx, row.id).await?;
         work.audit("integration.tested", row.id, json!({ "operation_id": operation.id }));
         let location = format!("/api/v1/operations/{}", operation.id);
         Ok(Answer::accepted(&Started { operation: operation.into() }, &location))

@@ -82,7 +82,7 @@ impl Command for UpdateIntegration {
             }
         }
         let version = row.version;
-        let body = Submitted { integration: row.into(), operation: operation.map(Into::into) };
+        let body = Submitted::new(row, operation);
         Ok(Answer::ok(&body).tagged(version))
     }
 }

@@ -5,13 +5,15 @@ use keyway_providers::{AuthStyle, ProviderSpec};
 use keyway_store::{
     Page,
     integrations::{self, Filter, IntegrationRow},
-    operations::OperationRow,
     provider_limits,
     providers::{self, Change, ProviderRow},
 };
 use serde_json::json;
 
-use super::{create_provider::first_key, replace_credentials::replace};
+use super::{
+    create_provider::first_key,
+    replace_credentials::{Replaced, replace},
+};
 use crate::{
     answer::Answer,
     error::ApiError,
@@ -56,8 +58,9 @@ impl Command for UpdateProvider {
             }
         };
         work.invalidate(Invalidation::Providers);
-        let (version, location) = (provider.version, provider.location(submitted.as_ref()));
-        let (integration, operation) = submitted.unzip();
+        let started = submitted.as_ref().map(|it| (it.integration.id, it.operation.as_ref().map(|it| it.id)));
+        let (version, location) = (provider.version, provider.location(started));
+        let (integration, operation) = submitted.map(|it| (it.integration, it.operation)).unzip();
         let (integration, operation) = (integration.map(Into::into), operation.flatten().map(Into::into));
         let answered = ProviderAccepted { provider, integration, operation };
         let is_started = answered.integration.is_some();
@@ -66,11 +69,8 @@ impl Command for UpdateProvider {
     }
 }
 
-/// A key that was stored, and what verifies it, unless it is switched off.
-type Submitted = (IntegrationRow, Option<OperationRow>);
-
 impl UpdateProvider {
-    async fn predefined(&mut self, work: &mut Work<'_>, spec: &ProviderSpec) -> Result<Option<Submitted>, ApiError> {
+    async fn predefined(&mut self, work: &mut Work<'_>, spec: &ProviderSpec) -> Result<Option<Replaced>, ApiError> {
         let own_address = spec.needs_base_url && self.api_key.is_some();
         let fixed = self.display_name.is_some() || self.auth.is_some() || (self.base_url.is_some() && !own_address);
         if fixed {
@@ -85,7 +85,7 @@ impl UpdateProvider {
         match self.api_key.take() {
             Some(key) => {
                 let known = only_key(work, &spec.name).await?;
-                enter(work, &spec.name, key, known, base_url).await.map(Some)
+                enter(work, &spec.name, key, (known, false), base_url).await.map(Some)
             }
             None => Ok(None),
         }
@@ -95,10 +95,10 @@ impl UpdateProvider {
         &mut self,
         work: &mut Work<'_>,
         before: ProviderRow,
-    ) -> Result<(ProviderRow, Option<Submitted>), ApiError> {
+    ) -> Result<(ProviderRow, Option<Replaced>), ApiError> {
         let base_url = match self.base_url.take() {
             Some(base_url) => work.app.guard.check_base_url(&base_url)?.as_str().trim_end_matches('/').to_owned(),
-            None => before.base_url,
+            None => before.base_url.clone(),
         };
         let key = match self.api_key.take() {
             Some(key) => Some((key, only_key(work, &before.name).await?)),
@@ -107,6 +107,7 @@ impl UpdateProvider {
         let renewed = key.as_ref().and_then(|(_, known)| known.as_ref().map(|known| known.id));
         let (display_name, auth) = (self.display_name.take(), self.auth.map(AuthStyle::name));
         let (display_name, auth) = (display_name.unwrap_or(before.display_name), auth.unwrap_or(&before.auth));
+        let moved = base_url != before.base_url || auth != before.auth;
         let change = Change { display_name: &display_name, base_url: &base_url, auth };
         let updated = providers::update(&work.tx, before.id, change, renewed, self.expected).await;
         let row = updated.map_err(|error| {
@@ -120,7 +121,8 @@ impl UpdateProvider {
             "limits": limits });
         work.audit("provider.updated", row.id, changes);
         let submitted = match key {
-            Some((key, known)) => Some(enter(work, &row.name, key, known, None).await?),
+            // A key goes to no other host, and in no other header, than it was entered for.
+            Some((key, known)) => Some(enter(work, &row.name, key, (known, moved), None).await?),
             None => None,
         };
         Ok((row, submitted))
@@ -160,17 +162,17 @@ async fn enter(
     work: &mut Work<'_>,
     provider: &str,
     key: Credentials,
-    known: Option<IntegrationRow>,
+    (known, force): (Option<IntegrationRow>, bool),
     base_url: Option<String>,
-) -> Result<Submitted, ApiError> {
+) -> Result<Replaced, ApiError> {
     match known {
         Some(known) => {
             let binding = base_url.map(|base_url| (Some(base_url), Default::default()));
-            replace(work, &known, &key, binding).await
+            replace(work, &known, &key, binding, force).await
         }
         None => {
-            let (row, operation) = first_key(provider, key, base_url).submit(work).await?;
-            Ok((row, Some(operation)))
+            let (integration, operation) = first_key(provider, key, base_url).submit(work).await?;
+            Ok(Replaced { integration, replacement: None, operation: Some(operation) })
         }
     }
 }

@@ -60,6 +60,8 @@ schemas! {
     IntegrationStatus(one_of, names!(domain::IntegrationStatus::ALL));
     /// What a verification found.
     VerdictKind(one_of, names!(domain::VerdictKind::ALL));
+    /// Where a credential stands that is to replace another one.
+    ReplacementState(one_of, names!(keyway_store::replacements::ReplacementState::ALL));
     /// What an operation does.
     OperationKind(one_of, names!(domain::OperationKind::ALL));
     /// Where an operation stands: the last three are final.

@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Instant};
 
-use keyway_domain::{IntegrationId, Timestamp};
+use keyway_domain::{IntegrationId, IntegrationStatus, Timestamp};
 
 use super::{
     affinity::Session,
@@ -68,6 +68,7 @@ impl Choice<'_> {
     /// refers to; then by priority, among equals by weight for calls of a model, the same for all calls of a session and
     /// by chance for others, and by age for calls without a model, whose files and batches lie with one key.
     /// Those that cool down come last, the first to be over first: the provider knows better than we whether it serves.
+    /// Those whose key no verification could judge come behind those whose key works.
     /// Before them the operator's key is asked, if there is one.
     pub(super) fn order<'u>(
         &self,
@@ -105,7 +106,14 @@ impl Choice<'_> {
             able.sort_by_cached_key(|upstream| {
                 let until = self.cooling.until(upstream.integration_id, model, self.clock);
                 let keeps = self.keeper == Some(upstream.integration_id);
-                (!keeps, until, upstream.is_fallback(), upstream.routing.priority, turn(upstream))
+                (
+                    !keeps,
+                    until,
+                    upstream.is_fallback(),
+                    is_unproven(upstream),
+                    upstream.routing.priority,
+                    turn(upstream),
+                )
             });
         }
         able
@@ -121,6 +129,11 @@ impl Choice<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether no verification could tell that its key works: others come first.
+fn is_unproven(upstream: &Upstream) -> bool {
+    upstream.status == IntegrationStatus::Error
 }
 
 fn none_pinned() -> Refusal {

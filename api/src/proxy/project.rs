@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use keyway_domain::{IntegrationStatus, Limits, ProjectId, TenantId, Timestamp};
+use keyway_domain::{Limits, ProjectId, TenantId, Timestamp};
 use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec, guard::Guard};
 use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_limits, provider_models, providers};
 use keyway_vault::{SecretString, VaultError};
@@ -363,7 +363,7 @@ fn is_of_one(upstreams: &[&Arc<Upstream>]) -> bool {
 }
 
 fn is_usable(upstream: &Upstream) -> bool {
-    matches!(upstream.status, IntegrationStatus::Connected | IntegrationStatus::Verifying) && upstream.is_callable()
+    upstream.may_serve && upstream.is_callable()
 }
 
 fn with_models(spec: &ProviderSpec, extra: Vec<String>) -> ProviderSpec {

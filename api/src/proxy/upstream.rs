@@ -40,6 +40,8 @@ pub(super) struct Upstream {
     pub(super) ways: Arc<dyn Provider>,
     pub(super) name: String,
     pub(super) status: IntegrationStatus,
+    /// Whether its secret may serve calls, whatever its status.
+    pub(super) may_serve: bool,
     pub(super) routing: Routing,
     /// Whether it is an organisation's admin key, which reads reports and calls no model.
     is_admin: bool,
@@ -98,7 +100,7 @@ impl Upstream {
     ) -> Self {
         let integration = credential.integration;
         let header = |(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?));
-        let id = integration.id;
+        let (id, may_serve) = (integration.id, integration.may_serve());
         let (secret_id, version) = (integration.secret_id, integration.secret_version);
         let secret = Secret::Sealed { secret_id, version, envelope: credential.envelope, keys };
         Self {
@@ -107,6 +109,7 @@ impl Upstream {
             ways: for_spec(&spec),
             name: integration.name,
             status: integration.status,
+            may_serve,
             routing: integration.routing,
             is_admin: integration.key_family == KeyFamily::Admin.name(),
             created_at: integration.created_at,
@@ -138,6 +141,7 @@ impl Upstream {
             ways: Arc::clone(&stand_in.ways),
             name: OPERATORS.to_owned(),
             status: IntegrationStatus::Connected,
+            may_serve: true,
             routing: Routing::default(),
             is_admin: false,
             created_at,
@@ -171,10 +175,9 @@ impl Upstream {
 
     /// Whether it can serve at `now`.
     pub(super) fn serves(&self, now: Timestamp) -> Result<(), Refusal> {
-        match self.status {
-            // A secret that was just replaced serves while it is being verified: the provider judges it anyway.
-            IntegrationStatus::Connected | IntegrationStatus::Verifying => {}
-            status => return Err(Refusal::status(status)),
+        // One that is being verified, or that no verification could judge, serves: the provider judges it anyway.
+        if !self.may_serve {
+            return Err(Refusal::status(self.status));
         }
         if self.expires_at.is_some_and(|at| at <= now) {
             return Err(Refusal::new(

@@ -5,7 +5,7 @@ use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, Routing, Timest
 use keyway_store::{
     SortBy,
     integrations::{self, Filter},
-    verdicts,
+    replacements, verdicts,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -112,6 +112,15 @@ pub(crate) struct CredentialsInput {
     credentials: Credentials,
     /// If it is left out, everything stays but the provider's id of the key.
     config: Option<ConfigInput>,
+}
+
+/// How a credential is replaced.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ReplaceQuery {
+    /// `true`: at once and unchecked, even if the present one works.
+    force: Option<bool>,
 }
 
 /// Which integrations.
@@ -235,9 +244,10 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let tx = call.read().await?;
     let row = integrations::find(&tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
     let history = verdicts::history(&tx, id, HISTORY_ROWS).await?;
+    let replacement = replacements::find(&tx, id).await?.map(Into::into);
     let version = row.version;
     let history = history.into_iter().map(Into::into).collect();
-    Ok(Answer::ok(&IntegrationDetail { integration: row.into(), history }).tagged(version))
+    Ok(Answer::ok(&IntegrationDetail { integration: row.into(), replacement, history }).tagged(version))
 }
 
 /// Change an integration's name, expiry, limits or place among others, or switch it off or on.
@@ -280,12 +290,15 @@ pub(crate) async fn test(call: Call) -> Result<Answer, ApiError> {
     call.commit(TestIntegration { id: call.id("integration")? }).await
 }
 
-/// Replace an integration's credential, and with it, if given, its base URL.
-#[utoipa::path(put, path = "/api/v1/integrations/{id}/credentials", operation_id = "replace_integration_credentials", tag = "integrations", params(("id" = inline(words::IntegrationId), Path)),
+/// Replace an integration's credential, and with it, if given, its base URL. One that works goes on serving until the
+/// new one is verified: then the new one takes its place, or is refused, and the operation fails with
+/// `new_key_refused`.
+#[utoipa::path(put, path = "/api/v1/integrations/{id}/credentials", operation_id = "replace_integration_credentials", tag = "integrations", params(("id" = inline(words::IntegrationId), Path), ReplaceQuery),
     request_body = CredentialsInput,
     responses((status = 202, body = Submitted), (status = 409, description = "`duplicate_key`, naming the integration that has it")))]
 pub(crate) async fn replace_credentials(call: Call) -> Result<Answer, ApiError> {
     let (id, expected) = (call.id("integration")?, call.expected_version()?);
+    let force = call.query::<ReplaceQuery>()?.force.unwrap_or(false);
     let CredentialsInput { credentials, config } = call.json()?;
     if config.as_ref().is_some_and(|config| config.provider_key_id.is_some()) {
         return Err(ApiError::field("`config.provider_key_id` is changed with PATCH /api/v1/integrations/{id}"));
@@ -294,5 +307,5 @@ pub(crate) async fn replace_credentials(call: Call) -> Result<Answer, ApiError> 
         Some(mut config) => Some((config.base_url.take(), config.settings()?)),
         None => None,
     };
-    call.commit(ReplaceCredentials { id, credentials, binding, expected }).await
+    call.commit(ReplaceCredentials { id, credentials, binding, force, expected }).await
 }

@@ -2,12 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use keyway_domain::{Limits, ProviderId};
+use keyway_domain::{IntegrationId, Limits, OperationId, ProviderId};
 use keyway_providers::{AuthStyle, ProviderSpec};
 use keyway_store::{
-    Page, TenantTx,
-    integrations::{self, IntegrationRow},
-    operations::OperationRow,
+    Page, TenantTx, integrations,
     provider_limits::{self, ProviderLimits},
     provider_models,
     providers::{self, ProviderRow},
@@ -252,10 +250,10 @@ impl ProviderView {
     }
 
     /// Where to look next: at what verifies its new key, else at it.
-    pub(crate) fn location(&self, submitted: Option<&(IntegrationRow, Option<OperationRow>)>) -> String {
+    pub(crate) fn location(&self, submitted: Option<(IntegrationId, Option<OperationId>)>) -> String {
         match submitted {
-            Some((_, Some(operation))) => format!("/api/v1/operations/{}", operation.id),
-            Some((integration, None)) => format!("/api/v1/integrations/{}", integration.id),
+            Some((_, Some(operation))) => format!("/api/v1/operations/{operation}"),
+            Some((integration, None)) => format!("/api/v1/integrations/{integration}"),
             None => format!("/api/v1/providers/{}", self.name),
         }
     }

@@ -18,6 +18,7 @@ mod own_address;
 mod pasted_keys;
 mod providers;
 mod proxy;
+mod replacements;
 mod requests;
 mod resources;
 mod routing;

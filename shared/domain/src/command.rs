@@ -14,7 +14,7 @@ pub enum Command {
         integration_id: IntegrationId,
         /// Which version of the secret; an older one is not worth a probe any more.
         secret_version: i32,
-        /// True for the second probe, which confirms that a key is wrong.
+        /// True for the second probe, which confirms that a key or its address is wrong.
         confirming: bool,
     },
     /// Write one `FetchUsage` for every active integration of the tenant, or of one provider.

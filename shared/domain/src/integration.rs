@@ -47,6 +47,9 @@ impl IntegrationStatus {
             (Self::Disabled, _) => Self::Disabled,
             (_, VerdictKind::Valid | VerdictKind::Restricted) => Self::Connected,
             (_, VerdictKind::Invalid | VerdictKind::NoCredit | VerdictKind::Undecryptable) => Self::Error,
+            // A key that has worked is not wrong because its host, or who stands before it, answers oddly.
+            (Self::Connected, VerdictKind::Misconfigured) => Self::Connected,
+            (_, VerdictKind::Misconfigured) => Self::Error,
             (status, VerdictKind::RateLimited | VerdictKind::Unreachable) => status,
         }
     }
@@ -66,21 +69,25 @@ pub enum VerdictKind {
     Restricted,
     /// The provider asked to wait: inconclusive.
     RateLimited,
-    /// No usable answer from the provider: inconclusive.
+    /// The provider was not reached, or has an error of its own: inconclusive.
     Unreachable,
+    /// What answered is not what was asked for, twice in a row: the address, or what stands before the host, is
+    /// wrong, or the host has no list of models. It says nothing about the secret.
+    Misconfigured,
     /// The sealed secret cannot be opened with the keys at hand.
     Undecryptable,
 }
 
 impl VerdictKind {
     /// Every verdict, for documents and metrics.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Valid,
         Self::Invalid,
         Self::NoCredit,
         Self::Restricted,
         Self::RateLimited,
         Self::Unreachable,
+        Self::Misconfigured,
         Self::Undecryptable,
     ];
 
@@ -94,6 +101,7 @@ impl VerdictKind {
             Self::Restricted => "restricted",
             Self::RateLimited => "rate_limited",
             Self::Unreachable => "unreachable",
+            Self::Misconfigured => "misconfigured",
             Self::Undecryptable => "undecryptable",
         }
     }
@@ -104,10 +112,22 @@ impl VerdictKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether it says something about the secret, or only that the question must be asked again.
+    /// Whether it ends a verification, or only says that the question must be asked again.
     #[must_use]
     pub const fn is_conclusive(self) -> bool {
         !matches!(self, Self::RateLimited | Self::Unreachable)
+    }
+
+    /// Whether the provider takes the secret.
+    #[must_use]
+    pub const fn accepts(self) -> bool {
+        matches!(self, Self::Valid | Self::Restricted)
+    }
+
+    /// Whether calls with the secret cannot succeed, as far as is known.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        matches!(self, Self::Invalid | Self::NoCredit | Self::Undecryptable)
     }
 }
 

@@ -23,8 +23,11 @@ pub enum Outcome {
         /// What this attempt did find out.
         events: Vec<Event>,
     },
-    /// The provider has as many calls as it may have at once: the same attempt again, after this long.
+    /// The provider was not called, because it has as many calls as it may have at once, or keeps failing: the same
+    /// attempt again, after this long.
     Postponed {
+        /// Why.
+        code: Code,
         /// When there will be room, as far as can be said.
         after: Duration,
     },
@@ -55,7 +58,7 @@ impl Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// The first of two probes said the key is wrong; the second is due.
+    /// The first of two probes said that the key or its address is wrong; the second is due.
     ConfirmationDue,
     /// The provider asked to wait, or has as many calls as it may have at once.
     RateLimited,
@@ -77,11 +80,13 @@ pub enum Code {
     AttemptsExhausted,
     /// A replica that is there did not say that it has dropped what was revoked.
     ReplicaSilent,
+    /// A secret that was to replace another one was not accepted.
+    NewKeyRefused,
 }
 
 impl Code {
     /// Every code, for documents.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ConfirmationDue,
         Self::RateLimited,
         Self::Unreachable,
@@ -93,6 +98,7 @@ impl Code {
         Self::Panicked,
         Self::AttemptsExhausted,
         Self::ReplicaSilent,
+        Self::NewKeyRefused,
     ];
 
     /// The text in tables, JSON and metrics.
@@ -110,6 +116,7 @@ impl Code {
             Self::Panicked => "panicked",
             Self::AttemptsExhausted => "attempts_exhausted",
             Self::ReplicaSilent => "replica_silent",
+            Self::NewKeyRefused => "new_key_refused",
         }
     }
 
@@ -123,9 +130,9 @@ impl Code {
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {
-            Self::ConfirmationDue => "the provider refused the key once; a second, independent check is due",
+            Self::ConfirmationDue => "the provider did not take the key once; a second, independent check is due",
             Self::RateLimited => "the provider takes no more calls at the moment; the next attempt is scheduled",
-            Self::Unreachable => "the provider could not be reached; the next attempt is scheduled",
+            Self::Unreachable => "the provider could not be reached; the key is verified as soon as it answers",
             Self::BadAnswer => "the provider's answer was not in its documented form",
             Self::Refused => "the provider does not allow this call with this key; check the key's permissions",
             Self::Undecryptable => "the stored secret cannot be opened; check the keyring or enter the secret again",
@@ -138,6 +145,10 @@ impl Code {
             Self::ReplicaSilent => {
                 "a replica did not say that it has dropped what was revoked; it serves nothing from memory for longer \
                  than a minute, but look into its log, and try the operation again"
+            }
+            Self::NewKeyRefused => {
+                "the new key was not accepted and is not kept; the one before it goes on serving: enter the right key, \
+                 or replace it unchecked with `?force=true`"
             }
         }
     }

@@ -11,6 +11,8 @@ pub struct RetryPolicy {
     pub attempts: u32,
     /// The delay before the second attempt; doubles with each further one.
     pub base: Duration,
+    /// No delay of our own is longer than this.
+    pub longest: Duration,
     /// No delay is longer than this, whatever a provider asks for.
     pub cap: Duration,
 }
@@ -21,16 +23,19 @@ impl RetryPolicy {
     pub const fn of(kind: OperationKind) -> Self {
         match kind {
             OperationKind::VerifyKey => {
-                Self { attempts: 8, base: Duration::from_secs(2), cap: Duration::from_secs(600) }
+                // Whoever waited out an outage is to be asked within a minute of its end.
+                let longest = Duration::from_secs(20);
+                Self { attempts: 8, base: Duration::from_secs(2), longest, cap: Duration::from_secs(600) }
             }
-            OperationKind::PlanUsage => {
-                Self { attempts: 5, base: Duration::from_secs(1), cap: Duration::from_secs(60) }
-            }
-            OperationKind::Revoke => Self { attempts: 5, base: Duration::from_secs(1), cap: Duration::from_secs(60) },
-            OperationKind::FetchUsage => {
-                Self { attempts: 6, base: Duration::from_secs(5), cap: Duration::from_secs(900) }
-            }
+            OperationKind::PlanUsage => Self::doubling(5, 1, 60),
+            OperationKind::Revoke => Self::doubling(5, 1, 60),
+            OperationKind::FetchUsage => Self::doubling(6, 5, 900),
         }
+    }
+
+    const fn doubling(attempts: u32, base_seconds: u64, cap_seconds: u64) -> Self {
+        let cap = Duration::from_secs(cap_seconds);
+        Self { attempts, base: Duration::from_secs(base_seconds), longest: cap, cap }
     }
 
     /// Whether `attempt` (from 1) is the last one until its owner asks for another round.
@@ -45,7 +50,7 @@ impl RetryPolicy {
     #[must_use]
     pub fn delay(&self, attempt: u32, asked: Option<Duration>, jitter: f64) -> Duration {
         let doublings = (attempt.saturating_sub(1) % self.attempts).min(16);
-        let full = self.base.saturating_mul(1 << doublings).min(self.cap);
+        let full = self.base.saturating_mul(1 << doublings).min(self.longest);
         let own = full.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
         own.max(asked.unwrap_or_default().min(self.cap))
     }

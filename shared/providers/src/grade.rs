@@ -90,6 +90,17 @@ impl<'a> Reading<'a> {
         plain_id(self.text_at(pointer)?, self.secret)
     }
 
+    /// Whether it is a list of models in one of the forms that hosts have: bare, or in a field.
+    pub(crate) fn lists_models(&self) -> bool {
+        let is_list = |pointer| self.json_at(pointer).is_some_and(Value::is_array);
+        self.status().is_success() && ["", "/data", "/models"].into_iter().any(is_list)
+    }
+
+    /// Whether the body begins as a page for people does.
+    fn is_page(&self) -> bool {
+        self.answer.body.trim_ascii_start().starts_with(b"<")
+    }
+
     fn text_at(&self, pointer: &str) -> Option<&str> {
         self.json_at(pointer)?.as_str()
     }
@@ -153,20 +164,32 @@ impl<'a> Reading<'a> {
         }
         let (kind, reason) = match self.status().as_u16() {
             200..=299 if self.json_at(proof).is_some() => (VerdictKind::Valid, "the provider accepts the key"),
-            200..=299 => (VerdictKind::Unreachable, "the answer is not in the provider's documented form; no verdict"),
-            300..=399 => {
-                (VerdictKind::Unreachable, "the host redirects elsewhere, which is never followed; check the base URL")
+            200..=299 if self.is_page() => (
+                VerdictKind::Misconfigured,
+                "a web page answered, not an API; check the base URL, and what is before the host",
+            ),
+            200..=299 if self.json.is_none() => (VerdictKind::Unreachable, "the answer is not whole; no verdict"),
+            200..=299 => {
+                (VerdictKind::Misconfigured, "the answer is not in the provider's documented form; check the base URL")
             }
+            300..=399 => (
+                VerdictKind::Misconfigured,
+                "the host redirects elsewhere, which is never followed; check the base URL",
+            ),
             401 | 403 if self.text_at("/error/code") == Some("unsupported_country_region_territory") => {
-                (VerdictKind::Unreachable, "the provider does not serve this region; this says nothing about the key")
+                (VerdictKind::Misconfigured, "the provider does not serve this region; this says nothing about the key")
             }
-            401 | 403 => {
-                (VerdictKind::Unreachable, "access was refused without saying that the key is wrong; no verdict")
+            401 | 403 => (
+                VerdictKind::Misconfigured,
+                "access was refused without saying that the key is wrong; no verdict: check the base URL, and whom the \
+                 host lets in",
+            ),
+            404 | 405 | 410 | 501 => {
+                (VerdictKind::Misconfigured, "there is nothing at this address; check the base URL")
             }
-            404 => (VerdictKind::Unreachable, "there is nothing at this address; check the base URL"),
             429 => (VerdictKind::RateLimited, "the provider asks to wait"),
-            500..=599 => (VerdictKind::Unreachable, "the provider has an error of its own"),
-            _ => (VerdictKind::Unreachable, "the answer says nothing about the key"),
+            408 | 500..=599 => (VerdictKind::Unreachable, "the provider has an error of its own"),
+            _ => (VerdictKind::Misconfigured, "the answer says nothing about the key; check the base URL"),
         };
         self.finding(kind, reason)
     }

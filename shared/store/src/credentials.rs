@@ -10,6 +10,7 @@ use crate::{
     data_keys::{self, DataKeyRow},
     entity::{integrations as table, secrets},
     integrations::{self, IntegrationRow},
+    replacements,
     sql::Sql,
 };
 
@@ -57,6 +58,26 @@ pub async fn of_integration(tx: &TenantTx, id: IntegrationId) -> Result<Option<C
     let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]);
     let found = sql.models::<table::Entity>(tx).await?;
     Ok(with_secrets(tx, found).await?.pop())
+}
+
+/// The credential that waits to replace that of an integration, if this is its version: the integration as it would be
+/// with it.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn of_replacement(tx: &TenantTx, id: IntegrationId, version: i32) -> Result<Option<Credential>, StoreError> {
+    let Some(waiting) = replacements::waiting(tx, id, version).await? else { return Ok(None) };
+    let Some(mut integration) = integrations::find(tx, id).await? else { return Ok(None) };
+    let data_key = data_keys::of_ids(tx, [waiting.data_key_id]).await?.pop();
+    let data_key = data_key.ok_or(StoreError::Corrupt("reference to a data key"))?;
+    integration.secret_version = version;
+    integration.served_at = None;
+    if let Some(binding) = waiting.binding {
+        integration.base_url = binding.base_url;
+        integration.config = binding.config;
+    }
+    let forwarded_headers = integration.forwarded_headers();
+    Ok(Some(Credential { integration, envelope: waiting.envelope, data_key, forwarded_headers }))
 }
 
 async fn with_secrets(tx: &TenantTx, found: Vec<table::Model>) -> Result<Vec<Credential>, StoreError> {

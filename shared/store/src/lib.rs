@@ -30,6 +30,7 @@ pub mod provider_models;
 pub mod providers;
 #[cfg(feature = "raw")]
 pub mod raw;
+pub mod replacements;
 pub mod replicas;
 pub mod reported;
 pub mod request_log;

@@ -47,6 +47,8 @@ pub struct Applied {
     pub from: IntegrationStatus,
     /// Its status now.
     pub to: IntegrationStatus,
+    /// Whether its provider could not be reached before, and has answered now.
+    pub is_back: bool,
 }
 
 /// One line of an integration's history.
@@ -138,7 +140,19 @@ fn apply(
     if model.secret_version != record.secret_version || !is_newer {
         return Ok(());
     }
-    let to = from.after(verdict.kind);
+    // An inconclusive verdict leaves a test under way.
+    let stood = model.settled_status.as_deref().and_then(IntegrationStatus::parse);
+    let to = match (verdict.kind, stood) {
+        (VerdictKind::Misconfigured, Some(stood)) => stood.after(verdict.kind),
+        _ => from.after(verdict.kind),
+    };
+    if to != IntegrationStatus::Verifying {
+        model.settled_status = None;
+    }
+    let was_away = model.verdict_kind.as_deref() == Some(VerdictKind::Unreachable.name());
+    let is_back = was_away && verdict.kind != VerdictKind::Unreachable || change.is_some_and(|earlier| earlier.is_back);
+    let is_away = verdict.kind == VerdictKind::Unreachable;
+    model.away_since_ms = is_away.then(|| model.away_since_ms.unwrap_or(verdict.checked_at.ms()));
     to.name().clone_into(&mut model.status);
     model.verdict_kind = Some(verdict.kind.name().to_owned());
     model.verdict_http_status = verdict.evidence.http_status.map(i32::from);
@@ -149,7 +163,7 @@ fn apply(
     model.next_check_at_ms = ms(record.next_check_at).or(model.next_check_at_ms);
     let from = change.map_or(from, |earlier| earlier.from);
     let tenant_id = TenantId::from_uuid(model.tenant_id);
-    *change = Some(Applied { tenant_id, integration_id: record.integration_id, from, to });
+    *change = Some(Applied { tenant_id, integration_id: record.integration_id, from, to, is_back });
     Ok(())
 }
 
@@ -157,9 +171,10 @@ async fn store_applied(tx: &SystemTx, changed: &[(integration_table::Model, Appl
     if changed.is_empty() {
         return Ok(());
     }
-    let mut sql =
-        Sql::new("WITH v(v_id, v_status, v_kind, v_http, v_request, v_code, v_reason, v_at, v_next) AS (VALUES ");
-    sql.tuples(changed.iter().map(|(model, _)| -> [Value; 9] {
+    let mut sql = Sql::new(
+        "WITH v(v_id, v_status, v_kind, v_http, v_request, v_code, v_reason, v_at, v_next, v_settled, v_away) AS (VALUES ",
+    );
+    sql.tuples(changed.iter().map(|(model, _)| -> [Value; 11] {
         [
             model.id.into(),
             model.status.clone().into(),
@@ -170,12 +185,14 @@ async fn store_applied(tx: &SystemTx, changed: &[(integration_table::Model, Appl
             model.verdict_reason.clone().into(),
             model.checked_at_ms.into(),
             model.next_check_at_ms.into(),
+            model.settled_status.clone().into(),
+            model.away_since_ms.into(),
         ]
     }));
     sql.push(
         ") UPDATE integrations SET status = v_status, verdict_kind = v_kind, verdict_http_status = v_http, \
          verdict_request_id = v_request, verdict_code = v_code, verdict_reason = v_reason, checked_at_ms = v_at, \
-         updated_at_ms = v_at, next_check_at_ms = v_next FROM v WHERE id = v_id",
+         updated_at_ms = v_at, next_check_at_ms = v_next, settled_status = v_settled, away_since_ms = v_away FROM v WHERE id = v_id",
     );
     sql.run(tx).await.map(drop)
 }

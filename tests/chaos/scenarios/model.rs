@@ -66,7 +66,7 @@ impl Case<'_> {
             }
             Change::Rotate(kind) => {
                 let (_, credentials) = self.cluster.ledger.fresh(kind);
-                (Method::PUT, format!("{at}/credentials"), Some(json!({ "credentials": credentials })))
+                (Method::PUT, format!("{at}/credentials?force=true"), Some(json!({ "credentials": credentials })))
             }
             Change::Switch(on) => (Method::PATCH, at, Some(json!({ "enabled": on }))),
             Change::Test => (Method::POST, format!("{at}/test"), Some(json!({}))),

@@ -91,6 +91,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result<()> {
             // Longer than any run: nothing is done but what it asks for.
             usage_interval: 365 * 86_400 * second,
             verify_interval: 86_400 * second,
+            recheck_after: 86_400 * second,
             confirm_after: second,
             retention: 30 * 86_400 * second,
             ledger_retention: 400 * 86_400 * second,

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 const FAILURES: u32 = 5;
 /// How long it is open at first; doubles with each trial that fails.
 const FIRST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(300);
+/// No longer, so that who waits for the provider hears soon that it is back.
+const LONGEST: Duration = Duration::from_secs(15);
 /// For how long the others stay away while one tries.
 const TRIAL: Duration = Duration::from_secs(5);
 

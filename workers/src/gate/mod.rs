@@ -24,6 +24,9 @@ use pace::Pace;
 
 /// The longest wait in a line.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// So often a job is put off for a host that keeps failing; each time for longer by [`TURN`].
+pub(crate) const MOST_TURNS: u32 = 12;
+const TURN: Duration = Duration::from_secs(2);
 /// Lines that are kept; beyond that, those that nobody stands in and that have no open breaker go.
 const MOST_LINES: usize = 4096;
 /// Failing hosts of one line that are kept; beyond that, those whose breaker is closed go.
@@ -68,13 +71,19 @@ pub(crate) enum TurnedAway {
     },
 }
 
-impl From<TurnedAway> for Outcome {
-    fn from(away: TurnedAway) -> Self {
-        match away {
-            TurnedAway::Busy { after } => Self::Postponed { after },
-            // An attempt like those that failed, without their call: an outage must end operations, not keep them.
-            TurnedAway::Failing { after } => {
-                Self::Retry { code: Code::Unreachable, after: Some(after), next: None, events: Vec::new() }
+impl TurnedAway {
+    /// The outcome of a job that has been put off `turns` times since its last attempt. Nothing was tried, so what is left
+    /// to be tried stays as it is; but a host that stays away does not keep its jobs for ever.
+    pub(crate) fn outcome(self, turns: u32) -> Outcome {
+        match self {
+            Self::Busy { after } => Outcome::Postponed { code: Code::RateLimited, after },
+            Self::Failing { after } if turns < MOST_TURNS => {
+                // Many jobs that look at the same closed door are work for nothing: the longer, the more rarely.
+                let after = after.max(TURN * turns);
+                Outcome::Postponed { code: Code::Unreachable, after }
+            }
+            Self::Failing { after } => {
+                Outcome::Retry { code: Code::Unreachable, after: Some(after), next: None, events: Vec::new() }
             }
         }
     }

@@ -21,7 +21,7 @@ async fn a_full_line_puts_off_and_keeps_the_attempt() {
     assert!(one.is_some() && two.is_some());
     let away = gate.enter(openai(), "a").await.err();
     assert!(matches!(away, Some(TurnedAway::Busy { .. })), "{away:?}");
-    assert!(matches!(away.map(Outcome::from), Some(Outcome::Postponed { .. })));
+    assert!(matches!(away.map(|away| away.outcome(0)), Some(Outcome::Postponed { .. })));
     // Another provider's line is free, and so is this one when a place is.
     assert!(gate.enter(LineKey::Catalog("xai".to_owned()), "b").await.is_ok());
     one.unwrap().answered(true);
@@ -44,8 +44,10 @@ async fn a_host_that_keeps_failing_is_left_alone_and_nobody_else_is() {
     fail(&gate, &custom, "a").await;
     let away = gate.enter(custom.clone(), "a").await.err();
     assert!(matches!(away, Some(TurnedAway::Failing { after }) if after > Duration::from_secs(3)), "{away:?}");
-    let outcome = away.map(Outcome::from);
-    assert!(matches!(outcome, Some(Outcome::Retry { code: Code::Unreachable, after: Some(_), .. })));
+    let outcome = away.map(|away| (away.outcome(0), away.outcome(MOST_TURNS)));
+    let Some((put_off, counted)) = outcome else { panic!("{outcome:?}") };
+    assert!(matches!(put_off, Outcome::Postponed { code: Code::Unreachable, .. }), "{put_off:?}");
+    assert!(matches!(counted, Outcome::Retry { code: Code::Unreachable, after: Some(_), .. }), "{counted:?}");
     assert!(gate.enter(custom, "b").await.is_ok(), "another host of the same tenant");
     assert!(gate.enter(LineKey::Custom(TenantId::new()), "a").await.is_ok(), "another tenant's line");
 }

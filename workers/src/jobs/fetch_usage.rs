@@ -34,7 +34,7 @@ pub(super) async fn run(
     window: UsageWindow,
     resume: Option<&UsageProgress>,
 ) -> Result<Outcome, HandlerError> {
-    let opened = match open(ctx, message.tenant_id, id).await? {
+    let opened = match open(ctx, message.tenant_id, id, None).await? {
         Ok(opened) => opened,
         Err(missing) => return Ok(missing.outcome()),
     };
@@ -47,7 +47,7 @@ pub(super) async fn run(
         Ok(sources) => {
             let pass = match opened.enter(ctx).await {
                 Ok(pass) => pass,
-                Err(away) => return Ok(away.into()),
+                Err(away) => return Ok(away.outcome(message.turn)),
             };
             let attempt = Attempt { ctx, message, opened: &opened, window, began: Instant::now() };
             let fetched = attempt.fetch(family, sources, resume).await?;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use keyway_domain::{IntegrationId, Message, MeteredCall, Outcome, RequestId};
+use keyway_domain::{IntegrationId, Message, MeteredCall, Outcome, RequestId, Timestamp};
 use keyway_providers::Catalog;
 use keyway_store::{
     StoreError, integrations, outbox,
@@ -25,6 +25,10 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
     let catalog = ctx.catalog.now();
     let priced: Vec<_> = calls.iter().map(|call| price(&catalog, call)).collect();
     let mut refused: Vec<_> = calls.iter().flat_map(refusals).collect();
+    let mut served: Vec<_> = calls.iter().filter_map(proof).collect();
+    // Of calls with one secret the latest is proof enough.
+    served.sort_unstable_by(|a, b| b.cmp(a));
+    served.dedup_by_key(|(id, _)| *id);
     // Before the transaction: one connection is enough.
     let now = if refused.is_empty() { None } else { Some(ctx.store.now().await?) };
     let tx = ctx.store.system().await?;
@@ -41,6 +45,7 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
         let refused: Vec<_> = refused.iter().map(|(_, integration_id)| *integration_id).collect();
         integrations::check_soon(&tx, &refused, now, now.before(CHECKED_AT_MOST_EVERY)).await?;
     }
+    integrations::served(&tx, message.tenant_id, &served).await?;
     outbox::delete(&tx, &[message.id]).await?;
     tx.commit().await?;
     new.iter().for_each(|row| count(ctx, row));
@@ -58,6 +63,14 @@ fn refusals(call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationI
     refused.dedup();
     let request_id = call.request_id;
     refused.into_iter().map(move |integration_id| (request_id, integration_id))
+}
+
+/// Whose secret a call was served with: that proves it, where no verification could. What was kept in the cache proves
+/// nothing, nor does what the operator's key served.
+fn proof(call: &MeteredCall) -> Option<(IntegrationId, Timestamp)> {
+    let is_served = call.http_status.is_some_and(|status| (200..300).contains(&status)) && call.complete;
+    (is_served && !call.cached && call.integration_id != IntegrationId::NONE)
+        .then_some((call.integration_id, call.started_at))
 }
 
 /// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the

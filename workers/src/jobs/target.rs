@@ -6,7 +6,11 @@ use std::sync::Arc;
 
 use keyway_domain::{Code, IntegrationId, IntegrationStatus, Outcome, TenantId};
 use keyway_providers::{AuthStyle, Provider, ProviderSpec, Target, for_spec};
-use keyway_store::{credentials, integrations::IntegrationRow, providers};
+use keyway_store::{
+    credentials::{self, Credential},
+    integrations::IntegrationRow,
+    providers,
+};
 use keyway_vault::{SecretString, VaultError};
 use url::Url;
 
@@ -65,18 +69,24 @@ impl Opened {
     }
 }
 
-/// Loads and opens an integration.
+/// Loads and opens an integration. With a `version` it is that of its secret, or of the one that waits to replace it.
 pub(super) async fn open(
     ctx: &Ctx,
     tenant_id: TenantId,
     id: IntegrationId,
+    version: Option<i32>,
 ) -> Result<Result<Opened, Missing>, HandlerError> {
     let catalog = ctx.catalog.now();
     let tx = ctx.store.tenant_read(tenant_id).await?;
-    let credential = match credentials::of_integration(&tx, id).await? {
-        Some(credential) if credential.integration.status != IntegrationStatus::Disabled => credential,
-        _ => return Ok(Err(Missing::Gone)),
+    let is_current = |it: &Credential| version.is_none_or(|version| version == it.integration.secret_version);
+    let credential = match (credentials::of_integration(&tx, id).await?, version) {
+        (Some(credential), Some(version)) if !is_current(&credential) => {
+            credentials::of_replacement(&tx, id, version).await?
+        }
+        (credential, _) => credential,
     };
+    let is_on = |it: &Credential| it.integration.status != IntegrationStatus::Disabled;
+    let Some(credential) = credential.filter(is_on) else { return Ok(Err(Missing::Gone)) };
     let integration = credential.integration;
     // The tenant's own first: a name that the catalog gets later must not send its secret elsewhere.
     let spec = match (providers::find_by_name(&tx, &integration.provider).await?, catalog.get(&integration.provider)) {

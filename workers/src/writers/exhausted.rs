@@ -3,11 +3,11 @@
 //! The letter is the message of the last attempt. Its history is the operation's, which it names, and
 //! replaying it is trying that operation again; nothing here decides when that is done.
 
-use keyway_domain::{Body, Code, Message, MessageId, OperationId, Timestamp};
+use keyway_domain::{Body, Code, Message, MessageId, OperationId, OperationKind, Timestamp};
 use keyway_store::{
     SystemTx,
     dead_letters::{self, DeadLetterRow, EXHAUSTED},
-    operations::OperationRow,
+    operations::{OperationRow, Origin},
 };
 
 use crate::HandlerError;
@@ -32,6 +32,10 @@ pub(super) async fn file(
     for row in locked.iter().filter(|row| failed.contains(&row.id)) {
         let of_attempt = |it: &&Exhausted<'_>| it.id == row.id && it.message.attempt == row.attempt;
         let Some(exhausted) = exhausted.iter().find(of_attempt) else { continue };
+        // The schedule itself comes back to what it has started: there is nothing for anybody to replay.
+        if row.origin == Origin::Schedule && row.kind == OperationKind::VerifyKey {
+            continue;
+        }
         let letter = letter(row, exhausted)?;
         dead_letters::insert(tx, letter.clone()).await?;
         filed.push(letter);

@@ -4,6 +4,7 @@
 pub(crate) mod audit;
 mod exhausted;
 pub(crate) mod status;
+mod told;
 
 use std::time::Duration;
 

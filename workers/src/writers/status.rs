@@ -11,25 +11,32 @@ use std::{
 };
 
 use keyway_domain::{
-    AuditEvent, Body, Code, Event, Invalidation, Lane, Message, MessageId, OperationId, Route, Timestamp,
+    Body, Code, Event, Lane, Message, MessageId, OperationId, OperationKind, Route, Timestamp, Verdict, VerdictKind,
 };
 use keyway_store::{
     Store, SystemTx,
     dead_letters::DeadLetterRow,
-    integrations::{self, KeyIdNote, UsageNote},
+    integrations::{self, KeyIdNote, Settled, UsageNote},
     operations::OperationRow,
-    outbox,
+    outbox, replacements,
     replicas::{self, Ack},
     transitions::{self, Deferral, Step},
     verdicts::{self, Applied, VerdictRecord},
 };
 use keyway_telemetry::failpoint;
 
-use super::exhausted::{self, Exhausted};
+use super::{
+    exhausted::{self, Exhausted},
+    told,
+};
 use crate::{Ctx, HandlerError, dead_letters, group::Group, patience, schedules::next_check};
 
 /// The most events of one transaction.
 const GROUP: usize = 128;
+/// When a key is verified again that could not be, because its provider asked to wait.
+const RATE_LIMITED: Duration = Duration::from_secs(600);
+/// When a key is verified again at whose address something else answered: that may be what stands before its host.
+const MISCONFIGURED: Duration = Duration::from_secs(3600);
 
 /// Starts the group that applies status events.
 pub(crate) fn start(store: Store, verify_interval: Duration) -> Group<Message> {
@@ -122,9 +129,6 @@ impl<'m> Batch<'m> {
                     let provider_key_id = provider_key_id.clone();
                     self.key_ids.push(KeyIdNote { tenant_id, id, secret_version, provider_key_id });
                 }
-                if verdict.kind.is_conclusive() {
-                    self.succeeded.push(step(&verdict.checked_at));
-                }
                 self.verdicts.push(VerdictRecord {
                     tenant_id: message.tenant_id,
                     operation_id: id,
@@ -132,7 +136,7 @@ impl<'m> Batch<'m> {
                     integration_id: *integration_id,
                     secret_version: *secret_version,
                     verdict: verdict.clone(),
-                    next_check_at: Some(next_check(verdict.checked_at, verify_interval)),
+                    next_check_at: Some(check_after(verdict, verify_interval)),
                 });
             }
             Event::CacheForgotten { replica_id, observed_at } => {
@@ -153,6 +157,8 @@ impl<'m> Batch<'m> {
         let ids: Vec<_> = self.operations.iter().copied().collect();
         let locked = transitions::lock(tx, &ids).await?;
         self.forget_overtaken(&locked);
+        let judged = replacements::judged(tx, &self.verdicts).await?;
+        self.end_verifications(&judged);
         transitions::start(tx, &self.started).await?;
         let mut ended = transitions::succeed(tx, &self.succeeded).await?;
         let failed = transitions::fail(tx, &self.failed).await?;
@@ -168,11 +174,54 @@ impl<'m> Batch<'m> {
         self.revoke(tx, &locked).await?;
         integrations::set_usage_not_reportable(tx, &self.fetched).await?;
         let applied = verdicts::record(tx, &self.verdicts).await?;
+        let replaced = replacements::apply(tx, &judged).await?;
         integrations::set_provider_key_ids(tx, &self.key_ids).await?;
-        let messages = self.consequences(&applied);
+        let settled = self.settle(tx, &locked).await?;
+        let mut messages = self.consequences(&applied);
+        messages.extend(replaced.iter().flat_map(told::replaced));
+        messages.extend(settled.iter().flat_map(|(settled, of)| told::settled(settled, of)));
         outbox::insert(tx, &messages, Timestamp::now()).await?;
+        let back: Vec<_> = applied.iter().filter(|change| change.is_back).map(|it| it.integration_id).collect();
+        integrations::look_again(tx, &back, Timestamp::now()).await?;
         outbox::delete(tx, &self.done.into_iter().collect::<Vec<_>>()).await?;
         Ok(filed)
+    }
+
+    /// A conclusive verdict ends its verification. One that does not accept a secret which was to replace another one
+    /// fails it, and says so.
+    fn end_verifications(&mut self, judged: &[VerdictRecord]) {
+        let is_judged = |record: &VerdictRecord| {
+            judged.iter().any(|it| (it.operation_id, it.attempt) == (record.operation_id, record.attempt))
+        };
+        for record in self.verdicts.iter().filter(|record| record.verdict.kind.is_conclusive()) {
+            let step = Step { id: record.operation_id, attempt: record.attempt, at: record.verdict.checked_at };
+            match record.verdict.kind.accepts() || !is_judged(record) {
+                true => self.succeeded.push(step),
+                false => self.failed.push((step, Code::NewKeyRefused)),
+            }
+        }
+    }
+
+    /// Nobody verifies any more what a verification has given up on.
+    async fn settle(
+        &self,
+        tx: &SystemTx,
+        locked: &[OperationRow],
+    ) -> Result<Vec<(Settled, OperationRow)>, HandlerError> {
+        let is_given_up = |row: &&OperationRow| {
+            row.kind == OperationKind::VerifyKey && self.failed.iter().any(|(step, _)| step.id == row.id)
+        };
+        let given_up: Vec<_> = locked.iter().filter(is_given_up).collect();
+        let ids: Vec<_> = given_up.iter().filter_map(|row| row.integration_id).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let settled = integrations::settle(tx, &ids, Timestamp::now()).await?;
+        let of = |one: Settled| {
+            let row = given_up.iter().find(|row| row.integration_id == Some(one.integration_id))?;
+            Some((one, (*row).clone()))
+        };
+        Ok(settled.into_iter().filter_map(of).collect())
     }
 
     /// A revocation ends with the last acknowledgement, or fails when that does not come.
@@ -223,11 +272,7 @@ impl<'m> Batch<'m> {
             let of_change = self.verdicts.iter().filter(|record| record.integration_id == change.integration_id);
             // The newest one is the one that was applied.
             let Some(record) = of_change.max_by_key(|record| record.verdict.checked_at) else { continue };
-            let origin = MessageId::of_attempt(record.operation_id, record.attempt);
-            let invalidated = Event::Invalidated(Invalidation::Integrations);
-            for event in [status_changed(change, record), invalidated] {
-                messages.push(Message::new(origin.derived(event.name()), change.tenant_id, Body::Event(event)));
-            }
+            messages.extend(told::status_changed(change, record));
         }
         messages
     }
@@ -265,10 +310,12 @@ fn next_attempt(deferral: &Deferral, message: &Message) -> Message {
     }
 }
 
-fn status_changed(change: &Applied, record: &VerdictRecord) -> Event {
-    let changes = serde_json::json!({
-        "from": change.from, "to": change.to, "verdict": record.verdict.kind, "operation_id": record.operation_id,
-    });
-    let (action, at) = ("integration.status_changed", record.verdict.checked_at);
-    Event::Audited(AuditEvent::by_system("status", action, change.integration_id, at, changes))
+/// What could not be asked in full is asked again soon; whose provider was away, as soon as that is back.
+fn check_after(verdict: &Verdict, verify_interval: Duration) -> Timestamp {
+    let soon = match verdict.kind {
+        VerdictKind::RateLimited => RATE_LIMITED,
+        VerdictKind::Misconfigured => MISCONFIGURED,
+        _ => verify_interval,
+    };
+    next_check(verdict.checked_at, soon.min(verify_interval))
 }

@@ -44,6 +44,8 @@ fn invariant_5_one_publisher_one_status_writer_one_audit_writer() -> Result<()> 
         ("transitions::fail(", &["writers/status.rs"]),
         ("transitions::defer(", &["writers/status.rs"]),
         ("transitions::complete_parents(", &["writers/status.rs"]),
+        ("integrations::settle(", &["writers/status.rs"]),
+        ("replacements::apply(", &["writers/status.rs"]),
         ("audit::append(", &["writers/audit.rs"]),
     ] {
         let found = using(WORKERS, what)?;
@@ -60,6 +62,9 @@ fn invariant_5_the_api_changes_a_status_only_where_its_owner_acts() -> Result<()
         ("operations::retry(", &["commands/retry_operation.rs"]),
         ("integrations::set_enabled(", &["commands/update_integration.rs"]),
         ("integrations::replace_secret(", &["commands/replace_credentials.rs"]),
+        ("integrations::begin_test(", &["commands/retry_operation.rs", "commands/test_integration.rs"]),
+        ("integrations::settle(", &["commands/cancel_operation.rs"]),
+        ("replacements::apply", &[]),
         ("transitions::", &[]),
         ("verdicts::record", &[]),
         ("audit::append", &[]),
@@ -72,15 +77,22 @@ fn invariant_5_the_api_changes_a_status_only_where_its_owner_acts() -> Result<()
 }
 
 #[test]
-fn invariant_5_the_store_writes_a_status_in_four_files() -> Result<()> {
+fn invariant_5_the_store_writes_a_status_in_six_files() -> Result<()> {
     let mut found = Vec::new();
     for assignment in ["SET state =", "SET status =", "= \"state = '", "(\"status\","] {
         found.extend(using("shared/store/src", assignment)?);
     }
     found.sort();
     found.dedup();
-    // The status writer's two, and the owner's own acts.
-    let homes = ["integrations/change.rs", "operations/mod.rs", "transitions.rs", "verdicts.rs"];
+    // The status writer's, and the owner's own acts.
+    let homes = [
+        "integrations/change.rs",
+        "integrations/waiting.rs",
+        "operations/mod.rs",
+        "replacements.rs",
+        "transitions.rs",
+        "verdicts.rs",
+    ];
     ensure!(found == homes, "statuses are written in {found:?}");
     Ok(())
 }

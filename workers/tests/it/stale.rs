@@ -29,8 +29,10 @@ async fn what_is_gone_meanwhile_fails_and_is_not_probed(world: &mut World) -> Re
     integrations::delete(&tx, deleted.id, None).await?;
     let secret_id = integrations::find(&tx, rotated.id).await?.context("rotated")?.secret_id;
     let secret = world.seal(&tx, secret_id, 2, "sk-sim-good-new").await?;
-    integrations::replace_secret(&tx, rotated.id, 1, secret, None, now).await?;
+    let before = integrations::find(&tx, rotated.id).await?.context("rotated")?;
+    integrations::replace_secret(&tx, &before, 2, secret, None, now).await?;
     tx.commit().await?;
+    let current = world.open(world.tenant, verify(rotated.id, 2), None).await?;
     world.start()?;
     for submitted in [&disabled, &deleted, &rotated] {
         world.send(&submitted.message).await?;
@@ -40,7 +42,7 @@ async fn what_is_gone_meanwhile_fails_and_is_not_probed(world: &mut World) -> Re
     ensure!(world.simulator.all_calls().is_empty(), "a key was used that its owner took away");
     ensure!(world.integration(&disabled).await?.status == IntegrationStatus::Disabled);
     ensure!(world.integration(&rotated).await?.status == IntegrationStatus::Verifying);
-    let current = world.command(world.tenant, verify(rotated.id, 2)).await?;
+    world.send(&current).await?;
     world.ended(&current).await?;
     ensure!(world.integration(&rotated).await?.status == IntegrationStatus::Connected);
     ensure!(world.simulator.calls("sk-sim-good-new", crate::observe::MODELS) == 1);

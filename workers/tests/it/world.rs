@@ -116,6 +116,8 @@ impl World {
         let settings = WorkerSettings {
             usage_interval: USAGE_INTERVAL,
             verify_interval: 86_400 * second,
+            // Longer than any test, but for those that are about it.
+            recheck_after: 86_400 * second,
             confirm_after: Duration::from_millis(50),
             retention: 30 * 86_400 * second,
             ledger_retention: 400 * 86_400 * second,

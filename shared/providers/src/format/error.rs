@@ -7,9 +7,6 @@ pub enum FormatError {
     /// Nothing was entered.
     #[error("the key is empty; paste the whole key")]
     Empty,
-    /// Nothing was entered for a host of somebody's own, which may need nothing.
-    #[error("the key is empty; paste the host's key, or where it checks none, enter any word, like `none`")]
-    EmptyForHost,
     /// A space or line break.
     #[error("the key contains a space or a line break; paste the key alone and in one line")]
     Whitespace,

@@ -1,6 +1,6 @@
 //! Every provider that speaks the OpenAI shape: those of the catalog by the data of their stanza,
-//! custom hosts by the shape's own conventions. A custom host that lists its models to anybody
-//! cannot prove a key; the finding then says so.
+//! custom hosts by the shape's own conventions. A custom host that lists its models to anybody, or
+//! has no list, cannot prove a key; the finding then says so.
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
@@ -19,6 +19,8 @@ use crate::{
 const CONTROL_KEY: &str = "sk-keyway-control-call-not-a-key";
 const UNPROVEN: &str =
     "the host answers, but it lists its models to anybody, so this check cannot tell whether the key is right";
+const NO_LIST: &str = "there is no list of models at this address to check the key with: check the base URL; if it is right, \
+                       the first call that the host serves proves the key";
 const NOT_REPORTABLE: FetchError = FetchError::NotReportable { why: "this provider has no usage report for API keys" };
 
 /// The ways of one OpenAI-compatible provider.
@@ -42,7 +44,12 @@ impl OpenAiCompatible {
             Err(error) => return grade::no_answer(error),
         };
         let reading = Reading::new(&answer, key);
-        let finding = reading.grade(&self.probe.signals, &self.probe.proof);
+        let finding = match reading.grade(&self.probe.signals, &self.probe.proof) {
+            graded if !self.spec.custom || graded.kind != VerdictKind::Misconfigured => graded,
+            _ if reading.lists_models() => reading.finding(VerdictKind::Valid, "the host accepts the key"),
+            graded if matches!(reading.status().as_u16(), 404 | 405 | 501) => reading.finding(graded.kind, NO_LIST),
+            graded => graded,
+        };
         let key_id = self.probe.key_id.as_deref().filter(|_| finding.kind.is_conclusive());
         Finding { provider_key_id: key_id.and_then(|pointer| reading.id_at(pointer)), ..finding }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyway_domain::{
     Timestamp, UsageWindow,
-    VerdictKind::{Invalid, NoCredit, RateLimited, Restricted, Unreachable, Valid},
+    VerdictKind::{Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid},
 };
 use keyway_providers::{Capability, FetchError, Finding, FormatError, KeyFamily, UsagePage, UsageQuery};
 use keyway_testkit::{
@@ -87,15 +87,16 @@ async fn every_recorded_answer_is_graded() -> anyhow::Result<()> {
     for case in Fixture::all("anthropic")? {
         let expected = match (case.name.as_str(), case.expect["state"].as_str()) {
             // Some disabled keys get it, but so does every wrong address.
-            ("anthropic/verify_disabled_404", _) => Unreachable,
+            ("anthropic/verify_disabled_404", _) => Misconfigured,
             (_, Some("valid")) if case.kind == "verify" => Valid,
             // A request that was wrong says nothing about its key.
-            (_, Some("valid")) if case.status != 200 => Unreachable,
+            (_, Some("valid")) if case.status != 200 => Misconfigured,
             (_, Some("invalid")) => Invalid,
             (_, Some("valid_limited")) => Restricted,
             (_, Some("quota_exhausted")) => NoCredit,
             (_, Some("rate_limited")) => RateLimited,
-            (_, Some("provider_error")) if case.status != 200 => Unreachable,
+            (_, Some("provider_error")) if case.status >= 500 => Unreachable,
+            (_, Some("provider_error")) if case.status != 200 => Misconfigured,
             _ => continue,
         };
         let is_admin = case.name.contains("/admin_");
@@ -127,7 +128,7 @@ async fn every_recorded_answer_is_graded() -> anyhow::Result<()> {
         body: br#"{"error":{"type":"authentication_error","message":"x-api-key header is required"}}"#.to_vec(),
         ..case("verify_invalid_key")?
     };
-    assert_eq!(probe(other, KEY).await?.0.kind, Unreachable, "that is not about the key");
+    assert_eq!(probe(other, KEY).await?.0.kind, Misconfigured, "that is not about the key");
     Ok(())
 }
 
@@ -147,7 +148,7 @@ async fn each_fault_of_the_simulator_has_its_verdict_and_no_request_is_repeated(
         ("sk-ant-sim-nocredit-1", NoCredit),
         ("sk-ant-sim-429-1", RateLimited),
         ("sk-ant-sim-500-1", Unreachable),
-        ("sk-ant-sim-html-1", Unreachable),
+        ("sk-ant-sim-html-1", Misconfigured),
         ("sk-ant-sim-truncated-1", Unreachable),
         ("sk-ant-sim-echo-key-that-must-not-leak", Valid),
     ] {

@@ -3,7 +3,7 @@
 
 use keyway_domain::{
     Timestamp,
-    VerdictKind::{Invalid, RateLimited, Unreachable, Valid},
+    VerdictKind::{Invalid, Misconfigured, RateLimited, Unreachable, Valid},
 };
 use keyway_providers::{
     FetchError, FormatError, GuardSettings, GuardedClient, KeyFamily, PageTrail, UsagePage, UsageQuery,
@@ -84,8 +84,8 @@ async fn every_recorded_answer_of_sts_is_graded() -> anyhow::Result<()> {
         ("rate_limited", RateLimited, Some("Throttling"), "wait"),
         ("server_error", Unreachable, None, "an error of its own"),
         // Another's answers say nothing about the key.
-        ("cost_empty", Unreachable, None, "documented form"),
-        ("cost_forbidden", Unreachable, None, "says nothing about the key"),
+        ("cost_empty", Misconfigured, None, "documented form"),
+        ("cost_forbidden", Misconfigured, None, "says nothing about the key"),
     ] {
         let case = Fixture::load(&format!("aws/{name}"))?;
         let (status, has_id) = (case.status, case.headers.iter().any(|(name, _)| name == "x-amzn-requestid"));

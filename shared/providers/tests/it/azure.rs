@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keyway_domain::VerdictKind::{self, Invalid, RateLimited, Restricted, Unreachable, Valid};
+use keyway_domain::VerdictKind::{self, Invalid, Misconfigured, RateLimited, Restricted, Unreachable, Valid};
 use keyway_providers::{FetchError, Finding, KeyFamily, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};
@@ -74,10 +74,10 @@ async fn every_recorded_answer_of_the_token_endpoint_is_graded() -> anyhow::Resu
         ("token_tenant_not_found", Invalid, Some("AADSTS90002"), "no such tenant"),
         ("token_bad_tenant_format", Invalid, Some("AADSTS900023"), "tenant id"),
         ("token_conditional_access", Unreachable, Some("AADSTS53003"), "Conditional Access"),
-        ("token_bad_scope", Unreachable, None, "says nothing about the key"),
+        ("token_bad_scope", Misconfigured, None, "says nothing about the key"),
         ("token_rate_limited", RateLimited, None, "wait"),
         ("token_server_error", Unreachable, None, "an error of its own"),
-        ("subscriptions_ok", Unreachable, None, "documented form"),
+        ("subscriptions_ok", Misconfigured, None, "documented form"),
     ];
     for (name, expected, code, says) in cases {
         let case = Fixture::load(&format!("azure/{name}"))?;
@@ -117,7 +117,7 @@ async fn a_token_without_a_role_is_a_restricted_credential() -> anyhow::Result<(
         ("subscriptions_ok", &other, Restricted),
         ("subscriptions_none", &plain, Restricted),
         ("server_error", &plain, Unreachable),
-        ("cost_forbidden", &plain, Unreachable),
+        ("cost_forbidden", &plain, Misconfigured),
     ] {
         let (finding, received) = probed(load(&["token_ok", answer])?, credential).await?;
         assert_eq!(finding.kind, expected, "{answer}: {finding:?}");

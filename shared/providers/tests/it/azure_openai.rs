@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use keyway_domain::VerdictKind::{Invalid, RateLimited, Restricted, Unreachable, Valid};
+use keyway_domain::VerdictKind::{Invalid, Misconfigured, RateLimited, Restricted, Unreachable, Valid};
 use keyway_providers::{FetchError, FormatError, KeyFamily, Metered};
 use keyway_testkit::replay::Fixture;
 use url::Url;
@@ -36,12 +36,12 @@ async fn every_recorded_answer_about_a_key_is_graded() -> anyhow::Result<()> {
         ("verify_ok", Valid, "accepts"),
         ("verify_invalid_key", Invalid, "config.base_url"),
         ("verify_keys_disabled_403", Restricted, "switched off"),
-        ("verify_network_403", Unreachable, "no verdict"),
+        ("verify_network_403", Misconfigured, "no verdict"),
         ("rate_limited", RateLimited, "wait"),
         ("server_error", Unreachable, "error of its own"),
-        ("deployment_not_found", Unreachable, "check the base URL"),
-        ("bad_api_version", Unreachable, "check the base URL"),
-        ("content_filter_400", Unreachable, "says nothing"),
+        ("deployment_not_found", Misconfigured, "check the base URL"),
+        ("bad_api_version", Misconfigured, "check the base URL"),
+        ("content_filter_400", Misconfigured, "says nothing"),
     ] {
         let case = Fixture::load(&format!("azure_openai/{name}"))?;
         let (status, waits) = (case.status, case.expect["retry_after_ms"].as_u64().map(Duration::from_millis));
@@ -63,7 +63,7 @@ async fn every_recorded_answer_about_a_key_is_graded() -> anyhow::Result<()> {
     assert_eq!(probed("azure_openai", case.clone(), KEY).await?.0.kind, Invalid);
     // The status without a code is no verdict.
     case.body = br#"{"error":{"message":"Access denied"}}"#.to_vec();
-    assert_eq!(probed("azure_openai", case, KEY).await?.0.kind, Unreachable);
+    assert_eq!(probed("azure_openai", case, KEY).await?.0.kind, Misconfigured);
     Ok(())
 }
 

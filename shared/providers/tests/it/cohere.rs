@@ -1,7 +1,7 @@
 //! Cohere: what its recorded answers mean, and the units it bills in both its shapes.
 
 use http::HeaderMap;
-use keyway_domain::VerdictKind::{Invalid, NoCredit, RateLimited, Unreachable, Valid};
+use keyway_domain::VerdictKind::{Invalid, Misconfigured, NoCredit, RateLimited, Unreachable, Valid};
 use keyway_providers::{FetchError, FormatError, KeyFamily, Metered};
 use keyway_testkit::replay::Fixture;
 
@@ -29,11 +29,12 @@ async fn every_recorded_answer_is_graded() -> anyhow::Result<()> {
     for case in Fixture::all("cohere")? {
         let expected = match (case.name.as_str(), case.expect["state"].as_str()) {
             // Without a key in it the answer cannot be about our key.
-            ("cohere/verify_missing_key", _) => Unreachable,
+            ("cohere/verify_missing_key", _) => Misconfigured,
             (_, Some("valid")) => Valid,
             (_, Some("invalid")) => Invalid,
             (_, Some("quota_exhausted")) => NoCredit,
             (_, Some("rate_limited")) => RateLimited,
+            (_, Some("provider_error" | "forbidden")) if case.status < 500 => Misconfigured,
             (_, Some("provider_error" | "forbidden")) => Unreachable,
             _ => continue,
         };
@@ -66,7 +67,7 @@ async fn a_status_without_its_words_is_no_verdict() -> anyhow::Result<()> {
         let mut case = Fixture::load(&format!("cohere/{case}"))?;
         case.body = body.as_bytes().to_vec();
         let (name, (finding, _)) = (case.name.clone(), probed("cohere", case, CANARY).await?);
-        assert_eq!(finding.kind, Unreachable, "{name}: {finding:?}");
+        assert_eq!(finding.kind, Misconfigured, "{name}: {finding:?}");
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderMap;
-use keyway_domain::VerdictKind::{Invalid, NoCredit, RateLimited, Restricted, Unreachable, Valid};
+use keyway_domain::VerdictKind::{Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid};
 use keyway_providers::{FetchError, FormatError, KeyFamily, Metered};
 use keyway_testkit::{replay::Fixture, simulator::Simulator};
 use serde_json::Value;
@@ -39,12 +39,13 @@ async fn every_recorded_answer_is_graded() -> anyhow::Result<()> {
     for case in Fixture::all("gemini")? {
         let expected = match (case.name.as_str(), case.expect["state"].as_str()) {
             // Without a key in it the answer cannot be about our key.
-            ("gemini/verify_missing_key", _) => Unreachable,
+            ("gemini/verify_missing_key", _) => Misconfigured,
             (_, Some("valid")) => Valid,
             (_, Some("invalid")) => Invalid,
             (_, Some("valid_limited")) => Restricted,
             (_, Some("quota_exhausted")) => NoCredit,
             (_, Some("rate_limited")) => RateLimited,
+            (_, Some("provider_error" | "forbidden")) if case.status < 500 => Misconfigured,
             (_, Some("provider_error" | "forbidden")) => Unreachable,
             _ => continue,
         };
@@ -88,9 +89,9 @@ async fn the_reason_is_found_wherever_it_stands_among_the_details() -> anyhow::R
     for (reason, expected) in [
         ("API_KEY_IP_ADDRESS_BLOCKED", Restricted),
         ("API_KEY_HTTP_REFERRER_BLOCKED", Restricted),
-        ("A_REASON_OF_TOMORROW", Unreachable),
+        ("A_REASON_OF_TOMORROW", Misconfigured),
         // The right word with another status is not the signal.
-        ("API_KEY_INVALID", Unreachable),
+        ("API_KEY_INVALID", Misconfigured),
     ] {
         let mut case = Fixture::load("gemini/verify_service_blocked_403")?;
         with(&mut case, &|body| body["error"]["details"][0]["reason"] = reason.into())?;
@@ -114,7 +115,7 @@ async fn each_fault_of_a_simulated_key_has_its_verdict() -> anyhow::Result<()> {
         ("AIzaSim-nocredit-1", NoCredit, None),
         ("AIzaSim-429-1", RateLimited, Some(Duration::from_secs(20))),
         ("AIzaSim-500-1", Unreachable, None),
-        ("AIzaSim-html-1", Unreachable, None),
+        ("AIzaSim-html-1", Misconfigured, None),
         ("AIzaSim-cut-1", Unreachable, None),
     ] {
         let finding = ways.probe(target(&base, &secret(key)), &http).await;

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use keyway_domain::{
     Timestamp,
-    VerdictKind::{self, Invalid, RateLimited, Unreachable, Valid},
+    VerdictKind::{self, Invalid, Misconfigured, RateLimited, Unreachable, Valid},
 };
 use keyway_providers::{FetchError, Finding, KeyFamily, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received, Replay};
@@ -168,10 +168,10 @@ async fn every_recorded_answer_of_the_token_endpoint_is_graded() -> Result<()> {
         ("token_account_disabled", Invalid, Some("invalid_grant"), "disabled"),
         ("token_clock_skew", Unreachable, Some("invalid_grant"), "clock"),
         ("token_unauthorized_client", Unreachable, Some("unauthorized_client"), "no verdict"),
-        ("token_invalid_scope", Unreachable, None, "says nothing about the key"),
+        ("token_invalid_scope", Misconfigured, None, "says nothing about the key"),
         ("token_rate_limited", RateLimited, Some("rate_limit_exceeded"), "wait"),
         ("token_server_error", Unreachable, None, "an error of its own"),
-        ("monitoring_empty", Unreachable, None, "documented form"),
+        ("monitoring_empty", Misconfigured, None, "documented form"),
     ];
     for (name, expected, code, says) in cases {
         let case = Fixture::load(&format!("google_cloud/{name}"))?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use keyway_domain::VerdictKind::{self, Invalid, NoCredit, RateLimited, Restricted, Unreachable, Valid};
+use keyway_domain::VerdictKind::{self, Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid};
 use keyway_providers::{AuthStyle, Finding, SignalVerdict, sign};
 use keyway_testkit::{
     replay::{Fixture, Replay},
@@ -35,14 +35,15 @@ async fn every_recorded_answer_of_openai_is_graded() -> anyhow::Result<()> {
     for case in Fixture::all("openai")? {
         let expected = match (case.name.as_str(), case.expect["state"].as_str()) {
             // Without a key in it the answer cannot be about our key.
-            ("openai/verify_missing_key", _) => Unreachable,
+            ("openai/verify_missing_key", _) => Misconfigured,
             (_, Some("valid")) if case.status == 200 && case.kind == "verify" => Valid,
             (_, Some("invalid")) => Invalid,
-            ("openai/usage_not_admin_session_key", _) => Unreachable,
+            ("openai/usage_not_admin_session_key", _) => Misconfigured,
             (_, Some("valid_limited")) => Restricted,
             (_, Some("quota_exhausted")) => NoCredit,
             (_, Some("rate_limited")) => RateLimited,
-            (_, Some("provider_error" | "forbidden")) if case.status != 200 => Unreachable,
+            (_, Some("provider_error" | "forbidden")) if case.status >= 500 => Unreachable,
+            (_, Some("provider_error" | "forbidden")) if case.status != 200 => Misconfigured,
             _ => continue,
         };
         let (name, status) = (case.name.clone(), case.status);
@@ -79,13 +80,13 @@ async fn the_stanzas_of_the_catalog_grade_their_providers_answers() -> anyhow::R
         ("mistral/verify_invalid_key", Invalid, "GET /v1/models"),
         ("mistral/verify_invalid_key_gateway", Invalid, "GET /v1/models"),
         // A status alone says nothing about the key.
-        ("mistral/verify_401_no_body", Unreachable, "GET /v1/models"),
+        ("mistral/verify_401_no_body", Misconfigured, "GET /v1/models"),
         ("deepseek/verify_ok", Valid, "GET /user/balance"),
         ("deepseek/balance_empty", Valid, "GET /user/balance"),
         ("deepseek/balance_exhausted", NoCredit, "GET /user/balance"),
         ("deepseek/verify_invalid_key", Invalid, "GET /user/balance"),
         ("deepseek/verify_missing_key_text", Invalid, "GET /user/balance"),
-        ("deepseek/forbidden", Unreachable, "GET /user/balance"),
+        ("deepseek/forbidden", Misconfigured, "GET /user/balance"),
         ("openrouter/verify_ok", Valid, "GET /api/v1/key"),
         ("openrouter/verify_ok_unlimited_minimal", Valid, "GET /api/v1/key"),
         ("openrouter/verify_management_key", Restricted, "GET /api/v1/key"),
@@ -93,7 +94,7 @@ async fn the_stanzas_of_the_catalog_grade_their_providers_answers() -> anyhow::R
         ("xai/verify_ok", Valid, "GET /v1/api-key"),
         ("xai/verify_blocked_200", Restricted, "GET /v1/api-key"),
         ("xai/verify_invalid_key", Invalid, "GET /v1/api-key"),
-        ("xai/verify_missing_key", Unreachable, "GET /v1/api-key"),
+        ("xai/verify_missing_key", Misconfigured, "GET /v1/api-key"),
     ] {
         let provider = name.split('/').next().unwrap_or_default();
         let (finding, line) = replayed(provider, Fixture::load(name)?, CANARY).await?;
@@ -125,10 +126,10 @@ async fn each_fault_of_the_simulator_has_its_verdict_and_no_request_is_repeated(
         ("sk-sim-absurd-1", RateLimited, Some(Duration::from_secs(3600))),
         ("sk-sim-500-1", Unreachable, None),
         ("sk-sim-hang-1", Unreachable, None),
-        ("sk-sim-html-1", Unreachable, None),
+        ("sk-sim-html-1", Misconfigured, None),
         ("sk-sim-truncated-1", Unreachable, None),
         ("sk-sim-cut-1", Unreachable, None),
-        ("sk-sim-redirect-1", Unreachable, None),
+        ("sk-sim-redirect-1", Misconfigured, None),
         ("sk-sim-echo-key-that-must-not-leak", Valid, None),
     ] {
         let secret = secret(key);
@@ -176,6 +177,38 @@ async fn a_custom_host_proves_a_key_only_if_it_refuses_another_one() -> anyhow::
     assert_eq!(unproven.kind, Valid);
     assert!(unproven.evidence.reason.contains("anybody"), "{unproven:?}");
     assert_eq!(open.received().len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_custom_host_may_list_its_models_as_it_likes_or_not_at_all() -> anyhow::Result<()> {
+    for (status, body, expected, said) in [
+        (200, r#"[{"id": "llama3:8b"}]"#, Valid, "anybody"),
+        (200, "[]", Valid, "anybody"),
+        (200, r#"{"models": [{"name": "llama3:8b"}]}"#, Valid, "anybody"),
+        (200, r#"{"data": []}"#, Valid, "anybody"),
+        (200, r#"{"status": "ok"}"#, Misconfigured, "documented form"),
+        (200, "<html></html>", Misconfigured, "web page"),
+        (200, r#"{"data": [{"id""#, Unreachable, "not whole"),
+        (404, r#"{"detail": "Not Found"}"#, Misconfigured, "proves the key"),
+        (405, "", Misconfigured, "proves the key"),
+        (501, "", Misconfigured, "proves the key"),
+        (308, "", Misconfigured, "redirects"),
+        (503, "<html></html>", Unreachable, "error of its own"),
+    ] {
+        let answer = Fixture { status, body: body.as_bytes().to_vec(), ..Fixture::load("openai/verify_ok")? };
+        let server = Replay::start(vec![answer]).await?;
+        let base: Url = format!("{}/v1", server.root).parse()?;
+        for key in ["ollama", ""] {
+            let key = secret(key);
+            let finding = custom(&base).probe(target(&base, &key), &client(&server.host)?).await;
+            assert_eq!(finding.kind, expected, "{status} {body}: {finding:?}");
+            assert!(finding.evidence.reason.contains(said), "{status} {body}: {finding:?}");
+        }
+        let (with, without): (Vec<_>, Vec<_>) =
+            server.received().into_iter().partition(|request| request.headers.contains_key("authorization"));
+        assert!(!with.is_empty() && !without.is_empty(), "an empty key is no key");
+    }
     Ok(())
 }
 

@@ -41,6 +41,9 @@ pub struct Model {
     pub tokens_per_minute: Option<i64>,
     pub daily_budget_nano_usd: Option<i64>,
     pub monthly_budget_nano_usd: Option<i64>,
+    pub settled_status: Option<String>,
+    pub served_at_ms: Option<i64>,
+    pub away_since_ms: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -12,6 +12,7 @@ pub(crate) mod projects;
 pub(crate) mod provider_limits;
 pub(crate) mod provider_models;
 pub(crate) mod providers;
+pub(crate) mod replacements;
 pub(crate) mod secrets;
 pub(crate) mod settings;
 pub(crate) mod tenants;

@@ -7,6 +7,7 @@ use super::{IntegrationRow, SealedSecret, find, find_by_fingerprint, of_ids, row
 use crate::{
     StoreError, SystemTx, TenantTx, key_usage,
     limits::columns,
+    replacements,
     sql::{Sql, chunk, for_update, ms},
 };
 
@@ -95,31 +96,39 @@ pub async fn set_enabled(
         return Ok(before);
     }
     let status = if enabled { IntegrationStatus::Verifying } else { IntegrationStatus::Disabled };
-    assign(tx, id, vec![("status", status.name().into())], Some(before.version), now).await
+    let unsettled = ("settled_status", Option::<String>::None.into());
+    assign(tx, id, vec![("status", status.name().into()), unsettled], Some(before.version), now).await
 }
 
-/// Replaces the secret: the new envelope is sealed for `secret_version` + 1. The status goes back
-/// to `verifying` unless the integration is disabled. Without a `binding` its settings stay, but for the provider's
+/// Shows that an integration is being tested; where it stood is kept until that has ended.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn begin_test(tx: &TenantTx, id: IntegrationId) -> Result<(), StoreError> {
+    let text = "UPDATE integrations SET settled_status = status, status = 'verifying' \
+                WHERE tenant_id = $1 AND id = $2 AND status IN ('connected', 'error')";
+    Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await.map(drop)
+}
+
+/// Replaces the secret at once: the new envelope is sealed for `version`, which [`crate::replacements::next_version`]
+/// gives. The status goes back to `verifying` unless the integration is disabled; what waited to replace the secret is gone. Without a `binding` its settings stay, but for the provider's
 /// own id, which was that of the key before.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`] when `secret_version` is not the current one,
+/// [`StoreError::NotFound`], [`StoreError::Stale`] when the integration is not as in `before` any more,
 /// [`StoreError::Duplicate`].
 pub async fn replace_secret(
     tx: &TenantTx,
-    id: IntegrationId,
-    secret_version: i32,
+    before: &IntegrationRow,
+    version: i32,
     secret: SealedSecret,
     binding: Option<Binding>,
     now: Timestamp,
 ) -> Result<IntegrationRow, StoreError> {
-    let before = find(tx, id).await?.ok_or(StoreError::NotFound)?;
-    let key_id = secret.data_key_id.uuid();
-    match find_by_fingerprint(tx, before.project_id.uuid(), key_id, &secret.fingerprint).await? {
-        Some(existing) if existing != id => return Err(StoreError::Duplicate { existing }),
-        _ => {}
-    }
-    let text = "UPDATE secrets SET version = version + 1, envelope = $1, data_key_id = $2, created_at_ms = $3 \
+    let (id, key_id) = (before.id, secret.data_key_id.uuid());
+    refuse_duplicate(tx, before, &secret).await?;
+    replacements::discard(tx, id).await?;
+    let text = "UPDATE secrets SET version = $7, envelope = $1, data_key_id = $2, created_at_ms = $3 \
                 WHERE tenant_id = $4 AND id = $5 AND version = $6";
     let tenant_id = tx.tenant_id().uuid().into();
     let values = [
@@ -128,18 +137,21 @@ pub async fn replace_secret(
         now.ms().into(),
         tenant_id,
         before.secret_id.uuid().into(),
-        secret_version.into(),
+        before.secret_version.into(),
+        version.into(),
     ];
     if Sql::with(text, values).run(tx).await? == 0 {
         return Err(StoreError::Stale);
     }
     let mut assignments: Vec<(&str, Value)> = vec![
-        ("secret_version", (secret_version + 1).into()),
+        ("secret_version", version.into()),
         ("fingerprint", secret.fingerprint.to_vec().into()),
         ("fingerprint_key_id", key_id.into()),
         ("hint", secret.hint.into()),
         ("key_family", secret.key_family.into()),
         ("usage_not_reportable", Option::<String>::None.into()),
+        ("settled_status", Option::<String>::None.into()),
+        ("served_at_ms", Option::<i64>::None.into()),
     ];
     if before.status != IntegrationStatus::Disabled {
         assignments.push(("status", IntegrationStatus::Verifying.name().into()));
@@ -153,6 +165,22 @@ pub async fn replace_secret(
     };
     assignments.push(("config", config.to_string().into()));
     assign(tx, id, assignments, Some(before.version), now).await
+}
+
+/// Refuses a secret that another integration of the tenant has.
+///
+/// # Errors
+/// [`StoreError::Duplicate`].
+pub(crate) async fn refuse_duplicate(
+    tx: &TenantTx,
+    integration: &IntegrationRow,
+    secret: &SealedSecret,
+) -> Result<(), StoreError> {
+    let project_id = integration.project_id.uuid();
+    match find_by_fingerprint(tx, project_id, secret.data_key_id.uuid(), &secret.fingerprint).await? {
+        Some(existing) if existing != integration.id => Err(StoreError::Duplicate { existing }),
+        _ => Ok(()),
+    }
 }
 
 /// Deletes an integration with its secret and its verdicts; usage and operations stay.

@@ -5,6 +5,7 @@
 
 mod change;
 mod row;
+mod waiting;
 
 use keyway_domain::{DataKeyId, IntegrationId, IntegrationStatus, ProjectId, TenantId, Timestamp};
 use sea_orm::{EntityTrait, FromQueryResult, TryInsertResult, sea_query::OnConflict};
@@ -17,12 +18,14 @@ use crate::{
     tx::sealed::Inner,
 };
 
+pub(crate) use change::refuse_duplicate;
 pub use change::{
-    Binding, Change, KeyIdNote, UsageNote, delete, replace_secret, set_enabled, set_provider_key_ids,
+    Binding, Change, KeyIdNote, UsageNote, begin_test, delete, replace_secret, set_enabled, set_provider_key_ids,
     set_usage_not_reportable, touch_last_used, update,
 };
-pub(crate) use row::row;
 pub use row::{IntegrationRow, NewIntegration, SealedSecret, is_header_word};
+pub(crate) use row::{row, stored_verdict};
+pub use waiting::{Settled, look_again, served, settle, unattended, unreachable};
 
 /// Which integrations to list; `None` means any.
 #[derive(Clone, Debug, Default)]
@@ -261,12 +264,7 @@ pub async fn due_for_verification(
     sql.bind(now.ms()).push(" AND status <> 'disabled' ORDER BY next_check_at_ms, id LIMIT ").bind(limit(rows));
     sql.push(skip_locked(tx)).push(") UPDATE integrations SET next_check_at_ms = ").bind(next.ms());
     sql.push(" FROM due WHERE id = due_id RETURNING *");
-    let due = |model: table::Model| DueIntegration {
-        id: IntegrationId::from_uuid(model.id),
-        tenant_id: TenantId::from_uuid(model.tenant_id),
-        secret_version: model.secret_version,
-    };
-    Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(due).collect())
+    Ok(sql.models::<table::Entity>(tx).await?.iter().map(waiting::due).collect())
 }
 
 /// Sets when integrations are verified next: jitter for those that [`due_for_verification`] took.

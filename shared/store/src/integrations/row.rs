@@ -1,8 +1,7 @@
 //! An integration's row in the words of the domain.
 
 use keyway_domain::{
-    DataKeyId, Evidence, IntegrationId, IntegrationStatus, Limits, ProjectId, Routing, SecretId, TenantId, Timestamp,
-    Verdict, VerdictKind,
+    DataKeyId, IntegrationId, IntegrationStatus, Limits, ProjectId, Routing, SecretId, TenantId, Timestamp, Verdict,
 };
 
 use crate::{
@@ -64,9 +63,32 @@ pub struct IntegrationRow {
     pub routing: Routing,
     /// What it may serve.
     pub limits: Limits,
+    /// Where it stood before the test that runs, if one does.
+    pub settled: Option<IntegrationStatus>,
+    /// When a call last proved its secret while no verification could.
+    pub served_at: Option<Timestamp>,
 }
 
 impl IntegrationRow {
+    /// Whether its secret is known to work: what replaces it is verified first.
+    #[must_use]
+    pub fn is_proven(&self) -> bool {
+        let accepted = self.verdict.as_ref().is_some_and(|verdict| verdict.kind.accepts());
+        self.status == IntegrationStatus::Connected || self.status == IntegrationStatus::Verifying && accepted
+    }
+
+    /// Whether calls may go out with its secret: the provider takes it, or nobody could tell whether it does.
+    #[must_use]
+    pub fn may_serve(&self) -> bool {
+        let refused = self.verdict.as_ref().is_some_and(|verdict| verdict.kind.refuses());
+        match self.status {
+            IntegrationStatus::Connected => true,
+            IntegrationStatus::Verifying => !(refused && self.settled == Some(IntegrationStatus::Error)),
+            IntegrationStatus::Error => self.verdict.is_some() && !refused,
+            IntegrationStatus::Disabled => false,
+        }
+    }
+
     /// Its settings without the provider's own id of its key: what is left of them for another key.
     #[must_use]
     pub fn settings_without_key_id(&self) -> serde_json::Value {
@@ -207,25 +229,36 @@ impl NewIntegration {
             tokens_per_minute: self.limits.tokens_per_minute,
             daily_budget_nano_usd: self.limits.daily_budget_nano_usd,
             monthly_budget_nano_usd: self.limits.monthly_budget_nano_usd,
+            settled_status: None,
+            served_at_ms: None,
+            away_since_ms: None,
         };
         (integration, secret)
     }
 }
 
-pub(crate) fn row(model: table::Model) -> Result<IntegrationRow, StoreError> {
-    let verdict = match (model.verdict_kind, model.checked_at_ms) {
-        (Some(kind), Some(checked_at_ms)) => Some(Verdict {
-            kind: VerdictKind::parse(&kind).ok_or(StoreError::Corrupt("verdict"))?,
-            evidence: Evidence {
-                http_status: model.verdict_http_status.and_then(|status| u16::try_from(status).ok()),
-                provider_request_id: model.verdict_request_id,
-                provider_code: model.verdict_code,
-                reason: model.verdict_reason.unwrap_or_default(),
-            },
-            checked_at: Timestamp::from_ms(checked_at_ms),
-        }),
-        _ => None,
+/// The verdict in the columns of a row.
+macro_rules! stored_verdict {
+    ($model:expr) => {
+        match ($model.verdict_kind, $model.checked_at_ms) {
+            (Some(kind), Some(checked_at_ms)) => Some(keyway_domain::Verdict {
+                kind: keyway_domain::VerdictKind::parse(&kind).ok_or($crate::StoreError::Corrupt("verdict"))?,
+                evidence: keyway_domain::Evidence {
+                    http_status: $model.verdict_http_status.and_then(|status| u16::try_from(status).ok()),
+                    provider_request_id: $model.verdict_request_id,
+                    provider_code: $model.verdict_code,
+                    reason: $model.verdict_reason.unwrap_or_default(),
+                },
+                checked_at: keyway_domain::Timestamp::from_ms(checked_at_ms),
+            }),
+            _ => None,
+        }
     };
+}
+pub(crate) use stored_verdict;
+
+pub(crate) fn row(model: table::Model) -> Result<IntegrationRow, StoreError> {
+    let verdict = stored_verdict!(model);
     Ok(IntegrationRow {
         id: IntegrationId::from_uuid(model.id),
         tenant_id: TenantId::from_uuid(model.tenant_id),
@@ -250,5 +283,7 @@ pub(crate) fn row(model: table::Model) -> Result<IntegrationRow, StoreError> {
         version: model.version,
         routing: Routing { priority: model.priority, weight: model.weight },
         limits: stored_limits!(model),
+        settled: model.settled_status.as_deref().and_then(IntegrationStatus::parse),
+        served_at: time(model.served_at_ms),
     })
 }

@@ -49,13 +49,14 @@ async fn replacing_a_secret_bumps_it_and_asks_for_a_verdict(fixture: Fixture) ->
     let id = fixture.add_integration("prod", 1).await?;
     let other = fixture.add_integration("other", 2).await?;
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    let replaced = integrations::replace_secret(&tx, id, 1, fixture.secret(3), None, NOW).await?;
+    let before = integrations::find(&tx, id).await?.context("the integration")?;
+    let replaced = integrations::replace_secret(&tx, &before, 2, fixture.secret(3), None, NOW).await?;
     assert_eq!((replaced.secret_version, replaced.status), (2, IntegrationStatus::Verifying));
     let credential = credentials::of_integration(&tx, id).await?.context("the credential")?;
     assert_eq!((credential.envelope, credential.integration.secret_version), (vec![3; 80], 2));
-    let stale = integrations::replace_secret(&tx, id, 1, fixture.secret(4), None, NOW).await;
+    let stale = integrations::replace_secret(&tx, &before, 3, fixture.secret(4), None, NOW).await;
     assert!(matches!(stale, Err(StoreError::Stale)));
-    let duplicate = integrations::replace_secret(&tx, id, 2, fixture.secret(2), None, NOW).await;
+    let duplicate = integrations::replace_secret(&tx, &replaced, 3, fixture.secret(2), None, NOW).await;
     assert!(matches!(duplicate, Err(StoreError::Duplicate { existing }) if existing == other));
     Ok(())
 }
@@ -74,7 +75,8 @@ async fn the_proxy_is_given_what_may_serve_first(fixture: Fixture) -> Result<()>
     assert_eq!(on.status, IntegrationStatus::Verifying);
     assert_eq!(integrations::set_enabled(&tx, disabled, true, None, NOW).await?, on, "nothing to change");
     let admins = SealedSecret { key_family: "admin".to_owned(), ..fixture.secret(3) };
-    integrations::replace_secret(&tx, serving, 1, admins, None, NOW).await?;
+    let before = integrations::find(&tx, serving).await?.context("the integration")?;
+    integrations::replace_secret(&tx, &before, 2, admins, None, NOW).await?;
     let found = credentials::of_project(&tx, fixture.project).await?;
     let order = found.iter().map(|it| it.integration.id).collect::<Vec<_>>();
     assert_eq!(order, [disabled, serving], "an admin key cannot call");

@@ -72,10 +72,10 @@ async fn settings_become_headers_and_outlive_a_secret(fixture: Fixture) -> Resul
     let found = credentials::of_project(&tx, fixture.project).await?;
     assert_eq!(found[0].forwarded_headers, headers(["org-1", "proj_2"]), "config comes before the note");
 
-    let replaced = integrations::replace_secret(&tx, row.id, 1, fixture.secret(2), None, NOW).await?;
-    assert_eq!((replaced.config, replaced.meta), (json!({"organization": "org-1"}), meta));
+    let replaced = integrations::replace_secret(&tx, &row, 2, fixture.secret(2), None, NOW).await?;
+    assert_eq!((&replaced.config, &replaced.meta), (&json!({"organization": "org-1"}), &meta));
     let binding = Binding { base_url: None, config: json!({"organization": "org-3"}) };
-    integrations::replace_secret(&tx, row.id, 2, fixture.secret(3), Some(binding), NOW).await?;
+    integrations::replace_secret(&tx, &replaced, 3, fixture.secret(3), Some(binding), NOW).await?;
     let found = credentials::of_integration(&tx, row.id).await?.context("the credential")?;
     assert_eq!(found.forwarded_headers, headers(["org-3", "proj_2"]));
 

@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 24] = [
+const TABLES: [(&str, &str, &str); 25] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -32,6 +32,14 @@ const TABLES: [(&str, &str, &str); 24] = [
          secret_id, secret_version, fingerprint, fingerprint_key_id, created_at_ms, updated_at_ms, version) \
          SELECT '{new}', '{t}', p.id, 'x', 'forged', 'connected', 'h', '{}', 'f', s.id, 1, 'f', '{new}', 1, 1, 1 \
          FROM projects p, secrets s WHERE p.tenant_id = '{t}' AND s.tenant_id = '{t}' LIMIT 1",
+    ),
+    (
+        "replacements",
+        "tenant_id",
+        "INSERT INTO replacements (tenant_id, integration_id, version, state, envelope, data_key_id, fingerprint, hint, \
+         key_family, operation_id, created_at_ms) SELECT '{t}', i.id, 2, 'verifying', '', d.id, '', 'h', 'f', '{new}', 1 \
+         FROM integrations i, data_keys d WHERE i.tenant_id = '{t}' AND d.tenant_id = '{t}' \
+         AND NOT EXISTS (SELECT 1 FROM replacements r WHERE r.integration_id = i.id) LIMIT 1",
     ),
     (
         "verdicts",

@@ -1,0 +1,38 @@
+//! Looks after keys whose verification came to nothing, so that none says that it is being verified while nobody does:
+//! one key of each host that could not be reached is asked for all of them, and what nobody verifies is verified again.
+
+use keyway_domain::{Command, Timestamp};
+use keyway_store::{StoreError, integrations, replacements};
+
+use crate::{
+    Ctx,
+    schedules::{fire, start},
+};
+
+const SLICE: u64 = 500;
+
+/// Starts what is due; the next look does what is left.
+///
+/// # Errors
+/// The database is away: the next look finds the same.
+pub(crate) async fn attend(ctx: &Ctx, beat: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    let since = now.before(ctx.settings.recheck_after);
+    let tx = ctx.store.system().await?;
+    let mut due = integrations::unreachable(&tx, since, now, SLICE).await?;
+    let unattended = integrations::unattended(&tx, since, SLICE).await?;
+    due.extend(unattended.into_iter().filter(|one| !due.contains(one)).collect::<Vec<_>>());
+    let waiting = replacements::unattended(&tx, since, SLICE).await?;
+    let is_nothing = due.is_empty() && waiting.is_empty();
+    if is_nothing || !fire(&tx, "waiting", beat, now).await? {
+        return Ok(());
+    }
+    let verify =
+        |integration_id, secret_version| Command::VerifyKey { integration_id, secret_version, confirming: false };
+    start(&tx, due.iter().map(|one| (one.tenant_id, verify(one.id, one.secret_version))), now).await?;
+    let of_waiting = waiting.iter().map(|one| (one.tenant_id, verify(one.integration_id, one.version)));
+    let started = start(&tx, of_waiting, now).await?;
+    for (one, operation_id) in waiting.iter().zip(started) {
+        replacements::attend(&tx, *one, operation_id).await?;
+    }
+    tx.commit().await
+}
