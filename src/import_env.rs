@@ -54,8 +54,11 @@ pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> 
     if found.is_empty() {
         bail!("no variable that usually holds a provider's key is set; see `env` in models.yaml for their names");
     }
-    let into =
-        if from.dry_run { Into::Nothing(Known::open(config, from.tenant).await?) } else { open(config, live).await? };
+    let into = if from.dry_run {
+        Into::Nothing(Known::open(config, from.tenant).await?.map(Box::new))
+    } else {
+        open(config, live).await?
+    };
     let mut refused = 0;
     for one in found {
         let (provider, variable) = (one.provider.name.clone(), one.variable);
@@ -79,7 +82,7 @@ enum Into {
     /// Into the database.
     Database(Console),
     /// Nowhere: they are compared with what is known.
-    Nothing(Option<Known>),
+    Nothing(Option<Box<Known>>),
 }
 
 async fn import(into: &Into, from: &ImportEnv, one: EnvCredential<'_>) -> anyhow::Result<String> {
