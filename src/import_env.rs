@@ -55,7 +55,7 @@ pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> 
         bail!("no variable that usually holds a provider's key is set; see `env` in models.yaml for their names");
     }
     let into = if from.dry_run {
-        Into::Nothing(Known::open(config, from.tenant, from.project).await?)
+        Into::Nothing(Known::open(config, from.tenant, from.project).await?.map(Box::new))
     } else {
         open(config, live).await?
     };
@@ -82,7 +82,7 @@ enum Into {
     /// Into the database.
     Database(Console),
     /// Nowhere: they are compared with what is known.
-    Nothing(Option<Known>),
+    Nothing(Option<Box<Known>>),
 }
 
 async fn import(into: &Into, from: &ImportEnv, one: EnvCredential<'_>) -> anyhow::Result<String> {

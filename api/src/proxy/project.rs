@@ -89,7 +89,8 @@ impl Sources {
     ) -> Result<Loaded<Project>, Refusal> {
         let sources = Arc::clone(self);
         let load = async move { sources.outage.look_up(Project::load(&sources, tenant_id, project_id)).await };
-        self.home.run("project", load).await?
+        // On the heap: whoever waits for it is not to be as large as it is.
+        self.home.run("project", Box::pin(load)).await?
     }
 
     /// Refuses while the vault is sealed.
@@ -104,7 +105,7 @@ impl Sources {
     pub(super) async fn holder(&self, hash: KeyHash) -> Result<Loaded<KeyHolder>, Refusal> {
         let (store, outage) = (self.store.clone(), Arc::clone(&self.outage));
         let load = async move { Ok(KeyHolder::load(&store, &hash).await?) };
-        self.home.run("virtual key", async move { outage.look_up(load).await }).await?
+        self.home.run("virtual key", Box::pin(async move { outage.look_up(load).await })).await?
     }
 }
 
