@@ -93,9 +93,10 @@ def metered(query, ledger, more):
     found = set(rows)
     lost = [f"call {one}" for one in ledger.calls if one.removeprefix("req_").replace("-", "") not in found]
     faults = shown("lost", lost)
-    summed = int(query("SELECT COALESCE(sum(requests), 0) FROM usage_daily"))
+    summed = int(query("SELECT COALESCE(sum(requests + refused_requests), 0) FROM usage_daily"))
     if summed != len(rows):
-        faults.append(f"doubled: {len(rows)} calls are metered, the sums of their days have {summed}")
+        word = "doubled" if summed > len(rows) else "lost"
+        faults.append(f"{word}: {len(rows)} calls are metered, the sums of their days have {summed}")
     refused = sum(count for (what, status), count in ledger.answers.items() if what == "call" and status not in (0, 200))
     if not len(ledger.calls) <= len(rows) <= len(ledger.calls) + refused + more:
         faults.append(f"wrong: {len(ledger.calls)} calls were answered, {len(rows)} are metered")
