@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use keyway_vault::PostgresUrl;
 use sea_orm_migration::{
     MigratorTrait,
     sea_orm::{
         ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-        SqliteTransactionMode, TransactionOptions, TransactionTrait, sqlx::sqlite::SqliteJournalMode,
+        SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+        sqlx::{ConnectOptions as _, postgres::PgConnectOptions, sqlite::SqliteJournalMode},
     },
 };
 
@@ -14,6 +16,11 @@ use crate::{Migrator, protect};
 
 /// How long to wait for another process that is migrating.
 const WAIT: Duration = Duration::from_secs(300);
+
+/// How long a server may take to answer.
+const CONNECT: Duration = Duration::from_secs(15);
+/// With several hosts, one that does not answer leaves time for the others.
+const CONNECT_TO_ONE_OF_SEVERAL: Duration = Duration::from_secs(4);
 
 /// Held while migrating; any number does that nothing else uses in this database.
 const ADVISORY_LOCK: i64 = 0x6b65_7977_6179;
@@ -24,6 +31,9 @@ pub enum MigrateError {
     /// The database does not answer: check the URL, or wait.
     #[error("the database cannot be opened: {0}")]
     Connect(DbErr),
+    /// The database URL is not usable: fix the setting.
+    #[error("the database URL is not usable: {0}")]
+    BadUrl(&'static str),
     /// A statement was refused: the login needs the right to create tables and, once per cluster, roles.
     #[error("a migration was refused: {0}")]
     Refused(DbErr),
@@ -64,12 +74,47 @@ pub async fn is_current(url: &str) -> Result<bool, MigrateError> {
 }
 
 async fn connect(url: &str) -> Result<DatabaseConnection, MigrateError> {
+    if PostgresUrl::is_one(url) {
+        return postgres(&PostgresUrl::parse(url).map_err(|fault| MigrateError::BadUrl(fault.0))?).await;
+    }
     let mut options = ConnectOptions::new(url);
-    options.max_connections(1).sqlx_logging(false).acquire_timeout(Duration::from_secs(15));
+    options.max_connections(1).sqlx_logging(false).acquire_timeout(CONNECT);
     options.map_sqlx_sqlite_opts(|sqlite| {
         sqlite.create_if_missing(true).journal_mode(SqliteJournalMode::Wal).busy_timeout(WAIT).foreign_keys(true)
     });
     Database::connect(options).await.map_err(MigrateError::Connect)
+}
+
+/// Connects to the first of the hosts that answers and is what the URL asks for.
+async fn postgres(url: &PostgresUrl) -> Result<DatabaseConnection, MigrateError> {
+    let each_host = url.each_host();
+    let wait = if each_host.len() > 1 { CONNECT_TO_ONE_OF_SEVERAL } else { CONNECT };
+    let mut failed = MigrateError::BadUrl("it names no host");
+    for one in each_host {
+        // The driver's own error may quote what it could not read.
+        let parsed = one.expose().parse::<PgConnectOptions>();
+        let parsed = parsed.map_err(|_| MigrateError::BadUrl("a parameter behind its ? does not fit"))?;
+        // Poolers refuse startup parameters they do not know.
+        let parsed = parsed.extra_float_digits(None).disable_statement_logging();
+        // The URL that counts has become options; this one is never connected to.
+        let mut options = ConnectOptions::new("postgres://localhost");
+        options.max_connections(1).sqlx_logging(false).acquire_timeout(wait);
+        options.map_sqlx_postgres_opts(move |_| parsed.clone());
+        match Database::connect(options).await {
+            Ok(pool) if url.must_write && reads_only(&pool).await.map_err(MigrateError::Connect)? => {
+                failed = MigrateError::Connect(DbErr::Custom("the server only reads".to_owned()));
+            }
+            Ok(pool) => return Ok(pool),
+            Err(error) => failed = MigrateError::Connect(error),
+        }
+    }
+    Err(failed)
+}
+
+async fn reads_only(pool: &DatabaseConnection) -> Result<bool, DbErr> {
+    let question = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on' AS reads_only";
+    let row = pool.query_one_raw(Statement::from_string(DbBackend::Postgres, question)).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("no answer".to_owned()))?.try_get("", "reads_only")
 }
 
 async fn migrate_alone(pool: &DatabaseConnection) -> Result<usize, DbErr> {

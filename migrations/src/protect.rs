@@ -36,6 +36,9 @@ impl Access {
 
 /// Creates the roles where the cluster does not have them, and lets the current login take them on.
 /// Other databases of the cluster may be doing the same.
+///
+/// Since PostgreSQL 16 who creates a role may only administer it: that it may also be taken on is granted on its own,
+/// without inheriting what the role may do. Earlier versions know neither word.
 pub(crate) async fn create_roles(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     for role in ["keyway_app", "keyway_system"] {
         tx.execute_unprepared(&format!(
@@ -46,7 +49,14 @@ pub(crate) async fn create_roles(tx: &DatabaseTransaction) -> Result<(), DbErr> 
                      EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
                      END;
                  END IF;
-                 IF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
+                 IF current_setting('server_version_num')::int >= 160000 THEN
+                     IF NOT pg_has_role(current_user, '{role}', 'SET') THEN
+                         BEGIN
+                             EXECUTE 'GRANT {role} TO CURRENT_USER WITH SET TRUE, INHERIT FALSE';
+                         EXCEPTION WHEN unique_violation THEN NULL;
+                         END;
+                     END IF;
+                 ELSIF NOT pg_has_role(current_user, '{role}', 'MEMBER') THEN
                      BEGIN
                          GRANT {role} TO CURRENT_USER;
                      EXCEPTION WHEN unique_violation THEN NULL;

@@ -163,7 +163,14 @@ mod tests {
             ("KEYWAY_LISTEN", "canary:8080", "like 127.0.0.1:8080"),
             ("KEYWAY_OPS_LISTEN", "localhost:x", "like 127.0.0.1:8080"),
             ("KEYWAY_DATABASE_URL", "mysql://canary@db", "postgres:// or postgresql:// or sqlite://"),
+            ("KEYWAY_DATABASE_URL", "postgres://u:canary/1@h/db", "write / as %2F"),
+            ("KEYWAY_DATABASE_URL", "postgres://u:canary?1@h/db", "write / as %2F"),
+            ("KEYWAY_DATABASE_URL", "postgres://u:can@canary@h/db", "@ as %40"),
+            ("KEYWAY_DATABASE_URL", "postgres://u:canary@h/db?canary=1", "is not one of sslmode"),
             ("KEYWAY_AMQP_URL", "http://canary", "amqp:// or amqps://"),
+            ("KEYWAY_AMQP_URL", "amqp://u:canary#1@h", "# as %23"),
+            ("KEYWAY_AMQP_URL", "amqp://u:canary@h1,canary@h2", "commas between them"),
+            ("KEYWAY_AMQP_URL", "amqp://u:p@h1,amqp://u:canary/@h2", "write / as %2F"),
             ("KEYWAY_ADMIN_KEY", "canary", "openssl rand -hex 32"),
             ("KEYWAY_FALLBACK_OPENROUTER_KEY", "sk-or-v1- canary", "no spaces"),
             ("KEYWAY_CONCURRENCY", "0", "a whole number from 1 to 10000, like 64"),
@@ -183,6 +190,17 @@ mod tests {
         for name in ["KEYWAY_ADMIN_KEY", "KEYWAY_FALLBACK_OPENROUTER_KEY"] {
             let shown = format!("{:?}", load(&[(name, &"canary".repeat(8))]).unwrap());
             assert!(!shown.contains("canary"), "{name}");
+        }
+    }
+
+    #[test]
+    fn urls_may_name_several_hosts() {
+        for (name, url) in [
+            ("KEYWAY_DATABASE_URL", "postgres://u:p@h1:5432,h2:5432/db?target_session_attrs=read-write"),
+            ("KEYWAY_AMQP_URL", "amqps://u:p%2F@h1/team%2Fa, amqps://u:p%2F@h2/team%2Fa"),
+            ("KEYWAY_AMQP_URL", "amqp://h"),
+        ] {
+            load(&[(name, url)]).unwrap();
         }
     }
 

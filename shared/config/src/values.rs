@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use keyway_vault::SecretString;
+use keyway_vault::{PostgresUrl, SecretString, ServiceUrl, UrlFault};
 
 use crate::{Config, ConfigError, settings::SETTINGS};
 
@@ -29,9 +29,9 @@ impl Values {
             listen: self.address("KEYWAY_LISTEN")?,
             ops_listen: self.address("KEYWAY_OPS_LISTEN")?,
             database_url: self
-                .url("KEYWAY_DATABASE_URL", &["postgres", "postgresql", "sqlite"])?
+                .url("KEYWAY_DATABASE_URL", &["postgres", "postgresql", "sqlite"], database)?
                 .unwrap_or(own_database.into()),
-            amqp_url: self.url("KEYWAY_AMQP_URL", &["amqp", "amqps"])?,
+            amqp_url: self.url("KEYWAY_AMQP_URL", &["amqp", "amqps"], brokers)?,
             keyring: self.path("KEYWAY_KEYRING").unwrap_or_else(|| data_dir.join("keyring.json")),
             admin_key: self.admin_key()?,
             models_file: self.path("KEYWAY_MODELS_FILE"),
@@ -116,14 +116,20 @@ impl Values {
         self.set(name).map(PathBuf::from)
     }
 
-    fn url(&mut self, name: &'static str, schemes: &[&str]) -> Result<Option<SecretString>, ConfigError> {
+    fn url(
+        &mut self,
+        name: &'static str,
+        schemes: &[&str],
+        check: fn(&str) -> Result<(), UrlFault>,
+    ) -> Result<Option<SecretString>, ConfigError> {
         let Some(text) = self.set(name) else { return Ok(None) };
         // A password may be in the URL: the message never quotes it.
         let scheme = text.split_once(':').map(|(scheme, _)| scheme);
-        if scheme.is_some_and(|scheme| schemes.contains(&scheme)) {
-            return Ok(Some(text.into()));
+        if !scheme.is_some_and(|scheme| schemes.contains(&scheme)) {
+            return Err(invalid(name, format!("it must be a URL that starts with {}://", schemes.join(":// or "))));
         }
-        Err(invalid(name, format!("it must be a URL that starts with {}://", schemes.join(":// or "))))
+        check(&text).map_err(|fault| invalid(name, fault.to_string()))?;
+        Ok(Some(text.into()))
     }
 
     fn hosts(&mut self, name: &'static str) -> Result<Vec<String>, ConfigError> {
@@ -177,6 +183,24 @@ impl Values {
             key => Ok(key.map(SecretString::from)),
         }
     }
+}
+
+fn database(url: &str) -> Result<(), UrlFault> {
+    if PostgresUrl::is_one(url) { PostgresUrl::parse(url).map(drop) } else { Ok(()) }
+}
+
+/// One broker, or several with commas between them.
+fn brokers(urls: &str) -> Result<(), UrlFault> {
+    let is_one = |url: &str| url.starts_with("amqp://") || url.starts_with("amqps://");
+    urls.split(',').map(str::trim).try_for_each(|url| {
+        if !is_one(url) {
+            return Err(UrlFault(
+                "each address begins with amqp:// or amqps://, several have commas between them, and a comma of a \
+                 password is written %2C",
+            ));
+        }
+        ServiceUrl::parse(url).map(drop)
+    })
 }
 
 fn default(name: &str) -> &'static str {

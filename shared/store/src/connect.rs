@@ -1,13 +1,14 @@
 //! Pools, and the transactions they hand out.
 //!
-//! PostgreSQL: one URL, two pools, each bound to its role for the life of a connection. SQLite: one
+//! PostgreSQL: one URL, two pools, each bound to its role for the life of a connection (`postgres.rs`). SQLite: one
 //! writing connection, several reading ones. Neither logs statements or values.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use keyway_domain::{TenantId, Timestamp};
+use keyway_vault::PostgresUrl;
 use sea_orm::{
-    ConnectOptions, Database, DatabaseConnection,
+    ConnectOptions, Database, DbErr,
     sqlx::{
         Connection as _,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
@@ -15,7 +16,12 @@ use sea_orm::{
 };
 use tokio::sync::watch;
 
-use crate::{StoreError, SystemTx, TenantTx, Wakeups, sql::shared_now, tx::Mode};
+use crate::{
+    StoreError, SystemTx, TenantTx, Wakeups,
+    postgres::{self, Postgres},
+    sql::{Sql, shared_now},
+    tx::{Mode, Pool},
+};
 
 /// How much of the database one process may use.
 #[derive(Clone, Copy, Debug)]
@@ -48,12 +54,12 @@ pub struct PoolState {
 /// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    tenant_write: DatabaseConnection,
-    tenant_read: DatabaseConnection,
-    system_write: DatabaseConnection,
-    system_read: DatabaseConnection,
+    tenant_write: Pool,
+    tenant_read: Pool,
+    system_write: Pool,
+    system_read: Pool,
     committed: watch::Sender<u64>,
-    postgres: bool,
+    postgres: Option<Arc<Postgres>>,
 }
 
 impl Store {
@@ -61,33 +67,35 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::BadUrl`] for anything but `postgres:` and `sqlite:`; [`StoreError::Unavailable`]
-    /// when nobody answers.
+    /// when nobody answers; [`StoreError::Setup`] when the roles cannot be had.
     pub async fn connect(url: &str, limits: DatabaseLimits) -> Result<Self, StoreError> {
         let committed = watch::Sender::new(0);
-        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let tenant = Database::connect(postgres(url, limits, "keyway_app")).await?;
-            let system = Database::connect(postgres(url, limits, "keyway_system")).await?;
+        if PostgresUrl::is_one(url) {
+            let postgres = Arc::new(Postgres::parse(url, limits)?);
+            postgres.check().await?;
+            let pool = async |role| Ok::<_, StoreError>(Pool::postgres(postgres.pool(role).await?, role, &postgres));
+            let (tenant, system) = (pool(postgres::APP).await?, pool(postgres::SYSTEM).await?);
             return Ok(Self {
                 tenant_write: tenant.clone(),
                 tenant_read: tenant,
                 system_write: system.clone(),
                 system_read: system,
                 committed,
-                postgres: true,
+                postgres: Some(postgres),
             });
         }
         if !url.starts_with("sqlite:") {
             return Err(StoreError::BadUrl("it must begin with postgres: or sqlite:"));
         }
-        let write = Database::connect(sqlite(url, limits, false)).await?;
-        let read = Database::connect(sqlite(url, limits, true)).await?;
+        let write = Pool::sqlite(Database::connect(sqlite(url, limits, false)).await?);
+        let read = Pool::sqlite(Database::connect(sqlite(url, limits, true)).await?);
         Ok(Self {
             tenant_write: write.clone(),
             tenant_read: read.clone(),
             system_write: write,
             system_read: read,
             committed,
-            postgres: false,
+            postgres: None,
         })
     }
 
@@ -128,10 +136,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection could be had in time.
     pub async fn outbox_wakeups(&self) -> Result<Wakeups, StoreError> {
-        if self.postgres {
-            Wakeups::postgres(&self.system_read).await
-        } else {
-            Ok(Wakeups::local(self.committed.subscribe()))
+        match &self.postgres {
+            // Where each transaction has another session, nobody can listen: the relay polls.
+            Some(postgres) if !postgres.pools_transactions() => Wakeups::postgres(&self.system_read.connections).await,
+            _ => Ok(Wakeups::local(self.committed.subscribe())),
         }
     }
 
@@ -140,32 +148,43 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when nobody answers.
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
-        if self.postgres { shared_now(&self.system_read().await?).await } else { Ok(Timestamp::now()) }
+        if self.postgres.is_some() { shared_now(&self.system_read().await?).await } else { Ok(Timestamp::now()) }
     }
 
-    /// Whether the database answers and has this build's schema.
+    /// Whether the database answers, takes writes and has this build's schema.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when nobody answers, [`StoreError::Refused`] without the schema.
+    /// [`StoreError::Unavailable`] when nobody answers or the server only reads, [`StoreError::Refused`] without the
+    /// schema.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let tx = self.system_read().await?;
-        crate::settings::find(&tx, "ping").await.map(drop)
+        crate::settings::find(&tx, "ping").await?;
+        if self.postgres.is_none() {
+            return Ok(());
+        }
+        // The transaction only reads itself, and says nothing of the server.
+        let reads_only = "SELECT CAST(pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS INT)::BIGINT AS n";
+        if Sql::new(reads_only).number(&tx).await? == 0 {
+            return Ok(());
+        }
+        postgres::found_read_only();
+        Err(StoreError::Unavailable(DbErr::Custom("the server only reads: it is a standby, or made to".to_owned())))
     }
 
     /// How full the pools are, for metrics.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolState> {
-        let state = |name, pool: &DatabaseConnection| {
-            let (open, idle) = if self.postgres {
-                let pool = pool.get_postgres_connection_pool();
+        let state = |name, pool: &Pool| {
+            let (open, idle) = if self.postgres.is_some() {
+                let pool = pool.connections.get_postgres_connection_pool();
                 (pool.size(), pool.num_idle())
             } else {
-                let pool = pool.get_sqlite_connection_pool();
+                let pool = pool.connections.get_sqlite_connection_pool();
                 (pool.size(), pool.num_idle())
             };
             PoolState { name, open, idle: u32::try_from(idle).unwrap_or(u32::MAX) }
         };
-        if self.postgres {
+        if self.postgres.is_some() {
             return vec![state("tenant", &self.tenant_write), state("system", &self.system_write)];
         }
         vec![state("write", &self.system_write), state("read", &self.system_read)]
@@ -175,29 +194,15 @@ impl Store {
     pub async fn close(self) {
         for pool in [self.tenant_write, self.tenant_read, self.system_write, self.system_read] {
             // Closing a pool twice is no error, and there is nobody left to tell.
-            let _ = pool.close().await;
+            let _ = pool.connections.close().await;
         }
     }
 }
 
-fn postgres(url: &str, limits: DatabaseLimits, role: &'static str) -> ConnectOptions {
-    let mut options = bounded(url, limits, limits.connections.max(2));
-    let timeout_ms = limits.statement_timeout.as_millis().to_string();
-    options.map_sqlx_postgres_opts(move |postgres| {
-        postgres.application_name("keyway").options([
-            ("role", role),
-            ("statement_timeout", timeout_ms.as_str()),
-            ("idle_in_transaction_session_timeout", timeout_ms.as_str()),
-            // Queues fill and empty faster than PostgreSQL counts their rows. Without knowing, it prefers to read and
-            // sort all that waits over taking the few that are asked for in the order of an index.
-            ("enable_bitmapscan", "off"),
-        ])
-    });
-    options
-}
-
 fn sqlite(url: &str, limits: DatabaseLimits, read_only: bool) -> ConnectOptions {
-    let mut options = bounded(url, limits, if read_only { limits.connections.max(1) } else { 1 });
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(if read_only { limits.connections.max(1) } else { 1 });
+    options.acquire_timeout(limits.acquire_timeout).sqlx_logging(false);
     let busy_timeout = limits.acquire_timeout;
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
@@ -214,11 +219,5 @@ fn sqlite(url: &str, limits: DatabaseLimits, read_only: bool) -> ConnectOptions 
         let whole = !connection.is_in_transaction();
         Box::pin(std::future::ready(Ok(whole)))
     });
-    options
-}
-
-fn bounded(url: &str, limits: DatabaseLimits, connections: u32) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options.max_connections(connections).acquire_timeout(limits.acquire_timeout).sqlx_logging(false);
     options
 }

@@ -3,6 +3,8 @@
 //! Must never carry a connection URL or a bound value. What the database said is part of the sentence, and no source
 //! of it: whoever prints the chain would say it twice.
 
+use std::borrow::Cow;
+
 use keyway_domain::IntegrationId;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
@@ -42,6 +44,9 @@ pub enum StoreError {
     /// The database URL is not usable: fix the setting.
     #[error("the database URL is not usable: {0}")]
     BadUrl(&'static str),
+    /// The database is not set up as Keyway needs it: change what the text says.
+    #[error("the database is not set up for Keyway: {0}")]
+    Setup(String),
     /// The database refused the statement (a missing migration or a defect): report it.
     #[error("the database refused a statement: {0}")]
     Refused(DbErr),
@@ -55,8 +60,14 @@ impl StoreError {
     }
 }
 
+/// A standby's refusal of a write, or that of a server made to only read.
+const READ_ONLY: &str = "25006";
+
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
+        if code_of(&error).is_some_and(|code| code == READ_ONLY) {
+            crate::postgres::found_read_only();
+        }
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_) | SqlErr::ForeignKeyConstraintViolation(_)) => Self::Conflict,
             _ if is_transient(&error) => Self::Unavailable(error),
@@ -69,6 +80,16 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         DbErr::Conn(RuntimeErr::SqlxError(error.into())).into()
     }
+}
+
+fn code_of(error: &DbErr) -> Option<Cow<'_, str>> {
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return None;
+    };
+    error.as_database_error()?.code()
 }
 
 fn is_transient(error: &DbErr) -> bool {
@@ -85,11 +106,12 @@ fn is_transient(error: &DbErr) -> bool {
     }
 }
 
-/// SQLSTATE classes of lost connections, exhausted resources, shutdown, deadlock and lock timeouts;
-/// for SQLite, its codes for busy, locked, I/O error and full.
+/// SQLSTATE classes of lost connections, refused logins, exhausted resources, shutdown, deadlock and lock timeouts, and
+/// the code of a server that only reads; for SQLite, its codes for busy, locked, I/O error and full.
 fn is_transient_code(code: &str) -> bool {
     if code.len() == 5 {
-        return ["08", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class));
+        return code == READ_ONLY
+            || ["08", "28", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class));
     }
     code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
 }

@@ -22,6 +22,8 @@ pub mod operations;
 pub mod outbox;
 mod outbox_claim;
 mod page;
+mod pooler;
+mod postgres;
 pub mod projects;
 pub mod provider_limits;
 pub mod provider_models;

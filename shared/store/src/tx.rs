@@ -2,16 +2,23 @@
 //!
 //! Dropping a transaction rolls it back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use keyway_domain::TenantId;
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
+    AccessMode, DatabaseConnection, DatabaseTransaction, FromQueryResult, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
 use tokio::sync::watch;
 
-use crate::{StoreError, sql::Sql};
+use crate::{
+    StoreError,
+    postgres::{self, Postgres},
+    sql::Sql,
+};
 
 pub(crate) mod sealed {
     use sea_orm::DatabaseTransaction;
@@ -42,6 +49,33 @@ pub(crate) enum Mode {
     Write,
 }
 
+/// Connections of one kind, and what a transaction on one of them has to do first.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    pub(crate) connections: DatabaseConnection,
+    postgres: Option<(Arc<Postgres>, &'static str)>,
+}
+
+impl Pool {
+    pub(crate) const fn sqlite(connections: DatabaseConnection) -> Self {
+        Self { connections, postgres: None }
+    }
+
+    pub(crate) fn postgres(connections: DatabaseConnection, role: &'static str, postgres: &Arc<Postgres>) -> Self {
+        Self { connections, postgres: Some((Arc::clone(postgres), role)) }
+    }
+
+    /// What each transaction sets for itself, with a comma behind.
+    fn settings(&self) -> String {
+        self.postgres.as_ref().map_or_else(String::new, |(postgres, role)| postgres.transaction_settings(role))
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Who {
+    role: String,
+}
+
 impl TenantTx {
     /// Whose rows it sees.
     #[must_use]
@@ -58,7 +92,7 @@ impl TenantTx {
     }
 
     pub(crate) async fn begin(
-        pool: &DatabaseConnection,
+        pool: &Pool,
         mode: Mode,
         committed: watch::Sender<u64>,
         tenant_id: TenantId,
@@ -66,8 +100,16 @@ impl TenantTx {
         let tx = Self { open: Open::begin(pool, mode, committed).await?, tenant_id };
         if tx.open.postgres {
             let tenant = tenant_id.uuid().to_string();
-            let set = Sql::with("SELECT set_config('keyway.tenant_id', $1, true)", [tenant.into()]);
-            set.run(&tx).await?;
+            let settings = pool.settings();
+            let set = format!("SELECT {settings}set_config('keyway.tenant_id', $1, true), current_user::text AS role");
+            let who: Vec<Who> = Sql::with(&set, [tenant.into()]).rows(&tx).await?;
+            // In any other role row-level security would not bind the transaction to the tenant.
+            if who.iter().any(|who| who.role != postgres::APP) {
+                return Err(StoreError::Setup(
+                    "a session is not in the role it was put in: a pooler in between must keep sessions apart"
+                        .to_owned(),
+                ));
+            }
         }
         Ok(tx)
     }
@@ -82,12 +124,13 @@ impl SystemTx {
         self.0.commit().await
     }
 
-    pub(crate) async fn begin(
-        pool: &DatabaseConnection,
-        mode: Mode,
-        committed: watch::Sender<u64>,
-    ) -> Result<Self, StoreError> {
-        Ok(Self(Open::begin(pool, mode, committed).await?))
+    pub(crate) async fn begin(pool: &Pool, mode: Mode, committed: watch::Sender<u64>) -> Result<Self, StoreError> {
+        let tx = Self(Open::begin(pool, mode, committed).await?);
+        let settings = pool.settings();
+        if !settings.is_empty() {
+            Sql::new(&format!("SELECT {}", settings.trim_end_matches([',', ' ']))).run(&tx).await?;
+        }
+        Ok(tx)
     }
 }
 
@@ -130,14 +173,17 @@ struct Open {
 }
 
 impl Open {
-    async fn begin(pool: &DatabaseConnection, mode: Mode, committed: watch::Sender<u64>) -> Result<Self, StoreError> {
-        let postgres = pool.get_database_backend() == DbBackend::Postgres;
+    async fn begin(pool: &Pool, mode: Mode, committed: watch::Sender<u64>) -> Result<Self, StoreError> {
+        let postgres = pool.postgres.is_some();
         let options = TransactionOptions {
             access_mode: (postgres && mode == Mode::Read).then_some(AccessMode::ReadOnly),
             sqlite_transaction_mode: (mode == Mode::Write).then_some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        let tx = pool.begin_with_options(options).await?;
+        let tx = match &pool.postgres {
+            Some((postgres, _)) => postgres.begin(&pool.connections, options).await?,
+            None => pool.connections.begin_with_options(options).await?,
+        };
         Ok(Self { tx, postgres, wrote_outbox: AtomicBool::new(false), committed })
     }
 

@@ -1,9 +1,11 @@
 //! Tells the relay that outbox rows were committed. Only a hint: a poll remains the truth.
 
-use sea_orm::{DatabaseConnection, sqlx::postgres::PgListener};
+use std::time::Instant;
+
+use sea_orm::{DatabaseConnection, DbErr, sqlx::postgres::PgListener};
 use tokio::sync::watch;
 
-use crate::StoreError;
+use crate::{StoreError, postgres};
 
 /// The notification channel of PostgreSQL; its payload is the route.
 pub(crate) const CHANNEL: &str = "keyway_outbox";
@@ -12,15 +14,16 @@ pub(crate) const CHANNEL: &str = "keyway_outbox";
 pub struct Wakeups(Source);
 
 enum Source {
-    Postgres(Box<PgListener>),
+    Postgres(Box<PgListener>, watch::Receiver<Option<Instant>>),
     Local(watch::Receiver<u64>),
 }
 
 impl Wakeups {
     pub(crate) async fn postgres(pool: &DatabaseConnection) -> Result<Self, StoreError> {
         let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await?;
+        let read_only = postgres::read_only();
         listener.listen(CHANNEL).await?;
-        Ok(Self(Source::Postgres(Box::new(listener))))
+        Ok(Self(Source::Postgres(Box::new(listener), read_only)))
     }
 
     pub(crate) const fn local(receiver: watch::Receiver<u64>) -> Self {
@@ -30,13 +33,16 @@ impl Wakeups {
     /// Returns when rows were committed since the last call, or when that may have been missed.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the connection is lost; calling again reconnects.
+    /// [`StoreError::Unavailable`] when the connection is lost, or may be to a server that only reads and hears of no
+    /// row: begin anew with another one.
     pub async fn next(&mut self) -> Result<(), StoreError> {
         match &mut self.0 {
-            Source::Postgres(listener) => {
-                listener.try_recv().await?;
-                Ok(())
-            }
+            Source::Postgres(listener, read_only) => tokio::select! {
+                received = listener.try_recv() => Ok(received.map(drop)?),
+                _ = read_only.changed() => {
+                    Err(StoreError::Unavailable(DbErr::Custom("the server was found to only read".to_owned())))
+                }
+            },
             Source::Local(receiver) => {
                 if receiver.changed().await.is_err() {
                     std::future::pending::<()>().await;

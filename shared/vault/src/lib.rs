@@ -1,4 +1,4 @@
-//! The vault: secrets, the keyring, envelopes and fingerprints.
+//! The vault: secrets, the keyring, envelopes and fingerprints, and the URLs that hold a password.
 //!
 //! A keyring file outside the database holds root keys. HKDF derives a key-encryption key per tenant
 //! from the active one; it wraps the tenant's random data keys; the data key seals secrets with
@@ -9,13 +9,17 @@ mod envelope;
 mod hex;
 mod keyring;
 mod keys;
+mod postgres_url;
 mod secret;
+mod service_url;
 
 pub use envelope::{Sealed, sealed_under};
 pub use hex::{from_hex, to_hex};
 pub use keyring::{CheckValue, KeyState, Keyring};
 pub use keys::{NewDataKey, TenantKeys, Vault, WrappedDataKey};
+pub use postgres_url::PostgresUrl;
 pub use secret::{Secret, SecretBytes, SecretString};
+pub use service_url::{Host, ServiceUrl, UrlFault};
 
 /// What went wrong in the vault, and what can be done about it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

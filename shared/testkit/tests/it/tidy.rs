@@ -18,7 +18,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("shared/config", &["vault"]),
     ("shared/telemetry", &[]),
     ("shared/testkit", &[]),
-    ("migrations", &[]),
+    ("migrations", &["vault"]),
     ("api", &["bus", "config", "domain", "providers", "store", "telemetry", "vault"]),
     ("workers", &["bus", "config", "domain", "providers", "store", "telemetry", "vault"]),
 ];
