@@ -7,6 +7,7 @@ import access
 import jobs
 import loss
 import outages
+import own_tests
 
 BOTH = ("trixie", "sid")
 
@@ -36,4 +37,6 @@ SCENARIOS = [
     Scenario("pooled-transactions", access.pooled_transactions),
     Scenario("modest-login", access.modest_login),
     Scenario("odd-password", access.odd_password),
+    Scenario("bus-conformance", own_tests.bus_conformance),
+    Scenario("chaos", own_tests.chaos),
 ]

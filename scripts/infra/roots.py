@@ -88,10 +88,13 @@ class Program:
     def kill(self):
         """Ends all of it at once, as kill -9 would: the first of its process numbers takes the others along."""
         self.send(signal.SIGKILL)
+        # All of them are gone when it is.
         self.process.wait(30)
 
     def send(self, number):
         """Sends a signal to the program itself, if it still runs."""
+        if self.process.poll() is not None:
+            return
         with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children", encoding="ascii") as children:
             for child in children.read().split()[:1]:
                 os.kill(int(child), number)
