@@ -11,7 +11,7 @@ use keyway_config::Config;
 use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache};
 use keyway_telemetry::{Readiness, metrics};
-use keyway_workers::OutboxJournal;
+use keyway_workers::{OutboxJournal, hand_over_again};
 use tokio_util::sync::CancellationToken;
 
 use crate::{keyring, models_file::ModelsFile, places, say};
@@ -74,8 +74,9 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
         Some(url) => Arc::new(RabbitBus::start(RabbitSettings {
             amqp_url: url.expose().clone(),
             name: format!("keyway {role}"),
-        })),
+        })?),
     };
+    drop(keyway_telemetry::spawn("lost queues", hand_over_again(store.clone(), Arc::clone(&bus), stop.clone())));
     Ok(Parts { config, store, keys, catalog, http, bus, stop, ready })
 }
 

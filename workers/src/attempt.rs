@@ -7,7 +7,10 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use futures::FutureExt as _;
 use keyway_bus::Delivery;
-use keyway_domain::{Body, Code, Command, Event, Message, OperationKind, Outcome, RetryPolicy, Timestamp};
+use keyway_domain::{
+    Body, Code, Command, Event, Lane, Message, MessageId, OperationKind, Outcome, RetryPolicy, Route, Timestamp,
+};
+use keyway_store::outbox;
 use keyway_telemetry::{failpoint, metrics};
 use tracing::Instrument as _;
 
@@ -57,9 +60,22 @@ async fn attempt(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerError> {
     let lane = delivery.lane.name();
     metrics().attempts.with_label_values(&[lane, command.name(), outcome.name()]).inc();
     report(command, &outcome);
-    publish(ctx, events(message, command, outcome).into_iter().map(|event| message.event(event)).collect()).await?;
+    let told: Vec<_> = events(message, command, outcome).into_iter().map(|event| message.event(event)).collect();
+    // The status writer ends the command's row with its effect, the handler of calls with theirs. Of any other nobody
+    // hears.
+    let is_over = command.operation_kind().is_some() && !told.iter().any(|it| it.route() == Route::Lane(Lane::Status));
+    publish(ctx, told).await?;
+    if is_over {
+        patience::until_well(lane, || remove(ctx, message.id)).await?;
+    }
     failpoint("handler.after_publish");
     Ok(())
+}
+
+async fn remove(ctx: &Ctx, id: MessageId) -> Result<(), HandlerError> {
+    let tx = ctx.store.system().await?;
+    outbox::delete(&tx, &[id]).await?;
+    Ok(tx.commit().await?)
 }
 
 /// The handler's outcome; waits as long as our own infrastructure is away.

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use keyway_bus::DeadLetter;
 use keyway_domain::{Label, Timestamp};
-use keyway_store::dead_letters::{self, DeadLetterRow};
+use keyway_store::{
+    dead_letters::{self, DeadLetterRow},
+    outbox,
+};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +69,7 @@ fn row(letter: &DeadLetter) -> DeadLetterRow {
 async fn file(ctx: &Ctx, letter: &DeadLetterRow) -> Result<Filed, HandlerError> {
     let tx = ctx.store.system().await?;
     dead_letters::insert(&tx, letter.clone()).await?;
+    outbox::delete(&tx, &[letter.id]).await?;
     let mut filed = Filed::Waits;
     // Another process parked it, on the broker: embedded, where the bus still has the message's row and takes
     // it away with the ack, what this process could not read it cannot read now.

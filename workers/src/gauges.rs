@@ -95,6 +95,8 @@ async fn sample(ctx: &Ctx) -> Result<(), StoreError> {
         let rows = stats.map_or(0, |stats| stats.ready);
         let oldest = stats.and_then(|stats| stats.oldest_ready_at).map_or(0, |at| now.since(at).as_secs());
         metrics().outbox_rows.with_label_values(&[route.name()]).set(rows);
+        let in_flight = stats.map_or(0, |stats| stats.in_flight);
+        metrics().outbox_rows_in_flight.with_label_values(&[route.name()]).set(in_flight);
         metrics().outbox_oldest_seconds.with_label_values(&[route.name()]).set(gauge(oldest));
     }
     for pool in ctx.store.pools() {

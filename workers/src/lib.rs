@@ -14,6 +14,7 @@ mod gauges;
 mod group;
 mod jobs;
 mod journal;
+mod lost;
 mod parked;
 mod patience;
 mod pools;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 pub use ctx::{WorkerParts, WorkerSettings};
 pub use error::HandlerError;
 pub use journal::OutboxJournal;
+pub use lost::hand_over_again;
 pub use writers::Writers;
 
 use ctx::Ctx;

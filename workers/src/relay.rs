@@ -1,10 +1,15 @@
 //! The relay: from the outbox to the bus. Besides workers, the only publisher.
 //!
 //! Rows are claimed by flag, never by "greater than the last seen": sequences commit out of order. A
-//! row leaves the outbox only when the bus has it (or, embedded, when its handler has acked). Each
+//! row stays when the bus has its message, as the durable copy, and goes in the transaction that commits its effect: so
+//! a broker that loses everything loses nothing. What is still there long after is handed over again. Each
 //! route has a loop of its own, so a full lane holds no other up.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use keyway_bus::{Bus, Handover, Outgoing};
 use keyway_domain::{MessageId, Route, Timestamp};
@@ -23,13 +28,18 @@ const MOST_WAITING: u64 = MOST_ROWS as u64;
 const LOOK: Duration = Duration::from_millis(20);
 /// Longer than a publish can take to be confirmed: after it, another relay may take the row.
 const CLAIM: Duration = Duration::from_secs(30);
+/// Nearly every effect has committed by then, and its row is gone.
+const HELD_AFTER: Duration = Duration::from_secs(10);
+/// Longer than an attempt can take: what is still there then is handed over again. It is done once, however often it
+/// comes.
+const HELD: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs one loop per route until `stop`; a batch that was claimed is finished first.
 pub(crate) async fn run(store: Store, bus: Arc<dyn Bus>, embedded: bool, stop: CancellationToken) {
     let wake = watch::Sender::new(());
     let loops = Route::ALL.map(|route| {
-        let relay = Relay { store: store.clone(), bus: Arc::clone(&bus), route, embedded };
+        let relay = Relay { store: store.clone(), bus: Arc::clone(&bus), route, embedded, handed: VecDeque::new() };
         relay.run(wake.subscribe(), stop.clone())
     });
     tokio::join!(futures::future::join_all(loops), wake_up(&store, &wake, &stop));
@@ -61,16 +71,18 @@ struct Relay {
     bus: Arc<dyn Bus>,
     route: Route,
     embedded: bool,
+    /// What was handed over and when, until it is held.
+    handed: VecDeque<(Instant, Vec<MessageId>)>,
 }
 
 impl Relay {
-    async fn run(self, mut wake: watch::Receiver<()>, stop: CancellationToken) {
+    async fn run(mut self, mut wake: watch::Receiver<()>, stop: CancellationToken) {
         let (mut in_doubt, mut handed, mut clock) = (false, 0, Timestamp::now());
         loop {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = self.bus.ready(self.route) => {}
+                () = self.ready() => {}
             }
             wake.borrow_and_update();
             let result = match self.follow(&mut clock).await {
@@ -84,7 +96,7 @@ impl Relay {
                     handed += claimed;
                     if handed >= MOST_ROWS {
                         handed = 0;
-                        let _ = stop.run_until_cancelled(self.room()).await;
+                        let _ = stop.clone().run_until_cancelled(self.room()).await;
                     }
                     continue;
                 }
@@ -100,6 +112,29 @@ impl Relay {
                 _ = wake.changed(), if idle => {}
             }
         }
+    }
+
+    /// Waits until the bus takes rows of this route; what it has meanwhile is held.
+    async fn ready(&mut self) {
+        loop {
+            if let Err(error) = self.hold().await {
+                tracing::warn!(route = self.route.name(), %error, "rows are not held, they are handed over again soon");
+            }
+            if tokio::time::timeout(POLL, self.bus.ready(self.route)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Holds the rows that are still there some time after they were handed over: somebody has their messages.
+    async fn hold(&mut self) -> Result<(), StoreError> {
+        while let Some((_, ids)) = self.handed.front().filter(|(at, _)| at.elapsed() >= HELD_AFTER) {
+            let tx = self.store.system().await?;
+            outbox::hold(&tx, ids, Timestamp::now().after(HELD)).await?;
+            tx.commit().await?;
+            self.handed.pop_front();
+        }
+        Ok(())
     }
 
     /// Embedded, rows are due by the clock of this process: when that goes back, they come as much earlier.
@@ -129,14 +164,17 @@ impl Relay {
     }
 
     /// Waits while the lane's queue is long.
-    async fn room(&self) {
+    async fn room(&mut self) {
         let Route::Lane(lane) = self.route else { return };
         while !lane.carries_events() && self.bus.waiting(lane).await.is_ok_and(|waiting| waiting >= MOST_WAITING) {
             tokio::time::sleep(LOOK).await;
+            if self.hold().await.is_err() {
+                return;
+            }
         }
     }
 
-    async fn batch(&self, in_doubt: bool) -> Result<Batch, StoreError> {
+    async fn batch(&mut self, in_doubt: bool) -> Result<Batch, StoreError> {
         if in_doubt && self.embedded {
             // Claims do not run out here, and the bus may not have got what the failed batch claimed. What it
             // has, it recognises.
@@ -168,18 +206,18 @@ impl Relay {
         self.settle(&ids, answers).await
     }
 
-    /// Deletes what the bus keeps, frees what it refused. If this fails the claims run out by
+    /// Notes what the bus has, deletes what is done with, frees what it refused. If this fails the claims run out by
     /// themselves and the rows are handed over once more: duplicates are allowed, losses are not.
     async fn settle(
-        &self,
+        &mut self,
         ids: &[MessageId],
         answers: Vec<Result<Handover, keyway_bus::BusError>>,
     ) -> Result<Batch, StoreError> {
-        let (mut stored, mut refused, mut why) = (Vec::new(), Vec::new(), None);
+        let (mut done, mut handed, mut refused, mut why) = (Vec::new(), Vec::new(), Vec::new(), None);
         for (id, answer) in ids.iter().zip(answers) {
             match answer {
-                Ok(Handover::Stored) => stored.push(*id),
-                Ok(Handover::InFlight) => {}
+                Ok(Handover::Done) => done.push(*id),
+                Ok(Handover::InFlight) => handed.push(*id),
                 Err(error) => {
                     refused.push(*id);
                     why = Some(error);
@@ -192,9 +230,13 @@ impl Relay {
             metrics().relay_failures.with_label_values(&[name]).inc_by(refused.len() as u64);
             tracing::warn!(route = name, rows = refused.len(), %error, "the bus did not take rows, they stay in the outbox");
         }
-        if !stored.is_empty() || !refused.is_empty() {
+        // Embedded, claims do not run out.
+        if !self.embedded && !handed.is_empty() {
+            self.handed.push_back((Instant::now(), handed));
+        }
+        if !done.is_empty() || !refused.is_empty() {
             let tx = self.store.system().await?;
-            outbox::delete(&tx, &stored).await?;
+            outbox::delete(&tx, &done).await?;
             outbox::release(&tx, &refused, Timestamp::now()).await?;
             tx.commit().await?;
         }

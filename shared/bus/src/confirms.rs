@@ -235,7 +235,7 @@ impl<'a> Session<'a> {
     }
 
     async fn declare(&mut self) -> Result<(), BusError> {
-        let problems = topology::declare(&self.connection).await?;
+        let problems = topology::declare(self.link, &self.connection).await?;
         for lane in Lane::ALL {
             let error = problems.iter().find(|(broken, _)| *broken == lane).map(|(_, error)| error.clone());
             if let Some(error) = &error {

@@ -24,9 +24,9 @@ pub struct Outgoing {
 /// What became of a row that was handed over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handover {
-    /// The bus keeps it durably now: delete the row.
-    Stored,
-    /// The row is still the only durable copy: leave it, the bus removes it when the message was acked.
+    /// Nothing is left to be done with it: delete the row.
+    Done,
+    /// The bus has it. The row stays the durable copy until the effect has committed, and goes then.
     InFlight,
 }
 
@@ -78,6 +78,10 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Invalidations for this process's caches, best effort.
     fn invalidations(&self) -> InvalidationStream;
+
+    /// Returns when a queue was found missing, and with it all that was in it: what was handed over and has had no
+    /// effect yet has to be handed over again. For one task of a process.
+    async fn lost(&self);
 
     /// How the bus is doing. Touches nothing but memory.
     fn health(&self) -> Health;

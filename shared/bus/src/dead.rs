@@ -44,7 +44,7 @@ impl DeadReason {
 
     pub(crate) const fn of(error: &DecodeError) -> Self {
         match error {
-            DecodeError::Malformed(_) => Self::Malformed,
+            DecodeError::Malformed(_) | DecodeError::TooLarge(_) => Self::Malformed,
             DecodeError::UnknownKind(_) => Self::UnknownKind,
             DecodeError::Version(_) => Self::Version,
         }

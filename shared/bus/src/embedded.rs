@@ -108,7 +108,7 @@ impl Inner {
     fn take(&self, row: Outgoing) -> Result<Handover, BusError> {
         let Route::Lane(lane) = row.route else {
             self.signal(InvalidationSignal::decode(&row.body));
-            return Ok(Handover::Stored);
+            return Ok(Handover::Done);
         };
         let mut held = self.held[lane].lock().unwrap_or_else(PoisonError::into_inner);
         if held.contains(&row.id) {
@@ -171,6 +171,11 @@ impl Bus for EmbeddedBus {
 
     fn invalidations(&self) -> InvalidationStream {
         InvalidationStream::new(self.0.invalidations.subscribe())
+    }
+
+    /// Never: what is in memory is lost with the process only.
+    async fn lost(&self) {
+        std::future::pending().await
     }
 
     fn health(&self) -> Health {

@@ -5,6 +5,9 @@ use keyway_domain::{DecodeError, Lane};
 /// An error of the bus.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BusError {
+    /// A setting that names no broker: correct it.
+    #[error("the broker's address (KEYWAY_AMQP_URL) cannot be used: {0}")]
+    Address(&'static str),
     /// There is no connection to the broker; the bus reconnects by itself, try again.
     #[error("the broker is not connected: {0}")]
     Disconnected(String),

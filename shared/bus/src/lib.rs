@@ -17,6 +17,7 @@ mod invalidations;
 mod lane_map;
 mod publisher;
 mod rabbit;
+mod rabbit_address;
 mod rabbit_dead;
 mod rabbit_invalidations;
 mod rabbit_session;

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// Which broker, and what this process calls itself there. Its `Debug` leaves the URL out, which holds a password.
 pub struct RabbitSettings {
-    /// `amqp://user:password@host:port/vhost`.
+    /// `amqp://user:password@host:port/vhost`, or several such addresses with commas between: the nodes of one broker.
     pub amqp_url: String,
     /// The name of the process in the broker's list of connections.
     pub name: String,
@@ -47,16 +47,18 @@ pub struct RabbitBus {
 
 impl RabbitBus {
     /// Starts connecting and returns at once; [`Bus::health`] tells how it goes. Call it within a tokio runtime.
-    #[must_use]
-    pub fn start(settings: RabbitSettings) -> Self {
-        let (link, stop) = (Arc::new(Link::new(settings)), CancellationToken::new());
-        Self {
+    ///
+    /// # Errors
+    /// [`BusError::Address`]: the setting names no broker.
+    pub fn start(settings: RabbitSettings) -> Result<Self, BusError> {
+        let (link, stop) = (Arc::new(Link::new(settings)?), CancellationToken::new());
+        Ok(Self {
             publisher: Arc::new(Publisher::start(&link, stop.clone())),
             invalidations: Invalidations::new(&link, stop.clone()),
             asking: tokio::sync::Mutex::new(None),
             link,
             _stop: stop.drop_guard(),
-        }
+        })
     }
 
     /// Messages and consumers of a queue, over a connection that is kept for such questions.
@@ -98,7 +100,8 @@ impl Bus for RabbitBus {
         let stores = rows.into_iter().map(|row| {
             let (kind, route) = (kind_of(&row.body), row.route);
             let packet = packet(row, kind);
-            async move { self.store(packet, route).await.map(|()| Handover::Stored) }
+            let handover = if route == Route::Invalidate { Handover::Done } else { Handover::InFlight };
+            async move { self.store(packet, route).await.map(|()| handover) }
         });
         futures::future::join_all(stores).await
     }
@@ -126,6 +129,10 @@ impl Bus for RabbitBus {
 
     fn invalidations(&self) -> InvalidationStream {
         self.invalidations.subscribe()
+    }
+
+    async fn lost(&self) {
+        self.link.lost.notified().await;
     }
 
     fn health(&self) -> Health {

@@ -67,7 +67,7 @@ async fn session(
 ) -> Result<(), BusError> {
     let connection = link.connect("dead letters").await?;
     let channel = connection.create_channel().await?;
-    let mut letters = consume_all(&connection, &channel).await?;
+    let mut letters = consume_all(link, &connection, &channel).await?;
     reconnect.established(link);
     let mut look = interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -105,11 +105,12 @@ async fn look_at_all(channel: &Channel) -> Result<(), BusError> {
 }
 
 async fn consume_all(
+    link: &Link,
     connection: &Connection,
     channel: &Channel,
 ) -> Result<impl Stream<Item = (Lane, lapin::Result<Raw>)> + Unpin + use<>, BusError> {
     // What is wrong with a lane's queues, publisher and pump report; the others' dead letters are filed.
-    let broken = topology::declare(connection).await?;
+    let broken = topology::declare(link, connection).await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let mut consumers = Vec::with_capacity(Lane::ALL.len());
     for lane in Lane::ALL.into_iter().filter(|lane| broken.iter().all(|(other, _)| other != lane)) {

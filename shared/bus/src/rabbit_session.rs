@@ -12,52 +12,46 @@ use std::{
 };
 
 use keyway_domain::Lane;
-use lapin::{Connection, ConnectionProperties, uri::AMQPUri};
+use lapin::{Connection, ConnectionProperties};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::{BusError, Health, LaneHealth, RabbitSettings, backoff::Backoff, lane_map::LaneMap};
+use crate::{
+    BusError, Health, LaneHealth, RabbitSettings, backoff::Backoff, lane_map::LaneMap, rabbit_address::Addresses,
+};
 
-/// A broker that says nothing for twice this long is gone.
-const HEARTBEAT_S: u16 = 10;
-const CONNECT: Duration = Duration::from_secs(10);
-
-/// What every part of the bus shares: the address, and the health they report to.
+/// What every part of the bus shares: the addresses, and the health they report to.
 #[derive(Debug)]
 pub(crate) struct Link {
-    settings: RabbitSettings,
+    name: String,
+    addresses: Addresses,
     pub(crate) connected: AtomicBool,
     pub(crate) blocked: AtomicBool,
+    /// Told of each queue that was missing.
+    pub(crate) lost: Notify,
     consumed: LaneMap<AtomicBool>,
     consuming: LaneMap<AtomicBool>,
     errors: Mutex<BTreeMap<String, BusError>>,
 }
 
 impl Link {
-    pub(crate) fn new(settings: RabbitSettings) -> Self {
-        Self {
-            settings,
+    pub(crate) fn new(settings: RabbitSettings) -> Result<Self, BusError> {
+        Ok(Self {
+            addresses: Addresses::parse(&settings.amqp_url)?,
+            name: settings.name,
             connected: AtomicBool::new(false),
             blocked: AtomicBool::new(false),
+            lost: Notify::new(),
             consumed: LaneMap::new(|_| AtomicBool::new(false)),
             consuming: LaneMap::new(|_| AtomicBool::new(false)),
             errors: Mutex::new(BTreeMap::new()),
-        }
+        })
     }
 
     /// Opens a connection for `purpose`, which operators read in the broker's list of connections.
     pub(crate) async fn connect(&self, purpose: &str) -> Result<Connection, BusError> {
-        let mut uri: AMQPUri = self
-            .settings
-            .amqp_url
-            .parse()
-            .map_err(|_| BusError::Disconnected("the address is not an AMQP URL".into()))?;
-        uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
-        let name = format!("{} {purpose}", self.settings.name);
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        match tokio::time::timeout(CONNECT, Connection::connect_uri(uri, properties)).await {
-            Ok(connection) => Ok(connection?),
-            Err(_) => Err(BusError::Disconnected(format!("no answer within {} s", CONNECT.as_secs()))),
-        }
+        let name = format!("{} {purpose}", self.name);
+        self.addresses.connect(&ConnectionProperties::default().with_connection_name(name.into())).await
     }
 
     /// What is wrong with `part` of the bus; `None` when all is well with it.

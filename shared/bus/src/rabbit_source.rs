@@ -143,7 +143,7 @@ impl Pump {
         let connection = self.link.connect(self.lane.name()).await?;
         let channel = connection.create_channel().await?;
         topology::declare_exchanges(&channel).await?;
-        topology::declare_lane(&channel, self.lane).await?;
+        topology::declare_lane(&self.link, &connection, &channel, self.lane).await?;
         channel.basic_qos(self.feed.options.prefetch, BasicQosOptions::default()).await?;
         let tag = format!("{}-{}", self.lane, CONSUMERS.fetch_add(1, Ordering::Relaxed));
         let (queue, options) = (topology::queue(self.lane), BasicConsumeOptions::default());
@@ -199,9 +199,10 @@ async fn bury(publisher: Arc<Publisher>, lane: Lane, raw: Raw, (reason, error): 
     }
 }
 
-/// How often the broker had to take the message back.
-pub(crate) fn crashes(raw: &Raw) -> u32 {
-    header(raw, "x-delivery-count")
+/// How often the broker had to take the message back. What a message says of that when it is delivered first, its
+/// publisher wrote.
+fn crashes(raw: &Raw) -> u32 {
+    if raw.redelivered { header(raw, "x-delivery-count") } else { 0 }
 }
 
 /// A number in a message's headers; 0 when it has none.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use lapin::{
     Acker,
-    options::{BasicAckOptions, BasicNackOptions},
+    options::{BasicAckOptions, BasicNackOptions, BasicRejectOptions},
 };
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
@@ -38,11 +38,14 @@ impl Settle for RabbitTicket {
         }
     }
 
+    /// Negative: nobody began with it, so the broker need not count it.
     async fn give_back(&self) {
-        give_back(&self.acker, &self.session.lost).await;
+        let options = BasicNackOptions { requeue: true, multiple: false };
+        returned(self.session.lost.run_until_cancelled(self.acker.nack(options)).await);
     }
 }
 
+/// A handler that failed, or did not end, puts it back: rejected, because newer brokers count only that.
 impl Drop for RabbitTicket {
     fn drop(&mut self) {
         if !self.acker.usable() || Handle::try_current().is_err() {
@@ -55,14 +58,14 @@ impl Drop for RabbitTicket {
                 () = session.stop.cancelled() => {}
                 () = tokio::time::sleep(session.rest) => {}
             }
-            give_back(&acker, &session.lost).await;
+            let options = BasicRejectOptions { requeue: true };
+            returned(session.lost.run_until_cancelled(acker.reject(options)).await);
         });
     }
 }
 
-async fn give_back(acker: &Acker, lost: &CancellationToken) {
-    let options = BasicNackOptions { requeue: true, multiple: false };
-    if let Some(Err(error)) = lost.run_until_cancelled(acker.nack(options)).await {
+fn returned(sent: Option<lapin::Result<bool>>) {
+    if let Some(Err(error)) = sent {
         tracing::debug!(%error, "a delivery could not be given back, its connection is gone");
     }
 }

@@ -17,7 +17,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("KEYWAY_OPS_LISTEN", "127.0.0.1:9464", "address of /healthz, /readyz and /metrics"),
     setting("KEYWAY_DATA_DIR", "./data", "directory of the embedded database, the keyring and the spool"),
     setting("KEYWAY_DATABASE_URL", "", "postgres://... or sqlite://...; unset: SQLite in the data directory"),
-    setting("KEYWAY_AMQP_URL", "", "amqp://... of RabbitMQ; unset: the embedded bus"),
+    setting(
+        "KEYWAY_AMQP_URL",
+        "",
+        "amqp://... of RabbitMQ, several nodes with commas between; unset: the embedded bus",
+    ),
     setting("KEYWAY_KEYRING", "", "the keyring file; unset: keyring.json in the data directory"),
     setting(
         "KEYWAY_ADMIN_KEY",

@@ -9,6 +9,9 @@ use crate::{Command, Event, MessageId, OperationId, Route, TenantId, Timestamp};
 /// The body format this build writes, and the only one it reads.
 pub const MESSAGE_VERSION: u16 = 1;
 
+/// Brokers close the connection of who publishes more than 16 MiB at once.
+const MAX_MESSAGE_BYTES: usize = 15 << 20;
+
 /// One message: a command, an event, a batch of metered calls or a cache invalidation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
@@ -59,6 +62,9 @@ pub enum DecodeError {
     /// Written by a newer build: park it until this process is upgraded.
     #[error("the body has format version {0}; this build reads version {MESSAGE_VERSION}")]
     Version(u16),
+    /// Larger than a broker takes; nothing was sent. A defect of what built the message.
+    #[error("the message has {0} bytes, more than a broker takes ({MAX_MESSAGE_BYTES})")]
+    TooLarge(usize),
 }
 
 /// What is written on the outside of a message: as much as can be read whatever its version and kind.
@@ -137,9 +143,13 @@ impl Message {
     /// The bytes that travel.
     ///
     /// # Errors
-    /// Never for messages built by this crate; the type says so because serde cannot.
+    /// [`DecodeError::TooLarge`]: the broker would close the connection on which it comes.
     pub fn encode(&self) -> Result<Vec<u8>, DecodeError> {
-        Ok(serde_json::to_vec(self)?)
+        let bytes = serde_json::to_vec(self)?;
+        if bytes.len() > MAX_MESSAGE_BYTES {
+            return Err(DecodeError::TooLarge(bytes.len()));
+        }
+        Ok(bytes)
     }
 
     /// Reads what [`Self::encode`] wrote.
@@ -195,7 +205,7 @@ const fn is_first_turn(turn: &u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{IntegrationId, Lane};
+    use crate::{AuditEvent, IntegrationId, Lane};
 
     fn verify() -> Message {
         let command = Command::VerifyKey { integration_id: IntegrationId::new(), secret_version: 1, confirming: false };
@@ -212,6 +222,17 @@ mod tests {
         assert_eq!(Message::decode(&event.encode()?)?, event);
         assert_eq!(event.route(), Route::Lane(Lane::Status));
         Ok(())
+    }
+
+    #[test]
+    fn what_no_broker_takes_is_refused_before_it_is_sent() {
+        let audited = |bytes: usize| {
+            let changes = serde_json::json!({ "name": "n".repeat(bytes) });
+            let event = AuditEvent::by_system("test", "thing.changed", "id", Timestamp::from_ms(5), changes);
+            verify().event(Event::Audited(event)).encode()
+        };
+        assert!(audited(14 << 20).is_ok());
+        assert!(matches!(audited(15 << 20), Err(DecodeError::TooLarge(bytes)) if bytes > 15 << 20));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The outbox: messages that were committed with the change they follow from, until they are handed over.
+//! The outbox: messages that were committed with the change they follow from, until their effect has committed.
 //!
 //! Rows are claimed by flag, never by "greater than the last one seen": transactions commit out of order.
 //! How they are shared among tenants is decided in `outbox_claim`.
@@ -35,8 +35,10 @@ pub struct OutboxRow {
 pub struct RouteStats {
     /// The route.
     pub route: Route,
-    /// Rows that may be handed over now, claimed ones included.
+    /// Rows that may be handed over now.
     pub ready: i64,
+    /// Rows that were handed over and have had no effect yet.
+    pub in_flight: i64,
     /// Rows whose time is still to come.
     pub delayed: i64,
     /// Since when the oldest ready row waits.
@@ -106,7 +108,7 @@ pub async fn insert_due(tx: &impl Tx, messages: &[(&Message, Timestamp)]) -> Res
     Ok(())
 }
 
-/// Deletes rows that were handed over.
+/// Deletes rows whose effect is in the same transaction, or that need none.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -133,7 +135,21 @@ pub async fn release(tx: &SystemTx, ids: &[MessageId], available_at: Timestamp) 
     Ok(())
 }
 
-/// Gives every claimed row back: for the start of the one process that has the embedded bus.
+/// Keeps those of the rows that are still claimed from being handed over again before `until`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn hold(tx: &SystemTx, ids: &[MessageId], until: Timestamp) -> Result<(), StoreError> {
+    for ids in ids.chunks(chunk(1)) {
+        let mut sql = Sql::new("UPDATE outbox SET claimed_until_ms = ");
+        shared_time(&mut sql, tx, until.ms());
+        sql.push(" WHERE claimed_until_ms IS NOT NULL AND id IN (").list(ids.iter().map(|id| id.uuid())).push(")");
+        sql.run(tx).await?;
+    }
+    Ok(())
+}
+
+/// Gives every claimed row back: when the bus has lost what it had.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -150,21 +166,25 @@ pub async fn stats(tx: &SystemTx, now: Timestamp) -> Result<Vec<RouteStats>, Sto
     struct Row {
         route: String,
         ready: i64,
+        in_flight: i64,
         n: i64,
         oldest_ms: Option<i64>,
     }
-    let mut sql = Sql::new("SELECT route, count(*) AS n, CAST(sum(CASE WHEN available_at_ms <= ");
+    let (is_ready, in_flight) = ("CASE WHEN true", "CASE WHEN claimed_until_ms > ");
+    let mut sql = Sql::new("SELECT route, count(*) AS n, CAST(sum(");
+    due(sql.push(is_ready), tx, now.ms());
+    sql.push(" THEN 1 ELSE 0 END) AS BIGINT) AS ready, CAST(sum(").push(in_flight);
     shared_time(&mut sql, tx, now.ms());
-    sql.push(" THEN 1 ELSE 0 END) AS BIGINT) AS ready, min(CASE WHEN available_at_ms <= ");
-    shared_time(&mut sql, tx, now.ms());
+    sql.push(" THEN 1 ELSE 0 END) AS BIGINT) AS in_flight, min(");
+    due(sql.push(is_ready), tx, now.ms());
     sql.push(" THEN ");
     own_time(&mut sql, tx, "available_at_ms");
     sql.push(" END) AS oldest_ms FROM outbox GROUP BY route");
     let rows = sql.rows::<Row>(tx).await?;
     let stats = rows.into_iter().filter_map(|row| {
         let route = Route::ALL.into_iter().find(|route| route.name() == row.route)?;
-        let oldest_ready_at = row.oldest_ms.map(Timestamp::from_ms);
-        Some(RouteStats { route, ready: row.ready, delayed: row.n - row.ready, oldest_ready_at })
+        let (oldest_ready_at, delayed) = (row.oldest_ms.map(Timestamp::from_ms), row.n - row.ready - row.in_flight);
+        Some(RouteStats { route, ready: row.ready, in_flight: row.in_flight, delayed, oldest_ready_at })
     });
     Ok(stats.collect())
 }

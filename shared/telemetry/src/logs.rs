@@ -51,7 +51,7 @@ pub enum TelemetryError {
 /// # Errors
 /// [`TelemetryError`], before anything was logged.
 pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
-    let filter = EnvFilter::try_new(&settings.filter).map_err(|_| TelemetryError::Filter)?;
+    let filter = filter(&settings.filter)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A line that cannot be written, as on a full disk, would be reported by a panic wherever it was logged.
     let builder = builder.log_internal_errors(false);
@@ -63,4 +63,23 @@ pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
     #[cfg(feature = "failpoints")]
     crate::failpoint::activate();
     Ok(())
+}
+
+/// Reads directives. The AMQP client logs as an error what it also returns, and what the bus then handles and logs
+/// itself: it is silent unless it is asked for by name.
+fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(format!("lapin=off,{directives}")).map_err(|_| TelemetryError::Filter)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_amqp_client_is_silent_unless_it_is_named() {
+        for (directives, expected) in [("info", "lapin=off,info"), ("warn,lapin=debug", "lapin=debug,warn")] {
+            assert_eq!(filter(directives).unwrap().to_string(), expected);
+        }
+        assert!(matches!(filter("a=b=c"), Err(TelemetryError::Filter)));
+    }
 }

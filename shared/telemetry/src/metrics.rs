@@ -86,6 +86,8 @@ metrics! {
     commands_refused: Counters("keyway_commands_refused_total", "Commands refused with 503 because too much waits in the outbox", ["reason"]);
     /// Rows waiting in the outbox.
     outbox_rows: Gauges("keyway_outbox_rows", "Rows in the outbox that are due", ["route"]);
+    /// Rows whose messages the bus has, and whose effect has not committed yet.
+    outbox_rows_in_flight: Gauges("keyway_outbox_rows_in_flight", "Rows in the outbox that were handed over and have had no effect yet", ["route"]);
     /// Age of the oldest due row in the outbox.
     outbox_oldest_seconds: Gauges("keyway_outbox_oldest_seconds", "Age of the oldest due row in the outbox", ["route"]);
     /// Rows the relay handed to the bus.

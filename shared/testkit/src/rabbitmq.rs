@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use crate::{ports::free_port, programs};
 
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
+/// Where a node keeps what it would know after a restart.
+const DATA: &str = "mnesia";
 const READY: Duration = Duration::from_secs(90);
 /// `guest:guest`, the broker's own account for loopback connections.
 const GUEST: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
@@ -101,6 +103,17 @@ impl TestBroker {
         Ok(())
     }
 
+    /// Starts another node in place of the killed one: at its address, with nothing in it.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub async fn start_empty(&mut self) -> Result<()> {
+        let data = self.node.dir.join(DATA);
+        tokio::fs::remove_dir_all(&data).await.with_context(|| data.display().to_string())?;
+        self.start().await?;
+        self.make_vhost().await
+    }
+
     /// Runs `rabbitmqctl` against the node and returns what it prints.
     ///
     /// # Errors
@@ -131,14 +144,18 @@ impl TestBroker {
     async fn on(node: Node, vhost: String, private: bool) -> Result<Self> {
         let amqp_url = format!("amqp://guest:guest@127.0.0.1:{}/{vhost}", node.amqp_port);
         let broker = Self { amqp_url, vhost, node, private };
-        let (node, vhost) = (broker.node.clone(), broker.vhost.clone());
+        broker.make_vhost().await?;
+        Ok(broker)
+    }
+
+    async fn make_vhost(&self) -> Result<()> {
+        let (node, vhost) = (self.node.clone(), self.vhost.clone());
         tokio::task::spawn_blocking(move || {
             node.http("PUT", &format!("/api/vhosts/{vhost}"), "{}")?;
             let all = r#"{"configure":".*","write":".*","read":".*"}"#;
             node.http("PUT", &format!("/api/permissions/{vhost}/guest"), all)
         })
-        .await??;
-        Ok(broker)
+        .await?
     }
 }
 
@@ -227,7 +244,7 @@ impl Node {
             .env("HOME", &self.dir)
             .env("RABBITMQ_NODENAME", &self.name)
             .env("RABBITMQ_DIST_PORT", self.dist_port.to_string())
-            .env("RABBITMQ_MNESIA_BASE", at("mnesia"))
+            .env("RABBITMQ_MNESIA_BASE", at(DATA))
             .env("RABBITMQ_LOG_BASE", at("log"))
             .env("RABBITMQ_CONFIG_FILE", at("rabbitmq.conf"))
             .env("RABBITMQ_ENABLED_PLUGINS_FILE", at("enabled_plugins"))

@@ -31,6 +31,20 @@ pub(crate) async fn killed(cluster: &mut Cluster) -> Result<u64> {
     Ok(rounds as u64)
 }
 
+/// kill -9 under load, and another broker in its place that knows nothing of what was confirmed before.
+pub(crate) async fn replaced(cluster: &mut Cluster) -> Result<u64> {
+    let (load, rounds) = (cluster.load(), cluster.rounds.div_ceil(4));
+    for _ in 0..rounds {
+        load.more(30).await?;
+        let broker = cluster.keyway.services.own()?.1;
+        broker.kill().await?;
+        broker.start_empty().await?;
+        works_again(cluster).await?;
+    }
+    load.stop().await?;
+    Ok(rounds as u64)
+}
+
 /// Waits until an operation ends that was still open now; how long that took.
 async fn works_again(cluster: &Cluster) -> Result<Duration> {
     let (begun, now) = (Instant::now(), Timestamp::now().ms());
@@ -59,16 +73,17 @@ pub(crate) async fn restarted(cluster: &mut Cluster) -> Result<u64> {
     Ok(2 * rounds as u64)
 }
 
-/// Empty queues and exchanges are deleted, and one is replaced by a queue that could lose messages.
+/// Queues and exchanges are deleted under load, and one is replaced by a queue that could lose messages.
 pub(crate) async fn topology_gone(cluster: &mut Cluster) -> Result<u64> {
     let url = cluster.keyway.services.broker().context("a broker")?.amqp_url.clone();
     let connection = Connection::connect(&url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     let mut faults = 0;
     for queue in ["keyway.verify", "keyway.status", "keyway.audit"] {
-        // What an operator deletes with a queue is gone; only an empty one is nobody's loss.
-        cluster.keyway.settle().await?;
+        let load = cluster.load();
+        load.more(15).await?;
         channel.queue_delete(queue.into(), QueueDeleteOptions::default()).await?;
+        load.stop().await?;
         work(cluster).await?;
         faults += 1;
     }

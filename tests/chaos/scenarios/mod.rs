@@ -54,6 +54,7 @@ scenarios! {
     3 "kill -9 at any moment" true false processes::killed_at_random;
     4 "a handler panics or is stuck" true false processes::panics_and_stalls;
     5 "broker kill -9" false true broker::killed;
+    5 "broker replaced by an empty one" false false broker::replaced;
     6 "broker closes connections, stops and starts" false false broker::restarted;
     7 "queues and exchanges deleted, a wrong queue" false false broker::topology_gone;
     8 "broker alarms" false false broker::alarms;

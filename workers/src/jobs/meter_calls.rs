@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use keyway_domain::{IntegrationId, Message, MeteredCall, Outcome, RequestId};
 use keyway_providers::Catalog;
 use keyway_store::{
-    StoreError, integrations,
+    StoreError, integrations, outbox,
     usage::{self, MeteredRow},
 };
 use keyway_telemetry::metrics;
@@ -41,6 +41,7 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
         let refused: Vec<_> = refused.iter().map(|(_, integration_id)| *integration_id).collect();
         integrations::check_soon(&tx, &refused, now, now.before(CHECKED_AT_MOST_EVERY)).await?;
     }
+    outbox::delete(&tx, &[message.id]).await?;
     tx.commit().await?;
     new.iter().for_each(|row| count(ctx, row));
     Ok(Outcome::Done(Vec::new()))

@@ -6,6 +6,7 @@ use keyway_domain::{AuditEvent, Body, Event, Message};
 use keyway_store::{
     Store,
     audit::{self, AuditRecord},
+    outbox,
 };
 use keyway_telemetry::failpoint;
 
@@ -21,6 +22,7 @@ pub(crate) fn start(store: Store) -> Group<AuditRecord> {
         async move {
             let tx = store.system().await?;
             audit::append(&tx, &events).await?;
+            outbox::delete(&tx, &events.iter().map(|record| record.event_id).collect::<Vec<_>>()).await?;
             failpoint("audit.before_commit");
             tx.commit().await?;
             failpoint("audit.after_commit");

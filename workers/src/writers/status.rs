@@ -60,6 +60,8 @@ pub(crate) async fn run(message: &Message, ctx: &Ctx) -> Result<(), HandlerError
 #[derive(Default)]
 struct Batch<'m> {
     operations: BTreeSet<OperationId>,
+    /// Messages whose effect this is: the events, and the commands whose attempts they end.
+    done: BTreeSet<MessageId>,
     started: Vec<Step>,
     succeeded: Vec<Step>,
     failed: Vec<(Step, Code)>,
@@ -83,6 +85,10 @@ impl<'m> Batch<'m> {
         for message in messages {
             let (Body::Event(event), Some(operation)) = (&message.body, message.operation_id) else { continue };
             batch.operations.insert(operation);
+            batch.done.insert(message.id);
+            if ends_attempt(event) {
+                batch.done.insert(MessageId::of_turn(operation, message.attempt, message.turn));
+            }
             batch.add(message, operation, event, verify_interval);
         }
         batch
@@ -165,6 +171,7 @@ impl<'m> Batch<'m> {
         integrations::set_provider_key_ids(tx, &self.key_ids).await?;
         let messages = self.consequences(&applied);
         outbox::insert(tx, &messages, Timestamp::now()).await?;
+        outbox::delete(tx, &self.done.into_iter().collect::<Vec<_>>()).await?;
         Ok(filed)
     }
 
@@ -223,6 +230,23 @@ impl<'m> Batch<'m> {
             }
         }
         messages
+    }
+}
+
+/// Whether nothing more follows of the attempt that an event tells of.
+fn ends_attempt(event: &Event) -> bool {
+    match event {
+        Event::OperationSucceeded { .. }
+        | Event::OperationFailed { .. }
+        | Event::OperationDeferred { .. }
+        | Event::UsagePlanned { .. }
+        | Event::UsageFetched { .. } => true,
+        Event::KeyVerified { verdict, .. } => verdict.kind.is_conclusive(),
+        Event::OperationStarted { .. }
+        | Event::CacheForgotten { .. }
+        | Event::RevocationDue { .. }
+        | Event::Audited(_)
+        | Event::Invalidated(_) => false,
     }
 }
 

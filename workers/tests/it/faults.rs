@@ -158,3 +158,22 @@ async fn a_killed_broker_loses_nothing_and_burns_no_attempt() -> Result<()> {
     ended_well(&mut world, &all).await?;
     world.finish().await
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broker_replaced_by_an_empty_one_loses_nothing() -> Result<()> {
+    let database = Database::Shared(keyway_testkit::postgres::TestDatabase::postgres().await?);
+    let mut world = World::on(database, Some(TestBroker::private().await?)).await?;
+    world.settings.concurrency = 2;
+    world.start()?;
+    let all = submit_slow(&world, "kept", 40, 500).await?;
+    let bus = world.bus();
+    until("some are under way and some wait on the broker", async || {
+        Ok(probes(&world, &all) > 0 && bus.waiting(Lane::Verify).await? > 10)
+    })
+    .await?;
+    let Some(broker) = &mut world.broker else { bail!("a broker") };
+    broker.kill().await?;
+    broker.start_empty().await?;
+    ended_well(&mut world, &all).await?;
+    world.finish().await
+}

@@ -141,6 +141,8 @@ impl World {
             http: GuardedClient::new(&self.guard)?,
             settings: self.settings,
         };
+        let again = keyway_workers::hand_over_again(self.store.clone(), Arc::clone(&bus), stop.clone());
+        drop(keyway_telemetry::spawn("lost queues", again));
         let ended = keyway_telemetry::spawn("workers", keyway_workers::run(parts, stop.clone()));
         self.sets.push(WorkerSet { bus, stop, ended });
         Ok(())
@@ -208,10 +210,12 @@ impl World {
         bus
     }
 
+    #[expect(clippy::expect_used, reason = "the test broker's own address")]
     fn new_bus(&self, name: &str) -> Arc<dyn Bus> {
         match &self.broker {
             Some(broker) => {
-                Arc::new(RabbitBus::start(RabbitSettings { amqp_url: broker.amqp_url.clone(), name: name.to_owned() }))
+                let settings = RabbitSettings { amqp_url: broker.amqp_url.clone(), name: name.to_owned() };
+                Arc::new(RabbitBus::start(settings).expect("a broker's address"))
             }
             None => Arc::new(EmbeddedBus::new(Arc::new(OutboxJournal::new(self.store.clone())), 10_000)),
         }

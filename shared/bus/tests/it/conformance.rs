@@ -251,7 +251,7 @@ async fn invalidations_reach_every_subscriber(world: World) -> Result<()> {
     }
     let message = invalidated(tenants[1]);
     let row = keyway_bus::Outgoing { id: message.id, route: Route::Invalidate, body: message.encode()? };
-    ensure!(world.bus.relay(vec![row]).await == [Ok(keyway_bus::Handover::Stored)]);
+    ensure!(world.bus.relay(vec![row]).await == [Ok(keyway_bus::Handover::Done)]);
     for subscriber in &mut subscribers {
         until_heard(subscriber, tenants[1]).await?;
     }

@@ -9,11 +9,12 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use keyway_bus::{Bus, Handover};
+use futures::FutureExt as _;
+use keyway_bus::{Bus, Handover, RabbitBus, RabbitSettings};
 use keyway_domain::{Lane, Message, Route};
 use keyway_testkit::rabbitmq::TestBroker;
 
-use crate::harness::{World, commands, handler, options, outgoing, until};
+use crate::harness::{DEADLINE, World, commands, handler, options, outgoing, until};
 
 /// Relays as the outbox does: a row is handed over again until it is stored.
 async fn relay_all(bus: &Arc<dyn Bus>, messages: &[Message], stored: &AtomicUsize) {
@@ -23,7 +24,7 @@ async fn relay_all(bus: &Arc<dyn Bus>, messages: &[Message], stored: &AtomicUsiz
             bus.ready(Route::Lane(Lane::Verify)).await;
             let answers = bus.relay(rows.clone()).await;
             let mut answers = answers.iter();
-            rows.retain(|_| answers.next() != Some(&Ok(Handover::Stored)));
+            rows.retain(|_| answers.next() != Some(&Ok(Handover::InFlight)));
             stored.store(stored.load(Ordering::SeqCst) + chunk.len() - rows.len(), Ordering::SeqCst);
         }
     }
@@ -63,6 +64,41 @@ async fn a_broker_killed_while_we_publish_and_consume_loses_nothing() -> Result<
     pool.stop().await?;
     ensure!(world.left(Lane::Verify).await? == 0);
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_gone_and_a_broker_that_is_another_are_told_as_lost() -> Result<()> {
+    let mut world = World::on(TestBroker::private().await?).await?;
+    let pool = world.pool(Lane::Verify, options(8), handler(|_| async { Ok(()) }));
+    let broker = world.broker.as_ref().context("a broker")?;
+    broker.settle().await?;
+    // The broker was empty when this process found it.
+    lost(&world).await?;
+    ensure!(lost(&world).now_or_never().is_none(), "nothing was lost since");
+    broker.ctl(&["delete_queue", "-p", broker.vhost(), "keyway.verify"]).await?;
+    lost(&world).await.context("a queue")?;
+    world.submit(&commands(1)).await?;
+    until("the lane works", || pool.seen_ids().len() == 1).await?;
+    let broker = world.broker.as_mut().context("a broker")?;
+    broker.kill().await?;
+    broker.start_empty().await?;
+    lost(&world).await.context("the whole broker")?;
+    world.submit(&commands(1)).await?;
+    until("the lane works", || pool.seen_ids().len() == 2).await?;
+    pool.stop().await?;
+    Ok(())
+}
+
+async fn lost(world: &World) -> Result<()> {
+    tokio::time::timeout(DEADLINE, world.bus.lost()).await.context("nothing is told as lost")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_node_is_asked_when_one_does_not_answer() -> Result<()> {
+    let broker = TestBroker::private().await?;
+    let amqp_url = format!("amqp://guest:guest@127.0.0.1:1,{}", broker.amqp_url);
+    let bus = RabbitBus::start(RabbitSettings { amqp_url, name: "test".into() })?;
+    until("the bus is connected", || bus.health().connected && bus.health().errors.is_empty()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
