@@ -11,6 +11,7 @@ use keyway_config::Config;
 use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache};
 use keyway_telemetry::{Readiness, metrics};
+use keyway_vault::PostgresUrl;
 use keyway_workers::{OutboxJournal, hand_over_again};
 use tokio_util::sync::CancellationToken;
 
@@ -37,14 +38,31 @@ pub(crate) struct Parts {
     /// Cancelled by SIGTERM.
     pub(crate) stop: CancellationToken,
     /// What `/readyz` looks at, once it is there.
-    ready: Arc<OnceLock<(Store, TenantKeyCache)>>,
+    ready: Arc<OnceLock<Needs>>,
+}
+
+/// What a process cannot do its work without.
+struct Needs {
+    store: Store,
+    keys: TenantKeyCache,
+    /// The bus, where nothing else brings work.
+    bus: Option<Arc<dyn Bus>>,
 }
 
 impl Parts {
-    /// Says that the process does its work from now on.
+    /// Says that the process serves from now on: it accepts work with its database alone.
     pub(crate) fn say_ready(&self) {
+        self.say_ready_with(None);
+    }
+
+    /// Says that the process works from now on, whenever the bus brings something.
+    pub(crate) fn say_working(&self) {
+        self.say_ready_with(Some(Arc::clone(&self.bus)));
+    }
+
+    fn say_ready_with(&self, bus: Option<Arc<dyn Bus>>) {
         // Once: a second call would be a defect that changes nothing.
-        let _ = self.ready.set((self.store.clone(), self.keys.clone()));
+        let _ = self.ready.set(Needs { store: self.store.clone(), keys: self.keys.clone(), bus });
     }
 }
 
@@ -62,6 +80,7 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
     let catalog = catalog(&config, &stop)?;
     let http =
         GuardedClient::new(&GuardSettings { trusted: config.trusted_upstreams.clone(), ..GuardSettings::default() })?;
+    warn_of_plain_text(&config);
     let store = tokio::select! {
         store = connect_when_ready(&config) => store?,
         () = stop.cancelled() => bail!("stopped before the database was there"),
@@ -151,23 +170,40 @@ async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {
         let waiting_for = match keyway_migrations::is_current(config.database_url.expose()).await {
             Ok(true) => match connect(config).await {
                 Ok(store) => return Ok(store),
-                Err(error) => error.to_string(),
+                // The database is named beside it.
+                Err(error) => error.root_cause().to_string(),
             },
             Ok(false) => "the schema is not up to date; run: keyway migrate".to_owned(),
             Err(error) => error.to_string(),
         };
-        tracing::warn!(why = waiting_for, "waiting for the database");
+        tracing::warn!(database = places::database_name(config), why = waiting_for, "waiting for the database");
         tokio::time::sleep(WAIT_FOR_DATABASE).await;
     }
 }
 
-fn readiness(parts: Arc<OnceLock<(Store, TenantKeyCache)>>) -> Readiness {
+fn warn_of_plain_text(config: &Config) {
+    if PostgresUrl::parse(config.database_url.expose()).is_ok_and(|url| url.may_be_plain()) {
+        tracing::warn!(
+            database = places::database_name(config),
+            "the connection to the database may go over the network as plain text; add ?sslmode=verify-full to its URL"
+        );
+    }
+}
+
+fn readiness(needs: Arc<OnceLock<Needs>>) -> Readiness {
     Arc::new(move || {
-        let parts = Arc::clone(&parts);
+        let needs = Arc::clone(&needs);
         Box::pin(async move {
-            let (store, keys) = parts.get().ok_or("it is starting; the database may not be there yet")?;
+            let Needs { store, keys, bus } = needs.get().ok_or("it is starting; the database may not be there yet")?;
             if keys.vault().sealed_reason().is_some() {
                 return Err("the vault is sealed; the log says why".to_owned());
+            }
+            if let Some(health) = bus.as_ref().map(|bus| bus.health())
+                && !(health.connected && health.lanes.iter().any(|lane| lane.consuming))
+            {
+                let why =
+                    health.errors.first().map_or_else(|| "no lane is consumed yet".to_owned(), ToString::to_string);
+                return Err(format!("the broker brings no work: {why}"));
             }
             store.ping().await.map_err(|error| error.to_string())
         })

@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{anyhow, bail};
 use keyway_config::Config;
+use keyway_vault::PostgresUrl;
 use tokio::net::TcpListener;
 
 /// The setting with the address of the API and the proxy.
@@ -75,11 +76,12 @@ pub(crate) fn is_database_missing(config: &Config) -> bool {
     database_file(config).is_some_and(|file| !file.exists())
 }
 
-/// What messages call the database: a file by its name, a server by its setting.
+/// What messages call the database: a file by its name, one on a server by its name, host and port.
 pub(crate) fn database_name(config: &Config) -> String {
-    match database_file(config) {
-        Some(file) => format!("the database {}", file.display()),
-        None => "the database of KEYWAY_DATABASE_URL".to_owned(),
+    match (database_file(config), PostgresUrl::parse(config.database_url.expose())) {
+        (Some(file), _) => format!("the database {}", file.display()),
+        (None, Ok(url)) => format!("the database {}", url.name()),
+        (None, Err(_)) => "the database of KEYWAY_DATABASE_URL".to_owned(),
     }
 }
 
@@ -105,6 +107,8 @@ mod tests {
             assert_eq!(database_file(&config).as_deref(), file.map(Path::new), "{url}");
             assert!(!database_name(&config).contains("canary"));
         }
+        let name = database_name(&config("postgres://keyway:canary@db1,db2:5433/keyway"));
+        assert_eq!(name, "the database keyway at db1:5432, db2:5433");
     }
 
     #[tokio::test]

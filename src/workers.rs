@@ -12,7 +12,7 @@ use crate::parts::{self, Parts};
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     parts::require_services(&config, "workers")?;
     let parts = parts::open(config, "workers").await?;
-    parts.say_ready();
+    parts.say_working();
     tracing::info!("workers are running");
     keyway_workers::run(self::parts(&parts), parts.stop.clone()).await?;
     Ok(())

@@ -5,16 +5,10 @@ entry that no longer applies fails the run, so that the document never excuses w
 """
 
 _UNITS = "shows `usage.tokens` of Cohere's answers, the ledger `usage.billed_units`, which is what Cohere charges for."
-_LINES = (
-    "Cohere's v1 API streams lines of JSON and not events: Keyway passes them unread, so the tokens of such a stream are unknown to the ledger, and "
-    "an end that comes too early is not noticed by anybody. A break of the connection is. Use v2."
-)
 _UNSTATED = "Google's embeddings state no tokens, so nobody knows them."
 
 KNOWN = {
     **{(name, "embed tokens"): _UNSTATED for name in ("google-genai", "langchain-google-genai", "@google/genai", "@ai-sdk/google")},
-    ("cohere v1", "stream tokens"): _LINES,
-    ("cohere v1", "torso"): _LINES,
     ("litellm cohere_chat", "chat tokens"): f"litellm `cohere_chat/` {_UNITS}",
     ("litellm cohere_chat", "tools tokens"): f"litellm `cohere_chat/` {_UNITS}",
     ("litellm cohere_chat", "stream"): "litellm `cohere_chat/` at v2 reads each line of a stream as JSON, so it fails at the first one, which is "

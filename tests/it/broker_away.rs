@@ -34,6 +34,9 @@ async fn a_broker_that_is_away_delays_and_a_database_that_is_away_refuses() -> R
     .await?;
     keyway.services.own()?.1.settle().await?;
     keyway.services.own()?.1.kill().await?;
+    until("workers that nothing reaches are not ready", async || Ok(keyway.ops(1, "/readyz").await?.status == 503))
+        .await?;
+    keyway.ops(0, "/readyz").await?.expect(200)?;
     for at in 0..MEANWHILE {
         let operation = submit(&keyway, &api, &format!("without a broker {at}")).await?;
         accepted.push(operation.context("a submission was refused because the broker is away")?);
@@ -42,6 +45,7 @@ async fn a_broker_that_is_away_delays_and_a_database_that_is_away_refuses() -> R
     ensure!(row["state"] == "queued", "{row}");
     keyway.services.own()?.1.start().await?;
     all_succeed(&api, &accepted).await?;
+    keyway.ready(1).await?;
 
     accepted.extend(submit_through_a_database_crash(&mut keyway, &api).await?);
     all_succeed(&api, &accepted).await?;

@@ -103,6 +103,38 @@ fn a_database_that_is_not_there_or_none_is_named_once_and_not_made() -> Result<(
 }
 
 #[test]
+fn a_database_on_a_server_is_named_and_its_password_never() -> Result<()> {
+    let desk = Desk::new()?;
+    for arguments in [&["migrate"][..], &["dead-letters", "list"]] {
+        let url = "postgres://canary:canary%2F@127.0.0.1:1/keyway";
+        let text = desk.refused(arguments, &[("KEYWAY_DATABASE_URL", url)])?;
+        ensure!(text.matches("the database keyway at 127.0.0.1:1").count() == 1, "{arguments:?}: {text}");
+        ensure!(text.matches("os error").count() == 1 || text.contains("timed out"), "{arguments:?}: {text}");
+        ensure!(!text.contains("canary"), "{arguments:?}: {text}");
+    }
+    for url in [
+        "postgres://keyway:canary/pw@127.0.0.1:1/keyway",
+        "postgres://keyway:canary?pw@127.0.0.1:1/keyway",
+        "postgres://keyway:canary#pw@127.0.0.1:1/keyway",
+        "postgres://keyway:canary@canary@127.0.0.1:1/keyway",
+        "postgres://keyway:canary@127.0.0.1:1/keyway?canary=canary",
+        "canary://keyway:canary@127.0.0.1:1/keyway",
+    ] {
+        for arguments in [&["migrate"][..], &["api"], &["dead-letters", "list"], &["healthcheck"]] {
+            let text =
+                desk.refused(arguments, &[("KEYWAY_DATABASE_URL", url), ("KEYWAY_AMQP_URL", "amqp://127.0.0.1:1")])?;
+            ensure!(text.contains("KEYWAY_DATABASE_URL cannot be used") && !text.contains("canary"), "{url}: {text}");
+        }
+        let amqp = url.replacen("postgres", "amqp", 1);
+        if !amqp.contains("?canary=") {
+            let text = desk.refused(&["api"], &[("KEYWAY_AMQP_URL", &amqp)])?;
+            ensure!(text.contains("KEYWAY_AMQP_URL cannot be used") && !text.contains("canary"), "{amqp}: {text}");
+        }
+    }
+    Ok(())
+}
+
+#[test]
 fn a_directory_for_a_keyring_is_not_to_be_made_private() -> Result<()> {
     let desk = Desk::new()?;
     let directory = desk.0.display().to_string();

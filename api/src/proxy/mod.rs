@@ -34,6 +34,7 @@ mod meter;
 mod models;
 mod multipart;
 mod origin;
+mod outage;
 mod owners;
 mod passage;
 mod path;
@@ -221,6 +222,7 @@ impl Proxy {
                 catalog: parts.catalog,
                 guard: parts.guard,
                 fallback_key: parts.fallback_key.map(Arc::new),
+                outage: Arc::default(),
             }),
             caches,
             look_ups: Semaphore::new(LOOK_UPS),

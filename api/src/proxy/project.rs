@@ -13,6 +13,7 @@ use super::{
     caller::{KeyHash, KeyHolder},
     choice::Choice,
     fallback::{self, Fallback},
+    outage::Outage,
     refusal::{Code, Refusal},
     upstream::Upstream,
     warm::Loaded,
@@ -69,6 +70,8 @@ pub(super) struct Sources {
     pub(super) guard: Guard,
     /// The operator's OpenRouter key.
     pub(super) fallback_key: Option<Arc<SecretString>>,
+    /// Whether asking is of any use.
+    pub(super) outage: Arc<Outage>,
 }
 
 impl Sources {
@@ -79,13 +82,15 @@ impl Sources {
         project_id: ProjectId,
     ) -> Result<Loaded<Project>, Refusal> {
         let sources = Arc::clone(self);
-        self.home.run("project", async move { Project::load(&sources, tenant_id, project_id).await }).await?
+        let load = async move { sources.outage.look_up(Project::load(&sources, tenant_id, project_id)).await };
+        self.home.run("project", load).await?
     }
 
     /// Reads who has the virtual key with this hash.
     pub(super) async fn holder(&self, hash: KeyHash) -> Result<Loaded<KeyHolder>, Refusal> {
-        let store = self.store.clone();
-        Ok(self.home.run("virtual key", async move { KeyHolder::load(&store, &hash).await }).await??)
+        let (store, outage) = (self.store.clone(), Arc::clone(&self.outage));
+        let load = async move { Ok(KeyHolder::load(&store, &hash).await?) };
+        self.home.run("virtual key", async move { outage.look_up(load).await }).await?
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) struct Api {
     pub(crate) acting_in: Option<String>,
     http: reqwest::Client,
     data_dir: PathBuf,
-    _database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 /// An answer, read whole.
@@ -162,7 +162,7 @@ impl Api {
             acting_in: None,
             http: client(),
             data_dir,
-            _database: database,
+            database,
         })
     }
 

@@ -4,6 +4,7 @@ mod access;
 mod backpressure;
 mod bad_input;
 mod connections;
+mod database_away;
 mod document;
 mod drift;
 mod fallback;

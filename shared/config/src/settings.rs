@@ -16,7 +16,11 @@ pub const SETTINGS: &[Setting] = &[
     setting("KEYWAY_LISTEN", "127.0.0.1:8080", "address of the API and the proxy"),
     setting("KEYWAY_OPS_LISTEN", "127.0.0.1:9464", "address of /healthz, /readyz and /metrics"),
     setting("KEYWAY_DATA_DIR", "./data", "directory of the embedded database, the keyring and the spool"),
-    setting("KEYWAY_DATABASE_URL", "", "postgres://... or sqlite://...; unset: SQLite in the data directory"),
+    setting(
+        "KEYWAY_DATABASE_URL",
+        "",
+        "postgres://user:password@host:5432/name?sslmode=verify-full, all in docs/databases.md, or sqlite://...; unset: SQLite in the data directory",
+    ),
     setting(
         "KEYWAY_AMQP_URL",
         "",

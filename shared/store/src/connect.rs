@@ -167,7 +167,7 @@ impl Store {
         if Sql::new(reads_only).number(&tx).await? == 0 {
             return Ok(());
         }
-        postgres::found_read_only();
+        postgres::distrust_sessions();
         Err(StoreError::Unavailable(DbErr::Custom("the server only reads: it is a standby, or made to".to_owned())))
     }
 

@@ -66,7 +66,7 @@ const READ_ONLY: &str = "25006";
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         if code_of(&error).is_some_and(|code| code == READ_ONLY) {
-            crate::postgres::found_read_only();
+            crate::postgres::distrust_sessions();
         }
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_) | SqlErr::ForeignKeyConstraintViolation(_)) => Self::Conflict,

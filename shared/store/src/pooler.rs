@@ -3,6 +3,8 @@
 //! There, what one client sets for its session (its role, above all) another one has. Two connections show it: a mark
 //! that one sets is seen by the other, or is lost to the first while the other holds its session.
 
+use std::time::Duration;
+
 use sea_orm::sqlx::{
     self, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _, PgConnection, Row as _,
     postgres::PgConnectOptions,
@@ -11,22 +13,37 @@ use sea_orm::sqlx::{
 /// Other clients of the pooler may take a session in between; not every time.
 const ROUNDS: usize = 3;
 
+/// With too few sessions for two connections, the second one waits.
+const DEADLINE: Duration = Duration::from_secs(5);
+
 pub(crate) async fn mixes_sessions(one: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, sqlx::Error> {
-    let mut other = options.connect().await?;
-    let mut mixes = false;
-    for _ in 0..ROUNDS {
-        let mark = format!("{:016x}", fastrand::u64(..));
-        let set = format!("SELECT set_config('keyway.mark', '{mark}', false)");
-        one.execute(AssertSqlSafe(set)).await?;
-        mixes |= read(&mut other).await? == mark;
-        other.execute("BEGIN").await?;
-        read(&mut other).await?;
-        mixes |= read(one).await? != mark;
-        other.execute("ROLLBACK").await?;
+    let ask = async {
+        let mut other = options.connect().await?;
+        for _ in 0..ROUNDS {
+            if mixes_once(one, &mut other).await? {
+                return Ok(true);
+            }
+        }
+        // It ends anyway, whatever closing it says.
+        let _ = other.close().await;
+        Ok(false)
+    };
+    tokio::time::timeout(DEADLINE, ask).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+async fn mixes_once(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let mark = format!("{:016x}", fastrand::u64(..));
+    let set = format!("SELECT set_config('keyway.mark', '{mark}', false)");
+    one.execute(AssertSqlSafe(set)).await?;
+    // Asked before anything is held: where there is one session for all, nobody could ask afterwards.
+    if read(other).await? == mark {
+        return Ok(true);
     }
-    // It ends anyway, whatever closing it says.
-    let _ = other.close().await;
-    Ok(mixes)
+    other.execute("BEGIN").await?;
+    read(other).await?;
+    let lost = read(one).await? != mark;
+    other.execute("ROLLBACK").await?;
+    Ok(lost)
 }
 
 async fn read(connection: &mut PgConnection) -> Result<String, sqlx::Error> {

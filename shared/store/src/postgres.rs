@@ -35,13 +35,14 @@ const ASK: Duration = Duration::from_secs(2);
 const SLOW: Duration = Duration::from_millis(500);
 const TAKES_NO_WRITES: &str = "pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
 
-/// When a server last refused a write because it only reads. Connections from before are not used again: where an
-/// address moved on to another server, a session that stays open would find the old one for ever.
-static READ_ONLY: LazyLock<watch::Sender<Option<Instant>>> = LazyLock::new(|| watch::Sender::new(None));
+/// When a session last was not what it has to be: on a server that only reads, or not in its role. Connections from
+/// before are not used again: where an address moved on to another server, a session that stays open would find the old
+/// one for ever.
+static DISTRUSTED: LazyLock<watch::Sender<Option<Instant>>> = LazyLock::new(|| watch::Sender::new(None));
 
-/// Remembers that a server only reads; at most once a second, so that reads go on while it does.
-pub(crate) fn found_read_only() {
-    READ_ONLY.send_if_modified(|last| {
+/// Has the sessions of now replaced; at most once a second, so that reads go on while a server takes no writes.
+pub(crate) fn distrust_sessions() {
+    DISTRUSTED.send_if_modified(|last| {
         let now = Instant::now();
         let again = last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1));
         if again {
@@ -51,9 +52,9 @@ pub(crate) fn found_read_only() {
     });
 }
 
-/// Hears of each server that was found to only read.
-pub(crate) fn read_only() -> watch::Receiver<Option<Instant>> {
-    READ_ONLY.subscribe()
+/// Hears each time that the sessions of now are not used again.
+pub(crate) fn distrusted() -> watch::Receiver<Option<Instant>> {
+    DISTRUSTED.subscribe()
 }
 
 /// One database on one or more hosts.
@@ -123,17 +124,21 @@ impl Postgres {
         let mut pool = sea_orm::ConnectOptions::new("postgres://localhost");
         pool.max_connections(self.limits.connections.max(2)).acquire_timeout(self.limits.acquire_timeout);
         pool.sqlx_logging(false).map_sqlx_postgres_opts(move |_| options.clone());
-        let session = (!self.pools_transactions()).then(|| self.session(role));
-        let must_write = self.url.must_write;
+        let (must_write, is_kept) = (self.url.must_write, !self.pools_transactions());
+        let enter_with = match (is_kept, must_write) {
+            (true, _) => Some(self.session(role)),
+            (false, true) => Some(format!("SELECT '{role}', {TAKES_NO_WRITES}")),
+            (false, false) => None,
+        };
         pool.map_sqlx_postgres_pool_opts(move |pool| {
-            let Some(session) = session.clone() else { return pool };
+            let Some(enter_with) = enter_with.clone() else { return pool };
             pool.after_connect(move |connection, _| {
-                let session = session.clone();
-                Box::pin(async move { enter(connection, session, role, must_write).await })
+                let enter_with = enter_with.clone();
+                Box::pin(async move { enter(connection, enter_with, role, must_write).await })
             })
         });
         pool.map_sqlx_postgres_before_acquire(|_, connection| {
-            let suspected = *READ_ONLY.borrow();
+            let suspected = *DISTRUSTED.borrow();
             let is_new = suspected.is_none_or(|at| connection.age < at.elapsed());
             Box::pin(std::future::ready(Ok(is_new)))
         });
@@ -247,7 +252,7 @@ impl Postgres {
                 for pool in self.pools.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                     pool.set_connect_options(self.each_host[at].clone());
                 }
-                found_read_only();
+                distrust_sessions();
             }
             return moved;
         }
@@ -255,14 +260,14 @@ impl Postgres {
     }
 }
 
-/// Takes a new connection into its role, and nothing less.
+/// Takes a new connection into its role, where it has one for longer than a transaction, and refuses any other.
 async fn enter(
     connection: &mut PgConnection,
-    session: String,
+    enter_with: String,
     role: &'static str,
     must_write: bool,
 ) -> Result<(), sqlx::Error> {
-    let row = connection.fetch_one(AssertSqlSafe(session)).await?;
+    let row = connection.fetch_one(AssertSqlSafe(enter_with)).await?;
     let (is, reads_only): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
     if is != role {
         return Err(sqlx::Error::Protocol(format!("a connection is not in the role {role}")));

@@ -9,8 +9,8 @@ use std::sync::{
 
 use keyway_domain::TenantId;
 use sea_orm::{
-    AccessMode, DatabaseConnection, DatabaseTransaction, FromQueryResult, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    AccessMode, DatabaseConnection, DatabaseTransaction, DbErr, FromQueryResult, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
 use tokio::sync::watch;
 
@@ -104,11 +104,10 @@ impl TenantTx {
             let set = format!("SELECT {settings}set_config('keyway.tenant_id', $1, true), current_user::text AS role");
             let who: Vec<Who> = Sql::with(&set, [tenant.into()]).rows(&tx).await?;
             // In any other role row-level security would not bind the transaction to the tenant.
-            if who.iter().any(|who| who.role != postgres::APP) {
-                return Err(StoreError::Setup(
-                    "a session is not in the role it was put in: a pooler in between must keep sessions apart"
-                        .to_owned(),
-                ));
+            if who.first().is_none_or(|who| who.role != postgres::APP) {
+                postgres::distrust_sessions();
+                let why = "a session is not in the role it was put in: a pooler in between must keep sessions apart";
+                return Err(StoreError::Unavailable(DbErr::Custom(why.to_owned())));
             }
         }
         Ok(tx)

@@ -21,9 +21,9 @@ enum Source {
 impl Wakeups {
     pub(crate) async fn postgres(pool: &DatabaseConnection) -> Result<Self, StoreError> {
         let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await?;
-        let read_only = postgres::read_only();
+        let distrusted = postgres::distrusted();
         listener.listen(CHANNEL).await?;
-        Ok(Self(Source::Postgres(Box::new(listener), read_only)))
+        Ok(Self(Source::Postgres(Box::new(listener), distrusted)))
     }
 
     pub(crate) const fn local(receiver: watch::Receiver<u64>) -> Self {
@@ -37,10 +37,10 @@ impl Wakeups {
     /// row: begin anew with another one.
     pub async fn next(&mut self) -> Result<(), StoreError> {
         match &mut self.0 {
-            Source::Postgres(listener, read_only) => tokio::select! {
+            Source::Postgres(listener, distrusted) => tokio::select! {
                 received = listener.try_recv() => Ok(received.map(drop)?),
-                _ = read_only.changed() => {
-                    Err(StoreError::Unavailable(DbErr::Custom("the server was found to only read".to_owned())))
+                _ = distrusted.changed() => {
+                    Err(StoreError::Unavailable(DbErr::Custom("the server may only read".to_owned())))
                 }
             },
             Source::Local(receiver) => {

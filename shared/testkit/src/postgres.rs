@@ -57,6 +57,22 @@ impl TestDatabase {
         self.url.replacen("//keyway@", "//postgres@", 1)
     }
 
+    /// Has every session that begins from now on only read, as on a standby; or no more, which changes none of those
+    /// that are there, as when an address moves on from a server that stays.
+    ///
+    /// # Errors
+    /// It is on SQLite, or the server is away.
+    pub async fn only_reads(&self, on: bool) -> Result<()> {
+        let Home::Postgres { port, name } = &self.home else { bail!("SQLite has no such sessions") };
+        let (port, name) = (*port, name.clone());
+        tokio::task::spawn_blocking(move || {
+            psql(port, &format!("ALTER DATABASE {name} SET default_transaction_read_only = {on}"))?;
+            let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+            if on { psql(port, &end) } else { Ok(()) }
+        })
+        .await?
+    }
+
     /// A fresh file in a directory of its own.
     ///
     /// # Errors

@@ -134,6 +134,20 @@ async fn a_killed_postgresql_burns_no_attempt() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_only_reads_burns_no_attempt_and_buries_nothing() -> Result<()> {
+    let mut world = World::distributed().await?;
+    world.start()?;
+    let all = submit_slow(&world, "standby", 10, 1_000).await?;
+    until("the calls are under way", async || Ok(probes(&world, &all) == 10)).await?;
+    let Database::Shared(database) = &world.database else { bail!("a database of its own") };
+    database.only_reads(true).await?;
+    until("handlers wait for the database", async || Ok(waits() > 30)).await?;
+    database.only_reads(false).await?;
+    ended_well(&mut world, &all).await?;
+    world.finish().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_broker_loses_nothing_and_burns_no_attempt() -> Result<()> {
     let database = Database::Shared(keyway_testkit::postgres::TestDatabase::postgres().await?);
     let mut world = World::on(database, Some(TestBroker::private().await?)).await?;

@@ -1,7 +1,17 @@
 //! What is kept in memory: enough to serve without the database, and nothing longer than it may.
 
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
 use http::Method;
 use keyway_domain::Invalidation;
+use keyway_testkit::{
+    fault_proxy::{FaultProxy, Weather},
+    postgres::TestDatabase,
+};
+use keyway_vault::{Keyring, Vault};
 use serde_json::json;
 
 use super::harness::{Harness, SECRET, chat, until};
@@ -25,6 +35,44 @@ async fn a_warm_proxy_serves_without_its_database() {
     let answer = harness.post("/v1/chat/completions", &key, &chat(false)).send().await.unwrap();
     assert_eq!(answer.status(), 503, "what was forgotten has to be read, and cannot be");
     assert_eq!(answer.headers()["x-keyway-error"], "unavailable");
+}
+
+/// Twice what a look-up may take: the machine may be busy.
+const SOON: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn a_silent_database_holds_no_call_up_whose_key_is_not_in_memory() -> anyhow::Result<()> {
+    let mut database = TestDatabase::postgres().await?;
+    let server: SocketAddr = database.url.split(['@', '/']).nth(3).unwrap_or_default().parse()?;
+    let link = FaultProxy::start(server).await?;
+    database.url = database.url.replacen(&server.to_string(), &link.address.to_string(), 1);
+    let harness = Harness::start_on(database, Vault::open(Keyring::generate()?), &[]).await;
+    harness.integration("openai", SECRET).await;
+    let known = harness.virtual_key(None).await;
+    let get = async |text: &str| {
+        let begun = Instant::now();
+        let call = harness.http.get(format!("{}/proxy/openai/v1/models", harness.url)).bearer_auth(text);
+        let status = call.send().await.map(|answer| answer.status().as_u16());
+        (status.unwrap_or_default(), begun.elapsed())
+    };
+    assert_eq!(get(&known.text).await.0, 200);
+
+    link.set(Weather { holds_answers: true, ..Weather::default() });
+    let fresh = || keyway_api::VirtualKeyToken::generate().unwrap().expose().to_owned();
+    let same = fresh();
+    for _ in 0..4 {
+        // As many ask for one key as for keys of their own.
+        let own: Vec<_> = (0..25).map(|_| fresh()).collect();
+        let calls = own.iter().chain(std::iter::repeat_n(&same, 25)).map(|key| get(key));
+        let (answers, served) = tokio::join!(futures::future::join_all(calls), get(&known.text));
+        assert_eq!(served.0, 200, "what is in memory serves on");
+        for (status, took) in answers {
+            assert!(status == 503 && took < SOON, "{status} after {took:?}");
+        }
+    }
+    link.heal();
+    until("the database to be asked again", async || get(&same).await.0 == 401).await;
+    Ok(())
 }
 
 #[tokio::test]
