@@ -199,8 +199,7 @@ pub(crate) fn server_command(home: &Path, name: &str) -> Result<Command> {
 
 /// The newest installed version's program.
 pub(crate) fn binary(name: &str) -> Result<PathBuf> {
-    let versions =
-        fs::read_dir(installed(VERSIONS)).context("PostgreSQL is not installed; apt install postgresql")?;
+    let versions = fs::read_dir(installed(VERSIONS)).context("PostgreSQL is not installed; apt install postgresql")?;
     let versions = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let newest = versions.max().context("PostgreSQL is not installed; apt install postgresql")?;
     Ok(Path::new(VERSIONS).join(newest.to_string()).join("bin").join(name))
