@@ -9,8 +9,7 @@ from rabbitmq import cluster
 from roots import INSIDE, free_port, until
 
 ODD_PASSWORD = "S3CRET/pw?with#all@of:them"
-TRACKED = "role,statement_timeout,idle_in_transaction_session_timeout,enable_bitmapscan"
-IGNORED = "options,extra_float_digits"
+DROPPED = "options,extra_float_digits,role,statement_timeout,idle_in_transaction_session_timeout"
 REFUSED_SECONDS = 15
 DEAD_NODE_SECONDS = 30
 
@@ -81,17 +80,26 @@ def certificates(place):
 
 
 def pooled_sessions(place):
-    """PgBouncer in session mode, set as docs/databases.md says."""
-    settings = {"track_extra_parameters": TRACKED, "ignore_startup_parameters": IGNORED}
-    pooler = place.ends(Pooler(place.root, f"{place.scenario}/pgbouncer", place.postgres, "session", settings))
-    keyway = place.keyway(place.postgres.url(pooler.port)).prepare().start()
-    return works(place, keyway)
+    """PgBouncer in session mode, without any setting for Keyway."""
+    pooler = place.ends(Pooler(place.root, f"{place.scenario}/pgbouncer", place.postgres, "session", {}))
+    return works(place, place.keyway(place.postgres.url(pooler.port)).prepare().start())
+
+
+def deaf_pooler(place):
+    """PgBouncer that drops every parameter of a new session, as its error messages lead people to."""
+    pooler = place.ends(Pooler(place.root, f"{place.scenario}/pgbouncer", place.postgres, "session", {"ignore_startup_parameters": DROPPED}))
+    return works(place, place.keyway(place.postgres.url(pooler.port)).prepare().start())
 
 
 def pooled_transactions(place):
-    """PgBouncer in transaction mode: Keyway works, or says at its start that it does not."""
-    settings = {"track_extra_parameters": TRACKED, "ignore_startup_parameters": IGNORED, "default_pool_size": "4"}
-    pooler = place.ends(Pooler(place.root, f"{place.scenario}/pgbouncer", place.postgres, "transaction", settings))
+    """PgBouncer in transaction mode, with fewer sessions than clients, and Keyway is told so."""
+    pooler = transaction_pooler(place)
+    return works(place, place.keyway(place.postgres.url(pooler.port, options="?pool_mode=transaction")).prepare().start())
+
+
+def unsaid_transactions(place):
+    """The same, and Keyway is not told: it is not ready, and says why."""
+    pooler = transaction_pooler(place)
     place.keyway(name="migrating").prepare()
     keyway = place.keyway(place.postgres.url(pooler.port))
     keyway.command("keys", "init")
@@ -104,6 +112,11 @@ def pooled_transactions(place):
         return refused_with_reason(place, keyway)
     place.note("it starts")
     return works(place, keyway)
+
+
+def transaction_pooler(place):
+    settings = {"max_prepared_statements": "200", "default_pool_size": "4"}
+    return place.ends(Pooler(place.root, f"{place.scenario}/pgbouncer", place.postgres, "transaction", settings))
 
 
 def refused_with_reason(place, keyway):

@@ -5,6 +5,8 @@ from roots import until
 
 INTEGRATIONS, CALLS = 300, 100
 ADMINS = ("openai", "anthropic")
+# More than two workers take at a time.
+REFUSED_EVENTS = 600
 DEAD_SECONDS = 120
 
 
@@ -43,7 +45,7 @@ def usage(place, keyway, total):
 
 
 def failing_handler(place):
-    """The audit writer cannot write the events of one tenant: they become dead letters, and everybody else's are written."""
+    """The audit writer cannot write events of one kind: they become dead letters, and everybody else's are written."""
     keyway = place.keyway().prepare().start()
     clients = place.clients(keyway)
     clients.submit()
@@ -53,10 +55,10 @@ def failing_handler(place):
         "CREATE TRIGGER refuse BEFORE INSERT ON audit_events FOR EACH ROW "
         "WHEN (NEW.action = 'virtual_key.created') EXECUTE FUNCTION refuse()"
     )
-    # More than a worker takes at a time: if they went round and round, nobody else's event would be reached.
-    count = 600
-    for _ in range(count):
-        keyway.api("POST", "/virtual-keys", {"project_id": clients.project, "name": f"refused-{_}"})
+    # If these went round and round, nobody else's event would be reached.
+    count = REFUSED_EVENTS
+    for number in range(count):
+        keyway.api("POST", "/virtual-keys", {"project_id": clients.project, "name": f"refused-{number}"})
     clients.submit_many(12)
     begun = until("the other events are written", lambda: others_written(place), DEAD_SECONDS, 0.5)
     place.note(f"the others' events were written after {begun:.0f} s")

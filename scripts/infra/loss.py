@@ -8,8 +8,8 @@ from roots import until
 OPERATIONS, EVENTS, CALLS = 100, 120, 30
 LANES = ("verify", "status", "audit", "meter")
 DELETIONS = 5
-# Long enough for anything that looks at what has made no progress.
-SECONDS = 240
+# Longer than the five minutes after which the relay hands over again whatever has had no effect.
+SECONDS = 360
 
 
 def empty_broker(place):

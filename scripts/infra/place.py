@@ -5,7 +5,7 @@ import shutil
 
 from keyway import Keyway, Simulator
 from load import Clients, Ledger
-from postgres import Postgres
+from postgres import Postgres, version
 from rabbitmq import Names, Rabbit
 from relay import Relay
 from roots import Root
@@ -21,7 +21,7 @@ class Ground:
         self.names = Names(self.root)
         self.broker = Rabbit(self.root, self.names, "shared").start()
         self.simulator = Simulator(self.home)
-        self.rabbitmq, self.postgresql = self.broker.version(), self.root.version("postgresql-*")
+        self.rabbitmq, self.postgresql = self.broker.version(), version(self.root)
 
     def stop(self):
         self.simulator.stop()

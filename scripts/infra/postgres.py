@@ -1,7 +1,6 @@
 """A private PostgreSQL from a root: its cluster, its logins, its ways of failing."""
 
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -18,8 +17,7 @@ class Postgres:
     def __init__(self, root, name, settings=None):
         self.root, self.name, self.port = root, name, free_port()
         self.outside, self.inside = root.folder(name, "postgres")
-        (version,) = os.listdir(os.path.join(root.path, "usr/lib/postgresql"))
-        self.programs = f"/usr/lib/postgresql/{version}/bin"
+        self.programs = programs(root)
         self.settings = {
             "port": self.port,
             "listen_addresses": "127.0.0.1",
@@ -112,9 +110,6 @@ class Postgres:
     def url(self, port=None, host="127.0.0.1", login=LOGIN, password=PASSWORD, options=""):
         return f"postgres://{login}:{password}@{host}:{port or self.port}/keyway{options}"
 
-    def version(self):
-        return re.match(r"[\d.]+", self.sql("SHOW server_version", "postgres"))[0]
-
 
 class Pooler:
     """A private PgBouncer before a server."""
@@ -148,3 +143,14 @@ class Pooler:
 def listens(port):
     with socket.create_connection(("127.0.0.1", port), 2):
         return True
+
+
+def programs(root):
+    """Where the programs of a root's server are, inside."""
+    (version,) = os.listdir(os.path.join(root.path, "usr/lib/postgresql"))
+    return f"/usr/lib/postgresql/{version}/bin"
+
+
+def version(root):
+    """As in: postgres (PostgreSQL) 17.12 (Debian 17.12-0+deb13u1)."""
+    return root.run([f"{programs(root)}/postgres", "--version"], "postgres").split()[2]

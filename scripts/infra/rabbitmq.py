@@ -9,7 +9,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from roots import INSIDE, free_port, until
+from roots import free_port, until
 
 PROGRAMS = "/usr/lib/rabbitmq/bin"
 LANES = ("verify", "usage.plan", "usage.fetch", "status", "audit", "meter")
@@ -132,9 +132,6 @@ class Rabbit:
             raise RuntimeError(f"{method} {path}: {error.code} {error.read()[:300]}") from error
         return json.loads(text) if text else None
 
-    def ctl(self, *arguments):
-        return self.root.run([f"{PROGRAMS}/rabbitmqctl", "-q", "-n", f"{self.name}@localhost", *arguments], "rabbitmq", self.environment())
-
     def version(self):
         return self.http("GET", "/api/overview")["rabbitmq_version"]
 
@@ -149,8 +146,3 @@ def cluster(root, names, folder, count=3):
         node.await_ready()
     until("the cluster has formed", lambda: len(nodes[0].http("GET", "/api/nodes")) == count, READY_SECONDS)
     return nodes
-
-
-def conf_path(name):
-    """Where a file of the run's folder is, for a node's settings."""
-    return f"{INSIDE}/{name}"

@@ -33,7 +33,7 @@ class Root:
     """One root, with the run's folder in it."""
 
     def __init__(self, suite, home):
-        self.suite, self.home = suite, home
+        self.home = home
         self.path = os.path.join(INFRA, "roots", suite)
 
     def start(self, log, arguments, user="root", environment=None):
@@ -70,13 +70,6 @@ class Root:
         os.makedirs(os.path.join(self.home, name), exist_ok=True)
         self.run(["chown", "-R", f"{user}:", f"{INSIDE}/{name}"])
         return os.path.join(self.home, name), f"{INSIDE}/{name}"
-
-    def version(self, package):
-        """The upstream version of an installed package."""
-        full = subprocess.run(
-            ["chroot", self.path, "dpkg-query", "-W", "-f", "${Version}", package], capture_output=True, text=True, check=True
-        ).stdout
-        return full.split(":")[-1].split("-")[0].split("+")[0]
 
 
 class Program:

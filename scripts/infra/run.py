@@ -53,12 +53,10 @@ def own_home():
 
 def one(ground, scenario):
     """Runs a scenario in a place of its own."""
-    begun, faults, notes = time.monotonic(), [], []
-    place = None
+    begun, faults, place = time.monotonic(), [], None
     try:
         place = Place(ground, scenario.name)
         faults = scenario.run(place)
-        notes = place.notes
     except (SystemExit, TimeoutError, RuntimeError, OSError, KeyError, ValueError) as error:
         faults = [f"wrong: {error}"]
         if not isinstance(error, (TimeoutError, SystemExit)):
@@ -67,6 +65,7 @@ def one(ground, scenario):
         if place:
             place.close(keep=bool(faults or os.environ.get("KEEP")))
     seconds = time.monotonic() - begun
+    notes = place.notes if place else []
     row = {"suite": ground, "scenario": scenario, "faults": faults, "notes": notes, "seconds": seconds}
     say(f"{versions(row)}  {scenario.name}: {'clean' if not faults else f'{len(faults)} faults'} ({seconds:.0f} s)")
     for line in [*faults, *(f"({note})" for note in notes)]:

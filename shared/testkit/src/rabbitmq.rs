@@ -198,12 +198,8 @@ impl Node {
     }
 
     fn create(dir: PathBuf) -> Result<Self> {
-        let server = Path::new(PROGRAMS).join("rabbitmq-server");
-        ensure!(
-            programs::installed(PROGRAMS).exists(),
-            "{} is missing: apt-get install rabbitmq-server",
-            server.display()
-        );
+        let server = programs::installed(PROGRAMS).join("rabbitmq-server");
+        ensure!(server.exists(), "{} is missing: apt-get install rabbitmq-server", server.display());
         fs::create_dir_all(&dir)?;
         let (amqp_port, http_port, dist_port) = (free_port()?, free_port()?, free_port()?);
         let name = format!("keyway{dist_port}@localhost");
