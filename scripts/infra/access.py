@@ -19,9 +19,9 @@ def works(place, keyway, count=24):
     clients = place.clients(keyway)
     clients.submit_many(count)
     until("all are connected", lambda: place.postgres.sql("SELECT count(*) FROM integrations WHERE status = 'connected'") == str(count), 60, 0.5)
-    statuses = sorted({status for status, *_ in clients.call_many(count)})
+    statuses = clients.call_many(count)
     faults = [] if statuses == [200] else [f"wrong: calls were answered {statuses}"]
-    until("all calls are metered", lambda: int(place.postgres.sql("SELECT count(*) FROM metered_calls")) >= count, 60, 0.5)
+    until("all calls are metered", lambda: int(place.postgres.sql("SELECT count(*) FROM metered_calls")) >= len(place.ledger.calls), 60, 0.5)
     return faults + judge(place, keyway, place.ledger)
 
 

@@ -17,7 +17,7 @@ from roots import until
 KEYS = {"anthropic": "sk-ant-sim-", "gemini": "AIzaSim-"}
 ADMIN_KEYS = {"openai": "sk-admin-sim-", "anthropic": "sk-ant-admin01-sim-"}
 CHAT = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "What is a ledger?"}]}
-TRIES = 200
+TRIES, CALL_TRIES = 200, 5
 
 
 class Ledger:
@@ -115,8 +115,18 @@ class Clients:
         return status, time.monotonic() - begun, headers
 
     def call_many(self, count, at_once=8):
+        """Many calls, each again while it is told to come back: what they were answered in the end."""
+
+        def one(_):
+            for _ in range(CALL_TRIES):
+                status = self.call()[0]
+                if status != 503:
+                    break
+                time.sleep(1)
+            return status
+
         with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-            return list(pool.map(lambda _: self.call(), range(count)))
+            return sorted(set(pool.map(one, range(count))))
 
     def under_load(self):
         return Load(self)
