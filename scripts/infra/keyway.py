@@ -89,6 +89,8 @@ class Keyway:
             "KEYWAY_ADMIN_KEY": self.admin,
             "KEYWAY_MODELS_FILE": simulator.catalog(self.provider),
             "KEYWAY_TRUSTED_UPSTREAMS": f"127.0.0.1:{self.provider}",
+            # A round of the schedule would spread its fetches over minutes, in which something always waits.
+            "KEYWAY_USAGE_INTERVAL_SECONDS": "86400",
             **(settings or {}),
         }
         self.members = []
