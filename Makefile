@@ -12,7 +12,7 @@ export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check chaos seeded bench prices clients fmt deny doc document deps files nextest clean
+.PHONY: help run demo test lint check chaos seeded bench prices clients infra fmt deny doc document deps files nextest clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,7 +30,7 @@ test: deps files nextest ## Run every test (starts its own PostgreSQL, RabbitMQ,
 lint: deps ## Formatting, clippy without a warning, shell scripts
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features failpoints -- -D warnings
-	shellcheck scripts/*.sh grafana/*.sh .ci/run
+	shellcheck scripts/*.sh scripts/infra/*.sh grafana/*.sh .ci/run
 
 check: lint doc deny document test ## All that CI checks
 
@@ -57,6 +57,15 @@ prices: ## Compare every price with two public lists, and docs/prices.md with th
 clients: ## Run real SDKs and agents against Keyway and write docs/clients.md (KEYWAY_BIN= CLIENTS=)
 	$(if $(KEYWAY_BIN),,cargo build --locked --release)
 	KEYWAY_BIN="$(KEYWAY_BIN)" python3 scripts/clients/run.py $(CLIENTS)
+
+# Not part of CI: it needs root, 1 GB and half an hour, and makes its two system roots at the first run (six minutes, apt).
+# SUITES=sid is the newest services alone, SCENARIOS="tls pooled" chooses by a part of the name, KEEP=1 keeps every log.
+infra: ## Run Keyway on newer brokers and databases and break those (KEYWAY_BIN= SIMULATOR_BIN= SUITES= SCENARIOS= KEEP=)
+	scripts/infra/roots.sh
+	$(if $(KEYWAY_BIN),,cargo build --locked --release)
+	$(if $(SIMULATOR_BIN),,cargo build --locked --package keyway-testkit --bin simulator)
+	KEYWAY_BIN="$(KEYWAY_BIN)" SIMULATOR_BIN="$(SIMULATOR_BIN)" SUITES="$(SUITES)" SCENARIOS="$(SCENARIOS)" KEEP="$(KEEP)" \
+	    python3 -B scripts/infra/run.py
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -5,6 +5,7 @@ pub mod hosts;
 pub mod ports;
 pub mod postgres;
 pub mod private_postgres;
+mod programs;
 pub mod rabbitmq;
 pub mod replay;
 pub mod simulator;

@@ -13,7 +13,12 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 
-use crate::ports::free_port;
+use crate::{
+    ports::free_port,
+    programs::{as_postgres, command, installed, is_root, testkit_dir},
+};
+
+const VERSIONS: &str = "/usr/lib/postgresql";
 
 /// Says that this process uses the server; held until the process ends.
 static IN_USE: Mutex<Option<File>> = Mutex::new(None);
@@ -91,10 +96,6 @@ impl Drop for TestDatabase {
     }
 }
 
-pub(crate) fn testkit_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/testkit")
-}
-
 fn running_server() -> Result<u16> {
     let home = testkit_dir().join("postgres");
     fs::create_dir_all(&home).with_context(|| format!("make {}", home.display()))?;
@@ -141,7 +142,7 @@ pub(crate) fn initialise(home: &Path) -> Result<()> {
     fs::create_dir_all(&data)?;
     fs::write(&log, "")?;
     if is_root() {
-        run(Command::new("chown").arg("postgres:").arg(&data).arg(&log))?;
+        run(command(Path::new("/bin/chown")).arg("postgres:").arg(&data).arg(&log))?;
     }
     let mut initdb = server_command(home, "initdb")?;
     run(initdb
@@ -177,7 +178,7 @@ fn stop_when_unused(home: &Path, data: &Path) -> Result<()> {
 }
 
 pub(crate) fn psql(port: u16, statement: &str) -> Result<()> {
-    let mut psql = Command::new(binary("psql")?);
+    let mut psql = command(&binary("psql")?);
     psql.args(["-X", "-q", "-w", "-h", "127.0.0.1", "-U", "postgres", "-d", "postgres", "-v", "ON_ERROR_STOP=1"]);
     run(psql.args(["-p", &port.to_string(), "-c", statement]))
 }
@@ -196,26 +197,10 @@ pub(crate) fn server_command(home: &Path, name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// The server refuses to run as root, so root runs it as the user that the package made for it.
-pub(crate) fn as_postgres(program: &Path) -> Command {
-    if !is_root() {
-        return Command::new(program);
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--"]).arg(program);
-    command
-}
-
-fn is_root() -> bool {
-    let id = Command::new("id").arg("-u").output();
-    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
-}
-
 /// The newest installed version's program.
 pub(crate) fn binary(name: &str) -> Result<PathBuf> {
-    let versions =
-        fs::read_dir("/usr/lib/postgresql").context("PostgreSQL is not installed; apt install postgresql")?;
+    let versions = fs::read_dir(installed(VERSIONS)).context("PostgreSQL is not installed; apt install postgresql")?;
     let versions = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
     let newest = versions.max().context("PostgreSQL is not installed; apt install postgresql")?;
-    Ok(Path::new("/usr/lib/postgresql").join(newest.to_string()).join("bin").join(name))
+    Ok(Path::new(VERSIONS).join(newest.to_string()).join("bin").join(name))
 }

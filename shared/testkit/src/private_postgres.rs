@@ -13,7 +13,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::{
     ports::free_port,
-    postgres::{as_postgres, binary, initialise, launch, psql, run, server_command, testkit_dir},
+    postgres::{binary, initialise, launch, psql, run, server_command},
+    programs::{as_postgres, command, testkit_dir},
 };
 
 /// A running or killed server with one database; dropping it removes both.
@@ -74,7 +75,7 @@ impl PrivatePostgres {
     /// # Errors
     /// The server is away.
     pub async fn dump(&self) -> Result<Vec<u8>> {
-        let mut pg_dump = Command::new(binary("pg_dump")?);
+        let mut pg_dump = command(&binary("pg_dump")?);
         pg_dump.arg("--inserts").arg(&self.url).stdin(Stdio::null());
         tokio::task::spawn_blocking(move || {
             let output = pg_dump.output()?;

@@ -19,7 +19,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
 
-use crate::ports::free_port;
+use crate::{ports::free_port, programs};
 
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
 /// Where a node keeps what it would know after a restart.
@@ -198,7 +198,7 @@ impl Node {
     }
 
     fn create(dir: PathBuf) -> Result<Self> {
-        let server = Path::new(PROGRAMS).join("rabbitmq-server");
+        let server = programs::installed(PROGRAMS).join("rabbitmq-server");
         ensure!(server.exists(), "{} is missing: apt-get install rabbitmq-server", server.display());
         fs::create_dir_all(&dir)?;
         let (amqp_port, http_port, dist_port) = (free_port()?, free_port()?, free_port()?);
@@ -236,7 +236,7 @@ impl Node {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(Path::new(PROGRAMS).join(program));
+        let mut command = programs::command(&Path::new(PROGRAMS).join(program));
         let at = |name: &str| self.dir.join(name);
         command
             // Where the node writes when it ends badly, as it does when its directory is removed under it.
@@ -335,5 +335,5 @@ fn remove_ended() -> Result<()> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/testkit/rabbitmq")
+    programs::testkit_dir().join("rabbitmq")
 }
