@@ -58,7 +58,7 @@ clients: ## Run real SDKs and agents against Keyway and write docs/clients.md (K
 	$(if $(KEYWAY_BIN),,cargo build --locked --release)
 	KEYWAY_BIN="$(KEYWAY_BIN)" python3 scripts/clients/run.py $(CLIENTS)
 
-# Not part of CI: it needs root, 1 GB and half an hour, and makes its two system roots at the first run (six minutes, apt).
+# Not part of CI: it needs root, 1 GB and forty minutes, and makes its two system roots at the first run (six minutes, apt).
 # SUITES=sid is the newest services alone, SCENARIOS="tls pooled" chooses by a part of the name, KEEP=1 keeps every log.
 infra: ## Run Keyway on newer brokers and databases and break those (KEYWAY_BIN= SIMULATOR_BIN= SUITES= SCENARIOS= KEEP=)
 	scripts/infra/roots.sh

@@ -27,6 +27,8 @@ def main():
     chosen = [scenario for scenario in SCENARIOS if not parts or any(part in scenario.name for part in parts)]
     if not chosen:
         raise SystemExit(f"no scenario is called like {' or '.join(parts)}; they are: {', '.join(scenario.name for scenario in SCENARIOS)}")
+    if unknown := set(suites) - set(SUITES):
+        raise SystemExit(f"there is no root called {' or '.join(sorted(unknown))}; they are: {', '.join(SUITES)}")
     for variable, built in BINARIES:
         program(variable, built)
     home = own_home()

@@ -62,6 +62,7 @@ pub(crate) fn is_root() -> bool {
     id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
+#[expect(clippy::disallowed_methods, reason = "which services tests run on is no setting of Keyway's")]
 fn root() -> Option<PathBuf> {
     env::var_os(ROOT).filter(|root| !root.is_empty()).map(PathBuf::from)
 }
