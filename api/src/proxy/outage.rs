@@ -9,7 +9,7 @@ use std::{
 use super::refusal::{Code, Refusal};
 
 /// How long one look-up may take: a caller waits for it.
-const LOOK_UP: Duration = Duration::from_secs(1);
+const LOOK_UP: Duration = Duration::from_millis(1500);
 /// How long one that failed speaks for all others. Then the database is asked again.
 const REMEMBERED: Duration = Duration::from_millis(500);
 

@@ -37,7 +37,7 @@ fn integrations() -> Vec<Case> {
             integration("credentials", json!({ "key": "canary" })),
             422,
             "malformed_key",
-            "send it as text",
+            "send the key alone, as text",
         ),
         ("integrations", integration("expires_at", json!("2999-01-01")), 422, "invalid_field", "needs its time too"),
         ("integrations", integration("priority", json!("high")), 422, "invalid_field", "expected a whole number"),

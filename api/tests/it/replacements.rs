@@ -48,7 +48,7 @@ async fn a_key_that_works_goes_on_serving_until_the_new_one_is_verified(api: Api
     ensure!(forced.text_at("/integration/hint").ends_with("0004") && forced.json["replacement"].is_null());
     ensure!(api.get(&path).await?.expect(200)?.json["replacement"].is_null());
     let version = waiting.json["replacement"]["secret_version"].as_i64().unwrap_or_default() + 1;
-    ensure!(api.number("SELECT version AS n FROM secrets").await? == version, "{}", waiting.text);
+    ensure!(api.number("SELECT CAST(version AS BIGINT) AS n FROM secrets").await? == version, "{}", waiting.text);
     Ok(())
 }
 

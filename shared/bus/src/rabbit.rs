@@ -100,8 +100,14 @@ impl Bus for RabbitBus {
         let stores = rows.into_iter().map(|row| {
             let (kind, route) = (kind_of(&row.body), row.route);
             let packet = packet(row, kind);
-            let handover = if route == Route::Invalidate { Handover::Done } else { Handover::InFlight };
-            async move { self.store(packet, route).await.map(|()| handover) }
+            async move {
+                match (route, self.store(packet, route).await) {
+                    // Best effort: the queue of a process that went with its node may refuse what all others got.
+                    (Route::Invalidate, Ok(()) | Err(BusError::Refused)) => Ok(Handover::Done),
+                    (Route::Lane(_), Ok(())) => Ok(Handover::InFlight),
+                    (_, Err(error)) => Err(error),
+                }
+            }
         });
         futures::future::join_all(stores).await
     }

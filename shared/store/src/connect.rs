@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use keyway_domain::{TenantId, Timestamp};
 use keyway_vault::PostgresUrl;
 use sea_orm::{
-    ConnectOptions, Database, DbErr,
+    ConnectOptions, Database,
     sqlx::{
         Connection as _,
         sqlite::{SqliteJournalMode, SqliteSynchronous},
@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use crate::{
     StoreError, SystemTx, TenantTx, Wakeups,
     postgres::{self, Postgres},
-    sql::{Sql, shared_now},
+    sql::shared_now,
     tx::{Mode, Pool},
 };
 
@@ -162,13 +162,7 @@ impl Store {
         if self.postgres.is_none() {
             return Ok(());
         }
-        // The transaction only reads itself, and says nothing of the server.
-        let reads_only = "SELECT CAST(pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' AS INT)::BIGINT AS n";
-        if Sql::new(reads_only).number(&tx).await? == 0 {
-            return Ok(());
-        }
-        postgres::distrust_sessions();
-        Err(StoreError::Unavailable(DbErr::Custom("the server only reads: it is a standby, or made to".to_owned())))
+        postgres::takes_writes(&tx).await
     }
 
     /// How full the pools are, for metrics.

@@ -22,7 +22,7 @@ use sea_orm::{
 };
 use tokio::{sync::watch, time::timeout};
 
-use crate::{DatabaseLimits, StoreError, pooler};
+use crate::{DatabaseLimits, StoreError, Tx, pooler, sql::Sql};
 
 /// The role that sees one tenant.
 pub(crate) const APP: &str = "keyway_app";
@@ -50,6 +50,20 @@ pub(crate) fn distrust_sessions() {
         }
         again
     });
+}
+
+/// Asks the server whether it takes writes; the transaction itself may only read.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when it does not: its sessions are replaced.
+pub(crate) async fn takes_writes(tx: &impl Tx) -> Result<(), StoreError> {
+    let reads_only = "SELECT CAST(pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' \
+                      AS INT)::BIGINT AS n";
+    if Sql::new(reads_only).number(tx).await? == 0 {
+        return Ok(());
+    }
+    distrust_sessions();
+    Err(StoreError::Unavailable(DbErr::Custom("the server only reads: it is a standby, or made to".to_owned())))
 }
 
 /// Hears each time that the sessions of now are not used again.

@@ -91,6 +91,15 @@ impl TenantTx {
         self.open.commit().await
     }
 
+    /// Asks whether a row that was not found is nowhere else either: a session that was open when its server was
+    /// demoted does not see what came since.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when that may be so.
+    pub async fn ensure_current(&self) -> Result<(), StoreError> {
+        if self.open.postgres { postgres::takes_writes(self).await } else { Ok(()) }
+    }
+
     pub(crate) async fn begin(
         pool: &Pool,
         mode: Mode,

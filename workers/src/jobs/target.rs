@@ -86,7 +86,10 @@ pub(super) async fn open(
         (credential, _) => credential,
     };
     let is_on = |it: &Credential| it.integration.status != IntegrationStatus::Disabled;
-    let Some(credential) = credential.filter(is_on) else { return Ok(Err(Missing::Gone)) };
+    let Some(credential) = credential.filter(is_on) else {
+        tx.ensure_current().await?;
+        return Ok(Err(Missing::Gone));
+    };
     let integration = credential.integration;
     // The tenant's own first: a name that the catalog gets later must not send its secret elsewhere.
     let spec = match (providers::find_by_name(&tx, &integration.provider).await?, catalog.get(&integration.provider)) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{
-    Body, Command, IntegrationId, IntegrationStatus, Ledger, Message, MessageId, MeteredCall, PriceTerms, RequestId,
-    TenantId, Timestamp, TokenCounts, VirtualKeyId,
+    Body, Command, IntegrationId, Ledger, Message, MessageId, MeteredCall, PriceTerms, RequestId, TenantId, Timestamp,
+    TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Catalog;
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
@@ -98,7 +98,8 @@ async fn a_call_that_was_refused_has_its_key_verified_soon(world: &mut World) ->
     for (rows, (status, checked_at, verified)) in
         (1..).zip([(429, checked, false), (200, checked, false), (401, Timestamp::now(), false), (401, checked, true)])
     {
-        let times = format!("next_check_at_ms = {}, checked_at_ms = {}", due.ms(), checked_at.ms());
+        let times =
+            format!("status = 'connected', next_check_at_ms = {}, checked_at_ms = {}", due.ms(), checked_at.ms());
         world.execute(&format!("UPDATE integrations SET {times}")).await?;
         let one = MeteredCall { request_id: RequestId::new(), http_status: Some(status), ..any.clone() };
         world.publish(&[batch(world.tenant.id, vec![one])]).await?;
@@ -109,8 +110,8 @@ async fn a_call_that_was_refused_has_its_key_verified_soon(world: &mut World) ->
             ensure!(world.number(due_ms).await? == due.ms(), "{status}");
         }
     }
-    let connected = async || Ok(world.integration(&submitted).await?.status == IntegrationStatus::Connected);
-    until("it is verified", connected).await
+    let verified = async || Ok(world.history(&submitted).await?.len() == 1);
+    until("it is verified", verified).await
 }
 
 async fn a_batch_of_a_tenant_that_is_gone_is_let_go(world: &mut World) -> Result<()> {

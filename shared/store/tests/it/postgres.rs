@@ -89,9 +89,17 @@ async fn a_session_that_only_reads_is_left_for_a_new_one() -> Result<()> {
     ensure!(refused.is_retryable(), "{refused}");
     let unready = store.ping().await.err().context("a server that only reads is no place to work")?;
     ensure!(unready.is_retryable() && unready.to_string().contains("only reads"), "{unready}");
+    let missing = absent(&store).await.err().context("what is missing there may have come elsewhere")?;
+    ensure!(missing.is_retryable(), "{missing}");
     database.only_reads(false).await?;
     until_it_works("a write", async || write(&store).await).await?;
-    until_it_works("ready again", async || store.ping().await).await
+    until_it_works("ready again", async || store.ping().await).await?;
+    until_it_works("what is missing is nowhere", async || absent(&store).await).await
+}
+
+/// Asks, as a handler does that found nothing, whether that can be believed.
+async fn absent(store: &Store) -> Result<(), StoreError> {
+    store.tenant_read(TenantId::new()).await?.ensure_current().await
 }
 
 #[tokio::test]

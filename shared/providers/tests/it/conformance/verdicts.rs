@@ -1,7 +1,7 @@
 //! What is taken as a key, and what the recorded answers to a probe prove about one.
 
 use anyhow::{Context, Result, ensure};
-use keyway_domain::VerdictKind::{self, Invalid, NoCredit, RateLimited, Restricted, Unreachable, Valid};
+use keyway_domain::VerdictKind::{self, Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid};
 use keyway_providers::{Finding, KeyFamily};
 use keyway_testkit::replay::Fixture;
 
@@ -64,7 +64,7 @@ async fn found(subject: &Subject, case: &Fixture) -> Result<Finding> {
         if of_admin { (&subject.admin, &subject.ordinary) } else { (&subject.ordinary, &subject.admin) };
     let key: &Key = first.as_ref().or(other.as_ref()).context("no key")?;
     let finding = subject.probed(key, case).await?;
-    let no_verdict = matches!(finding.kind, Unreachable | RateLimited);
+    let no_verdict = matches!(finding.kind, Unreachable | RateLimited | Misconfigured);
     ensure!(no_verdict || allowed(case).contains(&finding.kind), "{:?} is not what it says", finding.kind);
     Ok(finding)
 }
