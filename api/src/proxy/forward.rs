@@ -12,7 +12,7 @@ use super::{
     attempts::{Attempts, Begun},
     broken::Reader,
     cache,
-    caller::{self, KeyHolder, Principal},
+    caller::{self, KeyHash, KeyHolder, Principal},
     choice::Choice,
     client::ProviderClient,
     headers,
@@ -26,6 +26,7 @@ use super::{
     redact::Redactor,
     refusal::{Code, Refusal, Shape},
     relay::{Caller, ProxyBody},
+    warm::Held,
     websocket::{self, Session, SessionKey},
 };
 use crate::traffic::Traffic;
@@ -79,9 +80,8 @@ impl Proxy {
     ) -> Result<Response<ProxyBody>, Refusal> {
         let route = Route::of(&parts.method, uri.path())?;
         let found = caller::key_hash(&parts.headers, key_in_query(&route, uri).as_deref());
-        let hash = self.or_wait(found, None, peer).await?;
-        let caller = self.caller(&hash, arrival.clock).await?;
-        let principal = self.or_wait(caller.usable(arrival.at), Some(&caller), peer).await?;
+        let (hash, caller) = self.holder(found, arrival, peer).await?;
+        let principal = caller.usable(arrival.at)?;
         let project = self.project(principal.tenant_id, principal.project_id, arrival.clock).await?;
         if !project.fallback.exists() {
             self.sources.check_open()?;
@@ -137,6 +137,19 @@ impl Proxy {
                 Ok(self.caches.answers.keep(place, response))
             }
         }
+    }
+
+    /// Who has the key that was found in a request, and may use it.
+    async fn holder(
+        &self,
+        found: Result<KeyHash, Refusal>,
+        arrival: Arrival,
+        peer: SocketAddr,
+    ) -> Result<(KeyHash, Held<KeyHolder>), Refusal> {
+        let hash = self.or_wait(found, None, peer).await?;
+        let caller = self.caller(&hash, arrival.clock).await?;
+        self.or_wait(caller.usable(arrival.at).map(drop), Some(&caller), peer).await?;
+        Ok((hash, caller))
     }
 
     /// What was found of a key; the sender of a wrong one waits for the refusal.

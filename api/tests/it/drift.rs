@@ -61,9 +61,7 @@ async fn a_key_is_known_by_its_providers_id_and_its_drift_is_shown(api: Api) -> 
     tx.commit().await?;
     let before = api.get(drift).await?.expect(200)?;
     ensure!(before.at("/items").as_array().is_some_and(Vec::is_empty), "before the key came: {}", before.text);
-    let tx = api.store.system().await?;
-    keyway_store::raw::execute(&tx, &format!("UPDATE integrations SET created_at_ms = {}", bucket_start.ms())).await?;
-    tx.commit().await?;
+    api.execute(&format!("UPDATE integrations SET created_at_ms = {}", bucket_start.ms())).await?;
     let shown = api.get(drift).await?.expect(200)?;
     let line = shown.at("/items/0");
     ensure!(line["day"] == "2026-11-02" && line["integration_id"] == id.as_str(), "{}", shown.text);

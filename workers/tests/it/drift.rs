@@ -35,16 +35,7 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
     }
     // The whole day before yesterday.
     let from = Timestamp::now().before(2 * DAY).floor(DAY);
-    // The keys came before it, one of them after it: what its provider reports of that day says nothing.
-    world.execute(&format!("UPDATE integrations SET created_at_ms = {}", from.ms())).await?;
-    let late = world.place(world.tenant, "sk-sim-good-late").await?;
-    let config = r#"{"provider_key_id":"key_late"}"#;
-    let came = from.after(DAY).ms();
-    world
-        .execute(&format!(
-            "UPDATE integrations SET config = '{config}', created_at_ms = {came} WHERE name LIKE '%late'"
-        ))
-        .await?;
+    let late = late(world, from).await?;
     let window = UsageWindow { from, to: from.after(DAY) };
     world.start()?;
     for _ in 0..2 {
@@ -97,6 +88,16 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
         ensure!(world.audited(quiet, "integration.used_outside").await?.is_empty());
     }
     Ok(())
+}
+
+/// Has the keys come before this day, and one more after it: what its provider reports of the day says nothing.
+async fn late(world: &mut World, from: Timestamp) -> Result<Submitted> {
+    world.execute(&format!("UPDATE integrations SET created_at_ms = {}", from.ms())).await?;
+    let late = world.place(world.tenant, "sk-sim-good-late").await?;
+    let config = r#"{"provider_key_id":"key_late"}"#;
+    let set = format!("config = '{config}', created_at_ms = {}", from.after(DAY).ms());
+    world.execute(&format!("UPDATE integrations SET {set} WHERE name LIKE '%late'")).await?;
+    Ok(late)
 }
 
 async fn figures_of_keys_are_part_of_the_whole(world: &World, from: Timestamp) -> Result<()> {
