@@ -86,10 +86,8 @@ impl Proxy {
         if !project.fallback.exists() {
             self.sources.check_open()?;
         }
-        match &route {
-            Route::Models => return models::list(&project, arrival.at),
-            Route::Model(id) => return models::one(&project, id, arrival.at),
-            _ => {}
+        if let Some(answer) = models::answered(&route, &project, arrival.at) {
+            return answer;
         }
         let ready = self.ready(&route, (&mut parts, body), uri, arrival, (principal, &project)).await;
         let ready = ready.map_err(|refusal| {

@@ -5,6 +5,7 @@ use keyway_domain::Timestamp;
 use serde::Serialize;
 
 use super::{
+    path::Route,
     project::Project,
     refusal::{Code, Refusal},
     relay::ProxyBody,
@@ -27,9 +28,22 @@ struct Listed<'a> {
     owned_by: &'a str,
 }
 
+/// Answers what asks for models; `None` for any other route.
+pub(super) fn answered(
+    route: &Route<'_>,
+    project: &Project,
+    now: Timestamp,
+) -> Option<Result<Response<ProxyBody>, Refusal>> {
+    match route {
+        Route::Models => Some(list(project, now)),
+        Route::Model(id) => Some(one(project, id, now)),
+        _ => None,
+    }
+}
+
 /// Every model of the project's integrations, and those that the operator's key serves. One that several providers have is listed under
 /// `provider/model` for each.
-pub(super) fn list(project: &Project, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
+fn list(project: &Project, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
     let models = project.models(now);
     json(&List {
         object: "list",
@@ -38,7 +52,7 @@ pub(super) fn list(project: &Project, now: Timestamp) -> Result<Response<ProxyBo
 }
 
 /// One of them.
-pub(super) fn one(project: &Project, id: &str, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
+fn one(project: &Project, id: &str, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
     let models = project.models(now);
     match models.iter().find(|(listed, ..)| listed == id) {
         Some((id, provider, upstream)) => json(&listed(id, provider, upstream)),

@@ -14,11 +14,14 @@ const SSL_REQUEST: i32 = 80_877_103;
 /// What the server says when it waits for the next statement, outside of a transaction.
 const IDLE: (u8, &[u8]) = (b'Z', b"I");
 
+/// The one session with the server, and what the server said when it began; nobody has it between transactions.
+type Kept = Arc<Mutex<Option<(TcpStream, Vec<u8>)>>>;
+
 /// Starts one in front of a server that trusts everybody; it ends with the test's runtime.
 pub(crate) async fn start(server: SocketAddr) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let session: Arc<Mutex<Option<(TcpStream, Vec<u8>)>>> = Arc::default();
+    let session = Kept::default();
     #[expect(clippy::disallowed_methods, reason = "the testkit does not depend on keyway-telemetry")]
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {
@@ -28,11 +31,7 @@ pub(crate) async fn start(server: SocketAddr) -> Result<SocketAddr> {
     Ok(address)
 }
 
-async fn serve(
-    mut client: TcpStream,
-    server: SocketAddr,
-    session: Arc<Mutex<Option<(TcpStream, Vec<u8>)>>>,
-) -> Result<()> {
+async fn serve(mut client: TcpStream, server: SocketAddr, session: Kept) -> Result<()> {
     let mut hello = startup(&mut client).await?;
     if hello[4..8] == SSL_REQUEST.to_be_bytes() {
         client.write_all(b"N").await?;
