@@ -99,7 +99,7 @@ pub(crate) async fn declare_lane(
 ) -> Result<(), BusError> {
     for name in [queue(lane), dead_queue(lane)] {
         if is_missing(connection, &name).await? {
-            tracing::info!(queue = name, "a queue is not there yet, or not any more");
+            tracing::debug!(queue = name, "a queue is not there yet, or not any more");
             link.lost.notify_one();
         }
     }
