@@ -19,9 +19,9 @@ use super::{
     scripted::{EVENTS, Scripted, chunk},
 };
 
-const PATH: &str = "/v1/chat/completions";
-const DOLLAR: i64 = 1_000_000_000;
-const ANSWER: &str = r#"{"id":"gen-1","model":"openai/gpt-4o-mini","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"hi"}}],"usage":{"prompt_tokens":12,"completion_tokens":3,"total_tokens":15,"cost":0.00000375}}"#;
+pub(super) const PATH: &str = "/v1/chat/completions";
+pub(super) const DOLLAR: i64 = 1_000_000_000;
+pub(super) const ANSWER: &str = r#"{"id":"gen-1","model":"openai/gpt-4o-mini","choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"hi"}}],"usage":{"prompt_tokens":12,"completion_tokens":3,"total_tokens":15,"cost":0.00000375}}"#;
 
 struct World {
     openrouter: Scripted,
