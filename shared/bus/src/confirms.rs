@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     BusError,
     lane_map::LaneMap,
-    publisher::{Packet, Request},
+    packet::{Packet, Request},
     rabbit_session::{Link, Reconnect, close},
     topology,
 };

@@ -2,13 +2,11 @@
 //!
 //! Never holds code of an implementation.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use keyway_domain::{Lane, Message, MessageId, Route};
 use tokio_util::sync::CancellationToken;
 
-use crate::{BusError, DeadLetterStream, Health, InvalidationStream, LaneDepth, Source};
+use crate::{BusError, ConsumeOptions, DeadLetterStream, Health, InvalidationStream, LaneDepth, Source};
 
 /// One outbox row on its way to the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,26 +26,6 @@ pub enum Handover {
     Done,
     /// The bus has it. The row stays the durable copy until the effect has committed, and goes then.
     InFlight,
-}
-
-/// How a lane is consumed.
-#[derive(Clone, Debug)]
-pub struct ConsumeOptions {
-    /// How many messages the worker may hold at a time, started or not.
-    pub prefetch: u16,
-    /// A message that was put back this often without being acked is a dead letter. Must stay below the
-    /// broker's own limit, which files it without a reason.
-    pub crash_limit: u32,
-    /// How long a message that a handler failed on or dropped rests before it is delivered again.
-    pub put_back_delay: Duration,
-}
-
-impl ConsumeOptions {
-    /// The defaults for a pool that runs `concurrency` handlers at once.
-    #[must_use]
-    pub fn for_concurrency(concurrency: u16) -> Self {
-        Self { prefetch: concurrency.saturating_mul(2).max(1), crash_limit: 15, put_back_delay: Duration::from_secs(1) }
-    }
 }
 
 /// Carries messages from the outbox and the workers to the lanes. Everything may be delivered twice.

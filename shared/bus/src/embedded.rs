@@ -4,28 +4,21 @@
 //! row is handed over again. Nothing here may forget a message whose row is still in the journal.
 
 use std::{
-    collections::HashSet,
-    fmt,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use keyway_domain::{Lane, Message, MessageId, Route};
-use tokio::sync::{Notify, broadcast};
+use keyway_domain::{Lane, Message, Route};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Bus, BusError, ConsumeOptions, DeadLetterStream, DeadReason, Handover, Health, InvalidationSignal,
-    InvalidationStream, Journal, LaneDepth, LaneHealth, Outgoing, Source, batch::Batcher, embedded_source,
-    lane_map::LaneMap,
+    Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationSignal, InvalidationStream, Journal,
+    LaneDepth, LaneHealth, Outgoing, Source,
+    embedded_inner::{INVALIDATIONS, Inner},
+    embedded_source,
 };
 
-/// How many invalidations a cache may lag behind before it is told to drop everything.
-const INVALIDATIONS: usize = 1024;
 /// How often a waiting relay looks again, should it miss a wake-up.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
@@ -33,99 +26,11 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct EmbeddedBus(Arc<Inner>);
 
-/// One message in memory; its row is in the journal.
-#[derive(Debug)]
-pub(crate) struct Waiting {
-    pub(crate) id: MessageId,
-    pub(crate) lane: Lane,
-    pub(crate) body: Vec<u8>,
-    pub(crate) redelivered: bool,
-    pub(crate) crashes: u32,
-    pub(crate) dead: Option<(DeadReason, String)>,
-}
-
-pub(crate) type Channel = (flume::Sender<Waiting>, flume::Receiver<Waiting>);
-
-pub(crate) struct Inner {
-    pub(crate) lanes: LaneMap<Channel>,
-    pub(crate) dead: LaneMap<Channel>,
-    pub(crate) consumers: LaneMap<AtomicUsize>,
-    /// Every message in memory, wherever it is: what bounds the lane, and what makes a row that is handed over
-    /// twice one message.
-    held: LaneMap<Mutex<HashSet<MessageId>>>,
-    lane_capacity: usize,
-    freed: Notify,
-    append: Batcher<Message>,
-    remove: Batcher<MessageId>,
-    invalidations: broadcast::Sender<InvalidationSignal>,
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedBus").field("lane_capacity", &self.lane_capacity).finish_non_exhaustive()
-    }
-}
-
 impl EmbeddedBus {
     /// A bus whose lanes hold at most `lane_capacity` messages each. Call it within a tokio runtime.
     #[must_use]
     pub fn new(journal: Arc<dyn Journal>, lane_capacity: usize) -> Self {
-        let appending = Arc::clone(&journal);
-        Self(Arc::new(Inner {
-            lanes: LaneMap::new(|_| flume::unbounded()),
-            dead: LaneMap::new(|_| flume::unbounded()),
-            consumers: LaneMap::new(|_| AtomicUsize::new(0)),
-            held: LaneMap::new(|_| Mutex::new(HashSet::new())),
-            lane_capacity,
-            freed: Notify::new(),
-            append: Batcher::new(move |messages| {
-                let journal = Arc::clone(&appending);
-                Box::pin(async move { journal.append(&messages).await })
-            }),
-            remove: Batcher::new(move |ids| {
-                let journal = Arc::clone(&journal);
-                Box::pin(async move { journal.remove(&ids).await })
-            }),
-            invalidations: broadcast::Sender::new(INVALIDATIONS),
-        }))
-    }
-}
-
-impl Inner {
-    /// Removes the row, and only then forgets the message.
-    pub(crate) async fn remove(&self, lane: Lane, id: MessageId) -> Result<(), BusError> {
-        self.remove.submit(vec![id]).await?;
-        self.held[lane].lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-        self.freed.notify_waiters();
-        Ok(())
-    }
-
-    fn room(&self, lane: Lane) -> usize {
-        let held = self.held[lane].lock().unwrap_or_else(PoisonError::into_inner).len();
-        self.lane_capacity.saturating_sub(held)
-    }
-
-    fn take(&self, row: Outgoing) -> Result<Handover, BusError> {
-        let Route::Lane(lane) = row.route else {
-            self.signal(InvalidationSignal::decode(&row.body));
-            return Ok(Handover::Done);
-        };
-        let mut held = self.held[lane].lock().unwrap_or_else(PoisonError::into_inner);
-        if held.contains(&row.id) {
-            return Ok(Handover::InFlight);
-        }
-        if held.len() >= self.lane_capacity {
-            return Err(BusError::Full(lane));
-        }
-        let waiting = Waiting { id: row.id, lane, body: row.body, redelivered: false, crashes: 0, dead: None };
-        self.lanes[lane].0.send(waiting).map_err(|_| BusError::Closed)?;
-        held.insert(row.id);
-        Ok(Handover::InFlight)
-    }
-
-    fn signal(&self, signal: InvalidationSignal) {
-        // Nobody listening is nothing to do.
-        let _ = self.invalidations.send(signal);
+        Self(Arc::new(Inner::new(journal, lane_capacity)))
     }
 }
 
@@ -135,7 +40,7 @@ impl Bus for EmbeddedBus {
         let (stored, signals): (Vec<_>, Vec<_>) =
             messages.iter().partition(|message| message.route() != Route::Invalidate);
         if !stored.is_empty() {
-            self.0.append.submit(stored.into_iter().cloned().collect()).await?;
+            self.0.append(stored.into_iter().cloned().collect()).await?;
         }
         for message in signals {
             self.0.signal(InvalidationSignal::of(message));
@@ -157,7 +62,7 @@ impl Bus for EmbeddedBus {
     async fn ready(&self, route: Route) {
         while self.capacity(route) == 0 {
             // A wake-up between the look and the wait is caught by looking again.
-            let _ = tokio::time::timeout(LOOK_AGAIN, self.0.freed.notified()).await;
+            let _ = tokio::time::timeout(LOOK_AGAIN, self.0.freed()).await;
         }
     }
 
@@ -170,7 +75,7 @@ impl Bus for EmbeddedBus {
     }
 
     fn invalidations(&self) -> InvalidationStream {
-        InvalidationStream::new(self.0.invalidations.subscribe())
+        InvalidationStream::new(self.0.subscribe())
     }
 
     /// Never: what is in memory is lost with the process only.

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     BusError, ConsumeOptions, DeadLetter, DeadLetterStream, DeadReason, Delivery, Source,
     backoff::Backoff,
-    embedded::{Inner, Waiting},
+    embedded_inner::{Inner, Waiting},
     settle::{Settle, Ticket},
     source::Feed,
     task,

@@ -11,13 +11,9 @@ use std::{
     time::Duration,
 };
 
-use keyway_domain::{Lane, MessageId, Timestamp};
-use lapin::{
-    BasicProperties,
-    types::{FieldTable, ShortString},
-};
+use keyway_domain::Lane;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    sync::{Semaphore, oneshot},
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
@@ -25,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     BusError, confirms,
     lane_map::LaneMap,
+    packet::{Packet, Request},
     rabbit_session::{Link, Reconnect},
     task,
 };
@@ -34,51 +31,6 @@ const WINDOW: usize = 1024;
 /// The part of the window that outbox rows leave to the events of the workers.
 const RESERVED: usize = 256;
 const DEADLINE: Duration = Duration::from_secs(10);
-
-/// A message as the broker gets it.
-#[derive(Debug)]
-pub(crate) struct Packet {
-    pub(crate) exchange: &'static str,
-    pub(crate) key: &'static str,
-    /// Whether a message that no queue takes is an error; otherwise it is fine that nobody listens.
-    pub(crate) mandatory: bool,
-    pub(crate) id: MessageId,
-    pub(crate) kind: Option<String>,
-    pub(crate) headers: FieldTable,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Packet {
-    pub(crate) fn properties(&self) -> BasicProperties {
-        const PERSISTENT: u8 = 2;
-        const TRANSIENT: u8 = 1;
-        let seconds = u64::try_from(Timestamp::now().seconds()).unwrap_or(0);
-        let properties = BasicProperties::default()
-            .with_delivery_mode(if self.mandatory { PERSISTENT } else { TRANSIENT })
-            .with_message_id(self.message_id())
-            .with_content_type("application/json".into())
-            .with_timestamp(seconds)
-            .with_headers(self.headers.clone());
-        match &self.kind {
-            Some(kind) => properties.with_type(kind.as_str().into()),
-            None => properties,
-        }
-    }
-
-    pub(crate) fn message_id(&self) -> ShortString {
-        self.id.to_string().into()
-    }
-}
-
-/// A packet on its way to the publishing task.
-#[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) packet: Arc<Packet>,
-    /// Whether the topology was declared anew for it already.
-    pub(crate) declared_for: bool,
-    pub(crate) answer: oneshot::Sender<Result<(), BusError>>,
-    _slot: OwnedSemaphorePermit,
-}
 
 /// Callers' end; cheap to share.
 #[derive(Debug)]
@@ -106,7 +58,7 @@ impl Publisher {
             let attempt = async {
                 let slot = Arc::clone(&self.window).acquire_owned().await.map_err(|_| BusError::Closed)?;
                 let (answer, answered) = oneshot::channel();
-                let request = Request { packet: Arc::clone(&packet), declared_for: false, answer, _slot: slot };
+                let request = Request::new(Arc::clone(&packet), answer, slot);
                 self.requests.send_async(request).await.map_err(|_| BusError::Closed)?;
                 answered.await.map_err(|_| BusError::Closed)?
             };

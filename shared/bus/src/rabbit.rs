@@ -10,30 +10,13 @@ use serde::Deserialize;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationStream, LaneDepth, Outgoing, Source,
-    publisher::{Packet, Publisher},
-    rabbit_dead,
-    rabbit_invalidations::Invalidations,
-    rabbit_session::Link,
-    rabbit_source, topology,
+    Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationStream, LaneDepth, Outgoing,
+    RabbitSettings, Source, packet::Packet, publisher::Publisher, rabbit_dead, rabbit_invalidations::Invalidations,
+    rabbit_session::Link, rabbit_source, topology,
 };
 
 /// How often a waiting relay looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// Which broker, and what this process calls itself there. Its `Debug` leaves the URL out, which holds a password.
-pub struct RabbitSettings {
-    /// `amqp://user:password@host:port/vhost`, or several such addresses with commas between: the nodes of one broker.
-    pub amqp_url: String,
-    /// The name of the process in the broker's list of connections.
-    pub name: String,
-}
-
-impl std::fmt::Debug for RabbitSettings {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RabbitSettings").field("name", &self.name).finish_non_exhaustive()
-    }
-}
 
 /// The bus over RabbitMQ; everything ends when it is dropped.
 #[derive(Debug)]

@@ -8,38 +8,23 @@ use lapin::{
     Channel, Connection,
     message::Delivery as Raw,
     options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
-    types::{AMQPValue, FieldTable},
+    types::FieldTable,
 };
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     BusError, DeadLetter, DeadLetterStream, DeadReason,
+    rabbit_headers::{self, ATTEMPTS, ERROR, REASON},
     rabbit_session::{Link, Reconnect, close},
-    rabbit_source,
     rabbit_ticket::{RabbitTicket, Session},
     settle::Ticket,
     task, topology,
 };
 
-const REASON: &str = "keyway-reason";
-const ERROR: &str = "keyway-error";
-const ATTEMPTS: &str = "keyway-attempts";
-/// A header must fit the broker's frame; the body tells the rest.
-const ERROR_CHARS: usize = 500;
 const PREFETCH: u16 = 16;
 const LOOK: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(1);
-
-/// The headers of a dead letter.
-pub(crate) fn headers(reason: DeadReason, error: &str, attempts: u32) -> FieldTable {
-    let error: String = error.chars().take(ERROR_CHARS).collect();
-    topology::table([
-        (REASON, topology::text(reason.name())),
-        (ERROR, topology::text(&error)),
-        (ATTEMPTS, AMQPValue::LongLongInt(attempts.into())),
-    ])
-}
 
 pub(crate) fn dead_letters(link: &Arc<Link>, stop: &CancellationToken) -> DeadLetterStream {
     let (sender, receiver) = flume::bounded(1);
@@ -122,18 +107,17 @@ async fn consume_all(
 }
 
 fn letter(lane: Lane, raw: Raw, lost: &CancellationToken, stop: &CancellationToken) -> DeadLetter {
-    let stated = |name| match raw.properties.headers().as_ref().and_then(|headers| headers.inner().get(name)) {
-        Some(AMQPValue::LongString(text)) => Some(text.to_string()),
-        _ => None,
-    };
     let session = Arc::new(Session { lost: lost.clone(), stop: stop.clone(), rest: REST });
     let ticket = RabbitTicket { acker: raw.acker.clone(), session };
     DeadLetter {
         lane,
-        reason: stated(REASON).and_then(|reason| DeadReason::parse(&reason)).unwrap_or(DeadReason::Broker),
-        error: stated(ERROR).unwrap_or_else(|| "the broker gave it up at its delivery limit".into()),
-        attempts: rabbit_source::header(&raw, ATTEMPTS),
-        message_id: rabbit_source::message_id(&raw),
+        reason: rabbit_headers::text(&raw, REASON)
+            .and_then(|reason| DeadReason::parse(&reason))
+            .unwrap_or(DeadReason::Broker),
+        error: rabbit_headers::text(&raw, ERROR)
+            .unwrap_or_else(|| "the broker gave it up at its delivery limit".into()),
+        attempts: rabbit_headers::number(&raw, ATTEMPTS),
+        message_id: rabbit_headers::message_id(&raw),
         ticket: Ticket::new(ticket),
         body: raw.data,
     }

@@ -12,20 +12,21 @@ use std::{
 };
 
 use futures::{FutureExt as _, StreamExt as _};
-use keyway_domain::{Lane, Message, MessageId};
+use keyway_domain::{Lane, Message};
 use lapin::{
     Channel, Connection, Consumer,
     message::Delivery as Raw,
     options::{BasicCancelOptions, BasicConsumeOptions, BasicNackOptions, BasicQosOptions, QueueDeclareOptions},
-    types::{AMQPValue, FieldTable},
+    types::FieldTable,
 };
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BusError, ConsumeOptions, DeadReason, Delivery, Source, dead,
-    publisher::{Packet, Publisher},
-    rabbit_dead,
+    BusError, ConsumeOptions, DeadReason, Delivery, Source,
+    packet::Packet,
+    publisher::Publisher,
+    rabbit_headers::{crashes, dead_letter_headers, message_id},
     rabbit_session::{Link, Reconnect, close},
     rabbit_ticket::{RabbitTicket, Session},
     settle::Ticket,
@@ -187,7 +188,7 @@ async fn bury(publisher: Arc<Publisher>, lane: Lane, raw: Raw, (reason, error): 
         mandatory: true,
         id,
         kind: raw.properties.kind().as_ref().map(ToString::to_string),
-        headers: rabbit_dead::headers(reason, &error, crashes(&raw)),
+        headers: dead_letter_headers(reason, &error, crashes(&raw)),
         body: raw.data,
     };
     let buried = match publisher.publish(packet).await {
@@ -197,28 +198,4 @@ async fn bury(publisher: Arc<Publisher>, lane: Lane, raw: Raw, (reason, error): 
     if let Err(error) = buried {
         tracing::warn!(%lane, %id, %error, "a dead letter could not be buried, it will come again");
     }
-}
-
-/// How often the broker had to take the message back. What a message says of that when it is delivered first, its
-/// publisher wrote.
-fn crashes(raw: &Raw) -> u32 {
-    if raw.redelivered { header(raw, "x-delivery-count") } else { 0 }
-}
-
-/// A number in a message's headers; 0 when it has none.
-pub(crate) fn header(raw: &Raw, name: &str) -> u32 {
-    let value = raw.properties.headers().as_ref().and_then(|headers| headers.inner().get(name));
-    match value {
-        Some(AMQPValue::LongLongInt(number)) => u32::try_from(*number).unwrap_or(0),
-        Some(AMQPValue::LongInt(number)) => u32::try_from(*number).unwrap_or(0),
-        Some(AMQPValue::ShortInt(number)) => u32::try_from(*number).unwrap_or(0),
-        Some(AMQPValue::ShortShortInt(number)) => u32::try_from(*number).unwrap_or(0),
-        _ => 0,
-    }
-}
-
-/// The id of a message that need not be one of ours.
-pub(crate) fn message_id(raw: &Raw) -> MessageId {
-    let named = raw.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
-    named.unwrap_or_else(|| dead::id_of_body(&raw.data))
 }
