@@ -17,6 +17,7 @@ mod error;
 mod health;
 mod invalidations;
 mod lane_map;
+mod looks;
 mod packet;
 mod publisher;
 mod rabbit;

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     BusError, ConsumeOptions, DeadReason, Delivery, Source,
+    looks::Looks,
     packet::Packet,
     publisher::Publisher,
     rabbit_headers::{crashes, dead_letter_headers, message_id},
@@ -144,7 +145,9 @@ impl Pump {
         let connection = self.link.connect(self.lane.name()).await?;
         let channel = connection.create_channel().await?;
         topology::declare_exchanges(&channel).await?;
-        topology::declare_lane(&self.link, &connection, &channel, self.lane).await?;
+        let mut looks = Looks::new(&connection);
+        topology::declare_lane(&self.link, &mut looks, &channel, self.lane).await?;
+        looks.close().await;
         channel.basic_qos(self.feed.options.prefetch, BasicQosOptions::default()).await?;
         let tag = format!("{}-{}", self.lane, CONSUMERS.fetch_add(1, Ordering::Relaxed));
         let (queue, options) = (topology::queue(self.lane), BasicConsumeOptions::default());

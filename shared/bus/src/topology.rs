@@ -12,7 +12,7 @@ use lapin::{
 };
 use tokio::time::timeout;
 
-use crate::{BusError, rabbit_session::Link};
+use crate::{BusError, looks::Looks, rabbit_session::Link};
 
 /// Where dead letters go, with the lane's name as routing key.
 pub(crate) const DEAD: &str = "keyway.dead";
@@ -29,7 +29,6 @@ const LANE_MESSAGES: i32 = 500_000;
 const DEAD_MESSAGES: i32 = 100_000;
 const INVALIDATIONS: i32 = 10_000;
 
-const NOT_FOUND: u16 = 404;
 const PRECONDITION_FAILED: u16 = 406;
 const ANSWER: Duration = Duration::from_secs(10);
 
@@ -60,10 +59,10 @@ pub(crate) fn dead_queue(lane: Lane) -> String {
 pub(crate) async fn declare(link: &Link, connection: &Connection) -> Result<Vec<(Lane, BusError)>, BusError> {
     let mut channel = connection.create_channel().await?;
     declare_exchanges(&channel).await?;
-    let mut problems = Vec::new();
+    let (mut problems, mut looks) = (Vec::new(), Looks::new(connection));
     for lane in Lane::ALL {
         // A queue that a crash left half made never answers; the other lanes do not wait for it.
-        let declared = timeout(ANSWER, declare_lane(link, connection, &channel, lane)).await;
+        let declared = timeout(ANSWER, declare_lane(link, &mut looks, &channel, lane)).await;
         let silent = || BusError::Topology { name: queue(lane), reply: "the broker does not answer for it".into() };
         match declared.unwrap_or_else(|_| Err(silent())) {
             Err(error @ BusError::Topology { .. }) => {
@@ -76,6 +75,7 @@ pub(crate) async fn declare(link: &Link, connection: &Connection) -> Result<Vec<
     }
     // The channel has done its work; if it cannot be closed, the connection is going too.
     let _ = channel.close(200, "declared".into()).await;
+    looks.close().await;
     Ok(problems)
 }
 
@@ -93,12 +93,12 @@ pub(crate) async fn declare_exchanges(channel: &Channel) -> Result<(), BusError>
 /// new, or somebody deleted it, with all that was in it.
 pub(crate) async fn declare_lane(
     link: &Link,
-    connection: &Connection,
+    looks: &mut Looks<'_>,
     channel: &Channel,
     lane: Lane,
 ) -> Result<(), BusError> {
     for name in [queue(lane), dead_queue(lane)] {
-        if is_missing(connection, &name).await? {
+        if looks.is_missing(&name).await? {
             tracing::debug!(queue = name, "a queue is not there yet, or not any more");
             link.lost.notify_one();
         }
@@ -151,25 +151,6 @@ pub(crate) fn table<const N: usize>(pairs: [(&str, AMQPValue); N]) -> FieldTable
 
 pub(crate) fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
-}
-
-/// Whether there is no such queue. Asked on a channel of its own: the broker closes it if there is none.
-async fn is_missing(connection: &Connection, name: &str) -> Result<bool, BusError> {
-    let channel = connection.create_channel().await?;
-    let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    match channel.queue_declare(name.into(), options, FieldTable::default()).await {
-        Ok(_) => {
-            // If it cannot be closed, the connection is going too.
-            let _ = channel.close(200, "looked".into()).await;
-            Ok(false)
-        }
-        Err(error) if connection.status().connected() => Ok(is_reply(&error, NOT_FOUND)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn is_reply(error: &lapin::Error, code: u16) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(reply) if reply.get_id() == code)
 }
 
 async fn durable_queue(
