@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AuditEvent, Code, Command, IntegrationId, Lane, ReplicaId, Route, Timestamp, Verdict, VirtualKeyId};
+use crate::{AuditEvent, Code, Command, IntegrationId, Invalidation, Lane, ReplicaId, Route, Timestamp, Verdict};
 
 /// Something that happened, past tense.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -92,21 +92,6 @@ pub enum Event {
     Audited(AuditEvent),
     /// Something cached is out of date.
     Invalidated(Invalidation),
-}
-
-/// What a cache has to drop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "of", rename_all = "snake_case")]
-pub enum Invalidation {
-    /// A virtual key was changed, revoked or deleted.
-    VirtualKey {
-        /// Which one.
-        id: VirtualKeyId,
-    },
-    /// An integration of the tenant changed: status, secret, host or existence.
-    Integrations,
-    /// A custom provider of the tenant changed.
-    Providers,
 }
 
 impl Event {

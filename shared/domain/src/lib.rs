@@ -4,10 +4,12 @@
 //! other than through [`Timestamp::now`], or hold a secret.
 
 mod audit;
+mod code;
 mod command;
 mod event;
 mod id;
 mod integration;
+mod invalidation;
 mod lane;
 mod limit;
 mod message;
@@ -19,18 +21,20 @@ mod timestamp;
 mod usage;
 
 pub use audit::{Actor, AuditEvent, AuditOutcome};
+pub use code::Code;
 pub use command::Command;
-pub use event::{Event, Invalidation};
+pub use event::Event;
 pub use id::{
     DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, ReplicaId, RequestId, SecretId,
     TenantId, VirtualKeyId,
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
+pub use invalidation::Invalidation;
 pub use lane::{Lane, Route};
 pub use limit::{LimitScope, LimitWindow, Limits, Measure};
 pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
 pub use operation::{OperationKind, OperationState};
-pub use outcome::{Code, Outcome};
+pub use outcome::Outcome;
 pub use retry::RetryPolicy;
 pub use routing::Routing;
 pub use timestamp::Timestamp;

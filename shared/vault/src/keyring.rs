@@ -13,10 +13,9 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    Secret, VaultError,
+    Secret, VaultError, derive,
     envelope::SivKey,
     hex::{from_hex, to_hex},
-    keys,
 };
 
 /// What a root key may be used for.
@@ -86,9 +85,9 @@ impl Keyring {
             version: 1,
             state: KeyState::Active,
             created_at: Timestamp::now(),
-            key: Secret::new(keys::random()?),
+            key: Secret::new(derive::random()?),
         };
-        Ok(Self { salt: keys::random()?, keys: vec![key] })
+        Ok(Self { salt: derive::random()?, keys: vec![key] })
     }
 
     /// Writes the keyring to a new file with mode 0600.
@@ -138,7 +137,7 @@ impl Keyring {
             .iter()
             .filter_map(|root| {
                 let mut value = [0; 8];
-                keys::derive(&self.salt, root.key.expose(), "kcv", root.version, b"", &mut value).ok()?;
+                derive::derive(&self.salt, root.key.expose(), "kcv", root.version, b"", &mut value).ok()?;
                 Some(CheckValue { version: root.version, value })
             })
             .collect()
@@ -149,7 +148,7 @@ impl Keyring {
         let root = self.keys.iter().find(|key| key.version == version).ok_or(VaultError::UnknownVersion(version))?;
         let mut kek = Zeroizing::new([0; 64]);
         let tenant = tenant_id.uuid();
-        keys::derive(&self.salt, root.key.expose(), "kek", version, tenant.as_bytes(), kek.as_mut())?;
+        derive::derive(&self.salt, root.key.expose(), "kek", version, tenant.as_bytes(), kek.as_mut())?;
         Ok(Secret::new(*kek))
     }
 
@@ -159,7 +158,7 @@ impl Keyring {
         let root = self.keys.iter().find(|key| key.version == version).ok_or(VaultError::UnknownVersion(version))?;
         let mut key = Zeroizing::new([0; 32]);
         let tenant = tenant_id.uuid();
-        keys::derive(&self.salt, root.key.expose(), "request", version, tenant.as_bytes(), key.as_mut())?;
+        derive::derive(&self.salt, root.key.expose(), "request", version, tenant.as_bytes(), key.as_mut())?;
         Ok(Secret::new(*key))
     }
 

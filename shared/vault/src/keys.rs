@@ -1,14 +1,13 @@
 //! From root key to sealed secret: derivation, tenant data keys, fingerprints.
 
-use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
 use keyway_domain::{DataKeyId, TenantId};
-use rand::{TryRng, rngs::SysRng};
 use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     CheckValue, Keyring, Sealed, Secret, SecretBytes, VaultError,
+    derive::{length, random},
     envelope::{self, SivKey},
 };
 
@@ -167,32 +166,6 @@ impl TenantKeys {
     }
 }
 
-/// HKDF-SHA-256 with length-prefixed info: `keyway/v1`, purpose, version, context.
-pub(crate) fn derive(
-    salt: &[u8],
-    root: &[u8; 32],
-    purpose: &str,
-    version: u32,
-    context: &[u8],
-    out: &mut [u8],
-) -> Result<(), VaultError> {
-    let mut info = Vec::with_capacity(64);
-    for part in [b"keyway/v1".as_slice(), purpose.as_bytes(), &version.to_be_bytes(), context] {
-        length_prefixed(&mut info, part);
-    }
-    Hkdf::<Sha256>::new(Some(salt), root)
-        .expand(&info, out)
-        .map_err(|_| VaultError::Keyring("a derived key would be too long".to_owned()))
-}
-
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
-    let mut bytes = [0; N];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .map_err(|_| VaultError::Keyring("the system gives no random bytes".to_owned()))?;
-    Ok(bytes)
-}
-
 /// HMAC-SHA-256 over length-prefixed parts.
 fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
     // HMAC pads a key to its block of 64 bytes with zeros: the padded key is the same key.
@@ -208,15 +181,6 @@ fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
 
 fn labels(label: &'static [u8], tenant_id: TenantId, id: DataKeyId) -> [Vec<u8>; 3] {
     [label.to_vec(), tenant_id.uuid().as_bytes().to_vec(), id.uuid().as_bytes().to_vec()]
-}
-
-fn length_prefixed(out: &mut Vec<u8>, part: &[u8]) {
-    out.extend_from_slice(&length(part));
-    out.extend_from_slice(part);
-}
-
-fn length(part: &[u8]) -> [u8; 4] {
-    u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes()
 }
 
 fn fixed<const N: usize>(bytes: &SecretBytes) -> Result<Secret<[u8; N]>, VaultError> {

@@ -1,6 +1,7 @@
 //! Known answers, published vectors and properties of the vault.
 
 use aes_siv::siv::{Aes128Siv, Aes256Siv};
+use hkdf::Hkdf;
 use keyway_domain::SecretId;
 use proptest::prelude::*;
 use uuid::Uuid;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use zeroize::Zeroize;
 
+use crate::VaultError;
+
 /// A secret text, such as a provider key.
 pub type SecretString = Secret<String>;
 /// Secret bytes.
@@ -30,11 +32,11 @@ impl SecretBytes {
     /// The bytes as text.
     ///
     /// # Errors
-    /// [`crate::VaultError::Malformed`] when they are not UTF-8; the bytes are wiped.
-    pub fn into_text(mut self) -> Result<SecretString, crate::VaultError> {
+    /// [`VaultError::Malformed`] when they are not UTF-8; the bytes are wiped.
+    pub fn into_text(mut self) -> Result<SecretString, VaultError> {
         String::from_utf8(std::mem::take(&mut self.0)).map(Secret).map_err(|error| {
             error.into_bytes().zeroize();
-            crate::VaultError::Malformed
+            VaultError::Malformed
         })
     }
 }

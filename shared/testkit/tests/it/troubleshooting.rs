@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 const WORDS: &[(&str, &str, &str, usize)] = &[
     ("api/src/error.rs", "codes! {", "\n}", 25),
     ("api/src/proxy/refusal.rs", "codes! {", "\n}", 30),
-    ("shared/domain/src/outcome.rs", "pub const fn name(self)", "\n    }", 10),
+    ("shared/domain/src/code.rs", "pub const fn name(self)", "\n    }", 10),
     ("shared/domain/src/integration.rs", "impl VerdictKind", "pub fn parse", 7),
     ("shared/bus/src/dead.rs", "pub const fn name(self)", "\n    }", 5),
     ("shared/store/src/dead_letters.rs", "pub const EXHAUSTED", ";", 1),

@@ -1,0 +1,104 @@
+//! Codes: why an attempt did not succeed, and what the reader can do. Never holds a provider's text.
+
+use serde::{Deserialize, Serialize};
+
+/// Why an attempt did not succeed: a closed list, stored, counted and shown. Each has a sentence
+/// that says what the reader can do; no provider text is ever stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The first of two probes said that the key or its address is wrong; the second is due.
+    ConfirmationDue,
+    /// The provider asked to wait, or has as many calls as it may have at once.
+    RateLimited,
+    /// The provider could not be reached, or answered 5xx.
+    Unreachable,
+    /// The provider answered something that is not its documented shape.
+    BadAnswer,
+    /// The provider refused this secret for this call.
+    Refused,
+    /// The sealed secret cannot be opened.
+    Undecryptable,
+    /// The integration is gone or was switched off meanwhile.
+    Gone,
+    /// The handler did not finish in its time.
+    TimedOut,
+    /// The handler panicked; a defect of ours.
+    Panicked,
+    /// The last allowed attempt was inconclusive.
+    AttemptsExhausted,
+    /// A replica that is there did not say that it has dropped what was revoked.
+    ReplicaSilent,
+    /// A secret that was to replace another one was not accepted.
+    NewKeyRefused,
+}
+
+impl Code {
+    /// Every code, for documents.
+    pub const ALL: [Self; 12] = [
+        Self::ConfirmationDue,
+        Self::RateLimited,
+        Self::Unreachable,
+        Self::BadAnswer,
+        Self::Refused,
+        Self::Undecryptable,
+        Self::Gone,
+        Self::TimedOut,
+        Self::Panicked,
+        Self::AttemptsExhausted,
+        Self::ReplicaSilent,
+        Self::NewKeyRefused,
+    ];
+
+    /// The text in tables, JSON and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ConfirmationDue => "confirmation_due",
+            Self::RateLimited => "rate_limited",
+            Self::Unreachable => "unreachable",
+            Self::BadAnswer => "bad_answer",
+            Self::Refused => "refused",
+            Self::Undecryptable => "undecryptable",
+            Self::Gone => "gone",
+            Self::TimedOut => "timed_out",
+            Self::Panicked => "panicked",
+            Self::AttemptsExhausted => "attempts_exhausted",
+            Self::ReplicaSilent => "replica_silent",
+            Self::NewKeyRefused => "new_key_refused",
+        }
+    }
+
+    /// Reads [`Self::name`].
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
+    /// One sentence for the reader: what happened and what to do.
+    #[must_use]
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::ConfirmationDue => "the provider did not take the key once; a second, independent check is due",
+            Self::RateLimited => "the provider takes no more calls at the moment; the next attempt is scheduled",
+            Self::Unreachable => "the provider could not be reached; the key is verified as soon as it answers",
+            Self::BadAnswer => "the provider's answer was not in its documented form",
+            Self::Refused => "the provider does not allow this call with this key; check the key's permissions",
+            Self::Undecryptable => "the stored secret cannot be opened; check the keyring or enter the secret again",
+            Self::Gone => "the integration was deleted or disabled before this ran",
+            Self::TimedOut => "the attempt took too long and was ended",
+            Self::Panicked => "the attempt hit a defect in Keyway; the log has the details",
+            Self::AttemptsExhausted => {
+                "every allowed attempt was inconclusive; start it again when the provider is well"
+            }
+            Self::ReplicaSilent => {
+                "a replica did not say that it has dropped what was revoked; it serves nothing from memory for longer \
+                 than a minute, but look into its log, and try the operation again"
+            }
+            Self::NewKeyRefused => {
+                "the new key was not accepted and is not kept; the one before it goes on serving: enter the right key, \
+                 or replace it unchecked with `?force=true`"
+            }
+        }
+    }
+}
