@@ -3,7 +3,7 @@
 //! PostgreSQL: one URL, two pools, each bound to its role for the life of a connection (`postgres.rs`). SQLite: one
 //! writing connection, several reading ones. Neither logs statements or values.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use keyway_domain::{TenantId, Timestamp};
 use keyway_vault::PostgresUrl;
@@ -17,28 +17,12 @@ use sea_orm::{
 use tokio::sync::watch;
 
 use crate::{
-    StoreError, SystemTx, TenantTx, Wakeups,
+    DatabaseLimits, StoreError, SystemTx, TenantTx, Wakeups,
     postgres::{self, Postgres},
+    settings,
     sql::shared_now,
     tx::{Mode, Pool},
 };
-
-/// How much of the database one process may use.
-#[derive(Clone, Copy, Debug)]
-pub struct DatabaseLimits {
-    /// Connections of each of the two PostgreSQL pools; readers on SQLite.
-    pub connections: u32,
-    /// How long a transaction waits for a connection.
-    pub acquire_timeout: Duration,
-    /// How long one statement may run (PostgreSQL).
-    pub statement_timeout: Duration,
-}
-
-impl Default for DatabaseLimits {
-    fn default() -> Self {
-        Self { connections: 8, acquire_timeout: Duration::from_secs(10), statement_timeout: Duration::from_secs(30) }
-    }
-}
 
 /// How full one pool is.
 #[derive(Clone, Copy, Debug)]
@@ -158,7 +142,7 @@ impl Store {
     /// schema.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let tx = self.system_read().await?;
-        crate::settings::find(&tx, "ping").await?;
+        settings::find(&tx, "ping").await?;
         if self.postgres.is_none() {
             return Ok(());
         }

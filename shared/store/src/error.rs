@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use keyway_domain::IntegrationId;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
+use crate::distrust::distrust_sessions;
+
 /// Why a query did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -66,7 +68,7 @@ const READ_ONLY: &str = "25006";
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         if code_of(&error).is_some_and(|code| code == READ_ONLY) {
-            crate::postgres::distrust_sessions();
+            distrust_sessions();
         }
         match error.sql_err() {
             Some(SqlErr::UniqueConstraintViolation(_) | SqlErr::ForeignKeyConstraintViolation(_)) => Self::Conflict,

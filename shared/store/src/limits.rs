@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::{
     StoreError, TenantTx,
     sql::{SHARED_NOW_MS, Sql, for_update},
-    tx::sealed::Inner,
+    transaction::sealed::Inner,
 };
 
 /// Of what is left, one lease takes this part at most, unless a single call needs more: a process that dies takes

@@ -15,20 +15,7 @@ use crate::{
     wakeups::CHANNEL,
 };
 
-pub use crate::outbox_claim::claim;
-
-/// A message that is to be handed over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OutboxRow {
-    /// The message's id.
-    pub id: MessageId,
-    /// Where it goes.
-    pub route: Route,
-    /// The encoded message.
-    pub body: Vec<u8>,
-    /// Since when it may be handed over.
-    pub available_at: Timestamp,
-}
+pub use crate::outbox_claim::{OutboxRow, claim};
 
 /// What waits on one route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,13 +11,25 @@ use uuid::Uuid;
 use crate::{
     StoreError, SystemTx, Tx,
     entity::outbox as table,
-    outbox::OutboxRow,
     sql::{Sql, limit, shared_time, skip_locked},
-    tx::sealed::Inner as _,
+    transaction::sealed::Inner as _,
 };
 
 /// The most tenants of one claim that are found by name; whoever else waits goes by age.
 const MOST_TENANTS: usize = 256;
+
+/// A message that is to be handed over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxRow {
+    /// The message's id.
+    pub id: MessageId,
+    /// Where it goes.
+    pub route: Route,
+    /// The encoded message.
+    pub body: Vec<u8>,
+    /// Since when it may be handed over.
+    pub available_at: Timestamp,
+}
 
 /// Claims rows of a route that are due; nobody else gets them before `until`. Every tenant that has due rows
 /// gets some, as long as there are no more such tenants than half the rows.

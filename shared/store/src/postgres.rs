@@ -6,10 +6,10 @@
 use std::{
     convert::Infallible,
     sync::{
-        LazyLock, Mutex, PoisonError,
+        Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use keyway_vault::PostgresUrl;
@@ -20,9 +20,9 @@ use sea_orm::{
         postgres::PgConnectOptions,
     },
 };
-use tokio::{sync::watch, time::timeout};
+use tokio::time::timeout;
 
-use crate::{DatabaseLimits, StoreError, Tx, pooler, sql::Sql};
+use crate::{DatabaseLimits, StoreError, Tx, distrust, pooler, sql::Sql};
 
 /// The role that sees one tenant.
 pub(crate) const APP: &str = "keyway_app";
@@ -35,23 +35,6 @@ const ASK: Duration = Duration::from_secs(2);
 const SLOW: Duration = Duration::from_millis(500);
 const TAKES_NO_WRITES: &str = "pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
 
-/// When a session last was not what it has to be: on a server that only reads, or not in its role. Connections from
-/// before are not used again: where an address moved on to another server, a session that stays open would find the old
-/// one for ever.
-static DISTRUSTED: LazyLock<watch::Sender<Option<Instant>>> = LazyLock::new(|| watch::Sender::new(None));
-
-/// Has the sessions of now replaced; at most once a second, so that reads go on while a server takes no writes.
-pub(crate) fn distrust_sessions() {
-    DISTRUSTED.send_if_modified(|last| {
-        let now = Instant::now();
-        let again = last.is_none_or(|last| now.duration_since(last) >= Duration::from_secs(1));
-        if again {
-            *last = Some(now);
-        }
-        again
-    });
-}
-
 /// Asks the server whether it takes writes; the transaction itself may only read.
 ///
 /// # Errors
@@ -62,13 +45,8 @@ pub(crate) async fn takes_writes(tx: &impl Tx) -> Result<(), StoreError> {
     if Sql::new(reads_only).number(tx).await? == 0 {
         return Ok(());
     }
-    distrust_sessions();
+    distrust::distrust_sessions();
     Err(StoreError::Unavailable(DbErr::Custom("the server only reads: it is a standby, or made to".to_owned())))
-}
-
-/// Hears each time that the sessions of now are not used again.
-pub(crate) fn distrusted() -> watch::Receiver<Option<Instant>> {
-    DISTRUSTED.subscribe()
 }
 
 /// One database on one or more hosts.
@@ -152,7 +130,7 @@ impl Postgres {
             })
         });
         pool.map_sqlx_postgres_before_acquire(|_, connection| {
-            let suspected = *DISTRUSTED.borrow();
+            let suspected = distrust::last();
             let is_new = suspected.is_none_or(|at| connection.age < at.elapsed());
             Box::pin(std::future::ready(Ok(is_new)))
         });
@@ -266,7 +244,7 @@ impl Postgres {
                 for pool in self.pools.lock().unwrap_or_else(PoisonError::into_inner).iter() {
                     pool.set_connect_options(self.each_host[at].clone());
                 }
-                distrust_sessions();
+                distrust::distrust_sessions();
             }
             return moved;
         }

@@ -15,23 +15,12 @@ use sea_orm::{
 use tokio::sync::watch;
 
 use crate::{
-    StoreError,
+    StoreError, Tx,
+    distrust::distrust_sessions,
     postgres::{self, Postgres},
     sql::Sql,
+    transaction::sealed,
 };
-
-pub(crate) mod sealed {
-    use sea_orm::DatabaseTransaction;
-
-    pub trait Inner {
-        fn db(&self) -> &DatabaseTransaction;
-        fn is_postgres(&self) -> bool;
-        fn wrote_outbox(&self);
-    }
-}
-
-/// A transaction of either kind, for queries that both need.
-pub trait Tx: sealed::Inner + Send + Sync {}
 
 /// A transaction that sees the rows of one tenant.
 pub struct TenantTx {
@@ -114,7 +103,7 @@ impl TenantTx {
             let who: Vec<Who> = Sql::with(&set, [tenant.into()]).rows(&tx).await?;
             // In any other role row-level security would not bind the transaction to the tenant.
             if who.first().is_none_or(|who| who.role != postgres::APP) {
-                postgres::distrust_sessions();
+                distrust_sessions();
                 let why = "a session is not in the role it was put in: a pooler in between must keep sessions apart";
                 return Err(StoreError::Unavailable(DbErr::Custom(why.to_owned())));
             }

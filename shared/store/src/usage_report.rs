@@ -228,7 +228,7 @@ fn narrow(sql: &mut Sql, only: &Only, metered: bool) {
 }
 
 fn tx_is_postgres(tx: &TenantTx) -> bool {
-    crate::tx::sealed::Inner::is_postgres(tx)
+    crate::transaction::sealed::Inner::is_postgres(tx)
 }
 
 fn group(row: Row) -> UsageGroup {

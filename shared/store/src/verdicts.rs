@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     StoreError, SystemTx, TenantTx,
     entity::{integrations as integration_table, verdicts as table},
-    integrations,
+    integrations::of_ids,
     sql::{Sql, chunk, for_update, int, limit, ms, uint},
 };
 
@@ -74,7 +74,7 @@ pub async fn record(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Appl
     let mut applied = Vec::new();
     for records in records.chunks(chunk(11)) {
         let ids = records.iter().map(|record| record.integration_id);
-        let models = integrations::of_ids(tx, ids, for_update(tx)).await?;
+        let models = of_ids(tx, ids, for_update(tx)).await?;
         let mut current: HashMap<_, _> = models.into_iter().map(|model| (model.id, (model, None))).collect();
         let is_known = |record: &&VerdictRecord| {
             current.get(&record.integration_id.uuid()).is_some_and(|it| it.0.tenant_id == record.tenant_id.uuid())

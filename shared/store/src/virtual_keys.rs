@@ -9,7 +9,7 @@ use crate::{
     limits::{assign, stored_limits},
     sort,
     sql::{Sql, chunk, limit, ms, time},
-    tx::sealed::Inner,
+    transaction::sealed::Inner,
 };
 
 /// A virtual key as stored.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use sea_orm::{DatabaseConnection, DbErr, sqlx::postgres::PgListener};
 use tokio::sync::watch;
 
-use crate::{StoreError, postgres};
+use crate::{StoreError, distrust::distrusted};
 
 /// The notification channel of PostgreSQL; its payload is the route.
 pub(crate) const CHANNEL: &str = "keyway_outbox";
@@ -21,7 +21,7 @@ enum Source {
 impl Wakeups {
     pub(crate) async fn postgres(pool: &DatabaseConnection) -> Result<Self, StoreError> {
         let mut listener = PgListener::connect_with(pool.get_postgres_connection_pool()).await?;
-        let distrusted = postgres::distrusted();
+        let distrusted = distrusted();
         listener.listen(CHANNEL).await?;
         Ok(Self(Source::Postgres(Box::new(listener), distrusted)))
     }

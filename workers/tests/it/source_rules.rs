@@ -89,7 +89,7 @@ fn invariant_5_the_store_writes_a_status_in_six_files() -> Result<()> {
         "integrations/change.rs",
         "integrations/waiting.rs",
         "operations/mod.rs",
-        "replacements.rs",
+        "replacements/apply.rs",
         "transitions.rs",
         "verdicts.rs",
     ];

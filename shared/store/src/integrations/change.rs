@@ -3,7 +3,10 @@
 use keyway_domain::{IntegrationId, IntegrationStatus, Limits, TenantId, Timestamp};
 use sea_orm::Value;
 
-use super::{IntegrationRow, SealedSecret, find, find_by_fingerprint, of_ids, row, row::KEY_ID};
+use super::{
+    find::{find, of_ids, refuse_duplicate},
+    row::{Binding, IntegrationRow, KEY_ID, SealedSecret, row},
+};
 use crate::{
     StoreError, SystemTx, TenantTx, key_usage,
     limits::columns,
@@ -28,15 +31,6 @@ pub struct Change {
     pub limits: Option<Limits>,
     /// Another expiry; `Some(None)` takes it away.
     pub expires_at: Option<Option<Timestamp>>,
-}
-
-/// Settings that come with a new secret.
-#[derive(Clone, Debug)]
-pub struct Binding {
-    /// Its own base URL, where it has one.
-    pub base_url: Option<String>,
-    /// Further settings of the provider.
-    pub config: serde_json::Value,
 }
 
 /// Applies a change; with `expected`, only if the version is still that one.
@@ -165,22 +159,6 @@ pub async fn replace_secret(
     };
     assignments.push(("config", config.to_string().into()));
     assign(tx, id, assignments, Some(before.version), now).await
-}
-
-/// Refuses a secret that another integration of the tenant has.
-///
-/// # Errors
-/// [`StoreError::Duplicate`].
-pub(crate) async fn refuse_duplicate(
-    tx: &TenantTx,
-    integration: &IntegrationRow,
-    secret: &SealedSecret,
-) -> Result<(), StoreError> {
-    let project_id = integration.project_id.uuid();
-    match find_by_fingerprint(tx, project_id, secret.data_key_id.uuid(), &secret.fingerprint).await? {
-        Some(existing) if existing != integration.id => Err(StoreError::Duplicate { existing }),
-        _ => Ok(()),
-    }
 }
 
 /// Deletes an integration with its secret and its verdicts; usage and operations stay.

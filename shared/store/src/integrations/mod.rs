@@ -4,10 +4,11 @@
 //! owner switches an integration off or on, or replaces its secret.
 
 mod change;
+mod find;
 mod row;
 mod waiting;
 
-use keyway_domain::{DataKeyId, IntegrationId, IntegrationStatus, ProjectId, TenantId, Timestamp};
+use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, TenantId, Timestamp};
 use sea_orm::{EntityTrait, FromQueryResult, TryInsertResult, sea_query::OnConflict};
 
 use crate::{
@@ -15,17 +16,20 @@ use crate::{
     entity::{integrations as table, secrets},
     sort,
     sql::{Sql, chunk, limit, skip_locked},
-    tx::sealed::Inner,
+    transaction::sealed::Inner,
 };
 
-pub(crate) use change::refuse_duplicate;
 pub use change::{
-    Binding, Change, KeyIdNote, UsageNote, begin_test, delete, replace_secret, set_enabled, set_provider_key_ids,
+    Change, KeyIdNote, UsageNote, begin_test, delete, replace_secret, set_enabled, set_provider_key_ids,
     set_usage_not_reportable, touch_last_used, update,
 };
-pub use row::{IntegrationRow, NewIntegration, SealedSecret, is_header_word};
+use find::find_by_fingerprint;
+pub use find::{find, with_fingerprint};
+pub(crate) use find::{of_ids, refuse_duplicate};
+pub use row::{Binding, IntegrationRow, NewIntegration, SealedSecret, is_header_word};
 pub(crate) use row::{row, stored_verdict};
-pub use waiting::{Settled, look_again, served, settle, unattended, unreachable};
+use waiting::due;
+pub use waiting::{DueIntegration, Settled, look_again, served, settle, unattended, unreachable};
 
 /// Which integrations to list; `None` means any.
 #[derive(Clone, Debug, Default)]
@@ -55,17 +59,6 @@ pub struct ActiveIntegration {
     pub usage_not_reportable: Option<String>,
 }
 
-/// An integration whose next verification is due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DueIntegration {
-    /// Its id.
-    pub id: IntegrationId,
-    /// Whose it is.
-    pub tenant_id: TenantId,
-    /// Which version of its secret is current.
-    pub secret_version: i32,
-}
-
 /// Adds an integration with its sealed secret, in status `verifying`.
 ///
 /// # Errors
@@ -89,16 +82,6 @@ pub async fn insert(tx: &TenantTx, new: NewIntegration, now: Timestamp) -> Resul
         Some(existing) => Err(StoreError::Duplicate { existing }),
         None => Err(StoreError::NameTaken),
     }
-}
-
-/// One integration.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn find(tx: &TenantTx, id: IntegrationId) -> Result<Option<IntegrationRow>, StoreError> {
-    let text = "SELECT * FROM integrations WHERE tenant_id = $1 AND id = $2";
-    let sql = Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]);
-    sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
 }
 
 /// Integrations, in the order of the filter.
@@ -264,7 +247,7 @@ pub async fn due_for_verification(
     sql.bind(now.ms()).push(" AND status <> 'disabled' ORDER BY next_check_at_ms, id LIMIT ").bind(limit(rows));
     sql.push(skip_locked(tx)).push(") UPDATE integrations SET next_check_at_ms = ").bind(next.ms());
     sql.push(" FROM due WHERE id = due_id RETURNING *");
-    Ok(sql.models::<table::Entity>(tx).await?.iter().map(waiting::due).collect())
+    Ok(sql.models::<table::Entity>(tx).await?.iter().map(due).collect())
 }
 
 /// Sets when integrations are verified next: jitter for those that [`due_for_verification`] took.
@@ -304,39 +287,4 @@ pub async fn check_soon(
         sql.run(tx).await?;
     }
     Ok(())
-}
-
-/// The integration of a project that has this very secret, as its fingerprint under a data key tells.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn with_fingerprint(
-    tx: &TenantTx,
-    project_id: ProjectId,
-    key_id: DataKeyId,
-    fingerprint: &[u8; 32],
-) -> Result<Option<IntegrationId>, StoreError> {
-    find_by_fingerprint(tx, project_id.uuid(), key_id.uuid(), fingerprint).await
-}
-
-pub(crate) async fn find_by_fingerprint(
-    tx: &TenantTx,
-    project_id: uuid::Uuid,
-    key_id: uuid::Uuid,
-    fingerprint: &[u8],
-) -> Result<Option<IntegrationId>, StoreError> {
-    let text = "SELECT id FROM integrations WHERE tenant_id = $1 AND fingerprint_key_id = $2 AND fingerprint = $3 \
-                AND project_id = $4";
-    let values = [tx.tenant_id().uuid().into(), key_id.into(), fingerprint.to_vec().into(), project_id.into()];
-    Ok(Sql::with(text, values).ids(tx).await?.pop().map(IntegrationId::from_uuid))
-}
-
-pub(crate) async fn of_ids(
-    tx: &impl Tx,
-    ids: impl IntoIterator<Item = IntegrationId>,
-    lock: &str,
-) -> Result<Vec<table::Model>, StoreError> {
-    let mut sql = Sql::new("SELECT * FROM integrations WHERE id IN (");
-    sql.list(ids.into_iter().map(IntegrationId::uuid)).push(") ORDER BY id").push(lock);
-    sql.models::<table::Entity>(tx).await
 }

@@ -152,6 +152,15 @@ pub struct SealedSecret {
     pub key_family: String,
 }
 
+/// Settings that come with a new secret.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    /// Its own base URL, where it has one.
+    pub base_url: Option<String>,
+    /// Further settings of the provider.
+    pub config: serde_json::Value,
+}
+
 /// What a new integration is made of. Id and secret id are the caller's: the envelope is bound to them.
 #[derive(Clone, Debug)]
 pub struct NewIntegration {

@@ -3,7 +3,7 @@
 
 use keyway_domain::{IntegrationId, IntegrationStatus, TenantId, Timestamp};
 
-use super::{DueIntegration, row};
+use super::row::row;
 use crate::{
     StoreError, SystemTx, Tx,
     entity::integrations as table,
@@ -19,6 +19,17 @@ const AWAY_PART: i64 = 120;
 /// Whether a verification of the integration is under way.
 const UNDER_WAY: &str = "EXISTS (SELECT 1 FROM operations AS job WHERE job.integration_id = integrations.id \
                          AND job.kind = 'verify_key' AND job.state IN ('queued', 'running'))";
+
+/// An integration whose next verification is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DueIntegration {
+    /// Its id.
+    pub id: IntegrationId,
+    /// Whose it is.
+    pub tenant_id: TenantId,
+    /// Which version of its secret is current.
+    pub secret_version: i32,
+}
 
 /// An integration whose verification ended without a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
