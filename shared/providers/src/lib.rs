@@ -7,6 +7,7 @@
 mod auth;
 mod catalog;
 mod decimal;
+mod finding;
 mod format;
 mod grade;
 pub mod guard;
@@ -20,14 +21,15 @@ mod usage_page;
 
 pub use catalog::{
     AuthStyle, Capability, Catalog, CatalogChanges, CatalogError, Clock, Effect, EnvCredential, EnvNames, EnvPlace,
-    Factor, Fees, LiveCatalog, Matcher, Model, ModelMode, OutputTokens, Period, Price, ProbeMethod, ProbeSpec,
+    Factor, Fees, Kind, LiveCatalog, Matcher, Model, ModelMode, OutputTokens, Period, Price, ProbeMethod, ProbeSpec,
     ProviderSpec, Rate, Rates, Rule, Signal, SignalVerdict, Source, Term, Tier, ToolPrice, When,
 };
+pub use finding::Finding;
 pub use format::{FormatError, KeyFacts, KeyFamily, is_secret, pasted};
 pub use grade::{Sign, sign};
 pub use guard::{GuardError, GuardSettings, GuardedClient};
 pub use kinds::for_spec;
 pub use metering::{Document, Ending, Figures, JsonBody, Metered, failed_with, session_model};
-pub use provider::{BadSecret, Finding, Provider, Target};
+pub use provider::{BadSecret, Provider, Target};
 pub use retry_after::parse as retry_after;
 pub use usage_page::{FetchError, MAX_USAGE_PAGES, PageTrail, UsagePage, UsageQuery};

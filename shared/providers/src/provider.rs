@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::HeaderMap;
-use keyway_domain::{Evidence, VerdictKind};
 use keyway_vault::SecretString;
 use url::Url;
 
-use crate::{FetchError, FormatError, GuardedClient, KeyFacts, KeyFamily, Signal, UsagePage, UsageQuery};
+use crate::{FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Signal, UsagePage, UsageQuery};
 
 /// Whom to ask, with which secret.
 #[derive(Clone, Copy)]
@@ -18,20 +17,6 @@ pub struct Target<'a> {
     pub base_url: &'a Url,
     /// The secret.
     pub secret: &'a SecretString,
-}
-
-/// What one probe found. [`VerdictKind::Invalid`] is the provider's own "this key is wrong", said
-/// once: the caller asks a second time before it believes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Finding {
-    /// What was found.
-    pub kind: VerdictKind,
-    /// What shows it.
-    pub evidence: Evidence,
-    /// How long the provider asked to wait, clamped.
-    pub retry_after: Option<Duration>,
-    /// The provider's own id of the key, where the answer to the probe has it: a plain id, no part of the key.
-    pub provider_key_id: Option<String>,
 }
 
 /// The secret cannot be sent as a header: it holds a control character or a line break.

@@ -1,29 +1,12 @@
 //! Under which names of environment variables a provider's credentials usually stand, so that a team's keys
 //! can be brought in from where they are. Reads nothing itself.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 use keyway_vault::SecretString;
-use serde::Deserialize;
 use url::Url;
 
-use super::{Catalog, ProviderSpec};
-
-/// The names of a provider.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct EnvNames {
-    /// Variables that hold a key.
-    pub key: Vec<String>,
-    /// Variables that hold the fields of a credential that is an object, by field.
-    pub fields: BTreeMap<String, String>,
-    /// Those of the fields that may be missing; without any other there is no credential.
-    pub optional: Vec<String>,
-    /// Variables that name a file with the credential.
-    pub file: Vec<String>,
-    /// The variable that holds the host the credential is for.
-    pub base_url: Option<String>,
-}
+use super::{Catalog, EnvNames, ProviderSpec};
 
 /// A credential that variables hold.
 #[derive(Debug)]

@@ -1,5 +1,7 @@
 //! What calls cost by the catalog that is compiled in, in nano-USD: figures that were computed apart from it.
 
+use keyway_domain::{NanoUsd, PriceTerms, Timestamp, TokenCounts};
+
 use super::*;
 
 /// A Saturday.

@@ -7,12 +7,11 @@ use serde_json::Value;
 use url::Url;
 
 use super::{
-    AuthStyle, Capability, CatalogError, EnvNames, Matcher, Model, ModelMode, OutputTokens, ProbeMethod, ProbeSpec,
-    ProviderSpec, Signal, SignalVerdict,
+    AuthStyle, Capability, CatalogError, EnvNames, Kind, Matcher, Model, ModelMode, OutputTokens, ProbeMethod,
+    ProbeSpec, ProviderSpec, Signal, SignalVerdict,
     price::{self, PriceStanza, RuleStanza, Source, ToolStanza},
     spec::without_slash,
 };
-use crate::kinds;
 
 /// Every provider of the file.
 pub(super) fn read(yaml: &str) -> Result<Vec<ProviderSpec>, CatalogError> {
@@ -116,9 +115,11 @@ struct ModelStanza {
 impl Stanza {
     fn check(self) -> Result<ProviderSpec, String> {
         check_name(&self.name)?;
-        let kind = kinds::kind_named(&self.kind)
-            .ok_or_else(|| format!("kind `{}` does not exist; there are {}", self.kind, kinds::kind_names()))?;
-        if kind == kinds::OPENAI_COMPATIBLE && self.probe.is_none() {
+        let kind = Kind::parse(&self.kind).ok_or_else(|| {
+            let known = Kind::ALL.map(Kind::name).join(", ");
+            format!("kind `{}` does not exist; there are {known}", self.kind)
+        })?;
+        if kind == Kind::OpenAiCompatible && self.probe.is_none() {
             return Err("an openai_compatible provider needs a `probe` that tells a good key from a wrong one".into());
         }
         if !self.openai_path.is_empty() && (!self.openai_path.starts_with('/') || self.openai_path.ends_with('/')) {
@@ -161,9 +162,9 @@ impl Stanza {
     }
 }
 
-fn default_capabilities(kind: &str, models: &[Model]) -> Vec<Capability> {
+fn default_capabilities(kind: Kind, models: &[Model]) -> Vec<Capability> {
     let mut capabilities = vec![Capability::Chat];
-    if kind == "openai" {
+    if kind == Kind::OpenAi {
         capabilities.extend([Capability::Completions, Capability::Usage]);
     }
     if models.iter().any(|model| model.mode == ModelMode::Embedding) {

@@ -2,22 +2,22 @@
 //! What was read never changes; another reading takes its place whole. It must never hold a tenant's data.
 
 mod base_url;
+mod book;
 mod env;
+mod env_names;
+mod error;
 mod file;
+mod kind;
 mod live;
 mod price;
 mod priced;
 mod spec;
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
-
-use keyway_domain::{NanoUsd, PriceTerms, Timestamp, TokenCounts};
-use sha2::{Digest, Sha256};
-
-pub use env::{EnvCredential, EnvNames, EnvPlace};
+pub use book::Catalog;
+pub use env::{EnvCredential, EnvPlace};
+pub use env_names::EnvNames;
+pub use error::CatalogError;
+pub use kind::Kind;
 pub use live::{CatalogChanges, LiveCatalog};
 pub use price::{Clock, Effect, Factor, Fees, Period, Price, Rate, Rates, Rule, Source, Term, Tier, ToolPrice, When};
 pub(crate) use spec::join;
@@ -25,120 +25,6 @@ pub use spec::{
     AuthStyle, Capability, Matcher, Model, ModelMode, OutputTokens, ProbeMethod, ProbeSpec, ProviderSpec, Signal,
     SignalVerdict,
 };
-
-const COMPILED_IN: &str = include_str!("../../../../models.yaml");
-
-/// Why a catalog cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// The file cannot be read: check `KEYWAY_MODELS_FILE`.
-    #[error("cannot read the models file {path}: {source}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Not YAML, or a field that does not belong there: correct the place it names.
-    #[error("the models file is not in its form: {0}")]
-    Syntax(String),
-    /// A provider's stanza says something impossible: correct it.
-    #[error("provider `{provider}` in the models file: {problem}")]
-    Provider {
-        /// Which stanza.
-        provider: String,
-        /// What is wrong and what would be right.
-        problem: String,
-    },
-}
-
-/// The predefined providers.
-#[derive(Clone, Debug)]
-pub struct Catalog {
-    providers: Vec<ProviderSpec>,
-    by_name: HashMap<String, usize>,
-    price_version: String,
-}
-
-impl Catalog {
-    /// The catalog from `file`, or the one that is compiled in.
-    ///
-    /// # Errors
-    /// See [`CatalogError`]; nothing of a faulty file is used.
-    pub fn load(file: Option<&Path>) -> Result<Self, CatalogError> {
-        match file {
-            None => Self::parse(COMPILED_IN),
-            Some(path) => {
-                let text = std::fs::read_to_string(path)
-                    .map_err(|source| CatalogError::Read { path: path.to_owned(), source })?;
-                Self::parse(&text)
-            }
-        }
-    }
-
-    /// The catalog from the text of a models file.
-    ///
-    /// # Errors
-    /// See [`CatalogError`].
-    pub fn parse(yaml: &str) -> Result<Self, CatalogError> {
-        let providers = file::read(yaml)?;
-        let by_name = providers.iter().enumerate().map(|(index, spec)| (spec.name.clone(), index)).collect();
-        let price_version = price_version(&providers);
-        Ok(Self { providers, by_name, price_version })
-    }
-
-    /// Every provider, in the file's order.
-    #[must_use]
-    pub fn providers(&self) -> &[ProviderSpec] {
-        &self.providers
-    }
-
-    /// The provider of that name.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&ProviderSpec> {
-        self.by_name.get(name).and_then(|index| self.providers.get(*index))
-    }
-
-    /// What `model` costs at `provider`; `None`: unknown. A dated snapshot
-    /// (`gpt-4o-mini-2024-07-18`) costs what its model costs unless it has a price of its own.
-    #[must_use]
-    pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
-        self.get(provider)?.model(model)?.price.as_ref()
-    }
-
-    /// Says what these tokens cost on these terms in a call that came in at `at`; `None`: unknown.
-    #[must_use]
-    pub fn cost(
-        &self,
-        provider: &str,
-        model: &str,
-        tokens: &TokenCounts,
-        terms: &PriceTerms,
-        at: Timestamp,
-    ) -> Option<NanoUsd> {
-        self.priced_model(provider, Some(model), None)?.price.as_ref()?.cost(tokens, terms, at)
-    }
-
-    /// A short hash of every price: stored with a cost, it says which price book made it.
-    #[must_use]
-    pub fn price_version(&self) -> &str {
-        &self.price_version
-    }
-}
-
-fn price_version(providers: &[ProviderSpec]) -> String {
-    let mut lines: Vec<String> = providers
-        .iter()
-        .flat_map(|provider| provider.models.iter().map(move |model| (provider, model)))
-        .map(|(provider, model)| {
-            let price = model.price.as_ref().map(Price::version_text).unwrap_or_default();
-            format!("{}\0{}\0{price}\n", provider.name, model.name)
-        })
-        .collect();
-    lines.sort_unstable();
-    let digest = Sha256::digest(lines.concat());
-    keyway_vault::to_hex(&digest[..6])
-}
 
 #[cfg(test)]
 mod figures_tests;

@@ -5,8 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{EnvNames, Price};
-use crate::kinds::OPENAI_COMPATIBLE;
+use super::{EnvNames, Kind, Price};
 
 /// One provider, predefined or a tenant's own.
 #[derive(Clone, Debug)]
@@ -15,8 +14,8 @@ pub struct ProviderSpec {
     pub name: String,
     /// The name people read.
     pub display_name: String,
-    /// Which code serves it: `openai`, `openai_compatible`.
-    pub kind: &'static str,
+    /// Which code serves it.
+    pub kind: Kind,
     /// What endpoint paths are appended to; without a slash at its end.
     pub base_url: Url,
     /// Whether it has no host of its own: every integration has to name one.
@@ -267,7 +266,7 @@ impl ProviderSpec {
         Self {
             name: name.to_owned(),
             display_name: display_name.to_owned(),
-            kind: OPENAI_COMPATIBLE,
+            kind: Kind::OpenAiCompatible,
             base_url: without_slash(base_url),
             needs_base_url: false,
             openai_path: String::new(),
@@ -316,7 +315,7 @@ impl ProviderSpec {
     /// Whether all that OpenAI's SDK has may be there under OpenAI's own paths.
     #[must_use]
     pub fn speaks_openai(&self) -> bool {
-        let is_native = matches!(self.kind, "anthropic" | "cohere" | "gemini");
+        let is_native = matches!(self.kind, Kind::Anthropic | Kind::Cohere | Kind::Gemini);
         !is_native && self.openai_path.is_empty() && self.is_callable()
     }
 

@@ -1,5 +1,9 @@
 //! The compiled-in catalog, and what a models file is refused for.
 
+use std::path::Path;
+
+use keyway_domain::{PriceTerms, Timestamp, TokenCounts};
+
 use super::*;
 
 fn yaml(stanza: &str) -> String {

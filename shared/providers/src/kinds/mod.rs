@@ -1,4 +1,4 @@
-//! The list of provider kinds `models.yaml` may name: each a file or a directory here, and a line in the list.
+//! The code of each kind of provider: a file or a directory here, and an arm of the match.
 
 mod anthropic;
 mod aws;
@@ -16,42 +16,21 @@ mod xai_management;
 
 use std::sync::Arc;
 
-use crate::{Provider, ProviderSpec};
-use openai_compatible::OpenAiCompatible;
-
-type Build = fn(&ProviderSpec) -> Arc<dyn Provider>;
-
-const KINDS: &[(&str, Build)] = &[
-    ("anthropic", |spec| Arc::new(anthropic::Anthropic::new(spec))),
-    ("aws", |spec| Arc::new(aws::Aws::new(spec))),
-    ("azure", |spec| Arc::new(azure::Azure::new(spec))),
-    ("cohere", |spec| Arc::new(cohere::Cohere::new(spec))),
-    ("gemini", |spec| Arc::new(gemini::Gemini::new(spec))),
-    ("google_cloud", |spec| Arc::new(google_cloud::GoogleCloud::new(spec))),
-    ("openai", |spec| Arc::new(openai::OpenAi::new(spec))),
-    ("openrouter", |spec| Arc::new(openrouter::OpenRouter::new(spec))),
-    ("xai_management", |spec| Arc::new(xai_management::XaiManagement::new(spec))),
-    (OPENAI_COMPATIBLE, |spec| Arc::new(OpenAiCompatible::new(spec))),
-];
-
-/// The kind of custom providers and of every stanza that only needs data.
-pub(crate) const OPENAI_COMPATIBLE: &str = "openai_compatible";
+use crate::{Kind, Provider, ProviderSpec};
 
 /// The ways of the provider that `spec` describes.
 #[must_use]
 pub fn for_spec(spec: &ProviderSpec) -> Arc<dyn Provider> {
-    KINDS
-        .iter()
-        .find(|(kind, _)| *kind == spec.kind)
-        .map_or_else(|| Arc::new(OpenAiCompatible::new(spec)) as Arc<dyn Provider>, |(_, build)| build(spec))
-}
-
-/// The kind's own name, if `kind` is one.
-pub(crate) fn kind_named(kind: &str) -> Option<&'static str> {
-    KINDS.iter().map(|(name, _)| *name).find(|name| *name == kind)
-}
-
-/// Every kind, for messages.
-pub(crate) fn kind_names() -> String {
-    KINDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    match spec.kind {
+        Kind::Anthropic => Arc::new(anthropic::Anthropic::new(spec)),
+        Kind::Aws => Arc::new(aws::Aws::new(spec)),
+        Kind::Azure => Arc::new(azure::Azure::new(spec)),
+        Kind::Cohere => Arc::new(cohere::Cohere::new(spec)),
+        Kind::Gemini => Arc::new(gemini::Gemini::new(spec)),
+        Kind::GoogleCloud => Arc::new(google_cloud::GoogleCloud::new(spec)),
+        Kind::OpenAi => Arc::new(openai::OpenAi::new(spec)),
+        Kind::OpenRouter => Arc::new(openrouter::OpenRouter::new(spec)),
+        Kind::XaiManagement => Arc::new(xai_management::XaiManagement::new(spec)),
+        Kind::OpenAiCompatible => Arc::new(openai_compatible::OpenAiCompatible::new(spec)),
+    }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Figures, answer::PICKED, parsed_whole, pick::Picker};
+use super::{Figures, answer::PICKED, pick::Picker};
 
 /// Longer documents are not kept.
 const MAX_KEPT_BYTES: usize = 16 << 10;
@@ -127,4 +127,9 @@ impl JsonBody {
             figures.event(document);
         });
     }
+}
+
+/// Whether bytes are one whole document, and nothing else.
+fn parsed_whole(json: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok_and(|_| json.trim_ascii_start().starts_with(b"{"))
 }

@@ -4,7 +4,7 @@
 use keyway_domain::{PriceTerms, TokenCounts};
 use serde::Deserialize;
 
-use super::{is_readable, usage::ordinary};
+use super::usage::{is_readable, ordinary};
 use crate::lenient::{Count, List, Maybe, Object, Present, Text};
 
 /// `usageMetadata` of an answer, of an event, or of a message of a live session.

@@ -5,7 +5,10 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::{Ending, Kind, answer::Answer};
+use super::{
+    answer::Answer,
+    kind::{Ending, Kind},
+};
 
 /// The last event of every stream in OpenAI's shape.
 const DONE: &[u8] = b"[DONE]";

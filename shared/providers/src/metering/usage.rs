@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use keyway_domain::{NanoUsd, PriceTerms, TokenCounts};
 use serde::Deserialize;
 
-use super::is_readable;
 use crate::{
     OutputTokens,
     lenient::{Count, Dollars, List, Map, Maybe, Object, Text},
@@ -326,6 +325,11 @@ impl Over for TokenCounts {
             ..self
         }
     }
+}
+
+/// Whether a count of a dearer kind says how many: otherwise the whole it is part of has no known price.
+pub(super) fn is_readable(dearer: Option<Count>) -> bool {
+    dearer.is_none_or(|count| count.0.is_some())
 }
 
 /// A term of the price; `None` is the ordinary one, whatever a provider calls it.

@@ -13,7 +13,7 @@ use super::{
 /// A rule for some or all models of a provider.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::catalog) struct RuleStanza {
+pub(crate) struct RuleStanza {
     service_tier: Option<Vec<String>>,
     speed: Option<Vec<String>>,
     region: Option<Vec<String>>,
@@ -34,7 +34,7 @@ pub(in crate::catalog) struct RuleStanza {
 /// What the provider charges for the use of a tool of its own.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::catalog) struct ToolStanza {
+pub(crate) struct ToolStanza {
     name: String,
     models: Option<Vec<String>>,
     per_thousand: Dollars,
@@ -49,7 +49,7 @@ struct Said<T> {
 }
 
 /// Adds to each model's price what the provider's rules say of it.
-pub(in crate::catalog) fn add_rules<'m>(
+pub(crate) fn add_rules<'m>(
     models: impl Iterator<Item = (&'m str, Option<&'m mut Price>)>,
     rules: Vec<RuleStanza>,
     tools: Vec<ToolStanza>,

@@ -29,7 +29,7 @@ impl<'de> Deserialize<'de> for Dollars {
 /// A price, that of a span of time, or one for long input.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::catalog) struct PriceStanza {
+pub(crate) struct PriceStanza {
     from: Option<String>,
     until: Option<String>,
     source: Option<String>,
@@ -53,7 +53,7 @@ pub(in crate::catalog) struct PriceStanza {
 }
 
 /// Checks where something was seen, and when.
-pub(in crate::catalog) fn check_source(source: Source) -> Result<Source, String> {
+pub(crate) fn check_source(source: Source) -> Result<Source, String> {
     if source.source.is_empty() {
         return Err("`source` is empty".to_owned());
     }
@@ -62,11 +62,7 @@ pub(in crate::catalog) fn check_source(source: Source) -> Result<Source, String>
 }
 
 /// Reads the ordinary prices of a model. `free_output`: its output tokens are none, so their price is known.
-pub(in crate::catalog) fn read(
-    stanzas: Vec<PriceStanza>,
-    free_output: bool,
-    default: Option<&Source>,
-) -> Result<Price, String> {
+pub(crate) fn read(stanzas: Vec<PriceStanza>, free_output: bool, default: Option<&Source>) -> Result<Price, String> {
     let is_one = stanzas.len() == 1;
     if stanzas.is_empty() {
         return Err("`prices` has no price in it".to_owned());

@@ -6,7 +6,7 @@ mod endings;
 mod places;
 
 use bytes::Bytes;
-use keyway_domain::PriceTerms;
+use keyway_domain::{PriceTerms, TokenCounts};
 
 use super::*;
 use crate::Catalog;

@@ -1,0 +1,218 @@
+//! The figures of one answer, read as it comes. Keeps none of its content.
+
+use keyway_domain::{NanoUsd, PriceTerms, TokenCounts};
+
+use super::{
+    Ending,
+    answer::Answer,
+    fields,
+    kind::Kind,
+    marks::{self, Marks},
+    usage::Usage,
+};
+use crate::{OutputTokens, ProviderSpec, lenient::Maybe};
+
+/// What one answer says about its cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metered {
+    /// The model the provider says it used.
+    pub model: Option<String>,
+    /// The tokens it counted.
+    pub tokens: TokenCounts,
+    /// Terms of the price beside tokens.
+    pub terms: PriceTerms,
+    /// What it says it charges, where it says so.
+    pub cost_nano_usd: Option<NanoUsd>,
+    /// Its id, where it is made in the background and can be read more than once.
+    pub answer_id: Option<String>,
+}
+
+/// Reads the figures of one answer: of a document, or of one event after the other.
+pub struct Figures {
+    output_tokens: OutputTokens,
+    states_charge: bool,
+    kind: Kind,
+    so_far: Metered,
+    marks: Marks,
+    id: Option<String>,
+    /// Whether the answer was made by an earlier call, and is only read again.
+    is_reread: bool,
+}
+
+impl Figures {
+    /// A reader of the answer to a call of `path` at a provider.
+    #[must_use]
+    pub fn new(spec: &ProviderSpec, path: &str) -> Self {
+        Self {
+            output_tokens: spec.output_tokens,
+            states_charge: spec.states_charge,
+            kind: Kind::of(path),
+            so_far: Metered::default(),
+            marks: Marks::default(),
+            id: None,
+            is_reread: false,
+        }
+    }
+
+    /// A reader of an answer that an earlier call made. It has used nothing now, unless it was made in the background: then
+    /// nobody has seen its figures before.
+    #[must_use]
+    pub fn of_reread(spec: &ProviderSpec, path: &str) -> Self {
+        Self { is_reread: true, ..Self::new(spec, path) }
+    }
+
+    /// Reads the data of one event, or one of several documents; true when it has figures. Cheap for those without.
+    pub fn event(&mut self, data: &[u8]) -> bool {
+        if self.marks.is_end(data) {
+            return false;
+        }
+        if self.kind == Kind::Responses {
+            self.marks.number(data);
+        }
+        if !marks::is_telling(self.kind, data, self.so_far.model.is_none()) {
+            return false;
+        }
+        let Some(answer) = parsed(data) else { return false };
+        self.marks.see(self.kind, &answer);
+        let is_final = match self.kind {
+            // The chunk that states the figures of all others.
+            Kind::Completion => answer.choices.0.as_ref().is_some_and(|choices| choices.0.is_empty()),
+            Kind::Embeddings | Kind::Other => !is_anthropic(&answer),
+            _ => false,
+        };
+        let has_figures = self.read(answer);
+        self.marks.is_finished |= is_final && has_figures;
+        has_figures
+    }
+
+    /// Reads the one document that a whole answer is.
+    pub fn document(&mut self, json: &[u8]) {
+        let Some(answer) = parsed(json) else { return };
+        // A stream that ended behind its first document.
+        let is_part = answer.event_type.0.is_some() || answer.done.0 == Some(false);
+        if is_part {
+            self.marks.see(self.kind, &answer);
+        } else {
+            self.marks.whole(&answer);
+        }
+        if self.kind == Kind::Counting {
+            self.counted(&answer);
+        } else {
+            self.read(answer);
+        }
+    }
+
+    /// How the answer ended, now that nothing of it is left to come.
+    #[must_use]
+    pub fn ending(&self) -> Ending {
+        self.marks.ending(self.kind)
+    }
+
+    /// Whether a session that sends this way has an answer under way.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.marks.is_under_way()
+    }
+
+    /// Whether an answer has come to its end.
+    #[must_use]
+    pub const fn has_answered(&self) -> bool {
+        self.marks.has_ended
+    }
+
+    /// The id of the answer, or of what it tells of.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// The answer's next sequence number, where its events are numbered.
+    #[must_use]
+    pub const fn next_number(&self) -> u64 {
+        self.marks.next_number
+    }
+
+    /// What the answer has used. Of an answer that was not finished when it ended, what it gave is unknown, and so is
+    /// everything about one that says that it used nothing.
+    #[must_use]
+    pub fn take(&mut self) -> Metered {
+        let mut metered = std::mem::take(&mut self.so_far);
+        if self.is_reread && metered.answer_id.is_none() {
+            return Metered::default();
+        }
+        let tokens = &mut metered.tokens;
+        if !self.marks.is_finished {
+            (tokens.output, tokens.reasoning, tokens.audio_output) = (None, None, None);
+            metered.cost_nano_usd = None;
+        }
+        if self.kind != Kind::Counting && uses_nothing(&metered.tokens) {
+            metered.tokens = TokenCounts::default();
+            metered.cost_nano_usd = metered.cost_nano_usd.filter(|cost| *cost > 0);
+        }
+        metered
+    }
+
+    /// As [`Self::take`], for answers of a session that are read one after the other and add up.
+    pub fn add_to(&mut self, sum: &mut Metered) {
+        if self.so_far == Metered::default() {
+            return;
+        }
+        self.marks.is_finished = true;
+        let is_first = sum.tokens == TokenCounts::default();
+        let found = self.take();
+        let cost = if is_first { found.cost_nano_usd } else { both(sum.cost_nano_usd, found.cost_nano_usd) };
+        for (tool, count) in found.terms.tools {
+            *sum.terms.tools.entry(tool).or_default() += count;
+        }
+        sum.terms.service_tier = found.terms.service_tier.or(sum.terms.service_tier.take());
+        sum.model = found.model.or(sum.model.take());
+        (sum.tokens, sum.cost_nano_usd) = (sum.tokens.plus(found.tokens), cost);
+    }
+
+    fn counted(&mut self, answer: &Answer) {
+        if answer.input_tokens.0.or(answer.total_tokens.0).is_none() {
+            return;
+        }
+        self.so_far.tokens = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
+        self.so_far.cost_nano_usd = Some(0);
+    }
+
+    /// Takes over what an answer says; true when it has figures.
+    fn read(&mut self, answer: Answer) -> bool {
+        let is_message = self.kind == Kind::Messages || is_anthropic(&answer);
+        let before = self.so_far.tokens;
+        let mut tokens = fields::tokens(&answer, before, self.output_tokens, is_message);
+        if self.kind == Kind::Embeddings && tokens.input.is_some() {
+            // The shape of embeddings has no output count because there is no output to count.
+            tokens.output = tokens.output.or(Some(0));
+        }
+        fields::terms(&answer, &mut tokens, &mut self.so_far.terms);
+        let has_figures = tokens != before;
+        self.so_far.tokens = tokens;
+        let charge = fields::usage(&answer).and_then(Usage::cost_nano_usd);
+        // A charge is one only where the provider is known to state it, in US dollars.
+        self.so_far.cost_nano_usd = charge.filter(|_| self.states_charge).or(self.so_far.cost_nano_usd);
+        self.id = fields::id(&answer).or(self.id.take());
+        self.so_far.answer_id = fields::answer_id(&answer).or(self.so_far.answer_id.take());
+        self.so_far.model = fields::model(answer).or(self.so_far.model.take());
+        has_figures
+    }
+}
+
+fn parsed(json: &[u8]) -> Option<Answer> {
+    let first = serde_json::Deserializer::from_slice(json).into_iter::<Maybe<Answer>>().next();
+    first.and_then(Result::ok)?.0
+}
+
+fn is_anthropic(answer: &Answer) -> bool {
+    matches!(answer.kind.0.as_deref(), Some("message" | "message_start" | "message_delta"))
+}
+
+fn uses_nothing(tokens: &TokenCounts) -> bool {
+    let beside = [tokens.search_units, tokens.web_searches];
+    tokens.input == Some(0) && tokens.output.unwrap_or(0) == 0 && beside.iter().all(|count| count.unwrap_or(0) == 0)
+}
+
+fn both(a: Option<NanoUsd>, b: Option<NanoUsd>) -> Option<NanoUsd> {
+    a?.checked_add(b?)
+}
