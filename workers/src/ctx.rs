@@ -1,13 +1,13 @@
 //! What every handler may use.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use keyway_bus::Bus;
 use keyway_domain::Message;
 use keyway_providers::{GuardedClient, LiveCatalog};
 use keyway_store::{Store, TenantKeyCache, audit::AuditRecord};
 
-use crate::{gate::Gate, group::Group, writers};
+use crate::{gate::Gate, group::Group};
 
 /// The parts a worker process is made of, as the binary hands them in.
 pub struct WorkerParts {
@@ -55,28 +55,22 @@ pub struct WorkerSettings {
 
 /// What a handler is given: the parts, and the groups. Only the shell publishes on the bus.
 pub(crate) struct Ctx {
-    parts: WorkerParts,
+    /// The database.
+    pub store: Store,
+    /// Tenant keys over the vault.
+    pub keys: TenantKeyCache,
+    /// Lanes.
+    pub bus: Arc<dyn Bus>,
+    /// Providers and prices.
+    pub catalog: LiveCatalog,
+    /// The only way out.
+    pub http: GuardedClient,
+    /// Cadences and sizes.
+    pub settings: WorkerSettings,
     /// Who may call which provider now.
     pub gate: Gate,
     /// Where status events are committed in groups.
     pub status: Group<Message>,
     /// Where audit events are committed in groups.
     pub audit: Group<AuditRecord>,
-}
-
-impl Ctx {
-    pub(crate) fn new(parts: WorkerParts) -> Self {
-        let status = writers::status::start(parts.store.clone(), parts.settings.verify_interval);
-        let audit = writers::audit::start(parts.store.clone());
-        let gate = Gate::new(parts.settings.provider_concurrency);
-        Self { parts, gate, status, audit }
-    }
-}
-
-impl Deref for Ctx {
-    type Target = WorkerParts;
-
-    fn deref(&self) -> &WorkerParts {
-        &self.parts
-    }
 }

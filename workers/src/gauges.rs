@@ -38,7 +38,7 @@ fn prepare() {
         metrics.relay_failures.with_label_values(&[route]);
         metrics.relay_lag_seconds.with_label_values(&[route]);
     }
-    for schedule in schedules::NAMES {
+    for schedule in schedules::names() {
         metrics.schedule_fires.with_label_values(&[schedule]);
     }
 }

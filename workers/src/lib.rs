@@ -6,9 +6,7 @@
 mod attempt;
 mod ctx;
 mod dead_letters;
-mod drift;
 mod error;
-mod expiry;
 mod gate;
 mod gauges;
 mod group;
@@ -20,7 +18,6 @@ mod patience;
 mod pools;
 mod relay;
 mod schedules;
-mod waiting;
 mod writers;
 
 use std::sync::Arc;
@@ -35,6 +32,7 @@ pub use lost::hand_over_again;
 pub use writers::Writers;
 
 use ctx::Ctx;
+use gate::Gate;
 
 /// Runs all parts of a worker process until `stop` is cancelled and every started job has ended, or
 /// the drain time is over; what is not finished then is delivered again elsewhere.
@@ -49,7 +47,7 @@ pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), Stor
         outbox::release_all(&tx).await?;
         tx.commit().await?;
     }
-    let ctx = Arc::new(Ctx::new(parts));
+    let ctx = Arc::new(context(parts));
     let relay_stop = CancellationToken::new();
     let relay = keyway_telemetry::spawn(
         "relay",
@@ -73,4 +71,12 @@ pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), Stor
     relay_stop.cancel();
     let _ = tokio::time::timeout(settings.drain, futures::future::join_all(others.into_iter().chain([relay]))).await;
     Ok(())
+}
+
+/// What handlers are given.
+fn context(parts: WorkerParts) -> Ctx {
+    let WorkerParts { store, keys, bus, catalog, http, settings } = parts;
+    let Writers { status, audit } = Writers::start(&store, settings.verify_interval);
+    let gate = Gate::new(settings.provider_concurrency);
+    Ctx { store, keys, bus, catalog, http, settings, gate, status, audit }
 }

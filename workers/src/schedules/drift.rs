@@ -11,18 +11,27 @@ use keyway_store::{
 };
 use serde_json::json;
 
+use super::{
+    fire::fire_alone,
+    round::{Round, SLICE},
+};
 use crate::Ctx;
+
+/// Its name in the table.
+pub(super) const NAME: &str = "drift";
 
 /// Days are looked at from when they are over until this long after: reports come late.
 const LOOKED_BACK: Duration = Duration::from_secs(5 * DAY_SECONDS);
 const DAY_SECONDS: u64 = 86_400;
-const SLICE: u64 = 500;
 
 /// Looks at the last days once.
 ///
 /// # Errors
 /// The database is away: the next look finds the same.
-pub(crate) async fn look(ctx: &Ctx, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), StoreError> {
+    if !fire_alone(ctx, NAME, Round { at, now }).await? {
+        return Ok(());
+    }
     let yesterday = now.before(Duration::from_secs(DAY_SECONDS));
     let days = Days { from: now.before(LOOKED_BACK).day(), to: yesterday.day() };
     let mut after = None;

@@ -1,21 +1,23 @@
 //! Looks after keys whose verification came to nothing, so that none says that it is being verified while nobody does:
 //! one key of each host that could not be reached is asked for all of them, and what nobody verifies is verified again.
 
-use keyway_domain::{Command, Timestamp};
+use keyway_domain::Command;
 use keyway_store::{StoreError, integrations, replacements};
 
-use crate::{
-    Ctx,
-    schedules::{fire, start},
+use super::{
+    fire::{fire, start},
+    round::{Round, SLICE},
 };
+use crate::Ctx;
 
-const SLICE: u64 = 500;
+/// Its name in the table.
+pub(super) const NAME: &str = "waiting";
 
 /// Starts what is due; the next look does what is left.
 ///
 /// # Errors
 /// The database is away: the next look finds the same.
-pub(crate) async fn attend(ctx: &Ctx, beat: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), StoreError> {
     let since = now.before(ctx.settings.recheck_after);
     let tx = ctx.store.system().await?;
     let mut due = integrations::unreachable(&tx, since, now, SLICE).await?;
@@ -23,7 +25,7 @@ pub(crate) async fn attend(ctx: &Ctx, beat: Timestamp, now: Timestamp) -> Result
     due.extend(unattended.into_iter().filter(|one| !due.contains(one)).collect::<Vec<_>>());
     let waiting = replacements::unattended(&tx, since, SLICE).await?;
     let is_nothing = due.is_empty() && waiting.is_empty();
-    if is_nothing || !fire(&tx, "waiting", beat, now).await? {
+    if is_nothing || !fire(&tx, NAME, at, now).await? {
         return Ok(());
     }
     let verify =

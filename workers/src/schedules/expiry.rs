@@ -8,15 +8,14 @@ use keyway_store::{
 };
 use serde_json::json;
 
+use super::round::{Round, SLICE};
 use crate::Ctx;
-
-const SLICE: u64 = 500;
 
 /// Gives every warning that is due.
 ///
 /// # Errors
 /// The database is away: the next look finds the same.
-pub(crate) async fn warn(ctx: &Ctx, now: Timestamp) -> Result<(), StoreError> {
+pub(super) async fn run(ctx: &Ctx, Round { now, .. }: Round) -> Result<(), StoreError> {
     loop {
         let tx = ctx.store.system().await?;
         let due = expiry::warnings_due(&tx, now, SLICE).await?;
