@@ -27,7 +27,7 @@ const ADMIN_KEY: &str = "admin_key.sha256";
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     parts::require_services(&config, "api")?;
     places::require_addresses(&config, &[places::LISTEN, places::OPS_LISTEN]).await?;
-    places::make_directory(places::DATA_DIR, &config.data_dir)?;
+    places::make_directory(places::DATA_DIR, &config.process.data_dir)?;
     serve(&parts::open(config, "api").await?).await
 }
 
@@ -37,7 +37,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 /// The address is taken, or the database went away during the start.
 pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     let config = &parts.config;
-    let listener = places::listen(places::LISTEN, config.listen).await?;
+    let listener = places::listen(places::LISTEN, config.api.listen).await?;
     let (admin_key_sha256, default_tenant) = identity(parts).await?;
     let app = App::new(AppParts {
         store: parts.store.clone(),
@@ -46,11 +46,11 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         guard: parts.http.guard().clone(),
         admin_key_sha256,
         default_tenant,
-        body_bytes: config.api_body_bytes,
+        body_bytes: config.api.api_body_bytes,
         body_timeout: std::time::Duration::from_secs(30),
-        verify_interval: config.verify_interval,
-        drift_percent: config.drift_percent,
-        outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
+        verify_interval: config.workers.verify_interval,
+        drift_percent: config.workers.drift_percent,
+        outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
     });
     let proxy = Proxy::new(ProxyParts {
         store: parts.store.clone(),
@@ -58,20 +58,20 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         catalog: parts.catalog.clone(),
         guard: parts.http.guard().clone(),
         bus: parts.bus.clone(),
-        data_dir: config.data_dir.clone(),
-        body_bytes: config.proxy_body_bytes,
-        first_byte_timeout: config.first_byte,
-        cors: config.cors_origins.clone().map_or(CorsOrigins::Any, CorsOrigins::Listed),
-        fallback_key: config.fallback_key.as_ref().map(|key| SecretString::new(key.expose().clone())),
+        data_dir: config.process.data_dir.clone(),
+        body_bytes: config.proxy.proxy_body_bytes,
+        first_byte_timeout: config.proxy.first_byte,
+        cors: config.proxy.cors_origins.clone().map_or(CorsOrigins::Any, CorsOrigins::Listed),
+        fallback_key: config.proxy.fallback_key.as_ref().map(|key| SecretString::new(key.expose().clone())),
     })?;
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));
     parts.say_ready();
     parts::announce(config, "API");
     let limits = ServerLimits {
-        max_connections: config.max_connections,
-        idle_timeout: config.idle,
-        drain: config.drain,
+        max_connections: config.api.max_connections,
+        idle_timeout: config.api.idle,
+        drain: config.process.drain,
         ..ServerLimits::default()
     };
     keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
@@ -93,7 +93,7 @@ async fn warm_up(proxy: Arc<Proxy>, stop: CancellationToken) {
 async fn identity(parts: &Parts) -> anyhow::Result<([u8; 32], TenantId)> {
     let tx = parts.store.system().await?;
     let default = tenants::ensure_default(&tx, Timestamp::now()).await?;
-    let stored = match &parts.config.admin_key {
+    let stored = match &parts.config.api.admin_key {
         Some(key) => {
             let hash = to_hex(&admin_key_hash(key.expose()));
             settings::put(&tx, ADMIN_KEY, &hash).await?;

@@ -21,13 +21,13 @@ pub(crate) async fn open(config: &Config, store: Store, vault: Vault, catalog: L
         store,
         keys: TenantKeyCache::new(Arc::new(vault)),
         catalog,
-        guard: Guard::new(&config.trusted_upstreams)?,
+        guard: Guard::new(&config.process.trusted_upstreams)?,
         admin_key_sha256: [0; 32],
         default_tenant,
-        body_bytes: config.api_body_bytes,
+        body_bytes: config.api.api_body_bytes,
         body_timeout: Duration::from_secs(30),
-        verify_interval: config.verify_interval,
-        drift_percent: config.drift_percent,
-        outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
+        verify_interval: config.workers.verify_interval,
+        drift_percent: config.workers.drift_percent,
+        outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
     })))
 }

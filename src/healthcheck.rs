@@ -17,7 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// # Errors
 /// Nobody answers, or not with 200.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
-    let mut address = config.ops_listen;
+    let mut address = config.process.ops_listen;
     if address.ip().is_unspecified() {
         address.set_ip(Ipv4Addr::LOCALHOST.into());
     }

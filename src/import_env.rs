@@ -153,7 +153,7 @@ impl Known {
             say::error("there is no database yet, so nothing is there already");
             return Ok(None);
         }
-        if !keyway_migrations::is_current(config.database_url.expose()).await? {
+        if !keyway_migrations::is_current(config.store.database_url.expose()).await? {
             say::error(
                 "the database is not up to date, so what is there already is not looked at; run: keyway migrate",
             );
@@ -170,7 +170,7 @@ impl Known {
         };
         let row = data_keys::active(&store.tenant_read(tenant_id).await?).await?;
         let Some(row) = row else { return Ok(None) };
-        let opened = Keyring::load(&config.keyring).map_err(|error| error.to_string()).and_then(|keyring| {
+        let opened = Keyring::load(&config.process.keyring).map_err(|error| error.to_string()).and_then(|keyring| {
             TenantKeyCache::new(Arc::new(Vault::open(keyring))).unwrapped(row).map_err(|it| it.to_string())
         });
         match opened {

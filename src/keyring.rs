@@ -17,9 +17,9 @@ const PREFIX: &str = "keyring.check.";
 pub(crate) async fn open(config: &Config, store: &Store) -> anyhow::Result<Vault> {
     let tx = store.system().await?;
     let recorded = settings::with_prefix(&tx, PREFIX).await?;
-    let keyring = match Keyring::load(&config.keyring) {
+    let keyring = match Keyring::load(&config.process.keyring) {
         Ok(keyring) => keyring,
-        Err(_) if recorded.is_empty() && !config.keyring.exists() => create(config)?,
+        Err(_) if recorded.is_empty() && !config.process.keyring.exists() => create(config)?,
         Err(error) => return Ok(sealed(format!("KEYWAY_KEYRING: {error}"))),
     };
     let fits = match check(&keyring, &recorded) {
@@ -32,7 +32,7 @@ pub(crate) async fn open(config: &Config, store: &Store) -> anyhow::Result<Vault
             tx.commit().await?;
             Ok(Vault::open(keyring))
         }
-        Err(why) => Ok(sealed(format!("{}: {why}", config.keyring.display()))),
+        Err(why) => Ok(sealed(format!("{}: {why}", config.process.keyring.display()))),
     }
 }
 
@@ -66,16 +66,16 @@ pub(crate) async fn recorded(tx: &SystemTx) -> anyhow::Result<Vec<(String, Strin
 /// [`VaultError::Keyring`] when it cannot be written.
 pub(crate) fn create(config: &Config) -> Result<Keyring, VaultError> {
     let keyring = Keyring::generate()?;
-    match keyring.create(&config.keyring) {
+    match keyring.create(&config.process.keyring) {
         Ok(()) => {}
         // Two processes start together: the other one was first.
-        Err(_) if config.keyring.exists() => return Keyring::load(&config.keyring),
+        Err(_) if config.process.keyring.exists() => return Keyring::load(&config.process.keyring),
         Err(error) => return Err(error),
     }
     crate::say::line(&format!(
         "Created the keyring {}.\nBack it up now, and keep it apart from backups of the database: \
          restoring needs both, and without the keyring no stored key can ever be read again.",
-        config.keyring.display()
+        config.process.keyring.display()
     ));
     Ok(keyring)
 }

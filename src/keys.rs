@@ -34,35 +34,35 @@ pub(crate) async fn run(config: &Config, keys: Keys) -> anyhow::Result<()> {
 }
 
 fn init(config: &Config, if_missing: bool) -> anyhow::Result<()> {
-    if config.keyring.is_dir() {
+    if config.process.keyring.is_dir() {
         bail!(
             "KEYWAY_KEYRING: {0} is a directory; name the file in it, like {0}/keyring.json",
-            config.keyring.display()
+            config.process.keyring.display()
         );
     }
-    if config.keyring.exists() {
+    if config.process.keyring.exists() {
         if if_missing {
             return Ok(());
         }
-        bail!("{} exists and is left as it is", config.keyring.display());
+        bail!("{} exists and is left as it is", config.process.keyring.display());
     }
     keyring::create(config)?;
     Ok(())
 }
 
 async fn verify(config: &Config) -> anyhow::Result<()> {
-    let keyring = Keyring::load(&config.keyring).context("KEYWAY_KEYRING")?;
+    let keyring = Keyring::load(&config.process.keyring).context("KEYWAY_KEYRING")?;
     let store = parts::connect(config).await?;
     let tx = store.system_read().await?;
     let recorded = keyring::recorded(&tx).await?;
     drop(tx);
     if let Err(why) = keyring::check(&keyring, &recorded) {
-        bail!("{}: {why}", config.keyring.display());
+        bail!("{}: {why}", config.process.keyring.display());
     }
     let (opened, broken) = unwrap_all(&store, keyring).await?;
     say::line(&format!(
         "{}: {} root key(s) recorded by the database, {opened} data key(s) open, {} do not",
-        config.keyring.display(),
+        config.process.keyring.display(),
         recorded.len(),
         broken.len()
     ));

@@ -81,8 +81,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         return healthcheck::run(&config).await;
     }
     keyway_telemetry::init(&keyway_telemetry::LogSettings {
-        format: config.log_format.parse().map_err(anyhow::Error::msg)?,
-        filter: config.log.clone(),
+        format: config.process.log_format.parse().map_err(anyhow::Error::msg)?,
+        filter: config.process.log.clone(),
     })?;
     config.unread_lines.iter().for_each(|line| tracing::warn!("{}", say::unread(Path::new(".env"), line)));
     for (name, meant) in &config.misspelt {

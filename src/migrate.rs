@@ -15,10 +15,10 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     if let Some(directory) = places::database_file(config).as_deref().and_then(Path::parent)
         && !directory.as_os_str().is_empty()
     {
-        let is_own = directory == config.data_dir;
+        let is_own = directory == config.process.data_dir;
         places::make_directory(if is_own { places::DATA_DIR } else { "KEYWAY_DATABASE_URL" }, directory)?;
     }
-    let migrated = keyway_migrations::migrate(config.database_url.expose()).await;
+    let migrated = keyway_migrations::migrate(config.store.database_url.expose()).await;
     migrated.with_context(|| format!("migrating {}", places::database_name(config)))?;
     tracing::info!("the database's schema is up to date");
     Ok(())

@@ -75,11 +75,13 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
     let stop = crate::signals::stop_token()?;
     metrics().build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), role]).set(1);
     let ready = Arc::new(OnceLock::new());
-    let ops = places::listen(places::OPS_LISTEN, config.ops_listen).await?;
+    let ops = places::listen(places::OPS_LISTEN, config.process.ops_listen).await?;
     keyway_telemetry::spawn("ops", keyway_telemetry::serve(ops, readiness(Arc::clone(&ready)), stop.clone()));
     let catalog = catalog(&config, &stop)?;
-    let http =
-        GuardedClient::new(&GuardSettings { trusted: config.trusted_upstreams.clone(), ..GuardSettings::default() })?;
+    let http = GuardedClient::new(&GuardSettings {
+        trusted: config.process.trusted_upstreams.clone(),
+        ..GuardSettings::default()
+    })?;
     warn_of_plain_text(&config);
     let store = tokio::select! {
         store = connect_when_ready(&config) => store?,
@@ -88,12 +90,11 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
     let vault = Arc::new(keyring::open(&config, &store).await?);
     metrics().sealed.set(i64::from(vault.sealed_reason().is_some()));
     let keys = TenantKeyCache::new(vault);
-    let bus: Arc<dyn Bus> = match &config.amqp_url {
-        None => Arc::new(EmbeddedBus::new(Arc::new(OutboxJournal::new(store.clone())), EMBEDDED_LANE_CAPACITY)),
-        Some(url) => Arc::new(RabbitBus::start(RabbitSettings {
-            amqp_url: url.expose().clone(),
-            name: format!("keyway {role}"),
-        })?),
+    let bus: Arc<dyn Bus> = if config.process.amqp_urls.is_empty() {
+        Arc::new(EmbeddedBus::new(Arc::new(OutboxJournal::new(store.clone())), EMBEDDED_LANE_CAPACITY))
+    } else {
+        let amqp_urls = config.process.amqp_urls.iter().map(|url| url.expose().clone()).collect();
+        Arc::new(RabbitBus::start(RabbitSettings { amqp_urls, name: format!("keyway {role}") })?)
     };
     drop(keyway_telemetry::spawn("lost queues", hand_over_again(store.clone(), Arc::clone(&bus), stop.clone())));
     Ok(Parts { config, store, keys, catalog, http, bus, stop, ready })
@@ -110,8 +111,8 @@ pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
             places::database_name(config)
         );
     }
-    let limits = DatabaseLimits { connections: config.database_connections, ..DatabaseLimits::default() };
-    let connected = Store::connect(config.database_url.expose(), limits).await;
+    let limits = DatabaseLimits { connections: config.store.database_connections, ..DatabaseLimits::default() };
+    let connected = Store::connect(config.store.database_url.expose(), limits).await;
     connected.with_context(|| places::database_name(config))
 }
 
@@ -120,7 +121,7 @@ pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
 /// # Errors
 /// The file is not there or not in its form.
 pub(crate) fn catalog_now(config: &Config) -> anyhow::Result<LiveCatalog> {
-    match &config.models_file {
+    match &config.process.models_file {
         Some(path) => Ok(ModelsFile::open(path.clone())?.catalog()),
         None => Ok(LiveCatalog::load(None)?),
     }
@@ -131,7 +132,7 @@ pub(crate) fn catalog_now(config: &Config) -> anyhow::Result<LiveCatalog> {
 /// # Errors
 /// Says which settings are missing.
 pub(crate) fn require_services(config: &Config, role: &str) -> anyhow::Result<()> {
-    if is_sqlite(config) || config.amqp_url.is_none() {
+    if is_sqlite(config) || config.process.amqp_urls.is_empty() {
         bail!(
             "keyway {role} works with others through PostgreSQL and RabbitMQ: set KEYWAY_DATABASE_URL=postgres://... and \
              KEYWAY_AMQP_URL=amqp://..., or run everything in one process with: keyway serve"
@@ -142,20 +143,20 @@ pub(crate) fn require_services(config: &Config, role: &str) -> anyhow::Result<()
 
 /// Whether the database is a file of this machine.
 pub(crate) fn is_sqlite(config: &Config) -> bool {
-    config.database_url.expose().starts_with("sqlite:")
+    config.store.database_url.expose().starts_with("sqlite:")
 }
 
 /// Says where things are.
 pub(crate) fn announce(config: &Config, role: &str) {
     say::line(&format!(
         "Keyway {role} is ready: API, proxy and docs on http://{}/api/docs, metrics on http://{}/metrics",
-        config.listen, config.ops_listen
+        config.api.listen, config.process.ops_listen
     ));
 }
 
 /// The catalog that is compiled in, or that of the file, which it follows from now on.
 fn catalog(config: &Config, stop: &CancellationToken) -> anyhow::Result<LiveCatalog> {
-    let Some(path) = &config.models_file else { return catalog_now(config) };
+    let Some(path) = &config.process.models_file else { return catalog_now(config) };
     let file = ModelsFile::open(path.clone())?;
     let catalog = file.catalog();
     drop(keyway_telemetry::spawn("models file", file.watch(stop.clone())));
@@ -167,7 +168,7 @@ async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {
         return connect(config).await;
     }
     loop {
-        let waiting_for = match keyway_migrations::is_current(config.database_url.expose()).await {
+        let waiting_for = match keyway_migrations::is_current(config.store.database_url.expose()).await {
             Ok(true) => match connect(config).await {
                 Ok(store) => return Ok(store),
                 // The database is named beside it.
@@ -182,7 +183,7 @@ async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {
 }
 
 fn warn_of_plain_text(config: &Config) {
-    if PostgresUrl::parse(config.database_url.expose()).is_ok_and(|url| url.may_be_plain()) {
+    if PostgresUrl::parse(config.store.database_url.expose()).is_ok_and(|url| url.may_be_plain()) {
         tracing::warn!(
             database = places::database_name(config),
             "the connection to the database may go over the network as plain text; add ?sslmode=verify-full to its URL"

@@ -41,7 +41,7 @@ pub(crate) async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result
 /// As [`listen`].
 pub(crate) async fn require_addresses(config: &Config, settings: &[&str]) -> anyhow::Result<()> {
     for setting in settings {
-        let address = if *setting == LISTEN { config.listen } else { config.ops_listen };
+        let address = if *setting == LISTEN { config.api.listen } else { config.process.ops_listen };
         drop(listen(setting, address).await?);
     }
     Ok(())
@@ -66,7 +66,7 @@ pub(crate) fn make_directory(setting: &str, path: &Path) -> anyhow::Result<()> {
 
 /// The file of a database that is one.
 pub(crate) fn database_file(config: &Config) -> Option<PathBuf> {
-    let path = config.database_url.expose().strip_prefix("sqlite:")?;
+    let path = config.store.database_url.expose().strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path).split('?').next().unwrap_or_default();
     (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
 }
@@ -78,7 +78,7 @@ pub(crate) fn is_database_missing(config: &Config) -> bool {
 
 /// What messages call the database: a file by its name, one on a server by its name, host and port.
 pub(crate) fn database_name(config: &Config) -> String {
-    match (database_file(config), PostgresUrl::parse(config.database_url.expose())) {
+    match (database_file(config), PostgresUrl::parse(config.store.database_url.expose())) {
         (Some(file), _) => format!("the database {}", file.display()),
         (None, Ok(url)) => format!("the database {}", url.name()),
         (None, Err(_)) => "the database of KEYWAY_DATABASE_URL".to_owned(),

@@ -12,18 +12,18 @@ use crate::{api, parts, places, workers};
 /// # Errors
 /// With what to do about it.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
-    if !parts::is_sqlite(&config) && config.amqp_url.is_none() {
+    if !parts::is_sqlite(&config) && config.process.amqp_urls.is_empty() {
         bail!(
             "PostgreSQL is shared, the embedded bus is not: set KEYWAY_AMQP_URL as well, or leave KEYWAY_DATABASE_URL out"
         );
     }
-    let path = config.data_dir.join("keyway.lock");
+    let path = config.process.data_dir.join("keyway.lock");
     // Before the addresses: who starts the same twice wants to hear of that.
     if let Ok(known) = fs::File::open(&path) {
         lock(&known, &config)?;
     }
     places::require_addresses(&config, &[places::LISTEN, places::OPS_LISTEN]).await?;
-    places::make_directory(places::DATA_DIR, &config.data_dir)?;
+    places::make_directory(places::DATA_DIR, &config.process.data_dir)?;
     let held = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     lock(&held, &config)?;
     crate::migrate::run(&config).await?;
@@ -39,7 +39,10 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 /// Takes a data directory for one process, until the file is closed.
 fn lock(file: &fs::File, config: &Config) -> anyhow::Result<()> {
     if file.try_lock().is_err() {
-        bail!("another keyway serve uses {}; give this one a KEYWAY_DATA_DIR of its own", config.data_dir.display());
+        bail!(
+            "another keyway serve uses {}; give this one a KEYWAY_DATA_DIR of its own",
+            config.process.data_dir.display()
+        );
     }
     Ok(())
 }

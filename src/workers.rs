@@ -26,7 +26,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     parts::require_services(&config, "workers")?;
     let parts = parts::open(config, "workers").await?;
     parts.say_working();
-    let told = keyway_telemetry::spawn("announcement", announce(parts.bus.clone(), parts.config.ops_listen));
+    let told = keyway_telemetry::spawn("announcement", announce(parts.bus.clone(), parts.config.process.ops_listen));
     let ended = keyway_workers::run(self::parts(&parts), parts.stop.clone()).await;
     told.abort();
     Ok(ended?)
@@ -49,7 +49,7 @@ async fn announce(bus: Arc<dyn Bus>, ops: SocketAddr) {
 /// What the workers need of the parts.
 pub(crate) fn parts(parts: &Parts) -> WorkerParts {
     let config = &parts.config;
-    let provider_concurrency = config.provider_concurrency.unwrap_or(config.concurrency / 2);
+    let provider_concurrency = config.workers.provider_concurrency.unwrap_or(config.workers.concurrency / 2);
     WorkerParts {
         store: parts.store.clone(),
         keys: parts.keys.clone(),
@@ -57,17 +57,17 @@ pub(crate) fn parts(parts: &Parts) -> WorkerParts {
         catalog: parts.catalog.clone(),
         http: parts.http.clone(),
         settings: WorkerSettings {
-            usage_interval: config.usage_interval,
-            verify_interval: config.verify_interval,
+            usage_interval: config.workers.usage_interval,
+            verify_interval: config.workers.verify_interval,
             recheck_after: RECHECK_AFTER,
-            confirm_after: config.confirm_after,
-            retention: config.retention,
-            ledger_retention: config.ledger,
-            drift_percent: config.drift_percent,
-            concurrency: u16::try_from(config.concurrency).unwrap_or(u16::MAX),
+            confirm_after: config.workers.confirm_after,
+            retention: config.workers.retention,
+            ledger_retention: config.workers.ledger,
+            drift_percent: config.workers.drift_percent,
+            concurrency: u16::try_from(config.workers.concurrency).unwrap_or(u16::MAX),
             provider_concurrency: u16::try_from(provider_concurrency).unwrap_or(u16::MAX),
-            drain: config.drain,
-            embedded: config.amqp_url.is_none(),
+            drain: config.process.drain,
+            embedded: config.process.amqp_urls.is_empty(),
         },
     }
 }

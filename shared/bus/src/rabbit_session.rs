@@ -37,7 +37,7 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(settings: RabbitSettings) -> Result<Self, BusError> {
         Ok(Self {
-            addresses: Addresses::parse(&settings.amqp_url)?,
+            addresses: Addresses::parse(settings.amqp_urls.iter().map(String::as_str))?,
             name: settings.name,
             connected: AtomicBool::new(false),
             blocked: AtomicBool::new(false),

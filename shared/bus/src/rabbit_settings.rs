@@ -4,8 +4,8 @@ use std::fmt;
 
 /// Which broker, and what this process calls itself there. Its `Debug` leaves the URL out, which holds a password.
 pub struct RabbitSettings {
-    /// `amqp://user:password@host:port/vhost`, or several such addresses with commas between: the nodes of one broker.
-    pub amqp_url: String,
+    /// The nodes of one broker, each as `amqp://user:password@host:port/vhost`.
+    pub amqp_urls: Vec<String>,
     /// The name of the process in the broker's list of connections.
     pub name: String,
 }

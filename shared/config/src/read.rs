@@ -1,16 +1,13 @@
 //! Where settings come from: the environment and `.env`, by name.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, path::Path};
 
 use keyway_vault::SecretString;
 
 use crate::{
-    Config, UnreadLine,
+    Config, ConfigError, UnreadLine,
     dotenv::{self, EnvFile},
-    settings::SETTINGS,
+    settings::settings,
     values::Values,
 };
 
@@ -20,35 +17,6 @@ const ENV_FILE: &str = ".env";
 const MAX_SLIPS: usize = 3;
 /// The same for a name without the prefix of settings, which may be another program's.
 const MAX_SLIPS_OF_OTHERS: usize = 2;
-
-/// What is wrong with the settings, and which one to change.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A name that no setting has: correct it or remove it.
-    #[error("{name} is not a setting of Keyway; {}the settings are listed in .env.example", like(*meant))]
-    Unknown {
-        /// The name.
-        name: String,
-        /// The setting that was meant, as far as one can tell.
-        meant: Option<&'static str>,
-    },
-    /// A value that cannot be used.
-    #[error("{name} cannot be used: {why}")]
-    Invalid {
-        /// The setting.
-        name: &'static str,
-        /// What it has to be; never its value, which may be a secret in the wrong place.
-        why: String,
-    },
-    /// A file of variables cannot be used.
-    #[error("{} cannot be read: {problem}", file.display())]
-    EnvFile {
-        /// Which file.
-        file: PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
-}
 
 /// Variables that hold something.
 #[derive(Debug, Default)]
@@ -103,10 +71,10 @@ impl Config {
         let others = values.keys().filter(|name| !is_setting(name));
         let misspelt = others.filter_map(|name| Some((name.clone(), nearest(name, MAX_SLIPS_OF_OTHERS)?))).collect();
         values.retain(|name, _| is_setting(name));
-        if let Some(unknown) = values.keys().find(|name| SETTINGS.iter().all(|setting| setting.name != name.as_str())) {
+        if let Some(unknown) = values.keys().find(|name| settings().all(|setting| setting.name != name.as_str())) {
             return Err(ConfigError::Unknown { meant: nearest(unknown, MAX_SLIPS), name: unknown.clone() });
         }
-        Ok(Self { unread_lines: unread, misspelt, ..Values::new(values).config()? })
+        Self::read(Values::new(values), unread, misspelt)
     }
 }
 
@@ -122,13 +90,9 @@ fn read(file: &Path) -> Result<EnvFile, ConfigError> {
 /// The setting whose name differs the least, by so many slips of typing at most.
 fn nearest(name: &str, most: usize) -> Option<&'static str> {
     // What is much longer or shorter needs no look at its letters, of which there may be many.
-    let alike = SETTINGS.iter().map(|setting| setting.name).filter(|known| known.len().abs_diff(name.len()) <= most);
+    let alike = settings().map(|setting| setting.name).filter(|known| known.len().abs_diff(name.len()) <= most);
     let slips = alike.map(|known| (strsim::damerau_levenshtein(known, name), known));
     slips.min().filter(|(slips, _)| *slips <= most).map(|(_, known)| known)
-}
-
-fn like(meant: Option<&str>) -> String {
-    meant.map(|name| format!("did you mean {name}? ")).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -154,10 +118,10 @@ mod tests {
     #[test]
     fn nothing_set_is_the_embedded_default() {
         let config = load(&[("HOME", "/root"), ("KEYWAY_KEYRING", "")]).unwrap();
-        assert_eq!(config.database_url.expose(), "sqlite://./data/keyway.db");
-        assert_eq!(config.keyring, Path::new("./data/keyring.json"));
-        assert!(config.amqp_url.is_none() && config.admin_key.is_none());
-        assert_eq!(config.usage_interval, Duration::from_secs(900));
+        assert_eq!(config.store.database_url.expose(), "sqlite://./data/keyway.db");
+        assert_eq!(config.process.keyring, Path::new("./data/keyring.json"));
+        assert!(config.process.amqp_urls.is_empty() && config.api.admin_key.is_none());
+        assert_eq!(config.workers.usage_interval, Duration::from_secs(900));
     }
 
     #[test]
@@ -176,6 +140,8 @@ mod tests {
             ("KEYWAY_AMQP_URL", "http://canary", "amqp:// or amqps://"),
             ("KEYWAY_AMQP_URL", "amqp://u:canary#1@h", "# as %23"),
             ("KEYWAY_AMQP_URL", "amqp://u:canary@h1,canary@h2", "commas between them"),
+            ("KEYWAY_AMQP_URL", "amqp://u:canary@a,b", "commas between them"),
+            ("KEYWAY_AMQP_URL", "amqp://u:can,ary@a", "commas between them"),
             ("KEYWAY_AMQP_URL", "amqp://u:p@h1,amqp://u:canary/@h2", "write / as %2F"),
             ("KEYWAY_ADMIN_KEY", "canary", "openssl rand -hex 32"),
             ("KEYWAY_FALLBACK_OPENROUTER_KEY", "sk-or-v1- canary", "no spaces"),
@@ -205,7 +171,7 @@ mod tests {
         assert_eq!(config.misspelt, [("KEWYAY_LISTEN".to_owned(), "KEYWAY_LISTEN")]);
         let config = with_file("KEYWAY-DATA_DIR=x\nKEWAY_LOG_FORMAT=json\nHTTP_PROXY=y\n", &[]).unwrap();
         assert_eq!(config.misspelt.len(), 2, "{:?}", config.misspelt);
-        assert_eq!(config.listen.port(), 8080);
+        assert_eq!(config.api.listen.port(), 8080);
     }
 
     #[test]
@@ -222,14 +188,14 @@ mod tests {
     #[test]
     fn an_address_may_say_localhost() {
         let config = load(&[("KEYWAY_LISTEN", "localhost:8081"), ("KEYWAY_OPS_LISTEN", "[::1]:9")]).unwrap();
-        assert_eq!((config.listen.to_string().as_str(), config.ops_listen.port()), ("127.0.0.1:8081", 9));
+        assert_eq!((config.api.listen.to_string().as_str(), config.process.ops_listen.port()), ("127.0.0.1:8081", 9));
     }
 
     #[test]
     fn the_process_wins_over_the_env_file() {
         let text = "KEYWAY_LISTEN = 127.0.0.1:1111 # ours\nKEYWAY_CONCURRENCY=5\nOTHER=x y\nno line of its own\n";
         let config = with_file(text, &[("KEYWAY_CONCURRENCY", "7")]).unwrap();
-        assert_eq!((config.listen.port(), config.concurrency), (1111, 7));
+        assert_eq!((config.api.listen.port(), config.workers.concurrency), (1111, 7));
         assert_eq!(config.unread_lines, [UnreadLine { number: 4, name: None }]);
     }
 

@@ -84,7 +84,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result<()> {
     let parts = WorkerParts {
         store: Store::connect(database_url, DatabaseLimits::default()).await?,
         keys: TenantKeyCache::new(Arc::new(Vault::open(Keyring::load(Path::new(keyring))?))),
-        bus: Arc::new(RabbitBus::start(RabbitSettings { amqp_url: amqp_url.clone(), name: NAME.to_owned() })?),
+        bus: Arc::new(RabbitBus::start(RabbitSettings { amqp_urls: vec![amqp_url.clone()], name: NAME.to_owned() })?),
         catalog: LiveCatalog::load(None)?,
         http: GuardedClient::new(&guard)?,
         settings: WorkerSettings {

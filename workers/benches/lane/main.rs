@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
     let messages = arguments.next().map_or(Ok(MESSAGES), |text| text.parse())?;
     let python = arguments.next();
     let broker = TestBroker::shared().await?;
-    let bus = RabbitBus::start(RabbitSettings { amqp_url: broker.amqp_url.clone(), name: "bench".to_owned() })?;
+    let bus = RabbitBus::start(RabbitSettings { amqp_urls: vec![broker.amqp_url.clone()], name: "bench".to_owned() })?;
     let (mut limit, mut own, mut celery) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=ROUNDS {
         fill(&bus, messages).await?;

@@ -216,7 +216,7 @@ impl World {
     fn new_bus(&self, name: &str) -> Arc<dyn Bus> {
         match &self.broker {
             Some(broker) => {
-                let settings = RabbitSettings { amqp_url: broker.amqp_url.clone(), name: name.to_owned() };
+                let settings = RabbitSettings { amqp_urls: vec![broker.amqp_url.clone()], name: name.to_owned() };
                 Arc::new(RabbitBus::start(settings).expect("a broker's address"))
             }
             None => Arc::new(EmbeddedBus::new(Arc::new(OutboxJournal::new(self.store.clone())), 10_000)),

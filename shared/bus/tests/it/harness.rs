@@ -99,7 +99,7 @@ impl World {
     }
 
     pub(crate) async fn on(broker: TestBroker) -> Result<Self> {
-        let settings = RabbitSettings { amqp_url: broker.amqp_url.clone(), name: "test".into() };
+        let settings = RabbitSettings { amqp_urls: vec![broker.amqp_url.clone()], name: "test".into() };
         let bus = Arc::new(RabbitBus::start(settings)?);
         until("the bus is connected", || bus.health().connected).await?;
         Ok(Self { bus, journal: None, broker: Some(broker) })

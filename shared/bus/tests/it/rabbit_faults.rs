@@ -96,8 +96,8 @@ async fn lost(world: &World) -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_node_is_asked_when_one_does_not_answer() -> Result<()> {
     let broker = TestBroker::private().await?;
-    let amqp_url = format!("amqp://guest:guest@127.0.0.1:1,{}", broker.amqp_url);
-    let bus = RabbitBus::start(RabbitSettings { amqp_url, name: "test".into() })?;
+    let amqp_urls = vec!["amqp://guest:guest@127.0.0.1:1".to_owned(), broker.amqp_url.clone()];
+    let bus = RabbitBus::start(RabbitSettings { amqp_urls, name: "test".into() })?;
     until("the bus is connected", || bus.health().connected && bus.health().errors.is_empty()).await
 }
 

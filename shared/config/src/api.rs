@@ -1,0 +1,84 @@
+//! Settings of what serves people: the listener, the admin key, and when new work is refused.
+//!
+//! A setting is a line here and one in `.env.example`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use keyway_vault::SecretString;
+
+use crate::{
+    ConfigError, Setting,
+    setting::setting,
+    values::{Values, invalid},
+};
+
+const LISTEN: Setting = setting("KEYWAY_LISTEN", "127.0.0.1:8080", "address of the API and the proxy");
+const ADMIN_KEY: Setting = setting(
+    "KEYWAY_ADMIN_KEY",
+    "",
+    "the admin key, at least 32 characters; unset: made at the first start and printed once",
+);
+const OUTBOX_MAX_ROWS: Setting =
+    setting("KEYWAY_OUTBOX_MAX_ROWS", "1000000", "rows in the outbox at which new work is refused with 503");
+const OUTBOX_MAX_AGE: Setting = setting(
+    "KEYWAY_OUTBOX_MAX_AGE_SECONDS",
+    "600",
+    "how long the oldest due row may wait in the outbox before new work is refused with 503",
+);
+const MAX_CONNECTIONS: Setting = setting("KEYWAY_MAX_CONNECTIONS", "10000", "open client connections");
+const IDLE: Setting = setting(
+    "KEYWAY_IDLE_SECONDS",
+    "75",
+    "how long a client's connection may idle between two requests; balancers in front should keep theirs for less",
+);
+const API_BODY_BYTES: Setting = setting("KEYWAY_API_BODY_BYTES", "1048576", "largest body of a management request");
+
+/// Every one of them.
+pub(crate) const SETTINGS: &[Setting] =
+    &[LISTEN, ADMIN_KEY, OUTBOX_MAX_ROWS, OUTBOX_MAX_AGE, MAX_CONNECTIONS, IDLE, API_BODY_BYTES];
+
+/// Settings of what serves people.
+#[derive(Debug)]
+pub struct ApiConfig {
+    /// Where the API and the proxy listen.
+    pub listen: SocketAddr,
+    /// The admin key; `None` means one is made at the first start.
+    pub admin_key: Option<SecretString>,
+    /// Rows in the outbox at which new work is refused.
+    pub outbox_max_rows: u64,
+    /// How long the oldest due row may wait in the outbox before new work is refused.
+    pub outbox_max_age: Duration,
+    /// Open client connections.
+    pub max_connections: usize,
+    /// How long a client's connection may idle between two requests.
+    pub idle: Duration,
+    /// Largest body of a management request.
+    pub api_body_bytes: usize,
+}
+
+impl ApiConfig {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`ConfigError::Invalid`] names the first that is wrong.
+    pub(crate) fn read(values: &mut Values) -> Result<Self, ConfigError> {
+        Ok(Self {
+            listen: values.address(&LISTEN)?,
+            admin_key: admin_key(values)?,
+            outbox_max_rows: values.number(&OUTBOX_MAX_ROWS, 1..=1_000_000_000)?,
+            outbox_max_age: values.seconds(&OUTBOX_MAX_AGE, 1..=604_800)?,
+            max_connections: values.size(&MAX_CONNECTIONS, 1..=1_000_000)?,
+            idle: values.seconds(&IDLE, 1..=86_400)?,
+            api_body_bytes: values.size(&API_BODY_BYTES, 1024..=67_108_864)?,
+        })
+    }
+}
+
+fn admin_key(values: &mut Values) -> Result<Option<SecretString>, ConfigError> {
+    match values.set(&ADMIN_KEY) {
+        Some(key) if key.len() < 32 => {
+            Err(invalid(&ADMIN_KEY, "it must have at least 32 characters; one way to make it: openssl rand -hex 32"))
+        }
+        key => Ok(key.map(SecretString::from)),
+    }
+}

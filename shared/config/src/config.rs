@@ -1,0 +1,44 @@
+//! All settings, by role.
+
+use crate::{
+    ConfigError, UnreadLine, api::ApiConfig, process::ProcessConfig, proxy::ProxyConfig, store::StoreConfig,
+    values::Values, workers::WorkersConfig,
+};
+
+/// All settings, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Those of every process.
+    pub process: ProcessConfig,
+    /// Those of the database.
+    pub store: StoreConfig,
+    /// Those of what serves people.
+    pub api: ApiConfig,
+    /// Those of what serves applications.
+    pub proxy: ProxyConfig,
+    /// Those of workers.
+    pub workers: WorkersConfig,
+    /// Lines of the `.env` file that could not be read, and were skipped: none of a setting.
+    pub unread_lines: Vec<UnreadLine>,
+    /// Variables that are no settings, each with the setting whose name is nearly the same.
+    pub misspelt: Vec<(String, &'static str)>,
+}
+
+impl Config {
+    pub(crate) fn read(
+        mut values: Values,
+        unread_lines: Vec<UnreadLine>,
+        misspelt: Vec<(String, &'static str)>,
+    ) -> Result<Self, ConfigError> {
+        let process = ProcessConfig::read(&mut values)?;
+        Ok(Self {
+            store: StoreConfig::read(&mut values, &process.data_dir)?,
+            api: ApiConfig::read(&mut values)?,
+            proxy: ProxyConfig::read(&mut values)?,
+            workers: WorkersConfig::read(&mut values)?,
+            process,
+            unread_lines,
+            misspelt,
+        })
+    }
+}
