@@ -30,6 +30,6 @@ pub use grade::{Sign, sign};
 pub use guard::{GuardError, GuardSettings, GuardedClient};
 pub use kinds::for_spec;
 pub use metering::{Document, Ending, Figures, JsonBody, Metered, failed_with, session_model};
-pub use provider::{BadSecret, Provider, Target};
+pub use provider::{BadSecret, Provider, Target, UsageCall};
 pub use retry_after::parse as retry_after;
 pub use usage_page::{FetchError, MAX_USAGE_PAGES, PageTrail, UsagePage, UsageQuery};

@@ -19,6 +19,17 @@ pub struct Target<'a> {
     pub secret: &'a SecretString,
 }
 
+/// Whom to ask for which page, and how.
+#[derive(Clone, Copy)]
+pub struct UsageCall<'a> {
+    /// Whom, with which secret.
+    pub target: Target<'a>,
+    /// For which page.
+    pub query: UsageQuery<'a>,
+    /// The way there.
+    pub http: &'a GuardedClient,
+}
+
 /// The secret cannot be sent as a header: it holds a control character or a line break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the secret holds characters that no header can carry; enter it again")]
@@ -56,12 +67,7 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`FetchError`]; nothing of the page was usable.
-    async fn usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError>;
+    async fn usage_page(&self, call: UsageCall<'_>) -> Result<UsagePage, FetchError>;
 
     /// The reports of single keys, which are asked for by [`UsageQuery::provider_key_ids`]: a row's `line_item` is
     /// the id of its key. Most providers have none.

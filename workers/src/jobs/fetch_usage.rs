@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use keyway_domain::{
     Code, Command, Event, IntegrationId, Message, Outcome, ReportedUsage, Timestamp, UsageProgress, UsageWindow,
 };
-use keyway_providers::{FetchError, KeyFamily, PageTrail, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, KeyFamily, PageTrail, UsageCall, UsagePage, UsageQuery};
 use keyway_store::{
     StoreError,
     key_usage::{self, KeyFigures, ReportedKey},
@@ -180,7 +180,7 @@ impl Attempt<'_> {
     async fn ask(&self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
         let provider = label(self.ctx, &self.opened.integration.provider);
         let _timer = metrics().provider_seconds.with_label_values(&[provider, "usage"]).start_timer();
-        self.opened.provider.usage_page(self.opened.target(), query, &self.ctx.http).await
+        self.opened.provider.usage_page(UsageCall { target: self.opened.target(), query, http: &self.ctx.http }).await
     }
 }
 

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use super::openai_compatible::OpenAiCompatible;
 use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Signal,
-    Target, UsagePage, UsageQuery,
+    Target, UsageCall, UsagePage,
 };
 
 /// Cohere's ways.
@@ -45,13 +45,8 @@ impl Provider for Cohere {
         self.shape.usage_sources(family)
     }
 
-    async fn usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
-        self.shape.usage_page(target, query, http).await
+    async fn usage_page(&self, call: UsageCall<'_>) -> Result<UsagePage, FetchError> {
+        self.shape.usage_page(call).await
     }
 
     fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {

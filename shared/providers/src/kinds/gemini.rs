@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
-    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    ProviderSpec, Signal, SignalVerdict, Target, UsageCall, UsagePage, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -83,7 +83,7 @@ impl Provider for Gemini {
         Err(NOT_REPORTABLE)
     }
 
-    async fn usage_page(&self, _: Target<'_>, _: UsageQuery<'_>, _: &GuardedClient) -> Result<UsagePage, FetchError> {
+    async fn usage_page(&self, _: UsageCall<'_>) -> Result<UsagePage, FetchError> {
         Err(NOT_REPORTABLE)
     }
 

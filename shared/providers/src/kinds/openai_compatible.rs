@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, ProbeMethod, ProbeSpec, Provider,
-    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    ProviderSpec, Signal, SignalVerdict, Target, UsageCall, UsagePage, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -103,7 +103,7 @@ impl Provider for OpenAiCompatible {
         Err(NOT_REPORTABLE)
     }
 
-    async fn usage_page(&self, _: Target<'_>, _: UsageQuery<'_>, _: &GuardedClient) -> Result<UsagePage, FetchError> {
+    async fn usage_page(&self, _: UsageCall<'_>) -> Result<UsagePage, FetchError> {
         Err(NOT_REPORTABLE)
     }
 

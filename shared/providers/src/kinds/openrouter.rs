@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::openai_compatible::OpenAiCompatible;
 use crate::{
     AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec,
-    Signal, Target, UsagePage, UsageQuery, auth,
+    Signal, Target, UsageCall, UsagePage, UsageQuery, auth,
     catalog::join,
     grade::Reading,
     guard::Answer,
@@ -61,12 +61,7 @@ impl Provider for OpenRouter {
         HOUR
     }
 
-    async fn usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
+    async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
         // The last 30 completed days, all on one page.
         let url = join(target.base_url, "/activity");

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::{
     AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
-    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    ProviderSpec, Signal, SignalVerdict, Target, UsageCall, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -90,12 +90,7 @@ impl Provider for XaiManagement {
         HOUR
     }
 
-    async fn usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
+    async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
         let team = self.team(target, http).await?;
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));

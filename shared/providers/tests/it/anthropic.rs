@@ -6,7 +6,7 @@ use keyway_domain::{
     Timestamp, UsageWindow,
     VerdictKind::{Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid},
 };
-use keyway_providers::{Capability, FetchError, Finding, FormatError, KeyFamily, UsagePage, UsageQuery};
+use keyway_providers::{Capability, FetchError, Finding, FormatError, KeyFamily, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::{
     replay::{Fixture, Received, Replay},
     simulator::Simulator,
@@ -50,7 +50,8 @@ async fn fetch(
     let (ways, _) = predefined("anthropic")?;
     let base: Url = format!("{}/v1", server.root).parse()?;
     let query = UsageQuery { source, window: window()?, page, provider_key_ids: &[] };
-    let result = ways.usage_page(target(&base, &secret(key)), query, &client(&server.host)?).await;
+    let result =
+        ways.usage_page(UsageCall { target: target(&base, &secret(key)), query, http: &client(&server.host)? }).await;
     Ok((result, server.received()))
 }
 
@@ -302,7 +303,8 @@ async fn a_report_of_keys_names_them() -> anyhow::Result<()> {
     let (base, admin): (Url, _) = (format!("{}/v1", server.root).parse()?, secret(ADMIN_KEY));
     let provider_key_ids = &["apikey_a", "apikey_b"];
     let query = UsageQuery { source: "usage.messages.by_key", window: window()?, page: None, provider_key_ids };
-    let page = ways.usage_page(target(&base, &admin), query, &client(&server.host)?).await?;
+    let page =
+        ways.usage_page(UsageCall { target: target(&base, &admin), query, http: &client(&server.host)? }).await?;
     let found: Vec<_> = page.rows.iter().map(|row| (row.line_item.as_deref(), row.tokens.input)).collect();
     assert_eq!(found, [(None, Some(5)), (Some("apikey_a"), Some(10)), (Some("apikey_b"), Some(5))]);
     let asked = server.received();

@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderValue};
 use keyway_domain::{PriceTerms, Timestamp, TokenCounts, UsageWindow};
-use keyway_providers::{Catalog, KeyFamily, Metered, UsageQuery};
+use keyway_providers::{Catalog, KeyFamily, Metered, UsageCall, UsageQuery};
 use keyway_testkit::{
     replay::Fixture,
     simulator::{Simulator, tokens_of},
@@ -239,8 +239,10 @@ async fn a_whole_report_is_the_same_however_often_it_is_read() -> anyhow::Result
     }
     let circle = secret("sk-ant-admin01-sim-circle-1");
     let query = |page| UsageQuery { source: "costs", window, page, provider_key_ids: &[] };
-    let first = ways.usage_page(target(&base, &circle), query(None), &http).await?;
-    let again = ways.usage_page(target(&base, &circle), query(first.next.as_deref()), &http).await;
+    let first = ways.usage_page(UsageCall { target: target(&base, &circle), query: query(None), http: &http }).await?;
+    let again = ways
+        .usage_page(UsageCall { target: target(&base, &circle), query: query(first.next.as_deref()), http: &http })
+        .await;
     assert_eq!(again, Err(keyway_providers::FetchError::BadAnswer));
     Ok(())
 }

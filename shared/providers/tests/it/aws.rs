@@ -6,7 +6,7 @@ use keyway_domain::{
     VerdictKind::{Invalid, Misconfigured, RateLimited, Unreachable, Valid},
 };
 use keyway_providers::{
-    FetchError, FormatError, GuardSettings, GuardedClient, KeyFamily, PageTrail, UsagePage, UsageQuery,
+    FetchError, FormatError, GuardSettings, GuardedClient, KeyFamily, PageTrail, UsageCall, UsagePage, UsageQuery,
 };
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};
@@ -129,7 +129,9 @@ async fn a_stored_credential_that_is_not_readable_is_never_sent() -> anyhow::Res
     let finding = aws.probe(target(&base, &key), &client(&server.host)?).await;
     assert_eq!(finding.kind, Unreachable);
     assert!(finding.evidence.reason.contains("enter the credential again"), "{finding:?}");
-    let page = aws.usage_page(target(&base, &key), query(None), &client(&server.host)?).await;
+    let page = aws
+        .usage_page(UsageCall { target: target(&base, &key), query: query(None), http: &client(&server.host)? })
+        .await;
     assert_eq!(page, Err(FetchError::Refused));
     assert!(server.received().is_empty());
     Ok(())
@@ -140,7 +142,9 @@ async fn fetched(case: Fixture, page: Option<&str>) -> anyhow::Result<(Result<Us
     let (aws, _) = predefined("aws")?;
     let base: Url = server.root.parse()?;
     let key = secret(&with("region", json!("eu-central-1")));
-    let page = aws.usage_page(target(&base, &key), query(page), &client(&server.host)?).await;
+    let page = aws
+        .usage_page(UsageCall { target: target(&base, &key), query: query(page), http: &client(&server.host)? })
+        .await;
     let asked = server.received().pop().ok_or_else(|| anyhow::anyhow!("nothing was asked"))?;
     assert_signed(&asked, "/us-east-1/ce/aws4_request");
     Ok((page, asked))
@@ -244,7 +248,9 @@ async fn moto_checks_our_signatures_and_hands_out_its_costs_page_by_page() -> an
 
     let (mut trail, mut page, mut rows) = (PageTrail::default(), None, Vec::new());
     loop {
-        let got = aws.usage_page(target(&base, &good), query(page.as_deref()), &http).await?;
+        let got = aws
+            .usage_page(UsageCall { target: target(&base, &good), query: query(page.as_deref()), http: &http })
+            .await?;
         rows.extend(got.rows);
         page = trail.follow(got.next)?;
         if page.is_none() {
@@ -259,9 +265,13 @@ async fn moto_checks_our_signatures_and_hands_out_its_costs_page_by_page() -> an
         ("2026-11-02".to_owned(), Some("Amazon Bedrock"), Some(250_000_000)),
     ];
     assert_eq!(rows, expected);
-    let denied = aws.usage_page(target(&base, &unlicensed), query(None), &http).await;
+    let denied =
+        aws.usage_page(UsageCall { target: target(&base, &unlicensed), query: query(None), http: &http }).await;
     assert!(matches!(denied, Err(FetchError::NotReportable { why }) if why.contains("ce:Get")), "{denied:?}");
     let wrong = key(&reader["id"], &json!(SECRET));
-    assert_eq!(aws.usage_page(target(&base, &wrong), query(None), &http).await, Err(FetchError::Refused));
+    assert_eq!(
+        aws.usage_page(UsageCall { target: target(&base, &wrong), query: query(None), http: &http }).await,
+        Err(FetchError::Refused)
+    );
     Ok(())
 }

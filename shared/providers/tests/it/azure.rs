@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use keyway_domain::VerdictKind::{self, Invalid, Misconfigured, RateLimited, Restricted, Unreachable, Valid};
-use keyway_providers::{FetchError, Finding, KeyFamily, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, Finding, KeyFamily, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};
 use url::Url;
@@ -141,7 +141,13 @@ async fn fetched(
     let server = Replay::start(cases).await?;
     let (azure, _) = predefined("azure")?;
     let base: Url = server.root.parse()?;
-    let page = azure.usage_page(target(&base, &secret(credential)), query(page), &client(&server.host)?).await;
+    let page = azure
+        .usage_page(UsageCall {
+            target: target(&base, &secret(credential)),
+            query: query(page),
+            http: &client(&server.host)?,
+        })
+        .await;
     Ok((page, server.received()))
 }
 
@@ -209,9 +215,11 @@ async fn the_next_page_is_asked_for_at_our_own_host_and_no_link_is_followed() ->
     .await?;
     let base: Url = server.root.parse()?;
     let (key, http) = (secret(&credential().to_string()), client(&server.host)?);
-    let first = azure.usage_page(target(&base, &key), query(None), &http).await?;
+    let first = azure.usage_page(UsageCall { target: target(&base, &key), query: query(None), http: &http }).await?;
     assert_eq!(first.next.as_deref(), Some("AQAAAA=="));
-    let last = azure.usage_page(target(&base, &key), query(first.next.as_deref()), &http).await?;
+    let last = azure
+        .usage_page(UsageCall { target: target(&base, &key), query: query(first.next.as_deref()), http: &http })
+        .await?;
     assert_eq!(last.next, None);
     let received = server.received();
     let path =

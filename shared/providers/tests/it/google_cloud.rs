@@ -9,7 +9,7 @@ use keyway_domain::{
     Timestamp,
     VerdictKind::{self, Invalid, Misconfigured, RateLimited, Unreachable, Valid},
 };
-use keyway_providers::{FetchError, Finding, KeyFamily, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, Finding, KeyFamily, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};
 use url::Url;
@@ -201,7 +201,7 @@ async fn fetched(
     let (google, _) = predefined("google_cloud")?;
     let base: Url = server.root.parse()?;
     let key = secret(&account(pem).to_string());
-    let page = google.usage_page(target(&base, &key), query, &client(&server.host)?).await;
+    let page = google.usage_page(UsageCall { target: target(&base, &key), query, http: &client(&server.host)? }).await;
     Ok((page, server.received()))
 }
 

@@ -1,7 +1,7 @@
 //! Reported usage: recorded pages, whole reports of the simulator, and who gets none.
 
 use keyway_domain::{ReportedUsage, Timestamp, UsageWindow};
-use keyway_providers::{FetchError, KeyFamily, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, KeyFamily, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::{
     replay::{Fixture, Replay},
     simulator::Simulator,
@@ -23,7 +23,7 @@ async fn fetch(case: Fixture, source: &str, key: &str) -> anyhow::Result<Result<
     let base: Url = format!("{}/v1", server.root).parse()?;
     let secret = secret(key);
     let query = UsageQuery { source, window: window(3), page: None, provider_key_ids: &[] };
-    Ok(openai.usage_page(target(&base, &secret), query, &client(&server.host)?).await)
+    Ok(openai.usage_page(UsageCall { target: target(&base, &secret), query, http: &client(&server.host)? }).await)
 }
 
 fn sum(rows: &[ReportedUsage], figure: impl Fn(&ReportedUsage) -> Option<i64>) -> Option<i64> {
@@ -99,7 +99,7 @@ async fn an_ordinary_key_and_a_custom_host_report_nothing_and_are_not_asked() ->
     let query = UsageQuery { source: "costs", window: window(1), page: None, provider_key_ids: &[] };
     let (openai, _) = predefined("openai")?;
     for ways in [openai, custom(&base)] {
-        let result = ways.usage_page(target(&base, &key), query, &http).await;
+        let result = ways.usage_page(UsageCall { target: target(&base, &key), query, http: &http }).await;
         assert!(matches!(result, Err(FetchError::NotReportable { .. })), "{result:?}");
         assert!(ways.usage_sources(KeyFamily::Ordinary).is_err());
     }
@@ -142,8 +142,10 @@ async fn a_report_that_goes_in_circles_ends() -> anyhow::Result<()> {
     let (openai, _) = predefined("openai")?;
     let admin = secret("sk-admin-sim-circle-1");
     let query = |page| UsageQuery { source: "costs", window: window(1), page, provider_key_ids: &[] };
-    let first = openai.usage_page(target(&base, &admin), query(None), &http).await?;
-    let again = openai.usage_page(target(&base, &admin), query(first.next.as_deref()), &http).await;
+    let first = openai.usage_page(UsageCall { target: target(&base, &admin), query: query(None), http: &http }).await?;
+    let again = openai
+        .usage_page(UsageCall { target: target(&base, &admin), query: query(first.next.as_deref()), http: &http })
+        .await;
     assert_eq!(again, Err(FetchError::BadAnswer));
     Ok(())
 }
@@ -165,7 +167,9 @@ async fn openrouters_activity_is_read_day_by_day() -> anyhow::Result<()> {
         let base: Url = format!("{}/api/v1", server.root).parse()?;
         let window = UsageWindow { from: time("2026-11-01T00:00:00Z")?, to: time(to)? };
         let query = UsageQuery { source: "activity", window, page: None, provider_key_ids: &[] };
-        let page = ways.usage_page(target(&base, &secret(key)), query, &client(&server.host)?).await;
+        let page = ways
+            .usage_page(UsageCall { target: target(&base, &secret(key)), query, http: &client(&server.host)? })
+            .await;
         let asked = server.received();
         anyhow::ensure!(asked.len() == 1 && asked[0].line == "GET /api/v1/activity", "{asked:?}");
         anyhow::Ok(page)
@@ -203,7 +207,8 @@ async fn xais_bill_is_read_by_the_team_of_its_management_key() -> anyhow::Result
         let (ways, _) = predefined("xai_management")?;
         let (base, key): (Url, _) = (server.root.parse()?, secret(CANARY));
         let query = UsageQuery { source: "costs", window: window(3), page: None, provider_key_ids: &[] };
-        let page = ways.usage_page(target(&base, &key), query, &client(&server.host)?).await;
+        let page =
+            ways.usage_page(UsageCall { target: target(&base, &key), query, http: &client(&server.host)? }).await;
         anyhow::Ok((page, server.received()))
     };
     let (page, asked) = ask(&["token_ok", "cost_page"]).await?;

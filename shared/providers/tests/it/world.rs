@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use keyway_domain::{ReportedUsage, Timestamp, UsageWindow};
 use keyway_providers::{
-    AuthStyle, Catalog, GuardSettings, GuardedClient, PageTrail, Provider, ProviderSpec, Target, UsageQuery, for_spec,
+    AuthStyle, Catalog, GuardSettings, GuardedClient, PageTrail, Provider, ProviderSpec, Target, UsageCall, UsageQuery,
+    for_spec,
 };
 use keyway_vault::SecretString;
 use url::Url;
@@ -56,7 +57,7 @@ pub(crate) async fn whole_report(
     let (mut rows, mut page, mut pages) = (Vec::new(), None, 0);
     loop {
         let query = UsageQuery { source, window, page: page.as_deref(), provider_key_ids: &[] };
-        let got = ways.usage_page(target, query, http).await?;
+        let got = ways.usage_page(UsageCall { target, query, http }).await?;
         rows.extend(got.rows);
         pages += 1;
         page = trail.follow(got.next)?;

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
-    ProviderSpec, Signal, SignalVerdict, Target, UsagePage, UsageQuery, auth,
+    ProviderSpec, Signal, SignalVerdict, Target, UsageCall, UsagePage, auth,
     catalog::join,
     format,
     grade::{self, Reading},
@@ -111,12 +111,7 @@ impl Provider for Anthropic {
         }
     }
 
-    async fn usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
+    async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
         let key = target.secret.expose();
         self.usage_sources(family(key))?;
         let url = usage::url(target.base_url, query)?;

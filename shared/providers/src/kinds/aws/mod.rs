@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Target,
-    UsagePage, UsageQuery, auth,
+    UsageCall, UsagePage, auth,
     catalog::join,
     grade::{self, Reading},
     guard::{Answer, Question},
@@ -266,12 +266,7 @@ impl Provider for Aws {
         usage::INTERVAL
     }
 
-    async fn usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
+    async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
         let key = AccessKey::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
         let answer = self.ask(target.base_url, &key, usage::call(query)?, http).await?;
         usage::read(&answer, &key, query)

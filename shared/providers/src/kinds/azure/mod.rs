@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
-    ProviderSpec, Target, UsagePage, UsageQuery, auth,
+    ProviderSpec, Target, UsageCall, UsagePage, auth,
     catalog::join,
     grade::{self, Reading},
     guard::{Answer, Question},
@@ -198,12 +198,7 @@ impl Provider for Azure {
         usage::INTERVAL
     }
 
-    async fn usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
+    async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
         let app = Application::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
         let body = usage::question(query)?;
         let token = self.token(target.base_url, &app, http).await.map_err(|finding| cloud::without_token(&finding))?;

@@ -16,7 +16,7 @@ use url::Url;
 use super::{cloud, credential_fields};
 use crate::{
     AuthStyle, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Target,
-    UsagePage, UsageQuery, auth,
+    UsageCall, UsagePage, auth,
     catalog::join,
     grade::{self, Reading},
 };
@@ -120,12 +120,7 @@ impl Provider for GoogleCloud {
         usage::INTERVAL
     }
 
-    async fn usage_page(
-        &self,
-        target: Target<'_>,
-        query: UsageQuery<'_>,
-        http: &GuardedClient,
-    ) -> Result<UsagePage, FetchError> {
+    async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
         let account = ServiceAccount::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
         let host = cloud::host(&self.spec, target.base_url, MONITORING_HOST)?;
         let url = usage::url(&host, account.project_id(), query)?;

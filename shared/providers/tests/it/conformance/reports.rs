@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use keyway_domain::ReportedUsage;
-use keyway_providers::{FetchError, KeyFamily, PageTrail, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, KeyFamily, PageTrail, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received};
 use serde_json::Value;
 
@@ -122,7 +122,10 @@ pub(super) async fn single_keys(subject: &Subject) -> Result<String> {
         case.body = String::from_utf8(case.body)?.replace("\"api_key_id\":null", &named).into_bytes();
         let (server, base, http) = subject.host(&case).await?;
         let query = UsageQuery { source, window: november(0, 72), page: None, provider_key_ids: &[KEY_ID] };
-        let page = subject.ways.usage_page(target(&base, &secret(&key.text)), query, &http).await?;
+        let page = subject
+            .ways
+            .usage_page(UsageCall { target: target(&base, &secret(&key.text)), query, http: &http })
+            .await?;
         ensure!(page.rows.iter().any(|row| row.line_item.as_deref() == Some(KEY_ID)), "{source}: {page:?}");
         ensure!(asked(&server).is_some_and(|asked| asked.line.contains(KEY_ID)), "{source}: its id is not asked for");
     }
@@ -169,7 +172,8 @@ async fn fetched(
 ) -> Result<(Result<UsagePage, FetchError>, Option<Received>)> {
     let (server, base, http) = subject.host(case).await?;
     let query = UsageQuery { source, window: november(0, 72), page, provider_key_ids: &[] };
-    let page = subject.ways.usage_page(target(&base, &secret(&key.text)), query, &http).await;
+    let page =
+        subject.ways.usage_page(UsageCall { target: target(&base, &secret(&key.text)), query, http: &http }).await;
     ensure!(!key.shows_in(&format!("{page:?}")), "{source}: the page shows the key");
     Ok((page, asked(&server)))
 }
