@@ -1,7 +1,7 @@
 //! Finding what a request names: a provider by name or id, a project or the default one.
 
 use keyway_domain::{IntegrationId, ProjectId, ProviderId, VirtualKeyId};
-use keyway_providers::{AuthStyle, Catalog, ProviderSpec};
+use keyway_providers::{Catalog, ProviderSpec, Resolved, StoredProvider};
 use keyway_store::{
     Page, TenantTx, integrations, projects, provider_models,
     providers::{self, ProviderRow},
@@ -35,8 +35,7 @@ impl Named<'_> {
     }
 }
 
-/// The provider with this name, or with this id. The tenant's own comes first: a name that the
-/// catalog took later must not lead its keys elsewhere.
+/// The provider with this name, or with this id.
 ///
 /// # Errors
 /// 404.
@@ -45,10 +44,10 @@ pub(crate) async fn find<'a>(catalog: &'a Catalog, tx: &TenantTx, name_or_id: &s
         Ok(id) => providers::find(tx, id).await?,
         Err(_) => providers::find_by_name(tx, name_or_id).await?,
     };
-    match (row, catalog.get(name_or_id)) {
-        (Some(row), _) => Ok(Named::Custom(row)),
-        (None, Some(spec)) => Ok(Named::Predefined(spec)),
-        (None, None) => Err(ApiError::new(Code::NotFound, unknown(catalog, tx, name_or_id).await?)),
+    match catalog.resolve(name_or_id, row) {
+        Some(Resolved::Custom(row)) => Ok(Named::Custom(row)),
+        Some(Resolved::Predefined(spec)) => Ok(Named::Predefined(spec)),
+        None => Err(ApiError::new(Code::NotFound, unknown(catalog, tx, name_or_id).await?)),
     }
 }
 
@@ -76,18 +75,16 @@ pub(crate) async fn spec(catalog: &Catalog, tx: &TenantTx, name: &str) -> Result
         Ok(name) => providers::hold_by_name(tx, &name).await?,
         Err(_) => None,
     };
-    let Some(row) = row else {
-        return match catalog.get(name) {
-            Some(spec) => Ok(spec.clone()),
-            None => Err(ApiError::new(Code::UnknownProvider, unknown(catalog, tx, name).await?)),
-        };
+    let row = match catalog.resolve(name, row) {
+        Some(Resolved::Custom(row)) => row,
+        Some(Resolved::Predefined(spec)) => return Ok(spec.clone()),
+        None => return Err(ApiError::new(Code::UnknownProvider, unknown(catalog, tx, name).await?)),
     };
-    let base_url = row.base_url.parse().map_err(|_| ApiError::new(Code::Internal, "a stored URL is not readable"))?;
-    let auth = AuthStyle::named(&row.auth);
-    let auth = auth.ok_or_else(|| ApiError::new(Code::Internal, "a stored auth style is not one of this build"))?;
     let models = provider_models::list(tx, Some(name)).await?;
     let models = models.into_iter().map(|row| row.model).collect();
-    Ok(ProviderSpec::custom(&row.name, &row.display_name, base_url, auth, models))
+    let stored =
+        StoredProvider { name: &row.name, display_name: &row.display_name, base_url: &row.base_url, auth: &row.auth };
+    stored.spec(models).map_err(|error| ApiError::new(Code::Internal, error.to_string()))
 }
 
 /// What the filter of a list names. Asked about only where the list is empty: what was deleted has left its calls

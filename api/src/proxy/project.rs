@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use keyway_domain::{Limits, ProjectId, TenantId, Timestamp};
-use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec, guard::Guard};
+use keyway_providers::{Capability, LiveCatalog, Model, ProviderSpec, Resolved, StoredProvider, guard::Guard};
 use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_limits, provider_models, providers};
 use keyway_vault::{SecretString, VaultError};
-use url::Url;
 
 use super::{
     caller::{KeyHash, KeyHolder},
@@ -126,18 +125,19 @@ impl Project {
         let mut upstreams: BTreeMap<String, Vec<_>> = BTreeMap::new();
         for credential in credentials {
             let name = &credential.integration.provider;
-            // The tenant's own comes first: a name that the catalog took later must not lead its key elsewhere.
-            let spec = match (custom.iter().find(|row| row.name == *name), catalog.get(name)) {
-                (Some(row), _) => match (Url::parse(&row.base_url), AuthStyle::named(&row.auth)) {
-                    (Ok(url), Some(auth)) => ProviderSpec::custom(name, &row.display_name, url, auth, extra(name)),
-                    // What a later build wrote, this one cannot call.
-                    _ => continue,
-                },
-                (None, Some(spec)) => with_models(spec, extra(name)),
+            let spec = match catalog.resolve(name, custom.iter().find(|row| row.name == *name)) {
+                Some(Resolved::Custom(row)) => {
+                    let (display_name, base_url, auth) = (&row.display_name, &row.base_url, &row.auth);
+                    StoredProvider { name, display_name, base_url, auth }.spec(extra(name))
+                }
+                Some(Resolved::Predefined(spec)) => Ok(with_models(spec, extra(name))),
                 // Its provider left the catalog: the integration cannot be called any more.
-                (None, None) => continue,
+                None => continue,
             };
-            let Some(spec) = at_own_url(spec, credential.integration.base_url.as_deref()) else { continue };
+            // What a later build wrote, this one cannot call.
+            let Ok(mut spec) = spec else { continue };
+            let Ok(base_url) = spec.base_url_of(credential.integration.base_url.as_deref()) else { continue };
+            spec.base_url = base_url;
             let keys = sources.keys.unwrapped(credential.data_key.clone());
             let of_provider = provider_limits.iter().find(|row| row.provider == spec.name);
             let of_provider = of_provider.map(|row| (row.id, row.limits)).filter(|(_, limits)| !limits.is_empty());
@@ -375,11 +375,4 @@ fn with_models(spec: &ProviderSpec, extra: Vec<String>) -> ProviderSpec {
         }
     }
     spec
-}
-
-fn at_own_url(mut spec: ProviderSpec, own: Option<&str>) -> Option<ProviderSpec> {
-    if let Some(own) = own {
-        spec.base_url = Url::parse(own).ok()?;
-    }
-    Some(spec)
 }

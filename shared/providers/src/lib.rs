@@ -22,7 +22,8 @@ mod usage_page;
 pub use catalog::{
     AuthStyle, Capability, Catalog, CatalogChanges, CatalogError, Clock, Effect, EnvCredential, EnvNames, EnvPlace,
     Factor, Fees, Kind, LiveCatalog, Matcher, Model, ModelMode, OutputTokens, Period, Price, ProbeMethod, ProbeSpec,
-    ProviderSpec, Rate, Rates, Rule, Signal, SignalVerdict, Source, Term, Tier, ToolPrice, When,
+    ProviderSpec, Rate, Rates, Resolved, Rule, Signal, SignalVerdict, Source, StoredProvider, Term, Tier, ToolPrice,
+    UnreadableProvider, When,
 };
 pub use finding::Finding;
 pub use format::{FormatError, KeyFacts, KeyFamily, is_secret, pasted};

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use keyway_domain::{Code, IntegrationId, IntegrationStatus, Outcome, TenantId};
-use keyway_providers::{AuthStyle, Provider, ProviderSpec, Target, for_spec};
+use keyway_providers::{Provider, Resolved, StoredProvider, Target, UnreadableProvider, for_spec};
 use keyway_store::{
     credentials::{self, Credential},
     integrations::IntegrationRow,
@@ -91,20 +91,16 @@ pub(super) async fn open(
         return Ok(Err(Missing::Gone));
     };
     let integration = credential.integration;
-    // The tenant's own first: a name that the catalog gets later must not send its secret elsewhere.
-    let spec = match (providers::find_by_name(&tx, &integration.provider).await?, catalog.get(&integration.provider)) {
-        (Some(row), _) => {
-            let auth = AuthStyle::named(&row.auth);
-            let auth = auth.ok_or_else(|| HandlerError::Defect("a stored auth style is not readable".to_owned()))?;
-            ProviderSpec::custom(&row.name, &row.display_name, readable(&row.base_url)?, auth, Vec::new())
+    let name = &integration.provider;
+    let spec = match catalog.resolve(name, providers::find_by_name(&tx, name).await?) {
+        Some(Resolved::Custom(row)) => {
+            let (display_name, base_url, auth) = (&row.display_name, &row.base_url, &row.auth);
+            StoredProvider { name, display_name, base_url, auth }.spec(Vec::new()).map_err(unreadable)?
         }
-        (None, Some(spec)) => spec.clone(),
-        (None, None) => return Ok(Err(Missing::UnknownProvider)),
+        Some(Resolved::Predefined(spec)) => spec.clone(),
+        None => return Ok(Err(Missing::UnknownProvider)),
     };
-    let base_url = match &integration.base_url {
-        Some(own) => readable(own)?,
-        None => spec.base_url.clone(),
-    };
+    let base_url = spec.base_url_of(integration.base_url.as_deref()).map_err(unreadable)?;
     let line = match catalog.get(&spec.name) {
         Some(known) if known.base_url == base_url => LineKey::Catalog(spec.name.clone()),
         _ => LineKey::Custom(tenant_id),
@@ -122,6 +118,6 @@ pub(super) async fn open(
     }
 }
 
-fn readable(base_url: &str) -> Result<Url, HandlerError> {
-    base_url.parse().map_err(|_| HandlerError::Defect("a stored base URL is not readable".to_owned()))
+fn unreadable(error: UnreadableProvider) -> HandlerError {
+    HandlerError::Defect(error.to_string())
 }

@@ -11,6 +11,7 @@ mod kind;
 mod live;
 mod price;
 mod priced;
+mod resolve;
 mod spec;
 
 pub use book::Catalog;
@@ -20,6 +21,7 @@ pub use error::CatalogError;
 pub use kind::Kind;
 pub use live::{CatalogChanges, LiveCatalog};
 pub use price::{Clock, Effect, Factor, Fees, Period, Price, Rate, Rates, Rule, Source, Term, Tier, ToolPrice, When};
+pub use resolve::{Resolved, StoredProvider, UnreadableProvider};
 pub(crate) use spec::join;
 pub use spec::{
     AuthStyle, Capability, Matcher, Model, ModelMode, OutputTokens, ProbeMethod, ProbeSpec, ProviderSpec, Signal,
