@@ -6,7 +6,7 @@ use sea_orm::Value;
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx,
     entity::audit_events as table,
-    sql::{Sql, chunk, limit},
+    sql::{Sql, chunk},
 };
 
 /// A line as the audit writer hands it over.
@@ -83,11 +83,9 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<AuditKey>) -> Resul
     if let Some(to) = filter.to {
         sql.push(" AND occurred_at_ms < ").bind(to.ms());
     }
-    if let Some(after) = page.after {
-        sql.push(" AND (occurred_at_ms, event_id) < (").bind(after.occurred_at.ms());
-        sql.push(", ").bind(after.event_id.uuid()).push(")");
-    }
-    sql.push(" ORDER BY occurred_at_ms DESC, event_id DESC LIMIT ").bind(limit(page.probe()));
+    page.newest_first(&mut sql, ["occurred_at_ms", "event_id"], |after| {
+        [after.occurred_at.ms().into(), after.event_id.uuid().into()]
+    });
     let rows = sql.models::<table::Entity>(tx).await?;
     Ok(Paged::of(&page, rows.into_iter().map(record).collect::<Result<_, _>>()?))
 }

@@ -175,10 +175,7 @@ pub async fn delete_unowned(tx: &SystemTx, id: MessageId) -> Result<(), StoreErr
 }
 
 async fn rows(tx: &impl Tx, mut sql: Sql, page: Page<MessageId>) -> Result<Paged<DeadLetterRow>, StoreError> {
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    page.newest_first(&mut sql, ["id"], |after| [after.uuid().into()]);
     let rows = sql.models::<table::Entity>(tx).await?;
     Ok(Paged::of(&page, rows.into_iter().map(row).collect()))
 }

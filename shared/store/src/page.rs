@@ -1,5 +1,9 @@
 //! Keyset paging: a page is asked for by the last key of the page before it.
 
+use sea_orm::Value;
+
+use crate::sql::{Sql, limit};
+
 /// Which part of a list to read, newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<K> {
@@ -23,10 +27,34 @@ impl<K> Page<K> {
         self.limit.clamp(1, Self::MAX)
     }
 
-    /// One more than the page holds, so that the caller learns whether another page follows.
-    pub(crate) fn probe(&self) -> u64 {
-        self.size() + 1
+    /// The rest of a statement: from where on, newest first by these columns, and how many. `key` gives what the last
+    /// item of the page before has in each of them.
+    pub(crate) fn newest_first<const N: usize>(
+        &self,
+        sql: &mut Sql,
+        columns: [&str; N],
+        key: impl FnOnce(&K) -> [Value; N],
+    ) {
+        if let Some(after) = &self.after {
+            beyond(sql, &columns, true);
+            sql.list(key(after)).push(")");
+        }
+        self.in_order(sql, &columns, true);
     }
+
+    /// The end of a statement: in the order of these columns, one item more than the page holds, so that the caller
+    /// learns whether another page follows.
+    pub(crate) fn in_order(&self, sql: &mut Sql, columns: &[&str], descending: bool) {
+        let direction = if descending { " DESC" } else { "" };
+        let columns: Vec<_> = columns.iter().map(|column| format!("{column}{direction}")).collect();
+        sql.push(" ORDER BY ").push(&columns.join(", ")).push(" LIMIT ").bind(limit(self.size() + 1));
+    }
+}
+
+/// Begins the condition on what comes after an item in the order of these columns: its values follow, and a parenthesis.
+pub(crate) fn beyond(sql: &mut Sql, columns: &[&str], descending: bool) {
+    let comparison = if descending { " < (" } else { " > (" };
+    sql.push(" AND (").push(&columns.join(", ")).push(")").push(comparison);
 }
 
 /// One page of a list.

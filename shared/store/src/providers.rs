@@ -114,10 +114,7 @@ pub async fn hold_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProviderRo
 pub async fn list(tx: &TenantTx, page: Page<ProviderId>) -> Result<Paged<ProviderRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM providers WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    page.newest_first(&mut sql, ["id"], |after| [after.uuid().into()]);
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 

@@ -10,11 +10,7 @@ use keyway_domain::{
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use crate::{
-    Page, Paged, StoreError, TenantTx,
-    sql::{Sql, limit},
-    usage::MeteredRow,
-};
+use crate::{Page, Paged, StoreError, TenantTx, sql::Sql, usage::MeteredRow};
 
 /// The key of a call in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,11 +126,9 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<RequestKey>) -> Res
     if let Some(to) = filter.to {
         sql.push(" AND started_at_ms < ").bind(to.ms());
     }
-    if let Some(after) = page.after {
-        sql.push(" AND (started_at_ms, request_id) < (").bind(after.started_at.ms());
-        sql.push(", ").bind(after.request_id.uuid()).push(")");
-    }
-    sql.push(" ORDER BY started_at_ms DESC, request_id DESC LIMIT ").bind(limit(page.probe()));
+    page.newest_first(&mut sql, ["started_at_ms", "request_id"], |after| {
+        [after.started_at.ms().into(), after.request_id.uuid().into()]
+    });
     let rows = sql.rows::<Row>(tx).await?;
     Ok(Paged::of(&page, rows.into_iter().map(row).collect()))
 }

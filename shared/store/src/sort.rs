@@ -5,10 +5,7 @@
 
 use uuid::Uuid;
 
-use crate::{
-    Page,
-    sql::{Sql, limit},
-};
+use crate::{Page, page::beyond, sql::Sql};
 
 /// What a list is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,29 +101,25 @@ pub(crate) fn search(sql: &mut Sql, text: Option<&str>) {
 /// The rest of a statement: from where on, in which order, and how many.
 pub(crate) fn page(sql: &mut Sql, sort: Sort, page: &Page<Place>) {
     let expression = sort.by.expression();
+    let columns: Vec<&str> = expression.into_iter().chain(["id"]).collect();
     if let Some(after) = page.after.as_ref().filter(|after| after.by == sort.by) {
-        let before = if sort.descending { " < " } else { " > " };
         match (expression, &after.value) {
-            (Some(expression), PlaceValue::Text(text)) => {
-                sql.push(" AND (").push(expression).push(", id)").push(before).push("(");
+            (Some(_), PlaceValue::Text(text)) => {
+                beyond(sql, &columns, sort.descending);
                 // The same function of both sides: what it makes of a letter is the database's business.
                 let folds = sort.by == SortBy::Name;
                 sql.push(if folds { "lower(" } else { "" }).bind(text.as_str()).push(if folds { ")" } else { "" });
                 sql.push(", ").bind(after.id).push(")");
             }
-            (Some(expression), PlaceValue::Number(number)) => {
-                sql.push(" AND (").push(expression).push(", id)").push(before).push("(");
+            (Some(_), PlaceValue::Number(number)) => {
+                beyond(sql, &columns, sort.descending);
                 sql.bind(*number).push(", ").bind(after.id).push(")");
             }
             (Some(_) | None, _) => {
-                sql.push(" AND id").push(before).bind(after.id);
+                beyond(sql, &["id"], sort.descending);
+                sql.bind(after.id).push(")");
             }
         }
     }
-    let direction = if sort.descending { " DESC" } else { "" };
-    sql.push(" ORDER BY ");
-    if let Some(expression) = expression {
-        sql.push(expression).push(direction).push(", ");
-    }
-    sql.push("id").push(direction).push(" LIMIT ").bind(limit(page.probe()));
+    page.in_order(sql, &columns, sort.descending);
 }

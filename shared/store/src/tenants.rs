@@ -2,12 +2,7 @@
 
 use keyway_domain::{TenantId, Timestamp};
 
-use crate::{
-    Page, Paged, StoreError, SystemTx, Tx,
-    entity::tenants as table,
-    projects,
-    sql::{Sql, limit},
-};
+use crate::{Page, Paged, StoreError, SystemTx, Tx, entity::tenants as table, projects, sql::Sql};
 
 /// The name of the tenant that the admin key acts in by default.
 pub const DEFAULT_NAME: &str = "default";
@@ -71,11 +66,8 @@ pub async fn find_by_name(tx: &SystemTx, name: &str) -> Result<Option<TenantRow>
 /// # Errors
 /// See [`StoreError`].
 pub async fn list(tx: &SystemTx, page: Page<TenantId>) -> Result<Paged<TenantRow>, StoreError> {
-    let mut sql = Sql::new("SELECT * FROM tenants");
-    if let Some(after) = page.after {
-        sql.push(" WHERE id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    let mut sql = Sql::new("SELECT * FROM tenants WHERE 1 = 1");
+    page.newest_first(&mut sql, ["id"], |after| [after.uuid().into()]);
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 

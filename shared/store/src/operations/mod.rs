@@ -16,7 +16,7 @@ use crate::{
     Page, Paged, StoreError, TenantTx, Tx,
     entity::operations as table,
     replicas::{self, Answers},
-    sql::{Sql, chunk, int, limit},
+    sql::{Sql, chunk, int},
     transitions,
 };
 
@@ -110,10 +110,7 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<OperationId>) -> Re
     if let Some(integration_id) = filter.integration_id {
         sql.push(" AND integration_id = ").bind(integration_id.uuid());
     }
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    page.newest_first(&mut sql, ["id"], |after| [after.uuid().into()]);
     let found = sql.models::<table::Entity>(tx).await?;
     Ok(Paged::of(&page, with_progress(tx, found).await?))
 }
