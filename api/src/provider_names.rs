@@ -1,9 +1,9 @@
 //! Finding what a request names: a provider by name or id, a project or the default one.
 
-use keyway_domain::{IntegrationId, ProjectId, ProviderId, VirtualKeyId};
+use keyway_domain::{ProjectId, ProviderId};
 use keyway_providers::{Catalog, ProviderSpec, Resolved, StoredProvider};
 use keyway_store::{
-    Page, TenantTx, integrations, projects, provider_models,
+    Only, Page, TenantTx, integrations, projects, provider_models,
     providers::{self, ProviderRow},
     virtual_keys,
 };
@@ -87,37 +87,26 @@ pub(crate) async fn spec(catalog: &Catalog, tx: &TenantTx, name: &str) -> Result
     stored.spec(models).map_err(|error| ApiError::new(Code::Internal, error.to_string()))
 }
 
-/// What the filter of a list names. Asked about only where the list is empty: what was deleted has left its calls
-/// behind, which are found by its name.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Filtered<'a> {
-    pub(crate) project_id: Option<ProjectId>,
-    pub(crate) integration_id: Option<IntegrationId>,
-    pub(crate) virtual_key_id: Option<VirtualKeyId>,
-    pub(crate) provider: Option<&'a str>,
-}
-
-impl Filtered<'_> {
-    /// Refuses a filter that names what is not there, so that a slip is not taken for "nothing found".
-    ///
-    /// # Errors
-    /// 400 for a provider's name, 404 for an id.
-    pub(crate) async fn require_known(&self, catalog: &Catalog, tx: &TenantTx) -> Result<(), ApiError> {
-        if let Some(name) = self.provider {
-            require(catalog, tx, name).await?;
-        }
-        if let Some(id) = self.project_id {
-            project(tx, Some(id)).await?;
-        }
-        if let Some(id) = self.integration_id
-            && integrations::find(tx, id).await?.is_none()
-        {
-            return Err(ApiError::not_found("integration"));
-        }
-        match self.virtual_key_id {
-            Some(id) if virtual_keys::find(tx, id).await?.is_none() => Err(ApiError::not_found("virtual key")),
-            _ => Ok(()),
-        }
+/// Refuses a filter that names what is not there, so that a slip is not taken for "nothing found". Asked about only where
+/// the list is empty: what was deleted has left its calls behind, which are found by its name.
+///
+/// # Errors
+/// 400 for a provider's name, 404 for an id.
+pub(crate) async fn require_known(only: &Only, catalog: &Catalog, tx: &TenantTx) -> Result<(), ApiError> {
+    if let Some(name) = &only.provider {
+        require(catalog, tx, name).await?;
+    }
+    if let Some(id) = only.project_id {
+        project(tx, Some(id)).await?;
+    }
+    if let Some(id) = only.integration_id
+        && integrations::find(tx, id).await?.is_none()
+    {
+        return Err(ApiError::not_found("integration"));
+    }
+    match only.virtual_key_id {
+        Some(id) if virtual_keys::find(tx, id).await?.is_none() => Err(ApiError::not_found("virtual key")),
+        _ => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, Routing, Timestamp};
 use keyway_store::{
-    SortBy,
+    Only, SortBy,
     integrations::{self, Filter},
     replacements, verdicts,
 };
@@ -25,7 +25,7 @@ use crate::{
     limits::LimitsInput,
     listing,
     openapi::words,
-    provider_names::Filtered,
+    provider_names,
     view::{IntegrationDetail, IntegrationView, Started, Submitted},
 };
 
@@ -225,8 +225,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let is_first = page.after.is_none();
     let found = integrations::list(&tx, &filter, page).await?;
     if found.items.is_empty() && is_first {
-        let named = Filtered { project_id, provider: filter.provider.as_deref(), ..Filtered::default() };
-        named.require_known(&call.app.catalog.now(), &tx).await?;
+        let named = Only { project_id, provider: filter.provider.clone(), ..Only::default() };
+        provider_names::require_known(&named, &call.app.catalog.now(), &tx).await?;
     }
     let counts = match query.counts {
         Some(true) => Some(StatusCounts::of(&integrations::count_of_each(&tx, &filter).await?)),

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use keyway_domain::{CallOutcome, CredentialSource, IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
 use keyway_store::{
+    Only,
     request_log::{self, Filter, RequestKey},
     usage::MeteredRow,
 };
@@ -16,7 +17,7 @@ use crate::{
     cursor::{self, List},
     error::ApiError,
     openapi::words,
-    provider_names::Filtered,
+    provider_names,
 };
 
 /// Which calls.
@@ -126,11 +127,13 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: RequestQuery = call.query()?;
     let page = cursor::page(query.limit, query.cursor.as_deref())?;
     let filter = Filter {
-        project_id: query.project_id,
-        virtual_key_id: query.virtual_key_id,
-        integration_id: query.integration_id,
+        only: Only {
+            provider: query.provider,
+            project_id: query.project_id,
+            integration_id: query.integration_id,
+            virtual_key_id: query.virtual_key_id,
+        },
         credential: query.credential,
-        provider: query.provider,
         model: query.model,
         status: query.http_status.as_deref().map(statuses).transpose()?,
         outcome: query.outcome,
@@ -141,10 +144,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let (tx, is_first) = (call.read().await?, page.after.is_none());
     let found = request_log::list(&tx, &filter, page).await?;
     if found.items.is_empty() && is_first {
-        let (integration_id, virtual_key_id) = (filter.integration_id, filter.virtual_key_id);
-        let (project_id, provider) = (filter.project_id, filter.provider.as_deref());
-        let named = Filtered { project_id, integration_id, virtual_key_id, provider };
-        named.require_known(&call.app.catalog.now(), &tx).await?;
+        provider_names::require_known(&filter.only, &call.app.catalog.now(), &tx).await?;
     }
     let key = |row: &MeteredRow| RequestKey { started_at: row.call.started_at, request_id: row.call.request_id };
     Ok(Answer::ok(&List::of(found, key, RequestView::from)))

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use keyway_domain::{CredentialSource, IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
-use keyway_store::usage_report::{self, GroupBy, MAX_GROUPS, Only, ReportQuery, UsageGroup};
+use keyway_store::{
+    Only,
+    usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery, UsageGroup},
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -15,7 +18,7 @@ use crate::{
     cursor::List,
     error::{ApiError, Code},
     openapi::words,
-    provider_names::Filtered,
+    provider_names,
     view::Started,
 };
 
@@ -156,8 +159,7 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
         items.extend(groups.into_iter().map(|group| UsageView::of(ledger, group, &group_by)));
     }
     if items.is_empty() {
-        let named = Filtered { project_id, integration_id, virtual_key_id, provider: only.provider.as_deref() };
-        named.require_known(&call.app.catalog.now(), &tx).await?;
+        provider_names::require_known(&only, &call.app.catalog.now(), &tx).await?;
     }
     Ok(Answer::ok(&List::whole(items)))
 }

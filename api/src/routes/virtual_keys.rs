@@ -1,7 +1,7 @@
 //! `/virtual-keys`: what applications present to the proxy. A key is shown once, when it is made.
 
 use keyway_domain::{ProjectId, Timestamp, VirtualKeyId};
-use keyway_store::{SortBy, virtual_keys};
+use keyway_store::{Only, SortBy, virtual_keys};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -19,7 +19,7 @@ use crate::{
     limits::LimitsInput,
     listing,
     openapi::words,
-    provider_names::Filtered,
+    provider_names,
     view::{RevokedKeyView, VirtualKeyView},
 };
 
@@ -111,8 +111,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let (tx, is_first) = (call.read().await?, page.after.is_none());
     let keys = virtual_keys::list(&tx, (query.project_id, search.as_deref()), sort, page).await?;
     if keys.items.is_empty() && is_first {
-        let named = Filtered { project_id: query.project_id, ..Filtered::default() };
-        named.require_known(&call.app.catalog.now(), &tx).await?;
+        let named = Only { project_id: query.project_id, ..Only::default() };
+        provider_names::require_known(&named, &call.app.catalog.now(), &tx).await?;
     }
     Ok(Answer::ok(&List::of(keys, |row| row.place(sort.by), VirtualKeyView::from)))
 }

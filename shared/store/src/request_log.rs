@@ -10,7 +10,7 @@ use keyway_domain::{
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use crate::{Page, Paged, StoreError, TenantTx, sql::Sql, usage::MeteredRow};
+use crate::{Only, Page, Paged, StoreError, TenantTx, sql::Sql, usage::MeteredRow};
 
 /// The key of a call in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,16 +24,10 @@ pub struct RequestKey {
 /// Which calls to list; `None` means any.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of this project.
-    pub project_id: Option<ProjectId>,
-    /// With this virtual key.
-    pub virtual_key_id: Option<VirtualKeyId>,
-    /// Served by this integration.
-    pub integration_id: Option<IntegrationId>,
+    /// Of what alone.
+    pub only: Only,
     /// Served with a secret from there.
     pub credential: Option<CredentialSource>,
-    /// Served by this provider.
-    pub provider: Option<String>,
     /// With this model.
     pub model: Option<String>,
     /// Answered with one of these HTTP statuses.
@@ -86,22 +80,8 @@ struct Row {
 pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<RequestKey>) -> Result<Paged<MeteredRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM metered_calls WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
-    let ids = [
-        (" AND project_id = ", filter.project_id.map(ProjectId::uuid)),
-        (" AND virtual_key_id = ", filter.virtual_key_id.map(VirtualKeyId::uuid)),
-        (" AND integration_id = ", filter.integration_id.map(IntegrationId::uuid)),
-    ];
-    for (condition, id) in ids {
-        if let Some(id) = id {
-            sql.push(condition).bind(id);
-        }
-    }
-    let texts = [
-        (" AND provider = ", &filter.provider),
-        (" AND model = ", &filter.model),
-        (" AND refused_code = ", &filter.refused_code),
-    ];
-    for (condition, text) in texts {
+    filter.only.narrow(&mut sql);
+    for (condition, text) in [(" AND model = ", &filter.model), (" AND refused_code = ", &filter.refused_code)] {
         if let Some(text) = text {
             sql.push(condition).bind(text.as_str());
         }

@@ -9,7 +9,7 @@ use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use crate::{
-    StoreError, TenantTx,
+    Only, StoreError, TenantTx,
     sql::{Sql, limit},
 };
 
@@ -65,19 +65,6 @@ pub struct ReportQuery {
     pub ledger: Ledger,
     /// Of what alone.
     pub only: Only,
-}
-
-/// Of what a report is, where it is not of everything; each narrows it down.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Only {
-    /// Of this provider.
-    pub provider: Option<String>,
-    /// Of this project.
-    pub project_id: Option<ProjectId>,
-    /// Of this integration.
-    pub integration_id: Option<IntegrationId>,
-    /// With this virtual key; metered only.
-    pub virtual_key_id: Option<VirtualKeyId>,
 }
 
 /// One group of a report. Columns that were not asked for are `None`.
@@ -179,7 +166,9 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
         sql.push(if metered { "usage_daily" } else { "reported_usage" });
         within(&mut sql, tx, query);
     }
-    narrow(&mut sql, &query.only, metered);
+    // Providers know nothing of virtual keys.
+    let virtual_key_id = query.only.virtual_key_id.filter(|_| metered);
+    Only { virtual_key_id, ..query.only.clone() }.narrow(&mut sql);
     if columns.is_empty() {
         sql.push(" HAVING count(*) > 0");
     } else {
@@ -208,23 +197,6 @@ const SUMS: [(&str, bool); 11] = [
 fn within(sql: &mut Sql, tx: &TenantTx, query: &ReportQuery) {
     sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND day >= ").bind(query.from.day());
     sql.push(" AND day <= ").bind(Timestamp::from_ms(query.to.ms().saturating_sub(1)).day());
-}
-
-/// The rows that a report is of, among those of its time.
-fn narrow(sql: &mut Sql, only: &Only, metered: bool) {
-    if let Some(provider) = &only.provider {
-        sql.push(" AND provider = ").bind(provider.as_str());
-    }
-    let virtual_key_id = only.virtual_key_id.filter(|_| metered).map(VirtualKeyId::uuid);
-    for (condition, id) in [
-        (" AND project_id = ", only.project_id.map(ProjectId::uuid)),
-        (" AND integration_id = ", only.integration_id.map(IntegrationId::uuid)),
-        (" AND virtual_key_id = ", virtual_key_id),
-    ] {
-        if let Some(id) = id {
-            sql.push(condition).bind(id);
-        }
-    }
 }
 
 fn tx_is_postgres(tx: &TenantTx) -> bool {

@@ -3,10 +3,11 @@
 use anyhow::Result;
 use keyway_domain::{IntegrationId, Ledger, ProjectId, ReportedUsage, Timestamp, TokenCounts};
 use keyway_store::{
+    Only,
     key_usage::{self, KeyFigures, ReportedKey},
     raw,
     reported::{self, Fetched},
-    usage_report::{self, GroupBy, Only, ReportQuery, UsageGroup},
+    usage_report::{self, GroupBy, ReportQuery, UsageGroup},
 };
 
 use crate::{

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use keyway_domain::{CallOutcome, CredentialSource, IntegrationId, MeteredCall, RequestId, Timestamp, VirtualKeyId};
 use keyway_store::{
-    Page,
+    Only, Page,
     request_log::{self, Filter, RequestKey},
     usage::MeteredRow,
 };
@@ -51,13 +51,14 @@ async fn a_filter_lets_through_what_it_names_and_pages_follow_each_other(fixture
     append(&fixture, &rows).await?;
     let ids: Vec<_> = rows.iter().map(|row| row.call.request_id).collect();
     let all = Filter::default();
+    let of = |only| Filter { only, ..Filter::default() };
     let cases: [(Filter, &[usize]); 12] = [
         (all.clone(), &[0, 1, 2, 3, 4]),
-        (Filter { project_id: Some(fixture.project), ..all.clone() }, &[0, 1, 2, 3, 4]),
-        (Filter { virtual_key_id: Some(rows[2].call.virtual_key_id), ..all.clone() }, &[2]),
-        (Filter { integration_id: Some(rows[4].call.integration_id), ..all.clone() }, &[4]),
+        (of(Only { project_id: Some(fixture.project), ..Only::default() }), &[0, 1, 2, 3, 4]),
+        (of(Only { virtual_key_id: Some(rows[2].call.virtual_key_id), ..Only::default() }), &[2]),
+        (of(Only { integration_id: Some(rows[4].call.integration_id), ..Only::default() }), &[4]),
         (Filter { credential: Some(CredentialSource::Fallback), ..all.clone() }, &[1]),
-        (Filter { provider: Some("openai".to_owned()), ..all.clone() }, &[0, 1, 2, 3]),
+        (of(Only { provider: Some("openai".to_owned()), ..Only::default() }), &[0, 1, 2, 3]),
         (Filter { model: Some("other".to_owned()), ..all.clone() }, &[1]),
         (Filter { status: Some(400..=499), ..all.clone() }, &[1]),
         (Filter { outcome: Some(CallOutcome::Completed), ..all.clone() }, &[0, 1, 4]),

@@ -5,11 +5,11 @@ use keyway_domain::{
     IntegrationId, Ledger, MeteredCall, ProjectId, ReportedUsage, RequestId, Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_store::{
-    StoreError, raw,
+    Only, StoreError, raw,
     reported::{self, Fetched},
     retention,
     usage::{self, MeteredRow},
-    usage_report::{self, GroupBy, Only, ReportQuery, UsageGroup},
+    usage_report::{self, GroupBy, ReportQuery, UsageGroup},
 };
 
 use crate::fixture::{Fixture, NOW, on_both};
