@@ -100,7 +100,7 @@ async fn fill(store: &Store, keys: &TenantKeyCache, tenant: TenantId, provider: 
             data_key_id: data_keys.id(),
             fingerprint: data_keys.fingerprint("openai", PROVIDER_KEY.as_bytes()),
             hint: "sk-...".to_owned(),
-            key_family: "ordinary".to_owned(),
+            key_family: keyway_domain::KeyFamily::Ordinary,
         },
         next_check_at: None,
     };

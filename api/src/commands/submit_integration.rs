@@ -182,6 +182,6 @@ pub(super) async fn seal(
         data_key_id: keys.id(),
         fingerprint,
         hint: facts.hint,
-        key_family: facts.family.name().to_owned(),
+        key_family: facts.family,
     })
 }

@@ -81,7 +81,7 @@ schemas! {
     /// Who acted: the holder of the admin key, an application, or Keyway itself.
     ActorType(one_of, vec!["admin", "virtual_key", "system"]);
     /// What kind of key it is: one that calls models, or one that reads an organisation's usage.
-    KeyFamily(one_of, names!([keyway_providers::KeyFamily::Ordinary, keyway_providers::KeyFamily::Admin]));
+    KeyFamily(one_of, names!(keyway_domain::KeyFamily::ALL));
     /// How a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
     AuthStyle(one_of, names!(AUTH_STYLES));
     /// Whose dead letters: the tenant's, or those of every tenant and of none.

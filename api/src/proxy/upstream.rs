@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use keyway_domain::{
-    Actor, CredentialSource, IntegrationId, IntegrationStatus, LimitScope, Limits, Routing, TenantId, Timestamp,
+    Actor, CredentialSource, IntegrationId, IntegrationStatus, KeyFamily, LimitScope, Limits, Routing, TenantId,
+    Timestamp,
 };
-use keyway_providers::{KeyFamily, Provider, ProviderSpec, for_spec, guard::Guard};
+use keyway_providers::{Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
 use keyway_telemetry::metrics;
 use keyway_vault::{SecretBytes, SecretString, TenantKeys, VaultError};

@@ -10,6 +10,7 @@ mod event;
 mod id;
 mod integration;
 mod invalidation;
+mod key_family;
 mod lane;
 mod limit;
 mod message;
@@ -30,6 +31,7 @@ pub use id::{
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use invalidation::Invalidation;
+pub use key_family::KeyFamily;
 pub use lane::{Lane, Route};
 pub use limit::{LimitScope, LimitWindow, Limits, Measure};
 pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::HeaderMap;
+use keyway_domain::KeyFamily;
 use keyway_vault::SecretString;
 use url::Url;
 
-use crate::{FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Signal, UsagePage, UsageQuery};
+use crate::{FetchError, Finding, FormatError, GuardedClient, KeyFacts, Signal, UsagePage, UsageQuery};
 
 /// Whom to ask, with which secret.
 #[derive(Clone, Copy)]

@@ -74,7 +74,7 @@ impl Ground {
                 data_key_id: keys.id(),
                 fingerprint: keys.fingerprint("openai", key.as_bytes()),
                 hint: "sk-admin-...".to_owned(),
-                key_family: "admin".to_owned(),
+                key_family: keyway_domain::KeyFamily::Admin,
             },
             next_check_at: None,
         })

@@ -6,9 +6,10 @@
 use std::time::{Duration, Instant};
 
 use keyway_domain::{
-    Code, Command, Event, IntegrationId, Message, Outcome, ReportedUsage, Timestamp, UsageProgress, UsageWindow,
+    Code, Command, Event, IntegrationId, KeyFamily, Message, Outcome, ReportedUsage, Timestamp, UsageProgress,
+    UsageWindow,
 };
-use keyway_providers::{FetchError, KeyFamily, PageTrail, UsageCall, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, PageTrail, UsageCall, UsagePage, UsageQuery};
 use keyway_store::{
     StoreError,
     key_usage::{self, KeyFigures, ReportedKey},

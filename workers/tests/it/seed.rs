@@ -123,7 +123,7 @@ impl World {
             data_key_id: keys.id(),
             fingerprint: keys.fingerprint(provider, key.as_bytes()),
             hint: facts.hint,
-            key_family: facts.family.name().to_owned(),
+            key_family: facts.family,
         })
     }
 

@@ -212,7 +212,7 @@ impl Harness {
                 data_key_id: keys.id(),
                 fingerprint: keys.fingerprint(provider, secret.as_bytes()),
                 hint: "sk-...".to_owned(),
-                key_family: "ordinary".to_owned(),
+                key_family: keyway_domain::KeyFamily::Ordinary,
             },
             next_check_at: None,
         };

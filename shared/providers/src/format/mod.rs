@@ -6,6 +6,8 @@ mod error;
 mod example;
 mod foreign;
 
+use keyway_domain::KeyFamily;
+
 use crate::ProviderSpec;
 
 pub use error::FormatError;
@@ -18,32 +20,6 @@ pub struct KeyFacts {
     pub hint: String,
     /// What kind of key it is.
     pub family: KeyFamily,
-}
-
-/// What kind of key it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyFamily {
-    /// Calls models.
-    Ordinary,
-    /// Reads an organisation's usage and costs; cannot call models.
-    Admin,
-}
-
-impl KeyFamily {
-    /// The text in the table and in JSON.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ordinary => "ordinary",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// Reads [`Self::name`].
-    #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
-        [Self::Ordinary, Self::Admin].into_iter().find(|family| family.name() == name)
-    }
 }
 
 const MAX_CHARS: usize = 4096;

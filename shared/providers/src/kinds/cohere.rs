@@ -4,10 +4,12 @@
 use async_trait::async_trait;
 use http::HeaderMap;
 
+use keyway_domain::KeyFamily;
+
 use super::openai_compatible::OpenAiCompatible;
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Signal,
-    Target, UsageCall, UsagePage,
+    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, Provider, ProviderSpec, Signal, Target,
+    UsageCall, UsagePage,
 };
 
 /// Cohere's ways.

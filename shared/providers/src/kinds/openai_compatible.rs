@@ -4,11 +4,11 @@
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
-use keyway_domain::VerdictKind;
+use keyway_domain::{KeyFamily, VerdictKind};
 use url::Url;
 
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, ProbeMethod, ProbeSpec, Provider,
+    BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, ProbeMethod, ProbeSpec, Provider,
     ProviderSpec, Signal, SignalVerdict, Target, UsageCall, UsagePage, auth,
     catalog::join,
     format,

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
-use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
+use keyway_domain::{KeyFamily, ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
 
 use super::openai_compatible::OpenAiCompatible;
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec,
-    Signal, Target, UsageCall, UsagePage, UsageQuery, auth,
+    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, Provider, ProviderSpec, Signal,
+    Target, UsageCall, UsagePage, UsageQuery, auth,
     catalog::join,
     grade::Reading,
     guard::Answer,

@@ -6,13 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
-use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
+use keyway_domain::{KeyFamily, ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
-    ProviderSpec, Signal, SignalVerdict, Target, UsageCall, UsagePage, UsageQuery, auth,
+    AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, Provider, ProviderSpec, Signal,
+    SignalVerdict, Target, UsageCall, UsagePage, UsageQuery, auth,
     catalog::join,
     format,
     grade::{self, Reading},

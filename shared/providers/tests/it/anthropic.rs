@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use keyway_domain::KeyFamily;
 use keyway_domain::{
     Timestamp, UsageWindow,
     VerdictKind::{Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid},
 };
-use keyway_providers::{Capability, FetchError, Finding, FormatError, KeyFamily, UsageCall, UsagePage, UsageQuery};
+use keyway_providers::{Capability, FetchError, Finding, FormatError, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::{
     replay::{Fixture, Received, Replay},
     simulator::Simulator,

@@ -1,8 +1,8 @@
 //! Calls of Anthropic: how a key is sent, what messages cost, and the simulator's own reports.
 
 use http::{HeaderMap, HeaderValue};
-use keyway_domain::{PriceTerms, Timestamp, TokenCounts, UsageWindow};
-use keyway_providers::{Catalog, KeyFamily, Metered, UsageCall, UsageQuery};
+use keyway_domain::{KeyFamily, PriceTerms, Timestamp, TokenCounts, UsageWindow};
+use keyway_providers::{Catalog, Metered, UsageCall, UsageQuery};
 use keyway_testkit::{
     replay::Fixture,
     simulator::{Simulator, tokens_of},

@@ -1,12 +1,13 @@
 //! AWS: what is taken as an access key, every recorded answer, and moto with its checks of signatures
 //! and permissions switched on.
 
+use keyway_domain::KeyFamily;
 use keyway_domain::{
     Timestamp,
     VerdictKind::{Invalid, Misconfigured, RateLimited, Unreachable, Valid},
 };
 use keyway_providers::{
-    FetchError, FormatError, GuardSettings, GuardedClient, KeyFamily, PageTrail, UsageCall, UsagePage, UsageQuery,
+    FetchError, FormatError, GuardSettings, GuardedClient, PageTrail, UsageCall, UsagePage, UsageQuery,
 };
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};

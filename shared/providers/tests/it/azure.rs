@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use keyway_domain::KeyFamily;
 use keyway_domain::VerdictKind::{self, Invalid, Misconfigured, RateLimited, Restricted, Unreachable, Valid};
-use keyway_providers::{FetchError, Finding, KeyFamily, UsageCall, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, Finding, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};
 use url::Url;

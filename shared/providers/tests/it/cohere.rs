@@ -1,8 +1,9 @@
 //! Cohere: what its recorded answers mean, and the units it bills in both its shapes.
 
 use http::HeaderMap;
+use keyway_domain::KeyFamily;
 use keyway_domain::VerdictKind::{Invalid, Misconfigured, NoCredit, RateLimited, Unreachable, Valid};
-use keyway_providers::{FetchError, FormatError, KeyFamily, Metered};
+use keyway_providers::{FetchError, FormatError, Metered};
 use keyway_testkit::replay::Fixture;
 
 use crate::{

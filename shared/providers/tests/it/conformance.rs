@@ -9,7 +9,8 @@ mod verdicts;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use keyway_providers::{Catalog, KeyFamily, ProviderSpec, for_spec};
+use keyway_domain::KeyFamily;
+use keyway_providers::{Catalog, ProviderSpec, for_spec};
 
 use subject::Subject;
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use http::HeaderMap;
+use keyway_domain::KeyFamily;
 use keyway_domain::VerdictKind::{Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid};
-use keyway_providers::{FetchError, FormatError, KeyFamily, Metered};
+use keyway_providers::{FetchError, FormatError, Metered};
 use keyway_testkit::{replay::Fixture, simulator::Simulator};
 use serde_json::Value;
 use url::Url;

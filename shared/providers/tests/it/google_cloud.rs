@@ -5,11 +5,12 @@ use std::{fs, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use keyway_domain::KeyFamily;
 use keyway_domain::{
     Timestamp,
     VerdictKind::{self, Invalid, Misconfigured, RateLimited, Unreachable, Valid},
 };
-use keyway_providers::{FetchError, Finding, KeyFamily, UsageCall, UsagePage, UsageQuery};
+use keyway_providers::{FetchError, Finding, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received, Replay};
 use serde_json::{Value, json};
 use url::Url;

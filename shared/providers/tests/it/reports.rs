@@ -1,7 +1,7 @@
 //! Reported usage: recorded pages, whole reports of the simulator, and who gets none.
 
-use keyway_domain::{ReportedUsage, Timestamp, UsageWindow};
-use keyway_providers::{FetchError, KeyFamily, UsageCall, UsagePage, UsageQuery};
+use keyway_domain::{KeyFamily, ReportedUsage, Timestamp, UsageWindow};
+use keyway_providers::{FetchError, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::{
     replay::{Fixture, Replay},
     simulator::Simulator,

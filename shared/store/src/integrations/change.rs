@@ -142,7 +142,7 @@ pub async fn replace_secret(
         ("fingerprint", secret.fingerprint.to_vec().into()),
         ("fingerprint_key_id", key_id.into()),
         ("hint", secret.hint.into()),
-        ("key_family", secret.key_family.into()),
+        ("key_family", secret.key_family.name().into()),
         ("usage_not_reportable", Option::<String>::None.into()),
         ("settled_status", Option::<String>::None.into()),
         ("served_at_ms", Option::<i64>::None.into()),

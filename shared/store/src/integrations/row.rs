@@ -1,7 +1,8 @@
 //! An integration's row in the words of the domain.
 
 use keyway_domain::{
-    DataKeyId, IntegrationId, IntegrationStatus, Limits, ProjectId, Routing, SecretId, TenantId, Timestamp, Verdict,
+    DataKeyId, IntegrationId, IntegrationStatus, KeyFamily, Limits, ProjectId, Routing, SecretId, TenantId, Timestamp,
+    Verdict,
 };
 
 use crate::{
@@ -149,7 +150,7 @@ pub struct SealedSecret {
     /// Enough of the secret to recognise it by.
     pub hint: String,
     /// What kind of key it is, as the provider's format check names it.
-    pub key_family: String,
+    pub key_family: KeyFamily,
 }
 
 /// Settings that come with a new secret.
@@ -213,7 +214,7 @@ impl NewIntegration {
             base_url: self.base_url,
             config: self.config.to_string(),
             meta: self.meta.to_string(),
-            key_family: self.secret.key_family,
+            key_family: self.secret.key_family.name().to_owned(),
             usage_not_reportable: None,
             secret_id: secret.id,
             secret_version: secret.version,

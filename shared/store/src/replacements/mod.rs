@@ -84,7 +84,7 @@ pub async fn put(
         secret.data_key_id.uuid().into(),
         secret.fingerprint.to_vec().into(),
         secret.hint.into(),
-        secret.key_family.into(),
+        secret.key_family.name().into(),
         base_url.into(),
         config.into(),
         operation_id.uuid().into(),

@@ -114,7 +114,7 @@ pub(crate) fn secret(data_key_id: DataKeyId, seed: u8) -> SealedSecret {
         data_key_id,
         fingerprint: [seed; 32],
         hint: format!("sk-...{seed:04}"),
-        key_family: "project".to_owned(),
+        key_family: keyway_domain::KeyFamily::Ordinary,
     }
 }
 

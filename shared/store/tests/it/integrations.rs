@@ -74,7 +74,7 @@ async fn the_proxy_is_given_what_may_serve_first(fixture: Fixture) -> Result<()>
     let on = integrations::set_enabled(&tx, disabled, true, None, NOW).await?;
     assert_eq!(on.status, IntegrationStatus::Verifying);
     assert_eq!(integrations::set_enabled(&tx, disabled, true, None, NOW).await?, on, "nothing to change");
-    let admins = SealedSecret { key_family: "admin".to_owned(), ..fixture.secret(3) };
+    let admins = SealedSecret { key_family: keyway_domain::KeyFamily::Admin, ..fixture.secret(3) };
     let before = integrations::find(&tx, serving).await?.context("the integration")?;
     integrations::replace_secret(&tx, &before, 2, admins, None, NOW).await?;
     let found = credentials::of_project(&tx, fixture.project).await?;

@@ -8,9 +8,11 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
+use keyway_domain::KeyFamily;
+
 use crate::{
-    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
-    ProviderSpec, Signal, SignalVerdict, Target, UsageCall, UsagePage, auth,
+    BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, Provider, ProviderSpec, Signal,
+    SignalVerdict, Target, UsageCall, UsagePage, auth,
     catalog::join,
     format,
     grade::{self, Reading},

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use keyway_domain::{Timestamp, VerdictKind};
+use keyway_domain::{KeyFamily, Timestamp, VerdictKind};
 use keyway_vault::SecretString;
 use url::Url;
 
@@ -19,8 +19,8 @@ use super::{
     credential_fields::{self, Fields},
 };
 use crate::{
-    FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Target,
-    UsageCall, UsagePage, auth,
+    FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, Provider, ProviderSpec, Target, UsageCall,
+    UsagePage, auth,
     catalog::join,
     grade::{self, Reading},
     guard::{Answer, Question},

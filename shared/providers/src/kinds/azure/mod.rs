@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
-use keyway_domain::VerdictKind;
+use keyway_domain::{KeyFamily, VerdictKind};
 use keyway_vault::SecretString;
 use serde_json::Value;
 use url::Url;
@@ -18,8 +18,8 @@ use super::{
     credential_fields::{self, Fields, is_uuid},
 };
 use crate::{
-    AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, KeyFamily, Provider,
-    ProviderSpec, Target, UsageCall, UsagePage, auth,
+    AuthStyle, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, Provider, ProviderSpec, Target,
+    UsageCall, UsagePage, auth,
     catalog::join,
     grade::{self, Reading},
     guard::{Answer, Question},

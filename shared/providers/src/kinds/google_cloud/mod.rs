@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::Method;
-use keyway_domain::{Timestamp, VerdictKind};
+use keyway_domain::{KeyFamily, Timestamp, VerdictKind};
 use keyway_vault::SecretString;
 use url::Url;
 
 use super::{cloud, credential_fields};
 use crate::{
-    AuthStyle, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec, Target,
-    UsageCall, UsagePage, auth,
+    AuthStyle, FetchError, Finding, FormatError, GuardedClient, KeyFacts, Provider, ProviderSpec, Target, UsageCall,
+    UsagePage, auth,
     catalog::join,
     grade::{self, Reading},
 };

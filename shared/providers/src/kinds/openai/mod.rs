@@ -5,12 +5,12 @@ mod usage;
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
-use keyway_domain::Timestamp;
+use keyway_domain::{KeyFamily, Timestamp};
 use url::Url;
 
 use crate::{
-    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, KeyFamily, Provider, ProviderSpec,
-    Signal, SignalVerdict, Target, UsageCall, UsagePage, auth,
+    AuthStyle, BadSecret, FetchError, Finding, FormatError, GuardedClient, KeyFacts, Provider, ProviderSpec, Signal,
+    SignalVerdict, Target, UsageCall, UsagePage, auth,
     catalog::join,
     format,
     grade::{self, Reading},

@@ -2,8 +2,8 @@
 //! is no failure, and that nobody follows a page to itself.
 
 use anyhow::{Context, Result, ensure};
-use keyway_domain::ReportedUsage;
-use keyway_providers::{FetchError, KeyFamily, PageTrail, UsageCall, UsagePage, UsageQuery};
+use keyway_domain::{KeyFamily, ReportedUsage};
+use keyway_providers::{FetchError, PageTrail, UsageCall, UsagePage, UsageQuery};
 use keyway_testkit::replay::{Fixture, Received};
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
 //! What is taken as a key, and what the recorded answers to a probe prove about one.
 
 use anyhow::{Context, Result, ensure};
+use keyway_domain::KeyFamily;
 use keyway_domain::VerdictKind::{self, Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid};
-use keyway_providers::{Finding, KeyFamily};
+use keyway_providers::Finding;
 use keyway_testkit::replay::Fixture;
 
 use super::{
