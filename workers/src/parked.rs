@@ -11,7 +11,7 @@ use keyway_domain::{AuditEvent, Body, Event, Message, Timestamp};
 use keyway_store::{
     StoreError, SystemTx,
     dead_letters::{self, DeadLetterRow},
-    outbox,
+    outbox::{self, Due},
 };
 use keyway_telemetry::metrics;
 use serde_json::json;
@@ -55,7 +55,7 @@ pub(crate) async fn replay(
     // The same for each time it was filed, so that a commit whose answer was lost is audited once.
     let id = letter.id.derived(&format!("dead_letter.replayed at {}", letter.created_at.ms()));
     let audited = Message::new(id, message.tenant_id, Body::Event(Event::Audited(audited)));
-    outbox::insert_due(tx, &[(message, due), (&audited, now)]).await?;
+    outbox::insert_due(tx, &[Due { message, at: due }, Due { message: &audited, at: now }]).await?;
     Ok(true)
 }
 

@@ -6,7 +6,7 @@ use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidati
 use keyway_store::{
     integrations::{self, Binding, IntegrationRow, SealedSecret},
     operations::OperationRow,
-    replacements::{self, ReplacementRow},
+    replacements::{self, NewReplacement, ReplacementRow},
 };
 use serde_json::json;
 
@@ -119,7 +119,8 @@ async fn keep_beside(
     let changes = json!({ "secret_version": version, "hint": secret.hint,
         "base_url": binding.as_ref().map_or(&before.base_url, |binding| &binding.base_url) });
     let operation = work.start(verify(id, version), None).await?;
-    let replacement = replacements::put(&work.tx, before, (version, secret), binding, operation.id, work.now).await?;
+    let new = NewReplacement { version, secret, binding, operation_id: operation.id };
+    let replacement = replacements::put(&work.tx, before, new, work.now).await?;
     work.audit("integration.credentials_submitted", id, changes);
     Ok(Replaced { integration: before.clone(), replacement: Some(replacement), operation: Some(operation) })
 }

@@ -1,7 +1,10 @@
 //! `/virtual-keys`: what applications present to the proxy. A key is shown once, when it is made.
 
 use keyway_domain::{ProjectId, Timestamp, VirtualKeyId};
-use keyway_store::{Only, SortBy, virtual_keys};
+use keyway_store::{
+    Only, SortBy,
+    virtual_keys::{self, Filter},
+};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -107,11 +110,11 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: VirtualKeyQuery = call.query()?;
     let sort = listing::sort(query.sort.as_deref(), SORTED_BY)?;
     let page = listing::page(query.limit, query.cursor.as_deref(), sort)?;
-    let search = listing::search(query.search)?;
+    let filter = Filter { project_id: query.project_id, search: listing::search(query.search)?, sort };
     let (tx, is_first) = (call.read().await?, page.after.is_none());
-    let keys = virtual_keys::list(&tx, (query.project_id, search.as_deref()), sort, page).await?;
+    let keys = virtual_keys::list(&tx, &filter, page).await?;
     if keys.items.is_empty() && is_first {
-        let named = Only { project_id: query.project_id, ..Only::default() };
+        let named = Only { project_id: filter.project_id, ..Only::default() };
         provider_names::require_known(&named, &call.app.catalog.now(), &tx).await?;
     }
     Ok(Answer::ok(&List::of(keys, |row| row.place(sort.by), VirtualKeyView::from)))

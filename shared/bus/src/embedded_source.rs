@@ -70,7 +70,8 @@ async fn accept(inner: &Arc<Inner>, mut waiting: Waiting, feed: &Feed) {
         Ok(_) => (DeadReason::Crashed, format!("put back {} times without an ack", waiting.crashes)),
         Err(error) => (DeadReason::of(&error), error.to_string()),
     };
-    tracing::error!(%lane, id = %waiting.id, reason = reason.name(), error, "a message is a dead letter");
+    // Who files it says so aloud.
+    tracing::debug!(%lane, id = %waiting.id, reason = reason.name(), error, "a message is a dead letter");
     waiting.dead = Some((reason, error));
     // The bus holds the receiver too, so this cannot fail.
     let _ = inner.dead[lane].0.send(waiting);

@@ -184,7 +184,8 @@ impl Pump {
 
 async fn bury(publisher: Arc<Publisher>, lane: Lane, raw: Raw, (reason, error): (DeadReason, String), ticket: Ticket) {
     let id = message_id(&raw);
-    tracing::error!(%lane, %id, reason = reason.name(), error, "a message is a dead letter");
+    // Who files it says so aloud.
+    tracing::debug!(%lane, %id, reason = reason.name(), error, "a message is a dead letter");
     let packet = Packet {
         exchange: topology::DEAD,
         key: lane.name(),

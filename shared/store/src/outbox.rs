@@ -17,6 +17,15 @@ use crate::{
 
 pub use crate::outbox_claim::{OutboxRow, claim};
 
+/// A message that may be handed over from a time of its own on.
+#[derive(Clone, Copy, Debug)]
+pub struct Due<'m> {
+    /// Which one.
+    pub message: &'m Message,
+    /// From when on.
+    pub at: Timestamp,
+}
+
 /// What waits on one route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteStats {
@@ -59,7 +68,7 @@ pub async fn pull_back(tx: &SystemTx, route: Route, now: Timestamp, by: Duration
 /// [`StoreError::Corrupt`] for a message that cannot be encoded; otherwise see [`StoreError`].
 pub async fn insert(tx: &impl Tx, messages: &[Message], since: Timestamp) -> Result<(), StoreError> {
     let since = since.min(Timestamp::now());
-    let due: Vec<_> = messages.iter().map(|message| (message, since)).collect();
+    let due: Vec<_> = messages.iter().map(|message| Due { message, at: since }).collect();
     insert_due(tx, &due).await
 }
 
@@ -67,12 +76,12 @@ pub async fn insert(tx: &impl Tx, messages: &[Message], since: Timestamp) -> Res
 ///
 /// # Errors
 /// As [`insert`].
-pub async fn insert_due(tx: &impl Tx, messages: &[(&Message, Timestamp)]) -> Result<(), StoreError> {
+pub async fn insert_due(tx: &impl Tx, messages: &[Due<'_>]) -> Result<(), StoreError> {
     for messages in messages.chunks(chunk(7)) {
         let mut sql = Sql::new(
             "INSERT INTO outbox (id, tenant_id, route, operation_id, body, created_at_ms, available_at_ms) VALUES ",
         );
-        for (index, (message, at)) in messages.iter().enumerate() {
+        for (index, Due { message, at }) in messages.iter().enumerate() {
             sql.push(if index > 0 { ", (" } else { "(" }).list(values(message)?).push(", ");
             shared_time(&mut sql, tx, at.ms());
             sql.push(")");
@@ -85,7 +94,7 @@ pub async fn insert_due(tx: &impl Tx, messages: &[(&Message, Timestamp)]) -> Res
     }
     tx.wrote_outbox();
     if tx.is_postgres() {
-        let routes = Route::ALL.into_iter().filter(|route| messages.iter().any(|(it, _)| it.route() == *route));
+        let routes = Route::ALL.into_iter().filter(|route| messages.iter().any(|due| due.message.route() == *route));
         let mut sql = Sql::new("SELECT ");
         for (index, route) in routes.enumerate() {
             sql.push(if index > 0 { ", pg_notify(" } else { "pg_notify(" }).list([CHANNEL, route.name()]).push(")");

@@ -27,6 +27,15 @@ pub struct Step {
     pub at: Timestamp,
 }
 
+/// An operation that is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// At which step.
+    pub step: Step,
+    /// Why.
+    pub code: Code,
+}
+
 /// An attempt that is to be followed by another one.
 #[derive(Clone, Debug)]
 pub struct Deferral {
@@ -87,10 +96,10 @@ pub async fn succeed(tx: &SystemTx, steps: &[Step]) -> Result<Vec<OperationId>, 
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn fail(tx: &SystemTx, steps: &[(Step, Code)]) -> Result<Vec<OperationId>, StoreError> {
+pub async fn fail(tx: &SystemTx, failures: &[Failure]) -> Result<Vec<OperationId>, StoreError> {
     let set = "state = 'failed', due_at_ms = NULL, error_code = s_code, finished_at_ms = s_at, \
                started_at_ms = COALESCE(started_at_ms, s_at)";
-    let steps = steps.iter().map(|(step, code)| (*step, Some(*code)));
+    let steps = failures.iter().map(|failure| (failure.step, Some(failure.code)));
     apply(tx, steps, set, "state IN ('queued', 'running')").await
 }
 

@@ -41,6 +41,17 @@ pub struct VirtualKeyRow {
     pub cache_ttl_seconds: Option<i64>,
 }
 
+/// Which virtual keys to list; `None` means any.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Of this project.
+    pub project_id: Option<ProjectId>,
+    /// With this text in its name, whatever the case of its letters.
+    pub search: Option<String>,
+    /// In which order.
+    pub sort: Sort,
+}
+
 /// What a new virtual key is made of.
 #[derive(Clone, Debug)]
 pub struct NewVirtualKey {
@@ -114,23 +125,18 @@ impl VirtualKeyRow {
     }
 }
 
-/// Virtual keys in an order; of one project if one is named, with a text in their names if one is searched.
+/// Virtual keys, in the order of the filter.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn list(
-    tx: &TenantTx,
-    (project_id, search): (Option<ProjectId>, Option<&str>),
-    sort: Sort,
-    page: Page<Place>,
-) -> Result<Paged<VirtualKeyRow>, StoreError> {
+pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<Place>) -> Result<Paged<VirtualKeyRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM virtual_keys WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
-    if let Some(project_id) = project_id {
+    if let Some(project_id) = filter.project_id {
         sql.push(" AND project_id = ").bind(project_id.uuid());
     }
-    sort::search(&mut sql, search);
-    sort::page(&mut sql, sort, &page);
+    sort::search(&mut sql, filter.search.as_deref());
+    sort::page(&mut sql, filter.sort, &page);
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 

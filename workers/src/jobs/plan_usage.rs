@@ -11,7 +11,8 @@ use keyway_domain::{Command, Event, Message, OperationId, Outcome, Timestamp, Us
 use keyway_store::{
     integrations,
     operations::{self, NewOperation, Origin, rounds},
-    outbox, transitions,
+    outbox::{self, Due},
+    transitions,
 };
 
 use crate::{Ctx, HandlerError};
@@ -70,7 +71,7 @@ pub(super) async fn run(
                 (Message { traceparent, created_at: child.due_at, ..fetch }, child.due_at)
             })
             .collect();
-        let due: Vec<_> = fetches.iter().map(|(fetch, due_at)| (fetch, *due_at)).collect();
+        let due: Vec<_> = fetches.iter().map(|(fetch, due_at)| Due { message: fetch, at: *due_at }).collect();
         outbox::insert_due(&tx, &due).await?;
         tx.commit().await?;
     }

@@ -18,9 +18,10 @@ use keyway_store::{
     dead_letters::DeadLetterRow,
     integrations::{self, KeyIdNote, Settled, UsageNote},
     operations::OperationRow,
-    outbox, replacements,
+    outbox::{self, Due},
+    replacements,
     replicas::{self, Ack},
-    transitions::{self, Deferral, Step},
+    transitions::{self, Deferral, Failure, Step},
     verdicts::{self, Applied, VerdictRecord},
 };
 use keyway_telemetry::failpoint;
@@ -71,7 +72,7 @@ struct Batch<'m> {
     done: BTreeSet<MessageId>,
     started: Vec<Step>,
     succeeded: Vec<Step>,
-    failed: Vec<(Step, Code)>,
+    failed: Vec<Failure>,
     exhausted: Vec<Exhausted<'m>>,
     deferred: Vec<(Deferral, &'m Message)>,
     planned: Vec<(OperationId, i64, Timestamp)>,
@@ -83,7 +84,7 @@ struct Batch<'m> {
     /// Revocations that may have ended.
     revocations: Vec<OperationId>,
     /// Those that have waited long enough.
-    overdue: Vec<(Step, Code)>,
+    overdue: Vec<Failure>,
 }
 
 impl<'m> Batch<'m> {
@@ -107,7 +108,7 @@ impl<'m> Batch<'m> {
             Event::OperationStarted { observed_at } => self.started.push(step(observed_at)),
             Event::OperationSucceeded { observed_at } => self.succeeded.push(step(observed_at)),
             Event::OperationFailed { code, cause, observed_at } => {
-                self.failed.push((step(observed_at), *code));
+                self.failed.push(Failure { step: step(observed_at), code: *code });
                 if *code == Code::AttemptsExhausted {
                     self.exhausted.push(Exhausted { id, cause: *cause, message });
                 }
@@ -146,7 +147,7 @@ impl<'m> Batch<'m> {
             }
             Event::RevocationDue { overdue, observed_at } => {
                 self.revocations.push(id);
-                self.overdue.extend(overdue.then(|| (step(observed_at), Code::ReplicaSilent)));
+                self.overdue.extend(overdue.then(|| Failure { step: step(observed_at), code: Code::ReplicaSilent }));
             }
             Event::Audited(_) | Event::Invalidated(_) => {}
         }
@@ -197,7 +198,7 @@ impl<'m> Batch<'m> {
             let step = Step { id: record.operation_id, attempt: record.attempt, at: record.verdict.checked_at };
             match record.verdict.kind.accepts() || !is_judged(record) {
                 true => self.succeeded.push(step),
-                false => self.failed.push((step, Code::NewKeyRefused)),
+                false => self.failed.push(Failure { step, code: Code::NewKeyRefused }),
             }
         }
     }
@@ -209,7 +210,7 @@ impl<'m> Batch<'m> {
         locked: &[OperationRow],
     ) -> Result<Vec<(Settled, OperationRow)>, HandlerError> {
         let is_given_up = |row: &&OperationRow| {
-            row.kind == OperationKind::VerifyKey && self.failed.iter().any(|(step, _)| step.id == row.id)
+            row.kind == OperationKind::VerifyKey && self.failed.iter().any(|failure| failure.step.id == row.id)
         };
         let given_up: Vec<_> = locked.iter().filter(is_given_up).collect();
         let ids: Vec<_> = given_up.iter().filter_map(|row| row.integration_id).collect();
@@ -261,7 +262,7 @@ impl<'m> Batch<'m> {
             let delay = deferral.due_at.since(deferral.step.at);
             next.push((next_attempt(deferral, message), now.after(delay)));
         }
-        let next: Vec<_> = next.iter().map(|(message, due_at)| (message, *due_at)).collect();
+        let next: Vec<_> = next.iter().map(|(message, at)| Due { message, at: *at }).collect();
         Ok(outbox::insert_due(tx, &next).await?)
     }
 

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{Code, IntegrationStatus, Message, OperationState, VerdictKind};
 use keyway_store::{
     credentials, integrations, outbox,
-    replacements::{self, ReplacementState},
+    replacements::{self, NewReplacement, ReplacementState},
 };
 use keyway_testkit::simulator::{Fault, Script};
 
@@ -32,8 +32,9 @@ async fn hand_in(world: &World, of: &Submitted, key: &str) -> Result<Message> {
     tx.commit().await?;
     let message = world.open(of.tenant, verify(of.id, version), None).await?;
     let tx = world.store.tenant(of.tenant.id).await?;
-    let operation = message.operation_id.context("an operation")?;
-    replacements::put(&tx, &before, (version, secret), None, operation, message.created_at).await?;
+    let operation_id = message.operation_id.context("an operation")?;
+    let new = NewReplacement { version, secret, binding: None, operation_id };
+    replacements::put(&tx, &before, new, message.created_at).await?;
     outbox::insert(&tx, std::slice::from_ref(&message), message.created_at).await?;
     tx.commit().await?;
     Ok(message)

@@ -19,6 +19,18 @@ pub use apply::{Ended, apply, judged};
 pub use row::{ReplacementRow, ReplacementState};
 use row::{binding, row};
 
+/// What a new replacement is made of.
+pub struct NewReplacement {
+    /// The version that the secret is sealed for, as [`next_version`] gives it.
+    pub version: i32,
+    /// The secret.
+    pub secret: SealedSecret,
+    /// Settings that come with it.
+    pub binding: Option<Binding>,
+    /// The operation that verifies it.
+    pub operation_id: OperationId,
+}
+
 /// A replacement that waits, with its sealed secret.
 pub(crate) struct Waiting {
     pub(crate) envelope: Vec<u8>,
@@ -54,18 +66,17 @@ pub async fn next_version(tx: &TenantTx, integration: &IntegrationRow) -> Result
     Ok(integration.secret_version.max(other) + 1)
 }
 
-/// Keeps a secret, sealed for `version`, beside that of `integration`, in place of one that waits already.
+/// Keeps a secret beside that of `integration`, in place of one that waits already.
 ///
 /// # Errors
 /// [`StoreError::Duplicate`] when another integration of the project has it.
 pub async fn put(
     tx: &TenantTx,
     integration: &IntegrationRow,
-    (version, secret): (i32, SealedSecret),
-    binding: Option<Binding>,
-    operation_id: OperationId,
+    new: NewReplacement,
     now: Timestamp,
 ) -> Result<ReplacementRow, StoreError> {
+    let NewReplacement { version, secret, binding, operation_id } = new;
     refuse_duplicate(tx, integration, &secret).await?;
     let (base_url, config) = match binding {
         Some(binding) => (binding.base_url, Some(binding.config.to_string())),

@@ -6,7 +6,7 @@ use keyway_store::{
     Page, StoreError,
     operations::{self, Filter, Progress},
     outbox, retention,
-    transitions::{self, Deferral, Step},
+    transitions::{self, Deferral, Failure, Step},
 };
 
 use crate::fixture::{Fixture, NOW, fetch, on_both, operation, plan, verify};
@@ -38,7 +38,7 @@ async fn a_step_of_another_attempt_or_after_the_end_changes_nothing(fixture: Fix
     assert!(transitions::start(&tx, &[step(id, 2)]).await?.is_empty(), "not this attempt");
     assert_eq!(transitions::start(&tx, &[step(id, 1)]).await?, [id]);
     assert!(transitions::start(&tx, &[step(id, 1)]).await?.is_empty(), "running already");
-    assert_eq!(transitions::fail(&tx, &[(step(id, 1), Code::Refused)]).await?, [id]);
+    assert_eq!(transitions::fail(&tx, &[Failure { step: step(id, 1), code: Code::Refused }]).await?, [id]);
     assert!(transitions::succeed(&tx, &[step(id, 1)]).await?.is_empty(), "it has ended");
     tx.commit().await?;
     let row = find(&fixture, id).await?;
@@ -83,7 +83,7 @@ async fn a_fan_out_ends_with_its_last_child_and_shows_failures(fixture: Fixture)
     tx.commit().await?;
     assert_eq!(find(&fixture, parent).await?.progress, Some(Progress { total: 3, done: 2, ..Progress::default() }));
     let tx = fixture.store.system().await?;
-    transitions::fail(&tx, &[(step(children[2], 1), Code::AttemptsExhausted)]).await?;
+    transitions::fail(&tx, &[Failure { step: step(children[2], 1), code: Code::AttemptsExhausted }]).await?;
     assert_eq!(transitions::complete_parents(&tx, &[parent, parent], NOW).await?, [parent]);
     tx.commit().await?;
     let row = find(&fixture, parent).await?;

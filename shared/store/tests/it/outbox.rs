@@ -4,7 +4,10 @@ use std::{collections::HashSet, time::Duration};
 
 use anyhow::{Context, Result};
 use keyway_domain::{Body, Event, Invalidation, Message, MessageId, Route, Timestamp};
-use keyway_store::{outbox, raw};
+use keyway_store::{
+    outbox::{self, Due},
+    raw,
+};
 
 use crate::fixture::{Fixture, NOW, on_both};
 
@@ -28,7 +31,7 @@ fn messages(fixture: &Fixture, count: usize) -> Vec<Message> {
 
 async fn insert(fixture: &Fixture, messages: &[Message], at: Timestamp) -> Result<()> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
-    outbox::insert_due(&tx, &messages.iter().map(|message| (message, at)).collect::<Vec<_>>()).await?;
+    outbox::insert_due(&tx, &messages.iter().map(|message| Due { message, at }).collect::<Vec<_>>()).await?;
     Ok(tx.commit().await?)
 }
 

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 
 use anyhow::Result;
 use keyway_domain::{Body, Event, Invalidation, Message, MessageId, Route, TenantId, Timestamp};
-use keyway_store::{outbox, raw};
+use keyway_store::{
+    outbox::{self, Due},
+    raw,
+};
 
 use crate::fixture::{Fixture, add_tenant, on_both};
 
@@ -23,7 +26,7 @@ fn message(tenant: TenantId) -> Message {
 async fn insert(fixture: &Fixture, tenant: TenantId, count: usize, due_ms: i64) -> Result<Vec<Message>> {
     let messages: Vec<_> = (0..count).map(|_| message(tenant)).collect();
     let tx = fixture.store.system().await?;
-    let due: Vec<_> = messages.iter().map(|message| (message, Timestamp::from_ms(due_ms))).collect();
+    let due: Vec<_> = messages.iter().map(|message| Due { message, at: Timestamp::from_ms(due_ms) }).collect();
     outbox::insert_due(&tx, &due).await?;
     tx.commit().await?;
     Ok(messages)

@@ -6,7 +6,7 @@ use keyway_store::{
     Page, Place, Sort, StoreError, projects,
     provider_models::{self, NewModel},
     providers, tenants,
-    virtual_keys::{self, NewVirtualKey},
+    virtual_keys::{self, Filter, NewVirtualKey},
 };
 
 use crate::fixture::{Fixture, NOW, add_tenant, on_both};
@@ -104,10 +104,8 @@ async fn a_virtual_key_is_found_by_its_hash_until_revoked_for_good(fixture: Fixt
     assert_eq!(revoked.last_used_at, Some(NOW), "an older use does not move it back");
     let again = virtual_keys::revoke(&tx, key.id, None, Timestamp::from_ms(NOW.ms() + 5)).await?;
     assert_eq!(again.revoked_at, Some(NOW));
-    assert_eq!(
-        virtual_keys::list(&tx, (Some(fixture.project), None), Sort::default(), Page::first(10)).await?.items,
-        [again]
-    );
+    let of_project = Filter { project_id: Some(fixture.project), ..Filter::default() };
+    assert_eq!(virtual_keys::list(&tx, &of_project, Page::first(10)).await?.items, [again]);
     Ok(())
 }
 
