@@ -5,6 +5,7 @@
 //! AES-256-SIV. This crate must never write a plaintext anywhere, guess a key, or make a new keyring
 //! where data sealed under another one may exist.
 
+mod confined;
 mod derive;
 mod envelope;
 mod error;
