@@ -67,7 +67,7 @@ fn write_down() -> Result<()> {
         request_id: RequestId::new(),
         project_id: ProjectId::new(),
         virtual_key_id: VirtualKeyId::new(),
-        integration_id: IntegrationId::new(),
+        served_by: keyway_domain::ServedBy::Integration(IntegrationId::new()),
         credential: CredentialSource::Own,
         provider: "openai".into(),
         model: Some("gpt-4o-mini".into()),

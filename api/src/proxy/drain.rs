@@ -138,7 +138,9 @@ impl Drainer {
         let moved = calls.values().map(Vec::len).sum::<usize>() - settled;
         for call in calls.values().flatten() {
             latest(&mut self.keys_used, call.virtual_key_id, call.started_at);
-            latest(&mut self.integrations_used, call.integration_id, call.started_at);
+            if let Some(id) = call.served_by.integration() {
+                latest(&mut self.integrations_used, id, call.started_at);
+            }
         }
         let messages = messages(path, calls);
         if !messages.is_empty() {
@@ -210,14 +212,21 @@ fn latest<K: Eq + std::hash::Hash>(uses: &mut HashMap<K, Timestamp>, id: K, at: 
 
 #[cfg(test)]
 mod tests {
-    use keyway_domain::{ProjectId, RequestId};
+    use keyway_domain::{ProjectId, RequestId, ServedBy};
 
     use super::*;
 
     fn call() -> MeteredCall {
         let by = (ProjectId::new(), VirtualKeyId::new());
         let begun = Timestamp::from_ms(1);
-        let call = MeteredCall::begun(RequestId::new(), by, IntegrationId::new(), "openai", "/v1/models", begun);
+        let call = MeteredCall::begun(
+            RequestId::new(),
+            by,
+            ServedBy::Integration(IntegrationId::new()),
+            "openai",
+            "/v1/models",
+            begun,
+        );
         MeteredCall { http_status: Some(200), duration_ms: 2, complete: true, ..call }
     }
 

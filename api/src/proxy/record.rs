@@ -128,7 +128,7 @@ impl Record {
             request_id: self.arrival.id,
             project_id: self.project_id,
             virtual_key_id: self.virtual_key_id,
-            integration_id: upstream.ledger_id(),
+            served_by: upstream.served_by(),
             credential: upstream.credential,
             provider: upstream.spec.name.as_str().into(),
             model: listed.map(Cow::Borrowed),
@@ -317,7 +317,7 @@ impl Drop for Record {
         let call = MeteredCall::begun(
             self.arrival.id,
             (self.project_id, self.virtual_key_id),
-            upstream.ledger_id(),
+            upstream.served_by(),
             upstream.spec.name.as_str(),
             bounded(std::mem::take(&mut self.path)),
             self.arrival.at,

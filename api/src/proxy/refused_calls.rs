@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use keyway_domain::{IntegrationId, MeteredCall, RequestId};
+use keyway_domain::{MeteredCall, RequestId, ServedBy};
 
 use super::{
     caller::Principal,
@@ -76,7 +76,7 @@ impl RefusedCalls {
             "a proxied call was refused"
         );
         let path = bounded(path.to_owned());
-        let call = MeteredCall::begun(arrival.id, by, IntegrationId::NONE, "", path, arrival.at);
+        let call = MeteredCall::begun(arrival.id, by, ServedBy::NoIntegration, "", path, arrival.at);
         let call = MeteredCall {
             http_status: Some(refusal.code().status().as_u16()),
             duration_ms: millis(arrival.clock.elapsed()),

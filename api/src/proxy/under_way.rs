@@ -15,9 +15,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use keyway_domain::{
-    CredentialSource, IntegrationId, MeteredCall, ProjectId, RequestId, TenantId, Timestamp, VirtualKeyId,
-};
+use keyway_domain::{CredentialSource, MeteredCall, ProjectId, RequestId, ServedBy, TenantId, Timestamp, VirtualKeyId};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -51,7 +49,8 @@ pub(super) struct Admission<'a> {
     pub(super) request_id: RequestId,
     pub(super) project_id: ProjectId,
     pub(super) virtual_key_id: VirtualKeyId,
-    pub(super) integration_id: IntegrationId,
+    #[serde(rename = "integration_id")]
+    pub(super) served_by: ServedBy,
     #[serde(default, skip_serializing_if = "CredentialSource::is_own")]
     pub(super) credential: CredentialSource,
     pub(super) provider: Cow<'a, str>,
@@ -151,8 +150,7 @@ impl Admission<'_> {
     /// The call as nobody saw it end.
     fn settled(self) -> MeteredCall {
         let by = (self.project_id, self.virtual_key_id);
-        let call =
-            MeteredCall::begun(self.request_id, by, self.integration_id, self.provider, self.path, self.started_at);
+        let call = MeteredCall::begun(self.request_id, by, self.served_by, self.provider, self.path, self.started_at);
         MeteredCall {
             credential: self.credential,
             model: self.model.map(Cow::into_owned),

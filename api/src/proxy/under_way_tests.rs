@@ -15,7 +15,7 @@ fn admission<'a>(path: &'a str, model: Option<&'a str>) -> Admission<'a> {
         request_id: RequestId::new(),
         project_id: ProjectId::new(),
         virtual_key_id: VirtualKeyId::new(),
-        integration_id: IntegrationId::new(),
+        served_by: ServedBy::Integration(keyway_domain::IntegrationId::new()),
         credential: CredentialSource::Own,
         provider: "openai".into(),
         model: model.map(Cow::Borrowed),

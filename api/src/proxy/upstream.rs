@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use keyway_domain::{
-    Actor, CredentialSource, IntegrationId, IntegrationStatus, KeyFamily, LimitScope, Limits, Routing, TenantId,
-    Timestamp,
+    Actor, CredentialSource, IntegrationId, IntegrationStatus, KeyFamily, LimitScope, Limits, Routing, ServedBy,
+    TenantId, Timestamp,
 };
 use keyway_providers::{Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
@@ -164,9 +164,9 @@ impl Upstream {
         matches!(self.credential, CredentialSource::Fallback)
     }
 
-    /// The id under which the ledger counts its calls.
-    pub(super) const fn ledger_id(&self) -> IntegrationId {
-        if self.is_fallback() { IntegrationId::NONE } else { self.integration_id }
+    /// Under whose secret the ledger counts its calls.
+    pub(super) const fn served_by(&self) -> ServedBy {
+        if self.is_fallback() { ServedBy::NoIntegration } else { ServedBy::Integration(self.integration_id) }
     }
 
     /// What it calls a model for which callers have another name.

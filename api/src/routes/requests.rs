@@ -175,7 +175,7 @@ impl From<MeteredRow> for RequestView {
             id: call.request_id,
             project_id: call.project_id,
             virtual_key_id: call.virtual_key_id,
-            integration_id: Some(call.integration_id).filter(|id| *id != IntegrationId::NONE),
+            integration_id: call.served_by.integration(),
             credential: call.credential,
             provider: Some(call.provider).filter(|provider| !provider.is_empty()),
             model: call.model,

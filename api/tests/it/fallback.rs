@@ -1,7 +1,7 @@
 //! The consent to the operator's key: given, shown with what it cost, withdrawn, audited; and the calls it served.
 
 use anyhow::{Result, ensure};
-use keyway_domain::{CredentialSource, IntegrationId, MeteredCall, RequestId, Timestamp};
+use keyway_domain::{CredentialSource, MeteredCall, RequestId, ServedBy, Timestamp};
 use keyway_store::usage::{self, MeteredRow};
 use serde_json::{Value, json};
 
@@ -64,8 +64,8 @@ async fn calls_with_the_operators_key_belong_to_no_integration(api: Api) -> Resu
     let made = api.post(PROJECTS, given).await?.expect(201)?;
     let project_id = made.text_at("/id").parse()?;
     let own = MeteredCall { project_id, started_at: Timestamp::now(), ..call(0) };
-    let (credential, integration_id) = (CredentialSource::Fallback, IntegrationId::NONE);
-    let helped = || MeteredCall { request_id: RequestId::new(), credential, integration_id, ..own.clone() };
+    let (credential, served_by) = (CredentialSource::Fallback, ServedBy::NoIntegration);
+    let helped = || MeteredCall { request_id: RequestId::new(), credential, served_by, ..own.clone() };
     let rows = [(own.clone(), Some(100)), (helped(), Some(30)), (helped(), None)];
     let rows = rows.map(|(call, cost_nano_usd)| MeteredRow { call, cost_nano_usd, price_version: None });
     let tx = api.store.system().await?;

@@ -1,7 +1,7 @@
 //! The request log: each proxied call as a line, found by what a team asks for, page by page.
 
 use anyhow::{Result, ensure};
-use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RequestId, Timestamp, TokenCounts, VirtualKeyId};
+use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RequestId, ServedBy, Timestamp, TokenCounts, VirtualKeyId};
 use keyway_store::usage::{self, MeteredRow};
 use serde_json::{Value, json};
 
@@ -27,13 +27,13 @@ pub(crate) fn call(ago_ms: i64) -> MeteredCall {
         complete: true,
         overhead_us: Some(21),
         attempts: 2,
-        ..MeteredCall::begun(RequestId::new(), by, IntegrationId::new(), "openai", path, begun)
+        ..MeteredCall::begun(RequestId::new(), by, ServedBy::Integration(IntegrationId::new()), "openai", path, begun)
     }
 }
 
 /// A call that was refused before a provider was chosen.
 fn refusal() -> MeteredCall {
-    let call = MeteredCall { provider: String::new(), model: None, integration_id: IntegrationId::NONE, ..call(4000) };
+    let call = MeteredCall { provider: String::new(), model: None, served_by: ServedBy::NoIntegration, ..call(4000) };
     MeteredCall { tokens: TokenCounts::default(), http_status: None, ..call }.refused_with("sealed")
 }
 
@@ -60,7 +60,10 @@ async fn calls_are_listed_filtered_and_shown(api: Api) -> Result<()> {
         (String::new(), &calls[..]),
         (format!("?project_id={}", limited.project_id), &[&limited]),
         (format!("?virtual_key_id={}", left.virtual_key_id), &[&left]),
-        (format!("?integration_id={}&provider=openai&model=gpt-4o-mini", lost.integration_id), &[&lost]),
+        (
+            format!("?integration_id={}&provider=openai&model=gpt-4o-mini", IntegrationId::from(lost.served_by)),
+            &[&lost],
+        ),
         ("?http_status=429".to_owned(), &[&limited]),
         ("?http_status=2xx".to_owned(), &[&served, &left]),
         ("?outcome=completed".to_owned(), &[&served, &limited]),

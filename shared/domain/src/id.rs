@@ -109,9 +109,6 @@ ids! {
 }
 
 impl IntegrationId {
-    /// In a ledger: no integration served the call.
-    pub const NONE: Self = Self(Uuid::nil());
-
     /// What stands for the operator's key in a project that consented to it: no integration ever has this id.
     #[must_use]
     pub fn of_fallback(project: ProjectId) -> Self {

@@ -18,6 +18,7 @@ mod operation;
 mod outcome;
 mod retry;
 mod routing;
+mod served_by;
 mod timestamp;
 mod usage;
 
@@ -39,6 +40,7 @@ pub use operation::{OperationKind, OperationState};
 pub use outcome::Outcome;
 pub use retry::RetryPolicy;
 pub use routing::Routing;
+pub use served_by::ServedBy;
 pub use timestamp::Timestamp;
 pub use usage::{
     CallOutcome, CredentialSource, Ledger, MeteredCall, NanoUsd, PriceTerms, RefusedAttempt, ReportedUsage,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
+use crate::{IntegrationId, ProjectId, RequestId, ServedBy, Timestamp, VirtualKeyId};
 
 /// Money: billionths of a US dollar.
 pub type NanoUsd = i64;
@@ -135,8 +135,9 @@ pub struct MeteredCall {
     pub project_id: ProjectId,
     /// Who called.
     pub virtual_key_id: VirtualKeyId,
-    /// Whose secret served it; [`IntegrationId::NONE`] where it was no integration's.
-    pub integration_id: IntegrationId,
+    /// Whose secret served it.
+    #[serde(rename = "integration_id")]
+    pub served_by: ServedBy,
     /// Whether that secret is the project's own.
     #[serde(default, skip_serializing_if = "CredentialSource::is_own")]
     pub credential: CredentialSource,
@@ -178,7 +179,7 @@ pub struct MeteredCall {
     /// How often a provider was asked for this answer.
     #[serde(default = "one_attempt", skip_serializing_if = "is_one")]
     pub attempts: u16,
-    /// The attempts that were refused before `integration_id` served the call.
+    /// The attempts that were refused before it was served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedAttempt>,
     /// Integrations whose key the provider's own words put in question: each is verified soon.
@@ -205,7 +206,7 @@ impl MeteredCall {
     pub fn begun(
         request_id: RequestId,
         (project_id, virtual_key_id): (ProjectId, VirtualKeyId),
-        integration_id: IntegrationId,
+        served_by: ServedBy,
         provider: impl Into<String>,
         path: impl Into<String>,
         started_at: Timestamp,
@@ -214,7 +215,7 @@ impl MeteredCall {
             request_id,
             project_id,
             virtual_key_id,
-            integration_id,
+            served_by,
             credential: CredentialSource::Own,
             provider: provider.into(),
             model: None,

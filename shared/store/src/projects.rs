@@ -1,6 +1,6 @@
 //! Projects of a tenant.
 
-use keyway_domain::{IntegrationId, Limits, NanoUsd, ProjectId, TenantId, Timestamp};
+use keyway_domain::{Limits, NanoUsd, ProjectId, ServedBy, TenantId, Timestamp};
 use sea_orm::FromQueryResult;
 
 use crate::{
@@ -165,7 +165,7 @@ pub async fn fallback_use(tx: &TenantTx, id: ProjectId, now: Timestamp) -> Resul
                 CAST(COALESCE(sum(cost_nano_usd), 0) AS BIGINT) AS cost_nano_usd FROM usage_daily \
                 WHERE tenant_id = $1 AND day >= $2 AND project_id = $3 AND integration_id = $4";
     let (tenant_id, since) = (tx.tenant_id().uuid().into(), now.month_start().day().into());
-    let values = [tenant_id, since, id.uuid().into(), IntegrationId::NONE.uuid().into()];
+    let values = [tenant_id, since, id.uuid().into(), ServedBy::NoIntegration.uuid().into()];
     Ok(Sql::with(text, values).rows(tx).await?.pop().unwrap_or_default())
 }
 

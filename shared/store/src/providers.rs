@@ -175,9 +175,12 @@ async fn lock(tx: &TenantTx, id: ProviderId) -> Result<ProviderRow, StoreError> 
 }
 
 async fn is_used(tx: &TenantTx, name: &str, but_by: Option<IntegrationId>) -> Result<bool, StoreError> {
-    let text = "SELECT count(*) AS n FROM integrations WHERE tenant_id = $1 AND provider = $2 AND id <> $3";
-    let but_by = but_by.unwrap_or(IntegrationId::NONE).uuid();
-    Ok(Sql::with(text, [tx.tenant_id().uuid().into(), name.into(), but_by.into()]).number(tx).await? > 0)
+    let mut sql = Sql::new("SELECT count(*) AS n FROM integrations WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid()).push(" AND provider = ").bind(name);
+    if let Some(but_by) = but_by {
+        sql.push(" AND id <> ").bind(but_by.uuid());
+    }
+    Ok(sql.number(tx).await? > 0)
 }
 
 async fn one(tx: &TenantTx, sql: Sql) -> Result<Option<ProviderRow>, StoreError> {

@@ -4,8 +4,7 @@
 use std::ops::RangeInclusive;
 
 use keyway_domain::{
-    CallOutcome, CredentialSource, IntegrationId, MeteredCall, ProjectId, RequestId, Timestamp, TokenCounts,
-    VirtualKeyId,
+    CallOutcome, CredentialSource, MeteredCall, ProjectId, RequestId, ServedBy, Timestamp, TokenCounts, VirtualKeyId,
 };
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -127,7 +126,7 @@ fn row(row: Row) -> MeteredRow {
     let call = MeteredCall::begun(
         RequestId::from_uuid(row.request_id),
         (ProjectId::from_uuid(row.project_id), VirtualKeyId::from_uuid(row.virtual_key_id)),
-        IntegrationId::from_uuid(row.integration_id),
+        ServedBy::from_uuid(row.integration_id),
         row.provider,
         row.path,
         Timestamp::from_ms(row.started_at_ms),

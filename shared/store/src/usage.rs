@@ -196,7 +196,7 @@ fn key(call: &MeteredCall) -> Key {
     (
         call.started_at.day(),
         call.project_id.uuid(),
-        call.integration_id.uuid(),
+        call.served_by.uuid(),
         call.virtual_key_id.uuid(),
         call.provider.clone(),
         model.unwrap_or_default().to_owned(),
@@ -235,7 +235,7 @@ fn values(tenant_id: TenantId, row: &MeteredRow) -> [Value; CALL_COLUMNS] {
         tenant_id.uuid().into(),
         call.project_id.uuid().into(),
         call.virtual_key_id.uuid().into(),
-        call.integration_id.uuid().into(),
+        call.served_by.uuid().into(),
         call.provider.clone().into(),
         model(call).into(),
         call.path.clone().into(),

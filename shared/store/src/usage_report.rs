@@ -3,7 +3,7 @@
 mod assigned;
 
 use keyway_domain::{
-    CredentialSource, IntegrationId, Ledger, NanoUsd, ProjectId, Timestamp, TokenCounts, VirtualKeyId,
+    CredentialSource, IntegrationId, Ledger, NanoUsd, ProjectId, ServedBy, Timestamp, TokenCounts, VirtualKeyId,
 };
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
@@ -147,7 +147,7 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
             // Only providers' own keys are reported on.
             (true, "credential") if !metered => sql.push("'own' AS credential"),
             (true, "credential") => {
-                sql.push("CASE WHEN integration_id <> ").bind(IntegrationId::NONE.uuid());
+                sql.push("CASE WHEN integration_id <> ").bind(ServedBy::NoIntegration.uuid());
                 sql.push(" THEN 'own' WHEN requests > 0 THEN 'fallback' END AS credential")
             }
             (true, _) => sql.push(by),
@@ -207,7 +207,7 @@ fn group(row: Row) -> UsageGroup {
     UsageGroup {
         day: row.day,
         project_id: row.project_id.map(ProjectId::from_uuid),
-        integration_id: row.integration_id.map(IntegrationId::from_uuid).filter(|id| *id != IntegrationId::NONE),
+        integration_id: row.integration_id.and_then(|id| ServedBy::from_uuid(id).integration()),
         virtual_key_id: row.virtual_key_id.map(VirtualKeyId::from_uuid),
         credential: row.credential.as_deref().and_then(CredentialSource::parse),
         provider: row.provider.filter(|provider| !provider.is_empty()),

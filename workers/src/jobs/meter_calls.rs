@@ -55,7 +55,7 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
 /// Whose secret the provider may have refused, in the attempt that was answered or in an earlier one: by its own words,
 /// which the proxy has read, or by a status that may say so. Only a verification can tell.
 fn refusals(call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationId)> + use<> {
-    let answered = call.http_status.map(|http_status| (call.integration_id, http_status));
+    let answered = call.served_by.integration().zip(call.http_status);
     let earlier = call.refused.iter().map(|attempt| (attempt.integration_id, attempt.http_status));
     let by_status = earlier.chain(answered).filter(|(_, status)| matches!(status, 401..=403)).map(|(id, _)| id);
     let mut refused: Vec<_> = by_status.chain(call.doubted.iter().copied()).collect();
@@ -69,8 +69,8 @@ fn refusals(call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationI
 /// nothing, nor does what the operator's key served.
 fn proof(call: &MeteredCall) -> Option<(IntegrationId, Timestamp)> {
     let is_served = call.http_status.is_some_and(|status| (200..300).contains(&status)) && call.complete;
-    (is_served && !call.cached && call.integration_id != IntegrationId::NONE)
-        .then_some((call.integration_id, call.started_at))
+    let served_by = call.served_by.integration().filter(|_| is_served && !call.cached)?;
+    Some((served_by, call.started_at))
 }
 
 /// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use keyway_domain::{Command, Ledger, MeteredCall, OperationState, RequestId, Timestamp, TokenCounts, UsageWindow};
+use keyway_domain::{
+    Command, Ledger, MeteredCall, OperationState, RequestId, ServedBy, Timestamp, TokenCounts, UsageWindow,
+};
 use keyway_store::{
     drift::{self, Days, Drift},
     usage::{self, MeteredRow},
@@ -56,7 +58,7 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
     let tokens = TokenCounts { input: of_inside.reported_tokens, output: Some(0), ..TokenCounts::default() };
     let metered = MeteredCall {
         request_id: RequestId::new(),
-        integration_id: inside.id,
+        served_by: ServedBy::Integration(inside.id),
         started_at: from.after(DAY / 2),
         ..call(world, "gpt-4o-mini", tokens)
     };

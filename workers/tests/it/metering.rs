@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{
-    Body, Command, IntegrationId, Ledger, Message, MessageId, MeteredCall, PriceTerms, RequestId, TenantId, Timestamp,
-    TokenCounts, VirtualKeyId,
+    Body, Command, IntegrationId, Ledger, Message, MessageId, MeteredCall, PriceTerms, RequestId, ServedBy, TenantId,
+    Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Catalog;
 use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
@@ -43,7 +43,7 @@ pub(crate) fn call(world: &World, model: &str, tokens: TokenCounts) -> MeteredCa
         duration_ms: 12,
         first_byte_ms: Some(9),
         complete: true,
-        ..MeteredCall::begun(RequestId::new(), by, integration_id, "openai", path, begun)
+        ..MeteredCall::begun(RequestId::new(), by, ServedBy::Integration(integration_id), "openai", path, begun)
     }
 }
 
@@ -91,7 +91,10 @@ async fn invariant_3_a_batch_delivered_twice_is_counted_once(world: &mut World) 
 async fn a_call_that_was_refused_has_its_key_verified_soon(world: &mut World) -> Result<()> {
     let submitted = world.place(world.tenant, "sk-sim-good-1").await?;
     let (checked, due) = (Timestamp::now().before(HOUR), Timestamp::now().after(HOUR));
-    let any = MeteredCall { integration_id: submitted.id, ..call(world, "gpt-4o-mini", TokenCounts::default()) };
+    let any = MeteredCall {
+        served_by: ServedBy::Integration(submitted.id),
+        ..call(world, "gpt-4o-mini", TokenCounts::default())
+    };
     world.start()?;
     let due_ms = "SELECT next_check_at_ms AS n FROM integrations";
     let calls = "SELECT count(*) AS n FROM metered_calls";

@@ -89,7 +89,7 @@ async fn another_integration_takes_over_before_the_first_byte() {
         assert_eq!(header(&answer, "x-keyway-attempts"), Some(format!("{bad};{status}, {good};200").as_str()));
         assert!(answer.json::<Value>().await.unwrap()["usage"].is_object());
         let record = harness.records(1).await.remove(0);
-        assert_eq!((record.integration_id, record.attempts, record.http_status), (good, 2, Some(200)));
+        assert_eq!((record.served_by.integration(), record.attempts, record.http_status), (Some(good), 2, Some(200)));
         assert_eq!((record.refused[0].integration_id, record.refused[0].http_status), (bad, status), "{secret}");
         // It cools down: the next call does not ask it.
         let answer = ask(&harness, &key).await;

@@ -95,7 +95,11 @@ impl Pairs {
         let whole = if stream { "data: {\"id\":\"served\"}\n\ndata: [DONE]\n\n" } else { r#"{"id":"served"}"# };
         assert_eq!(text, whole, "{said}");
         let record = self.record().await;
-        assert_eq!((record.integration_id, record.attempts, record.http_status), (served, 2, Some(200)), "{said}");
+        assert_eq!(
+            (record.served_by.integration(), record.attempts, record.http_status),
+            (Some(served), 2, Some(200)),
+            "{said}"
+        );
         let earlier: Vec<_> = record.refused.iter().map(|it| (it.integration_id, it.http_status)).collect();
         assert_eq!((earlier, record.doubted.contains(&refused)), (vec![(refused, status)], doubts), "{said}");
         assert_eq!(self.ask(path, model(path), stream).await.1, None, "{said}");
@@ -247,7 +251,7 @@ async fn what_the_caller_did_wrong_is_nobody_elses_affair() {
             let (_, attempts, text) = pairs.ask(path, model(path), stream).await;
             assert!(attempts.is_none() && !text.contains("served"), "{path}: {text}");
             let record = pairs.record().await;
-            assert_eq!((record.integration_id, record.doubted.len()), (refused, 0), "{path}: {text}");
+            assert_eq!((record.served_by.integration(), record.doubted.len()), (Some(refused), 0), "{path}: {text}");
         }
         assert_eq!(pairs.tries(), 2, "{path}: it does not rest");
     }
@@ -272,7 +276,10 @@ async fn with_one_key_the_caller_gets_what_the_provider_said() {
             assert_eq!((answer.status().as_u16(), answer.headers().contains_key("x-keyway-error")), (status, false));
             assert_eq!(answer.text().await.unwrap(), expected, "stream {stream}");
             let record = harness.records(1).await.remove(0);
-            assert_eq!((record.integration_id, record.doubted, record.tokens.output), (only, vec![only], None));
+            assert_eq!(
+                (record.served_by.integration(), record.doubted, record.tokens.output),
+                (Some(only), vec![only], None)
+            );
             assert_eq!(record.complete, status != 200, "an answer that is an error is none: stream {stream}");
         }
     }

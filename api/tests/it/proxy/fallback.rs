@@ -1,7 +1,7 @@
 //! The operator's OpenRouter key: when it helps out, when it does not, and that everybody can see which it was.
 
 use http::StatusCode;
-use keyway_domain::{CredentialSource, IntegrationId, Invalidation, Limits, ProjectId, TenantId, Timestamp};
+use keyway_domain::{CredentialSource, IntegrationId, Invalidation, Limits, ProjectId, ServedBy, TenantId, Timestamp};
 use keyway_store::{
     integrations::{self, Change},
     projects, tenants,
@@ -99,7 +99,7 @@ async fn it_serves_where_the_projects_own_integration_does_not() {
         expected["model"] = json!("openai/gpt-4o-mini");
         assert_eq!(serde_json::from_str::<Value>(sent).unwrap(), expected);
         let record = world.harness.records(1).await.remove(0);
-        assert_eq!((record.credential, record.integration_id), (CredentialSource::Fallback, IntegrationId::NONE));
+        assert_eq!((record.credential, record.served_by), (CredentialSource::Fallback, ServedBy::NoIntegration));
         assert_eq!((record.provider.as_str(), record.model.as_deref()), ("openrouter", Some("openai/gpt-4o-mini")));
         assert_eq!((record.cost_nano_usd, record.tokens.input, record.attempts), (Some(3_750), Some(12), 2));
         assert_eq!(record.refused[0].integration_id, world.own, "its verification is brought forward");
@@ -239,7 +239,7 @@ async fn a_call_under_way_when_the_process_dies_is_settled_as_the_operators() {
     // This process did not die after all: its own record of the call that its caller left comes too.
     assert_eq!([both[0].settled, both[1].settled], [false, true], "{both:?}");
     for call in both {
-        assert_eq!((call.credential, call.integration_id), (CredentialSource::Fallback, IntegrationId::NONE));
+        assert_eq!((call.credential, call.served_by), (CredentialSource::Fallback, ServedBy::NoIntegration));
         assert_eq!((call.http_status, call.cost_nano_usd, call.attempts), (None, None, 2), "{call:?}");
     }
 }
@@ -317,7 +317,7 @@ async fn a_ceiling_that_is_used_up_leaves_what_the_own_integration_said() {
     assert_eq!(whose(&answer), [Some("own"), Some(own.as_str()), Some(tried.as_str())]);
     assert_eq!((answer.status(), header(&answer, "retry-after")), (StatusCode::TOO_MANY_REQUESTS, Some("20")));
     let record = world.harness.records(1).await.remove(0);
-    assert_eq!((record.credential, record.integration_id), (CredentialSource::Own, world.own));
+    assert_eq!((record.credential, record.served_by.integration()), (CredentialSource::Own, Some(world.own)));
     assert_eq!((record.http_status, record.attempts, record.refused.len()), (Some(429), 1, 0));
     assert!(world.openrouter.requests.try_recv().is_err(), "OpenRouter was asked");
 }

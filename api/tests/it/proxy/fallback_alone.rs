@@ -1,7 +1,7 @@
 //! The operator's key where a project has no key of its own, or none that opens; and what its owner switched off.
 
 use http::StatusCode;
-use keyway_domain::{CredentialSource, IntegrationId, Invalidation, Limits, Timestamp};
+use keyway_domain::{CredentialSource, IntegrationId, Invalidation, Limits, ServedBy, Timestamp};
 use keyway_store::{TenantKeyCache, integrations, projects};
 use keyway_testkit::postgres::TestDatabase;
 use keyway_vault::{Keyring, Vault};
@@ -111,7 +111,7 @@ async fn a_project_without_any_key_of_its_own_is_served() {
         assert!(sent.contains(&format!(r#""model":"{model}""#)), "{path}: {sent}");
         assert!(sent.contains(&format!("authorization: Bearer {OPERATORS}\r\n")), "{path}: {sent}");
         let record = world.harness.records(1).await.remove(0);
-        assert_eq!((record.credential, record.integration_id), (CredentialSource::Fallback, IntegrationId::NONE));
+        assert_eq!((record.credential, record.served_by), (CredentialSource::Fallback, ServedBy::NoIntegration));
         assert_eq!((record.cost_nano_usd, record.attempts), (Some(3_750), 1), "{path}");
     }
     let models = world.models().await;

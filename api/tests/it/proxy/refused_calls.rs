@@ -1,6 +1,6 @@
 //! Calls that Keyway itself refuses: in the request log with their code, unless somebody was asked or nobody is known.
 
-use keyway_domain::{IntegrationId, Limits, MeteredCall};
+use keyway_domain::{Limits, MeteredCall, ServedBy};
 use serde_json::json;
 
 use super::{
@@ -38,7 +38,7 @@ async fn each_is_a_record_that_says_why_and_that_it_cost_nothing() {
             "{path}"
         );
         assert_eq!(
-            (call.attempts, call.complete, call.integration_id == IntegrationId::NONE),
+            (call.attempts, call.complete, call.served_by == ServedBy::NoIntegration),
             (0, true, provider.is_empty())
         );
     }
@@ -52,7 +52,7 @@ async fn what_a_provider_was_asked_is_no_refused_call() {
     assert_eq!(status(&harness, CHAT, &key, &chat(false)).await, 502);
     let call = harness.records(1).await.remove(0);
     assert_eq!((call.refused_code.as_deref(), call.attempts), (None, 1));
-    assert_ne!(call.integration_id, IntegrationId::NONE);
+    assert_ne!(call.served_by, ServedBy::NoIntegration);
 }
 
 #[tokio::test]

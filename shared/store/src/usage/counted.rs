@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use keyway_domain::{IntegrationId, PriceTerms, RequestId, TenantId, TokenCounts};
+use keyway_domain::{PriceTerms, RequestId, ServedBy, TenantId, TokenCounts};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
@@ -26,8 +26,8 @@ pub(super) async fn count_once(tx: &SystemTx, tenant_id: TenantId, rows: &mut [M
         let mut sql = Sql::new(
             "INSERT INTO counted_answers (tenant_id, integration_id, answer_id, request_id, counted_at_ms) VALUES ",
         );
-        sql.tuples(readings.iter().map(|(answer_id, integration_id, request_id, at_ms)| {
-            let integration_id = integration_id.uuid();
+        sql.tuples(readings.iter().map(|(answer_id, served_by, request_id, at_ms)| {
+            let integration_id = served_by.uuid();
             [
                 tenant_id.uuid().into(),
                 integration_id.into(),
@@ -45,7 +45,7 @@ pub(super) async fn count_once(tx: &SystemTx, tenant_id: TenantId, rows: &mut [M
     }
     for row in rows {
         let Some(answer_id) = row.call.answer_id.clone() else { continue };
-        let owner = counted.get(&(answer_id, row.call.integration_id.uuid()));
+        let owner = counted.get(&(answer_id, row.call.served_by.uuid()));
         if owner.is_some_and(|owner| *owner != row.call.request_id.uuid()) {
             used_nothing(row);
         }
@@ -61,9 +61,9 @@ struct Owner {
     request_id: Uuid,
 }
 
-fn reading(row: &MeteredRow) -> Option<(&str, IntegrationId, RequestId, i64)> {
+fn reading(row: &MeteredRow) -> Option<(&str, ServedBy, RequestId, i64)> {
     let call = &row.call;
-    Some((call.answer_id.as_deref()?, call.integration_id, call.request_id, call.started_at.ms()))
+    Some((call.answer_id.as_deref()?, call.served_by, call.request_id, call.started_at.ms()))
 }
 
 fn used_nothing(row: &mut MeteredRow) {

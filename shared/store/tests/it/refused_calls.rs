@@ -1,7 +1,9 @@
 //! Calls that Keyway itself refused: in the log like every other, and in no sum but their own.
 
 use anyhow::{Context, Result};
-use keyway_domain::{CallOutcome, CredentialSource, IntegrationId, Ledger, MeteredCall, RequestId, VirtualKeyId};
+use keyway_domain::{
+    CallOutcome, CredentialSource, IntegrationId, Ledger, MeteredCall, RequestId, ServedBy, VirtualKeyId,
+};
 use keyway_store::{
     Page, projects,
     request_log::{self, Filter},
@@ -22,7 +24,7 @@ on_both! {
 
 fn refused(fixture: &Fixture, provider: &str, code: &str) -> MeteredRow {
     let by = (fixture.project, VirtualKeyId::new());
-    let call = MeteredCall::begun(RequestId::new(), by, IntegrationId::NONE, provider, "/v1/chat/completions", NOW);
+    let call = MeteredCall::begun(RequestId::new(), by, ServedBy::NoIntegration, provider, "/v1/chat/completions", NOW);
     let call = MeteredCall { model: Some("gpt-4o".to_owned()), ..call }.refused_with(code);
     // As it comes when nobody has priced it.
     MeteredRow { call, cost_nano_usd: None, price_version: None }
@@ -82,7 +84,7 @@ async fn a_refusal_takes_the_place_of_a_settlement(fixture: Fixture) -> Result<(
 
 async fn credentials_are_told_apart(fixture: Fixture) -> Result<()> {
     let own = row(fixture.project, IntegrationId::new(), Some("gpt-4o"), Some(7));
-    let mut operators = row(fixture.project, IntegrationId::NONE, Some("openai/gpt-4o"), Some(5));
+    let mut operators = row(fixture.project, ServedBy::NoIntegration.into(), Some("openai/gpt-4o"), Some(5));
     operators.call.credential = CredentialSource::Fallback;
     append(&fixture, &[own, operators, refused(&fixture, "openai", "rate_limited")]).await?;
     let groups = report(&fixture, Ledger::Metered, &[GroupBy::Credential]).await?;

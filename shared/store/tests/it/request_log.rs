@@ -1,7 +1,9 @@
 //! The request log: what a filter lets through, page by page, and nothing of another tenant.
 
 use anyhow::{Context, Result};
-use keyway_domain::{CallOutcome, CredentialSource, IntegrationId, MeteredCall, RequestId, Timestamp, VirtualKeyId};
+use keyway_domain::{
+    CallOutcome, CredentialSource, IntegrationId, MeteredCall, RequestId, ServedBy, Timestamp, VirtualKeyId,
+};
 use keyway_store::{
     Only, Page,
     request_log::{self, Filter, RequestKey},
@@ -42,7 +44,9 @@ fn calls(fixture: &Fixture) -> Vec<MeteredRow> {
         }),
         at(2, &|call| (call.complete, call.virtual_key_id) = (false, VirtualKeyId::new())),
         at(3, &|call| (call.complete, call.settled, call.http_status) = (false, true, None)),
-        at(4, &|call| (call.integration_id, call.provider) = (IntegrationId::new(), "mistral".to_owned())),
+        at(4, &|call| {
+            (call.served_by, call.provider) = (ServedBy::Integration(IntegrationId::new()), "mistral".to_owned())
+        }),
     ]
 }
 
@@ -56,7 +60,7 @@ async fn a_filter_lets_through_what_it_names_and_pages_follow_each_other(fixture
         (all.clone(), &[0, 1, 2, 3, 4]),
         (of(Only { project_id: Some(fixture.project), ..Only::default() }), &[0, 1, 2, 3, 4]),
         (of(Only { virtual_key_id: Some(rows[2].call.virtual_key_id), ..Only::default() }), &[2]),
-        (of(Only { integration_id: Some(rows[4].call.integration_id), ..Only::default() }), &[4]),
+        (of(Only { integration_id: rows[4].call.served_by.integration(), ..Only::default() }), &[4]),
         (Filter { credential: Some(CredentialSource::Fallback), ..all.clone() }, &[1]),
         (of(Only { provider: Some("openai".to_owned()), ..Only::default() }), &[0, 1, 2, 3]),
         (Filter { model: Some("other".to_owned()), ..all.clone() }, &[1]),

@@ -32,7 +32,7 @@ pub(crate) fn row(
     tokens: Option<i64>,
 ) -> MeteredRow {
     let by = (project_id, VirtualKeyId::from_uuid(integration_id.uuid()));
-    let call = MeteredCall::begun(RequestId::new(), by, integration_id, "openai", "/v1/chat/completions", NOW);
+    let call = MeteredCall::begun(RequestId::new(), by, integration_id.into(), "openai", "/v1/chat/completions", NOW);
     let call = MeteredCall {
         model: model.map(str::to_owned),
         http_status: Some(200),
