@@ -23,7 +23,7 @@ use crate::{
     limits::{LimitsInput, LimitsView},
     openapi::words,
     provider_names::{self, Named},
-    view::{IntegrationView, OperationView},
+    view::{IntegrationView, OperationView, ReplacementView},
 };
 
 use super::ModelView;
@@ -70,6 +70,9 @@ pub(crate) struct ProviderAccepted {
     pub(crate) provider: ProviderView,
     /// Null: no `api_key` was given.
     pub(crate) integration: Option<IntegrationView>,
+    /// The credential that waits to replace the integration's, which serves until this one is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replacement: Option<ReplacementView>,
     /// Null: nothing had to be verified.
     pub(crate) operation: Option<OperationView>,
 }

@@ -86,8 +86,7 @@ impl JsonBody {
     /// Reads what is left when the last piece has come.
     pub fn finish(&mut self, figures: &mut Figures) {
         let first = std::mem::take(&mut self.first);
-        if self.picker.is_none() && first.len() <= SHORT_BYTES && parsed_whole(&first) {
-            figures.document(&first);
+        if self.picker.is_none() && first.len() <= SHORT_BYTES && figures.whole(&first) {
             return;
         }
         self.pick(figures, &first);
@@ -129,7 +128,3 @@ impl JsonBody {
     }
 }
 
-/// Whether bytes are one whole document, and nothing else.
-fn parsed_whole(json: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok_and(|_| json.trim_ascii_start().starts_with(b"{"))
-}

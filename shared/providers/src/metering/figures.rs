@@ -87,7 +87,20 @@ impl Figures {
 
     /// Reads the one document that a whole answer is.
     pub fn document(&mut self, json: &[u8]) {
-        let Some(answer) = parsed(json) else { return };
+        if let Some(answer) = parsed(json) {
+            self.answer(answer);
+        }
+    }
+
+    /// Reads bytes that are one object and nothing else; returns `false`, having read nothing, where they are not.
+    pub(super) fn whole(&mut self, json: &[u8]) -> bool {
+        let is_object = json.trim_ascii_start().starts_with(b"{");
+        let Some(Ok(Maybe(Some(answer)))) = is_object.then(|| serde_json::from_slice(json)) else { return false };
+        self.answer(answer);
+        true
+    }
+
+    fn answer(&mut self, answer: Answer) {
         // A stream that ended behind its first document.
         let is_part = answer.event_type.0.is_some() || answer.done.0 == Some(false);
         if is_part {
