@@ -23,7 +23,7 @@ use crate::{
     limits::{LimitsInput, LimitsView},
     openapi::words,
     provider_names::{self, Named},
-    view::{IntegrationView, OperationView},
+    view::{IntegrationView, OperationView, ReplacementView},
 };
 
 use super::ModelView;
@@ -70,6 +70,9 @@ pub(crate) struct ProviderAccepted {
     pub(crate) provider: ProviderView,
     /// Integration of the given `api_key`; null: none was given.
     pub(crate) integration: Option<IntegrationView>,
+    /// Credential that waits to replace the integration's, which serves until this one is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replacement: Option<ReplacementView>,
     /// Verification of the key; null: there is none.
     pub(crate) operation: Option<OperationView>,
 }
