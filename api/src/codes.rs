@@ -1,5 +1,5 @@
-//! How both error families are written down: one row for each code, with its word, its status and
-//! its kind. A code without all three does not compile.
+//! Defines both families of error codes: one row per code, with its text, its status and its kind. A code without all
+//! three does not compile.
 
 macro_rules! codes {
     ($(#[$about:meta])* $vis:vis enum $Code:ident; $($(#[$doc:meta])* $name:ident, $text:literal, $status:ident, $kind:literal;)*) => {
@@ -10,15 +10,15 @@ macro_rules! codes {
         }
 
         impl $Code {
-            /// Every code.
+            /// All codes.
             $vis const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The word that clients match on.
+            /// Returns the text that clients match on.
             $vis const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// The HTTP status it comes with.
+            /// Returns the HTTP status of the code.
             $vis const fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status,)* }
             }

@@ -1,8 +1,8 @@
 //! HTTP in, rows out: the management API (warp), the accept loop, and the proxy.
 //!
-//! A management request is parsed, authorised and committed; it never calls a provider, never
-//! publishes to the bus and never opens a provider's secret. The proxy lives in [`proxy`]; the routes
-//! share the listener with it, and tell it what to forget.
+//! A management request is parsed, authorised and committed; it never calls a provider, never publishes to the bus and
+//! never opens a provider's secret. The proxy lives in [`proxy`]; the routes share the listener with it, and tell it
+//! which cache entries to drop.
 
 mod admission;
 mod answer;

@@ -1,5 +1,5 @@
-//! What the API shows: one type per resource, and how it comes from a row. A field that is not here
-//! is never shown; no type here can hold a stored secret.
+//! Views of resources in the API: one type per resource, converted from a row. A field that is not here is never shown;
+//! no type here can hold a stored secret.
 
 use keyway_domain::{
     Code, IntegrationId, IntegrationStatus, OperationId, OperationKind, OperationState, ProjectId, ReplicaId, TenantId,
@@ -24,7 +24,7 @@ pub(crate) struct TenantView {
     created_at: Timestamp,
 }
 
-/// A project: what integrations and virtual keys belong to.
+/// A project: a group of integrations and virtual keys.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProjectView {
     #[schema(value_type = words::ProjectId)]
@@ -33,9 +33,9 @@ pub(crate) struct ProjectView {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     limits: LimitsView,
-    /// Whether calls may go to OpenRouter with the operator's key when no integration of the project serves them.
+    /// Consent to send calls that no integration serves to OpenRouter with the operator's key; null: no consent.
     pub(crate) fallback: Option<FallbackView>,
-    /// Counts its changes; also its ETag.
+    /// Number of its changes; also its ETag.
     version: i32,
 }
 
@@ -47,22 +47,22 @@ pub(crate) struct VirtualKeyView {
     #[schema(value_type = words::ProjectId)]
     project_id: ProjectId,
     name: String,
-    /// Enough of the key to recognise it by.
+    /// Redacted form of the key, enough to recognise it.
     #[schema(example = "kw_live_...x7Qa")]
     hint: String,
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     revoked_at: Option<Timestamp>,
-    /// Give or take a minute.
+    /// Time of the last use, exact to a minute.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     limits: LimitsView,
-    /// How long answers to its calls are kept for the same call; null: not at all.
+    /// Seconds for which answers to its calls are cached; null: not cached.
     cache_ttl_seconds: Option<i64>,
-    /// Counts its changes; also its ETag.
+    /// Number of its changes; also its ETag.
     version: i32,
 }
 
@@ -86,64 +86,64 @@ pub(crate) struct IntegrationView {
     name: String,
     #[schema(value_type = words::IntegrationStatus)]
     status: IntegrationStatus,
-    /// Enough of the credential to recognise it by.
+    /// Redacted form of the credential, enough to recognise it.
     #[schema(example = "sk-...abcd")]
     hint: String,
     config: ConfigView,
-    /// The owner's note, as it came.
+    /// The owner's note, unchanged.
     #[schema(value_type = Object)]
     meta: serde_json::Value,
-    /// What kind of key it is.
+    /// Family of the key.
     #[schema(value_type = words::KeyFamily)]
     key_family: String,
-    /// Why its usage cannot be fetched; null when it can, or when nobody has tried yet.
+    /// Reason why its usage cannot be fetched; null if it can, or if it was never tried.
     usage_not_reportable: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// What the latest verification found; null until one has ended.
+    /// Latest verdict; null until a verification has ended.
     verdict: Option<VerdictView>,
     #[schema(value_type = Option<String>, format = DateTime)]
     next_check_at: Option<Timestamp>,
-    /// The lowest is tried first.
+    /// Priority; the lowest is tried first.
     priority: i32,
-    /// Its share of the calls among those of the same priority.
+    /// Share of the calls among integrations of the same priority.
     weight: i32,
     limits: LimitsView,
-    /// Give or take a minute.
+    /// Time of the last call it served, exact to a minute.
     #[schema(value_type = Option<String>, format = DateTime)]
     last_used_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-    /// Counts its owner's changes; also its ETag.
+    /// Number of its owner's changes; also its ETag.
     version: i32,
 }
 
-/// What a verification found, with its evidence.
+/// Result of a verification, with its evidence.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct VerdictView {
     #[schema(value_type = words::VerdictKind)]
     kind: VerdictKind,
-    /// The provider's HTTP status; null when there was no answer.
+    /// HTTP status of the provider's answer; null if there was none.
     http_status: Option<u16>,
     /// The provider's own id of the request.
     request_id: Option<String>,
     /// The provider's error code, if it is a known one.
     code: Option<String>,
-    /// What it means and what to do.
+    /// Sentence that says what it means and what to do.
     reason: String,
     #[schema(value_type = String, format = DateTime)]
     checked_at: Timestamp,
 }
 
-/// One line of an integration's history.
+/// One verdict of an integration's history.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HistoryView {
     #[schema(value_type = words::OperationId)]
     operation_id: OperationId,
     attempt: u32,
-    /// Which version of the credential was verified.
+    /// Version of the credential that was verified.
     secret_version: i32,
     #[serde(flatten)]
     verdict: VerdictView,
@@ -154,7 +154,7 @@ pub(crate) struct HistoryView {
 pub(crate) struct IntegrationDetail {
     #[serde(flatten)]
     pub(crate) integration: IntegrationView,
-    /// The credential that is to replace the present one, while it is verified, or when it was refused; null: none.
+    /// Credential that is to replace the present one, during its verification or after its refusal; null: none.
     pub(crate) replacement: Option<ReplacementView>,
     pub(crate) history: Vec<HistoryView>,
 }
@@ -162,24 +162,24 @@ pub(crate) struct IntegrationDetail {
 /// A credential that is to replace another one, which goes on serving until this one is verified.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReplacementView {
-    /// `verifying`: it is swapped in when it is valid. `refused`: it was not accepted and is not kept.
+    /// `verifying`: it is swapped in if the verdict is `valid`. `refused`: it was not accepted and is not kept.
     #[schema(value_type = words::ReplacementState)]
     state: &'static str,
-    /// Enough of it to recognise it by.
+    /// Redacted form of it, enough to recognise it.
     #[schema(example = "sk-...abcd")]
     hint: String,
-    /// The version that the credential has when it is swapped in.
+    /// Version of the credential after the swap.
     secret_version: i32,
-    /// The operation that verifies it, or did.
+    /// Operation that verifies it.
     #[schema(value_type = words::OperationId)]
     operation_id: OperationId,
-    /// What its last verification found; null until one has ended.
+    /// Latest verdict; null until a verification has ended.
     verdict: Option<VerdictView>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
-/// An operation: what a command started.
+/// An operation: a unit of work that a command started.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OperationView {
     #[schema(value_type = words::OperationId)]
@@ -188,31 +188,30 @@ pub(crate) struct OperationView {
     kind: OperationKind,
     #[schema(value_type = words::OperationState)]
     state: OperationState,
-    /// The current attempt, from 1.
+    /// Number of the current attempt, from 1.
     attempt: u32,
     #[schema(value_type = Option<words::OperationId>)]
     parent_id: Option<OperationId>,
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// What began it.
+    /// Trigger.
     #[schema(value_type = words::OperationOrigin)]
     origin: &'static str,
-    /// For a fan-out: how many children it has; for a revocation, how many replicas have to drop what was revoked;
-    /// else null.
+    /// Number of children of a fan-out; for a revocation, of replicas that must drop the revoked entries; else null.
     total: Option<i64>,
-    /// For a fan-out: how many children succeeded; for a revocation, how many replicas have; else null.
+    /// Number of children that succeeded; for a revocation, of replicas that acknowledged; else null.
     done: Option<i64>,
-    /// For a fan-out: how many children failed or were called off; for a revocation that ended, how many replicas
-    /// did not say; else null.
+    /// Number of failed or cancelled children; for a finished revocation, of replicas that never acknowledged; else
+    /// null.
     failed: Option<i64>,
-    /// For a revocation: the replicas that have not said that they have dropped it. When it succeeded all the same,
-    /// they are gone, and hold nothing any more.
+    /// Replicas that have not acknowledged a revocation. If it succeeded nevertheless, they are gone and hold no
+    /// entries any more.
     #[schema(value_type = Vec<words::ReplicaId>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unanswered: Vec<ReplicaId>,
-    /// Why the last attempt did not succeed.
+    /// Reason why the last attempt did not succeed.
     error: Option<OperationError>,
-    /// When the next attempt is due.
+    /// Time at which the next attempt is due.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
@@ -223,7 +222,7 @@ pub(crate) struct OperationView {
     finished_at: Option<Timestamp>,
 }
 
-/// Why an attempt did not succeed.
+/// Reason why an attempt did not succeed.
 #[derive(Serialize, ToSchema)]
 struct OperationError {
     #[schema(value_type = String, example = "unreachable")]
@@ -231,19 +230,19 @@ struct OperationError {
     message: &'static str,
 }
 
-/// What was accepted: an integration and the operation that verifies it.
+/// An accepted integration and the operation that verifies it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Submitted {
     pub(crate) integration: IntegrationView,
-    /// The credential that waits to replace the integration's, which serves until this one is verified.
+    /// Credential that waits to replace the integration's, which serves until this one is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replacement: Option<ReplacementView>,
-    /// Null only where nothing had to be started. Of an integration that was switched off, the operation that ends
-    /// when every replica has dropped it.
+    /// Operation that was started; null if none had to be. For an integration that was disabled, it ends when every
+    /// replica has dropped the integration.
     pub(crate) operation: Option<OperationView>,
 }
 
-/// What was started.
+/// The operation that was started.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Started {
     pub(crate) operation: OperationView,

@@ -1,5 +1,5 @@
-//! What the proxy keeps in memory of keys, projects and answers, and when it forgets it: when the bus or the catalog
-//! says that something has changed. Nothing here is read from the database or written to it.
+//! The proxy's caches of keys, projects and answers, and their invalidation by the bus and by changes of the catalog.
+//! Nothing here reads or writes the database.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::{
     warm::WarmCache,
 };
 
-/// What is kept in memory, until it is out of date.
+/// All caches of the proxy.
 #[derive(Clone)]
 pub(super) struct Caches {
     pub(super) callers: Arc<WarmCache<KeyHash, KeyHolder>>,
@@ -26,7 +26,7 @@ pub(super) struct Caches {
 }
 
 impl Caches {
-    /// Drops what a change touches.
+    /// Drops the entries that a change affects.
     pub(super) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
         let scope = match what {
             Invalidation::VirtualKey { id } => {
@@ -42,7 +42,7 @@ impl Caches {
     }
 }
 
-/// Drops what the bus says is out of date, and tells of it, until `stop`.
+/// Drops entries that the bus reports as out of date, and passes that on for acknowledgement, until `stop`.
 pub(super) async fn listen(
     mut signals: InvalidationStream,
     caches: Caches,
@@ -72,7 +72,7 @@ pub(super) async fn listen(
     }
 }
 
-/// Drops what is kept of projects when another catalog comes into use: it holds what the last one said of their providers.
+/// Drops all projects and answers when another catalog comes into use: they stem from providers of the old one.
 pub(super) async fn follow(mut catalog: CatalogChanges, caches: Caches, stop: CancellationToken) {
     while stop.run_until_cancelled(catalog.next()).await.is_some() {
         caches.projects.forget_all();

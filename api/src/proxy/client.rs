@@ -1,4 +1,4 @@
-//! The client that calls providers, over connections that it keeps.
+//! The client that calls providers, over pooled connections.
 //!
 //! It must never follow a redirect, nor send a request twice that a provider may have seen.
 
@@ -23,7 +23,7 @@ use super::{
     refusal::{Code, Refusal},
 };
 
-/// Calls providers, over connections of its own: each event loop has one.
+/// Calls providers over its own connections; one per event loop.
 pub struct ProviderClient {
     connector: Connector,
     pool: Pool,
@@ -31,19 +31,19 @@ pub struct ProviderClient {
 
 /// The body of a request to a provider.
 pub(super) enum RequestBody {
-    /// Read already. What it was read from goes along, because it holds the room that the body takes.
+    /// A body that was read. Its source goes along, as it holds the body's share of memory.
     Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Option<Source>),
-    /// Passed on as it arrives.
+    /// A body that is passed on as it arrives.
     Passing(Incoming),
 }
 
 impl ProviderClient {
-    /// A client that has no connections yet.
+    /// Builds a client without connections.
     pub(super) fn new(connector: Connector) -> Self {
         Self { connector, pool: Pool::default() }
     }
 
-    /// The beginning of a provider's answer, and the connection that it comes on, to be held until its end.
+    /// Sends a request; returns the head of the answer, and its connection, to be held until the answer's end.
     pub(super) async fn request(
         &self,
         to: &Arc<Origin>,
@@ -66,7 +66,7 @@ fn broken() -> Refusal {
     Refusal::new(Code::UpstreamBroken, "the connection to the provider broke off before it answered")
 }
 
-/// Why there is no connection, without any of the error's text: it may name hosts and addresses.
+/// Returns the refusal for a failed connection, without the error's text, which may name hosts and addresses.
 fn unreachable(error: &(dyn Error + 'static)) -> Refusal {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! Which integration would serve a call, and why not the others: the judgement of a real call, without
+//! The integration that would serve a call, and the reasons against the others: the judgement of a real call, without
 //! one. No provider is asked, no secret opened.
 
 use std::{sync::Arc, time::Instant};
@@ -14,42 +14,42 @@ use super::{
     upstream::{self, Upstream},
 };
 
-/// What would be asked for.
+/// Call to explain.
 pub(crate) enum Wanted<'a> {
-    /// Something of this provider, perhaps with a model.
+    /// A call to this provider, perhaps with a model.
     Provider(&'a str, Option<&'a str>),
-    /// This model at an endpoint of `/v1`.
+    /// A call of this model at an endpoint of `/v1`.
     Model(&'a str, &'a str),
 }
 
 /// The judgement.
 #[derive(Default)]
 pub(crate) struct Explanation {
-    /// In the order in which they would be tried, then those that would not be.
+    /// Candidates that would be tried, in that order, then the others.
     pub(crate) candidates: Vec<Candidate>,
-    /// What the caller would be told, when nobody would serve: code and sentence.
+    /// Code and sentence for the caller, if no candidate can serve.
     pub(crate) refusal: Option<(&'static str, String)>,
 }
 
-/// An integration of the project or the operator's key, and where it stands.
+/// An integration of the project or the operator's key, and its state.
 pub(crate) struct Candidate {
-    /// `None`: the operator's key.
+    /// Id of the integration; `None`: the operator's key.
     pub(crate) integration_id: Option<IntegrationId>,
     pub(crate) provider: String,
     pub(crate) name: String,
-    /// `None`: the operator's key is asked after all that do not cool down.
+    /// Priority; `None`: the operator's key, which is asked after all that do not cool down.
     pub(crate) priority: Option<i32>,
     pub(crate) weight: Option<i32>,
-    /// Whether it would be tried.
+    /// `true` if it would be tried.
     pub(crate) can_serve: bool,
-    /// Until when it is only tried if nobody else is left.
+    /// Time until which it is tried only if no other is left.
     pub(crate) cools_until: Option<Timestamp>,
-    /// Why it would not be tried.
+    /// Code and sentence of the reason why it would not be tried.
     pub(crate) refusal: Option<(&'static str, String)>,
 }
 
 impl Proxy {
-    /// Judges a call. What this process has in memory counts: another replica may know of other cool-downs.
+    /// Judges a call by the memory of this process: another replica may have other cool-downs.
     pub(crate) async fn explain(&self, tenant_id: TenantId, project_id: ProjectId, wanted: Wanted<'_>) -> Explanation {
         let clock = Instant::now();
         let now = Timestamp::now();
@@ -109,7 +109,7 @@ impl Proxy {
 }
 
 impl Wanted<'_> {
-    /// The endpoint that it would be, as far as OpenRouter may have it; of a provider's own, its chats.
+    /// Returns the endpoint, if OpenRouter may have it; for a provider's own path, that of its chats.
     fn endpoint(&self) -> Option<&'static str> {
         let asked = match self {
             Self::Provider(..) => fallback::ENDPOINTS[0],
@@ -120,7 +120,7 @@ impl Wanted<'_> {
 }
 
 impl Candidate {
-    /// The operator's key, which would not be tried.
+    /// Returns the operator's key as a candidate that would not be tried.
     fn no_fallback(refusal: Refusal) -> Self {
         Self {
             integration_id: None,

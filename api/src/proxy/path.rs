@@ -1,6 +1,5 @@
-//! From a path to a route. Anything that a provider might read as another path than we do is
-//! refused: dot segments, doubled slashes, backslashes, double encoding. An encoded slash inside a segment passes as it
-//! came: it belongs to a name.
+//! From a path to a route. Any path that a provider might normalise differently is refused: dot segments, doubled
+//! slashes, backslashes, double encoding. An encoded slash inside a segment passes unchanged: it belongs to a name.
 
 use std::borrow::Cow;
 
@@ -12,7 +11,7 @@ use super::{
     refusal::{Code, Refusal},
 };
 
-/// What a request asks for.
+/// Route of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Route<'a> {
     /// Any endpoint of a provider; `path` begins with a slash and follows the host.
@@ -21,8 +20,8 @@ pub(super) enum Route<'a> {
     Wrapped { provider: &'a str, stream: bool },
     /// An endpoint of OpenAI's or Anthropic's shape, routed by the model in the body.
     Unified(&'static str),
-    /// An endpoint that OpenAI's SDK has beside them (`/responses/resp_1`, `/files`), routed by the model in the body where
-    /// there is one, and by the id in the path where there is none.
+    /// Another endpoint of OpenAI's SDK (`/responses/resp_1`, `/files`), routed by the model in the body if there is
+    /// one, else by the id in the path.
     Family(&'a str),
     /// OpenAI's realtime endpoint, a WebSocket routed by the model in the query.
     Realtime,
@@ -32,15 +31,15 @@ pub(super) enum Route<'a> {
     Model(Cow<'a, str>),
 }
 
-/// The realtime endpoint below a provider's base URL.
+/// Path of the realtime endpoint below a provider's base URL.
 pub(super) const REALTIME: &str = "/realtime";
-/// The first words of [`Route::Family`]'s paths.
+/// First segments of [`Route::Family`]'s paths.
 const FAMILIES: [&str; 8] =
     ["audio", "batches", "conversations", "files", "images", "moderations", "responses", "uploads"];
 const UNIFIED: [&str; 5] = ["/chat/completions", "/completions", "/embeddings", "/messages", "/messages/count_tokens"];
 
 impl<'a> Route<'a> {
-    /// The route of a request.
+    /// Parses the route of a request.
     pub(super) fn of(method: &Method, path: &'a str) -> Result<Self, Refusal> {
         if *method == Method::CONNECT || *method == Method::TRACE {
             return Err(Refusal::new(Code::BadMethod, "this method is not served"));
@@ -82,8 +81,8 @@ impl<'a> Route<'a> {
     }
 }
 
-/// The id in a path, of something that one integration keeps: the word behind what such things are called, where there is
-/// one and it is no verb.
+/// Returns the id in a path of an object that one integration keeps: the segment behind the collection's name, if there
+/// is one and it is no verb.
 pub(super) fn id_in(path: &str) -> Option<&str> {
     const KEEPERS: [&str; 5] = ["batches", "conversations", "files", "responses", "uploads"];
     const VERBS: [&str; 2] = ["compact", "input_tokens"];
@@ -91,14 +90,14 @@ pub(super) fn id_in(path: &str) -> Option<&str> {
     words.next().filter(|id| !id.is_empty() && !VERBS.contains(id))
 }
 
-/// The value of a parameter of a query.
+/// Returns the value of a query parameter.
 pub(super) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     let pair = query?.split('&').find(|pair| is_named(pair, name))?;
     Some(decoded(pair.split_once('=')?.1).into_owned())
 }
 
-/// Whether a call of this path asks a model for something, and makes nothing at the provider beside that: it can be
-/// repeated, and its answer given again.
+/// Returns `true` if a call of this path only asks a model and creates nothing else at the provider: it can be
+/// repeated, and its answer cached.
 pub(super) fn is_inference(path: &str) -> bool {
     const INFERENCE: [&str; 12] = [
         "/completions",
@@ -117,7 +116,7 @@ pub(super) fn is_inference(path: &str) -> bool {
     INFERENCE.iter().any(|end| path.ends_with(end))
 }
 
-/// The query as it is forwarded: without the parameter `key`, where some SDKs put their key.
+/// Returns the query to forward: without the parameter `key`, where some SDKs put their key.
 pub(super) fn forwarded_query(query: Option<&str>) -> Option<Cow<'_, str>> {
     let query = query.filter(|query| !query.is_empty())?;
     if !query.split('&').any(is_key) {
@@ -127,7 +126,7 @@ pub(super) fn forwarded_query(query: Option<&str>) -> Option<Cow<'_, str>> {
     (!kept.is_empty()).then(|| Cow::Owned(kept.join("&")))
 }
 
-/// The model in a path of Google's shape: `/v1beta/models/{model}:generateContent`.
+/// Returns the model in a path of Google's shape: `/v1beta/models/{model}:generateContent`.
 pub(super) fn model_in(path: &str) -> Option<String> {
     let (before, last) = path.rsplit_once('/')?;
     let (model, verb) = last.rsplit_once(':')?;
@@ -135,15 +134,15 @@ pub(super) fn model_in(path: &str) -> Option<String> {
     is_model.then(|| decoded(model).into_owned())
 }
 
-/// The model in a query, where realtime endpoints name it; `None` where it is named twice, too: a provider may read
-/// the other one.
+/// Returns the model in a query, where realtime endpoints name it; `None` if it is missing or repeated: a provider may
+/// read the other value.
 pub(super) fn model_asked(query: Option<&str>) -> Option<String> {
     let mut named = query?.split('&').filter(|pair| is_named(pair, "model"));
     let (_, model) = named.next()?.split_once('=')?;
     (named.next().is_none() && !model.is_empty()).then(|| decoded(model).into_owned())
 }
 
-/// The same URI with another model in its query.
+/// Returns the URI with another model in its query.
 pub(super) fn with_model(uri: &Uri, model: &str) -> Result<Uri, Refusal> {
     let named = ["model=".to_owned(), byte_serialize(model.as_bytes()).collect()].concat();
     let pairs = uri.query().unwrap_or_default().split('&');
@@ -152,7 +151,7 @@ pub(super) fn with_model(uri: &Uri, model: &str) -> Result<Uri, Refusal> {
     Uri::try_from(format!("{}?{}", uri.path(), pairs.join("&"))).map_err(unusable)
 }
 
-/// Whether a word behind a colon is one of Google's verbs: names of OpenAI's models have colons, too.
+/// Returns `true` if the word behind a colon is one of Google's verbs: names of OpenAI's models have colons, too.
 pub(super) fn is_verb(word: &str) -> bool {
     const VERBS: [&str; 10] = [
         "asyncBatchEmbedContent",
@@ -206,7 +205,7 @@ fn is_ambiguous(path: &str) -> bool {
         || bytes.iter().rev().take(2).any(|byte| *byte == b'%')
 }
 
-/// Whether a segment is a dot segment, or would be several with one among them if its encoded slashes were slashes.
+/// Returns `true` for a dot segment, or one that would contain a dot segment if its encoded slashes were decoded.
 fn is_ambiguous_segment(segment: &str) -> bool {
     let is_dots = |name: &str| matches!(name.split(';').next(), Some("." | ".."));
     if !segment.contains('%') {
@@ -217,7 +216,7 @@ fn is_ambiguous_segment(segment: &str) -> bool {
     unfolded.split('/').any(|name| is_dots(name) || name.is_empty() && !is_one)
 }
 
-/// Escapes of a backslash, dot, percent sign or control character, and what is no escape.
+/// Returns `true` for escapes of a backslash, dot, percent sign or control character, and for malformed ones.
 fn is_refused_escape(escape: &[u8]) -> bool {
     match hex(escape[1]).zip(hex(escape[2])).map(|(high, low)| high << 4 | low) {
         None => true,

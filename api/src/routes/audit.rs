@@ -1,4 +1,4 @@
-//! `/audit`: who did what to which thing, and how it ended.
+//! `/audit`: the audit log.
 
 use keyway_domain::{Actor, AuditOutcome, MessageId, RequestId, Timestamp};
 use keyway_store::audit::{self, AuditKey, AuditRecord, Filter};
@@ -13,54 +13,54 @@ use crate::{
     openapi::words,
 };
 
-/// One line of the audit log.
+/// One event of the audit log.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditView {
     #[schema(value_type = words::MessageId)]
     id: MessageId,
-    /// What was done.
+    /// Action: `integration.created`.
     #[schema(example = "integration.created")]
     action: String,
-    /// Who did it: `{"type": "admin"}`, or a virtual key or part of Keyway.
+    /// Actor: `{"type": "admin"}`, or a virtual key or part of Keyway.
     #[schema(value_type = Object)]
     actor: Actor,
-    /// The id of the thing it was done to.
+    /// Id of the resource that was acted on.
     target: String,
-    /// How it ended.
+    /// Outcome of the act.
     #[schema(value_type = words::AuditOutcome)]
     outcome: AuditOutcome,
     #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
-    /// The HTTP request, where there was one.
+    /// Id of the HTTP request; null for acts of Keyway itself.
     #[schema(value_type = Option<words::RequestId>)]
     request_id: Option<RequestId>,
-    /// Field names with their new values; never a secret.
+    /// New values by field name; never a secret.
     #[schema(value_type = Object)]
     changes: serde_json::Value,
 }
 
-/// Which lines.
+/// Filter of the audit log.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
-    /// With this action.
+    /// Action, exactly: `integration.created`.
     action: Option<String>,
-    /// About the thing with this id.
+    /// Id of the resource that was acted on.
     target: Option<String>,
-    /// By an actor of this type.
+    /// Type of the actor.
     #[param(value_type = Option<words::ActorType>)]
     actor_type: Option<String>,
-    /// From this time on.
+    /// Earliest time, inclusive.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
-    /// Before this time.
+    /// Latest time, exclusive.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 

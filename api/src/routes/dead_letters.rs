@@ -1,4 +1,4 @@
-//! `/dead-letters`: messages nobody could handle. Their bodies are not shown.
+//! `/dead-letters`: messages that no handler could process. Their bodies are not shown.
 
 use keyway_bus::DeadReason;
 use keyway_domain::{Body, Command, Label, Message, MessageId, OperationId, TenantId, Timestamp};
@@ -15,48 +15,48 @@ use crate::{
     openapi::words,
 };
 
-/// A message nobody could handle.
+/// A message that no handler could process.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeadLetterView {
     #[schema(value_type = words::MessageId)]
     id: MessageId,
-    /// Whose it is; null when that could not be read.
+    /// Tenant; null if it could not be read.
     #[schema(value_type = Option<words::TenantId>)]
     tenant_id: Option<TenantId>,
-    /// The operation it belongs to, which holds its history.
+    /// Operation of the message, which has its history.
     #[schema(value_type = Option<words::OperationId>)]
     operation_id: Option<OperationId>,
     #[schema(value_type = String, example = "verify")]
     lane: String,
-    /// Why it is here, in one word.
+    /// Reason, one word.
     #[schema(example = "malformed")]
     reason: String,
-    /// What went wrong.
+    /// Error message.
     error: String,
-    /// What happens next by itself, and what can be done.
+    /// Next automatic step, and possible actions.
     next: &'static str,
-    /// How often it was tried.
+    /// Number of times the message was tried.
     attempts: u32,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When it was last replayed.
+    /// Time of the latest replay.
     #[schema(value_type = Option<String>, format = DateTime)]
     replayed_at: Option<Timestamp>,
 }
 
-/// Which dead letters.
+/// Filter of dead letters.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeadLetterQuery {
-    /// `tenant` if left out.
+    /// Scope; `tenant` if left out.
     #[serde(default)]
     #[param(value_type = Option<words::DeadLetterScope>)]
     scope: Scope,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -85,7 +85,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Hand a dead letter to its lane again. One with reason `exhausted` tries its operation again. One that belongs
-/// to no tenant can be replayed from `default`. What a newer build wrote is replayed by itself once this is upgraded.
+/// to no tenant can be replayed from `default`. Messages of a newer build are replayed automatically after an upgrade.
 #[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", operation_id = "replay_dead_letter", tag = "dead letters", params(("id" = inline(words::MessageId), Path)),
     responses((status = 202, body = DeadLetterView), (status = 409, description = "it is not a message this build can read")))]
 pub(crate) async fn replay(call: Call) -> Result<Answer, ApiError> {
@@ -99,7 +99,7 @@ pub(crate) async fn discard(call: Call) -> Result<Answer, ApiError> {
     discard_dead_letter::run(&call, call.id("dead letter")?).await
 }
 
-/// What becomes of a letter.
+/// Returns the next step of a letter.
 fn next(row: &DeadLetterRow) -> &'static str {
     if row.replayed_at.is_some() {
         return "it was handed to its lane again; should it fail once more, it comes back";

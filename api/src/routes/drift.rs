@@ -1,4 +1,4 @@
-//! `/usage/drift`: what providers report of keys beside what went through the proxy.
+//! `/usage/drift`: usage that providers report for keys, beside the metered calls.
 
 use keyway_domain::{IntegrationId, Timestamp};
 use keyway_store::drift::{self, Days, Drift, MAX_LINES};
@@ -18,40 +18,40 @@ const DEFAULT_DAYS: i64 = 7;
 const MAX_DAYS: i64 = 92;
 const DAY_MS: i64 = 86_400_000;
 
-/// Which days.
+/// Range of days.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DriftQuery {
-    /// From this day or time on; 7 days before `to` if left out.
+    /// First day or time, inclusive; 7 days before `to` if left out.
     from: Option<String>,
-    /// Before this day or time; now if left out.
+    /// End, exclusive, a day or time; now if left out.
     to: Option<String>,
 }
 
-/// An integration on a day. Only those are listed whose `config.provider_key_id` an organisation's report names, and only
-/// from when they were made: what was used before did not have to go through the proxy.
+/// One integration on one day. Listed are integrations whose `config.provider_key_id` is in an organisation's report,
+/// from their creation on: earlier usage need not have gone through the proxy.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DriftView {
-    /// The UTC day.
+    /// UTC day.
     day: String,
     #[schema(value_type = words::IntegrationId)]
     integration_id: IntegrationId,
-    /// What the provider reports; null when it did not say.
+    /// Calls that the provider reports; null if not reported.
     reported_requests: Option<i64>,
-    /// Input and output together.
+    /// Reported input and output tokens, summed.
     reported_tokens: Option<i64>,
     /// Calls through the proxy.
     metered_requests: i64,
-    /// Input and output together, as far as they are known.
+    /// Metered input and output tokens, summed, as far as known.
     metered_tokens: i64,
-    /// Calls whose tokens are unknown, so that `metered_tokens` is too low.
+    /// Calls whose tokens are unknown; `metered_tokens` leaves them out.
     unknown_token_requests: i64,
-    /// Whether more than the trifle that KEYWAY_DRIFT_PERCENT allows did not go through the proxy.
+    /// `true` if more than KEYWAY_DRIFT_PERCENT of the reported usage did not go through the proxy.
     used_outside: bool,
 }
 
-/// Compare what providers report of keys with what was metered, by day and integration.
+/// Compare the usage that providers report for keys with the metered calls, by day and integration.
 #[utoipa::path(get, path = "/api/v1/usage/drift", operation_id = "list_usage_drift", tag = "usage", params(DriftQuery),
     responses((status = 200, body = List<DriftView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {

@@ -1,4 +1,4 @@
-//! `/routing`: which integration would serve a call, and why not the others, without calling anybody.
+//! `/routing`: the integration that would serve a call, and the reasons against the others, without calling a provider.
 
 use keyway_domain::{CredentialSource, IntegrationId, ProjectId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -13,58 +13,59 @@ use crate::{
     proxy::explain::{Candidate, Wanted},
 };
 
-/// Which call: one of a provider's own endpoints, or of a model at `/v1`.
+/// Call to route: one to a provider's own endpoint, or one for a model at `/v1`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RoutingQuery {
-    /// The project `default` if left out.
+    /// Project; `default` if left out.
     #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// A call of `/proxy/{provider}/...`.
+    /// Provider of a call to `/proxy/{provider}/...`.
     provider: Option<String>,
-    /// The model of the call: cool-downs after a rate limit are by model.
+    /// Model of the call: cool-downs after a rate limit are per model.
     model: Option<String>,
-    /// Without a provider: the endpoint below `/v1`; `/chat/completions` if left out.
+    /// Endpoint below `/v1`, for a call without a provider; `/chat/completions` if left out.
     #[param(example = "/chat/completions")]
     endpoint: Option<String>,
 }
 
-/// Who would be tried, and why not the others.
+/// Candidates for a call, and the reasons against the others.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RoutingView {
-    /// The integration that would be tried first; among several of its priority it is one of them, by weight. Null:
-    /// the operator's key would be, or nobody would serve, and `refusal` says what the caller would be told.
+    /// Integration that would be tried first; among several of its priority it is chosen by weight. Null: the
+    /// operator's key would be tried, or no candidate can serve, and `refusal` has the caller's error.
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
     refusal: Option<RefusalView>,
-    /// Every integration of the project, and the operator's key: those that would be tried, in that order, then the others.
+    /// Every integration of the project, and the operator's key: those that would be tried, in that order, then the
+    /// others.
     candidates: Vec<CandidateView>,
 }
 
-/// An integration or the operator's key, as it stands for the call.
+/// State of an integration or of the operator's key for the call.
 #[derive(Serialize, ToSchema)]
 struct CandidateView {
-    /// Null: the operator's key, for projects that consent to it.
+    /// Id of the integration; null: the operator's key, for projects that consent to it.
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// `own`, or `fallback`: the operator's.
+    /// `own`, or `fallback` for the operator's key.
     #[schema(value_type = words::Credential)]
     credential: CredentialSource,
     provider: String,
     name: String,
-    /// Null for the operator's key.
+    /// Priority; null for the operator's key.
     priority: Option<i32>,
     weight: Option<i32>,
     can_serve: bool,
-    /// It is tried after the others until then, as far as the replica that answers knows.
+    /// Time until which it is tried after the others, as far as the replica that answers knows.
     #[schema(value_type = Option<String>, format = DateTime)]
     cools_until: Option<Timestamp>,
-    /// Why it cannot serve.
+    /// Reason why it cannot serve.
     refusal: Option<RefusalView>,
 }
 
-/// What a caller of the proxy would be told.
+/// Error that a caller of the proxy would get.
 #[derive(Serialize, ToSchema)]
 struct RefusalView {
     #[schema(example = "integration_disabled")]
@@ -72,7 +73,7 @@ struct RefusalView {
     message: String,
 }
 
-/// Say which integration would serve a call, and why not the others. Nobody is called.
+/// Explain which integration would serve a call, and why the others would not. No provider is called.
 #[utoipa::path(get, path = "/api/v1/routing", operation_id = "explain_routing", tag = "integrations", params(RoutingQuery),
     responses((status = 200, body = RoutingView), (status = 404, description = "no such project")))]
 pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {

@@ -1,4 +1,4 @@
-//! `/usage`: what was spent, as our proxy metered it and as the providers report it.
+//! `/usage`: usage as metered by the proxy and as reported by providers.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -27,38 +27,39 @@ const DEFAULT_DAYS: i64 = 30;
 const MAX_DAYS: i64 = 400;
 const MAX_FETCH_DAYS: i64 = 92;
 const DEFAULT_FETCH_DAYS: i64 = 7;
-/// How far a caller's clock may be ahead of ours.
+/// Time by which a caller's clock may be ahead of ours.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// What to report.
+/// Parameters of a report.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageQuery {
-    /// From this day or time on (`2026-11-01` or RFC 3339); whole UTC days. 30 days ago if left out.
+    /// First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out.
     from: Option<String>,
-    /// Before this time; now if left out. A day that has begun counts whole.
+    /// End, exclusive; now if left out. A day that has begun counts as a whole.
     to: Option<String>,
-    /// Of the provider with this name.
+    /// Provider's name.
     provider: Option<String>,
-    /// Of this project.
+    /// Project.
     #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// Of this integration.
+    /// Integration.
     #[param(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// With this virtual key; providers know nothing of it, so it is for the metered ledger alone.
+    /// Virtual key; for the metered ledger alone, as providers do not know it.
     #[param(value_type = Option<words::VirtualKeyId>)]
     virtual_key_id: Option<VirtualKeyId>,
-    /// What to split by: repeated, or several separated by commas.
+    /// Columns to split by: repeated, or several separated by commas.
     #[param(value_type = Option<Vec<words::GroupBy>>)]
     group_by: Option<String>,
-    /// `metered` if left out; both repeated, or separated by a comma. Never add them up: they count the same calls.
+    /// Ledger, `metered` if left out; both: repeated, or separated by a comma. Never add them up: they count the same
+    /// calls.
     #[param(value_type = Option<Vec<words::Ledger>>)]
     ledger: Option<String>,
 }
 
-/// One group of a report. Of the first eight fields there are those that were asked for.
+/// One group of a report. The first eight fields are present if they were asked for.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UsageView {
     #[schema(value_type = words::Ledger)]
@@ -68,60 +69,60 @@ pub(crate) struct UsageView {
     #[schema(value_type = Option<words::ProjectId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<Option<ProjectId>>,
-    /// Reported: what the provider says of a single key belongs to the integration with that `config.provider_key_id`
-    /// (and to its project), if there is one; what is left stays with the integration whose admin key reported all.
-    /// Costs are not said by key and stay there whole.
+    /// Integration. In the reported ledger, usage that a provider reports for a single key belongs to the integration
+    /// with that `config.provider_key_id` (and to its project), if there is one; the rest stays with the integration
+    /// whose admin key reported all. Costs are not reported by key and stay there whole.
     #[schema(value_type = Option<words::IntegrationId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     integration_id: Option<Option<IntegrationId>>,
     #[schema(value_type = Option<words::VirtualKeyId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     virtual_key_id: Option<Option<VirtualKeyId>>,
-    /// `own`: an integration's secret served. `fallback`: the operator's. Null: none did.
+    /// `own`: an integration's secret served. `fallback`: the operator's key. Null: none did.
     #[schema(value_type = Option<words::Credential>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<Option<CredentialSource>>,
-    /// null for calls that were refused before a provider was chosen.
+    /// Provider's name; null for calls that were refused before a provider was chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<Option<String>>,
-    /// null for usage whose model is unknown.
+    /// Model; null for usage whose model is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Option<String>>,
-    /// Calls of the provider; those that Keyway itself refused are counted apart.
+    /// Calls to the provider; calls that Keyway itself refused are counted apart.
     requests: Option<i64>,
-    /// Metered only.
+    /// Failed calls; metered only.
     failed_requests: Option<i64>,
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
     cache_write_tokens: Option<i64>,
-    /// Those of them that are kept for an hour.
+    /// Part of the cache writes that is kept for one hour.
     cache_write_1h_tokens: Option<i64>,
     output_tokens: Option<i64>,
     reasoning_tokens: Option<i64>,
-    /// Billionths of a US dollar; null when nothing of it is known.
+    /// Cost in billionths of a US dollar; null if nothing of it is known.
     cost_nano_usd: Option<i64>,
-    /// Metered only: calls whose tokens are unknown, so that the sums are too low.
+    /// Calls whose tokens are unknown and missing from the sums; metered only.
     unknown_token_requests: Option<i64>,
-    /// Metered only: calls whose cost is unknown, so that the cost is too low.
+    /// Calls whose cost is unknown and missing from the cost; metered only.
     unpriced_requests: Option<i64>,
-    /// Metered only: calls that Keyway itself refused, for a limit or another reason. No other figure counts them.
+    /// Calls that Keyway itself refused, for a limit or another reason; metered only. No other figure counts them.
     refused_requests: Option<i64>,
 }
 
-/// What to fetch.
+/// Scope of a fetch.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FetchInput {
-    /// From this time on; 7 days ago if left out.
+    /// Start, inclusive; 7 days ago if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
-    /// Before this time; now if left out.
+    /// End, exclusive; now if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
-    /// Of this integration alone; of every active one if left out.
+    /// Integration to fetch; every active one if left out.
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// Of every active integration of the provider with this name; of every provider's if left out.
+    /// Name of the provider whose active integrations are fetched; all providers if left out.
     #[schema(example = "openai")]
     provider: Option<String>,
 }
@@ -212,12 +213,12 @@ impl UsageView {
     }
 }
 
-/// Where a fetch starts that is told nothing else.
+/// Returns the default start of a fetch.
 pub(crate) const fn default_from(to: Timestamp) -> Timestamp {
     Timestamp::from_ms(to.ms() - DEFAULT_FETCH_DAYS * DAY_MS)
 }
 
-/// A day or a time of a query.
+/// Parses a day or a time of a query.
 pub(super) fn time(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
     Timestamp::parse(text).or_else(day).ok_or_else(|| {
@@ -225,7 +226,7 @@ pub(super) fn time(field: &'static str, text: &str) -> Result<Timestamp, ApiErro
     })
 }
 
-/// Refuses a span that is empty or too long.
+/// Checks that a span is neither empty nor too long.
 pub(super) fn check_span(from: Timestamp, to: Timestamp, max_days: i64) -> Result<(), String> {
     if from >= to {
         return Err("`from` must be before `to`".to_owned());
@@ -236,7 +237,7 @@ pub(super) fn check_span(from: Timestamp, to: Timestamp, max_days: i64) -> Resul
     Ok(())
 }
 
-/// Each word of a comma-separated list once; `None` when one is not known.
+/// Returns each word of a comma-separated list once; `None` if one is unknown.
 fn listed<T: PartialEq>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     let mut values = Vec::new();
     for word in text.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -248,8 +249,8 @@ fn listed<T: PartialEq>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) ->
     Some(values)
 }
 
-/// A query in which each of these parameters stands once, with all its values: SDKs that are made from the document
-/// repeat a parameter, people write commas.
+/// Rewrites a query so that each of these parameters stands once, with all its values: generated clients repeat a
+/// parameter, people write commas.
 fn joined(query: &str, names: &[&str]) -> String {
     let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut joined = url::form_urlencoded::Serializer::new(String::new());
@@ -265,7 +266,7 @@ fn joined(query: &str, names: &[&str]) -> String {
     joined.finish()
 }
 
-/// What a report can be split by.
+/// Columns that a report can be split by.
 pub(crate) const GROUPINGS: [(&str, GroupBy); 7] = [
     ("provider", GroupBy::Provider),
     ("model", GroupBy::Model),

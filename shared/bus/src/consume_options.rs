@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-/// How a lane is consumed.
+/// Options of consuming a lane.
 #[derive(Clone, Debug)]
 pub struct ConsumeOptions {
-    /// How many messages the worker may hold at a time, started or not.
+    /// Largest number of messages that the worker holds at a time, started or not.
     pub prefetch: u16,
-    /// A message that was put back this often without being acked is a dead letter. Must stay below the
-    /// broker's own limit, which files it without a reason.
+    /// Number of put-backs without an ack at which a message becomes a dead letter. Must stay below the broker's own
+    /// limit, which dead-letters it without a reason.
     pub crash_limit: u32,
-    /// How long a message that a handler failed on or dropped rests before it is delivered again.
+    /// Delay until a message whose handler failed is delivered again.
     pub put_back_delay: Duration,
 }
 
 impl ConsumeOptions {
-    /// The defaults for a pool that runs `concurrency` handlers at once.
+    /// Returns the defaults for a pool that runs `concurrency` handlers at once.
     #[must_use]
     pub fn for_concurrency(concurrency: u16) -> Self {
         Self { prefetch: concurrency.saturating_mul(2).max(1), crash_limit: 15, put_back_delay: Duration::from_secs(1) }

@@ -1,32 +1,32 @@
-//! Dead letters: messages that no handler can be given, on their way to the `dead_letters` table.
+//! Dead letters: messages that no handler can process, on their way to the `dead_letters` table.
 
 use keyway_domain::{DecodeError, Lane, MessageId};
 use uuid::Uuid;
 
 use crate::{BusError, settle::Ticket};
 
-/// Why a message is dead.
+/// Reason why a message is dead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeadReason {
     /// The body is not a message.
     Malformed,
-    /// The body's kind is a newer build's.
+    /// The body's kind is unknown to this build.
     UnknownKind,
     /// The body was written by a newer build.
     Version,
-    /// It was put back again and again.
+    /// The message was put back too often.
     Crashed,
-    /// The broker gave it up before a worker could say why.
+    /// The broker gave the message up before a worker could name a reason.
     Broker,
 }
 
 impl DeadReason {
-    /// Every reason, for metrics.
+    /// All reasons, for metrics.
     pub const ALL: [Self; 5] = [Self::Malformed, Self::UnknownKind, Self::Version, Self::Crashed, Self::Broker];
-    /// Those that only say what the build that met the message could not read: another build may.
+    /// Reasons that only say that this build cannot read the message: another build may.
     pub const UNREAD: [Self; 3] = [Self::Malformed, Self::UnknownKind, Self::Version];
 
-    /// The text in tables, headers and metrics.
+    /// Returns the text in tables, headers and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -51,29 +51,29 @@ impl DeadReason {
     }
 }
 
-/// A message that is to be filed. Dropped without [`Self::ack`], it comes again.
+/// A message to file. Dropped without [`Self::ack`], it is delivered again.
 #[derive(Debug)]
 pub struct DeadLetter {
-    /// The lane it was for.
+    /// Lane of the message.
     pub lane: Lane,
-    /// Why it is dead.
+    /// Reason.
     pub reason: DeadReason,
-    /// The error in words.
+    /// Error message.
     pub error: String,
-    /// The bytes as they came.
+    /// Body, unchanged.
     pub body: Vec<u8>,
-    /// The message's id; derived from the body where the message has none.
+    /// Id of the message; derived from the body if the message has none.
     pub message_id: MessageId,
-    /// How often it was delivered in vain.
+    /// Number of deliveries without an ack.
     pub attempts: u32,
     pub(crate) ticket: Ticket,
 }
 
 impl DeadLetter {
-    /// It is filed: the bus may forget it.
+    /// Confirms that the letter is filed, so that the bus may forget it.
     ///
     /// # Errors
-    /// It will come again; file it by its id, once.
+    /// The letter will come again; file it by its id, once.
     pub async fn ack(self) -> Result<(), BusError> {
         self.ticket.ack().await
     }
@@ -84,13 +84,13 @@ impl DeadLetter {
 pub struct DeadLetterStream(pub(crate) flume::Receiver<DeadLetter>);
 
 impl DeadLetterStream {
-    /// The next one; `None` when it was told to stop.
+    /// Returns the next dead letter; `None` once stopped.
     pub async fn next(&mut self) -> Option<DeadLetter> {
         self.0.recv_async().await.ok()
     }
 }
 
-/// The same id for the same bytes, for a body whose sender gave it none.
+/// Derives an id from the bytes of a body without one; equal bytes give the same id.
 pub(crate) fn id_of_body(body: &[u8]) -> MessageId {
     MessageId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, body))
 }

@@ -19,7 +19,7 @@ use crate::{
     embedded_source,
 };
 
-/// How often a waiting relay looks again, should it miss a wake-up.
+/// Interval at which a waiting relay polls, should it miss a wake-up.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The in-process bus.
@@ -27,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 pub struct EmbeddedBus(Arc<Inner>);
 
 impl EmbeddedBus {
-    /// A bus whose lanes hold at most `lane_capacity` messages each. Call it within a tokio runtime.
+    /// Builds a bus whose lanes hold at most `lane_capacity` messages each. Must be called within a tokio runtime.
     #[must_use]
     pub fn new(journal: Arc<dyn Journal>, lane_capacity: usize) -> Self {
         Self(Arc::new(Inner::new(journal, lane_capacity)))
@@ -78,7 +78,7 @@ impl Bus for EmbeddedBus {
         InvalidationStream::new(self.0.subscribe())
     }
 
-    /// Never: what is in memory is lost with the process only.
+    /// Never returns: messages in memory are lost only with the process.
     async fn lost(&self) {
         std::future::pending().await
     }

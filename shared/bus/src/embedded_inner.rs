@@ -13,7 +13,7 @@ use tokio::sync::{Notify, broadcast};
 
 use crate::{BusError, DeadReason, Handover, InvalidationSignal, Journal, Outgoing, batch::Batcher, lane_map::LaneMap};
 
-/// How many invalidations a cache may lag behind before it is told to drop everything.
+/// Number of invalidations that a cache may lag behind before it must drop everything.
 pub(crate) const INVALIDATIONS: usize = 1024;
 
 /// One message in memory; its row is in the journal.
@@ -33,8 +33,8 @@ pub(crate) struct Inner {
     pub(crate) lanes: LaneMap<Channel>,
     pub(crate) dead: LaneMap<Channel>,
     pub(crate) consumers: LaneMap<AtomicUsize>,
-    /// Every message in memory, wherever it is: what bounds the lane, and what makes a row that is handed over
-    /// twice one message.
+    /// Ids of all messages in memory, in any state: they bound the lane, and keep a row that is handed over twice a
+    /// single message.
     held: LaneMap<Mutex<HashSet<MessageId>>>,
     lane_capacity: usize,
     freed: Notify,

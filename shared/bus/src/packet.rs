@@ -11,12 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::BusError;
 
-/// A message as the broker gets it.
+/// A message in the broker's form.
 #[derive(Debug)]
 pub(crate) struct Packet {
     pub(crate) exchange: &'static str,
     pub(crate) key: &'static str,
-    /// Whether a message that no queue takes is an error; otherwise it is fine that nobody listens.
+    /// `true` if a message that no queue takes is an error; `false` if nobody need listen.
     pub(crate) mandatory: bool,
     pub(crate) id: MessageId,
     pub(crate) kind: Option<String>,
@@ -50,7 +50,7 @@ impl Packet {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) packet: Arc<Packet>,
-    /// Whether the topology was declared anew for it already.
+    /// `true` if the topology was already declared anew for it.
     pub(crate) declared_for: bool,
     pub(crate) answer: oneshot::Sender<Result<(), BusError>>,
     _slot: OwnedSemaphorePermit,

@@ -15,10 +15,10 @@ use crate::{
     rabbit_session::Link, rabbit_source, topology,
 };
 
-/// How often a waiting relay looks whether it may go on.
+/// Interval at which a waiting relay checks the capacity.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// The bus over RabbitMQ; everything ends when it is dropped.
+/// The bus over RabbitMQ; all its tasks end on drop.
 #[derive(Debug)]
 pub struct RabbitBus {
     link: Arc<Link>,
@@ -29,10 +29,10 @@ pub struct RabbitBus {
 }
 
 impl RabbitBus {
-    /// Starts connecting and returns at once; [`Bus::health`] tells how it goes. Call it within a tokio runtime.
+    /// Starts connecting and returns at once; [`Bus::health`] tells the state. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`BusError::Address`]: the setting names no broker.
+    /// [`BusError::Address`] if the setting is no address of a broker.
     pub fn start(settings: RabbitSettings) -> Result<Self, BusError> {
         let (link, stop) = (Arc::new(Link::new(settings)?), CancellationToken::new());
         Ok(Self {
@@ -44,7 +44,7 @@ impl RabbitBus {
         })
     }
 
-    /// Messages and consumers of a queue, over a connection that is kept for such questions.
+    /// Returns messages and consumers of a queue, over a connection kept for such questions.
     async fn ask(&self, queue: &str) -> Result<(u64, u64), BusError> {
         let mut asking = self.asking.lock().await;
         let connection = match asking.take().filter(|connection| connection.status().connected()) {
@@ -143,7 +143,8 @@ impl Bus for RabbitBus {
     }
 }
 
-/// Messages and consumers of a queue. Each has a channel of its own: the broker closes it if there is no queue.
+/// Returns messages and consumers of a queue. Uses a channel of its own, which the broker closes if there is no such
+/// queue.
 async fn ask(connection: &Connection, queue: &str) -> Result<(u64, u64), BusError> {
     let channel = connection.create_channel().await?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -166,7 +167,7 @@ fn packet(row: Outgoing, kind: Option<String>) -> Packet {
     Packet { exchange, key, mandatory, id: row.id, kind, headers: FieldTable::default(), body: row.body }
 }
 
-/// The kind an encoded message names, for people who look at the broker.
+/// Returns the kind that an encoded message names, for people who look at the broker.
 fn kind_of(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Kinded {

@@ -1,4 +1,4 @@
-//! Dead letters on RabbitMQ: the queues `keyway.dead.<lane>`, and the headers that say why.
+//! Dead letters on RabbitMQ: the queues `keyway.dead.<lane>`, and the headers with the reason.
 
 use std::{sync::Arc, time::Duration};
 
@@ -76,7 +76,8 @@ async fn session(
     Ok(())
 }
 
-/// Fails when a queue has no consumer: it was refused at first, or deleted meanwhile. The next session tries again.
+/// Checks that every queue has a consumer; fails if one was refused at first, or its queue deleted meanwhile. The next
+/// session tries again.
 async fn look_at_all(channel: &Channel) -> Result<(), BusError> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     for lane in Lane::ALL {

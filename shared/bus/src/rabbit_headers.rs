@@ -13,10 +13,10 @@ use crate::{DeadReason, dead, topology};
 pub(crate) const REASON: &str = "keyway-reason";
 pub(crate) const ERROR: &str = "keyway-error";
 pub(crate) const ATTEMPTS: &str = "keyway-attempts";
-/// A header must fit the broker's frame; the body tells the rest.
+/// Longest error in a header, in characters; headers must fit the broker's frame.
 const ERROR_CHARS: usize = 500;
 
-/// The headers of a dead letter.
+/// Returns the headers of a dead letter.
 pub(crate) fn dead_letter_headers(reason: DeadReason, error: &str, attempts: u32) -> FieldTable {
     let error: String = error.chars().take(ERROR_CHARS).collect();
     topology::table([
@@ -26,13 +26,13 @@ pub(crate) fn dead_letter_headers(reason: DeadReason, error: &str, attempts: u32
     ])
 }
 
-/// How often the broker had to take the message back. What a message says of that when it is delivered first, its
-/// publisher wrote.
+/// Returns how often the broker had to take the message back. On a first delivery the header is ignored, as it comes
+/// from the publisher.
 pub(crate) fn crashes(raw: &Raw) -> u32 {
     if raw.redelivered { number(raw, "x-delivery-count") } else { 0 }
 }
 
-/// A number in a message's headers; 0 when it has none.
+/// Returns a number in a message's headers; 0 if there is none.
 pub(crate) fn number(raw: &Raw, name: &str) -> u32 {
     let value = raw.properties.headers().as_ref().and_then(|headers| headers.inner().get(name));
     match value {
@@ -52,7 +52,7 @@ pub(crate) fn text(raw: &Raw, name: &str) -> Option<String> {
     }
 }
 
-/// The id of a message that need not be one of ours.
+/// Returns the id of a message, which may be a foreign one.
 pub(crate) fn message_id(raw: &Raw) -> MessageId {
     let named = raw.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
     named.unwrap_or_else(|| dead::id_of_body(&raw.data))

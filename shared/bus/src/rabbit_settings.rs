@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// Which broker, and what this process calls itself there. Its `Debug` leaves the URL out, which holds a password.
+/// Address of the broker, and name of this process there. `Debug` leaves out the URL, which holds a password.
 pub struct RabbitSettings {
     /// The nodes of one broker, each as `amqp://user:password@host:port/vhost`.
     pub amqp_urls: Vec<String>,
-    /// The name of the process in the broker's list of connections.
+    /// Name of the process in the broker's list of connections.
     pub name: String,
 }
 

@@ -1,6 +1,6 @@
-//! Consuming a lane from RabbitMQ. The pump outlives broker restarts; the worker never hears of them.
+//! Consuming a lane from RabbitMQ. The pump outlives broker restarts; the worker never notices them.
 //!
-//! A delivery is settled only on the channel it came by; when that is gone, the broker delivers it again.
+//! A delivery is settled only on its own channel; if that is gone, the broker delivers it again.
 
 use std::{
     pin::pin,
@@ -35,10 +35,10 @@ use crate::{
     task, topology,
 };
 
-/// How often a consumer that hears nothing asks whether there is something to hear.
+/// Interval at which a consumer without deliveries checks its queue.
 const LOOK: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(10);
-/// Connecting, declaring and consuming together.
+/// Time limit for connecting, declaring and consuming together.
 const OPEN: Duration = Duration::from_secs(20);
 
 static CONSUMERS: AtomicU64 = AtomicU64::new(0);
@@ -127,8 +127,8 @@ impl Pump {
         }
     }
 
-    /// A queue that is deleted and declared again at once may forget its consumers without telling them. Says
-    /// whether that looks likely, and is an error when it looked likely before.
+    /// Checks for a consumer that the broker has forgotten: a queue that is deleted and declared again at once may not
+    /// tell its consumers. Returns `true` if that looks likely; fails if it looked likely before.
     async fn look(&self, channel: &Channel, idle: bool, suspect: bool) -> Result<bool, BusError> {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let asked = channel.queue_declare(topology::queue(self.lane).into(), options, FieldTable::default());
@@ -171,7 +171,7 @@ impl Pump {
         task::spawn(bury(Arc::clone(&self.publisher), self.lane, raw, (reason, error), ticket));
     }
 
-    /// Stops consuming and gives back what lies between the broker and the worker.
+    /// Stops consuming and gives back deliveries that the worker does not hold yet.
     async fn cancel(&self, channel: &Channel, tag: &str, mut consumer: Consumer) {
         let cancelled = channel.basic_cancel(tag.into(), BasicCancelOptions::default());
         // A connection that dies now gives everything back by itself.

@@ -40,19 +40,19 @@ pub(crate) const SETTINGS: &[Setting] =
 /// Settings of what serves people.
 #[derive(Debug)]
 pub struct ApiConfig {
-    /// Where the API and the proxy listen.
+    /// Address of the API and the proxy.
     pub listen: SocketAddr,
-    /// The admin key; `None` means one is made at the first start.
+    /// The admin key; `None`: one is made at the first start.
     pub admin_key: Option<SecretString>,
-    /// Rows in the outbox at which new work is refused.
+    /// Number of rows in the outbox at which new work is refused.
     pub outbox_max_rows: u64,
-    /// How long the oldest due row may wait in the outbox before new work is refused.
+    /// Age of the oldest due outbox row at which new work is refused.
     pub outbox_max_age: Duration,
-    /// Open client connections.
+    /// Largest number of open client connections.
     pub max_connections: usize,
-    /// How long a client's connection may idle between two requests.
+    /// Time that a client's connection may idle between two requests.
     pub idle: Duration,
-    /// Largest body of a management request.
+    /// Largest body of a management request, in bytes.
     pub api_body_bytes: usize,
 }
 

@@ -5,7 +5,7 @@ use crate::{
     values::Values, workers::WorkersConfig,
 };
 
-/// All settings, checked.
+/// All settings, validated.
 #[derive(Debug)]
 pub struct Config {
     /// Those of every process.
@@ -18,9 +18,9 @@ pub struct Config {
     pub proxy: ProxyConfig,
     /// Those of workers.
     pub workers: WorkersConfig,
-    /// Lines of the `.env` file that could not be read, and were skipped: none of a setting.
+    /// Lines of the `.env` file that could not be read and were skipped; none of them is a setting.
     pub unread_lines: Vec<UnreadLine>,
-    /// Variables that are no settings, each with the setting whose name is nearly the same.
+    /// Variables that are no settings, each with the setting that has nearly the same name.
     pub misspelt: Vec<(String, &'static str)>,
 }
 

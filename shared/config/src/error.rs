@@ -2,31 +2,31 @@
 
 use std::path::PathBuf;
 
-/// What is wrong with the settings, and which one to change.
+/// A fault of the settings, with the one to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A name that no setting has: correct it or remove it.
+    /// A `KEYWAY_*` name that is no setting: correct it or remove it.
     #[error("{name} is not a setting of Keyway; {}the settings are listed in .env.example", like(*meant))]
     Unknown {
         /// The name.
         name: String,
-        /// The setting that was meant, as far as one can tell.
+        /// Setting that was probably meant.
         meant: Option<&'static str>,
     },
-    /// A value that cannot be used.
+    /// A value that is not valid.
     #[error("{name} cannot be used: {why}")]
     Invalid {
         /// The setting.
         name: &'static str,
-        /// What it has to be; never its value, which may be a secret in the wrong place.
+        /// The requirement; never the value, which may be a secret in the wrong place.
         why: String,
     },
-    /// A file of variables cannot be used.
+    /// A file of variables that is not usable.
     #[error("{} cannot be read: {problem}", file.display())]
     EnvFile {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
 }

@@ -1,8 +1,8 @@
 //! Settings: one struct for each role, one `load`, the only reader of the environment.
 //!
-//! Every setting is a `KEYWAY_*` variable, from the process or from a `.env` file in the working
-//! directory (the process wins). An unknown `KEYWAY_*` name is an error, so a typing mistake never
-//! silently means the default; a misspelt prefix is told. Printing a [`Config`] never shows a secret.
+//! Every setting is a `KEYWAY_*` variable, from the process or from a `.env` file in the working directory (the process
+//! wins). An unknown `KEYWAY_*` name is an error, so a typing mistake never silently means the default; a misspelt
+//! prefix is reported. Printing a [`Config`] never shows a secret.
 
 mod api;
 mod config;

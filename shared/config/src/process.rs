@@ -46,23 +46,23 @@ pub(crate) const SETTINGS: &[Setting] =
 /// Settings of every process.
 #[derive(Debug)]
 pub struct ProcessConfig {
-    /// Where `/healthz`, `/readyz` and `/metrics` listen.
+    /// Address of `/healthz`, `/readyz` and `/metrics`.
     pub ops_listen: SocketAddr,
-    /// Where the embedded database, the keyring and the spool live.
+    /// Directory of the embedded database, the keyring and the spool.
     pub data_dir: PathBuf,
     /// The nodes of RabbitMQ; none: the embedded bus.
     pub amqp_urls: Vec<SecretString>,
-    /// The keyring file.
+    /// Path of the keyring file.
     pub keyring: PathBuf,
-    /// A file that replaces the built-in `models.yaml`.
+    /// Path of a file that replaces the built-in `models.yaml`.
     pub models_file: Option<PathBuf>,
-    /// Upstream hosts (`host` or `host:port`) allowed although private or without TLS.
+    /// Upstream hosts (`host` or `host:port`) that are allowed although private or without TLS.
     pub trusted_upstreams: Vec<String>,
-    /// How long a graceful stop may take.
+    /// Time limit of a graceful stop.
     pub drain: Duration,
-    /// What is logged, in directive syntax.
+    /// Log filter in directive syntax: `info,keyway_bus=debug`.
     pub log: String,
-    /// `text` or `json`.
+    /// Log format: `text` or `json`.
     pub log_format: String,
 }
 

@@ -38,11 +38,11 @@ pub(crate) const SETTINGS: &[Setting] = &[FALLBACK_KEY, FIRST_BYTE, CORS_ORIGINS
 pub struct ProxyConfig {
     /// The operator's OpenRouter key, for projects that consent to it.
     pub fallback_key: Option<SecretString>,
-    /// How long providers may take to begin the answer to a proxied request.
+    /// Time that a provider has to begin its answer to a proxied request.
     pub first_byte: Duration,
     /// Origins of web pages that may call the proxy; `None`: all.
     pub cors_origins: Option<Vec<String>>,
-    /// Largest body of a proxied request that has to be read before it is forwarded.
+    /// Largest body of a proxied request that must be buffered before it is forwarded, in bytes.
     pub proxy_body_bytes: usize,
 }
 
@@ -61,7 +61,7 @@ impl ProxyConfig {
     }
 }
 
-/// The origins of pages that may call; `None`: all.
+/// Returns the origins of web pages that may call the proxy; `None`: all.
 fn cors_origins(values: &mut Values) -> Result<Option<Vec<String>>, ConfigError> {
     let text = values.text(&CORS_ORIGINS);
     match text.trim() {

@@ -5,9 +5,9 @@
 pub struct Setting {
     /// The variable's name.
     pub name: &'static str,
-    /// The text used when it is not set; empty: unset has a meaning of its own.
+    /// Default value; empty: an unset variable has a meaning of its own.
     pub default: &'static str,
-    /// What it means.
+    /// Meaning, one line.
     pub meaning: &'static str,
 }
 

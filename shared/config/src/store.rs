@@ -25,7 +25,7 @@ pub(crate) const SETTINGS: &[Setting] = &[DATABASE_URL, DATABASE_CONNECTIONS];
 /// Settings of the database.
 #[derive(Debug)]
 pub struct StoreConfig {
-    /// The database: PostgreSQL, or SQLite in the data directory.
+    /// URL of the database: PostgreSQL, or SQLite in the data directory.
     pub database_url: SecretString,
     /// Connections per database pool.
     pub database_connections: u32,

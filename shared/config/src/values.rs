@@ -13,7 +13,7 @@ use keyway_vault::SecretString;
 
 use crate::{ConfigError, Setting};
 
-/// The settings' texts, until each is read.
+/// Texts of the settings that are not parsed yet.
 pub(crate) struct Values(BTreeMap<String, String>);
 
 impl Values {
@@ -21,7 +21,7 @@ impl Values {
         Self(texts)
     }
 
-    /// The value, or the default; a variable that is set but empty counts as not set.
+    /// Returns the value, or the default; a variable that is set but empty counts as not set.
     pub(crate) fn text(&mut self, setting: &Setting) -> String {
         self.0.remove(setting.name).filter(|value| !value.is_empty()).unwrap_or_else(|| setting.default.to_owned())
     }
@@ -94,7 +94,7 @@ pub(crate) fn invalid(setting: &Setting, why: impl Into<String>) -> ConfigError 
     ConfigError::Invalid { name: setting.name, why: why.into() }
 }
 
-/// What a number counts, as its name says.
+/// Returns the unit of a numeric setting, from the suffix of its name, for messages: ` of seconds`.
 fn unit(name: &str) -> &'static str {
     let units =
         [("_SECONDS", " of seconds"), ("_MS", " of milliseconds"), ("_DAYS", " of days"), ("_BYTES", " of bytes")];

@@ -46,21 +46,21 @@ pub(crate) const SETTINGS: &[Setting] = &[
 /// Settings of workers.
 #[derive(Debug)]
 pub struct WorkersConfig {
-    /// How often usage is fetched for every integration.
+    /// Interval at which usage is fetched for every integration.
     pub usage_interval: Duration,
-    /// How often every key is verified again.
+    /// Interval at which every key is verified again.
     pub verify_interval: Duration,
-    /// How long after a first "this key is wrong" the second, independent probe is made.
+    /// Delay between a first verdict "this key is wrong" and the second, independent probe.
     pub confirm_after: Duration,
-    /// How long finished operations and verdicts are kept.
+    /// Retention of finished operations and verdicts.
     pub retention: Duration,
-    /// So many percent of what is reported of a key may be missing from the metered ledger.
+    /// Percentage of a key's reported usage that may be missing from the metered ledger before its owner is told.
     pub drift_percent: u64,
-    /// How long single metered calls are kept; the sums of their days stay.
+    /// Retention of single metered calls; their daily sums stay.
     pub ledger: Duration,
-    /// Jobs at once in each of the verify and usage lanes.
+    /// Concurrent jobs in each of the verify and usage lanes.
     pub concurrency: usize,
-    /// Jobs that call the same provider at once; `None`: half of [`Self::concurrency`].
+    /// Concurrent jobs that call the same provider; `None`: half of [`Self::concurrency`].
     pub provider_concurrency: Option<usize>,
 }
 

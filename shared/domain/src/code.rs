@@ -2,34 +2,34 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why an attempt did not succeed: a closed list, stored, counted and shown. Each has a sentence
-/// that says what the reader can do; no provider text is ever stored.
+/// Reason why an attempt did not succeed: a closed list, stored, counted and shown. Each code has a sentence that tells
+/// the reader what to do; no provider text is ever stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// The first of two probes said that the key or its address is wrong; the second is due.
+    /// The first of two probes found the key or its address wrong; the second is due.
     ConfirmationDue,
-    /// The provider asked to wait, or has as many calls as it may have at once.
+    /// The provider asked to wait, or its concurrency limit is reached.
     RateLimited,
     /// The provider could not be reached, or answered 5xx.
     Unreachable,
-    /// The provider answered something that is not its documented shape.
+    /// The provider's answer does not have its documented shape.
     BadAnswer,
     /// The provider refused this secret for this call.
     Refused,
     /// The sealed secret cannot be opened.
     Undecryptable,
-    /// The integration is gone or was switched off meanwhile.
+    /// The integration was deleted or disabled meanwhile.
     Gone,
-    /// The handler did not finish in its time.
+    /// The handler exceeded its deadline.
     TimedOut,
     /// The handler panicked; a defect of ours.
     Panicked,
     /// The last allowed attempt was inconclusive.
     AttemptsExhausted,
-    /// A replica that is there did not say that it has dropped what was revoked.
+    /// A live replica did not acknowledge that it dropped the revoked entries.
     ReplicaSilent,
-    /// A secret that was to replace another one was not accepted.
+    /// The secret that was to replace another one was not accepted.
     NewKeyRefused,
 }
 
@@ -50,7 +50,7 @@ impl Code {
         Self::NewKeyRefused,
     ];
 
-    /// The text in tables, JSON and metrics.
+    /// Returns the text in tables, JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -75,7 +75,7 @@ impl Code {
         Self::ALL.into_iter().find(|code| code.name() == name)
     }
 
-    /// One sentence for the reader: what happened and what to do.
+    /// Returns one sentence for the reader: what happened and what to do.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {

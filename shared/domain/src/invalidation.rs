@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::VirtualKeyId;
 
-/// What a cache has to drop.
+/// Cache entries to drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum Invalidation {
     /// A virtual key was changed, revoked or deleted.
     VirtualKey {
-        /// Which one.
+        /// Id of the virtual key.
         id: VirtualKeyId,
     },
     /// An integration of the tenant changed: status, secret, host or existence.

@@ -1,6 +1,6 @@
 //! What kind of key a credential is: what it can be used for.
 
-/// What kind of key it is.
+/// Family of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFamily {
     /// Calls models.
@@ -13,7 +13,7 @@ impl KeyFamily {
     /// Every family, for documents.
     pub const ALL: [Self; 2] = [Self::Ordinary, Self::Admin];
 
-    /// The text in the table and in JSON.
+    /// Returns the text in the table and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

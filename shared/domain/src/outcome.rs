@@ -1,45 +1,45 @@
-//! What a handler returns. A handler never sleeps, loops on retry or spawns: it returns an outcome.
+//! Outcomes: the return value of a handler. A handler never sleeps, loops on retry or spawns: it returns an outcome.
 
 use std::time::Duration;
 
 use crate::{Code, Command, Event};
 
-/// How one attempt of a command ended. Failures of our own infrastructure (database, broker) are
-/// not outcomes: the worker keeps the message and waits.
+/// Result of one attempt of a command. Failures of our own infrastructure (database, broker) are not outcomes: the
+/// worker keeps the message and waits.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The effect is in place; these events tell the rest of the system.
+    /// The effect is in place; the events tell the rest of the system.
     Done(Vec<Event>),
-    /// Inconclusive: another attempt, not before `after` (`None`: the policy's own delay).
+    /// Inconclusive: another attempt is due, after `after` at the earliest (`None`: the policy's own delay).
     Retry {
-        /// Why, for the operation's error field until the next attempt.
+        /// Reason, shown in the operation's error field until the next attempt.
         code: Code,
-        /// What the provider asked for, already clamped.
+        /// Delay that the provider asked for, already clamped.
         after: Option<Duration>,
-        /// What the next attempt is to do, when it differs from this one.
+        /// Command of the next attempt, if it differs from this one.
         next: Option<Command>,
-        /// What this attempt did find out.
+        /// Events for the findings of this attempt.
         events: Vec<Event>,
     },
-    /// The provider was not called, because it has as many calls as it may have at once, or keeps failing: the same
-    /// attempt again, after this long.
+    /// The provider was not called, because its concurrency limit is reached or it keeps failing: the same attempt runs
+    /// again after `after`.
     Postponed {
-        /// Why.
+        /// Reason.
         code: Code,
-        /// When there will be room, as far as can be said.
+        /// Estimated time until the provider has room.
         after: Duration,
     },
     /// No further attempt can help.
     Failed {
-        /// Why.
+        /// Reason.
         code: Code,
-        /// What this attempt did find out.
+        /// Events for the findings of this attempt.
         events: Vec<Event>,
     },
 }
 
 impl Outcome {
-    /// The label in metrics and logs.
+    /// Returns the label in metrics and logs.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {

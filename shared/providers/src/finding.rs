@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use keyway_domain::{Evidence, VerdictKind};
 
-/// What one probe found. [`VerdictKind::Invalid`] is the provider's own "this key is wrong", said
-/// once: the caller asks a second time before it believes it.
+/// Result of one probe. [`VerdictKind::Invalid`] is the provider's own "this key is wrong", said once: the caller must
+/// confirm it with a second probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What was found.
     pub kind: VerdictKind,
     /// What shows it.
     pub evidence: Evidence,
-    /// How long the provider asked to wait, clamped.
+    /// Time that the provider asked to wait, clamped.
     pub retry_after: Option<Duration>,
-    /// The provider's own id of the key, where the answer to the probe has it: a plain id, no part of the key.
+    /// The provider's own id of the key, if the answer to the probe has one: a plain id, no part of the key.
     pub provider_key_id: Option<String>,
 }

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// How much of the database one process may use.
+/// Limits on one process' use of the database.
 #[derive(Clone, Copy, Debug)]
 pub struct DatabaseLimits {
-    /// Connections of each of the two PostgreSQL pools; readers on SQLite.
+    /// Connections of each of the two PostgreSQL pools; on SQLite, reading connections.
     pub connections: u32,
-    /// How long a transaction waits for a connection.
+    /// Longest wait of a transaction for a connection.
     pub acquire_timeout: Duration,
-    /// How long one statement may run (PostgreSQL).
+    /// Longest run time of one statement (PostgreSQL only).
     pub statement_timeout: Duration,
 }
 

@@ -7,12 +7,11 @@ use std::{
 
 use tokio::sync::watch;
 
-/// When a session last was not what it has to be: on a server that only reads, or not in its role. Connections from
-/// before are not used again: where an address moved on to another server, a session that stays open would find the old
-/// one for ever.
+/// Latest time at which a session was found on a read-only server or outside its role. Older connections are not used
+/// again: if an address moved to another server, an open session would stay on the old one forever.
 static DISTRUSTED: LazyLock<watch::Sender<Option<Instant>>> = LazyLock::new(|| watch::Sender::new(None));
 
-/// Has the sessions of now replaced; at most once a second, so that reads go on while a server takes no writes.
+/// Replaces all current sessions; at most once a second, so that reads go on while a server takes no writes.
 pub(crate) fn distrust_sessions() {
     DISTRUSTED.send_if_modified(|last| {
         let now = Instant::now();
@@ -24,7 +23,7 @@ pub(crate) fn distrust_sessions() {
     });
 }
 
-/// Hears each time that the sessions of now are not used again.
+/// Subscribes to the replacement of sessions.
 pub(crate) fn distrusted() -> watch::Receiver<Option<Instant>> {
     DISTRUSTED.subscribe()
 }

@@ -7,11 +7,11 @@ use crate::sql::Sql;
 /// Of what alone; each narrows it down.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Only {
-    /// Of this provider.
+    /// Provider's name.
     pub provider: Option<String>,
-    /// Of this project.
+    /// Project.
     pub project_id: Option<ProjectId>,
-    /// Of this integration.
+    /// Integration.
     pub integration_id: Option<IntegrationId>,
     /// With this virtual key; of the metered ledger alone.
     pub virtual_key_id: Option<VirtualKeyId>,

@@ -10,5 +10,5 @@ pub(crate) mod sealed {
     }
 }
 
-/// A transaction of either kind, for queries that both need.
+/// A transaction of either kind, for queries that serve both.
 pub trait Tx: sealed::Inner + Send + Sync {}

@@ -6,7 +6,7 @@ use sha2::Sha256;
 
 use crate::VaultError;
 
-/// HKDF-SHA-256 with length-prefixed info: `keyway/v1`, purpose, version, context.
+/// Derives a key with HKDF-SHA-256 and length-prefixed info: `keyway/v1`, purpose, version, context.
 pub(crate) fn derive(
     salt: &[u8],
     root: &[u8; 32],

@@ -1,6 +1,6 @@
 //! What can go wrong in the vault. No message holds a secret.
 
-/// What went wrong in the vault, and what can be done about it.
+/// Error of the vault, by its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// The process runs sealed: restore the right keyring and start it again.

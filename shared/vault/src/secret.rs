@@ -11,17 +11,17 @@ pub type SecretString = Secret<String>;
 /// Secret bytes.
 pub type SecretBytes = Secret<Vec<u8>>;
 
-/// Holds a secret. [`Secret::expose`] is the one way to it, so a search for that word finds every use.
+/// A secret value. [`Secret::expose`] is the only access to it, so a search for that word finds every use.
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes the value over. Copies made before are the caller's to wipe.
+    /// Takes the value over. The caller must wipe copies made before.
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value, for as long as it is really needed.
+    /// Returns the value. Keep the reference no longer than needed.
     #[must_use]
     pub const fn expose(&self) -> &T {
         &self.0
@@ -29,7 +29,7 @@ impl<T: Zeroize> Secret<T> {
 }
 
 impl SecretBytes {
-    /// The bytes as text.
+    /// Converts the bytes to text.
     ///
     /// # Errors
     /// [`VaultError::Malformed`] when they are not UTF-8; the bytes are wiped.

@@ -25,7 +25,7 @@ pub(super) async fn fire(
     Ok(first)
 }
 
-/// Fires a round whose work is not one transaction: should it end midway, the next round goes on.
+/// Fires a round whose work is not one transaction; if the work ends midway, the next round goes on.
 pub(super) async fn fire_alone(ctx: &Ctx, schedule: &'static str, round: Round) -> Result<bool, StoreError> {
     let tx = ctx.store.system().await?;
     let first = fire(&tx, schedule, round.at, round.now).await?;
@@ -33,7 +33,7 @@ pub(super) async fn fire_alone(ctx: &Ctx, schedule: &'static str, round: Round) 
     Ok(first)
 }
 
-/// Writes an operation and its first message for each command.
+/// Writes an operation and its first message for each command; returns the operations' ids.
 pub(super) async fn start(
     tx: &SystemTx,
     commands: impl Iterator<Item = (TenantId, Command)>,

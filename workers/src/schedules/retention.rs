@@ -13,10 +13,10 @@ use crate::Ctx;
 /// Its name in the table.
 pub(super) const NAME: &str = "retention";
 const DAY: Duration = Duration::from_secs(86_400);
-/// Longer than any window of a limit: a month.
+/// Age at which windows of limits are deleted; longer than any window, which is a month.
 const LONGEST_LIMIT: Duration = Duration::from_secs(62 * 86_400);
 
-/// Old rows go in slices, so that no delete holds others up.
+/// Deletes old rows in slices, so that no delete holds other transactions up.
 pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), StoreError> {
     if !fire_alone(ctx, NAME, Round { at, now }).await? {
         return Ok(());

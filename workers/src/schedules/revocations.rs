@@ -8,12 +8,12 @@ use keyway_store::{StoreError, outbox, replicas};
 use super::round::{Round, SLICE};
 use crate::Ctx;
 
-/// A replica that is there acknowledges within this.
+/// Time within which every live replica acknowledges.
 const REVOCATION_DEADLINE: Duration = Duration::from_secs(120);
-/// A revocation that all replicas acknowledge at once is never looked at.
+/// Age below which a revocation is not reviewed: replicas usually acknowledge at once.
 const REVOCATION_SETTLES: Duration = Duration::from_secs(2);
 
-/// Has revocations looked at again that wait for a replica: it may be gone by now, or never answer.
+/// Sends revocations that wait for a replica to the status writer: the replica may be gone by now, or never answer.
 pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), StoreError> {
     let tx = ctx.store.system().await?;
     let waiting = replicas::pending(&tx, SLICE).await?;

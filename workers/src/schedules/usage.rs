@@ -13,12 +13,12 @@ use crate::Ctx;
 
 /// Its name in the table.
 pub(super) const NAME: &str = "usage";
-/// Providers restate the last days: they are read again each time.
+/// Span of the last days, which providers restate: they are read again each time.
 const RESTATED: Duration = Duration::from_secs(3 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// One plan per tenant with an integration whose usage may be reportable, all in the transaction of the fire. A tenant
-/// whose last plan is not written yet has that one.
+/// Starts one plan per tenant with an integration whose usage may be reportable, all in the transaction of the firing.
+/// A tenant whose last plan has not written its children yet is skipped.
 pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), StoreError> {
     let tx = ctx.store.system().await?;
     if !fire(&tx, NAME, at, now).await? {

@@ -21,12 +21,13 @@ pub(super) async fn run(ctx: &Ctx, Round { now, .. }: Round) -> Result<(), Store
     Ok(())
 }
 
-/// A day after `now`, more or less a tenth: keys that came together do not stay together.
+/// Returns the time of the next check: `interval` after `now`, plus or minus a tenth, so that keys that came together
+/// do not stay together.
 pub(crate) fn next_check(now: Timestamp, interval: Duration) -> Timestamp {
     now.after(interval.mul_f64(0.9 + 0.2 * fastrand::f64()))
 }
 
-/// Starts the verification of keys whose check is due; says how many.
+/// Starts the verification of keys whose check is due; returns their number.
 async fn slice(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
     let tx = ctx.store.system().await?;
     let due = integrations::due_for_verification(&tx, now, now.after(ctx.settings.verify_interval), SLICE).await?;

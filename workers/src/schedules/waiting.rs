@@ -1,5 +1,6 @@
-//! Looks after keys whose verification came to nothing, so that none says that it is being verified while nobody does:
-//! one key of each host that could not be reached is asked for all of them, and what nobody verifies is verified again.
+//! Looks after keys whose verification ended without a verdict, so that none stays `verifying` without an operation:
+//! one key per unreachable host is verified for all of them, and keys without a running verification are verified
+//! again.
 
 use keyway_domain::Command;
 use keyway_store::{StoreError, integrations, replacements};
@@ -13,7 +14,7 @@ use crate::Ctx;
 /// Its name in the table.
 pub(super) const NAME: &str = "waiting";
 
-/// Starts what is due; the next look does what is left.
+/// Starts verifications that are due; the next round starts the rest.
 ///
 /// # Errors
 /// The database is away: the next look finds the same.

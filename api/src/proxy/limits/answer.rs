@@ -1,5 +1,5 @@
-//! What callers are told of limits: why a call was refused and when to try again, and on every answer under a
-//! limit what is left of it. Headers of the provider stay as they are; ours have names of their own.
+//! Limits in answers: on a refused call the reason and the time to try again, and on every answer under a limit its
+//! remainder. Headers of the provider stay unchanged; ours have names of their own.
 
 use std::time::Duration;
 
@@ -13,17 +13,17 @@ use super::{
     lease::State,
 };
 
-/// What may be reserved by calls under way is free again soon.
+/// Time after which amounts reserved by calls under way may be free again.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Which scope's limit refused a call: `virtual_key`, `project` or `integration`.
+/// Scope whose limit refused a call: `virtual_key`, `project` or `integration`.
 const SCOPE: HeaderName = HeaderName::from_static("x-keyway-limit-scope");
-/// Which limit: `requests_per_minute`, `tokens_per_minute`, `daily_budget` or `monthly_budget`.
+/// Measure of that limit: `requests_per_minute`, `tokens_per_minute`, `daily_budget` or `monthly_budget`.
 const LIMIT: HeaderName = HeaderName::from_static("x-keyway-limit");
-/// When its window ends, as RFC 3339.
+/// End of its window, as RFC 3339.
 const RESET: HeaderName = HeaderName::from_static("x-keyway-limit-reset");
 
-/// On every answer under a limit: limit, remaining (as far as this process knows) and seconds until the window
+/// Headers of every answer under a limit: limit, remainder (as far as this process knows) and seconds until the window
 /// ends, by measure. Money is in billionths of a US dollar.
 const SHOWN: [[HeaderName; 3]; Measure::ALL.len()] = [
     [
@@ -57,7 +57,7 @@ pub(in crate::proxy) struct Exceeded {
     retry_after: Option<Duration>,
 }
 
-/// A limit has nothing left for a call.
+/// Builds the refusal of a call for which a limit has nothing left.
 pub(super) fn exhausted(scope: LimitScope, measure: Measure, state: State) -> Refusal {
     // A budget that is used up is empty for long; what calls under way have only reserved comes back.
     let used_up = measure.is_budget() && state.used_up;
@@ -73,7 +73,7 @@ pub(super) fn exhausted(scope: LimitScope, measure: Measure, state: State) -> Re
     refused(code, message, Exceeded { scope, measure: Some(measure), state, retry_after })
 }
 
-/// A budget applies, and what the call costs is not known.
+/// Builds the refusal of a call whose cost is unknown under a budget.
 pub(super) fn price_unknown(scope: LimitScope) -> Refusal {
     let state = State { limit: 0, remaining: 0, reset: Duration::ZERO, used_up: false };
     let message = "a budget applies to this call and its price is not known: call a model and an endpoint with a \
@@ -87,7 +87,7 @@ fn refused(code: Code, message: String, exceeded: Exceeded) -> Refusal {
 }
 
 impl Exceeded {
-    /// Says in the headers of a refusal what is known, in the words of the caller's SDK.
+    /// Adds the headers of a refusal, including those that the caller's SDK reads.
     pub(in crate::proxy) fn write(&self, headers: &mut HeaderMap, shape: Shape) {
         headers.insert(SCOPE, HeaderValue::from_static(self.scope.name()));
         if let Some(wait) = self.retry_after {
@@ -122,8 +122,7 @@ impl Exceeded {
 }
 
 impl Hold {
-    /// Says in the headers of an answer what is left of the limits it counts on: of several of a kind, of the
-    /// one with the least.
+    /// Adds the headers of an answer: for each measure, the limit with the smallest remainder.
     pub(in crate::proxy) fn show(&self, headers: &mut HeaderMap) {
         let Some(held) = &self.0 else { return };
         // At once: a map that grows step by step is hashed anew each time.
@@ -140,7 +139,7 @@ impl Hold {
     }
 }
 
-/// Whole seconds, rounded up: one who waits that long is not early.
+/// Rounds up to whole seconds, so that a caller who waits that long is not early.
 fn seconds(wait: Duration) -> u64 {
     wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

@@ -18,7 +18,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The catalog from `file`, or the one that is compiled in.
+    /// Returns the catalog from `file`, or the one that is compiled in.
     ///
     /// # Errors
     /// See [`CatalogError`]; nothing of a faulty file is used.
@@ -33,7 +33,7 @@ impl Catalog {
         }
     }
 
-    /// The catalog from the text of a models file.
+    /// Returns the catalog from the text of a models file.
     ///
     /// # Errors
     /// See [`CatalogError`].
@@ -44,26 +44,26 @@ impl Catalog {
         Ok(Self { providers, by_name, price_version })
     }
 
-    /// Every provider, in the file's order.
+    /// Returns every provider, in the file's order.
     #[must_use]
     pub fn providers(&self) -> &[ProviderSpec] {
         &self.providers
     }
 
-    /// The provider of that name.
+    /// Returns the provider of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&ProviderSpec> {
         self.by_name.get(name).and_then(|index| self.providers.get(*index))
     }
 
-    /// What `model` costs at `provider`; `None`: unknown. A dated snapshot
-    /// (`gpt-4o-mini-2024-07-18`) costs what its model costs unless it has a price of its own.
+    /// Returns the price of `model` at `provider`; `None`: unknown. A dated snapshot (`gpt-4o-mini-2024-07-18`) has its
+    /// model's price unless it has one of its own.
     #[must_use]
     pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
         self.get(provider)?.model(model)?.price.as_ref()
     }
 
-    /// Says what these tokens cost on these terms in a call that came in at `at`; `None`: unknown.
+    /// Returns the cost in nano-USD of these tokens on these terms for a call that came in at `at`; `None`: unknown.
     #[must_use]
     pub fn cost(
         &self,
@@ -76,7 +76,7 @@ impl Catalog {
         self.priced_model(provider, Some(model), None)?.price.as_ref()?.cost(tokens, terms, at)
     }
 
-    /// A short hash of every price: stored with a cost, it says which price book made it.
+    /// Returns a short hash of every price; stored with a cost, it identifies the price list used.
     #[must_use]
     pub fn price_version(&self) -> &str {
         &self.price_version

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The names of a provider.
+/// Names of a provider's variables.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvNames {
     /// Variables that hold a key.
     pub key: Vec<String>,
-    /// Variables that hold the fields of a credential that is an object, by field.
+    /// Variables that hold the fields of a JSON credential, by field.
     pub fields: BTreeMap<String, String>,
-    /// Those of the fields that may be missing; without any other there is no credential.
+    /// Fields that may be missing; each other field is required.
     pub optional: Vec<String>,
     /// Variables that name a file with the credential.
     pub file: Vec<String>,
-    /// The variable that holds the host the credential is for.
+    /// Variable that holds the credential's host.
     pub base_url: Option<String>,
 }

@@ -1,27 +1,27 @@
-//! Why a catalog cannot be used.
+//! Reason why a catalog is not usable.
 
 use std::path::PathBuf;
 
-/// Why a catalog cannot be used.
+/// Reason why a catalog is not usable.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     /// The file cannot be read: check `KEYWAY_MODELS_FILE`.
     #[error("cannot read the models file {path}: {source}")]
     Read {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         source: std::io::Error,
     },
-    /// Not YAML, or a field that does not belong there: correct the place it names.
+    /// Not YAML, or an unknown field: correct the place that the text names.
     #[error("the models file is not in its form: {0}")]
     Syntax(String),
-    /// A provider's stanza says something impossible: correct it.
+    /// A provider's stanza is invalid: correct it.
     #[error("provider `{provider}` in the models file: {problem}")]
     Provider {
-        /// Which stanza.
+        /// Name of the stanza's provider.
         provider: String,
-        /// What is wrong and what would be right.
+        /// Fault and fix.
         problem: String,
     },
 }

@@ -1,5 +1,5 @@
-//! The catalog: every predefined provider with its models and prices, read from `models.yaml`.
-//! What was read never changes; another reading takes its place whole. It must never hold a tenant's data.
+//! The catalog: every predefined provider with its models and prices, read from `models.yaml`. A catalog is immutable;
+//! a new reading replaces it as a whole. It must never hold a tenant's data.
 
 mod base_url;
 mod book;

@@ -11,16 +11,16 @@ use super::{AuthStyle, Catalog, ProviderSpec};
 pub enum Resolved<'c, C> {
     /// The tenant's own provider.
     Custom(C),
-    /// A provider of the catalog.
+    /// Builds the view of a provider of the catalog.
     Predefined(&'c ProviderSpec),
 }
 
 /// A tenant's own provider as it is stored.
 #[derive(Clone, Copy, Debug)]
 pub struct StoredProvider<'a> {
-    /// Its name.
+    /// Name.
     pub name: &'a str,
-    /// The name people read.
+    /// Display name.
     pub display_name: &'a str,
     /// Where it is.
     pub base_url: &'a str,

@@ -1,10 +1,9 @@
 //! Why a call came to nothing. Never holds a URL or a header.
 
-/// Why a connection was not made or gave no answer.
+/// Reason why a connection was not made or gave no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GuardError {
-    /// The URL may not be called: the sentence says why. Use another, or have the operator trust
-    /// its host.
+    /// The URL may not be called, for the given reason. Use another, or have the operator trust its host.
     #[error("{0}")]
     Refused(&'static str),
     /// The name has no address.
@@ -13,13 +12,13 @@ pub enum GuardError {
     /// No connection, or TLS failed.
     #[error("no connection could be made to the host")]
     Connect,
-    /// It took too long.
+    /// A deadline has passed.
     #[error("the host did not answer in time")]
     TimedOut,
-    /// The connection broke off, or what came was not HTTP.
+    /// The connection broke off, or the answer was not HTTP.
     #[error("the connection broke off")]
     Broken,
-    /// The body is longer than we read.
+    /// The body is longer than the limit.
     #[error("the answer is too long")]
     TooLarge,
     /// The client cannot be set up: TLS is not usable on this machine.

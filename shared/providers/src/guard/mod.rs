@@ -1,6 +1,5 @@
-//! The one way out: a rule for where connections may go, a resolver that enforces it at connect,
-//! and an HTTP client that obeys both. Nothing in here may follow a redirect, use a proxy, or put a
-//! URL or a header into an error.
+//! The only way out: a rule for the destinations of connections, a resolver that enforces it at connect, and an HTTP
+//! client that obeys both. Nothing in here may follow a redirect, use a proxy, or put a URL or a header into an error.
 
 mod address;
 mod client;

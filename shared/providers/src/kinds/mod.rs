@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use crate::{Kind, Provider, ProviderSpec};
 
-/// The ways of the provider that `spec` describes.
+/// Returns the implementation for the provider that `spec` describes.
 #[must_use]
 pub fn for_spec(spec: &ProviderSpec) -> Arc<dyn Provider> {
     match spec.kind {

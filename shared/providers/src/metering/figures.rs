@@ -12,22 +12,22 @@ use super::{
 };
 use crate::{OutputTokens, ProviderSpec, lenient::Maybe};
 
-/// What one answer says about its cost.
+/// Figures of one answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metered {
-    /// The model the provider says it used.
+    /// Model that the provider says it used.
     pub model: Option<String>,
-    /// The tokens it counted.
+    /// Tokens as counted by the provider.
     pub tokens: TokenCounts,
-    /// Terms of the price beside tokens.
+    /// Price terms beside tokens.
     pub terms: PriceTerms,
-    /// What it says it charges, where it says so.
+    /// Charge in nano-USD that the answer states, if any.
     pub cost_nano_usd: Option<NanoUsd>,
-    /// Its id, where it is made in the background and can be read more than once.
+    /// Id of an answer made in the background, which can be read more than once.
     pub answer_id: Option<String>,
 }
 
-/// Reads the figures of one answer: of a document, or of one event after the other.
+/// Reads the figures of one answer: of a document, or event by event.
 pub struct Figures {
     output_tokens: OutputTokens,
     states_charge: bool,
@@ -35,12 +35,12 @@ pub struct Figures {
     so_far: Metered,
     marks: Marks,
     id: Option<String>,
-    /// Whether the answer was made by an earlier call, and is only read again.
+    /// `true` if an earlier call made the answer, and it is only read again.
     is_reread: bool,
 }
 
 impl Figures {
-    /// A reader of the answer to a call of `path` at a provider.
+    /// Builds a reader of the answer to a call of `path` at a provider.
     #[must_use]
     pub fn new(spec: &ProviderSpec, path: &str) -> Self {
         Self {
@@ -54,14 +54,15 @@ impl Figures {
         }
     }
 
-    /// A reader of an answer that an earlier call made. It has used nothing now, unless it was made in the background: then
-    /// nobody has seen its figures before.
+    /// Builds a reader of an answer that an earlier call made. It has used nothing now, unless it was made in the
+    /// background: then its figures were never read before.
     #[must_use]
     pub fn of_reread(spec: &ProviderSpec, path: &str) -> Self {
         Self { is_reread: true, ..Self::new(spec, path) }
     }
 
-    /// Reads the data of one event, or one of several documents; true when it has figures. Cheap for those without.
+    /// Reads the data of one event, or one of several documents; returns `true` if it has figures. Cheap for those
+    /// without.
     pub fn event(&mut self, data: &[u8]) -> bool {
         if self.marks.is_end(data) {
             return false;
@@ -85,7 +86,7 @@ impl Figures {
         has_figures
     }
 
-    /// Reads the one document that a whole answer is.
+    /// Reads a whole answer that is one document.
     pub fn document(&mut self, json: &[u8]) {
         if let Some(answer) = parsed(json) {
             self.answer(answer);
@@ -115,38 +116,38 @@ impl Figures {
         }
     }
 
-    /// How the answer ended, now that nothing of it is left to come.
+    /// Returns how the answer ended. Call it once the whole answer was read.
     #[must_use]
     pub fn ending(&self) -> Ending {
         self.marks.ending(self.kind)
     }
 
-    /// Whether a session that sends this way has an answer under way.
+    /// Returns `true` if a session has an answer under way in this direction.
     #[must_use]
     pub const fn is_under_way(&self) -> bool {
         self.marks.is_under_way()
     }
 
-    /// Whether an answer has come to its end.
+    /// Returns `true` if an answer has ended.
     #[must_use]
     pub const fn has_answered(&self) -> bool {
         self.marks.has_ended
     }
 
-    /// The id of the answer, or of what it tells of.
+    /// Returns the id of the answer, or of the response in its events.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// The answer's next sequence number, where its events are numbered.
+    /// Returns the answer's next sequence number, if its events are numbered.
     #[must_use]
     pub const fn next_number(&self) -> u64 {
         self.marks.next_number
     }
 
-    /// What the answer has used. Of an answer that was not finished when it ended, what it gave is unknown, and so is
-    /// everything about one that says that it used nothing.
+    /// Returns the figures of the answer. Output and cost of an answer that was not finished are unknown, and so are
+    /// the figures of an answer that has only zeros.
     #[must_use]
     pub fn take(&mut self) -> Metered {
         let mut metered = std::mem::take(&mut self.so_far);
@@ -165,7 +166,7 @@ impl Figures {
         metered
     }
 
-    /// As [`Self::take`], for answers of a session that are read one after the other and add up.
+    /// Works like [`Self::take`], for answers of a session that are read one after the other and add up.
     pub fn add_to(&mut self, sum: &mut Metered) {
         if self.so_far == Metered::default() {
             return;
@@ -190,7 +191,7 @@ impl Figures {
         self.so_far.cost_nano_usd = Some(0);
     }
 
-    /// Takes over what an answer says; true when it has figures.
+    /// Merges the fields of an answer; returns `true` if it has figures.
     fn read(&mut self, answer: Answer) -> bool {
         let is_message = self.kind == Kind::Messages || is_anthropic(&answer);
         let before = self.so_far.tokens;

@@ -1,17 +1,17 @@
 //! What a call is for, and how its answer ended.
 
-/// How an answer came to its end, as far as its own shape says.
+/// End of an answer, by its own shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// As its shape ends, or in a shape of which nobody knows how it ends.
+    /// Complete by its shape, or in a shape without a known end mark.
     Whole,
-    /// Without what its shape ends with.
+    /// Without the end mark of its shape.
     Cut,
     /// With an error of the provider.
     Failed,
 }
 
-/// What a call is for, by its path: what its answer looks like, and what it cannot use.
+/// Endpoint of a call, from its path: decides the shape of the answer, and the kinds of tokens it cannot use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Completion,
@@ -20,11 +20,11 @@ pub(super) enum Kind {
     Gemini,
     CohereChat,
     Conversations,
-    /// A WebSocket on which answers follow each other.
+    /// A WebSocket with many answers.
     Session,
-    /// Input alone is used.
+    /// Uses input tokens only.
     Embeddings,
-    /// Nothing is used.
+    /// Uses no tokens.
     Counting,
     Other,
 }

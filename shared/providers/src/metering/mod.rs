@@ -1,7 +1,7 @@
-//! Reads what an answer says of its own cost, whole or streamed, in the shape of any provider at any provider's path.
+//! Reads the figures in an answer, whole or streamed, in the shape of any provider at any provider's path.
 //!
-//! Keeps none of an answer's content, whatever its length. A figure of an unexpected kind is unknown, not 0; so is what a
-//! stream used that broke off before it said so.
+//! Keeps none of an answer's content, whatever its length. A figure of an unexpected kind is unknown, not 0; so is the
+//! usage of a stream that broke off before it stated it.
 
 mod answer;
 mod document;

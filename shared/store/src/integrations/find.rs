@@ -5,7 +5,7 @@ use keyway_domain::{DataKeyId, IntegrationId, ProjectId};
 use super::row::{IntegrationRow, SealedSecret, row};
 use crate::{StoreError, TenantTx, Tx, entity::integrations as table, sql::Sql};
 
-/// One integration.
+/// Returns one integration.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -15,7 +15,7 @@ pub async fn find(tx: &TenantTx, id: IntegrationId) -> Result<Option<Integration
     sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
 }
 
-/// The integration of a project that has this very secret, as its fingerprint under a data key tells.
+/// Returns the integration of a project that has an equal secret, found by its fingerprint under a data key.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -50,7 +50,7 @@ pub(crate) async fn of_ids(
     sql.models::<table::Entity>(tx).await
 }
 
-/// Refuses a secret that another integration of the tenant has.
+/// Checks that no other integration of the tenant has this secret.
 ///
 /// # Errors
 /// [`StoreError::Duplicate`].

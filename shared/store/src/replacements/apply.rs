@@ -14,30 +14,30 @@ use crate::{
     verdicts::VerdictRecord,
 };
 
-/// What became of a replacement.
+/// Final result of a replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Whose it is.
     pub tenant_id: TenantId,
-    /// Whose credential it was to replace.
+    /// Integration whose credential it was to replace.
     pub integration_id: IntegrationId,
-    /// The operation and the attempt that judged it.
+    /// Operation that verified it.
     pub operation_id: OperationId,
     /// The attempt of it.
     pub attempt: u32,
-    /// The version of the secret.
+    /// Version of the secret.
     pub version: i32,
     /// Enough of the secret to recognise it by.
     pub hint: String,
-    /// What was found.
+    /// Kind of the verdict.
     pub verdict: VerdictKind,
     /// When.
     pub at: Timestamp,
-    /// Whether it serves now.
+    /// `true` if the replacement serves now; `false` if it was refused.
     pub is_swapped: bool,
 }
 
-/// Which of these verdicts are about a secret that waits to replace another one.
+/// Returns those of the verdicts that are about a waiting replacement.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -49,8 +49,8 @@ pub async fn judged(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Verd
     Ok(records.iter().filter(|record| waiting.contains_key(&key(record))).cloned().collect())
 }
 
-/// Swaps in what a verification accepted, and drops the secret of what it refused; an inconclusive verdict is noted.
-/// Returns those that ended now.
+/// Swaps in accepted replacements and deletes the secrets of refused ones; an inconclusive verdict is only stored.
+/// Returns the replacements that ended.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -102,7 +102,8 @@ async fn of_records(tx: &SystemTx, records: &[VerdictRecord]) -> Result<HashMap<
     Ok(found)
 }
 
-/// Makes the replacement the integration's secret; does nothing when another integration has got it meanwhile.
+/// Makes the replacement the integration's secret. Returns `false` if another integration has got the same secret
+/// meanwhile.
 async fn swap(tx: &SystemTx, model: &table::Model, record: &VerdictRecord) -> Result<bool, StoreError> {
     let before = of_ids(tx, [record.integration_id], for_update(tx)).await?.pop();
     let Some(before) = before.map(row).transpose()? else { return Ok(false) };
@@ -161,7 +162,7 @@ async fn swap(tx: &SystemTx, model: &table::Model, record: &VerdictRecord) -> Re
     Ok(true)
 }
 
-/// Keeps what a verification found; with a conclusive verdict the replacement is refused and its secret goes.
+/// Stores the verdict; a conclusive one marks the replacement as refused and deletes its secret.
 async fn note(tx: &SystemTx, model: &table::Model, record: &VerdictRecord) -> Result<(), StoreError> {
     let (verdict, evidence) = (&record.verdict, &record.verdict.evidence);
     let mut sql = Sql::new("UPDATE replacements SET verdict_kind = ");

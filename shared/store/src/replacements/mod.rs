@@ -1,7 +1,7 @@
-//! Credentials that are to replace an integration's: kept sealed beside it until they are verified, and swapped in
-//! when they are valid. Until then the one before goes on serving, and nothing here touches it.
+//! Credentials that are to replace an integration's: kept sealed beside it until they are verified, and swapped in when
+//! they are valid. Until then the old one serves, unchanged.
 //!
-//! Only the status writer ends one ([`apply`]); its owner may take it back or put another in its place.
+//! Only the status writer ends a replacement ([`apply`]); its owner may discard it or put another in its place.
 
 mod apply;
 mod row;
@@ -38,18 +38,18 @@ pub(crate) struct Waiting {
     pub(crate) binding: Option<Binding>,
 }
 
-/// A replacement that nobody verifies at the moment.
+/// A replacement without a running verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unattended {
     /// Whose it is.
     pub tenant_id: TenantId,
-    /// Whose credential it is to replace.
+    /// Integration whose credential it is to replace.
     pub integration_id: IntegrationId,
-    /// The version of the secret.
+    /// Version of the secret.
     pub version: i32,
 }
 
-/// The replacement of an integration's credential, if one was handed in and has not been swapped in.
+/// Returns the replacement of an integration's credential, waiting or refused, if there is one.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -57,7 +57,7 @@ pub async fn find(tx: &TenantTx, id: IntegrationId) -> Result<Option<Replacement
     model(tx, id).await?.map(row).transpose()
 }
 
-/// The version to seal the next secret of an integration for: none that was ever sealed for it.
+/// Returns the version for the next secret of an integration: one that no secret of it was ever sealed for.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -113,7 +113,7 @@ pub async fn put(
     find(tx, integration.id).await?.ok_or(StoreError::NotFound)
 }
 
-/// Forgets what was to replace an integration's credential.
+/// Deletes the replacement of an integration's credential.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -122,7 +122,7 @@ pub async fn discard(tx: &TenantTx, id: IntegrationId) -> Result<(), StoreError>
     Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await.map(drop)
 }
 
-/// Forgets what an operation that was called off was to verify.
+/// Deletes the replacement that a cancelled operation was to verify.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -131,8 +131,8 @@ pub async fn discard_of(tx: &TenantTx, id: OperationId) -> Result<(), StoreError
     Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await.map(drop)
 }
 
-/// Replacements that wait since before `since` although nobody verifies them. Those of integrations that are switched
-/// off wait until they are switched on.
+/// Returns replacements that wait since before `since` without a running verification. Those of disabled integrations
+/// are left out.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -151,7 +151,7 @@ pub async fn unattended(tx: &SystemTx, since: Timestamp, rows: u64) -> Result<Ve
     Ok(found.into_iter().map(unattended).collect())
 }
 
-/// Notes which operation verifies a replacement from now on.
+/// Stores the operation that verifies a replacement from now on.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -161,7 +161,7 @@ pub async fn attend(tx: &SystemTx, one: Unattended, operation_id: OperationId) -
     Sql::with(text, values).run(tx).await.map(drop)
 }
 
-/// The sealed secret of a replacement that waits, if this is its version.
+/// Returns the sealed secret of a waiting replacement, if `version` is its version.
 pub(crate) async fn waiting(tx: &TenantTx, id: IntegrationId, version: i32) -> Result<Option<Waiting>, StoreError> {
     let is_it = |model: &table::Model| model.version == version && model.state == ReplacementState::Verifying.name();
     let Some(model) = model(tx, id).await?.filter(is_it) else { return Ok(None) };

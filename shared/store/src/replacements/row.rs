@@ -8,12 +8,12 @@ use crate::{
     integrations::{Binding, stored_verdict},
 };
 
-/// Where a replacement stands.
+/// State of a replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplacementState {
-    /// It is being verified.
+    /// Its verification is under way.
     Verifying,
-    /// It was not accepted; its secret is gone.
+    /// The verdict refused it; its secret is deleted.
     Refused,
 }
 
@@ -21,7 +21,7 @@ impl ReplacementState {
     /// Every state, for documents.
     pub const ALL: [Self; 2] = [Self::Verifying, Self::Refused];
 
-    /// The text in the table and in JSON.
+    /// Returns the text in the table and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -34,19 +34,19 @@ impl ReplacementState {
 /// A credential that waits to replace an integration's, or was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacementRow {
-    /// Whose credential it is to replace.
+    /// Integration whose credential it is to replace.
     pub integration_id: IntegrationId,
-    /// The version that the secret has then.
+    /// Version that the integration's secret has after the swap.
     pub version: i32,
-    /// Where it stands.
+    /// State.
     pub state: ReplacementState,
     /// Enough of the secret to recognise it by.
     pub hint: String,
-    /// The operation that verifies it, or did.
+    /// Operation that verifies it.
     pub operation_id: OperationId,
-    /// What its last verification found.
+    /// Latest verdict.
     pub verdict: Option<Verdict>,
-    /// When it was handed in.
+    /// Time of submission.
     pub created_at: Timestamp,
 }
 

@@ -1,5 +1,4 @@
-//! Prices in whole nano-USD: of which day, for how long an input, on which terms. Never a float; what nobody knows
-//! is `None`, never 0.
+//! Prices in whole nano-USD, by date, input length and terms. Never a float; an unknown price is `None`, never 0.
 
 mod bound;
 mod clock;

@@ -2,12 +2,12 @@
 
 use serde::Deserialize;
 
-/// Where a figure was seen, and when.
+/// Source of a figure.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// Name of a list, or an address.
+    /// Name of a price list, or a URL.
     pub source: String,
-    /// The day, `2026-11-28`.
+    /// Day on which it was read, `2026-11-28`.
     pub seen: String,
 }
