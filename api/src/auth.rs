@@ -8,7 +8,8 @@ use keyway_store::{audit, tenants};
 
 use crate::{
     App,
-    error::{ApiError, Code},
+    code::Code,
+    error::ApiError,
     token::{self, VirtualKeyToken},
     wrong_keys::Wrong,
 };

@@ -13,6 +13,7 @@ mod call;
 mod caller_stream;
 #[macro_use]
 mod codes;
+mod code;
 mod commands;
 mod config;
 mod console;
@@ -22,6 +23,7 @@ mod etag;
 mod event_loop;
 mod fallback;
 mod grouped_audit;
+mod groupings;
 mod home;
 mod idempotency;
 mod input;

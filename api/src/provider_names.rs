@@ -8,10 +8,7 @@ use keyway_store::{
     virtual_keys,
 };
 
-use crate::{
-    error::{ApiError, Code},
-    input,
-};
+use crate::{code::Code, error::ApiError, input};
 
 /// Names that differ by more are not taken for slips.
 const MAX_SLIPS: usize = 2;

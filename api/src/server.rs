@@ -38,7 +38,8 @@ use warp::{Filter, Reply};
 use crate::{
     App, Proxy,
     caller_stream::{CallerStream, HEADER_TIMEOUT, Patience},
-    error::{ApiError, Code},
+    code::Code,
+    error::ApiError,
     event_loop::{EventLoops, Spawner},
     home::Home,
     proxy::{ProviderClient, hint},

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use crate::{
     VirtualKeyToken,
     answer::Answer,
-    error::{ApiError, Code},
+    code::Code,
+    error::ApiError,
     limits::LimitsInput,
     provider_names,
     view::VirtualKeyView,

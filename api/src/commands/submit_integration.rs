@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 use crate::{
     VirtualKeyToken,
     answer::Answer,
+    code::Code,
     config::Settings,
-    error::{ApiError, Code},
+    error::ApiError,
     input::Credentials,
     limits::LimitsInput,
     provider_names, token,

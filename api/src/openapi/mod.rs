@@ -24,7 +24,8 @@ use utoipa_swagger_ui::Config;
 use warp::{Filter, Rejection, Reply, path::FullPath, reply};
 
 use crate::{
-    error::{self, Code, ErrorBody},
+    code::Code,
+    error::{self, ErrorBody},
     routes::Paths,
 };
 

@@ -71,7 +71,7 @@ schemas! {
     /// Which ledger: what the proxy metered, or what the provider reports.
     Ledger(one_of, names!([domain::Ledger::Metered, domain::Ledger::Reported]));
     /// What a usage report is split by.
-    GroupBy(one_of, crate::routes::GROUPINGS.iter().map(|(name, _)| *name).collect());
+    GroupBy(one_of, crate::groupings::GROUPINGS.iter().map(|(name, _)| *name).collect());
     /// Whose secret serves: the project's own or, with its consent, the operator's.
     Credential(one_of, names!([domain::CredentialSource::Own, domain::CredentialSource::Fallback]));
     /// How a proxied call ended.
@@ -87,7 +87,7 @@ schemas! {
     /// Whose dead letters: the tenant's, or those of every tenant and of none.
     DeadLetterScope(one_of, vec!["tenant", "installation"]);
     /// The family of an error.
-    ErrorType(one_of, crate::error::kinds());
+    ErrorType(one_of, crate::code::kinds());
 
     /// The id of a tenant.
     TenantId(id, "tnt");

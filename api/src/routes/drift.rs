@@ -1,18 +1,12 @@
 //! `/usage/drift`: what providers report of keys beside what went through the proxy.
 
-use keyway_domain::{IntegrationId, Timestamp};
-use keyway_store::drift::{self, Days, Drift, MAX_LINES};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use keyway_domain::Timestamp;
+use keyway_store::drift::{self, Days, MAX_LINES};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::usage;
-use crate::{
-    answer::Answer,
-    call::Call,
-    cursor::List,
-    error::{ApiError, Code},
-    openapi::words,
-};
+use crate::{answer::Answer, call::Call, code::Code, cursor::List, error::ApiError, view::DriftView};
 
 const DEFAULT_DAYS: i64 = 7;
 const MAX_DAYS: i64 = 92;
@@ -27,28 +21,6 @@ pub(crate) struct DriftQuery {
     from: Option<String>,
     /// Before this day or time; now if left out.
     to: Option<String>,
-}
-
-/// An integration on a day. Only those are listed whose `config.provider_key_id` an organisation's report names, and only
-/// from when they were made: what was used before did not have to go through the proxy.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct DriftView {
-    /// The UTC day.
-    day: String,
-    #[schema(value_type = words::IntegrationId)]
-    integration_id: IntegrationId,
-    /// What the provider reports; null when it did not say.
-    reported_requests: Option<i64>,
-    /// Input and output together.
-    reported_tokens: Option<i64>,
-    /// Calls through the proxy.
-    metered_requests: i64,
-    /// Input and output together, as far as they are known.
-    metered_tokens: i64,
-    /// Calls whose tokens are unknown, so that `metered_tokens` is too low.
-    unknown_token_requests: i64,
-    /// Whether more than the trifle that KEYWAY_DRIFT_PERCENT allows did not go through the proxy.
-    used_outside: bool,
 }
 
 /// Compare what providers report of keys with what was metered, by day and integration.
@@ -68,19 +40,4 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     }
     let percent = call.app.drift_percent;
     Ok(Answer::ok(&List::whole(lines.into_iter().map(|line| DriftView::of(line, percent)).collect())))
-}
-
-impl DriftView {
-    fn of(line: Drift, percent: u64) -> Self {
-        Self {
-            used_outside: line.is_outside(percent),
-            day: line.day,
-            integration_id: line.integration_id,
-            reported_requests: line.reported_requests,
-            reported_tokens: line.reported_tokens,
-            metered_requests: line.metered_requests,
-            metered_tokens: line.metered_tokens,
-            unknown_token_requests: line.unknown_token_requests,
-        }
-    }
 }

@@ -1,16 +1,12 @@
 //! `/routing`: which integration would serve a call, and why not the others, without calling anybody.
 
-use keyway_domain::{CredentialSource, IntegrationId, ProjectId, Timestamp};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use keyway_domain::ProjectId;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
-    answer::Answer,
-    call::Call,
-    error::{ApiError, Code},
-    openapi::words,
-    provider_names,
-    proxy::explain::{Candidate, Wanted},
+    answer::Answer, call::Call, code::Code, error::ApiError, openapi::words, provider_names, proxy::explain::Wanted,
+    view::RoutingView,
 };
 
 /// Which call: one of a provider's own endpoints, or of a model at `/v1`.
@@ -28,48 +24,6 @@ pub(crate) struct RoutingQuery {
     /// Without a provider: the endpoint below `/v1`; `/chat/completions` if left out.
     #[param(example = "/chat/completions")]
     endpoint: Option<String>,
-}
-
-/// Who would be tried, and why not the others.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RoutingView {
-    /// The integration that would be tried first; among several of its priority it is one of them, by weight. Null:
-    /// the operator's key would be, or nobody would serve, and `refusal` says what the caller would be told.
-    #[schema(value_type = Option<words::IntegrationId>)]
-    integration_id: Option<IntegrationId>,
-    refusal: Option<RefusalView>,
-    /// Every integration of the project, and the operator's key: those that would be tried, in that order, then the others.
-    candidates: Vec<CandidateView>,
-}
-
-/// An integration or the operator's key, as it stands for the call.
-#[derive(Serialize, ToSchema)]
-struct CandidateView {
-    /// Null: the operator's key, for projects that consent to it.
-    #[schema(value_type = Option<words::IntegrationId>)]
-    integration_id: Option<IntegrationId>,
-    /// `own`, or `fallback`: the operator's.
-    #[schema(value_type = words::Credential)]
-    credential: CredentialSource,
-    provider: String,
-    name: String,
-    /// Null for the operator's key.
-    priority: Option<i32>,
-    weight: Option<i32>,
-    can_serve: bool,
-    /// It is tried after the others until then, as far as the replica that answers knows.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    cools_until: Option<Timestamp>,
-    /// Why it cannot serve.
-    refusal: Option<RefusalView>,
-}
-
-/// What a caller of the proxy would be told.
-#[derive(Serialize, ToSchema)]
-struct RefusalView {
-    #[schema(example = "integration_disabled")]
-    code: &'static str,
-    message: String,
 }
 
 /// Say which integration would serve a call, and why not the others. Nobody is called.
@@ -93,32 +47,5 @@ pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {
         return Err(ApiError::new(Code::Internal, "no proxy runs beside this API"));
     };
     let judged = proxy.explain(call.by.tenant_id, project_id, wanted).await;
-    let first = judged.candidates.first().filter(|it| it.can_serve && judged.refusal.is_none());
-    Ok(Answer::ok(&RoutingView {
-        integration_id: first.and_then(|it| it.integration_id),
-        refusal: judged.refusal.map(RefusalView::from),
-        candidates: judged.candidates.into_iter().map(CandidateView::from).collect(),
-    }))
-}
-
-impl From<(&'static str, String)> for RefusalView {
-    fn from((code, message): (&'static str, String)) -> Self {
-        Self { code, message }
-    }
-}
-
-impl From<Candidate> for CandidateView {
-    fn from(it: Candidate) -> Self {
-        Self {
-            integration_id: it.integration_id,
-            credential: if it.integration_id.is_some() { CredentialSource::Own } else { CredentialSource::Fallback },
-            provider: it.provider,
-            name: it.name,
-            priority: it.priority,
-            weight: it.weight,
-            can_serve: it.can_serve,
-            cools_until: it.cools_until,
-            refusal: it.refusal.map(RefusalView::from),
-        }
-    }
+    Ok(Answer::ok(&RoutingView::from(judged)))
 }

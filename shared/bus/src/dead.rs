@@ -1,55 +1,9 @@
 //! Dead letters: messages that no handler can be given, on their way to the `dead_letters` table.
 
-use keyway_domain::{DecodeError, Lane, MessageId};
+use keyway_domain::{DeadReason, Lane, MessageId};
 use uuid::Uuid;
 
 use crate::{BusError, settle::Ticket};
-
-/// Why a message is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeadReason {
-    /// The body is not a message.
-    Malformed,
-    /// The body's kind is a newer build's.
-    UnknownKind,
-    /// The body was written by a newer build.
-    Version,
-    /// It was put back again and again.
-    Crashed,
-    /// The broker gave it up before a worker could say why.
-    Broker,
-}
-
-impl DeadReason {
-    /// Every reason, for metrics.
-    pub const ALL: [Self; 5] = [Self::Malformed, Self::UnknownKind, Self::Version, Self::Crashed, Self::Broker];
-    /// Those that only say what the build that met the message could not read: another build may.
-    pub const UNREAD: [Self; 3] = [Self::Malformed, Self::UnknownKind, Self::Version];
-
-    /// The text in tables, headers and metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::UnknownKind => "unknown_kind",
-            Self::Version => "version",
-            Self::Crashed => "crashed",
-            Self::Broker => "broker",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
-
-    pub(crate) const fn of(error: &DecodeError) -> Self {
-        match error {
-            DecodeError::Malformed(_) | DecodeError::TooLarge(_) => Self::Malformed,
-            DecodeError::UnknownKind(_) => Self::UnknownKind,
-            DecodeError::Version(_) => Self::Version,
-        }
-    }
-}
 
 /// A message that is to be filed. Dropped without [`Self::ack`], it comes again.
 #[derive(Debug)]

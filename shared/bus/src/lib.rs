@@ -29,12 +29,13 @@ mod task;
 mod topology;
 
 pub use contract::{Bus, ConsumeOptions, Handover, Journal, Outgoing};
-pub use dead::{DeadLetter, DeadLetterStream, DeadReason};
+pub use dead::{DeadLetter, DeadLetterStream};
 pub use delivery::Delivery;
 pub use embedded::EmbeddedBus;
 pub use error::BusError;
 pub use health::{Health, LaneDepth, LaneHealth};
 pub use invalidations::{InvalidationSignal, InvalidationStream, Revocation};
+pub use keyway_domain::DeadReason;
 pub use rabbit::{RabbitBus, RabbitSettings};
 pub use settle::{SettleLayer, SettleService};
 pub use source::Source;

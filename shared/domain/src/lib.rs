@@ -5,6 +5,7 @@
 
 mod audit;
 mod command;
+mod dead_reason;
 mod event;
 mod id;
 mod integration;
@@ -20,6 +21,7 @@ mod usage;
 
 pub use audit::{Actor, AuditEvent, AuditOutcome};
 pub use command::Command;
+pub use dead_reason::DeadReason;
 pub use event::{Event, Invalidation};
 pub use id::{
     DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, ReplicaId, RequestId, SecretId,

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 
 /// Where the words of answers, operations, verdicts and dead letters are listed, between which texts, and the fewest.
 const WORDS: &[(&str, &str, &str, usize)] = &[
-    ("api/src/error.rs", "codes! {", "\n}", 25),
+    ("api/src/code.rs", "codes! {", "\n}", 25),
     ("api/src/proxy/refusal.rs", "codes! {", "\n}", 30),
     ("shared/domain/src/outcome.rs", "pub const fn name(self)", "\n    }", 10),
     ("shared/domain/src/integration.rs", "impl VerdictKind", "pub fn parse", 7),
