@@ -6,7 +6,7 @@ use std::{borrow::Cow, sync::Arc};
 use http::{Method, request::Parts};
 
 use super::{
-    fallback,
+    endpoint::ENDPOINTS,
     inspect::Fields,
     intake::{self, Source},
     payload::Payload,
@@ -51,7 +51,7 @@ impl Planner<'_> {
         let endpoint = match (&path, provider) {
             (PathThere::Given(path), Some(provider)) => self.project.fallback.endpoint_at(provider, Some(path)),
             (PathThere::Chat, Some(provider)) => self.project.fallback.endpoint_at(provider, None),
-            (PathThere::Endpoint(path), _) => fallback::ENDPOINTS.into_iter().find(|endpoint| endpoint == path),
+            (PathThere::Endpoint(path), _) => ENDPOINTS.into_iter().find(|endpoint| endpoint == path),
             (_, None) => None,
         };
         let Ok(alone) = self.project.helped_out(provider, endpoint, asked.as_deref()) else { return Err(refusal) };

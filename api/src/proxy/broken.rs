@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use keyway_domain::RequestId;
 
-use super::refusal::{Code, Shape};
+use super::{refusal::Code, shape::Shape};
 
 /// Number for those who read an error's code as an HTTP status.
 const STATUS: u16 = 502;

@@ -2,39 +2,24 @@
 //!
 //! It must never follow a redirect, nor send a request twice that a provider may have seen.
 
-use std::{
-    error::Error,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{error::Error, sync::Arc};
 
-use bytes::Bytes;
 use http::{Request, Response, header};
-use http_body_util::Full;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use keyway_providers::GuardError;
 
 use super::{
     connect::Connector,
-    intake::Source,
     origin::Origin,
     pool::{Carrying, Pool},
     refusal::{Code, Refusal},
+    request_body::RequestBody,
 };
 
 /// Calls providers, over connections of its own: each event loop has one.
 pub struct ProviderClient {
     connector: Connector,
     pool: Pool,
-}
-
-/// The body of a request to a provider.
-pub(super) enum RequestBody {
-    /// Read already. What it was read from goes along, because it holds the room that the body takes.
-    Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Option<Source>),
-    /// Passed on as it arrives.
-    Passing(Incoming),
 }
 
 impl ProviderClient {
@@ -76,30 +61,4 @@ fn unreachable(error: &(dyn Error + 'static)) -> Refusal {
         cause = error.source();
     }
     Refusal::new(Code::UpstreamUnreachable, "no connection could be made to the provider")
-}
-
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match self.get_mut() {
-            Self::Whole(body, _) => Pin::new(body).poll_frame(cx).map_err(|never| match never {}),
-            Self::Passing(body) => Pin::new(body).poll_frame(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(body, _) => body.is_end_stream(),
-            Self::Passing(body) => body.is_end_stream(),
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(body, _) => body.size_hint(),
-            Self::Passing(body) => body.size_hint(),
-        }
-    }
 }

@@ -15,7 +15,7 @@ use keyway_providers::guard::{Guard, Resolver};
 use keyway_telemetry::spawn;
 use tower_service::Service;
 
-use super::{client::RequestBody, origin::Origin};
+use super::{origin::Origin, request_body::RequestBody};
 
 /// Until TCP and TLS stand and HTTP is agreed on.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);

@@ -4,8 +4,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
-use super::relay::ProxyBody;
-
 /// How long a browser may remember what it was told, in seconds: no browser keeps it longer.
 const REMEMBERED_SECONDS: HeaderValue = HeaderValue::from_static("7200");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
@@ -23,12 +21,12 @@ pub enum CorsOrigins {
 
 impl CorsOrigins {
     /// The answer to a browser's question ahead of a call, if this is one.
-    pub(super) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response<ProxyBody>> {
+    pub(super) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response<Bytes>> {
         if *method != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
         }
         let origin = self.allowed(headers)?;
-        let mut response = Response::new(ProxyBody::whole(Bytes::new()));
+        let mut response = Response::new(Bytes::new());
         *response.status_mut() = StatusCode::NO_CONTENT;
         let told = response.headers_mut();
         // A star does not mean the header in which keys are sent.

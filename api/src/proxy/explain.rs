@@ -8,7 +8,7 @@ use keyway_domain::{IntegrationId, ProjectId, TenantId, Timestamp};
 use super::{
     Proxy,
     choice::{Choice, Standing},
-    fallback, plan,
+    endpoint::{self, ENDPOINTS},
     project::{Language, Project},
     refusal::{Code, Refusal},
     upstream::{self, Upstream},
@@ -102,7 +102,7 @@ impl Proxy {
         match *wanted {
             Wanted::Provider(provider, _) => Ok(project.by_provider(provider, &self.sources.catalog)?.iter().collect()),
             Wanted::Model(model, endpoint) => {
-                Ok(project.by_model(model, Language::Of(plan::shape(endpoint)))?.upstreams)
+                Ok(project.by_model(model, Language::Of(endpoint::shape(endpoint)))?.upstreams)
             }
         }
     }
@@ -112,10 +112,10 @@ impl Wanted<'_> {
     /// The endpoint that it would be, as far as OpenRouter may have it; of a provider's own, its chats.
     fn endpoint(&self) -> Option<&'static str> {
         let asked = match self {
-            Self::Provider(..) => fallback::ENDPOINTS[0],
+            Self::Provider(..) => ENDPOINTS[0],
             Self::Model(_, endpoint) => endpoint,
         };
-        fallback::ENDPOINTS.into_iter().find(|endpoint| *endpoint == asked)
+        ENDPOINTS.into_iter().find(|endpoint| *endpoint == asked)
     }
 }
 
@@ -124,7 +124,7 @@ impl Candidate {
     fn no_fallback(refusal: Refusal) -> Self {
         Self {
             integration_id: None,
-            provider: fallback::OPENROUTER.to_owned(),
+            provider: endpoint::OPENROUTER.to_owned(),
             name: upstream::OPERATORS.to_owned(),
             priority: None,
             weight: None,

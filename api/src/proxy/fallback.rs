@@ -13,18 +13,12 @@ use keyway_telemetry::metrics;
 use serde::{Deserialize, de::IgnoredAny};
 
 use super::{
-    plan::shape,
-    project::Sources,
+    endpoint::{OPENROUTER, shape},
     refusal::{Code, Refusal},
+    sources::Sources,
     stand_ins::StandIn,
     upstream::Upstream,
 };
-
-/// The provider of the catalog that is asked.
-pub(super) const OPENROUTER: &str = "openrouter";
-/// What OpenRouter may have of OpenAI's shape, as far as the catalog says that it can; longest first, because an
-/// endpoint is found by how a path ends.
-pub(super) const ENDPOINTS: [&str; 3] = ["/chat/completions", "/completions", "/embeddings"];
 
 /// What can come of asking with the operator's key.
 #[derive(Clone, Copy)]

@@ -9,10 +9,12 @@ use keyway_telemetry::metrics;
 
 use super::{
     Proxy,
+    arrival::Arrival,
     attempts::{Attempts, Begun},
     broken::Reader,
     cache,
     caller::{self, KeyHash, KeyHolder, Principal},
+    caller_side::Caller,
     choice::Choice,
     client::ProviderClient,
     headers,
@@ -22,10 +24,11 @@ use super::{
     path::{self, Route},
     plan::{Plan, Planner},
     project::Project,
-    record::{Arrival, Record},
+    record::Record,
     redact::Redactor,
-    refusal::{Code, Refusal, Shape},
-    relay::{Caller, ProxyBody},
+    refusal::{Code, Refusal},
+    relay::ProxyBody,
+    shape::Shape,
     warm::Held,
     websocket::{self, Session, SessionKey},
 };
@@ -41,7 +44,7 @@ impl Proxy {
         traffic: &Arc<Traffic>,
     ) -> Response<ProxyBody> {
         if let Some(told) = self.cors.preflight(request.method(), request.headers()) {
-            return told;
+            return told.map(ProxyBody::whole);
         }
         let arrival = Arrival::now();
         let page = self.cors.allowed(request.headers());
@@ -56,7 +59,7 @@ impl Proxy {
                 self.refused_calls.tell(arrival.id, peer, refusal.code());
             }
             let shape = Shape::of(uri.path());
-            let mut response = refusal.into_response(shape);
+            let mut response = refusal.into_response(shape).map(ProxyBody::whole);
             if let Some(id) = &id {
                 response.headers_mut().insert(HeaderName::from_static(shape.request_id_header()), id.clone());
             }

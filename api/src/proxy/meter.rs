@@ -6,8 +6,8 @@ use http::{HeaderMap, Method, header};
 use keyway_providers::{Ending, Figures};
 
 use super::{
-    decoding::Decoder, links::Links, passage::Passage, path::Route, reading::Reading, record::Record, redact::Redactor,
-    refusal::Shape, relay::Caller, upstream::Upstream,
+    caller_side::Caller, decoding::Decoder, links::Links, passage::Passage, path::Route, reading::Reading,
+    record::Record, redact::Redactor, shape::Shape, upstream::Upstream,
 };
 
 /// What of an answer is read.

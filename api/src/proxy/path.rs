@@ -10,6 +10,7 @@ use url::form_urlencoded::byte_serialize;
 use super::{
     hint,
     refusal::{Code, Refusal},
+    shape::is_verb,
 };
 
 /// What a request asks for.
@@ -150,23 +151,6 @@ pub(super) fn with_model(uri: &Uri, model: &str) -> Result<Uri, Refusal> {
     let pairs: Vec<&str> = pairs.map(|pair| if is_named(pair, "model") { &named } else { pair }).collect();
     let unusable = |_| Refusal::new(Code::BadPath, "the query is not one that can be forwarded");
     Uri::try_from(format!("{}?{}", uri.path(), pairs.join("&"))).map_err(unusable)
-}
-
-/// Whether a word behind a colon is one of Google's verbs: names of OpenAI's models have colons, too.
-pub(super) fn is_verb(word: &str) -> bool {
-    const VERBS: [&str; 10] = [
-        "asyncBatchEmbedContent",
-        "batchEmbedContents",
-        "batchGenerateContent",
-        "countTokens",
-        "embedContent",
-        "generateAnswer",
-        "generateContent",
-        "predict",
-        "predictLongRunning",
-        "streamGenerateContent",
-    ];
-    VERBS.contains(&word)
 }
 
 fn ambiguous() -> Refusal {

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 
-use super::{client::RequestBody, inspect::Fields, intake::Source, upstream::Upstream};
+use super::{inspect::Fields, intake::Source, request_body::RequestBody, upstream::Upstream};
 
 /// What is sent.
 pub(super) enum Payload {

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, header, request::Parts};
 use hyper::body::Body;
 use keyway_domain::ProjectId;
-use keyway_providers::{Capability, LiveCatalog};
+use keyway_providers::LiveCatalog;
 
 use super::{
     affinity::Ties,
     choice::Choice,
-    fallback,
+    endpoint::{ENDPOINTS, shape},
     inspect::Fields,
     intake::{self, Room, Source},
     multipart,
@@ -333,16 +333,6 @@ impl Planner<'_> {
     }
 }
 
-/// What a provider has to speak to serve an endpoint.
-pub(super) fn shape(path: &str) -> Capability {
-    match path {
-        "/embeddings" => Capability::Embeddings,
-        "/completions" => Capability::Completions,
-        path if path.starts_with("/messages") => Capability::Messages,
-        _ => Capability::Chat,
-    }
-}
-
 impl PathThere {
     /// The model that it names.
     pub(super) fn model(&self) -> Option<String> {
@@ -355,14 +345,14 @@ impl PathThere {
     /// Which endpoint of OpenAI's shape that OpenRouter may have it is at `upstream`, if it is one.
     fn endpoint(&self, upstream: &Upstream) -> Option<&'static str> {
         let path = self.at(upstream);
-        fallback::ENDPOINTS.into_iter().find(|endpoint| upstream.endpoint(endpoint) == path)
+        ENDPOINTS.into_iter().find(|endpoint| upstream.endpoint(endpoint) == path)
     }
 
     /// The path at `upstream`.
     pub(super) fn at(&self, upstream: &Upstream) -> String {
         match self {
             Self::Given(path) if upstream.is_fallback() => {
-                let endpoint = fallback::ENDPOINTS.into_iter().find(|endpoint| path.ends_with(endpoint));
+                let endpoint = ENDPOINTS.into_iter().find(|endpoint| path.ends_with(endpoint));
                 upstream.endpoint(endpoint.unwrap_or(path))
             }
             Self::Given(path) => path.clone(),

@@ -15,7 +15,7 @@ use hyper::{
     client::conn::{TrySendError, http1, http2},
 };
 
-use super::{client::RequestBody, connect::Sender, origin::Origin};
+use super::{connect::Sender, origin::Origin, request_body::RequestBody};
 
 /// Shorter than what providers' front ends keep idle connections for.
 const IDLE: Duration = Duration::from_secs(55);

@@ -4,23 +4,19 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use keyway_domain::{Limits, ProjectId, TenantId, Timestamp};
-use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec, guard::Guard};
-use keyway_store::{Page, Store, TenantKeyCache, credentials, projects, provider_limits, provider_models, providers};
-use keyway_vault::{SecretString, VaultError};
+use keyway_providers::{AuthStyle, Capability, LiveCatalog, Model, ProviderSpec};
+use keyway_store::{Page, credentials, projects, provider_limits, provider_models, providers};
 use url::Url;
 
 use super::{
-    caller::{KeyHash, KeyHolder},
     choice::Choice,
+    endpoint::{ENDPOINTS, OPENROUTER, shape},
     fallback::{self, Alone, Fallback},
-    outage::Outage,
-    plan,
     refusal::{Code, Refusal},
-    stand_ins::StandIns,
+    sources::Sources,
     upstream::Upstream,
     warm::Loaded,
 };
-use crate::{grouped_audit::GroupedAudit, home::Home};
 
 /// The provider that has every endpoint of OpenAI's SDK.
 const OPENAI: &str = "openai";
@@ -62,24 +58,6 @@ pub(super) enum Language {
     OpenAi,
 }
 
-/// What is needed to read a project.
-pub(super) struct Sources {
-    /// Where the database is asked.
-    pub(super) home: Home,
-    pub(super) store: Store,
-    pub(super) keys: TenantKeyCache,
-    pub(super) catalog: LiveCatalog,
-    pub(super) guard: Guard,
-    /// The operator's OpenRouter key.
-    pub(super) fallback_key: Option<Arc<SecretString>>,
-    /// Whether asking is of any use.
-    pub(super) outage: Arc<Outage>,
-    /// As what it helps out.
-    pub(super) stand_ins: StandIns,
-    /// Where it is noted that a secret does not open.
-    pub(super) audit: Arc<GroupedAudit>,
-}
-
 impl Sources {
     /// Reads a project.
     pub(super) async fn project(
@@ -91,21 +69,6 @@ impl Sources {
         let load = async move { sources.outage.look_up(Project::load(&sources, tenant_id, project_id)).await };
         // On the heap: whoever waits for it is not to be as large as it is.
         self.home.run("project", Box::pin(load)).await?
-    }
-
-    /// Refuses while the vault is sealed.
-    pub(super) fn check_open(&self) -> Result<(), Refusal> {
-        match self.keys.vault().sealed_reason() {
-            Some(reason) => Err(VaultError::Sealed(reason.to_owned()).into()),
-            None => Ok(()),
-        }
-    }
-
-    /// Reads who has the virtual key with this hash.
-    pub(super) async fn holder(&self, hash: KeyHash) -> Result<Loaded<KeyHolder>, Refusal> {
-        let (store, outage) = (self.store.clone(), Arc::clone(&self.outage));
-        let load = async move { Ok(KeyHolder::load(&store, &hash).await?) };
-        self.home.run("virtual key", Box::pin(async move { outage.look_up(load).await })).await?
     }
 }
 
@@ -226,7 +189,7 @@ impl Project {
         }
         let speaking = self.speaking(Language::Of(Capability::Chat));
         for (provider, name, upstream) in self.fallback.models() {
-            let endpoint = fallback::ENDPOINTS.into_iter().find(|endpoint| upstream.spec.can(plan::shape(endpoint)));
+            let endpoint = ENDPOINTS.into_iter().find(|endpoint| upstream.spec.can(shape(endpoint)));
             let goes_to_own = is_of_one(&speaking) && self.fallback.may_guess(&speaking[0].spec.name, name);
             let is_served = match self.models.get(name) {
                 Some(offer) => self.fallback.serving(&offer.upstreams, endpoint, Some(name)).is_ok(),
@@ -262,7 +225,7 @@ impl Project {
             self.all().filter(move |it| it.is_callable() && of.as_ref().is_none_or(|of| it.spec.name == *of))
         };
         // An owner who switched off the last key wants no calls; nor of a provider whose keys are all off.
-        let of = [None, Some(alone.provider), Some(fallback::OPENROUTER)];
+        let of = [None, Some(alone.provider), Some(OPENROUTER)];
         if of.into_iter().any(|of| fallback::is_switched_off(callable(of))) {
             return Err(fallback::switched_off());
         }
@@ -286,10 +249,10 @@ impl Project {
         if !known.is_empty() {
             return if is_ambiguous(known.iter().copied()) { Err(several()) } else { Ok(Offered::plain(known)) };
         }
-        let openrouter = self.upstreams.get(fallback::OPENROUTER).filter(|them| them.iter().any(|it| is_usable(it)));
+        let openrouter = self.upstreams.get(OPENROUTER).filter(|them| them.iter().any(|it| is_usable(it)));
         if let Some((provider, rest)) = model.split_once('/') {
             // Its names are all of the form author/model, perhaps with a variant behind a colon.
-            let is_its_own = provider == fallback::OPENROUTER && !rest.contains('/') || rest.contains(':');
+            let is_its_own = provider == OPENROUTER && !rest.contains('/') || rest.contains(':');
             match (self.upstreams.get(provider), openrouter) {
                 (_, Some(openrouter)) if is_its_own => return Ok(Offered::plain(openrouter.iter().collect())),
                 (Some(own), _) => return Ok(Offered { upstreams: own.iter().collect(), renamed: Some(rest) }),

@@ -9,14 +9,12 @@ use std::{
 };
 
 use http::StatusCode;
-use keyway_domain::{
-    IntegrationId, MeteredCall, ProjectId, RefusedAttempt, RequestId, TenantId, Timestamp, TokenCounts, VirtualKeyId,
-};
+use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RefusedAttempt, TenantId, TokenCounts, VirtualKeyId};
 use keyway_providers::Metered;
 use keyway_telemetry::metrics;
-use uuid::Builder;
 
 use super::{
+    arrival::{Arrival, bounded, millis},
     caller::Principal,
     limits::{Ended, Hold},
     plan::PathThere,
@@ -27,19 +25,8 @@ use super::{
     upstream::Upstream,
 };
 
-/// Longer texts are cut: a record has a bounded size.
-const MAX_TEXT_CHARS: usize = 300;
-
 /// Statuses of calls that went well, beside 2xx.
 const GOOD: [StatusCode; 2] = [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NOT_MODIFIED];
-
-/// When a request came in, and its id.
-#[derive(Clone, Copy)]
-pub(super) struct Arrival {
-    pub(super) id: RequestId,
-    pub(super) at: Timestamp,
-    pub(super) clock: Instant,
-}
 
 /// The record of one call.
 pub(super) struct Record {
@@ -69,16 +56,6 @@ pub(super) struct Record {
     own_code: Option<Code>,
     /// What it has reserved of limits, settled when it ends.
     pub(super) hold: Hold,
-}
-
-impl Arrival {
-    /// A request that comes in now.
-    pub(super) fn now() -> Self {
-        let at = Timestamp::now();
-        // As any fresh id, but its random part comes from this thread's generator, without a system call.
-        let uuid = Builder::from_unix_timestamp_millis(u64::try_from(at.ms()).unwrap_or(0), &rand::random());
-        Self { id: RequestId::from_uuid(uuid.into_uuid()), at, clock: Instant::now() }
-    }
 }
 
 impl Record {
@@ -351,20 +328,9 @@ impl Drop for Record {
     }
 }
 
-pub(super) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
 /// Whether it can be kept as text: PostgreSQL takes no NUL, and no name has control characters.
 fn is_text(model: &str) -> bool {
     !model.chars().any(char::is_control)
-}
-
-pub(super) fn bounded(mut text: String) -> String {
-    if let Some((at, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
-        text.truncate(at);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -372,11 +338,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_with_a_control_character_is_unknown_and_a_long_one_is_cut() {
+    fn a_model_with_a_control_character_is_unknown() {
         assert!(is_text("gpt-4o-mini") && is_text("modèle"));
         for bad in ["gpt\0", "\u{1}", "a\nb", "\u{7f}", "\u{85}"] {
             assert!(!is_text(bad), "{bad:?}");
         }
-        assert_eq!(bounded("é".repeat(400)).chars().count(), MAX_TEXT_CHARS);
     }
 }

@@ -12,7 +12,7 @@ use keyway_store::{KeyError, StoreError};
 use keyway_vault::VaultError;
 use serde_json::json;
 
-use super::{limits::Exceeded, path, relay::ProxyBody};
+use super::{exceeded::Exceeded, shape::Shape};
 
 /// Present on every answer that Keyway made itself; its value is the error's code.
 pub(super) const ERROR: HeaderName = HeaderName::from_static("x-keyway-error");
@@ -114,40 +114,6 @@ pub(super) struct Refusal {
     is_told: bool,
 }
 
-/// Whose error shape a caller reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
-    OpenAi,
-    /// OpenAI's Responses API, whose streams have events of their own.
-    Responses,
-    Anthropic,
-    Google,
-    Cohere,
-}
-
-impl Shape {
-    /// The shape of whoever calls `path`, at Keyway or at the provider.
-    pub(super) fn of(path: &str) -> Self {
-        let (before, last) = path.rsplit_once('/').unwrap_or_default();
-        if last == "messages" || (last == "count_tokens" && before.ends_with("/messages")) {
-            Self::Anthropic
-        } else if last.rsplit_once(':').is_some_and(|(_, verb)| path::is_verb(verb)) {
-            Self::Google
-        } else if last == "responses" || before.ends_with("/responses") {
-            Self::Responses
-        } else if matches!(last, "chat" | "embed" | "rerank") && (before.ends_with("/v1") || before.ends_with("/v2")) {
-            Self::Cohere
-        } else {
-            Self::OpenAi
-        }
-    }
-
-    /// The header in which its SDK looks for the id of a request.
-    pub(super) const fn request_id_header(self) -> &'static str {
-        if matches!(self, Self::Anthropic) { "request-id" } else { "x-request-id" }
-    }
-}
-
 impl Refusal {
     /// A refusal with a sentence for the caller.
     pub(super) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
@@ -242,8 +208,8 @@ impl Refusal {
     }
 
     /// The whole answer.
-    pub(super) fn into_response(self, shape: Shape) -> Response<ProxyBody> {
-        let mut response = Response::new(ProxyBody::whole(self.body(shape)));
+    pub(super) fn into_response(self, shape: Shape) -> Response<Bytes> {
+        let mut response = Response::new(self.body(shape));
         let status = self.code.status();
         *response.status_mut() = status;
         let headers = response.headers_mut();

@@ -10,8 +10,8 @@ use std::{
 use keyway_domain::{IntegrationId, MeteredCall, RequestId};
 
 use super::{
+    arrival::{Arrival, bounded, millis},
     caller::Principal,
-    record::{Arrival, bounded, millis},
     refusal::{Code, Refusal},
     spool::Spool,
 };

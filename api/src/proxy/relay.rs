@@ -8,7 +8,6 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -18,10 +17,8 @@ use hyper::body::{Body, Frame, SizeHint};
 use keyway_providers::Ending;
 use tokio::time::Sleep;
 
-use super::{
-    arriving::Arriving, broken::Reader, meter::Meter, owners::Owners, pool::Carrying, record::Record, replay::Recorder,
-};
-use crate::traffic::{Flushed, Traffic};
+use super::{arriving::Arriving, caller_side::Caller, meter::Meter, pool::Carrying, record::Record, replay::Recorder};
+use crate::traffic::Flushed;
 
 /// How long a provider may be silent in the middle of an answer.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
@@ -32,18 +29,6 @@ pub struct ProxyBody(Kind);
 enum Kind {
     Whole(Option<Bytes>),
     Relayed(Box<Relay>),
-}
-
-/// What a relay needs to know of the call.
-pub(super) struct Caller {
-    /// How it reads errors.
-    pub(super) reader: Reader,
-    /// The connection that the answer goes out on.
-    pub(super) traffic: Arc<Traffic>,
-    /// Who remembers what answers are called.
-    pub(super) owners: Arc<Owners>,
-    /// Whether more than one integration could be asked for it.
-    pub(super) has_choice: bool,
 }
 
 /// A provider's answer that is being passed on.

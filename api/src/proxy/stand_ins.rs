@@ -8,7 +8,7 @@ use std::{
 
 use keyway_providers::{Catalog, Model, Provider, ProviderSpec, for_spec};
 
-use super::fallback::{ENDPOINTS, OPENROUTER};
+use super::endpoint::{ENDPOINTS, OPENROUTER};
 
 /// OpenRouter in the place of one provider.
 pub(super) struct StandIn {

@@ -26,9 +26,9 @@ use super::{
     attempts::Begun,
     caller::{KeyHash, KeyHolder},
     frames::Frames,
-    project::Sources,
     record::Record,
     relay::ProxyBody,
+    sources::Sources,
     warm::{Held, TTL, WarmCache},
 };
 

@@ -3,25 +3,20 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-use keyway_domain::{LimitScope, Measure, Timestamp};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use keyway_domain::{LimitScope, Measure};
 use keyway_telemetry::metrics;
 
 use super::{
-    super::refusal::{Code, Refusal, Shape},
-    Hold,
-    lease::State,
+    super::{
+        exceeded::{Exceeded, State, seconds},
+        refusal::{Code, Refusal},
+    },
+    scope::Taken,
 };
 
 /// What may be reserved by calls under way is free again soon.
 const SOON: Duration = Duration::from_secs(1);
-
-/// Which scope's limit refused a call: `virtual_key`, `project` or `integration`.
-const SCOPE: HeaderName = HeaderName::from_static("x-keyway-limit-scope");
-/// Which limit: `requests_per_minute`, `tokens_per_minute`, `daily_budget` or `monthly_budget`.
-const LIMIT: HeaderName = HeaderName::from_static("x-keyway-limit");
-/// When its window ends, as RFC 3339.
-const RESET: HeaderName = HeaderName::from_static("x-keyway-limit-reset");
 
 /// On every answer under a limit: limit, remaining (as far as this process knows) and seconds until the window
 /// ends, by measure. Money is in billionths of a US dollar.
@@ -47,15 +42,6 @@ const SHOWN: [[HeaderName; 3]; Measure::ALL.len()] = [
         HeaderName::from_static("x-keyway-ratelimit-reset-monthly-budget"),
     ],
 ];
-
-/// The limit that refused a call.
-#[derive(Debug)]
-pub(in crate::proxy) struct Exceeded {
-    scope: LimitScope,
-    measure: Option<Measure>,
-    state: State,
-    retry_after: Option<Duration>,
-}
 
 /// A limit has nothing left for a call.
 pub(super) fn exhausted(scope: LimitScope, measure: Measure, state: State) -> Refusal {
@@ -86,61 +72,18 @@ fn refused(code: Code, message: String, exceeded: Exceeded) -> Refusal {
     Refusal::new(code, message).with_limit(exceeded)
 }
 
-impl Exceeded {
-    /// Says in the headers of a refusal what is known, in the words of the caller's SDK.
-    pub(in crate::proxy) fn write(&self, headers: &mut HeaderMap, shape: Shape) {
-        headers.insert(SCOPE, HeaderValue::from_static(self.scope.name()));
-        if let Some(wait) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds(wait)));
-        }
-        let Some(measure) = self.measure else { return };
-        headers.insert(LIMIT, HeaderValue::from_static(measure.name()));
-        let reset = Timestamp::now().after(self.state.reset).to_string();
-        if let Ok(reset) = HeaderValue::try_from(&reset) {
-            headers.insert(RESET, reset);
-        }
-        let kind = match measure {
-            Measure::Requests => "requests",
-            Measure::Tokens => "tokens",
-            Measure::DailyBudget | Measure::MonthlyBudget => return,
-        };
-        let seconds = format!("{}s", seconds(self.state.reset));
-        let names = match shape {
-            Shape::OpenAi | Shape::Responses | Shape::Google | Shape::Cohere => {
-                ["limit", "remaining", "reset"].map(|it| format!("x-ratelimit-{it}-{kind}"))
-            }
-            Shape::Anthropic => ["limit", "remaining", "reset"].map(|it| format!("anthropic-ratelimit-{kind}-{it}")),
-        };
-        let reset = if shape == Shape::Anthropic { reset } else { seconds };
-        let values = [self.state.limit.to_string(), self.state.remaining.to_string(), reset];
-        for (name, value) in names.iter().zip(values) {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                headers.insert(name, value);
-            }
+/// Says in the headers of an answer what is left of the limits it counts on: of several of a kind, of the
+/// one with the least.
+pub(super) fn show<'t>(taken: impl Iterator<Item = &'t Taken>, headers: &mut HeaderMap) {
+    // At once: a map that grows step by step is hashed anew each time.
+    headers.reserve(SHOWN.len() * SHOWN[0].len());
+    let states: Vec<_> = taken.map(Taken::states).collect();
+    for (at, names) in SHOWN.iter().enumerate() {
+        let of_kind = states.iter().filter_map(|states| states[at]);
+        let Some(state) = of_kind.min_by_key(|state| state.remaining) else { continue };
+        let reset = i64::try_from(seconds(state.reset)).unwrap_or(i64::MAX);
+        for (name, value) in names.iter().zip([state.limit, state.remaining, reset]) {
+            headers.insert(name, HeaderValue::from(value));
         }
     }
-}
-
-impl Hold {
-    /// Says in the headers of an answer what is left of the limits it counts on: of several of a kind, of the
-    /// one with the least.
-    pub(in crate::proxy) fn show(&self, headers: &mut HeaderMap) {
-        let Some(held) = &self.0 else { return };
-        // At once: a map that grows step by step is hashed anew each time.
-        headers.reserve(SHOWN.len() * SHOWN[0].len());
-        let states: Vec<_> = held.taken.iter().chain(&held.serving).map(super::Taken::states).collect();
-        for (at, names) in SHOWN.iter().enumerate() {
-            let of_kind = states.iter().filter_map(|states| states[at]);
-            let Some(state) = of_kind.min_by_key(|state| state.remaining) else { continue };
-            let reset = i64::try_from(seconds(state.reset)).unwrap_or(i64::MAX);
-            for (name, value) in names.iter().zip([state.limit, state.remaining, reset]) {
-                headers.insert(name, HeaderValue::from(value));
-            }
-        }
-    }
-}
-
-/// Whole seconds, rounded up: one who waits that long is not early.
-fn seconds(wait: Duration) -> u64 {
-    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }

@@ -75,7 +75,7 @@ static BEGINS: [bool; 256] = {
 /// The same of those by which it lets the provider search the web, which some charge beside the tokens.
 const SEARCHES: [&[u8]; 3] = [b"googleSearch\"", b"google_search\"", b"web_search"];
 /// What is known of a call before anybody is asked.
-pub(in crate::proxy) struct Demand {
+pub(crate) struct Demand {
     price: Priced,
     /// An upper bound of its input; `None`: whatever the model takes.
     input: Option<i64>,
@@ -84,15 +84,15 @@ pub(in crate::proxy) struct Demand {
     searches: i64,
     terms: PriceTerms,
     /// The moment by which it is priced.
-    pub(in crate::proxy) began_at: Timestamp,
+    pub(crate) began_at: Timestamp,
 }
 
 /// What a call can use at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy) struct Bound {
-    pub(in crate::proxy) tokens: i64,
+pub(crate) struct Bound {
+    pub(crate) tokens: i64,
     /// `None`: its price is not known.
-    pub(in crate::proxy) cost: Option<NanoUsd>,
+    pub(crate) cost: Option<NanoUsd>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -105,7 +105,7 @@ enum Priced {
 
 impl Demand {
     /// What a call of `path` asks for; `body`: as far as it was read.
-    pub(in crate::proxy) fn of(method: &Method, headers: &HeaderMap, path: &str, body: Option<&[u8]>) -> Self {
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, path: &str, body: Option<&[u8]>) -> Self {
         let (price, began_at) = (Priced::of(method, headers, path), Timestamp::now());
         if price == Priced::Free {
             let (input, output, terms) = (Some(0), Some(0), PriceTerms::default());
@@ -120,7 +120,7 @@ impl Demand {
     }
 
     /// What it can use at most when this model of this provider serves it.
-    pub(in crate::proxy) fn at(&self, spec: &ProviderSpec, model: Option<&str>) -> Bound {
+    pub(crate) fn at(&self, spec: &ProviderSpec, model: Option<&str>) -> Bound {
         if self.price == Priced::Free {
             return Bound { tokens: 0, cost: Some(0) };
         }

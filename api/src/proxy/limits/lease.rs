@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use keyway_domain::{Measure, Timestamp};
 use keyway_store::limits::{Ask, Lease, Told};
 
+use super::super::exceeded::State;
+
 /// How long a limit that had nothing left is not asked for again: others may hand something back.
 const PAUSE: Duration = Duration::from_millis(500);
 /// When nobody has leased, handed back or told anything for so long, what is out has gone with a process that
@@ -62,18 +64,6 @@ pub(super) enum Standing {
     Short,
     /// Nothing is left for it.
     Exhausted,
-}
-
-/// Where a limit stands, to be shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::proxy) struct State {
-    pub(in crate::proxy) limit: i64,
-    /// As far as this process knows.
-    pub(in crate::proxy) remaining: i64,
-    /// Until the window ends.
-    pub(in crate::proxy) reset: Duration,
-    /// Whether all of it has been used or is lost, and is not only reserved by calls under way.
-    pub(in crate::proxy) used_up: bool,
 }
 
 impl Share {

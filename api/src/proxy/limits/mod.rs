@@ -38,8 +38,6 @@ use super::{
 };
 use crate::home::Home;
 
-pub(super) use answer::Exceeded;
-
 /// How often what nobody needs is handed back.
 const TIDY_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a stop waits for what is handed back.
@@ -243,6 +241,13 @@ impl Hold {
         }
         held.used_nothing = false;
         Ok(())
+    }
+
+    /// Says in the headers of an answer what is left of the limits it counts on.
+    pub(super) fn show(&self, headers: &mut HeaderMap) {
+        if let Some(held) = &self.0 {
+            answer::show(held.taken.iter().chain(&held.serving), headers);
+        }
     }
 
     /// The provider cannot have seen the call, or showed once more what was counted: nothing but the request counts.

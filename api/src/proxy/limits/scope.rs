@@ -16,7 +16,10 @@ use prometheus::IntCounter;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
 
-use super::lease::{Reserved, Share, Standing, State};
+use super::{
+    super::exceeded::State,
+    lease::{Reserved, Share, Standing},
+};
 use crate::home::Home;
 
 /// How long a lease may take; a database that is slower counts as away.
