@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use keyway_api::{
-    App, AppParts, CorsOrigins, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key,
-};
+use keyway_api::{App, AppParts, CorsOrigins, OutboxLimits, Proxy, ProxyParts, ServerLimits};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_store::{settings, tenants};
-use keyway_vault::{SecretString, from_hex, to_hex};
+use keyway_vault::{
+    SecretString, from_hex, to_hex,
+    token::{admin_key_hash, new_admin_key},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{

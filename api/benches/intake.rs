@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Result, ensure};
 use futures::StreamExt as _;
-use keyway_api::{App, AppParts, CorsOrigins, Proxy, ProxyParts, ServerLimits, admin_key_hash};
+use keyway_api::{App, AppParts, CorsOrigins, Proxy, ProxyParts, ServerLimits};
 use keyway_bus::{EmbeddedBus, Journal};
 use keyway_domain::{ProjectId, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
@@ -18,7 +18,7 @@ use keyway_testkit::{
     figures::{Effort, Figure, Meter, Wanted, median},
     postgres::TestDatabase,
 };
-use keyway_vault::{Keyring, Vault};
+use keyway_vault::{Keyring, Vault, token::admin_key_hash};
 use sqlx::{Connection as _, Executor as _, PgPool, postgres::PgPoolOptions};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;

@@ -17,10 +17,10 @@ mod under_way;
 use std::{hint::black_box, path::Path, time::Instant};
 
 use anyhow::{Context as _, Result};
-use keyway_api::VirtualKeyToken;
 use keyway_domain::{
     CredentialSource, IntegrationId, ProjectId, RequestId, SecretId, TenantId, Timestamp, VirtualKeyId,
 };
+use keyway_vault::token::VirtualKeyToken;
 use keyway_vault::{Keyring, Vault};
 use under_way::{Admission, UnderWay};
 use uuid::Uuid;

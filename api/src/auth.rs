@@ -5,14 +5,9 @@ use std::net::SocketAddr;
 use http::{HeaderMap, header};
 use keyway_domain::{Actor, RequestId, TenantId};
 use keyway_store::{audit, tenants};
+use keyway_vault::token::{self, VirtualKeyToken};
 
-use crate::{
-    App,
-    code::Code,
-    error::ApiError,
-    token::{self, VirtualKeyToken},
-    wrong_keys::Wrong,
-};
+use crate::{App, code::Code, error::ApiError, wrong_keys::Wrong};
 
 /// The header by which the admin key chooses a tenant.
 pub(crate) const TENANT: &str = "keyway-tenant";

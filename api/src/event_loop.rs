@@ -1,7 +1,7 @@
 //! Event loops: one thread for each processor, with connections of its own to callers and to providers. A proxied
 //! request is read, forwarded and answered on one thread, and no other is woken for it.
 //!
-//! A loop must never wait for anything but connections: whatever asks the database runs at [`crate::home`].
+//! A loop must never wait for anything but connections: whatever asks the database runs at [`keyway_telemetry::Home`].
 
 use std::{future::Future, io, sync::Arc, thread};
 

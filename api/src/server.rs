@@ -23,7 +23,7 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use keyway_domain::RequestId;
-use keyway_telemetry::metrics;
+use keyway_telemetry::{Home, metrics};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -41,7 +41,6 @@ use crate::{
     code::Code,
     error::ApiError,
     event_loop::{EventLoops, Spawner},
-    home::Home,
     proxy::{ProviderClient, hint},
     service,
     traffic::{Tracked, Traffic},

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
-use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits, VirtualKeyToken, admin_key_hash};
+use keyway_api::{App, AppParts, Proxy, ProxyParts, ServerLimits};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{IntegrationId, Limits, Message, MessageId, ProjectId, Routing, SecretId, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
@@ -16,7 +16,10 @@ use keyway_store::{
     virtual_keys::{self, NewVirtualKey},
 };
 use keyway_testkit::postgres::TestDatabase;
-use keyway_vault::{Keyring, Vault};
+use keyway_vault::{
+    Keyring, Vault,
+    token::{VirtualKeyToken, admin_key_hash},
+};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

@@ -2,12 +2,12 @@
 
 use keyway_domain::{Limits, ProjectId, Timestamp};
 use keyway_store::virtual_keys::{self, NewVirtualKey};
+use keyway_vault::token::VirtualKeyToken;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
-    VirtualKeyToken,
     answer::Answer,
     code::Code,
     error::ApiError,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, header};
 use keyway_domain::{Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
 use keyway_store::{Store, StoreError, virtual_keys};
+use keyway_vault::token::VirtualKeyToken;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -14,7 +15,7 @@ use super::{
     refusal::{Code, Refusal},
     warm::Loaded,
 };
-use crate::{VirtualKeyToken, wrong_keys::Wrong};
+use crate::wrong_keys::Wrong;
 
 /// The headers in which SDKs send their key, in the order in which they are looked at.
 pub(super) const KEY_HEADERS: [HeaderName; 4] = [

@@ -80,7 +80,7 @@ use keyway_bus::Bus;
 use keyway_domain::{Invalidation, ProjectId, TenantId};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
-use keyway_telemetry::{metrics, spawn};
+use keyway_telemetry::{Home, metrics, spawn};
 use keyway_vault::SecretString;
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::{
@@ -109,7 +109,7 @@ use stand_ins::StandIns;
 use usage_option::UsageOption;
 use warm::{Held, Loaded, WarmCache};
 
-use crate::{grouped_audit::GroupedAudit, home::Home, wrong_keys::WrongKeys};
+use crate::{grouped_audit::GroupedAudit, wrong_keys::WrongKeys};
 
 /// Callers and projects kept in memory at most.
 const CALLERS: usize = 50_000;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache};
+use keyway_telemetry::Home;
 use keyway_vault::{SecretString, VaultError};
 
 use super::{
@@ -13,7 +14,7 @@ use super::{
     stand_ins::StandIns,
     warm::Loaded,
 };
-use crate::{grouped_audit::GroupedAudit, home::Home};
+use crate::grouped_audit::GroupedAudit;
 
 /// The places that a project is read from.
 pub(super) struct Sources {

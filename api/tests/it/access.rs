@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use keyway_api::VirtualKeyToken;
+use keyway_vault::token::VirtualKeyToken;
 use reqwest::Method;
 use serde_json::{Value, json};
 

@@ -3,13 +3,16 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use keyway_api::{App, AppParts, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
+use keyway_api::{App, AppParts, OutboxLimits, Proxy, ProxyParts, ServerLimits};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, raw, tenants};
 use keyway_testkit::postgres::TestDatabase;
-use keyway_vault::{Keyring, SecretString, Vault};
+use keyway_vault::{
+    Keyring, SecretString, Vault,
+    token::{admin_key_hash, new_admin_key},
+};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;

@@ -21,7 +21,7 @@ use http::{HeaderMap, Method, StatusCode};
 use keyway_domain::{LimitScope, Limits, Measure, NanoUsd, TenantId, Timestamp};
 use keyway_providers::Metered;
 use keyway_store::Store;
-use keyway_telemetry::metrics;
+use keyway_telemetry::{Home, metrics};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -36,7 +36,6 @@ use super::{
     refusal::{Code, Refusal},
     upstream::Upstream,
 };
-use crate::home::Home;
 
 /// How often what nobody needs is handed back.
 const TIDY_INTERVAL: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use keyway_store::{
     Store, StoreError,
     limits::{Ask, Lease, lease},
 };
-use keyway_telemetry::metrics;
+use keyway_telemetry::{Home, metrics};
 use prometheus::IntCounter;
 use tokio::sync::OwnedMutexGuard;
 use uuid::Uuid;
@@ -20,7 +20,6 @@ use super::{
     super::exceeded::State,
     lease::{Reserved, Share, Standing},
 };
-use crate::home::Home;
 
 /// How long a lease may take; a database that is slower counts as away.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(3);

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_api::{App, AppParts, OutboxLimits, ServerLimits, admin_key_hash};
+use keyway_api::{App, AppParts, OutboxLimits, ServerLimits};
+use keyway_vault::token::admin_key_hash;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 

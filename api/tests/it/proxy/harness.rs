@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
-use keyway_api::{CallerStream, CorsOrigins, Patience, Proxy, ProxyParts, Traffic, VirtualKeyToken};
+use keyway_api::{CallerStream, CorsOrigins, Patience, Proxy, ProxyParts, Traffic};
 use keyway_bus::{Bus, BusError, EmbeddedBus, Journal};
 use keyway_domain::{
     Body, Command, Event, IntegrationId, Invalidation, Lane, Limits, Message, MessageId, MeteredCall, ProjectId, Route,
@@ -19,7 +19,7 @@ use keyway_store::{
     virtual_keys::{self, NewVirtualKey},
 };
 use keyway_testkit::{postgres::TestDatabase, simulator::Simulator};
-use keyway_vault::{Keyring, Vault};
+use keyway_vault::{Keyring, Vault, token::VirtualKeyToken};
 use serde_json::json;
 use tokio::net::TcpListener;
 use uuid::Uuid;

@@ -58,7 +58,7 @@ async fn a_silent_database_holds_no_call_up_whose_key_is_not_in_memory() -> anyh
     assert_eq!(get(&known.text).await.0, 200);
 
     link.set(Weather { holds_answers: true, ..Weather::default() });
-    let fresh = || keyway_api::VirtualKeyToken::generate().unwrap().expose().to_owned();
+    let fresh = || keyway_vault::token::VirtualKeyToken::generate().unwrap().expose().to_owned();
     let same = fresh();
     for _ in 0..4 {
         // As many ask for one key as for keys of their own.
@@ -99,7 +99,7 @@ async fn the_bus_tells_every_proxy_what_changed() {
 #[tokio::test]
 async fn a_new_key_works_within_the_time_that_absence_is_believed() {
     let (harness, _) = Harness::ready().await;
-    let token = keyway_api::VirtualKeyToken::generate().unwrap();
+    let token = keyway_vault::token::VirtualKeyToken::generate().unwrap();
     let get = async |text: &str| {
         let call = harness.http.get(format!("{}/proxy/openai/v1/models", harness.url)).bearer_auth(text);
         call.send().await.unwrap().status().as_u16()

@@ -3,25 +3,27 @@
 
 use std::future::Future;
 
-use keyway_telemetry::spawn;
 use tokio::{
     runtime::Handle,
     task::{JoinError, JoinHandle},
 };
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::task::spawn;
+
 /// A way to the process' own runtime from any thread.
 #[derive(Clone)]
-pub(crate) struct Home(Handle);
+pub struct Home(Handle);
 
 impl Home {
     /// The runtime that this is called in.
-    pub(crate) fn here() -> Self {
+    #[must_use]
+    pub fn here() -> Self {
         Self(Handle::current())
     }
 
     /// Runs a task there, which goes on when nobody waits for it any more.
-    pub(crate) fn spawn<F>(&self, name: &'static str, future: F) -> JoinHandle<F::Output>
+    pub fn spawn<F>(&self, name: &'static str, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,
@@ -34,7 +36,7 @@ impl Home {
     ///
     /// # Errors
     /// It panicked, which was logged, or the process ends.
-    pub(crate) async fn run<F>(&self, name: &'static str, future: F) -> Result<F::Output, JoinError>
+    pub async fn run<F>(&self, name: &'static str, future: F) -> Result<F::Output, JoinError>
     where
         F: Future + Send + 'static,
         F::Output: Send + 'static,

@@ -2,14 +2,15 @@
 //! characters of CRC-32, so that a scanner recognises one and a typing mistake is told apart from a
 //! wrong key without a look-up. Only the SHA-256 of a key is ever stored.
 
-use keyway_vault::{Secret, SecretString};
 use rand::{TryRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroize;
 
-/// What every virtual key begins with.
-pub(crate) const PREFIX: &str = "kw_live_";
+use crate::secret::{Secret, SecretString};
+
+/// The beginning of every virtual key.
+const PREFIX: &str = "kw_live_";
 const ADMIN_PREFIX: &str = "kw_admin_";
 const RANDOM_CHARS: usize = 43;
 const CHECK_CHARS: usize = 6;
@@ -45,7 +46,8 @@ impl VirtualKeyToken {
     }
 
     /// Whether `text` begins as virtual keys do, be it one or not.
-    pub(crate) fn is_meant(text: &str) -> bool {
+    #[must_use]
+    pub fn is_meant(text: &str) -> bool {
         text.starts_with(PREFIX)
     }
 
@@ -73,13 +75,15 @@ pub fn admin_key_hash(key: &str) -> [u8; 32] {
     sha256(key)
 }
 
-/// What a key of Keyway's own is known by.
-pub(crate) fn sha256(key: &str) -> [u8; 32] {
+/// Hashes a key of Keyway's own: the hash is what it is known by.
+#[must_use]
+pub fn sha256(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
 /// Whether `key` is the admin key with this hash; takes the same time for every wrong key.
-pub(crate) fn is_admin_key(key: &str, sha256: &[u8; 32]) -> bool {
+#[must_use]
+pub fn is_admin_key(key: &str, sha256: &[u8; 32]) -> bool {
     admin_key_hash(key).ct_eq(sha256).into()
 }
 
