@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use keyway_api::{App, AppParts, CorsOrigins, OutboxLimits, Proxy, ProxyParts, ServerLimits};
+use keyway_api::{App, AppParts, OutboxLimits};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
+use keyway_http::ServerLimits;
+use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{settings, tenants};
 use keyway_vault::{
     SecretString, from_hex, to_hex,
@@ -14,6 +16,7 @@ use keyway_vault::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    front::{self, Beside},
     parts::{self, Parts},
     places, say,
 };
@@ -40,19 +43,6 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     let config = &parts.config;
     let listener = places::listen(places::LISTEN, config.listen).await?;
     let (admin_key_sha256, default_tenant) = identity(parts).await?;
-    let app = App::new(AppParts {
-        store: parts.store.clone(),
-        keys: parts.keys.clone(),
-        catalog: parts.catalog.clone(),
-        guard: parts.http.guard().clone(),
-        admin_key_sha256,
-        default_tenant,
-        body_bytes: config.api_body_bytes,
-        body_timeout: std::time::Duration::from_secs(30),
-        verify_interval: config.verify_interval,
-        drift_percent: config.drift_percent,
-        outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
-    });
     let proxy = Proxy::new(ProxyParts {
         store: parts.store.clone(),
         keys: parts.keys.clone(),
@@ -65,6 +55,20 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         cors: config.cors_origins.clone().map_or(CorsOrigins::Any, CorsOrigins::Listed),
         fallback_key: config.fallback_key.as_ref().map(|key| SecretString::new(key.expose().clone())),
     })?;
+    let app = App::new(AppParts {
+        store: parts.store.clone(),
+        keys: parts.keys.clone(),
+        catalog: parts.catalog.clone(),
+        guard: parts.http.guard().clone(),
+        admin_key_sha256,
+        default_tenant,
+        body_bytes: config.api_body_bytes,
+        body_timeout: std::time::Duration::from_secs(30),
+        verify_interval: config.verify_interval,
+        drift_percent: config.drift_percent,
+        outbox: OutboxLimits { max_rows: config.outbox_max_rows, max_age: config.outbox_max_age },
+        proxy: Some(Arc::new(Beside(proxy.clone()))),
+    });
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));
     parts.say_ready();
@@ -75,7 +79,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         drain: config.drain,
         ..ServerLimits::default()
     };
-    keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
+    front::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
     proxy.drain().await;
     Ok(())
 }

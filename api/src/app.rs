@@ -1,9 +1,6 @@
 //! What every management request may use.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use keyway_domain::{Invalidation, TenantId};
 use keyway_providers::{LiveCatalog, guard::Guard};
@@ -11,8 +8,8 @@ use keyway_store::{Store, TenantKeyCache};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Proxy,
     admission::{Admission, OutboxLimits},
+    beside::ProxyBeside,
     idempotency::InFlight,
 };
 
@@ -40,6 +37,8 @@ pub struct AppParts {
     pub drift_percent: u64,
     /// How much may wait before new work is refused.
     pub outbox: OutboxLimits,
+    /// The proxy that is served beside it; `None`: none is.
+    pub proxy: Option<Arc<dyn ProxyBeside>>,
 }
 
 /// The management API's state, shared by all requests.
@@ -56,7 +55,7 @@ pub struct App {
     pub(crate) drift_percent: u64,
     pub(crate) in_flight: InFlight,
     pub(crate) admission: Admission,
-    proxy: OnceLock<Arc<Proxy>>,
+    pub(crate) proxy: Option<Arc<dyn ProxyBeside>>,
 }
 
 impl App {
@@ -76,7 +75,7 @@ impl App {
             drift_percent: parts.drift_percent,
             in_flight: InFlight::default(),
             admission: Admission::new(parts.outbox),
-            proxy: OnceLock::new(),
+            proxy: parts.proxy,
         })
     }
 
@@ -86,21 +85,9 @@ impl App {
         self.admission.watch(&self.store, &stop).await;
     }
 
-    /// The proxy that is served beside it, to be told of changes before their answers go out. Other
-    /// processes hear of them through the bus.
-    pub(crate) fn serves_beside(&self, proxy: &Arc<Proxy>) {
-        // An app is served once; a second proxy would hear of changes through the bus.
-        let _ = self.proxy.set(Arc::clone(proxy));
-    }
-
-    /// The proxy that is served beside it, if one is.
-    pub(crate) fn proxy(&self) -> Option<&Arc<Proxy>> {
-        self.proxy.get()
-    }
-
     /// Drops from this process's memory what a committed change touches.
     pub(crate) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
-        if let Some(proxy) = self.proxy.get() {
+        if let Some(proxy) = &self.proxy {
             proxy.forget(tenant_id, what);
         }
     }

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-codes! {
+keyway_http::codes! {
     /// What went wrong, in one word that clients can match on.
     pub(crate) enum Code;
     /// The body is not JSON.

@@ -32,6 +32,7 @@ use crate::{
 
 /// The filter that answers everything under `/api`, and everything that is no route at all.
 pub(crate) fn routes(app: Arc<App>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync {
+    let document = Arc::clone(&app);
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let management = warp::path::full()
         .and(warp::method())
@@ -45,7 +46,7 @@ pub(crate) fn routes(app: Arc<App>) -> impl Filter<Extract = (Response,), Error 
             let request = Request { found, path, query, headers, peer: peer.map(|Peer(peer)| peer) };
             handle(Arc::clone(&app), request, stream)
         });
-    openapi::routes().or(management).unify().recover(refuse).unify()
+    openapi::routes(document).or(management).unify().recover(refuse).unify()
 }
 
 struct Request {

@@ -1,12 +1,11 @@
 //! `/routing`: which integration would serve a call, and why not the others, without calling anybody.
 
-use keyway_domain::ProjectId;
+use keyway_domain::{ProjectId, Wanted};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
-    answer::Answer, call::Call, code::Code, error::ApiError, openapi::words, provider_names, proxy::explain::Wanted,
-    view::RoutingView,
+    answer::Answer, call::Call, code::Code, error::ApiError, openapi::words, provider_names, view::RoutingView,
 };
 
 /// Which call: one of a provider's own endpoints, or of a model at `/v1`.
@@ -43,7 +42,7 @@ pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {
     }
     let project_id = provider_names::project(&tx, query.project_id).await?;
     drop(tx);
-    let Some(proxy) = call.app.proxy() else {
+    let Some(proxy) = &call.app.proxy else {
         return Err(ApiError::new(Code::Internal, "no proxy runs beside this API"));
     };
     let judged = proxy.explain(call.by.tenant_id, project_id, wanted).await;

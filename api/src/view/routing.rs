@@ -1,13 +1,10 @@
 //! Judgements: who would serve a call, and why the others would not.
 
-use keyway_domain::{CredentialSource, IntegrationId, Timestamp};
+use keyway_domain::{Candidate, CredentialSource, Explanation, IntegrationId, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{
-    openapi::words,
-    proxy::explain::{Candidate, Explanation},
-};
+use crate::openapi::words;
 
 /// Who would be tried, and why not the others.
 #[derive(Serialize, ToSchema)]

@@ -6,13 +6,16 @@ use keyway_vault::token::VirtualKeyToken;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::fixture::{Api, KEY, on_both, send};
+use crate::{
+    document::document,
+    fixture::{Api, KEY, on_both, send},
+};
 
 on_both! { ids_of_another_tenant_are_not_found }
 
 /// Every method and path of the management API in the document, its placeholders filled with an id of nothing.
 fn documented() -> Result<Vec<(Method, String)>> {
-    let document = serde_json::to_value(keyway_api::openapi_document())?;
+    let document = document()?;
     let mut routes = Vec::new();
     let paths = document["paths"].as_object().context("no paths")?;
     for (path, methods) in paths.iter().filter(|(path, _)| path.starts_with("/api/")) {
@@ -63,7 +66,7 @@ async fn but_for_the_audit(api: &Api) -> Result<Vec<(&'static str, i64)>> {
 #[tokio::test]
 async fn every_proxied_route_of_the_document_asks_for_a_virtual_key() -> Result<()> {
     let api = Api::sqlite().await?;
-    let document = serde_json::to_value(keyway_api::openapi_document())?;
+    let document = document()?;
     let paths = document["paths"].as_object().context("no paths")?;
     let mut asked = Vec::new();
     for (path, methods) in paths.iter().filter(|(path, _)| !path.starts_with("/api/")) {

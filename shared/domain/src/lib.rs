@@ -7,6 +7,7 @@ mod audit;
 mod command;
 mod dead_reason;
 mod event;
+mod explanation;
 mod id;
 mod integration;
 mod lane;
@@ -23,6 +24,7 @@ pub use audit::{Actor, AuditEvent, AuditOutcome};
 pub use command::Command;
 pub use dead_reason::DeadReason;
 pub use event::{Event, Invalidation};
+pub use explanation::{Candidate, Explanation, Wanted};
 pub use id::{
     DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, ReplicaId, RequestId, SecretId,
     TenantId, VirtualKeyId,

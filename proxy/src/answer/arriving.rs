@@ -1,0 +1,168 @@
+//! The body of a provider's answer, of which some may have been read ahead: to tell an answer from an error that came with
+//! a status that says nothing of it. Whatever was read passes first, unchanged.
+
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::StatusCode;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use keyway_providers::failed_with;
+use serde::de::IgnoredAny;
+
+use super::{
+    reading::{Look, begun},
+    sse::Sse,
+};
+
+/// Longer than this nobody waits for the first event of an answer that has begun: providers that have a queue send
+/// comments meanwhile, and their callers wait for the head.
+const AHEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// More of an answer is not read ahead: errors are shorter.
+const MAX_AHEAD_BYTES: usize = 16 << 10;
+/// Longer errors are not read to their end.
+const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// A body, and what was read of it ahead.
+pub(crate) struct Arriving {
+    ahead: VecDeque<Bytes>,
+    from: Incoming,
+    /// How the body ended, should that have been seen ahead.
+    end: Option<Result<(), hyper::Error>>,
+}
+
+impl Arriving {
+    /// A body of which nothing was read.
+    pub(super) const fn new(from: Incoming) -> Self {
+        Self { ahead: VecDeque::new(), from, end: None }
+    }
+
+    /// The status that the answer should have come with, and the text that says so, where its first event or all of it
+    /// is an error.
+    pub(super) async fn failure(&mut self) -> Option<(StatusCode, Bytes)> {
+        // What takes longer passes as it comes.
+        tokio::time::timeout(AHEAD_TIMEOUT, self.first()).await.ok().flatten()
+    }
+
+    /// What there is of an error's text, as far as it is worth reading.
+    pub(super) async fn error_text(&mut self) -> Bytes {
+        let reading = async {
+            let mut bytes = 0;
+            while let (true, Some(piece)) = (bytes < MAX_ERROR_BYTES, self.read().await) {
+                bytes += piece.len();
+            }
+        };
+        let _ = tokio::time::timeout(AHEAD_TIMEOUT, reading).await;
+        self.text()
+    }
+
+    async fn first(&mut self) -> Option<(StatusCode, Bytes)> {
+        let (mut look, mut sse, mut bytes) = (Look::Unknown, Sse::default(), 0);
+        while bytes < MAX_AHEAD_BYTES {
+            let Some(piece) = self.read().await else {
+                return if look == Look::Json { failure(self.text(), false) } else { None };
+            };
+            bytes += piece.len();
+            let mut piece = &piece[..];
+            if look == Look::Unknown {
+                (look, piece) = (Look::of(piece), begun(piece));
+            }
+            match look {
+                Look::Events => {
+                    let mut first = None;
+                    sse.push(piece, |block| {
+                        let event = block.data.map(|data| (Bytes::copy_from_slice(data.text()), block.is_error));
+                        first = first.take().or(event);
+                    });
+                    if let Some((data, is_called_error)) = first {
+                        return failure(data, is_called_error);
+                    }
+                }
+                Look::Json if self.from.is_end_stream() => return failure(self.text(), false),
+                Look::Json => {
+                    if let Some(first) = first_document(self.text()) {
+                        return failure(first, false);
+                    }
+                }
+                Look::Unknown => {}
+                Look::Opaque => return None,
+            }
+        }
+        None
+    }
+
+    /// Reads a piece, and keeps it; `None`: nothing is left.
+    async fn read(&mut self) -> Option<Bytes> {
+        while self.end.is_none() {
+            match self.from.frame().await {
+                // Trailers are dropped: they were not checked like headers.
+                Some(Ok(frame)) => {
+                    let Ok(piece) = frame.into_data() else { continue };
+                    self.ahead.push_back(piece.clone());
+                    return Some(piece);
+                }
+                Some(Err(error)) => self.end = Some(Err(error)),
+                None => self.end = Some(Ok(())),
+            }
+        }
+        None
+    }
+
+    fn text(&self) -> Bytes {
+        match self.ahead.iter().collect::<Vec<_>>().as_slice() {
+            [] => Bytes::new(),
+            [one] => (*one).clone(),
+            several => several.iter().flat_map(|piece| piece.iter().copied()).collect(),
+        }
+    }
+}
+
+/// The first of one or more documents, or elements of a list, once it has come as a whole: others may follow later.
+fn first_document(text: Bytes) -> Option<Bytes> {
+    let before = text.len() - begun(&text).len();
+    let start = before + usize::from(text.get(before) == Some(&b'['));
+    let mut documents = serde_json::Deserializer::from_slice(&text[start..]).into_iter::<IgnoredAny>();
+    documents.next()?.ok()?;
+    let end = start + documents.byte_offset();
+    Some(text.slice(start..end))
+}
+
+fn failure(text: Bytes, is_called_error: bool) -> Option<(StatusCode, Bytes)> {
+    let status = failed_with(begun(&text)).or(is_called_error.then_some(500))?;
+    Some((StatusCode::from_u16(status).ok()?, text))
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        if let Some(piece) = this.ahead.pop_front() {
+            return Poll::Ready(Some(Ok(Frame::data(piece))));
+        }
+        match this.end.take() {
+            Some(Err(error)) => Poll::Ready(Some(Err(error))),
+            Some(Ok(())) => Poll::Ready(None),
+            None => Pin::new(&mut this.from).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ahead.is_empty() && !matches!(self.end, Some(Err(_))) && self.from.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let ahead = self.ahead.iter().map(|piece| piece.len() as u64).sum::<u64>();
+        let mut hint = self.from.size_hint();
+        if let Some(exact) = hint.exact() {
+            hint.set_exact(exact + ahead);
+        }
+        hint
+    }
+}
