@@ -9,6 +9,7 @@ mod dead_letters;
 mod drift;
 mod error;
 mod expiry;
+mod firing;
 mod gate;
 mod gauges;
 mod group;

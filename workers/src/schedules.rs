@@ -6,16 +6,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{Body, Command, Event, Message, MessageId, OperationId, TenantId, Timestamp, UsageWindow};
-use keyway_store::{
-    StoreError, SystemTx, integrations,
-    operations::{self, NewOperation, Origin, rounds},
-    outbox, replicas, retention, schedules,
-};
+use keyway_domain::{Body, Command, Event, Message, MessageId, Timestamp, UsageWindow};
+use keyway_store::{StoreError, integrations, operations::rounds, outbox, replicas, retention};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Ctx, drift, expiry, waiting};
+use crate::{
+    Ctx, drift, expiry,
+    firing::{fire, start},
+    waiting,
+};
 
 const TICK: Duration = Duration::from_secs(1);
 const SLICE: u64 = 500;
@@ -162,24 +162,6 @@ async fn review_revocations(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Resu
     tx.commit().await
 }
 
-/// Writes an operation and its first message for each command.
-pub(crate) async fn start(
-    tx: &SystemTx,
-    commands: impl Iterator<Item = (TenantId, Command)>,
-    now: Timestamp,
-) -> Result<Vec<OperationId>, StoreError> {
-    let (mut started, mut messages) = (Vec::new(), Vec::new());
-    for (tenant_id, command) in commands {
-        let id = OperationId::new();
-        messages.push(Message::command(tenant_id, id, command.clone()));
-        let origin = Origin::Schedule;
-        started.push(NewOperation { id, tenant_id, parent_id: None, origin, total: None, due_at: now, command });
-    }
-    operations::insert_children(tx, &started, now).await?;
-    outbox::insert(tx, &messages, Timestamp::now()).await?;
-    Ok(started.iter().map(|operation| operation.id).collect())
-}
-
 /// Old rows go in slices, so that no delete holds others up.
 async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     if !fire_alone(ctx, "retention", round, now).await? {
@@ -215,19 +197,6 @@ async fn fire_alone(ctx: &Ctx, schedule: &'static str, at: Timestamp, now: Times
     let tx = ctx.store.system().await?;
     let first = fire(&tx, schedule, at, now).await?;
     tx.commit().await?;
-    Ok(first)
-}
-
-pub(crate) async fn fire(
-    tx: &SystemTx,
-    schedule: &'static str,
-    fire_at: Timestamp,
-    now: Timestamp,
-) -> Result<bool, StoreError> {
-    let first = schedules::fire(tx, schedule, fire_at, now).await?;
-    if first {
-        metrics().schedule_fires.with_label_values(&[schedule]).inc();
-    }
     Ok(first)
 }
 

@@ -6,7 +6,7 @@ use keyway_store::{StoreError, integrations, replacements};
 
 use crate::{
     Ctx,
-    schedules::{fire, start},
+    firing::{fire, start},
 };
 
 const SLICE: u64 = 500;

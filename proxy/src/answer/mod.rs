@@ -1,4 +1,4 @@
-//! What callers get: upstreams are asked until one begins an answer, and it is passed on as it comes, metered on the way.
+//! Answers: upstreams are asked until one begins an answer, which is passed on as it comes and metered on the way.
 
 pub(crate) mod arriving;
 pub(crate) mod attempts;

@@ -1,4 +1,4 @@
-//! What is kept of a call: its record, from its beginning to the outbox, and the calls that Keyway itself refused.
+//! The ledger: the record of a call, from its beginning to the outbox, and the calls that Keyway itself refused.
 
 pub(crate) mod arrival;
 pub(crate) mod drain;

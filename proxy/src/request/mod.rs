@@ -1,5 +1,5 @@
-//! What callers send: who calls, for which route, with which headers and which body. Everything is checked here before
-//! anything else looks at it.
+//! Requests: who calls, for which route, with which headers and which body. Everything is checked here before anything else
+//! looks at it.
 
 pub(crate) mod affinity;
 pub(crate) mod caller;

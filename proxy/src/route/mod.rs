@@ -1,5 +1,5 @@
-//! Who serves a call: the integrations of a project, the order in which they are tried, and what each of them is sent.
-//! Nobody is called from here.
+//! Routes: the integrations of a project, the order in which they are tried, and the body that each of them is sent. Nobody is
+//! called from here.
 
 pub(crate) mod alone;
 pub(crate) mod choice;

@@ -58,7 +58,7 @@ pub struct ServerLimits {
     pub header_timeout: Duration,
     /// How long a connection may idle between two requests.
     pub idle_timeout: Duration,
-    /// The largest request head, in bytes.
+    /// The largest request head, in bytes: doors refuse a larger one in their own words, up to what hyper itself refuses.
     pub max_header_bytes: usize,
     /// How long a client may take nothing of an answer.
     pub write_timeout: Duration,
