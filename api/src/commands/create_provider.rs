@@ -75,6 +75,7 @@ impl Command for CreateProvider {
         let body = ProviderAccepted {
             provider: ProviderView::custom(row, &marks),
             integration: integration.map(Into::into),
+            replacement: None,
             operation: operation.map(Into::into),
         };
         Ok(Answer::created(&body, &location).tagged(version))

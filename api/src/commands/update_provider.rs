@@ -60,9 +60,14 @@ impl Command for UpdateProvider {
         work.invalidate(Invalidation::Providers);
         let started = submitted.as_ref().map(|it| (it.integration.id, it.operation.as_ref().map(|it| it.id)));
         let (version, location) = (provider.version, provider.location(started));
-        let (integration, operation) = submitted.map(|it| (it.integration, it.operation)).unzip();
-        let (integration, operation) = (integration.map(Into::into), operation.flatten().map(Into::into));
-        let answered = ProviderAccepted { provider, integration, operation };
+        let (integration, replacement, operation) =
+            submitted.map_or((None, None, None), |it| (Some(it.integration), it.replacement, it.operation));
+        let answered = ProviderAccepted {
+            provider,
+            integration: integration.map(Into::into),
+            replacement: replacement.map(Into::into),
+            operation: operation.map(Into::into),
+        };
         let is_started = answered.integration.is_some();
         let answer = if is_started { Answer::accepted(&answered, &location) } else { Answer::ok(&answered) };
         Ok(answer.tagged(version))

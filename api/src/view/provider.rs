@@ -12,7 +12,7 @@ use keyway_store::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{IntegrationView, ModelView, OperationView};
+use super::{IntegrationView, ModelView, OperationView, ReplacementView};
 use crate::{error::ApiError, limits::LimitsView, openapi::words};
 
 /// A provider, predefined or the tenant's own.
@@ -57,6 +57,9 @@ pub(crate) struct ProviderAccepted {
     pub(crate) provider: ProviderView,
     /// Null: no `api_key` was given.
     pub(crate) integration: Option<IntegrationView>,
+    /// The credential that waits to replace the integration's, which serves until this one is verified.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) replacement: Option<ReplacementView>,
     /// Null: nothing had to be verified.
     pub(crate) operation: Option<OperationView>,
 }

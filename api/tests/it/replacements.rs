@@ -37,8 +37,13 @@ async fn a_key_that_works_goes_on_serving_until_the_new_one_is_verified(api: Api
     ensure!(shown.text_at("/replacement/hint").ends_with("0002"), "{}", shown.text);
     ensure!(shown.text_at("/status") == "connected" && shown.text_at("/hint").ends_with("wxyz"), "{}", shown.text);
     ensure!(api.number("SELECT count(*) AS n FROM replacements WHERE length(envelope) > 40").await? == 1);
+    // The key of a provider is replaced in the same way, and says so.
+    let by_provider = json!({ "api_key": KEY.replace("wxyz", "0005") });
+    let third = api.put("/api/v1/providers/openai", by_provider).await?.expect(202)?;
+    ensure!(third.text_at("/replacement/hint").ends_with("0005"), "{}", third.text);
+    ensure!(third.text_at("/integration/hint").ends_with("wxyz"), "{}", third.text);
     // Called off, it is taken back.
-    let cancel = format!("/api/v1/operations/{}/cancel", second.text_at("/operation/id"));
+    let cancel = format!("/api/v1/operations/{}/cancel", third.text_at("/operation/id"));
     api.post(&cancel, json!({})).await?.expect(200)?;
     ensure!(api.get(&path).await?.expect(200)?.json["replacement"].is_null());
     // Unchecked and at once, if that is what its owner wants; under a version that nobody had.

@@ -65,7 +65,7 @@ impl Arriving {
         let (mut look, mut sse, mut bytes) = (Look::Unknown, Sse::default(), 0);
         while bytes < MAX_AHEAD_BYTES {
             let Some(piece) = self.read().await else {
-                return if look == Look::Json { failure(self.text(), false) } else { None };
+                return if look == Look::Json { failure(self.text()) } else { None };
             };
             bytes += piece.len();
             let mut piece = &piece[..];
@@ -76,17 +76,19 @@ impl Arriving {
                 Look::Events => {
                     let mut first = None;
                     sse.push(piece, |block| {
-                        let event = block.data.map(|data| (Bytes::copy_from_slice(data.text()), block.is_error));
-                        first = first.take().or(event);
+                        if let (None, Some(data)) = (&first, block.data) {
+                            let text = || Bytes::copy_from_slice(data.text());
+                            first = Some(meant(data.text(), block.is_error).map(|status| (status, text())));
+                        }
                     });
-                    if let Some((data, is_called_error)) = first {
-                        return failure(data, is_called_error);
+                    if let Some(failure) = first {
+                        return failure;
                     }
                 }
-                Look::Json if self.from.is_end_stream() => return failure(self.text(), false),
+                Look::Json if self.from.is_end_stream() => return failure(self.text()),
                 Look::Json => {
                     if let Some(first) = first_document(self.text()) {
-                        return failure(first, false);
+                        return failure(first);
                     }
                 }
                 Look::Unknown => {}
@@ -132,9 +134,14 @@ fn first_document(text: Bytes) -> Option<Bytes> {
     Some(text.slice(start..end))
 }
 
-fn failure(text: Bytes, is_called_error: bool) -> Option<(StatusCode, Bytes)> {
-    let status = failed_with(begun(&text)).or(is_called_error.then_some(500))?;
-    Some((StatusCode::from_u16(status).ok()?, text))
+fn failure(text: Bytes) -> Option<(StatusCode, Bytes)> {
+    Some((meant(&text, false)?, text))
+}
+
+/// The status that a text should have come with, where it is an error.
+fn meant(text: &[u8], is_called_error: bool) -> Option<StatusCode> {
+    let status = failed_with(begun(text)).or(is_called_error.then_some(500))?;
+    StatusCode::from_u16(status).ok()
 }
 
 impl Body for Arriving {

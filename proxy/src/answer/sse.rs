@@ -5,7 +5,7 @@
 use keyway_providers::Document;
 use memchr::{memchr, memchr2};
 
-/// Longer names are none that matters.
+/// Of longer names no more is kept: none of them matters.
 const MAX_NAME_BYTES: usize = 8;
 const MAX_EVENT_NAME_BYTES: usize = 16;
 
@@ -28,13 +28,20 @@ pub(super) struct Sse {
 /// The line that has not ended yet.
 enum Line {
     /// Before its colon.
-    Name(Vec<u8>),
+    Name(Short<MAX_NAME_BYTES>),
     /// Data; whether nothing of it has come.
     Data { is_first: bool },
     /// Name of the event.
-    Event(Vec<u8>),
+    Event(Short<MAX_EVENT_NAME_BYTES>),
     /// Any other field, or a comment.
     Other,
+}
+
+/// The beginning of a name, in place: every line has one.
+struct Short<const N: usize> {
+    bytes: [u8; N],
+    /// Length of the whole name, of which no more than `N` bytes are kept.
+    length: usize,
 }
 
 /// An event that has ended, lines without data, or the second half of a line end.
@@ -51,7 +58,32 @@ pub(super) struct Block<'a> {
 
 impl Default for Line {
     fn default() -> Self {
-        Self::Name(Vec::new())
+        Self::Name(Short::default())
+    }
+}
+
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Self {
+        Self { bytes: [0; N], length: 0 }
+    }
+}
+
+impl<const N: usize> Short<N> {
+    fn push(&mut self, piece: &[u8]) {
+        let kept = self.length.min(N);
+        let more = piece.len().min(N - kept);
+        self.bytes[kept..kept + more].copy_from_slice(&piece[..more]);
+        self.length += piece.len();
+    }
+
+    /// Returns `true` where this is the whole name.
+    fn is(&self, name: &[u8]) -> bool {
+        self.whole() == Some(name)
+    }
+
+    /// Returns the name; `None`: it is longer than what is kept.
+    fn whole(&self) -> Option<&[u8]> {
+        self.bytes.get(..self.length)
     }
 }
 
@@ -112,18 +144,15 @@ impl Sse {
     fn read(&mut self, mut piece: &[u8]) {
         if let Line::Name(name) = &mut self.line {
             let colon = memchr(b':', piece);
-            name.extend_from_slice(&piece[..colon.unwrap_or(piece.len())]);
-            let Some(colon) = colon else {
-                if name.len() > MAX_NAME_BYTES {
-                    self.line = Line::Other;
-                }
-                return;
-            };
+            name.push(&piece[..colon.unwrap_or(piece.len())]);
+            let Some(colon) = colon else { return };
             piece = &piece[colon + 1..];
-            self.line = match name.as_slice() {
-                b"data" => Line::Data { is_first: true },
-                b"event" => Line::Event(Vec::new()),
-                _ => Line::Other,
+            self.line = if name.is(b"data") {
+                Line::Data { is_first: true }
+            } else if name.is(b"event") {
+                Line::Event(Short::default())
+            } else {
+                Line::Other
             };
             if self.has_data && matches!(self.line, Line::Data { .. }) {
                 self.data.push(b"\n");
@@ -134,9 +163,7 @@ impl Sse {
                 let is_first = std::mem::replace(is_first, false);
                 self.data.push(if is_first { piece.strip_prefix(b" ").unwrap_or(piece) } else { piece });
             }
-            Line::Event(name) if name.len() < MAX_EVENT_NAME_BYTES => {
-                name.extend_from_slice(&piece[..piece.len().min(MAX_EVENT_NAME_BYTES)]);
-            }
+            Line::Event(name) => name.push(piece),
             _ => {}
         }
     }
@@ -144,16 +171,16 @@ impl Sse {
     /// Ends the line; true where it was a blank one.
     fn end_line(&mut self) -> bool {
         match std::mem::take(&mut self.line) {
-            Line::Name(name) if name.is_empty() => return true,
+            Line::Name(name) if name.is(b"") => return true,
             // A name without a colon is a field without a value.
-            Line::Name(name) if name == b"data" => {
+            Line::Name(name) if name.is(b"data") => {
                 if self.has_data {
                     self.data.push(b"\n");
                 }
                 self.has_data = true;
             }
             Line::Data { .. } => self.has_data = true,
-            Line::Event(name) => self.is_error = name.trim_ascii() == b"error",
+            Line::Event(name) => self.is_error = name.whole().map(<[u8]>::trim_ascii) == Some(b"error"),
             Line::Name(_) | Line::Other => {}
         }
         false

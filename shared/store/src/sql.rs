@@ -61,7 +61,8 @@ impl Sql {
     }
 
     fn statement(self, tx: &impl Tx) -> Statement {
-        Statement::from_sql_and_values(tx.db().get_database_backend(), self.text, self.values)
+        let text = if tx.is_postgres() { self.text } else { unnumbered(self.text, self.values.len()) };
+        Statement::from_sql_and_values(tx.db().get_database_backend(), text, self.values)
     }
 
     /// Runs it and says how many rows it touched.
@@ -91,6 +92,26 @@ impl Sql {
         let row = tx.db().query_one_raw(self.statement(tx)).await?.ok_or(StoreError::NotFound)?;
         Ok(row.try_get("", "n")?)
     }
+}
+
+/// Writes `?` for `$1`, `$2`, ... where each of `count` numbers stands once and in order; any other text stays as it is.
+///
+/// SQLite takes `$1` for a name and walks through all names for each value that is bound: the square of their number.
+fn unnumbered(text: String, count: usize) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut pieces = text.split('$');
+    plain.push_str(pieces.next().unwrap_or_default());
+    let mut bound = 0;
+    for piece in pieces {
+        bound += 1;
+        let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+        if piece[..digits].parse() != Ok(bound) {
+            return text;
+        }
+        plain.push('?');
+        plain.push_str(&piece[digits..]);
+    }
+    if bound == count { plain } else { text }
 }
 
 /// The time by PostgreSQL's clock.
@@ -161,4 +182,31 @@ pub(crate) fn uint(number: i32) -> u32 {
 /// A limit as the databases want it.
 pub(crate) fn limit(rows: u64) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_gets_no_numbers_where_they_say_nothing() {
+        for (text, count, expected) in [
+            ("SELECT 1", 0, "SELECT 1"),
+            ("VALUES ($1, $2), ($3, $4)", 4, "VALUES (?, ?), (?, ?)"),
+            ("a = $1 AND b = $2 OR c = $1", 2, "a = $1 AND b = $2 OR c = $1"),
+            ("b = $2 AND a = $1", 2, "b = $2 AND a = $1"),
+            ("a = $1", 2, "a = $1"),
+            ("a = '$' AND b = $1", 1, "a = '$' AND b = $1"),
+        ] {
+            assert_eq!(unnumbered(text.to_owned(), count), expected);
+        }
+    }
+
+    #[test]
+    fn every_value_of_a_long_statement_has_its_place() {
+        let mut sql = Sql::new("VALUES ");
+        sql.tuples((0..200).map(|row| [Value::from(row), Value::from(-row)]));
+        let text = unnumbered(sql.text, sql.values.len());
+        assert_eq!((text.matches('?').count(), text.contains('$')), (400, false));
+    }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Figures, answer::PICKED, parsed_whole, pick::Picker};
+use super::{Figures, answer::PICKED, pick::Picker};
 
 /// Longer documents are not kept.
 const MAX_KEPT_BYTES: usize = 16 << 10;
@@ -86,8 +86,7 @@ impl JsonBody {
     /// Reads what is left when the last piece has come.
     pub fn finish(&mut self, figures: &mut Figures) {
         let first = std::mem::take(&mut self.first);
-        if self.picker.is_none() && first.len() <= SHORT_BYTES && parsed_whole(&first) {
-            figures.document(&first);
+        if self.picker.is_none() && first.len() <= SHORT_BYTES && figures.whole(&first) {
             return;
         }
         self.pick(figures, &first);

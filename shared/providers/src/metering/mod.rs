@@ -130,7 +130,20 @@ impl Figures {
 
     /// Reads the one document that a whole answer is.
     pub fn document(&mut self, json: &[u8]) {
-        let Some(answer) = parsed(json) else { return };
+        if let Some(answer) = parsed(json) {
+            self.answer(answer);
+        }
+    }
+
+    /// Reads bytes that are one object and nothing else; returns `false`, having read nothing, where they are not.
+    fn whole(&mut self, json: &[u8]) -> bool {
+        let is_object = json.trim_ascii_start().starts_with(b"{");
+        let Some(Ok(Maybe(Some(answer)))) = is_object.then(|| serde_json::from_slice(json)) else { return false };
+        self.answer(answer);
+        true
+    }
+
+    fn answer(&mut self, answer: Answer) {
         // A stream that ended behind its first document.
         let is_part = answer.event_type.0.is_some() || answer.done.0 == Some(false);
         if is_part {
@@ -263,11 +276,6 @@ impl Kind {
 fn parsed(json: &[u8]) -> Option<Answer> {
     let first = serde_json::Deserializer::from_slice(json).into_iter::<Maybe<Answer>>().next();
     first.and_then(Result::ok)?.0
-}
-
-/// Whether bytes are one whole document, and nothing else.
-fn parsed_whole(json: &[u8]) -> bool {
-    serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok_and(|_| json.trim_ascii_start().starts_with(b"{"))
 }
 
 fn is_anthropic(answer: &Answer) -> bool {

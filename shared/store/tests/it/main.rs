@@ -17,6 +17,7 @@ mod refused_calls;
 mod replicas;
 mod request_log;
 mod row_level_security;
+mod states;
 mod tenancy;
 mod transaction_pooler;
 mod usage;
