@@ -21,13 +21,13 @@ use crate::{
     places, say,
 };
 
-/// The name under which the database knows the admin key's SHA-256.
+/// Name of the setting that holds the admin key's SHA-256.
 const ADMIN_KEY: &str = "admin_key.sha256";
 
 /// Runs until a signal, then lets running requests end.
 ///
 /// # Errors
-/// With what to do about it.
+/// Any failure at the start, with the remedy.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     parts::require_services(&config, "api")?;
     places::require_addresses(&config, &[places::LISTEN, places::OPS_LISTEN]).await?;
@@ -84,7 +84,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fills the proxy's caches while it serves already: a start does not wait for them.
+/// Fills the proxy's caches while it already serves, so that a start does not wait for them.
 async fn warm_up(proxy: Arc<Proxy>, stop: CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
@@ -94,7 +94,7 @@ async fn warm_up(proxy: Arc<Proxy>, stop: CancellationToken) {
     }
 }
 
-/// The admin key's hash and the default tenant; makes whichever is not there yet.
+/// Returns the admin key's hash and the default tenant; makes either if missing.
 async fn identity(parts: &Parts) -> anyhow::Result<([u8; 32], TenantId)> {
     let tx = parts.store.system().await?;
     let default = tenants::ensure_default(&tx, Timestamp::now()).await?;

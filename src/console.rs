@@ -1,4 +1,4 @@
-//! The API's commands without its listener, for what an operator does at a terminal.
+//! The API's commands without its listener, for an operator at a terminal.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache, tenants};
 use keyway_vault::Vault;
 
-/// A console on a database that is there already; a sealed vault does for what neither opens nor seals.
+/// Returns a console on an existing database; a sealed vault is enough for commands that neither open nor seal.
 ///
 /// # Errors
-/// With what to do about it.
+/// A failure, with the remedy.
 pub(crate) async fn open(config: &Config, store: Store, vault: Vault, catalog: LiveCatalog) -> anyhow::Result<Console> {
     let tx = store.system().await?;
     let default_tenant = tenants::ensure_default(&tx, Timestamp::now()).await?.id;

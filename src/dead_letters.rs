@@ -1,4 +1,4 @@
-//! `keyway dead-letters`: look at what nobody could handle, replay it or discard it, for every tenant.
+//! `keyway dead-letters`: list, show, replay or discard messages that no handler could process, for every tenant.
 //!
 //! Works on the database; a running relay takes a replayed message within a second.
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{console, parts, say};
 
-/// The columns of the table: heading, field, width.
+/// Columns of the table: heading, field, width.
 const COLUMNS: [(&str, &str, usize); 6] = [
     ("ID", "id", 36),
     ("FILED", "created_at", 24),
@@ -20,7 +20,7 @@ const COLUMNS: [(&str, &str, usize); 6] = [
     ("ERROR", "error", 0),
 ];
 
-/// What to do with dead letters.
+/// Commands on dead letters.
 #[derive(Subcommand)]
 pub(crate) enum DeadLetters {
     /// List them, of every tenant and of none
@@ -58,10 +58,10 @@ pub(crate) enum DeadLetters {
     },
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 ///
 /// # Errors
-/// With what to do about it.
+/// A failure, with the remedy.
 pub(crate) async fn run(config: &Config, command: DeadLetters) -> anyhow::Result<()> {
     let store = parts::connect(config).await?;
     let sealed = Vault::sealed("this command opens no secret".to_owned());

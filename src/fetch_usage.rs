@@ -1,4 +1,4 @@
-//! `keyway fetch-usage`: start what the schedule starts every few minutes, now, and if asked wait for its end.
+//! `keyway fetch-usage`: start a usage round now, as the schedule does, and optionally wait for its end.
 //!
 //! Works on the database beside a running Keyway, which does the fetching.
 
@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use crate::{console, parts, say};
 
-/// How often a waiting command looks.
+/// Interval at which a waiting command polls.
 const EVERY: Duration = Duration::from_millis(250);
-/// After so long without a beginning, nobody seems to work.
+/// Time without a beginning after which no worker seems to run.
 const NOT_BEGUN: Duration = Duration::from_secs(15);
 
-/// Of what, and whether to wait.
+/// Scope of a usage round, and whether to wait for its end.
 #[derive(Args)]
 pub(crate) struct FetchUsage {
     /// Of this provider's integrations only
@@ -33,10 +33,10 @@ pub(crate) struct FetchUsage {
     wait: bool,
 }
 
-/// Starts it, and waits for it if asked.
+/// Starts a round, and waits for its end if asked.
 ///
 /// # Errors
-/// It could not be started; or it was waited for, and something failed.
+/// The round could not be started; or, when waiting, a fetch failed.
 pub(crate) async fn run(config: &Config, what: FetchUsage) -> anyhow::Result<()> {
     let store = parts::connect(config).await?;
     let sealed = Vault::sealed("this command opens no secret".to_owned());

@@ -14,10 +14,10 @@ use keyway_proxy::{Proxy, ProxyBody, ProxyDoor, is_proxied};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Serves API and proxy until `stop` is cancelled and the running requests have ended or their time is up.
+/// Serves API and proxy until `stop` is cancelled and the running requests have ended or the drain time is over.
 ///
 /// # Errors
-/// The system has nothing left for the threads that serve.
+/// The system cannot start the serving threads.
 pub(crate) async fn serve(
     listener: TcpListener,
     app: Arc<App>,

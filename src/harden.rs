@@ -1,8 +1,8 @@
-//! Process-wide protection of what is in memory.
+//! Process-wide protection of secrets in memory.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// A core dump would hold every opened secret: forbids it.
+/// Forbids core dumps, which would hold every opened secret.
 pub(crate) fn forbid_core_dumps() {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {

@@ -15,7 +15,7 @@ const DEADLINE: Duration = Duration::from_secs(3);
 /// Exits with 0 when `/healthz` answers 200.
 ///
 /// # Errors
-/// Nobody answers, or not with 200.
+/// No answer, or one other than 200.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
     let mut address = config.ops_listen;
     if address.ip().is_unspecified() {

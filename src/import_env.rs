@@ -15,7 +15,7 @@ use keyway_vault::{Keyring, SecretString, TenantKeys, Vault};
 
 use crate::{console, keyring, parts, places, say};
 
-/// Where from, and where to.
+/// Source and destination of an import.
 #[derive(Args)]
 pub(crate) struct ImportEnv {
     /// Read the lines NAME=value of this file instead of the environment
@@ -35,10 +35,10 @@ pub(crate) struct ImportEnv {
     dry_run: bool,
 }
 
-/// Imports what is found; one that is refused does not hold up the others.
+/// Imports the keys found; a refused key does not hold up the others.
 ///
 /// # Errors
-/// Some were refused, or nothing was found; the text says which and why.
+/// Keys were refused, or none was found; the text names them and the reason.
 pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> {
     let live = parts::catalog_now(config)?;
     let catalog = live.now();
@@ -77,11 +77,11 @@ pub(crate) async fn run(config: &Config, from: ImportEnv) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Where keys go.
+/// Destination of the keys.
 enum Into {
     /// Into the database.
     Database(Console),
-    /// Nowhere: they are compared with what is known.
+    /// Nowhere: a dry run that compares them with the known keys.
     Nothing(Option<Box<Known>>),
 }
 
@@ -132,18 +132,18 @@ async fn open(config: &Config, catalog: LiveCatalog) -> anyhow::Result<Into> {
     Ok(Into::Database(console::open(config, store, vault, catalog).await?))
 }
 
-/// What a tenant has already, read without changing anything.
+/// A tenant's existing rows, read without changing anything.
 struct Known {
     store: Store,
     tenant_id: TenantId,
     /// `None`: the project `default`.
     project_id: Option<ProjectId>,
-    /// Those that fingerprints are made with; a tenant without them has no secret.
+    /// Data keys that make fingerprints; a tenant without them has no secret.
     keys: Arc<TenantKeys>,
 }
 
 impl Known {
-    /// `None`: nothing is there, or nothing can be told, which is said.
+    /// Opens the tenant's rows; `None`: there is no database yet, or its schema is outdated, which is reported.
     async fn open(
         config: &Config,
         tenant: Option<TenantId>,
@@ -182,7 +182,7 @@ impl Known {
         }
     }
 
-    /// The integration of the project that has this very key.
+    /// Returns the integration of the project that has an equal key.
     async fn holder(&self, provider: &str, credentials: &SecretString) -> anyhow::Result<Option<IntegrationId>> {
         let fingerprint = self.keys.fingerprint(provider, credentials.expose().as_bytes());
         let tx = self.store.tenant_read(self.tenant_id).await?;

@@ -1,13 +1,13 @@
 //! From the keyring file and the database's record of it to a vault, open or sealed.
 //!
-//! A keyring is created only for a database that has never seen one. Anything else that does not
-//! fit seals the process: it serves health, refuses to decrypt, and never makes a new keyring.
+//! A keyring is created only for a database that has never seen one. Any other mismatch seals the process: it serves
+//! health, refuses to decrypt, and never makes a new keyring.
 
 use keyway_config::Config;
 use keyway_store::{Store, SystemTx, settings};
 use keyway_vault::{Keyring, Vault, VaultError, to_hex};
 
-/// The record of a root key version in the database: its check value.
+/// Prefix of the settings that record a root key version's check value.
 const PREFIX: &str = "keyring.check.";
 
 /// Opens the vault of this installation.
@@ -36,7 +36,7 @@ pub(crate) async fn open(config: &Config, store: &Store) -> anyhow::Result<Vault
     }
 }
 
-/// Whether the keyring is the one this database was sealed with.
+/// Checks that the keyring is the one this database was sealed with; the error names the difference.
 pub(crate) fn check(keyring: &Keyring, recorded: &[(String, String)]) -> Result<(), String> {
     let values = keyring.check_values();
     for (name, recorded) in recorded {
@@ -52,7 +52,7 @@ pub(crate) fn check(keyring: &Keyring, recorded: &[(String, String)]) -> Result<
     Ok(())
 }
 
-/// What the database knows of its keyring.
+/// Returns the check values that the database has recorded.
 ///
 /// # Errors
 /// The database is away.
@@ -60,10 +60,10 @@ pub(crate) async fn recorded(tx: &SystemTx) -> anyhow::Result<Vec<(String, Strin
     Ok(settings::with_prefix(tx, PREFIX).await?)
 }
 
-/// Writes a fresh keyring and says what follows from that.
+/// Writes a fresh keyring and prints that it must be backed up.
 ///
 /// # Errors
-/// [`VaultError::Keyring`] when it cannot be written.
+/// [`VaultError::Keyring`] if it cannot be written.
 pub(crate) fn create(config: &Config) -> Result<Keyring, VaultError> {
     let keyring = Keyring::generate()?;
     match keyring.create(&config.keyring) {
@@ -80,7 +80,7 @@ pub(crate) fn create(config: &Config) -> Result<Keyring, VaultError> {
     Ok(keyring)
 }
 
-/// Records what is not recorded yet; returns what the database then has.
+/// Records check values that are missing; returns all recorded ones.
 async fn record(tx: &SystemTx, keyring: &Keyring) -> anyhow::Result<Vec<(String, String)>> {
     for value in keyring.check_values() {
         settings::put_if_absent(tx, &format!("{PREFIX}{}", value.version), &to_hex(&value.value)).await?;

@@ -9,7 +9,7 @@ use keyway_vault::{Keyring, Vault};
 
 use crate::{keyring, parts, say};
 
-/// What to do with the keyring.
+/// Commands on the keyring.
 #[derive(Subcommand)]
 pub(crate) enum Keys {
     /// Create the keyring file with a first root key; an existing file is never touched
@@ -22,10 +22,10 @@ pub(crate) enum Keys {
     Verify,
 }
 
-/// Runs one of them.
+/// Runs one of these commands.
 ///
 /// # Errors
-/// With what to do about it.
+/// A failure, with the remedy.
 pub(crate) async fn run(config: &Config, keys: Keys) -> anyhow::Result<()> {
     match keys {
         Keys::Init { if_missing } => init(config, if_missing),

@@ -1,4 +1,4 @@
-//! The one binary. Each subcommand has a file of its own; what they share is in `parts`.
+//! The one binary. Each subcommand has a file of its own; shared code is in `parts`.
 
 mod api;
 mod console;

@@ -1,4 +1,4 @@
-//! `keyway migrate`: brings the schema up to date. Two at once are safe: one waits for the other.
+//! `keyway migrate`: brings the schema up to date. Two processes at once are safe: one waits for the other.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use keyway_config::Config;
 
 use crate::places;
 
-/// Runs every migration that is missing.
+/// Runs every missing migration.
 ///
 /// # Errors
 /// The database is away or refuses a statement.

@@ -1,5 +1,5 @@
-//! The one place that looks at the models file: at the start, and every few seconds while the process runs, so that
-//! prices change without a restart. A file that is faulty changes nothing but a metric.
+//! The only reader of the models file: at the start, and every few seconds while the process runs, so that prices
+//! change without a restart. A faulty file changes nothing but a metric.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -8,29 +8,29 @@ use keyway_providers::{Catalog, LiveCatalog};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
-/// How often the file is looked at.
+/// Interval at which the file is read.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// A models file and the catalog that follows it.
 pub(crate) struct ModelsFile {
     path: PathBuf,
     catalog: LiveCatalog,
-    /// The text the catalog in use was read from.
+    /// Text of the catalog in use.
     in_use: Found,
-    /// What was there at the last look.
+    /// Text at the latest look.
     seen: Found,
-    /// What was taken or refused last.
+    /// Text that was accepted or refused last.
     judged: Found,
 }
 
-/// A text, or why there is none.
+/// Text of the file, or the reason why it cannot be read.
 type Found = Result<String, String>;
 
 impl ModelsFile {
     /// Reads a first catalog.
     ///
     /// # Errors
-    /// Nothing of a faulty file is used, so there is no catalog. The sentence names file, provider and line.
+    /// The file is faulty, so there is no catalog. The sentence names file, provider and line.
     pub(crate) fn open(path: PathBuf) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(&path)
             .map_err(|error| anyhow!("KEYWAY_MODELS_FILE: {} cannot be read: {error}", path.display()))?;
@@ -40,20 +40,20 @@ impl ModelsFile {
         Ok(Self { path, catalog, in_use: Ok(text.clone()), seen: Ok(text.clone()), judged: Ok(text) })
     }
 
-    /// The catalog that follows the file.
+    /// Returns the catalog, which follows the file.
     pub(crate) fn catalog(&self) -> LiveCatalog {
         self.catalog.clone()
     }
 
-    /// Keeps the catalog as the file is, until `stop`.
+    /// Follows the file until `stop` is cancelled.
     pub(crate) async fn watch(mut self, stop: CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(EVERY)).await.is_some() {
             self.look().await;
         }
     }
 
-    /// Takes what is new, if it is whole and valid. Only what was there twice in a row is judged: a file that is
-    /// being written may be cut off at a place where it looks valid.
+    /// Takes a new text, if it is whole and valid. Only a text found twice in a row is judged: a file that is being
+    /// written may be cut off at a place where it looks valid.
     async fn look(&mut self) {
         let found = tokio::fs::read_to_string(&self.path).await.map_err(|error| error.to_string());
         let is_settled = found == self.seen;
@@ -85,7 +85,7 @@ impl ModelsFile {
     }
 }
 
-/// Reads a catalog; an error that names a line names the provider that stands there as well.
+/// Parses a catalog; an error that names a line also names the provider of that line.
 fn parse(text: &str) -> Result<Catalog, String> {
     Catalog::parse(text).map_err(|error| {
         let why = error.to_string();
@@ -96,7 +96,8 @@ fn parse(text: &str) -> Result<Catalog, String> {
     })
 }
 
-/// The provider in whose lines an error is: the last one that begins at or before the line that it names.
+/// Returns the provider in whose lines an error is: the last one that begins at or before the line that the error
+/// names.
 fn provider_at<'t>(text: &'t str, why: &str) -> Option<&'t str> {
     let (_, rest) = why.split_once(" at line ")?;
     let number: usize = rest.split(|sign: char| !sign.is_ascii_digit()).next()?.parse().ok()?;

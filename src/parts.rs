@@ -1,4 +1,4 @@
-//! What the roles share: from settings to database, vault, catalog, bus and listeners.
+//! The parts that the roles share: settings, database, vault, catalog, bus and listeners.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -17,11 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{keyring, models_file::ModelsFile, places, say};
 
-/// Messages per lane that the embedded bus holds in memory; the rest waits in the outbox.
+/// Messages per lane that the embedded bus holds in memory; further ones wait in the outbox.
 const EMBEDDED_LANE_CAPACITY: usize = 256;
 const WAIT_FOR_DATABASE: Duration = Duration::from_secs(2);
 
-/// What every role is made of.
+/// Parts of every role.
 pub(crate) struct Parts {
     /// The settings.
     pub(crate) config: Config,
@@ -31,31 +31,31 @@ pub(crate) struct Parts {
     pub(crate) keys: TenantKeyCache,
     /// Providers and prices.
     pub(crate) catalog: LiveCatalog,
-    /// The only way out for workers, and the rule for base URLs.
+    /// The only outbound HTTP client of workers, and the rule for base URLs.
     pub(crate) http: GuardedClient,
     /// Lanes and invalidations.
     pub(crate) bus: Arc<dyn Bus>,
-    /// Cancelled by SIGTERM.
+    /// Token that SIGTERM cancels.
     pub(crate) stop: CancellationToken,
-    /// What `/readyz` looks at, once it is there.
+    /// Dependencies that `/readyz` checks, once the role has set them.
     ready: Arc<OnceLock<Needs>>,
 }
 
-/// What a process cannot do its work without.
+/// Dependencies without which a process cannot work.
 struct Needs {
     store: Store,
     keys: TenantKeyCache,
-    /// The bus, where nothing else brings work.
+    /// The bus, if all work comes from it.
     bus: Option<Arc<dyn Bus>>,
 }
 
 impl Parts {
-    /// Says that the process serves from now on: it accepts work with its database alone.
+    /// Marks the process as ready once its database is: the API accepts work with the database alone.
     pub(crate) fn say_ready(&self) {
         self.say_ready_with(None);
     }
 
-    /// Says that the process works from now on, whenever the bus brings something.
+    /// Marks the process as ready once database and bus are: workers get their work from the bus.
     pub(crate) fn say_working(&self) {
         self.say_ready_with(Some(Arc::clone(&self.bus)));
     }
@@ -66,11 +66,11 @@ impl Parts {
     }
 }
 
-/// Opens everything. The ops listener runs from the first moment, so that a process that waits for
-/// its database is seen to be alive and not ready.
+/// Opens everything. The ops listener runs from the first moment, so that a process that waits for its database is seen
+/// to be alive and not ready.
 ///
 /// # Errors
-/// With what to do about it.
+/// A failure, with the remedy.
 pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<Parts> {
     let stop = crate::signals::stop_token()?;
     metrics().build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), role]).set(1);
@@ -99,10 +99,10 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
     Ok(Parts { config, store, keys, catalog, http, bus, stop, ready })
 }
 
-/// Connects to a database that is there already.
+/// Connects to an existing database.
 ///
 /// # Errors
-/// It is not there, it is away, or the URL is not usable.
+/// The database does not exist, is away, or its URL is not usable.
 pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
     if places::is_database_missing(config) {
         bail!(
@@ -115,10 +115,10 @@ pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
     connected.with_context(|| places::database_name(config))
 }
 
-/// The catalog as it is now, without following its file.
+/// Returns the current catalog, without following its file.
 ///
 /// # Errors
-/// The file is not there or not in its form.
+/// The file does not exist or is malformed.
 pub(crate) fn catalog_now(config: &Config) -> anyhow::Result<LiveCatalog> {
     match &config.models_file {
         Some(path) => Ok(ModelsFile::open(path.clone())?.catalog()),
@@ -126,10 +126,10 @@ pub(crate) fn catalog_now(config: &Config) -> anyhow::Result<LiveCatalog> {
     }
 }
 
-/// Refuses roles that need services which are not configured.
+/// Checks that the services a role needs are configured.
 ///
 /// # Errors
-/// Says which settings are missing.
+/// The missing settings.
 pub(crate) fn require_services(config: &Config, role: &str) -> anyhow::Result<()> {
     if is_sqlite(config) || config.amqp_url.is_none() {
         bail!(
@@ -140,12 +140,12 @@ pub(crate) fn require_services(config: &Config, role: &str) -> anyhow::Result<()
     Ok(())
 }
 
-/// Whether the database is a file of this machine.
+/// Returns `true` if the database is a file of this machine.
 pub(crate) fn is_sqlite(config: &Config) -> bool {
     config.database_url.expose().starts_with("sqlite:")
 }
 
-/// Says where things are.
+/// Prints that the role is ready, with the addresses of the API and of the ops listener.
 pub(crate) fn announce(config: &Config, role: &str) {
     say::line(&format!(
         "Keyway {role} is ready: API, proxy and docs on http://{}/api/docs, metrics on http://{}/metrics",
@@ -153,7 +153,7 @@ pub(crate) fn announce(config: &Config, role: &str) {
     ));
 }
 
-/// The catalog that is compiled in, or that of the file, which it follows from now on.
+/// Returns the built-in catalog, or that of the models file, which is followed from now on.
 fn catalog(config: &Config, stop: &CancellationToken) -> anyhow::Result<LiveCatalog> {
     let Some(path) = &config.models_file else { return catalog_now(config) };
     let file = ModelsFile::open(path.clone())?;

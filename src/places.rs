@@ -1,5 +1,5 @@
-//! What settings name on this machine: addresses, directories, the file of the database. Each message names the
-//! setting to change; none has a URL, which may hold a password.
+//! Places on this machine that settings name: addresses, directories, the database file. Each message names the setting
+//! to change; none has a URL, which may hold a password.
 
 use std::{
     fs, io,
@@ -13,17 +13,17 @@ use keyway_config::Config;
 use keyway_vault::PostgresUrl;
 use tokio::net::TcpListener;
 
-/// The setting with the address of the API and the proxy.
+/// Setting for the address of the API and the proxy.
 pub(crate) const LISTEN: &str = "KEYWAY_LISTEN";
-/// The setting with the address of health and metrics.
+/// Setting for the address of health and metrics.
 pub(crate) const OPS_LISTEN: &str = "KEYWAY_OPS_LISTEN";
-/// The setting with the directory of what Keyway keeps.
+/// Setting for the data directory.
 pub(crate) const DATA_DIR: &str = "KEYWAY_DATA_DIR";
 
 /// Listens on an address.
 ///
 /// # Errors
-/// It is taken, or not this machine's.
+/// The address is taken, or not this machine's.
 pub(crate) async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| match error.kind() {
@@ -34,11 +34,11 @@ pub(crate) async fn listen(setting: &str, address: SocketAddr) -> anyhow::Result
     })
 }
 
-/// Makes sure that addresses can be had, before anything is made. They are let go again: a process that waits for its
-/// database must not take calls that it cannot answer.
+/// Checks that addresses are free, before anything is made. They are released again: a process that waits for its
+/// database must not accept calls that it cannot answer.
 ///
 /// # Errors
-/// As [`listen`].
+/// As for [`listen`].
 pub(crate) async fn require_addresses(config: &Config, settings: &[&str]) -> anyhow::Result<()> {
     for setting in settings {
         let address = if *setting == LISTEN { config.listen } else { config.ops_listen };
@@ -47,10 +47,10 @@ pub(crate) async fn require_addresses(config: &Config, settings: &[&str]) -> any
     Ok(())
 }
 
-/// Makes a directory that a setting names, readable by its owner only, where it is not there yet.
+/// Makes a directory that a setting names, readable by its owner only, if it is missing.
 ///
 /// # Errors
-/// It is a file, or cannot be written to.
+/// The path is a file, or not writable.
 pub(crate) fn make_directory(setting: &str, path: &Path) -> anyhow::Result<()> {
     let shown = path.display();
     if path.exists() && !path.is_dir() {
@@ -64,19 +64,19 @@ pub(crate) fn make_directory(setting: &str, path: &Path) -> anyhow::Result<()> {
     })
 }
 
-/// The file of a database that is one.
+/// Returns the path of an SQLite database; `None` for PostgreSQL and for one in memory.
 pub(crate) fn database_file(config: &Config) -> Option<PathBuf> {
     let path = config.database_url.expose().strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path).split('?').next().unwrap_or_default();
     (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
 }
 
-/// Whether the database is a file that nobody has made yet.
+/// Returns `true` if the database is a file that does not exist yet.
 pub(crate) fn is_database_missing(config: &Config) -> bool {
     database_file(config).is_some_and(|file| !file.exists())
 }
 
-/// What messages call the database: a file by its name, one on a server by its name, host and port.
+/// Returns the database's name for messages: its file, or its name, host and port on a server.
 pub(crate) fn database_name(config: &Config) -> String {
     match (database_file(config), PostgresUrl::parse(config.database_url.expose())) {
         (Some(file), _) => format!("the database {}", file.display()),

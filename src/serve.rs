@@ -10,7 +10,7 @@ use crate::{api, parts, places, workers};
 /// Runs until a signal, then drains: first the listener, then the jobs it started.
 ///
 /// # Errors
-/// With what to do about it.
+/// A failure, with the remedy.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     if !parts::is_sqlite(&config) && config.amqp_url.is_none() {
         bail!(
@@ -36,7 +36,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     served
 }
 
-/// Takes a data directory for one process, until the file is closed.
+/// Locks a data directory for one process, until the file is closed.
 fn lock(file: &fs::File, config: &Config) -> anyhow::Result<()> {
     if file.try_lock().is_err() {
         bail!("another keyway serve uses {}; give this one a KEYWAY_DATA_DIR of its own", config.data_dir.display());

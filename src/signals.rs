@@ -3,7 +3,7 @@
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// A token that is cancelled by the first signal.
+/// Returns a token that is cancelled by the first signal.
 ///
 /// # Errors
 /// The system refuses signal handlers.

@@ -12,16 +12,16 @@ use crate::{
     say,
 };
 
-/// How often the lanes are looked at until they are consumed.
+/// Interval at which lanes are polled until each has a consumer.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A provider that is back is found out within a minute: this, and the longest that it is left alone.
+/// Part of the time limit of one minute, in which a provider that is back is noticed; the rest is the longest backoff.
 const RECHECK_AFTER: Duration = Duration::from_secs(15);
 
 /// Runs until a signal, then lets started jobs end.
 ///
 /// # Errors
-/// With what to do about it.
+/// A failure, with the remedy.
 pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     parts::require_services(&config, "workers")?;
     let parts = parts::open(config, "workers").await?;
@@ -32,7 +32,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     Ok(ended?)
 }
 
-/// Says that the workers are ready, once each lane has its consumer.
+/// Prints that the workers are ready, once each lane has its consumer.
 async fn announce(bus: Arc<dyn Bus>, ops: SocketAddr) {
     loop {
         let health = bus.health();
@@ -46,7 +46,7 @@ async fn announce(bus: Arc<dyn Bus>, ops: SocketAddr) {
     }
 }
 
-/// What the workers need of the parts.
+/// Selects the parts that the workers need.
 pub(crate) fn parts(parts: &Parts) -> WorkerParts {
     let config = &parts.config;
     let provider_concurrency = config.provider_concurrency.unwrap_or(config.concurrency / 2);

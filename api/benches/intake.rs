@@ -66,7 +66,7 @@ fn shown(effort: Effort) -> String {
     format!("{:.0}/s, CPU {:.0} us", effort.per_second, effort.cpu_us)
 }
 
-/// The real server; nothing consumes the outbox, as when the relay runs in other processes.
+/// Returns the real server; nothing consumes the outbox, as when the relay runs in other processes.
 async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
     let store = Store::connect(url, DatabaseLimits { connections: CONNECTIONS, ..DatabaseLimits::default() }).await?;
     let tx = store.system().await?;
@@ -126,7 +126,7 @@ async fn by_api(client: reqwest::Client, address: SocketAddr, number: usize) -> 
     Ok(())
 }
 
-/// What a submission reads and writes, statement by statement, with values made beforehand.
+/// Runs the statements of a submission, with values made beforehand.
 async fn by_sql(pool: PgPool, tenant: TenantId, project: ProjectId) -> Result<()> {
     let now = Timestamp::now().ms();
     let (tenant, project) = (tenant.uuid(), project.uuid());
@@ -175,7 +175,7 @@ async fn rate<F: Future<Output = Result<()>> + Send + 'static>(
     meter.stop(requests)
 }
 
-/// Nothing is published here.
+/// A journal for a bus on which nothing is published.
 struct NoJournal;
 
 #[async_trait::async_trait]

@@ -1,7 +1,7 @@
-//! Whether new work may begin. What was accepted is never dropped, so what cannot be done in time is
-//! refused before it is accepted: commands that start work, never reads, changes or deletes.
+//! Admission of new work. Accepted work is never dropped, so work that cannot be done in time is refused before it is
+//! accepted: commands that start work, never reads, changes or deletes.
 //!
-//! The outbox is looked at every second, not on every request; a command in between costs one load.
+//! The outbox is checked every second, not on every request; a command in between costs one atomic load.
 
 use std::{
     sync::atomic::{AtomicU8, Ordering},
@@ -18,7 +18,7 @@ use crate::{code::Code, error::ApiError};
 const EVERY: Duration = Duration::from_secs(1);
 const RETRY_AFTER_SECONDS: u16 = 10;
 
-/// How much may wait in the outbox before new work is refused.
+/// Limits of the outbox above which new work is refused.
 #[derive(Clone, Copy, Debug)]
 pub struct OutboxLimits {
     /// Rows, due or not.
@@ -27,7 +27,7 @@ pub struct OutboxLimits {
     pub max_age: Duration,
 }
 
-/// Why new work is refused.
+/// Reason why new work is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 enum Refusal {
@@ -46,7 +46,7 @@ impl Refusal {
     }
 }
 
-/// The limits, and whether one is exceeded.
+/// The limits, and the one that is exceeded, if any.
 pub(crate) struct Admission {
     limits: OutboxLimits,
     /// A [`Refusal`], or 0.
@@ -64,7 +64,7 @@ impl Admission {
     /// Lets a command that starts work through.
     ///
     /// # Errors
-    /// 503 while too much waits.
+    /// 503 while a limit is exceeded.
     pub(crate) fn check(&self) -> Result<(), ApiError> {
         let Some(refusal) = self.refusal() else { return Ok(()) };
         metrics().commands_refused.with_label_values(&[refusal.name()]).inc();
@@ -72,7 +72,7 @@ impl Admission {
         Err(ApiError::new(Code::Overloaded, message).retry_after(RETRY_AFTER_SECONDS))
     }
 
-    /// Looks at the outbox until `stop`.
+    /// Checks the outbox every second until `stop`.
     pub(crate) async fn watch(&self, store: &Store, stop: &CancellationToken) {
         loop {
             let started = Instant::now();

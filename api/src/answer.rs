@@ -1,4 +1,4 @@
-//! A successful answer of a route, and how it becomes a response.
+//! A successful answer of a route, and its conversion to a response.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{error, etag};
 
-/// What a route answers.
+/// Successful answer of a route.
 #[derive(Debug)]
 pub(crate) struct Answer {
     status: StatusCode,
@@ -18,45 +18,45 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// 200 with JSON.
+    /// Builds a 200 with JSON.
     pub(crate) fn ok(body: &impl Serialize) -> Self {
         Self::json(StatusCode::OK, body)
     }
 
-    /// 201 with JSON, and where the new thing is.
+    /// Builds a 201 with JSON, and the new resource's path as `Location`.
     pub(crate) fn created(body: &impl Serialize, location: &str) -> Self {
         Self::json(StatusCode::CREATED, body).located(location)
     }
 
-    /// 202 with JSON, and where to watch it.
+    /// Builds a 202 with JSON, and the operation's path as `Location`.
     pub(crate) fn accepted(body: &impl Serialize, location: &str) -> Self {
         Self::json(StatusCode::ACCEPTED, body).located(location)
     }
 
-    /// 204.
+    /// Builds a 204.
     pub(crate) const fn no_content() -> Self {
         Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false }
     }
 
-    /// An answer that was given before, with the headers it had then.
+    /// Rebuilds a stored answer, with its headers.
     pub(crate) fn again(status: u16, mut headers: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Self {
         headers.push((HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true")));
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
         Self { status, body, headers, is_secret: false }
     }
 
-    /// A header that the answer has of its own.
+    /// Returns one of the answer's own headers.
     pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.iter().find(|(own, _)| own == name).and_then(|(_, value)| value.to_str().ok())
     }
 
-    /// As it is, with the ETag of a row's version.
+    /// Adds the ETag of a row's version.
     pub(crate) fn tagged(mut self, version: i32) -> Self {
         self.headers.push((header::ETAG, etag::of(version)));
         self
     }
 
-    /// As an answer to a GET: with an ETag of the whole of it, and without its body where the caller has it already.
+    /// Adds an ETag of the whole answer to a GET; drops the body if the caller has it already (304).
     pub(crate) fn for_reader(mut self, headers: &HeaderMap) -> Self {
         let version = self.header(&header::ETAG).and_then(|etag| etag.trim_matches('"').parse().ok());
         let etag = etag::of_answer(version, &self.body);
@@ -68,7 +68,7 @@ impl Answer {
         self
     }
 
-    /// As it is, marked as holding a secret that is shown once: it may not be stored as it is.
+    /// Marks the answer as holding a secret that is shown once: it must be sealed if stored.
     pub(crate) const fn secret(mut self) -> Self {
         self.is_secret = true;
         self
@@ -82,12 +82,12 @@ impl Answer {
         self.status.as_u16()
     }
 
-    /// A copy of the body that is wiped after use.
+    /// Returns a copy of the body that is wiped after use.
     pub(crate) fn body(&self) -> SecretBytes {
         SecretBytes::new(self.body.to_vec())
     }
 
-    /// The response.
+    /// Converts the answer to a response.
     pub(crate) fn into_response(self, request_id: RequestId) -> Response<Bytes> {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
@@ -107,7 +107,7 @@ impl Answer {
         Self { status, body, headers: Vec::new(), is_secret: false }
     }
 
-    /// As it is, with where to look next.
+    /// Adds a `Location`.
     pub(crate) fn located(mut self, location: &str) -> Self {
         if let Ok(location) = HeaderValue::try_from(location) {
             self.headers.push((header::LOCATION, location));

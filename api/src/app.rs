@@ -1,4 +1,4 @@
-//! What every management request may use.
+//! State shared by all management requests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,29 +13,29 @@ use crate::{
     idempotency::InFlight,
 };
 
-/// What an [`App`] is made of.
+/// Parts of an [`App`].
 pub struct AppParts {
     /// The database.
     pub store: Store,
-    /// The tenants' data keys, to seal with.
+    /// Data keys of the tenants, to seal with.
     pub keys: TenantKeyCache,
-    /// The predefined providers.
+    /// Predefined providers.
     pub catalog: LiveCatalog,
-    /// The rule for base URLs.
+    /// Rule for base URLs.
     pub guard: Guard,
-    /// The SHA-256 of the admin key.
+    /// SHA-256 of the admin key.
     pub admin_key_sha256: [u8; 32],
-    /// The tenant the admin key acts in by default.
+    /// Tenant that the admin key acts in by default.
     pub default_tenant: TenantId,
-    /// The largest body of a management request.
+    /// Largest body of a management request, in bytes.
     pub body_bytes: usize,
-    /// How long a body may take to arrive.
+    /// Time limit for a body to arrive.
     pub body_timeout: Duration,
-    /// When a new integration is verified again by schedule.
+    /// Time until a new integration is verified again by schedule.
     pub verify_interval: Duration,
-    /// So many percent of what is reported of a key may be missing from the metered ledger.
+    /// Percentage of a key's reported usage that may be missing from the metered ledger before its owner is told.
     pub drift_percent: u64,
-    /// How much may wait before new work is refused.
+    /// Limits of the outbox above which new work is refused.
     pub outbox: OutboxLimits,
     /// The proxy that is served beside it; `None`: none is.
     pub proxy: Option<Arc<dyn ProxyBeside>>,
@@ -59,7 +59,7 @@ pub struct App {
 }
 
 impl App {
-    /// Puts the parts together.
+    /// Builds the state from its parts.
     #[must_use]
     pub fn new(parts: AppParts) -> Arc<Self> {
         Arc::new(Self {
@@ -79,13 +79,13 @@ impl App {
         })
     }
 
-    /// Keeps an eye on the outbox until `stop`, so that new work is refused while too much waits. Without it
-    /// everything is accepted.
+    /// Watches the outbox until `stop`, so that new work is refused while too much waits. Unless this runs, everything
+    /// is accepted.
     pub async fn watch_outbox(self: Arc<Self>, stop: CancellationToken) {
         self.admission.watch(&self.store, &stop).await;
     }
 
-    /// Drops from this process's memory what a committed change touches.
+    /// Drops cache entries of this process that a committed change affects.
     pub(crate) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
         if let Some(proxy) = &self.proxy {
             proxy.forget(tenant_id, what);

@@ -1,4 +1,5 @@
-//! Who calls, and for which tenant. Decided on the matched route, never on a path read anew.
+//! Authentication and authorisation: the caller of a request and its tenant. Decided on the matched route, never on a
+//! path parsed again.
 
 use std::net::SocketAddr;
 
@@ -9,24 +10,24 @@ use keyway_vault::token::{self, VirtualKeyToken};
 
 use crate::{App, code::Code, error::ApiError};
 
-/// The header by which the admin key chooses a tenant.
+/// Header by which the admin key chooses a tenant.
 pub(crate) const TENANT: &str = "keyway-tenant";
 
-/// Who may call a route. Every route names one; there is no default.
+/// Requirement on the caller of a route. Every route names one; there is no default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Whoever may act in a tenant; today the admin key.
+    /// Access to a tenant; today the admin key.
     Tenant,
-    /// Whoever may act in a tenant; what belongs to no tenant needs what [`Access::Installation`] needs.
-    /// A handler asks for that with [`crate::call::Call::beyond_tenant`].
+    /// Access to a tenant; rows without a tenant need [`Access::Installation`] as well, which a handler checks with
+    /// [`crate::call::Call::beyond_tenant`].
     TenantAndBeyond,
-    /// Whoever may act in a tenant, to read what outlives it: also in one that was deleted.
+    /// Access to a tenant, even a deleted one, to read the rows that outlive it.
     TenantOrDeleted,
-    /// Whoever runs the installation: the admin key.
+    /// Access to the installation: the admin key.
     Installation,
 }
 
-/// Who makes a request, in which tenant, and what its traces are.
+/// Caller of a request: tenant, actor and trace.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) tenant_id: TenantId,
@@ -35,7 +36,7 @@ pub(crate) struct Caller {
     pub(crate) traceparent: String,
 }
 
-/// Finds out who calls. The sender of a wrong key waits for that, the longer the more it sends.
+/// Authenticates a request. Answers to a wrong key are delayed, the longer the more often its sender sent one.
 ///
 /// # Errors
 /// 401 without the right key, 403 with a virtual key, 404 for an unknown tenant.

@@ -1,4 +1,4 @@
-//! Reading a request's body and its query: counted as it streams in, within a deadline, strict JSON.
+//! Reads a request's body and its query: counted while streaming in, within a deadline, as strict JSON.
 //!
 //! Messages name fields, never values: a value may be a secret in the wrong place.
 
@@ -12,13 +12,13 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{code::Code, error::ApiError};
 
-/// The longest field name that is repeated in a message.
+/// Longest field name that a message repeats, in characters.
 const MAX_FIELD_NAME_CHARS: usize = 64;
 
-/// Reads a whole body, however it is framed. Stops reading at the first byte that is too many.
+/// Reads a whole body, with or without a content length. Stops at the first byte beyond the limit.
 ///
 /// # Errors
-/// 413, 408, or 400 when it breaks off.
+/// 413, 408, or 400 if the body breaks off.
 pub(crate) async fn read<B: Buf, E>(
     body: impl Stream<Item = Result<B, E>>,
     headers: &HeaderMap,
@@ -54,7 +54,7 @@ pub(crate) async fn read<B: Buf, E>(
 /// Reads a JSON body.
 ///
 /// # Errors
-/// 415 unless it is declared as JSON, 400 when it is not JSON, 422 naming the field that is wrong.
+/// 415 unless declared as JSON, 400 if it is not JSON, 422 naming the invalid field.
 pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &SecretBytes) -> Result<T, ApiError> {
     if !is_json(headers) {
         return Err(ApiError::new(
@@ -82,7 +82,7 @@ pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &SecretBytes)
 /// Reads a query string.
 ///
 /// # Errors
-/// 400 naming the parameter that is wrong.
+/// 400 naming the invalid parameter.
 pub(crate) fn query<T: DeserializeOwned>(query: &str) -> Result<T, ApiError> {
     let pairs = || url::form_urlencoded::parse(query.as_bytes());
     // The database could not compare them with anything: PostgreSQL takes no NUL.
@@ -111,7 +111,7 @@ fn malformed(error: &serde_json::Error) -> ApiError {
     ApiError::new(Code::MalformedJson, format!("the body is not JSON: see line {line}, column {column}"))
 }
 
-/// Turns serde's message into ours: keeps field names and what was expected, drops what was sent.
+/// Converts serde's message: keeps field names and expectations, drops values.
 fn explain(path: &str, text: &str, code: Code) -> ApiError {
     let text = text.split(" at line ").next().unwrap_or_default();
     if let Some(name) = quoted(text, "unknown field `") {
@@ -136,7 +136,7 @@ fn explain(path: &str, text: &str, code: Code) -> ApiError {
     ApiError::new(code, if path == "." { what } else { format!("`{path}`: {what}") })
 }
 
-/// What a number's own parser says of a text that is none.
+/// Messages of number parsers about a text that is no number.
 const NO_NUMBER: [&str; 4] = [
     "invalid digit found in string",
     "cannot parse integer from empty string",
@@ -144,7 +144,7 @@ const NO_NUMBER: [&str; 4] = [
     "number too small to fit in target type",
 ];
 
-/// What serde expects, for people who do not write Rust.
+/// Returns an expectation of serde in plain words, without Rust's type names.
 fn in_words(expected: &str) -> &str {
     match expected {
         "i64" | "u64" | "usize" | "isize" | "i128" | "u128" => "a whole number",

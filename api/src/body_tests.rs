@@ -1,4 +1,4 @@
-//! What reading a body refuses, and what its messages say.
+//! Bodies that are refused, and the messages about them.
 
 use bytes::Bytes;
 use futures::stream;

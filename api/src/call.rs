@@ -1,4 +1,4 @@
-//! One management request after it was matched, authorised and read: what a handler gets.
+//! One management request, matched, authorised and read: the argument of a handler.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -20,13 +20,13 @@ use crate::{
     work::{self, Command, Work},
 };
 
-/// What a handler gets.
+/// Argument of a handler.
 pub(crate) struct Call {
     pub(crate) app: Arc<App>,
     pub(crate) by: Caller,
-    /// Method and template of the row that matched.
+    /// Method and template of the matched row.
     pub(crate) route: &'static str,
-    /// What the row says who may call it.
+    /// Access that the row requires.
     pub(crate) access: Access,
     pub(crate) path: String,
     pub(crate) params: Vec<String>,
@@ -36,45 +36,45 @@ pub(crate) struct Call {
 }
 
 impl Call {
-    /// The id in the path. A text that is no id of this kind names nothing: 404.
+    /// Returns the id in the path. A text that is no id of this kind exists nowhere: 404.
     pub(crate) fn id<T: FromStr<Err = IdError>>(&self, what: &'static str) -> Result<T, ApiError> {
         self.param().parse().map_err(|_| ApiError::not_found(what))
     }
 
-    /// The text in the path.
+    /// Returns the text in the path.
     pub(crate) fn param(&self) -> &str {
         self.params.first().map_or("", String::as_str)
     }
 
-    /// The query, strictly.
+    /// Parses the query, strictly.
     pub(crate) fn query<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         body::query(&self.query)
     }
 
-    /// The JSON body, strictly.
+    /// Parses the JSON body, strictly.
     pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         body::json(&self.headers, &self.body)
     }
 
-    /// The JSON body where it may be left out.
+    /// Parses the JSON body; an absent one gives the default.
     pub(crate) fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
         if self.body.expose().is_empty() { Ok(T::default()) } else { self.json() }
     }
 
-    /// The version `If-Match` asks for.
+    /// Returns the version in `If-Match`.
     pub(crate) fn expected_version(&self) -> Result<Option<i32>, ApiError> {
         etag::expected(&self.headers)
     }
 
-    /// A transaction that reads the tenant's rows.
+    /// Begins a transaction that reads the tenant's rows.
     pub(crate) async fn read(&self) -> Result<TenantTx, StoreError> {
         self.app.store.tenant_read(self.by.tenant_id).await
     }
 
-    /// Asks whether the call may touch what is not its tenant's.
+    /// Checks that the call may touch rows outside its tenant.
     ///
     /// # Errors
-    /// 403 on a route whose row is about the tenant alone.
+    /// 403 on a route that is about the tenant alone.
     pub(crate) fn beyond_tenant(&self) -> Result<(), ApiError> {
         match self.access {
             Access::Tenant | Access::TenantOrDeleted => {
@@ -84,7 +84,7 @@ impl Call {
         }
     }
 
-    /// Reserves the request's `Idempotency-Key`, if it is a POST that has one.
+    /// Reserves the request's `Idempotency-Key`, if it is a POST with one.
     pub(crate) fn reserve(&self) -> Result<Option<Reservation>, ApiError> {
         if !self.route.starts_with("POST ") {
             return Ok(None);
@@ -94,11 +94,11 @@ impl Call {
         self.app.in_flight.reserve(self.by.tenant_id, self.route, &self.headers, digest)
     }
 
-    /// Carries out a command; where it finds nothing and the default tenant asks, `beyond` looks among what no
-    /// tenant owns, and keeps its answer in the reservation it is given.
+    /// Carries out a command; if it finds no row and the default tenant asks, `beyond` looks among rows without a
+    /// tenant, and keeps its answer in the given reservation.
     ///
     /// # Errors
-    /// 403 on a route whose row is about the tenant alone, where `beyond` would be asked.
+    /// 403 where `beyond` would run on a route that is about the tenant alone.
     pub(crate) async fn commit_or_beyond<F: Future<Output = Result<Answer, ApiError>>>(
         &self,
         command: impl Command,

@@ -3,33 +3,33 @@
 use http::StatusCode;
 
 keyway_http::codes! {
-    /// What went wrong, in one word that clients can match on.
+    /// Code of an error, one word that clients can match on.
     pub(crate) enum Code;
     /// The body is not JSON.
     MalformedJson, "malformed_json", BAD_REQUEST, "invalid_request";
-    /// A query parameter or header is not usable.
+    /// A query parameter or header is not valid.
     InvalidParameter, "invalid_parameter", BAD_REQUEST, "invalid_request";
     /// No key, or a wrong one.
     Unauthenticated, "unauthenticated", UNAUTHORIZED, "authentication";
-    /// The key is good, but not for this.
+    /// The key is valid, but does not permit this.
     NotAllowed, "not_allowed", FORBIDDEN, "permission";
-    /// Nothing has this path or id in this tenant.
+    /// No resource has this path or id in this tenant.
     NotFound, "not_found", NOT_FOUND, "not_found";
     /// The path exists, the method does not.
     MethodNotAllowed, "method_not_allowed", METHOD_NOT_ALLOWED, "invalid_request";
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     RequestTimeout, "request_timeout", REQUEST_TIMEOUT, "invalid_request";
-    /// Something refers to it, or its state does not allow this.
+    /// Another resource refers to this one, or its state does not allow this.
     Conflict, "conflict", CONFLICT, "conflict";
     /// The project has this secret already.
     DuplicateKey, "duplicate_key", CONFLICT, "conflict";
     /// The name is in use.
     NameTaken, "name_taken", CONFLICT, "conflict";
-    /// The tenant has as many as it may have.
+    /// The tenant has as many resources of this kind as it may have.
     LimitReached, "limit_reached", CONFLICT, "conflict";
-    /// A request with this idempotency key is being carried out.
+    /// Another request with this idempotency key is under way.
     InFlight, "idempotency_key_in_flight", CONFLICT, "conflict";
-    /// It changed since it was read.
+    /// The resource was changed since it was read.
     PreconditionFailed, "precondition_failed", PRECONDITION_FAILED, "conflict";
     /// The body is too large.
     BodyTooLarge, "body_too_large", PAYLOAD_TOO_LARGE, "invalid_request";
@@ -39,7 +39,7 @@ keyway_http::codes! {
     UnknownField, "unknown_field", UNPROCESSABLE_ENTITY, "invalid_request";
     /// A field is missing, of the wrong type or out of range.
     InvalidField, "invalid_field", UNPROCESSABLE_ENTITY, "invalid_request";
-    /// The answer would have more groups than are given at once.
+    /// The answer would have more groups than one answer may have.
     TooManyGroups, "too_many_groups", UNPROCESSABLE_ENTITY, "invalid_request";
     /// No provider has this name.
     UnknownProvider, "unknown_provider", UNPROCESSABLE_ENTITY, "invalid_request";
@@ -55,13 +55,13 @@ keyway_http::codes! {
     Internal, "internal", INTERNAL_SERVER_ERROR, "internal";
     /// The database is away.
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "unavailable";
-    /// Too much accepted work waits already.
+    /// Too much accepted work waits.
     Overloaded, "overloaded", SERVICE_UNAVAILABLE, "unavailable";
     /// The vault is sealed.
     Sealed, "sealed", SERVICE_UNAVAILABLE, "unavailable";
 }
 
-/// Every family of errors, each once.
+/// Returns every kind of error, each once.
 pub(crate) fn kinds() -> Vec<&'static str> {
     let mut kinds = Vec::new();
     for kind in Code::ALL.iter().map(|code| code.kind()) {

@@ -1,5 +1,5 @@
-//! The fields `config` and `meta` of integrations: how they are read, changed and shown. `config` is what Keyway acts
-//! on; `meta` is the owner's own note. Neither may hold a secret: both are shown to whoever may read the integration.
+//! The fields `config` and `meta` of integrations: parsing, changes and output. `config` changes how Keyway acts;
+//! `meta` is the owner's own note. Neither may hold a secret: every reader of the integration sees both.
 
 use keyway_store::integrations::{IntegrationRow, is_header_word};
 use serde::{Deserialize, Serialize};
@@ -8,47 +8,46 @@ use utoipa::ToSchema;
 
 use crate::{error::ApiError, input};
 
-/// The largest note.
+/// Largest note in bytes.
 const MAX_META_BYTES: usize = 4096;
-/// The provider whose calls get `organization` and `project` as headers.
+/// Provider whose calls get `organization` and `project` as headers.
 const FORWARDED_TO: &str = "openai";
 
-/// An integration's settings. In a change, what is left out stays.
+/// Settings of an integration. In a change, a field that is left out keeps its value.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfigInput {
-    /// Where to call the provider instead of where the catalog says: https, or a host the operator trusts. It is
-    /// bound to the credential: PATCH may repeat it, and only PUT .../credentials changes it (left out there: the
-    /// catalog's).
+    /// Base URL instead of the catalog's: https, or a host the operator trusts. It is bound to the credential: PATCH
+    /// may repeat it, and only PUT .../credentials changes it (left out there: the catalog's).
     #[schema(max_length = 2048, example = "https://api.openai.com/v1")]
     pub(crate) base_url: Option<String>,
-    /// The provider's own id of this key, by which an organisation's reports name it.
+    /// The provider's own id of this key, as in an organisation's reports.
     #[schema(min_length = 1, max_length = 200, example = "key_abc123")]
     pub(crate) provider_key_id: Option<String>,
-    /// OpenAI only: calls carry it as `OpenAI-Organization`, unless the caller sends that header; null: none.
+    /// OpenAI only: sent with calls as `OpenAI-Organization`, unless the caller sends that header; null: none.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "org-123")]
     #[serde(default, deserialize_with = "input::nullable")]
     organization: Option<Option<String>>,
-    /// OpenAI only: calls carry it as `OpenAI-Project`, unless the caller sends that header; null: none.
+    /// OpenAI only: sent with calls as `OpenAI-Project`, unless the caller sends that header; null: none.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "proj_123")]
     #[serde(default, deserialize_with = "input::nullable")]
     project: Option<Option<String>>,
 }
 
-/// An integration's settings.
+/// Settings of an integration.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ConfigView {
-    /// Where its provider is called, if not where the catalog says; bound to the credential.
+    /// Base URL instead of the catalog's; bound to the credential.
     base_url: Option<String>,
-    /// The provider's own id of the key, as its owner said, or as the provider said when the key was verified.
+    /// The provider's own id of the key, given by the owner, or found when the key was verified.
     provider_key_id: Option<String>,
-    /// What OpenAI gets as `OpenAI-Organization`.
+    /// Value of `OpenAI-Organization` in calls.
     organization: Option<String>,
-    /// What OpenAI gets as `OpenAI-Project`.
+    /// Value of `OpenAI-Project` in calls.
     project: Option<String>,
 }
 
-/// What a `config` changes of the stored settings, checked.
+/// Checked changes to the stored settings.
 #[derive(Default)]
 pub(crate) struct Settings {
     pub(crate) provider_key_id: Option<String>,
@@ -56,14 +55,14 @@ pub(crate) struct Settings {
     project: Option<Option<String>>,
 }
 
-/// A note: an object of the owner's own.
+/// The owner's note: a JSON object.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = Object)]
 pub(crate) struct Meta(Map<String, Value>);
 
 impl ConfigInput {
-    /// The settings, but for the base URL, which is checked where the provider is known.
+    /// Checks the settings except the base URL, which needs the provider.
     pub(crate) fn settings(self) -> Result<Settings, ApiError> {
         for (field, text) in [("organization", &self.organization), ("project", &self.project)] {
             if text.iter().flatten().any(|text| !is_header_word(text)) {
@@ -80,15 +79,15 @@ impl ConfigInput {
 }
 
 impl Settings {
-    /// Whether they change anything.
+    /// Returns `true` if nothing would change.
     pub(crate) const fn is_empty(&self) -> bool {
         self.provider_key_id.is_none() && self.organization.is_none() && self.project.is_none()
     }
 
-    /// The stored settings that these make of those there were.
+    /// Applies the changes to the stored settings.
     ///
     /// # Errors
-    /// 422 where the provider takes no organisation.
+    /// 422 if the provider takes no organisation.
     pub(crate) fn over(self, provider: &str, before: &Value) -> Result<Value, ApiError> {
         let mut settings = before.as_object().cloned().unwrap_or_default();
         let key_id = self.provider_key_id.map(Some);
@@ -109,7 +108,7 @@ impl Settings {
 }
 
 impl Meta {
-    /// The note, if it is small enough to be shown with every list.
+    /// Returns the note, if it is small enough for lists.
     pub(crate) fn checked(self) -> Result<Value, ApiError> {
         let note = Value::Object(self.0);
         if note.to_string().len() > MAX_META_BYTES {

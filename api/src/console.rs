@@ -1,5 +1,5 @@
-//! What an operator does at a terminal, for every tenant: the same commands as over HTTP, in the same
-//! transactions. Nobody is authenticated here: who reaches the database's settings is the operator.
+//! The operator's commands at a terminal, for every tenant: the same commands as over HTTP, in the same transactions.
+//! Nothing is authenticated here: the operator is whoever has the database's settings.
 
 use std::sync::Arc;
 
@@ -35,9 +35,9 @@ pub struct Console {
 
 /// A credential to submit.
 pub struct Submission {
-    /// `None`: the default tenant.
+    /// Tenant; `None`: the default one.
     pub tenant_id: Option<TenantId>,
-    /// `None`: the tenant's default project.
+    /// Project; `None`: the tenant's default one.
     pub project_id: Option<ProjectId>,
     /// The provider's name.
     pub provider: String,
@@ -45,17 +45,17 @@ pub struct Submission {
     pub name: String,
     /// A key, or the JSON text of an object.
     pub credentials: SecretString,
-    /// The host it is for, where that is not the provider's own.
+    /// Base URL of the credential, if not the provider's own.
     pub base_url: Option<String>,
 }
 
-/// Why a command was not carried out.
+/// Reason why a command was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
-    /// Nothing was changed; the sentence says what to do.
+    /// Nothing was changed; the sentence names the remedy.
     #[error("{0}")]
     Refused(String),
-    /// What was submitted is there already; the sentence says where.
+    /// The credential exists already; the sentence names its integration.
     #[error("{0}")]
     Duplicate(String),
     /// The database did not answer: try again.
@@ -64,7 +64,7 @@ pub enum ConsoleError {
 }
 
 impl Console {
-    /// A console over the parts of an API that need not be served.
+    /// Builds a console on an API's state, which need not be served.
     #[must_use]
     pub const fn new(app: Arc<App>) -> Self {
         Self { app }
@@ -92,7 +92,7 @@ impl Console {
         Ok(serde_json::from_slice(answer.body().expose()).unwrap_or_default())
     }
 
-    /// Starts fetching usage of every active integration of a tenant, or of one provider of it; returns the operation,
+    /// Starts fetching usage of every active integration of a tenant, of one provider or of all; returns the operation,
     /// in the API's JSON.
     ///
     /// # Errors
@@ -106,7 +106,7 @@ impl Console {
         Ok(started["operation"].take())
     }
 
-    /// An operation of a tenant, in the API's JSON.
+    /// Returns an operation of a tenant, in the API's JSON.
     ///
     /// # Errors
     /// See [`ConsoleError`].
@@ -117,7 +117,7 @@ impl Console {
         Ok(json!(OperationView::from(row)))
     }
 
-    /// The latest dead letters of every tenant and of none, in the API's JSON.
+    /// Returns the latest dead letters of every tenant and of none, in the API's JSON.
     ///
     /// # Errors
     /// See [`ConsoleError`].
@@ -127,7 +127,7 @@ impl Console {
         Ok(letters.into_iter().map(|letter| json!(DeadLetterView::from(letter))).collect())
     }
 
-    /// One dead letter with its envelope: the message's JSON, or its bytes as text where it is none.
+    /// Returns one dead letter with its envelope: the message as JSON, or as text if it is no JSON.
     ///
     /// # Errors
     /// See [`ConsoleError`].

@@ -1,4 +1,4 @@
-//! Keyset cursors: opaque to the caller, the key of the last item to us.
+//! Keyset cursors: opaque to the caller; for Keyway the key of the last item.
 
 use keyway_domain::{
     IntegrationId, MessageId, OperationId, ProjectId, ProviderId, RequestId, TenantId, Timestamp, VirtualKeyId,
@@ -12,42 +12,42 @@ use crate::error::ApiError;
 
 const DEFAULT_LIMIT: u64 = 50;
 const MAX_LIMIT: u64 = 200;
-/// Tells a cursor of this form from a later one.
+/// Version prefix, which tells this form of cursor from later ones.
 const FORM: &str = "c1";
 
 /// One page of a list.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct List<T> {
-    /// The items: newest first, where no other order was asked for.
+    /// Items: newest first, if no other order was asked for.
     pub(crate) items: Vec<T>,
-    /// Give it as `cursor` to get the next page; null on the last one.
+    /// Value of `cursor` for the next page; null on the last one.
     pub(crate) next_cursor: Option<String>,
 }
 
-/// The key a list is ordered by.
+/// Key that a list is ordered by.
 pub(crate) trait Key: Sized {
     fn write(&self) -> String;
     fn read(text: &str) -> Option<Self>;
 }
 
 impl<T> List<T> {
-    /// Shows each row of a page; `key` is what the page is ordered by.
+    /// Converts a page of rows: `key` gives a row's key, `show` its item.
     pub(crate) fn of<R, K: Key>(page: Paged<R>, key: impl Fn(&R) -> K, show: impl Fn(R) -> T) -> Self {
         let last = page.items.last().filter(|_| page.more);
         let next_cursor = last.map(|row| format!("{FORM}{}", key(row).write()));
         Self { items: page.items.into_iter().map(show).collect(), next_cursor }
     }
 
-    /// A list that is never paged.
+    /// Builds a list without paging.
     pub(crate) const fn whole(items: Vec<T>) -> Self {
         Self { items, next_cursor: None }
     }
 }
 
-/// The page that `limit` and `cursor` of the query ask for.
+/// Returns the page that `limit` and `cursor` of the query ask for.
 ///
 /// # Errors
-/// Names the parameter that is not usable.
+/// 400 naming the invalid parameter.
 pub(crate) fn page<K: Key>(limit: Option<u64>, cursor: Option<&str>) -> Result<Page<K>, ApiError> {
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
     if !(1..=MAX_LIMIT).contains(&limit) {

@@ -62,7 +62,7 @@ fn refused(error: ApiError) -> Response<ApiBody> {
     response.into_response()
 }
 
-/// Names the body type that warp does not export.
+/// Stands for the body type that warp does not export.
 #[doc(hidden)]
 pub trait IntoBody {
     /// The body.

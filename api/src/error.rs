@@ -1,6 +1,6 @@
-//! Every error of the management API: its code, its status and its JSON; what the proxy itself answers
-//! is in `proxy/refusal.rs`. A message says what to do. It may name a field; it must never repeat a
-//! value the caller sent, because that may be a secret.
+//! Every error of the management API: its code, its status and its JSON; the proxy's own errors are in
+//! `proxy/refusal.rs`. A message says what to do. It may name a field; it must never repeat a value the caller sent,
+//! because that may be a secret.
 
 use std::borrow::Cow;
 
@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 
 use crate::{code::Code, openapi::words};
 
-/// The header with the id of a request, on every response.
+/// Header with the id of the request, on every response.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// An error on its way to the caller.
+/// An error to answer with.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     code: Code,
@@ -32,75 +32,75 @@ pub(crate) struct ErrorBody {
     error: ErrorDetail,
 }
 
-/// What went wrong.
+/// Error.
 #[derive(Serialize, ToSchema)]
 struct ErrorDetail {
-    /// The family it belongs to.
+    /// Kind of the error.
     #[schema(value_type = words::ErrorType)]
     r#type: &'static str,
-    /// One word to match on, of those that are listed with the document; later builds may have more.
+    /// Code, one word to match on; all codes are listed at the top of the document, and later builds may have more.
     #[schema(example = "duplicate_key")]
     code: &'static str,
-    /// A sentence that says what to do.
+    /// Sentence that says what to do.
     message: Cow<'static, str>,
-    /// The id of the request, as in the header `x-request-id` and in the logs.
+    /// Id of the request, as in the header `x-request-id` and in the logs.
     #[schema(example = "req_0198c0de0198c0de0198c0de0198c0de")]
     request_id: String,
 }
 
 impl ApiError {
-    /// An error with a sentence for the caller.
+    /// Builds an error with a sentence for the caller.
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), headers: Vec::new() }
     }
 
-    /// Nothing of that kind with that id in this tenant.
+    /// Builds a 404: no resource of kind `what` has this id in this tenant.
     pub(crate) fn not_found(what: &'static str) -> Self {
         Self::new(Code::NotFound, format!("there is no such {what} in this tenant"))
     }
 
-    /// A field is out of range; `message` names it.
+    /// Builds a 422 for an invalid field; `message` names it.
     pub(crate) fn field(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::InvalidField, message)
     }
 
-    /// A query parameter or header is not usable; `message` names it.
+    /// Builds a 400 for an invalid query parameter or header; `message` names it.
     pub(crate) fn parameter(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::InvalidParameter, message)
     }
 
-    /// Something stands in the way; `message` says what.
+    /// Builds a 409; `message` says why.
     pub(crate) fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Conflict, message)
     }
 
-    /// Whether it is this one.
+    /// Returns `true` if the error has this code.
     pub(crate) fn is(&self, code: Code) -> bool {
         self.code == code
     }
 
-    /// Why, in the one word that clients match on.
+    /// Returns the code.
     pub(crate) const fn code(&self) -> Code {
         self.code
     }
 
-    /// Its sentence, for whoever does not read HTTP.
+    /// Returns the sentence, for callers without HTTP.
     pub(crate) fn into_message(self) -> String {
         self.message.into_owned()
     }
 
-    /// As it is, with a header.
+    /// Adds a header.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// As it is, telling the caller to come back after some seconds.
+    /// Adds `Retry-After` in seconds.
     pub(crate) fn retry_after(self, seconds: u16) -> Self {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
     }
 
-    /// What a conflict in the store means where the caller knows better than the store.
+    /// Converts an error of the store; a conflict gets `message`, which is more specific than the store's.
     pub(crate) fn or_conflict(error: StoreError, message: &'static str) -> Self {
         match error {
             StoreError::Conflict => Self::conflict(message),
@@ -108,7 +108,7 @@ impl ApiError {
         }
     }
 
-    /// What a name in use means where the caller knows better than the store.
+    /// Converts an error of the store; a name in use gets `message`, which is more specific than the store's.
     pub(crate) fn or_taken(error: StoreError, message: &'static str) -> Self {
         match error {
             StoreError::NameTaken => Self::new(Code::NameTaken, message),
@@ -116,7 +116,7 @@ impl ApiError {
         }
     }
 
-    /// The response.
+    /// Converts the error to a response.
     pub(crate) fn into_response(self, request_id: RequestId) -> Response<Bytes> {
         let status = self.code.status();
         if status.is_server_error() {

@@ -1,6 +1,6 @@
-//! ETags: of what was changed the version of its row, and of what was read also a digest of the answer, since more than
-//! its owner's changes shows there. `If-Match` on PATCH, PUT and DELETE looks at the version alone; `If-None-Match` on
-//! GET at the whole.
+//! ETags: for an answer to a change, the version of the row; for a read, also a digest of the answer, which may change
+//! without the owner. `If-Match` on PATCH, PUT and DELETE compares the version alone; `If-None-Match` on GET the whole
+//! ETag.
 
 use http::{HeaderMap, HeaderValue, header};
 use keyway_vault::to_hex;
@@ -8,22 +8,22 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{code::Code, error::ApiError};
 
-/// The ETag of a row's version.
+/// Returns the ETag of a row's version.
 pub(crate) fn of(version: i32) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"0\""))
 }
 
-/// How many bytes of the digest are shown: as many as no two answers ever have in common.
+/// Length of the digest in bytes; enough that no two answers share one.
 const DIGEST_BYTES: usize = 12;
 
-/// The ETag of an answer that was read, with the version of its row if it is one.
+/// Returns the ETag of an answer to a read, with the version of its row if it shows one row.
 pub(crate) fn of_answer(version: Option<i32>, body: &[u8]) -> HeaderValue {
     let digest = to_hex(&Sha256::digest(body)[..DIGEST_BYTES]);
     let text = version.map_or_else(|| format!("\"{digest}\""), |version| format!("\"{version}-{digest}\""));
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("\"0\""))
 }
 
-/// Whether the caller has what an ETag is of, as its `If-None-Match` says.
+/// Returns `true` if the caller's `If-None-Match` has this ETag.
 pub(crate) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     known.flat_map(|list| list.split(',')).map(str::trim).any(|one| {
@@ -32,10 +32,10 @@ pub(crate) fn is_known(headers: &HeaderMap, etag: &HeaderValue) -> bool {
     })
 }
 
-/// The version the caller's `If-Match` asks for: `None` when there is none or it is `*`.
+/// Returns the version in the caller's `If-Match`; `None` if there is none or it is `*`.
 ///
 /// # Errors
-/// When it is not an ETag of ours, no version can match it: 412.
+/// 412 if it is not one of our ETags, which no version can match.
 pub(crate) fn expected(headers: &HeaderMap) -> Result<Option<i32>, ApiError> {
     let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
@@ -49,7 +49,7 @@ pub(crate) fn expected(headers: &HeaderMap) -> Result<Option<i32>, ApiError> {
     })
 }
 
-/// Compares what the caller expects with what is there.
+/// Compares the expected version with the present one.
 ///
 /// # Errors
 /// 412 when they differ.

@@ -1,8 +1,8 @@
-//! `Idempotency-Key`: a POST that is sent again is answered again, not carried out again.
+//! `Idempotency-Key`: a repeated POST gets the first answer again and is not carried out again.
 //!
-//! The answer is stored in the transaction of what it answers, so there is no moment at which one
-//! exists without the other. An answer that shows a secret once is stored sealed. Of a request only a
-//! keyed digest is stored: a plain one would let whoever reads the rows guess at its credential.
+//! The answer is stored in the transaction of the command, so that neither exists without the other. An answer that
+//! shows a secret once is stored sealed. Of a request only a keyed digest is stored: a plain one would let a reader of
+//! the rows test guesses of its credential.
 
 use std::{
     collections::HashSet,
@@ -22,16 +22,16 @@ use uuid::Uuid;
 
 use crate::{answer::Answer, code::Code, error::ApiError};
 
-/// The header.
+/// Name of the header.
 pub(crate) const HEADER: &str = "idempotency-key";
 const MAX_KEY_CHARS: usize = 255;
 const SECRET_VERSION: i32 = 1;
 
-/// The keys whose first request this process is carrying out. Across processes the row decides.
+/// Keys whose first request is under way in this process. Across processes the stored row decides.
 #[derive(Clone, Default)]
 pub(crate) struct InFlight(Arc<Mutex<HashSet<Scope>>>);
 
-/// What one key is unique in.
+/// Scope in which a key is unique.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Scope {
     tenant_id: TenantId,
@@ -39,14 +39,14 @@ struct Scope {
     key: String,
 }
 
-/// The right to carry out the request with one key; gives the key back when dropped.
+/// Right to carry out the request with one key; released on drop.
 pub(crate) struct Reservation {
     scope: Scope,
     digest: [u8; 32],
     in_flight: InFlight,
 }
 
-/// What stands before a stored body, in a line of its own.
+/// First line of a stored answer, before the body.
 #[derive(Serialize, Deserialize)]
 struct Head {
     location: Option<String>,
@@ -54,7 +54,7 @@ struct Head {
     sealed: bool,
 }
 
-/// An opened body, wiped when the last part of it has been sent.
+/// An opened body, wiped when its last part has been sent.
 struct Opened(SecretBytes);
 
 impl AsRef<[u8]> for Opened {
@@ -97,10 +97,10 @@ impl Drop for Reservation {
 }
 
 impl InFlight {
-    /// Reserves the request's key; `None` when it has none.
+    /// Reserves the request's key; `None` if it has none.
     ///
     /// # Errors
-    /// 400 for an unusable key, 503 while the vault is sealed, 409 while another request with it is being carried out.
+    /// 400 for an invalid key, 503 while the vault is sealed, 409 while another request with the key is under way.
     pub(crate) fn reserve(
         &self,
         tenant_id: TenantId,
@@ -126,10 +126,10 @@ impl InFlight {
 }
 
 impl Reservation {
-    /// The answer this key was given before, if any.
+    /// Returns the stored answer for this key, if any.
     ///
     /// # Errors
-    /// 422 when the key was used for another request.
+    /// 422 if the key was used for another request.
     pub(crate) async fn earlier(&self, keys: &TenantKeyCache, tx: &TenantTx) -> Result<Option<Answer>, ApiError> {
         let Some(stored) = self.stored(tx).await? else { return Ok(None) };
         let (head, content) = Head::split(&stored.response)?;
@@ -142,10 +142,10 @@ impl Reservation {
         Ok(Some(Answer::again(stored.status, head.headers(), body)))
     }
 
-    /// Stores the answer, to be committed with what it answers.
+    /// Stores the answer, to be committed with its command.
     ///
     /// # Errors
-    /// 409 when another process answered meanwhile.
+    /// 409 if another process has stored an answer meanwhile.
     pub(crate) async fn keep(
         &self,
         keys: &TenantKeyCache,
@@ -160,20 +160,20 @@ impl Reservation {
         self.store(tx, answer, Head::of(answer).before(&envelope)?, now).await
     }
 
-    /// As [`Self::earlier`], for answers that are never sealed.
+    /// Works like [`Self::earlier`], for answers that are never sealed.
     ///
     /// # Errors
-    /// As [`Self::earlier`].
+    /// As for [`Self::earlier`].
     pub(crate) async fn earlier_open(&self, tx: &impl Tx) -> Result<Option<Answer>, ApiError> {
         let Some(stored) = self.stored(tx).await? else { return Ok(None) };
         let (head, content) = Head::split(&stored.response)?;
         Ok(Some(Answer::again(stored.status, head.headers(), Bytes::copy_from_slice(content))))
     }
 
-    /// As [`Self::keep`], for answers that show no secret.
+    /// Works like [`Self::keep`], for answers that show no secret.
     ///
     /// # Errors
-    /// As [`Self::keep`].
+    /// As for [`Self::keep`].
     pub(crate) async fn keep_open(&self, tx: &impl Tx, answer: &Answer, now: Timestamp) -> Result<(), ApiError> {
         self.store(tx, answer, Head::of(answer).before(answer.body().expose())?, now).await
     }
@@ -201,7 +201,7 @@ impl Reservation {
         })
     }
 
-    /// Binds a sealed answer to its key: an id that everybody derives alike.
+    /// Derives the id to which a sealed answer is bound from its key, the same in every process.
     fn secret_id(&self) -> SecretId {
         let name = format!("{}\n{}", self.scope.route, self.scope.key);
         SecretId::from_uuid(Uuid::new_v5(&self.scope.tenant_id.uuid(), name.as_bytes()))

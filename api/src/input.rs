@@ -14,7 +14,7 @@ const MAX_SLUG_CHARS: usize = 64;
 const MAX_MODEL_CHARS: usize = 200;
 const MAX_MODELS: usize = 500;
 
-/// A name for people: 1 to 100 characters, none of them a control character; trimmed.
+/// Returns a trimmed display name: 1 to 100 characters, without control characters.
 pub(crate) fn name(field: &'static str, text: &str) -> Result<String, ApiError> {
     let text = text.trim();
     let chars = text.chars().count();
@@ -24,7 +24,7 @@ pub(crate) fn name(field: &'static str, text: &str) -> Result<String, ApiError> 
     Ok(text.to_owned())
 }
 
-/// A provider's name: it becomes part of paths.
+/// Returns a provider's name, which becomes part of paths.
 pub(crate) fn slug(field: &'static str, text: &str) -> Result<String, ApiError> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.');
     let starts = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -37,29 +37,29 @@ pub(crate) fn slug(field: &'static str, text: &str) -> Result<String, ApiError> 
     Ok(text.to_owned())
 }
 
-/// A model to add: its name, or with a name for people.
+/// A model to add: its name, or an object with a display name.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(untagged, expecting = "a model's name, or an object with `name` and `display_name`")]
 pub(crate) enum ModelInput {
-    /// Its name, as its provider spells it.
+    /// Name as its provider spells it.
     Name(String),
     // Described by its own type alone: with two descriptions the document would have two parts to merge.
     Named(#[schema(inline)] NamedModel),
 }
 
-/// A model with a name for people.
+/// A model with a display name.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NamedModel {
-    /// Its name, as its provider spells it.
+    /// Name as its provider spells it.
     #[schema(min_length = 1, max_length = 200, example = "acme-1")]
     pub(crate) name: String,
-    /// Its name for people.
+    /// Display name.
     #[schema(min_length = 1, max_length = 100, example = "Acme One")]
     pub(crate) display_name: Option<String>,
 }
 
-/// Models, by the names that their provider has for them.
+/// Checks the models to add.
 pub(crate) fn models(models: Vec<ModelInput>) -> Result<Vec<NewModel>, ApiError> {
     let bad = |model: &NewModel| {
         model.name.is_empty()
@@ -85,7 +85,7 @@ pub(crate) fn models(models: Vec<ModelInput>) -> Result<Vec<NewModel>, ApiError>
     Ok(models)
 }
 
-/// An expiry: it must lie ahead.
+/// Returns an expiry, which must lie in the future.
 pub(crate) fn expiry(at: Option<Timestamp>, now: Timestamp) -> Result<Option<Timestamp>, ApiError> {
     match at {
         Some(at) if at <= now => Err(ApiError::field("`expires_at` must lie in the future")),
@@ -93,7 +93,7 @@ pub(crate) fn expiry(at: Option<Timestamp>, now: Timestamp) -> Result<Option<Tim
     }
 }
 
-/// How long answers are kept: a day at most.
+/// Returns the time to live of cached answers in seconds: at most a day.
 pub(crate) fn cache_ttl(seconds: Option<i64>) -> Result<Option<i64>, ApiError> {
     match seconds {
         Some(seconds) if !(1..=86_400).contains(&seconds) => {
@@ -103,7 +103,7 @@ pub(crate) fn cache_ttl(seconds: Option<i64>) -> Result<Option<i64>, ApiError> {
     }
 }
 
-/// A provider's own id of a key: a word of printable characters.
+/// Returns a provider's own id of a key: a word of printable characters.
 pub(crate) fn provider_key_id(id: Option<String>) -> Result<Option<String>, ApiError> {
     const MAX_CHARS: usize = 200;
     match &id {
@@ -114,12 +114,12 @@ pub(crate) fn provider_key_id(id: Option<String>) -> Result<Option<String>, ApiE
     }
 }
 
-/// An integration's place among those that could serve the same call.
+/// Returns an integration's priority among those that can serve the same call.
 pub(crate) fn priority(priority: Option<i32>) -> Result<Option<i32>, ApiError> {
     within("priority", priority, 0, Routing::MAX_PRIORITY)
 }
 
-/// An integration's share of the calls among those of its priority.
+/// Returns an integration's share of the calls among those of its priority.
 pub(crate) fn weight(weight: Option<i32>) -> Result<Option<i32>, ApiError> {
     within("weight", weight, 1, Routing::MAX_WEIGHT)
 }
@@ -133,12 +133,12 @@ fn within(field: &'static str, number: Option<i32>, least: i32, most: i32) -> Re
     }
 }
 
-/// Tells a field that is null from one that is left out.
+/// Deserializes null as `Some(None)`; a field that is left out stays `None`.
 pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(de: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(de).map(Some)
 }
 
-/// A key as text, or what a cloud provider issues as a JSON object. It goes in and never comes out.
+/// A key as text, or a cloud provider's credential as a JSON object. It goes in and never comes out.
 #[derive(ToSchema)]
 #[schema(as = Credentials)]
 #[expect(dead_code, reason = "only the document knows it: a credential is read by [`Credentials`]")]
@@ -147,17 +147,18 @@ pub(crate) enum CredentialsSchema {
     /// A key.
     #[schema(example = "sk-...")]
     Key(String),
-    /// What a cloud provider issues.
+    /// A cloud provider's credential.
     #[schema(value_type = Object)]
     Object(serde_json::Map<String, serde_json::Value>),
 }
 
-/// A credential: a key as text, or what a cloud provider issues as a JSON object.
+/// A credential: a key as text, or a cloud provider's credential as a JSON object.
 #[derive(Debug)]
 pub(crate) struct Credentials(SecretString);
 
 impl Credentials {
-    /// The text to check and to seal: a key without what copying brought along, an object as compact JSON.
+    /// Returns the text to check and to seal: a key without surrounding blanks and invisible characters, an object as
+    /// compact JSON.
     pub(crate) const fn text(&self) -> &SecretString {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! The field `limits` of virtual keys, projects, integrations and providers: how it is read, changed and shown.
+//! The field `limits` of virtual keys, projects, integrations and providers: parsing, changes and output.
 
 use keyway_domain::{Limits, Measure};
 use serde::{Deserialize, Serialize};
@@ -6,26 +6,26 @@ use utoipa::ToSchema;
 
 use crate::{error::ApiError, input};
 
-/// The largest number that every JSON reader keeps exactly.
+/// Largest number that every JSON parser keeps exactly.
 pub(crate) const MAX_LIMIT: i64 = (1 << 53) - 1;
 
-/// Limits to set: a number sets one, null takes it away, what is left out stays as it is.
+/// Limits to set: a number sets one, null removes it, a field that is left out keeps its value.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LimitsInput {
-    /// Requests in a minute; 0: none may pass.
+    /// Requests per minute; 0: none may pass.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64, example = 600)]
     #[serde(default, deserialize_with = "input::nullable")]
     requests_per_minute: Option<Option<i64>>,
-    /// Input and output tokens together in a minute.
+    /// Input and output tokens per minute, summed.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     #[serde(default, deserialize_with = "input::nullable")]
     tokens_per_minute: Option<Option<i64>>,
-    /// Billionths of a US dollar in a day of UTC.
+    /// Spending per UTC day, in billionths of a US dollar.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64, example = 1_000_000_000)]
     #[serde(default, deserialize_with = "input::nullable")]
     daily_budget_nano_usd: Option<Option<i64>>,
-    /// Billionths of a US dollar in a month of UTC.
+    /// Spending per UTC month, in billionths of a US dollar.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 9_007_199_254_740_991_i64)]
     #[serde(default, deserialize_with = "input::nullable")]
     monthly_budget_nano_usd: Option<Option<i64>>,
@@ -34,18 +34,18 @@ pub(crate) struct LimitsInput {
 /// The limits of a virtual key, a project, an integration or a provider. Null: no limit of that kind.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct LimitsView {
-    /// Requests in a minute.
+    /// Requests per minute.
     requests_per_minute: Option<i64>,
-    /// Input and output tokens together in a minute.
+    /// Input and output tokens per minute, summed.
     tokens_per_minute: Option<i64>,
-    /// Billionths of a US dollar in a day of UTC.
+    /// Spending per UTC day, in billionths of a US dollar.
     daily_budget_nano_usd: Option<i64>,
-    /// Billionths of a US dollar in a month of UTC.
+    /// Spending per UTC month, in billionths of a US dollar.
     monthly_budget_nano_usd: Option<i64>,
 }
 
 impl LimitsInput {
-    /// The limits that these make of those there were.
+    /// Applies the changes to the stored limits.
     pub(crate) fn over(self, before: Limits) -> Limits {
         Limits {
             requests_per_minute: self.requests_per_minute.unwrap_or(before.requests_per_minute),
@@ -55,7 +55,7 @@ impl LimitsInput {
         }
     }
 
-    /// These limits, if each can be one.
+    /// Returns the limits, if each is valid.
     pub(crate) fn checked(self) -> Result<Self, ApiError> {
         let limits = self.clone().over(Limits::default());
         let is_wrong = |measure: &Measure| limits.of(*measure).is_some_and(|limit| !(0..=MAX_LIMIT).contains(&limit));

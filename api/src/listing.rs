@@ -1,4 +1,4 @@
-//! The query parameters `search` and `sort`, which several lists share, and where a page of a sorted list begins.
+//! The query parameters `search` and `sort`, which several lists share, and the cursor of a sorted list.
 
 use keyway_store::{Page, Place, PlaceValue, Sort, SortBy};
 use keyway_vault::to_hex;
@@ -11,13 +11,13 @@ use crate::{
 
 const MAX_SEARCH_CHARS: usize = 100;
 
-/// What a list can be sorted by, by the names of its fields.
+/// Sort fields of a list, by their names in the API.
 pub(crate) type Fields = &'static [(&'static str, SortBy)];
 
-/// The searched text, if it can be one.
+/// Returns the searched text, if it is valid.
 ///
 /// # Errors
-/// 400.
+/// 400 for an invalid text.
 pub(crate) fn search(text: Option<String>) -> Result<Option<String>, ApiError> {
     match text {
         Some(text) if text.is_empty() || text.chars().count() > MAX_SEARCH_CHARS => {
@@ -27,10 +27,10 @@ pub(crate) fn search(text: Option<String>) -> Result<Option<String>, ApiError> {
     }
 }
 
-/// The order that is asked for: a field's name, with `-` in front for the largest first; newest first if left out.
+/// Returns the order: a field's name, with a leading `-` for the largest first; newest first if left out.
 ///
 /// # Errors
-/// 400, with the fields there are.
+/// 400, naming the valid fields.
 pub(crate) fn sort(text: Option<&str>, fields: Fields) -> Result<Sort, ApiError> {
     let Some(text) = text else { return Ok(Sort::default()) };
     let (name, descending) = text.strip_prefix('-').map_or((text, false), |name| (name, true));
@@ -43,10 +43,10 @@ pub(crate) fn sort(text: Option<&str>, fields: Fields) -> Result<Sort, ApiError>
     }
 }
 
-/// The page that `limit` and `cursor` ask for, in an order.
+/// Returns the page for `limit` and `cursor`, in an order.
 ///
 /// # Errors
-/// 400: one of them is not usable, or the cursor is of another order.
+/// 400 if one of them is invalid, or the cursor is of another order.
 pub(crate) fn page(limit: Option<u64>, cursor: Option<&str>, sort: Sort) -> Result<Page<Place>, ApiError> {
     let page: Page<Place> = cursor::page(limit, cursor)?;
     match &page.after {
@@ -57,7 +57,7 @@ pub(crate) fn page(limit: Option<u64>, cursor: Option<&str>, sort: Sort) -> Resu
     }
 }
 
-/// The sign in a cursor for what a list is sorted by.
+/// Letters that stand for the sort fields in a cursor.
 const SIGNS: [(char, SortBy); 5] = [
     ('u', SortBy::UpdatedAt),
     ('l', SortBy::LastUsedAt),
@@ -91,7 +91,7 @@ impl Key for Place {
     }
 }
 
-/// Reads the hexadecimal digits of a text.
+/// Decodes the hexadecimal digits of a text.
 fn text_of(digits: &str) -> Option<String> {
     if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
         return None;

@@ -1,4 +1,4 @@
-//! Finding what a request names: a provider by name or id, a project or the default one.
+//! Look-up of named resources: a provider by name or id, a project or the default one.
 
 use keyway_domain::{IntegrationId, ProjectId, ProviderId, VirtualKeyId};
 use keyway_providers::{AuthStyle, Catalog, ProviderSpec};
@@ -10,10 +10,10 @@ use keyway_store::{
 
 use crate::{code::Code, error::ApiError, input};
 
-/// Names that differ by more are not taken for slips.
+/// Largest edit distance at which a name counts as misspelt.
 const MAX_SLIPS: usize = 2;
 const MAX_COMPARED_CHARS: usize = 64;
-/// So many names are said; a tenant may have more.
+/// Largest number of names in a message; a tenant may have more.
 const MAX_NAMES: usize = 40;
 
 /// A provider, predefined or the tenant's own.
@@ -23,7 +23,7 @@ pub(crate) enum Named<'a> {
 }
 
 impl Named<'_> {
-    /// The name integrations call it by.
+    /// Returns the provider's name in integrations.
     pub(crate) fn name(&self) -> &str {
         match self {
             Self::Predefined(spec) => &spec.name,
@@ -32,11 +32,11 @@ impl Named<'_> {
     }
 }
 
-/// The provider with this name, or with this id. The tenant's own comes first: a name that the
-/// catalog took later must not lead its keys elsewhere.
+/// Returns the provider with this name or id. The tenant's own comes first: a name that the catalog adopts later must
+/// not send its keys elsewhere.
 ///
 /// # Errors
-/// 404.
+/// 404 if there is none.
 pub(crate) async fn find<'a>(catalog: &'a Catalog, tx: &TenantTx, name_or_id: &str) -> Result<Named<'a>, ApiError> {
     let row = match name_or_id.parse::<ProviderId>() {
         Ok(id) => providers::find(tx, id).await?,
@@ -49,10 +49,10 @@ pub(crate) async fn find<'a>(catalog: &'a Catalog, tx: &TenantTx, name_or_id: &s
     }
 }
 
-/// The tenant's own provider with this name or id.
+/// Returns the tenant's own provider with this name or id.
 ///
 /// # Errors
-/// 404; 409 for a predefined one, which nobody changes.
+/// 404 if there is none; 409 for a predefined one, which cannot be changed.
 pub(crate) async fn custom(catalog: &Catalog, tx: &TenantTx, name_or_id: &str) -> Result<ProviderRow, ApiError> {
     match find(catalog, tx, name_or_id).await? {
         Named::Custom(row) => Ok(row),
@@ -62,8 +62,8 @@ pub(crate) async fn custom(catalog: &Catalog, tx: &TenantTx, name_or_id: &str) -
     }
 }
 
-/// What the provider of that name is, for checks of its credentials. The tenant's own stays as it is
-/// until the transaction ends, so that a credential is never bound to another host than it was sent for.
+/// Returns the spec of the provider of that name, for checks of its credentials. The tenant's own row is locked until
+/// the transaction ends, so that a credential is never bound to another host than it was entered for.
 ///
 /// # Errors
 /// 422 when no provider of the catalog or of the tenant has this name.
@@ -87,8 +87,8 @@ pub(crate) async fn spec(catalog: &Catalog, tx: &TenantTx, name: &str) -> Result
     Ok(ProviderSpec::custom(&row.name, &row.display_name, base_url, auth, models))
 }
 
-/// What the filter of a list names. Asked about only where the list is empty: what was deleted has left its calls
-/// behind, which are found by its name.
+/// Names in the filter of a list. They are checked only if the list is empty: deleted resources leave calls behind,
+/// which must stay findable.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Filtered<'a> {
     pub(crate) project_id: Option<ProjectId>,
@@ -98,7 +98,7 @@ pub(crate) struct Filtered<'a> {
 }
 
 impl Filtered<'_> {
-    /// Refuses a filter that names what is not there, so that a slip is not taken for "nothing found".
+    /// Checks that the filter's names exist, so that a misspelling is not taken for "nothing found".
     ///
     /// # Errors
     /// 400 for a provider's name, 404 for an id.
@@ -121,10 +121,10 @@ impl Filtered<'_> {
     }
 }
 
-/// Refuses a name that no provider has.
+/// Checks that a provider of this name exists.
 ///
 /// # Errors
-/// 400, with the names there are.
+/// 400, listing the known names.
 pub(crate) async fn require(catalog: &Catalog, tx: &TenantTx, name: &str) -> Result<(), ApiError> {
     if catalog.get(name).is_some() || providers::find_by_name(tx, name).await?.is_some() {
         return Ok(());
@@ -132,7 +132,7 @@ pub(crate) async fn require(catalog: &Catalog, tx: &TenantTx, name: &str) -> Res
     Err(ApiError::parameter(format!("`provider`: {}", unknown(catalog, tx, name).await?)))
 }
 
-/// What is said of a name that no provider has: which one is meant, and which there are.
+/// Returns the message for an unknown provider's name: the nearest name, and the known ones.
 async fn unknown(catalog: &Catalog, tx: &TenantTx, name: &str) -> Result<String, ApiError> {
     let own = providers::list(tx, Page::first(Page::<ProviderId>::MAX)).await?.items;
     let own = own.iter().map(|row| (row.name.as_str(), row.display_name.as_str()));
@@ -144,7 +144,7 @@ async fn unknown(catalog: &Catalog, tx: &TenantTx, name: &str) -> Result<String,
     Ok(format!("no provider has this name; {meant}The names are {}{more}", names.join(", ")))
 }
 
-/// The provider whose name, or name for people, is nearly this one.
+/// Returns the provider with the nearest name or display name.
 fn meant_by<'n>(name: &str, known: &[(&'n str, &str)]) -> Option<&'n str> {
     // What is longer is no name, and comparing it would take long.
     let name: String = name.chars().take(MAX_COMPARED_CHARS).flat_map(char::to_lowercase).collect();
@@ -154,10 +154,10 @@ fn meant_by<'n>(name: &str, known: &[(&'n str, &str)]) -> Option<&'n str> {
     (slips <= MAX_SLIPS && slips < name.len()).then_some(nearest)
 }
 
-/// The project that is named, or the default one.
+/// Returns the named project's id, or the default one's.
 ///
 /// # Errors
-/// 404.
+/// 404 if there is none.
 pub(crate) async fn project(tx: &TenantTx, id: Option<ProjectId>) -> Result<ProjectId, ApiError> {
     let found = match id {
         Some(id) => projects::find(tx, id).await?,

@@ -1,7 +1,7 @@
 //! The management API as one warp filter: match, authorise, read, handle, answer, log one line.
 //!
-//! Which routes there are and who may call each is one table, [`crate::routes`]; authorisation is
-//! decided on the row that matched. Nothing of a request's body is read before that.
+//! The routes and their required access are one table, [`crate::routes`]; authorisation is decided on the row that
+//! matched. Nothing of a request's body is read before that.
 
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
 
@@ -30,7 +30,7 @@ use crate::{
     trace,
 };
 
-/// The filter that answers everything under `/api`, and everything that is no route at all.
+/// Returns the filter that answers everything under `/api`, and every path that is no route.
 pub(crate) fn routes(app: Arc<App>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync {
     let document = Arc::clone(&app);
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
@@ -57,7 +57,7 @@ struct Request {
     peer: Option<SocketAddr>,
 }
 
-/// Who is at the other end of the connection that a request came on.
+/// Address of the peer of a request's connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
@@ -66,7 +66,7 @@ struct Matched {
     params: Vec<String>,
 }
 
-/// A rejection that carries our error.
+/// A rejection that carries an [`ApiError`].
 #[derive(Debug)]
 struct Refused(std::sync::Mutex<Option<ApiError>>);
 
@@ -140,7 +140,7 @@ async fn run<B: Buf>(
     })
 }
 
-/// The one place where a rejection becomes a response.
+/// Converts a rejection to a response; the only place that does.
 async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
     let carried = rejection.find::<Refused>().and_then(|refused| refused.0.lock().ok()?.take());
     let error = match carried {
@@ -164,7 +164,8 @@ async fn refuse(rejection: Rejection) -> Result<Response, Infallible> {
     Ok(response.into_response())
 }
 
-/// Whether a text in a path is an id of ours: any other may be a secret in the wrong place, and is not logged.
+/// Returns `true` if a text in a path is one of our ids: any other may be a secret in the wrong place, and is not
+/// logged.
 fn is_id(text: &str) -> bool {
     text.split_once('_').is_some_and(|(prefix, rest)| {
         prefix.len() <= 3 && prefix.bytes().all(|byte| byte.is_ascii_lowercase()) && Uuid::parse_str(rest).is_ok()

@@ -1,9 +1,9 @@
-//! W3C trace context: the caller's `traceparent` travels with the messages a request writes; where
-//! there is none, or a broken one, a fresh one does.
+//! W3C trace context: the caller's `traceparent` travels with the messages that a request writes; if there is none, or
+//! a malformed one, a new one does.
 
 use http::HeaderMap;
 
-/// The trace context of a request.
+/// Returns the trace context of a request.
 pub(crate) fn parent(headers: &HeaderMap) -> String {
     headers
         .get("traceparent")
@@ -12,7 +12,7 @@ pub(crate) fn parent(headers: &HeaderMap) -> String {
         .map_or_else(fresh, str::to_owned)
 }
 
-/// A trace context of its own.
+/// Generates a new trace context.
 pub(crate) fn fresh() -> String {
     // Trace ids only have to be different, not secret.
     let (trace, span) = (fastrand::u128(1..), fastrand::u64(1..));

@@ -1,5 +1,5 @@
-//! A writing command's transaction: its change, the audit event and the outbox rows commit together
-//! or not at all. Nothing is answered before the commit.
+//! The transaction of a writing command: its change, the audit event and the outbox rows commit together or not at all.
+//! Nothing is answered before the commit.
 
 use std::future::Future;
 
@@ -16,21 +16,21 @@ use serde_json::Value;
 
 use crate::{App, answer::Answer, auth::Caller, error::ApiError};
 
-/// One thing a caller can have done; one file in `commands/` each.
+/// A change that a caller can request; one file in `commands/` each.
 pub(crate) trait Command: Send {
-    /// Whether it starts work: then it is refused while too much waits.
+    /// `true` if the command starts work, which is refused while too much waits.
     const STARTS_WORK: bool = false;
 
-    /// As [`Self::STARTS_WORK`], where what was asked for decides it.
+    /// Returns [`Self::STARTS_WORK`]; overridden if it depends on the command's fields.
     fn starts_work(&self) -> bool {
         Self::STARTS_WORK
     }
 
-    /// Does it, inside the transaction of `work`.
+    /// Carries out the command inside the transaction of `work`.
     fn run(self, work: &mut Work<'_>) -> impl Future<Output = Result<Answer, ApiError>> + Send;
 }
 
-/// What a command may use.
+/// State of a running command.
 pub(crate) struct Work<'a> {
     pub(crate) app: &'a App,
     pub(crate) tx: TenantTx,
@@ -47,7 +47,7 @@ pub(crate) async fn carry_out(app: &App, caller: &Caller, command: impl Command)
     Ok(answer)
 }
 
-/// The messages of a transaction, until they are written with it.
+/// Messages of a transaction, until they are written with it.
 pub(crate) struct Journal<'a> {
     caller: &'a Caller,
     now: Timestamp,
@@ -62,12 +62,12 @@ impl<'a> Work<'a> {
         Ok(Self { app, tx, now, journal: Journal::new(caller, now) })
     }
 
-    /// Notes what was done, for the audit log. `changes` holds ids, names, numbers and states only.
+    /// Adds an audit event. `changes` holds ids, names, numbers and states only.
     pub(crate) fn audit(&mut self, action: &str, target: impl ToString, changes: Value) {
         self.journal.audit(action, target, changes);
     }
 
-    /// Tells every cache what is out of date.
+    /// Adds an invalidation for every cache.
     pub(crate) fn invalidate(&mut self, what: Invalidation) {
         self.journal.event(Event::Invalidated(what));
     }
@@ -88,7 +88,8 @@ impl<'a> Work<'a> {
         operations::insert(&self.tx, new, self.now).await
     }
 
-    /// Starts the operation that ends when every replica has dropped what the transaction revokes, and tells them.
+    /// Starts the operation that ends when every replica has dropped the entries that the transaction revokes, and adds
+    /// the invalidation.
     pub(crate) async fn revoke(&mut self, what: Invalidation) -> Result<OperationRow, StoreError> {
         let new = NewOperation {
             id: OperationId::new(),
@@ -106,12 +107,12 @@ impl<'a> Work<'a> {
         Ok(row)
     }
 
-    /// Sends a message with the transaction.
+    /// Adds a message to the transaction.
     pub(crate) fn send(&mut self, message: Message) {
         self.journal.push(message);
     }
 
-    /// Writes the messages; the commit is the caller's.
+    /// Writes the messages; the caller commits.
     pub(crate) async fn write_messages(&mut self) -> Result<(), StoreError> {
         self.journal.write(&self.tx).await
     }
@@ -122,7 +123,7 @@ impl<'a> Journal<'a> {
         Self { caller, now, messages: Vec::new() }
     }
 
-    /// As [`Work::audit`].
+    /// Works like [`Work::audit`].
     pub(crate) fn audit(&mut self, action: &str, target: impl ToString, changes: Value) {
         self.event(Event::Audited(AuditEvent {
             action: action.to_owned(),
@@ -140,7 +141,7 @@ impl<'a> Journal<'a> {
         outbox::insert(tx, &self.messages, self.now).await
     }
 
-    /// Counts the commands once they are durable, and has this process forget what they changed.
+    /// Counts the commands after the commit, and drops the affected entries of this process's caches.
     pub(crate) fn committed(&self, app: &App) {
         for message in &self.messages {
             match &message.body {
@@ -161,7 +162,7 @@ impl<'a> Journal<'a> {
 }
 
 impl Work<'_> {
-    /// Commits, counts and forgets.
+    /// Commits, counts the commands and drops the affected cache entries.
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         failpoint("command.before_commit");
         self.tx.commit().await?;

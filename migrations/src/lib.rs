@@ -4,9 +4,9 @@
 //! same time. On PostgreSQL every table of tenants forces row-level security, and the ordinary role
 //! owns nothing. A released migration is never edited: a change is a new file and a line in [`Migrator`].
 //!
-//! Builds before and after a migration run on the same database while an upgrade is rolled out or back: a
-//! migration only adds, what it adds has a default, and nothing is renamed or taken away that an earlier
-//! build uses. What must be unique may become less, never more.
+//! Builds before and after a migration run on the same database while an upgrade is rolled out or back: a migration
+//! only adds, added columns have a default, and nothing that an earlier build uses is renamed or removed. A unique key
+//! may be relaxed, never tightened.
 
 mod m0001_tenancy;
 mod m0002_integrations;

@@ -67,7 +67,8 @@ fn operations() -> NewTable {
     }
 }
 
-/// No reference to the tenant: what was committed is delivered, even after the tenant is gone.
+/// Defines the outbox. Without a reference to the tenant: a committed message is delivered even after the tenant is
+/// gone.
 fn outbox() -> NewTable {
     NewTable {
         name: "outbox",
@@ -87,7 +88,7 @@ fn outbox() -> NewTable {
     }
 }
 
-/// No reference to the tenant: the body may name one that never was.
+/// Defines dead letters. Without a reference to the tenant: the body may name one that never existed.
 fn dead_letters() -> NewTable {
     NewTable {
         name: "dead_letters",

@@ -37,7 +37,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// No reference to integration or virtual key: what was spent outlives them.
+/// Defines metered calls. Without a reference to integration or virtual key: their usage outlives them.
 fn metered_calls() -> NewTable {
     NewTable {
         name: "metered_calls",

@@ -1,4 +1,4 @@
-//! How a tenant's own provider takes its keys.
+//! The way a tenant's own provider takes its keys.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 

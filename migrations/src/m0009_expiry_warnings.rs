@@ -1,4 +1,4 @@
-//! When an owner was last warned that a secret expires, and the index that finds those to warn.
+//! The latest expiry warning given for each secret, and the index that finds the warnings that are due.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 

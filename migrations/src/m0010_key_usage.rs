@@ -1,4 +1,4 @@
-//! What organisations report of single keys, and the days on which a key was used outside Keyway.
+//! Usage that organisations report by key, and the days on which a key was used outside Keyway.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager, prelude::ForeignKeyAction::Cascade, sea_orm::DbErr,
@@ -34,7 +34,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// No reference to the integration: what was spent outlives it.
+/// Defines usage by key. Without a reference to the integration: its usage outlives it.
 fn key_usage() -> NewTable {
     NewTable {
         name: "key_usage",

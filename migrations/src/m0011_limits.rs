@@ -1,4 +1,4 @@
-//! Limits of virtual keys, projects and integrations, and what the processes have leased of them.
+//! Limits of virtual keys, projects and integrations, and the leases that processes hold on them.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 
@@ -31,8 +31,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// One row per scope and measure, whose window moves on. No reference to the scope, which is one of three tables;
-/// what is left behind goes with its age.
+/// Defines one row per scope and measure, whose window moves on. Without a reference to the scope, which is in one of
+/// three tables; orphaned rows are deleted by age.
 fn limit_windows() -> NewTable {
     NewTable {
         name: "limit_windows",

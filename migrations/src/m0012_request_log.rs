@@ -1,4 +1,4 @@
-//! What the request log shows of a metered call, and the index that lists a tenant's calls by time.
+//! Columns that the request log shows of a metered call, and the index that lists a tenant's calls by time.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 

@@ -1,5 +1,5 @@
-//! Who reported the figures of a single key, and all kinds of its tokens: so that they are taken from the whole
-//! report and given to the integration of the key.
+//! The reporting credential and all kinds of tokens of usage by key, so that a key's figures can be subtracted from the
+//! whole report and counted for the key's integration.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 

@@ -1,4 +1,5 @@
-//! In which order a project's integrations of one provider are tried, and how calls are shared among equals.
+//! Priority and weight: the order in which a project's integrations of one provider are tried, and their share of
+//! calls.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 

@@ -1,4 +1,4 @@
-//! The processes that hold something in memory, and what each has acknowledged to have dropped.
+//! Replicas, which serve calls from memory, and their acknowledgements of revocations.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
@@ -31,7 +31,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// They serve every tenant: none of them is a tenant's row.
+/// Defines replicas. Each serves every tenant, so no row belongs to one.
 fn replicas() -> NewTable {
     NewTable {
         name: "replicas",

@@ -1,4 +1,4 @@
-//! How long answers to the calls of a virtual key are kept for the same call.
+//! The time to live of cached answers, per virtual key.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 

@@ -1,4 +1,4 @@
-//! A project's consent to the operator's key, and which calls were served with it.
+//! A project's consent to the operator's key, and the source of the secret that served each call.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 

@@ -1,4 +1,4 @@
-//! Calls that Keyway itself refused: in the request log with their code, and in a day's sums as a count of their own.
+//! Calls that Keyway itself refused: their code in the request log, and a count of their own in the daily sums.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 

@@ -1,5 +1,4 @@
-//! Limits of everything that a tenant calls at one provider, a free note beside each integration, and names of
-//! models for people.
+//! Limits on all calls of a tenant to one provider, a free note beside each integration, and display names of models.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Table, sea_orm::DbErr};
 
@@ -30,8 +29,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// One row for each provider that a tenant has changed something of, whether the catalog's or its own. Its id is
-/// the scope of its limits.
+/// Defines one row per provider with a tenant's own limits, whether the catalog's or the tenant's. Its id is the scope
+/// of the limits.
 fn provider_limits() -> NewTable {
     NewTable {
         name: "provider_limits",

@@ -1,4 +1,4 @@
-//! Answers that are made in the background, each with the call that counts what it used.
+//! Answers made in the background, each with the call that counts its usage.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, sea_orm::DbErr};
 
@@ -23,7 +23,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// One row for each answer that can be read again and again.
+/// Defines one row per answer that can be read repeatedly.
 fn counted_answers() -> NewTable {
     NewTable {
         name: "counted_answers",

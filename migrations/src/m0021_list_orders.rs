@@ -1,5 +1,4 @@
-//! Indexes for the orders that people look at large lists of integrations in: by name, and by status, by which they
-//! are also filtered and counted.
+//! Indexes for sorting large lists of integrations by name and by status; the latter also serves filters and counts.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, sea_orm::DbErr};
 

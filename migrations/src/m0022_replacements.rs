@@ -1,5 +1,6 @@
-//! Credentials that wait beside those they are to replace until they are verified, and what an integration needs to
-//! say the truth meanwhile: where it stood before a test, when a call last proved its key, since when its host is away.
+//! Credentials kept beside those they are to replace until they are verified, and the columns from which an
+//! integration's true status follows meanwhile: status before a test, latest proof by a call, start of its host's
+//! outage.
 
 use sea_orm_migration::{
     MigrationName, MigrationTrait, SchemaManager,
@@ -42,7 +43,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// At most one for each integration. What was refused keeps its line, without its envelope.
+/// Defines at most one row per integration. A refused replacement keeps its row, without the envelope.
 fn replacements() -> NewTable {
     NewTable {
         name: "replacements",

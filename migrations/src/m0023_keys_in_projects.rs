@@ -1,5 +1,5 @@
-//! One secret may serve several projects of a tenant, and a name is an integration's among those of its project and
-//! provider: what is unique is wider than before, so that no row there is stands in the way.
+//! One secret may serve several projects of a tenant, and a name is unique within project and provider: both unique
+//! keys get more columns, so that every existing row fits.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, prelude::Index, sea_orm::DbErr};
 

@@ -1,5 +1,5 @@
-//! An index of the rounds of the usage schedule that still run, which the next round looks at. Few rows are in it at any
-//! time: fetches are none of them.
+//! A partial index of the running rounds of the usage schedule, which the next round reads. It is small at any time, as
+//! it leaves out fetches.
 
 use sea_orm_migration::{MigrationName, MigrationTrait, SchemaManager, sea_orm::DbErr};
 

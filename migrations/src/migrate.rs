@@ -1,4 +1,4 @@
-//! Runs the migrations, alone: everybody else waits, then finds nothing left to do.
+//! Runs the migrations under a lock: other processes wait, then find nothing left to do.
 
 use std::time::Duration;
 
@@ -14,18 +14,18 @@ use sea_orm_migration::{
 
 use crate::{migrator::Migrator, protect};
 
-/// How long to wait for another process that is migrating.
+/// Longest wait for another process that is migrating.
 const WAIT: Duration = Duration::from_secs(300);
 
-/// How long a server may take to answer.
+/// Time that a server has to answer.
 const CONNECT: Duration = Duration::from_secs(15);
-/// With several hosts, one that does not answer leaves time for the others.
+/// Time that one of several hosts has to answer, which leaves time for the others.
 const CONNECT_TO_ONE_OF_SEVERAL: Duration = Duration::from_secs(4);
 
-/// Held while migrating; any number does that nothing else uses in this database.
+/// Key of the advisory lock held while migrating; nothing else uses it in this database.
 const ADVISORY_LOCK: i64 = 0x6b65_7977_6179;
 
-/// Why the schema could not be brought up to date. Nothing was changed.
+/// Reason why the schema could not be brought up to date. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database does not answer: check the URL, or wait.
@@ -58,8 +58,8 @@ pub async fn migrate(url: &str) -> Result<usize, MigrateError> {
     Ok(result?)
 }
 
-/// Whether the schema at `url` has every migration of this build. Changes nothing, but waits for a
-/// process that is migrating.
+/// Returns `true` if the schema at `url` has every migration of this build. Changes nothing, but waits for a process
+/// that is migrating.
 ///
 /// # Errors
 /// See [`MigrateError`].
@@ -85,7 +85,7 @@ async fn connect(url: &str) -> Result<DatabaseConnection, MigrateError> {
     Database::connect(options).await.map_err(MigrateError::Connect)
 }
 
-/// Connects to the first of the hosts that answers and is what the URL asks for.
+/// Connects to the first host that answers and, where the URL demands it, takes writes.
 async fn postgres(url: &PostgresUrl) -> Result<DatabaseConnection, MigrateError> {
     let each_host = url.each_host();
     let wait = if each_host.len() > 1 { CONNECT_TO_ONE_OF_SEVERAL } else { CONNECT };
@@ -130,7 +130,7 @@ async fn migrate_alone(pool: &DatabaseConnection) -> Result<usize, DbErr> {
     Ok(pending)
 }
 
-/// A transaction that no other process migrates beside.
+/// Begins a transaction that holds the lock, so that no other process migrates at the same time.
 async fn begin_alone(pool: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let options = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -143,8 +143,8 @@ async fn begin_alone(pool: &DatabaseConnection) -> Result<DatabaseTransaction, D
     Ok(tx)
 }
 
-/// How many of this build's migrations are not applied. Those of a newer build are its own affair: a process
-/// that starts while it is rolled out, or after it was rolled back, finds all it needs.
+/// Counts this build's migrations that are not applied. Those of a newer build are ignored: a process that starts while
+/// that build is rolled out, or after it was rolled back, finds all it needs.
 async fn pending(tx: &DatabaseTransaction) -> Result<usize, DbErr> {
     let applied = Migrator::get_migration_models(tx).await?;
     let is_applied = |name: &str| applied.iter().any(|model| model.version == name);

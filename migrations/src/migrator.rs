@@ -10,7 +10,7 @@ use crate::{
     m0024_rounds,
 };
 
-/// The list of migrations, in order.
+/// All migrations, in order.
 pub struct Migrator;
 
 impl MigratorTrait for Migrator {

@@ -1,22 +1,22 @@
-//! Row-level security on PostgreSQL: the two roles, and what each may do with a table.
+//! Row-level security on PostgreSQL: the two roles, and their rights on each table.
 //!
-//! `keyway_app` sees the rows of the tenant that its transaction has set, and none when none is set.
-//! `keyway_system` (relay, schedules, writers, sign-in) sees every row through a policy of its own.
-//! Neither owns a table or can log in. SQLite has neither: there every query names its tenant.
+//! `keyway_app` sees the rows of the tenant that its transaction has set, and none when none is set. `keyway_system`
+//! (relay, schedules, writers, sign-in) sees every row through a policy of its own. Neither owns a table or can log in.
+//! SQLite has neither: there every query names its tenant.
 
 use sea_orm_migration::{
     SchemaManager,
     sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr},
 };
 
-/// What the two roles may do with a table.
+/// Rights of the two roles on a table.
 #[derive(Clone, Copy)]
 pub(crate) struct Access {
-    /// The rights of `keyway_app`; empty for none.
+    /// Rights of `keyway_app`; empty for none.
     pub(crate) app: &'static str,
-    /// The rights of `keyway_system`.
+    /// Rights of `keyway_system`.
     pub(crate) system: &'static str,
-    /// The column that names the tenant; `None` for tables that belong to no tenant.
+    /// Column that names the tenant; `None` for tables that belong to no tenant.
     pub(crate) tenant_column: Option<&'static str>,
 }
 
@@ -30,15 +30,15 @@ impl Access {
     /// The app role only reads, the system role only appends and reads.
     pub(crate) const APPEND_ONLY: Self =
         Self { app: "SELECT", system: "SELECT, INSERT", tenant_column: Some("tenant_id") };
-    /// The app role has no business here.
+    /// The app role has no rights.
     pub(crate) const SYSTEM_ONLY: Self = Self { app: "", system: ALL, tenant_column: None };
 }
 
-/// Creates the roles where the cluster does not have them, and lets the current login take them on.
-/// Other databases of the cluster may be doing the same.
+/// Creates the roles that the cluster does not have, and lets the current login assume them. Other databases of the
+/// cluster may do the same concurrently.
 ///
-/// Since PostgreSQL 16 who creates a role may only administer it: that it may also be taken on is granted on its own,
-/// without inheriting what the role may do. Earlier versions know neither word.
+/// Since PostgreSQL 16 the creator of a role may only administer it: the right to assume it is granted separately,
+/// without inheriting the role's rights. Earlier versions know neither option.
 pub(crate) async fn create_roles(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     for role in ["keyway_app", "keyway_system"] {
         tx.execute_unprepared(&format!(

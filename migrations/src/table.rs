@@ -1,4 +1,4 @@
-//! Short words for tables and indexes, so that a migration reads like the schema it makes.
+//! Short names for columns, tables and indexes, so that a migration reads like the schema it makes.
 
 use sea_orm_migration::{
     SchemaManager,
@@ -9,17 +9,17 @@ use sea_orm_migration::{
 
 use crate::protect::{Access, protect};
 
-/// A text column. Lengths are checked where input is parsed, not here.
+/// Returns a text column. Lengths are checked where input is parsed, not here.
 pub(crate) fn text(name: &'static str) -> ColumnDef {
     schema::text(name)
 }
 
-/// A bytes column without a bound.
+/// Returns a bytes column without a bound.
 pub(crate) fn bytes(name: &'static str) -> ColumnDef {
     schema::blob(name)
 }
 
-/// A nullable UUID column.
+/// Returns a nullable UUID column.
 pub(crate) fn uuid_null(name: &'static str) -> ColumnDef {
     schema::uuid_null(name)
 }
@@ -29,8 +29,8 @@ pub(crate) use sea_orm_migration::schema::{
     integer_null as small_null, pk_uuid as id, text_null, uuid,
 };
 
-/// A reference of a tenant's row to another row of the same tenant: the tenant is part of the key,
-/// because foreign keys look past row-level security.
+/// Returns a reference of a tenant's row to another row of the same tenant: the tenant is part of the key, because
+/// foreign keys look past row-level security.
 pub(crate) fn same_tenant(
     from: &'static str,
     column: &'static str,
@@ -40,7 +40,7 @@ pub(crate) fn same_tenant(
     ForeignKey::create().from(from, ("tenant_id", column)).to(to, ("tenant_id", "id")).on_delete(on_delete).to_owned()
 }
 
-/// A reference to the tenant; its rows go with it.
+/// Returns a reference to the tenant; its rows go with it.
 pub(crate) fn to_tenant(from: &'static str) -> ForeignKeyCreateStatement {
     ForeignKey::create().from(from, "tenant_id").to("tenants", "id").on_delete(ForeignKeyAction::Cascade).to_owned()
 }
@@ -49,7 +49,7 @@ pub(crate) fn to_tenant(from: &'static str) -> ForeignKeyCreateStatement {
 pub(crate) struct NewTable {
     pub(crate) name: &'static str,
     pub(crate) columns: Vec<ColumnDef>,
-    /// The columns of a composite primary key; empty when a column says that it is the key.
+    /// Columns of a composite primary key; empty if a column is the key itself.
     pub(crate) key: &'static [&'static str],
     pub(crate) references: Vec<ForeignKeyCreateStatement>,
     pub(crate) access: Access,
@@ -76,7 +76,7 @@ pub(crate) async fn create(manager: &SchemaManager<'_>, new: NewTable) -> Result
     protect(manager, new.name, new.access).await
 }
 
-/// Creates indexes from statements that both databases read alike; partial ones have no builder.
+/// Creates indexes from SQL that both databases accept; the builder has no partial indexes.
 pub(crate) async fn indexes(manager: &SchemaManager<'_>, definitions: &[&str]) -> Result<(), DbErr> {
     for definition in definitions {
         let (unique, rest) = match definition.strip_prefix("UNIQUE ") {

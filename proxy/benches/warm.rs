@@ -59,7 +59,7 @@ async fn main() -> Result<()> {
     write_down()
 }
 
-/// What a call costs that is in the kernel's memory before its provider is called.
+/// Measures writing a call down before its provider is called, which ends in the kernel's memory.
 fn write_down() -> Result<()> {
     let calls = UnderWay::create(Path::new(env!("CARGO_TARGET_TMPDIR")))?;
     let admission = Admission {

@@ -12,7 +12,7 @@ use crate::{
     warm::WarmCache,
 };
 
-/// What is kept in memory, until it is out of date.
+/// All caches of the proxy.
 #[derive(Clone)]
 pub(super) struct Caches {
     pub(super) callers: Arc<WarmCache<KeyHash, KeyHolder>>,
@@ -21,7 +21,7 @@ pub(super) struct Caches {
 }
 
 impl Caches {
-    /// Drops what a change touches.
+    /// Drops the entries that a change affects.
     pub(super) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
         let scope = match what {
             Invalidation::VirtualKey { id } => {

@@ -1,5 +1,5 @@
-//! The proxy's routes in the document. What they take and answer is the provider's own, so bodies are described in
-//! words; who may call and what Keyway itself answers is said here once.
+//! The proxy's routes in the document. Their bodies have the provider's own shapes and are described in words;
+//! authentication and Keyway's own errors are described here once.
 
 use utoipa::openapi::{
     ContentBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
@@ -12,7 +12,7 @@ use utoipa::openapi::{
 
 use crate::refusal;
 
-/// What a route takes and answers.
+/// Shape of a route's body and answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shape {
     /// JSON, or events where the body asks for a stream.
@@ -23,7 +23,7 @@ enum Shape {
     Read,
     /// A form with files.
     Form,
-    /// JSON in, sound out.
+    /// JSON in, audio out.
     Sound,
     /// Bytes out.
     Bytes,
@@ -34,7 +34,7 @@ enum Shape {
 use HttpMethod::{Delete, Get, Patch, Post, Put};
 use Shape::{Bytes, Form, Inference, Json, Read, Sound, WebSocket};
 
-/// Method, path, operation, what it does, and its shape.
+/// Method, path, operation, summary, and shape.
 const ROUTES: &[(HttpMethod, &str, &str, &str, Shape)] = &[
     (
         Post,
@@ -117,7 +117,7 @@ const ROUTES: &[(HttpMethod, &str, &str, &str, Shape)] = &[
     (Delete, "/proxy/{provider}/{path}", "proxy_delete", "Any endpoint of a provider, byte for byte.", Read),
 ];
 
-/// The headers in which virtual keys come: where each SDK puts its key.
+/// Headers that may carry the virtual key, one for each SDK's convention.
 const SCHEMES: [(&str, Option<&str>); 4] = [
     ("virtual_key", None),
     ("virtual_key_x_api_key", Some("x-api-key")),
@@ -149,7 +149,7 @@ pub fn describe(document: &mut OpenApi) {
     }
 }
 
-/// The schema of what Keyway itself answers.
+/// Name of the schema of Keyway's own errors.
 const ERROR: &str = "ProxyError";
 
 fn operation(path: &str, id: &str, about: &str, shape: Shape) -> Operation {

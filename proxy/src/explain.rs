@@ -1,4 +1,4 @@
-//! Which integration would serve a call, and why not the others: the judgement of a real call, without
+//! The integration that would serve a call, and the reasons against the others: the judgement of a real call, without
 //! one. No provider is asked, no secret opened.
 
 use std::{sync::Arc, time::Instant};
@@ -17,7 +17,7 @@ use crate::{
 };
 
 impl Proxy {
-    /// Judges a call. What this process has in memory counts: another replica may know of other cool-downs.
+    /// Judges a call by the memory of this process: another replica may have other cool-downs.
     pub async fn explain(&self, tenant_id: TenantId, project_id: ProjectId, wanted: Wanted<'_>) -> Explanation {
         let clock = Instant::now();
         let now = Timestamp::now();

@@ -1,5 +1,5 @@
-//! One proxied request, from its first line to the head of its answer. On the warm path everything
-//! comes from memory: neither database nor bus is asked.
+//! One proxied request, from its first line to the head of its answer. On the warm path everything comes from memory:
+//! neither database nor bus is asked.
 
 use std::{borrow::Cow, mem, net::SocketAddr, sync::Arc};
 
@@ -39,7 +39,7 @@ use crate::{
 use keyway_http::Traffic;
 
 impl Proxy {
-    /// Answers a request whose path is one that callers mean for a provider.
+    /// Answers a request to one of the proxy's paths.
     pub async fn handle(
         &self,
         request: Request<Incoming>,
@@ -144,7 +144,7 @@ impl Proxy {
         }
     }
 
-    /// Who has the key that was found in a request, and may use it.
+    /// Returns the holder of the key found in a request, if the key may be used.
     async fn holder(
         &self,
         found: Result<KeyHash, Refusal>,
@@ -157,7 +157,7 @@ impl Proxy {
         Ok((hash, caller))
     }
 
-    /// What was found of a key; the sender of a wrong one waits for the refusal.
+    /// Passes a result about a key on; delays the refusal of a wrong key.
     async fn or_wait<T>(
         &self,
         found: Result<T, Refusal>,
@@ -172,7 +172,7 @@ impl Proxy {
         found
     }
 
-    /// Makes a call of this project ready: whom to ask for it, and a place for its record.
+    /// Prepares a call of this project: plans its upstreams, and begins its record.
     async fn ready(
         &self,
         route: &Route<'_>,
@@ -227,7 +227,7 @@ impl Proxy {
         }
     }
 
-    /// What is chosen by for a call with these headers.
+    /// Returns the criteria for choosing integrations, from these headers.
     fn choice(&self, headers: &HeaderMap, arrival: Arrival) -> Result<Choice<'_>, Refusal> {
         let (pinned, allows_fallback) = (headers::pinned(headers)?, headers::allows_fallback(headers)?);
         let (now, clock) = (arrival.at, arrival.clock);
@@ -235,15 +235,15 @@ impl Proxy {
     }
 }
 
-/// A call that can be made.
+/// A call that is ready to be made.
 struct Ready {
     plan: Plan,
     record: Record,
-    /// Where its answer may be in memory, or goes.
+    /// Place of its answer in the cache, if it may be cached.
     place: Option<cache::Place>,
 }
 
-/// Makes the headers those that a provider gets. Returns the caller's side, where it asks for a WebSocket.
+/// Replaces the headers by those for a provider. Returns the caller's side of a requested WebSocket.
 fn for_provider(parts: &mut Parts, is_read: bool) -> Option<OnUpgrade> {
     let socket = websocket::asked(parts);
     headers::clean_request(&mut parts.headers);
@@ -257,7 +257,7 @@ fn for_provider(parts: &mut Parts, is_read: bool) -> Option<OnUpgrade> {
     socket
 }
 
-/// The answer as the caller gets it.
+/// Returns the answer for the caller.
 fn answered(mut begun: Begun, reads: Reads, caller: Caller) -> Result<Response<ProxyBody>, Refusal> {
     let status = begun.answer.status();
     begun.record.answered(status, is_kind(begun.answer.headers(), "text/event-stream"));
@@ -280,14 +280,14 @@ fn answered(mut begun: Begun, reads: Reads, caller: Caller) -> Result<Response<P
     Ok(Response::from_parts(parts, ProxyBody::relayed((body, connection), meter, record, timer, caller)))
 }
 
-/// The key in the query, where callers of Google's shape have theirs.
+/// Returns the key in the query, where callers of Google's shape have theirs.
 fn key_in_query(route: &Route<'_>, uri: &Uri) -> Option<String> {
     let Route::Provider { provider, path } = route else { return None };
     let is_googles = *provider == "gemini" || Shape::of(path) == Shape::Google;
     if is_googles { path::parameter(uri.query(), "key") } else { None }
 }
 
-/// The id of what a call is about.
+/// Returns the id in the path of the object that a call is about.
 fn path_id<'a>(route: &Route<'a>) -> Option<&'a str> {
     match route {
         Route::Family(path) | Route::Provider { path, .. } => path::id_in(path),
@@ -295,7 +295,8 @@ fn path_id<'a>(route: &Route<'a>) -> Option<&'a str> {
     }
 }
 
-/// Whether a caller reads the codes of errors as numbers: the SDK of a provider that has such, at its own path.
+/// Returns `true` if the caller reads the codes of errors as numbers: it uses the SDK of such a provider, at its own
+/// path.
 fn reads_numbers(route: &Route<'_>, plan: &Plan) -> bool {
     let is_own = matches!(route, Route::Provider { .. } | Route::Wrapped { .. });
     is_own && plan.upstreams.iter().any(|upstream| upstream.spec.numeric_error_codes)

@@ -1,6 +1,6 @@
-//! Audit events of what happens as often as somebody outside likes: one for each thing and minute, with how often it
-//! was. What was not written yet is in memory, of so many things only, and lost with a process that is killed; the log
-//! has the first of each. Must never be given a secret, or a text that a caller chose.
+//! Audit events for acts that an outsider can repeat at will: one per occurrence and minute, with a count. Counts that
+//! are not written yet are in memory, bounded in number, and lost if the process is killed; the log has the first of
+//! each. Must never be given a secret, or a text that a caller chose.
 
 use std::{
     collections::HashMap,
@@ -14,30 +14,30 @@ use keyway_telemetry::metrics;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-/// No thing has two events within this.
+/// Shortest time between two events of one occurrence.
 const MINUTE: Duration = Duration::from_secs(60);
-/// What has not happened for so long is written before its minute is over.
+/// Time without repetition after which a count is written before its minute is over.
 const QUIET: Duration = Duration::from_secs(5);
 const TICK: Duration = Duration::from_secs(1);
-/// Things that are kept apart at once; what is beyond is one thing more.
+/// Largest number of occurrences counted separately; further ones are counted as one.
 const MOST: usize = 2048;
-/// The target of the events of what is beyond.
+/// Target of the event that counts the further ones.
 const OTHERS: &str = "others";
 
-/// What happened, and to what.
+/// Action, target and origin that are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Occurrence {
-    /// Whose it is; `None`: nobody's, so that the operator's tenant hears of it.
+    /// Tenant that the event belongs to; `None`: the operator's tenant.
     pub(crate) tenant_id: Option<TenantId>,
     pub(crate) action: &'static str,
     pub(crate) target: String,
-    /// Where it came from, where it came from somewhere.
+    /// Address of the origin, if there is one.
     pub(crate) address: Option<String>,
-    /// Why, in one word.
+    /// Reason, one word.
     pub(crate) reason: &'static str,
 }
 
-/// What was not written yet.
+/// Counts that are not written yet.
 pub(crate) struct GroupedAudit {
     store: Store,
     groups: Mutex<HashMap<Occurrence, Group>>,
@@ -54,12 +54,12 @@ struct Group {
 }
 
 impl GroupedAudit {
-    /// Nothing yet.
+    /// Builds an empty set of counts.
     pub(crate) fn new(store: Store) -> Self {
         Self { store, groups: Mutex::default() }
     }
 
-    /// Notes that it happened once more. True for the first time that is part of the next event.
+    /// Counts an occurrence. Returns `true` if it is the first one of the next event.
     pub(crate) fn note(&self, occurrence: Occurrence, actor: Actor) -> bool {
         let (at, now) = (Timestamp::now(), Instant::now());
         let mut groups = self.groups();
@@ -82,7 +82,7 @@ impl GroupedAudit {
         group.count == 1
     }
 
-    /// Writes what is due, until `stop`.
+    /// Writes due events, until `stop`.
     pub(crate) async fn keep_writing(&self, stop: &CancellationToken) {
         while stop.run_until_cancelled(tokio::time::sleep(TICK)).await.is_some() {
             if let Err(error) = self.write(Group::is_due).await {
@@ -91,7 +91,7 @@ impl GroupedAudit {
         }
     }
 
-    /// Writes all there is: for a graceful stop.
+    /// Writes all counts, for a graceful stop.
     ///
     /// # Errors
     /// The database is away.
@@ -144,7 +144,7 @@ impl Group {
         self.count > 0 && has_ended && !self.is_apart(now)
     }
 
-    /// Whether its next event would come too soon after its last.
+    /// Returns `true` if the next event would come too soon after the last.
     fn is_apart(&self, now: Instant) -> bool {
         self.written.is_some_and(|written| now.duration_since(written) < MINUTE)
     }

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{caches::Caches, replica::Dropped};
 
-/// Drops what the bus says is out of date, and tells of it, until `stop`.
+/// Drops entries that the bus reports as out of date, and passes that on for acknowledgement, until `stop`.
 pub(super) async fn listen(
     mut signals: InvalidationStream,
     caches: Caches,
@@ -37,7 +37,7 @@ pub(super) async fn listen(
     }
 }
 
-/// Drops what is kept of projects when another catalog comes into use: it holds what the last one said of their providers.
+/// Drops all projects and answers when another catalog comes into use: they stem from providers of the old one.
 pub(super) async fn follow(mut catalog: CatalogChanges, caches: Caches, stop: CancellationToken) {
     while stop.run_until_cancelled(catalog.next()).await.is_some() {
         caches.projects.forget_all();

@@ -47,48 +47,48 @@ use crate::{
     wrong_keys::{Wrong, WrongKeys},
 };
 
-/// Callers and projects kept in memory at most.
+/// Largest number of cached virtual keys; `PROJECTS` is that of projects.
 const CALLERS: usize = 50_000;
 const PROJECTS: usize = 10_000;
-/// Virtual keys that are looked up in the database at once: keys that somebody makes up must not take
-/// every connection. Those that are in memory do not wait.
+/// Largest number of concurrent look-ups of virtual keys in the database: made-up keys must not take every connection.
+/// Cached keys do not wait.
 const LOOK_UPS: usize = 16;
-/// How long a look-up waits for its turn.
+/// Time for which a look-up waits for its turn.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
-/// What bodies that were read may take together, until they are sent on.
+/// Memory limit in bytes of all bodies that were read, until they are sent on.
 const BODIES_BYTES: usize = 512 << 20;
-/// Virtual keys that are loaded at start.
+/// Number of virtual keys loaded at start.
 const WARMED: u64 = 5_000;
-/// How often the drainer looks for segments without being told.
+/// Interval at which the drainer polls for segments.
 const DRAIN_INTERVAL: Duration = Duration::from_secs(5);
-/// A stop waits no longer for the disk and the database.
+/// Time limit of a stop for the disk and the database.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// What a [`Proxy`] is made of.
+/// Parts of a [`Proxy`].
 pub struct ProxyParts {
-    /// The database, for what is not in memory.
+    /// The database, for entries that are not cached.
     pub store: Store,
-    /// The tenants' data keys, to open secrets with.
+    /// Data keys of the tenants, to open secrets with.
     pub keys: TenantKeyCache,
-    /// The predefined providers.
+    /// Predefined providers.
     pub catalog: LiveCatalog,
-    /// The rule for hosts.
+    /// Rule for hosts.
     pub guard: Guard,
-    /// Tells what to forget.
+    /// Source of invalidations.
     pub bus: Arc<dyn Bus>,
-    /// The spool lies below it.
+    /// Data directory, which contains the spool.
     pub data_dir: PathBuf,
-    /// The largest body that is read before it is forwarded.
+    /// Largest body that is read before it is forwarded, in bytes.
     pub body_bytes: usize,
-    /// How long providers may take to begin an answer, all together.
+    /// Time that providers have to begin an answer, for all attempts together.
     pub first_byte_timeout: Duration,
-    /// Pages in browsers that may call.
+    /// Origins of web pages that may call.
     pub cors: CorsOrigins,
     /// The operator's OpenRouter key, for projects that consent to it.
     pub fallback_key: Option<SecretString>,
 }
 
-/// Why there is no proxy.
+/// Reason why the proxy cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ProxyError {
     /// The spool cannot be made: check the data directory.
@@ -118,15 +118,15 @@ pub struct Proxy {
     pub(crate) spool: Spool,
     drainer: Arc<Mutex<Drainer>>,
     pub(crate) room: Room,
-    /// WebSockets under way, which no connection of the server stands for any more.
+    /// WebSockets under way, which have left their server connections.
     pub(crate) sessions: TaskTracker,
     pub(crate) end_sessions: CancellationToken,
     _stop: DropGuard,
 }
 
 impl Proxy {
-    /// Starts the proxy: its spool, and the tasks that drain it and forget what changed. They end
-    /// when the proxy is dropped.
+    /// Starts the proxy: its spool, and the tasks that drain it and drop outdated entries. They end when the proxy is
+    /// dropped.
     ///
     /// # Errors
     /// [`ProxyError`].
@@ -193,10 +193,10 @@ impl Proxy {
         }))
     }
 
-    /// Loads the virtual keys used last and their projects, so that the first requests find them.
+    /// Loads the most recently used virtual keys and their projects, so that the first requests find them.
     ///
     /// # Errors
-    /// The database is away; requests will load what they need.
+    /// The database is away; requests will load the entries they need.
     pub async fn warm(&self) -> Result<(), StoreError> {
         let store = &self.sources.store;
         let mut holders = Vec::new();
@@ -217,7 +217,7 @@ impl Proxy {
         Ok(())
     }
 
-    /// Drops from memory what a change of this process touches, before its answer goes out.
+    /// Drops entries that a change made by this process affects, before its answer is sent.
     pub fn forget(&self, tenant_id: TenantId, what: Invalidation) {
         self.caches.forget(tenant_id, what);
     }
@@ -227,20 +227,19 @@ impl Proxy {
         self.wrong_keys.refuse(peer, Wrong::Admin).await;
     }
 
-    /// A client for one event loop: its connections to providers stay there.
+    /// Builds a client for one event loop: its connections to providers stay there.
     pub fn client(&self) -> ProviderClient {
         ProviderClient::new(self.connector.clone())
     }
 
-    /// Ends every WebSocket and waits until its record is kept: for a graceful stop.
+    /// Ends every WebSocket and waits until its record is kept, for a graceful stop.
     pub(crate) async fn end_sessions(&self) {
         self.end_sessions.cancel();
         self.sessions.close();
         self.sessions.wait().await;
     }
 
-    /// Moves every record into the outbox and hands back what is leased of limits: for a graceful stop, after the
-    /// last answer.
+    /// Moves every record into the outbox and hands back leases, for a graceful stop, after the last answer.
     pub async fn drain(&self) {
         self.limiter.give_back().await;
         let drained = async {

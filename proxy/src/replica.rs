@@ -1,9 +1,9 @@
-//! This process as one of the replicas that hold something in memory: it says that it is there, and
-//! acknowledges what it has dropped because somebody revoked it.
+//! This process as a replica, which caches entries: it sends heartbeats, and acknowledges revoked entries that it has
+//! dropped.
 //!
-//! An acknowledgement is an event in the outbox, like any other; nothing here changes an operation's status.
-//! A replica is a data directory: the process that takes one over begins with nothing in memory, so its word
-//! stands for the one that died.
+//! An acknowledgement is an event in the outbox, like any other; nothing here changes an operation's status. A replica
+//! is a data directory: the process that takes one over begins with empty caches, so its acknowledgement stands for the
+//! one that died.
 
 use std::{
     fs::{File, TryLockError},
@@ -22,37 +22,36 @@ use tokio_util::sync::CancellationToken;
 
 use crate::caches::Caches;
 
-/// Acknowledgements of one transaction at most.
+/// Largest number of acknowledgements in one transaction.
 const BATCH: usize = 256;
 const RETRY: Duration = Duration::from_secs(1);
-/// The file in the data directory that keeps the id.
+/// File in the data directory that keeps the id.
 const IDENTITY: &str = "replica";
 
-/// This process.
+/// The replica of this process.
 #[derive(Clone)]
 pub(super) struct Replica {
     id: ReplicaId,
-    /// Locked as long as something may be in memory.
+    /// File locked as long as the caches may have entries.
     _identity: Option<Arc<File>>,
     store: Store,
-    /// Held while it says that it is there, so that it does not after it has left.
+    /// `true` once this replica has left. Locked during each heartbeat, so none is written after `leave`.
     has_left: Arc<Mutex<bool>>,
 }
 
-/// What is to be acknowledged.
+/// Entries dropped, to be acknowledged.
 pub(super) enum Dropped {
-    /// What this operation revoked was dropped.
+    /// The entries that this operation revoked.
     One(TenantId, Revocation),
-    /// Signals were missed: everything was dropped, and every operation that waits may wait for this process.
+    /// All entries, because signals were missed: every pending operation may wait for this process.
     Everything,
 }
 
 impl Replica {
-    /// The replica of this data directory: says that it is there, and acknowledges what it is told was dropped,
-    /// until `stop`.
+    /// Starts the replica of this data directory: sends heartbeats, and acknowledges dropped entries, until `stop`.
     ///
     /// # Errors
-    /// The data directory.
+    /// The data directory is not usable.
     pub(super) fn start(
         directory: &Path,
         store: Store,
@@ -69,10 +68,10 @@ impl Replica {
         Ok((replica, told))
     }
 
-    /// Serves no calls any more: no operation has to wait for it.
+    /// Removes the replica: this process serves no calls any more, so no operation has to wait for it.
     ///
     /// # Errors
-    /// The database is away; the others wait until it has not been seen for long enough.
+    /// The database is away; operations wait until the heartbeats are missing for long enough.
     pub(super) async fn leave(&self) -> Result<(), StoreError> {
         *self.has_left.lock().await = true;
         let tx = self.store.system().await?;
@@ -149,8 +148,8 @@ impl Replica {
     }
 }
 
-/// The id that a data directory keeps, and the file that is locked for it. While another process uses the directory,
-/// this one is a replica of its own.
+/// Returns the id that a data directory keeps, with its locked file. While another process uses the directory, this
+/// process is a replica of its own.
 fn identity(directory: &Path) -> io::Result<(ReplicaId, Option<File>)> {
     let mut file =
         File::options().read(true).write(true).create(true).truncate(false).open(directory.join(IDENTITY))?;

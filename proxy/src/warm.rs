@@ -1,8 +1,8 @@
-//! A cache that forgets at once when told, never serves an entry past its time, and loads a missing
-//! one once for all who wait.
+//! A cache that forgets at once when told, never serves an entry past its time to live, and loads a missing one once
+//! for all waiting callers.
 //!
-//! Forgetting counts up a number that every entry was stamped with before it was loaded: an entry whose
-//! load was overtaken by an invalidation is dead on arrival, and nothing has to be found and removed.
+//! Forgetting increments a counter with which every entry was stamped before it was loaded: an entry whose load was
+//! overtaken by an invalidation is stale on arrival, and nothing has to be found and removed.
 
 use std::{
     hash::Hash,
@@ -19,44 +19,44 @@ use prometheus::IntCounter;
 use quick_cache::sync::Cache;
 use uuid::Uuid;
 
-/// No entry is served longer, whatever happens to invalidations. Use does not prolong it.
+/// Time to live of an entry, whatever happens to invalidations. Use does not prolong it.
 pub(super) const TTL: Duration = Duration::from_secs(60);
-/// How long "there is no such thing" is believed: nobody tells us when it comes into being.
+/// Time to live of an absent entry: no invalidation says when it comes into being.
 const ABSENT_TTL: Duration = Duration::from_secs(1);
-/// Scopes share counters; a shared counter only costs a reload.
+/// Number of counters, which scopes share; a shared counter only costs a reload.
 const COUNTERS: usize = 1024;
 
-/// What a load found.
+/// Result of a load.
 pub(super) struct Loaded<V> {
     value: V,
     scope: Option<Uuid>,
 }
 
-/// An entry in use. It stays valid for its holder when the cache forgets it.
+/// An entry in use. It stays valid for its holder after the cache has forgotten it.
 pub(super) struct Held<V>(Arc<Entry<V>>);
 
-/// The cache. `V` is forgotten by its scope: an id that invalidations name.
+/// The cache. `V` is forgotten by its scope, an id that invalidations name.
 pub(super) struct WarmCache<K, V> {
     name: &'static str,
     hits: IntCounter,
     misses: IntCounter,
     entries: Cache<K, Held<V>>,
-    /// How often anything was forgotten.
+    /// Number of times anything was forgotten.
     changes: AtomicU64,
     scopes: Scopes,
 }
 
 struct Entry<V> {
     value: V,
-    /// `None`: nobody tells when it is out of date.
+    /// Stamp of the scope; `None`: no invalidation names it.
     stamp: Option<Stamp>,
     expires: Instant,
 }
 
-/// How often something of each scope was forgotten.
+/// Number of times that each scope was forgotten, by hash.
 pub(super) struct Scopes(Box<[AtomicU64]>);
 
-/// How often something of a scope had been forgotten when this was taken.
+/// Count of a scope at the time the stamp was taken.
 #[derive(Clone, Copy)]
 pub(super) struct Stamp {
     slot: usize,
@@ -70,23 +70,23 @@ impl Default for Scopes {
 }
 
 impl Scopes {
-    /// To be taken before anything of the scope is read.
+    /// Takes a stamp. Must be called before anything of the scope is read.
     pub(super) fn stamp(&self, scope: Uuid) -> Stamp {
         let slot = slot(scope);
         Stamp { slot, count: self.0[slot].load(SeqCst) }
     }
 
-    /// Whether nothing of these scopes was forgotten since.
+    /// Returns `true` if none of these scopes was forgotten since.
     pub(super) fn hold(&self, stamps: &[Stamp]) -> bool {
         stamps.iter().all(|stamp| self.0[stamp.slot].load(SeqCst) == stamp.count)
     }
 
-    /// From now on no stamp of the scope holds.
+    /// Invalidates all stamps of the scope.
     pub(super) fn forget(&self, scope: Uuid) {
         self.0[slot(scope)].fetch_add(1, SeqCst);
     }
 
-    /// From now on no stamp holds.
+    /// Invalidates all stamps.
     pub(super) fn forget_all(&self) {
         for counter in &self.0 {
             counter.fetch_add(1, SeqCst);
@@ -95,17 +95,17 @@ impl Scopes {
 }
 
 impl<V> Loaded<V> {
-    /// What was found.
+    /// Returns the loaded value.
     pub(super) const fn value(&self) -> &V {
         &self.value
     }
 
-    /// Something that is there, until its scope is forgotten.
+    /// Builds an entry that is valid until its scope is forgotten.
     pub(super) const fn present(value: V, scope: Uuid) -> Self {
         Self { value, scope: Some(scope) }
     }
 
-    /// The knowledge that something is not there.
+    /// Builds an absent entry.
     pub(super) const fn absent(value: V) -> Self {
         Self { value, scope: None }
     }
@@ -126,7 +126,7 @@ impl<V> Clone for Held<V> {
 }
 
 impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
-    /// An empty cache; `name` is its label in metrics.
+    /// Builds an empty cache; `name` is its label in metrics.
     pub(super) fn new(name: &'static str, capacity: usize) -> Self {
         let [hits, misses] = ["hit", "miss"].map(|result| metrics().cache_lookups.with_label_values(&[name, result]));
         Self {
@@ -139,24 +139,24 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
         }
     }
 
-    /// To be taken before anything of a scope is read that is then used for long.
+    /// Takes a stamp. Must be called before anything of a scope is read for long use.
     pub(super) fn stamp(&self, scope: Uuid) -> Stamp {
         self.scopes.stamp(scope)
     }
 
-    /// Whether nothing of the scope was forgotten since.
+    /// Returns `true` if the scope was not forgotten since.
     pub(super) fn holds(&self, stamp: Stamp) -> bool {
         self.scopes.hold(&[stamp])
     }
 
-    /// The entry, if it is there and fresh. Waits for nothing.
+    /// Returns the entry, if it is present and fresh. Never waits.
     pub(super) fn peek(&self, key: &K, now: Instant) -> Option<Held<V>> {
         let entry = self.entries.get(key).filter(|entry| self.is_fresh(entry, now))?;
         self.hits.inc();
         Some(entry)
     }
 
-    /// The entry; a missing or stale one is loaded, once for all who ask at the same time.
+    /// Returns the entry; a missing or stale one is loaded, once for all concurrent callers.
     pub(super) async fn get<E>(&self, key: &K, load: impl Future<Output = Result<Loaded<V>, E>>) -> Result<Held<V>, E> {
         loop {
             let guard = match self.entries.get_value_or_guard_async(key).await {
@@ -179,7 +179,7 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
         }
     }
 
-    /// Puts something in that was read while `read` ran, unless anything was forgotten meanwhile.
+    /// Adds the entries that `read` returns, unless anything was forgotten while it ran.
     pub(super) async fn fill<E>(&self, read: impl Future<Output = Result<Vec<(K, Loaded<V>)>, E>>) -> Result<(), E> {
         let before = self.changes.load(SeqCst);
         let entries: Vec<_> = read.await?.into_iter().map(|(key, loaded)| (key, self.stamped(loaded))).collect();
@@ -191,7 +191,7 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
         Ok(())
     }
 
-    /// Forgets everything of a scope.
+    /// Forgets every entry of a scope.
     pub(super) fn forget(&self, scope: Uuid) {
         // A load that sees the old count below cannot have seen this one change, and is not kept.
         self.changes.fetch_add(1, SeqCst);

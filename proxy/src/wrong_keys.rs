@@ -1,7 +1,7 @@
-//! Wrong keys: admin and virtual keys that open nothing. Whoever sends them is answered the later the more there were
-//! from the same address, which a right key never is: nothing here is asked before a key was found to be wrong. Each is
-//! counted, and logged and audited in groups. Must never be given a key. Addresses are those of connections: what a
-//! header says of them, anybody can write.
+//! Wrong keys: admin and virtual keys that are not valid. Answers to them are delayed, the longer the more came from
+//! the same address; a right key is never delayed, as nothing here runs before a key was found to be wrong. Each is
+//! counted, and logged and audited in groups. Must never be given a key. Addresses are those of connections, not of
+//! headers, which anybody can forge.
 
 use std::{
     fmt,
@@ -19,39 +19,39 @@ use quick_cache::sync::Cache;
 
 use crate::grouped_audit::{GroupedAudit, Occurrence};
 
-/// Addresses that are remembered at once.
+/// Largest number of addresses remembered at once.
 const ADDRESSES: usize = 10_000;
-/// A mistake or two are answered at once.
+/// Number of wrong keys that are answered at once.
 const FREE: u32 = 3;
-/// What each further one adds.
+/// Additional delay for each further one.
 const STEP: Duration = Duration::from_millis(10);
 const LONGEST: Duration = Duration::from_millis(500);
-/// An address that sends none for so long begins anew.
+/// Time without a wrong key after which an address is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(300);
-/// Answers that wait at once; beyond them nobody waits, because waiting takes memory.
+/// Largest number of delayed answers; further ones are not delayed, because waiting takes memory.
 const MOST_WAITING: usize = 4096;
 
-/// What is wrong with a key.
+/// Fault of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// It is not the admin key.
+    /// Not the admin key.
     Admin,
-    /// It is no virtual key of this installation.
+    /// Not a virtual key of this installation.
     Virtual,
-    /// The virtual key was revoked.
+    /// A revoked virtual key.
     Revoked(TenantId, VirtualKeyId),
-    /// The virtual key has expired.
+    /// An expired virtual key.
     Expired(TenantId, VirtualKeyId),
 }
 
-/// What is known of those who sent wrong keys.
+/// Counts of wrong keys by address.
 pub(crate) struct WrongKeys {
     addresses: Cache<Network, Arc<Mutex<Sent>>>,
     waiting: AtomicUsize,
     audit: Arc<GroupedAudit>,
 }
 
-/// An address, or of IPv6 the network that one customer has.
+/// An address; for IPv6, the network of one customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Network(IpAddr);
 
@@ -76,7 +76,7 @@ impl Wrong {
 }
 
 impl WrongKeys {
-    /// None yet.
+    /// Builds an empty set of counts.
     pub(crate) fn new(audit: Arc<GroupedAudit>) -> Self {
         // A counter that appears with its first event has no increase that an alert could see.
         for reason in Wrong::REASONS {
@@ -85,7 +85,7 @@ impl WrongKeys {
         Self { addresses: Cache::new(ADDRESSES), waiting: AtomicUsize::new(0), audit }
     }
 
-    /// Notes a wrong key from an address, and waits as long as its sender has to.
+    /// Counts a wrong key from an address, and waits for the delay of its sender.
     pub(crate) async fn refuse(&self, peer: SocketAddr, wrong: Wrong) {
         let network = Network::of(peer.ip());
         self.report(network, wrong);
@@ -115,7 +115,7 @@ impl WrongKeys {
         }
     }
 
-    /// How many there were from it lately, with this one.
+    /// Returns the number of recent wrong keys from the address, including this one.
     fn count(&self, network: Network, now: Instant) -> u32 {
         let fresh = || Ok::<_, std::convert::Infallible>(Arc::new(Mutex::new(Sent { count: 0, last: now })));
         let Ok(sent) = self.addresses.get_or_insert_with(&network, fresh);
@@ -129,12 +129,12 @@ impl WrongKeys {
     }
 }
 
-/// How long the sender of so many waits for its answer.
+/// Returns the delay of the answer after `count` wrong keys.
 fn delay(count: u32) -> Duration {
     STEP.saturating_mul(count.saturating_sub(FREE)).min(LONGEST)
 }
 
-/// Whoever sends a key that nobody has.
+/// Returns the actor for a sender without a valid key.
 fn nobody() -> Actor {
     Actor::System { part: "access".to_owned() }
 }
@@ -157,7 +157,7 @@ impl fmt::Display for Network {
     }
 }
 
-/// An answer that waits until it is dropped.
+/// A delayed answer, counted until dropped.
 struct Waiting<'a> {
     all: &'a AtomicUsize,
     before: usize,

@@ -11,7 +11,7 @@ use crate::{
     oracle,
 };
 
-/// Where the simulator counts its calls.
+/// Path under which the simulator counts its calls.
 const PATH: &str = "/v1/chat/completions";
 
 /// A project with one key of a provider, which works.
@@ -47,7 +47,7 @@ impl Application {
         Ok((text(&created, "/id")?, text(&created, "/key")?))
     }
 
-    /// How many calls reached the provider, and how many of them are metered.
+    /// Returns the number of calls that reached the provider, and of those that are metered.
     pub(crate) async fn metered(&self, cluster: &Cluster) -> Result<(u64, u64)> {
         let project = bare(&self.project);
         let database = cluster.keyway.database().await?;

@@ -39,20 +39,20 @@ impl Links {
 /// An installation, its links and what its clients remember.
 pub(crate) struct Cluster {
     pub(crate) keyway: Keyway,
-    /// None when everything is in one process.
+    /// Links between processes; `None` if everything is in one process.
     pub(crate) links: Option<Links>,
     /// Between the processes and their provider.
     pub(crate) provider: FaultProxy,
-    /// A second host of the provider's, for the scenarios that need one; nobody is told of it.
+    /// A second host of the provider's, for the scenarios that need one; no load uses it.
     pub(crate) elsewhere: FaultProxy,
-    /// One that was made small, while it is.
+    /// The disk that was made small, if any.
     pub(crate) disk: Option<Disk>,
     pub(crate) ledger: Arc<Ledger>,
-    /// What every key carries and nothing may show.
+    /// Text that every key carries and nothing may show.
     pub(crate) canary: Canary,
-    /// How often a scenario repeats its fault.
+    /// Number of times that a scenario repeats its fault.
     pub(crate) rounds: usize,
-    /// What a scenario wants to be read beside its row.
+    /// Note of a scenario beside its row.
     pub(crate) note: String,
 }
 
@@ -127,7 +127,7 @@ impl Cluster {
         Load::start(&apis, &self.base_url(), &self.ledger)
     }
 
-    /// What the simulator's keys are submitted with.
+    /// Returns the base URL that the simulator's keys are submitted with.
     pub(crate) fn base_url(&self) -> String {
         base_url(&self.provider)
     }
@@ -147,7 +147,7 @@ impl Cluster {
         members.filter(|(_, member)| wanted(member.role)).map(|(at, _)| at).collect()
     }
 
-    /// Waits until every process is ready and every lane is consumed. How long that took.
+    /// Waits until every process is ready and every lane is consumed; returns the time that took.
     pub(crate) async fn ready(&self) -> Result<Duration> {
         let begun = Instant::now();
         for at in 0..self.keyway.members().len() {
@@ -186,7 +186,7 @@ impl Cluster {
         self.keyway.respawn(at)
     }
 
-    /// What the largest process has in memory.
+    /// Returns the memory of the largest process.
     pub(crate) async fn resident_bytes(&self) -> Result<f64> {
         let mut largest: f64 = 0.0;
         for at in 0..self.keyway.members().len() {
@@ -216,7 +216,7 @@ impl Cluster {
         self.ready().await.map(drop)
     }
 
-    /// Every place where a secret could have been written.
+    /// Returns every place where a secret could have been written.
     pub(crate) fn places(&mut self) -> Vec<PathBuf> {
         let mut places = vec![self.keyway.dir.clone()];
         if let Ok((database, broker)) = self.keyway.services.own() {
@@ -231,7 +231,7 @@ impl Cluster {
     }
 }
 
-/// What keys are submitted with for the provider behind a link.
+/// Returns the base URL of keys for the provider behind a link.
 pub(crate) fn base_url(provider: &FaultProxy) -> String {
     format!("http://{}/v1", provider.address)
 }

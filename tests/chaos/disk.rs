@@ -10,14 +10,14 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-/// The argument that says that [`enter_own_mounts`] has been done.
+/// Argument that says that [`enter_own_mounts`] was called.
 pub(crate) const OWN_MOUNTS: &str = "--own-mounts";
-/// Room that nobody fills.
+/// Size option of a roomy disk.
 const ROOMY: &str = "size=4g";
-/// Writers go on while the file system shrinks to what they have written.
+/// Number of tries, because writers go on while the file system shrinks to its used size.
 const TRIES: usize = 50;
 
-/// Runs this program again where its mounts are nobody else's and end with it, if the system allows that.
+/// Runs this program again with private mounts, which end with it, if the system allows that.
 pub(crate) fn enter_own_mounts() -> Result<()> {
     let unshare = || {
         let mut command = Command::new("unshare");

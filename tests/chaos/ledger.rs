@@ -1,4 +1,4 @@
-//! What a client remembers: everything that was accepted, and what it was promised by that.
+//! A client's memory: everything that was accepted, and the promised results.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use crate::harness::text;
 use anyhow::Result;
 use serde_json::Value;
 
-/// What the provider says about a key that begins so.
+/// The provider's reaction to a key with this prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Kind {
     pub(crate) prefix: &'static str,
@@ -32,15 +32,15 @@ pub(crate) const KINDS: [Kind; 5] = [
 /// One accepted integration.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
-    /// What its newest accepted key is.
+    /// Kind of its newest accepted key.
     pub(crate) kind: Kind,
     /// Every operation that was accepted for it.
     pub(crate) operations: Vec<String>,
-    /// How many replacements of its key were accepted.
+    /// Number of accepted replacements of its key.
     pub(crate) rotations: i64,
-    /// Whether its deletion was accepted.
+    /// `true` if its deletion was accepted.
     pub(crate) deleted: bool,
-    /// A change was sent and its answer never came: either state is right.
+    /// `true` if a change was sent and its answer never came: either state is right.
     pub(crate) uncertain: bool,
 }
 
@@ -51,7 +51,7 @@ pub(crate) struct Ledger {
     pub(crate) accepted: AtomicU64,
     /// Refusals and answers that never came.
     pub(crate) refused: AtomicU64,
-    /// Answers that must not be: neither accepted nor refused for now.
+    /// Unexpected answers: neither accepted nor refused for now.
     wrong: Mutex<Vec<String>>,
     /// Messages that were seeded to become dead letters.
     pub(crate) poison: AtomicU64,
@@ -120,12 +120,12 @@ impl Ledger {
         self.refused.fetch_add(1, Relaxed);
     }
 
-    /// Notes an answer that must not be.
+    /// Notes an unexpected answer.
     pub(crate) fn wrong(&self, what: String) {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
-    /// Answers that must not be, since the last look.
+    /// Returns the unexpected answers since the last call.
     pub(crate) fn take_wrong(&self) -> Vec<String> {
         std::mem::take(&mut self.wrong.lock().unwrap_or_else(PoisonError::into_inner))
     }

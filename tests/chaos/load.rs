@@ -25,7 +25,7 @@ use crate::{
 
 const CLIENTS: usize = 4;
 const PACE: Duration = Duration::from_millis(60);
-/// How often one request is sent before the client gives up.
+/// Number of times that one request is sent before the client gives up.
 const TRIES: usize = 4;
 
 /// Running clients.
@@ -74,7 +74,7 @@ impl Load {
     }
 }
 
-/// A scenario that failed leaves nobody behind who goes on asking.
+/// Aborts the clients, so that a scenario that failed leaves none behind.
 impl Drop for Load {
     fn drop(&mut self) {
         self.over.store(true, Relaxed);
@@ -150,7 +150,7 @@ impl Client {
         Ok(())
     }
 
-    /// The body of the accepting answer; nothing when it was refused or never answered.
+    /// Returns the body of the accepting answer; `None` if it was refused or never answered.
     async fn ask(&self, method: Method, path: &str, body: Option<Value>, status: u16) -> Option<Value> {
         let key = format!("{:032x}", fastrand::u128(..));
         let repeats = if method == Method::POST { TRIES } else { 1 };

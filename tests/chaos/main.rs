@@ -35,7 +35,7 @@ use table::{Row, Table};
 const SMOKE: &str = "smoke";
 /// The number of the random mix.
 const RANDOM: u32 = 0;
-/// How often a scenario repeats its fault.
+/// Default number of repetitions of a scenario's fault.
 const ROUNDS: usize = 20;
 
 /// Breaks Keyway and counts what was lost or doubled.
@@ -171,7 +171,7 @@ impl Run<'_> {
         }
     }
 
-    /// The one that is there and clean, or a new one.
+    /// Returns the current cluster if it is clean, or a new one.
     async fn cluster(&self, current: Option<Cluster>) -> Result<Cluster> {
         match current {
             Some(cluster) => Ok(cluster),

@@ -1,4 +1,4 @@
-//! What must be visible after any sequence of changes, as simply as it can be said.
+//! The visible result of any sequence of changes, in its simplest form.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ pub(crate) enum Step {
     Crash(usize),
     /// Messages from the outbox come again, in the order in which they were written or in any.
     Again {
-        /// Whether in any order.
+        /// `true` for any order.
         shuffled: bool,
     },
     /// Everything under way ends.
     Settle,
 }
 
-/// What an owner does.
+/// Action of an owner.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Change {
     Create(Kind),
@@ -35,11 +35,11 @@ pub(crate) enum Change {
     Delete,
 }
 
-/// How a change is answered.
+/// Expected answer to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answered {
     pub(crate) status: u16,
-    /// Whether an operation was started.
+    /// `true` if an operation is started.
     pub(crate) starts: bool,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct Known {
     pub(crate) kind: Kind,
     pub(crate) enabled: bool,
     pub(crate) deleted: bool,
-    /// How often its owner's actions must be in the audit log.
+    /// Number of the owner's actions in the audit log, by action.
     pub(crate) audited: BTreeMap<&'static str, usize>,
     pub(crate) operations: Vec<Started>,
 }
@@ -58,13 +58,13 @@ pub(crate) struct Known {
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) id: String,
-    /// Its secret was replaced, switched off or deleted since: it may end without a verdict.
+    /// `true` if its secret was replaced, disabled or deleted since: it may end without a verdict.
     pub(crate) overtaken: bool,
-    /// How it ended, once that was seen.
+    /// Final state, once seen.
     pub(crate) ended: Option<String>,
 }
 
-/// All integrations, by id, and which of them is in which slot.
+/// All integrations by id, and the one in each slot.
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) slots: [Option<String>; SLOTS],
@@ -93,7 +93,7 @@ pub(crate) fn sequence(random: &mut Rng, length: usize, members: usize) -> Vec<S
 }
 
 impl Model {
-    /// How a change of a slot must be answered.
+    /// Returns the expected answer to a change of a slot.
     pub(crate) fn answer(&self, slot: usize, change: Change) -> Answered {
         let Some(known) = self.slots[slot].as_ref().and_then(|id| self.known.get(id)) else {
             return Answered { status: 202, starts: true };
@@ -111,7 +111,7 @@ impl Model {
         Answered { status, starts }
     }
 
-    /// Takes note of a change that was answered as it must be; `id` is the integration's, `operation` the one it started.
+    /// Notes a change that was answered as expected; `id` is the integration's, `operation` the one it started.
     pub(crate) fn apply(&mut self, slot: usize, change: Change, id: String, operation: Option<String>) {
         if let Change::Create(kind) = change {
             let (audited, operations) = (BTreeMap::new(), Vec::new());
@@ -146,7 +146,7 @@ impl Model {
 }
 
 impl Started {
-    /// Whether it may be seen in this final state.
+    /// Returns `true` if the operation may have this final state.
     pub(crate) fn may_be(&self, state: &str) -> bool {
         match &self.ended {
             Some(ended) => ended == state,

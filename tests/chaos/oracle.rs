@@ -1,4 +1,4 @@
-//! One judgement for every scenario: what was accepted is there, once, and nothing else is left anywhere.
+//! One judgement for every scenario: everything accepted is there, once, and nothing else is left anywhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use crate::{
     ledger::Entry,
 };
 
-/// What is wrong; empty when all is well.
+/// Violations; empty when all is well.
 #[derive(Default)]
 pub(crate) struct Findings {
     /// Accepted and not there, or not as promised.
     pub(crate) lost: Vec<String>,
     /// There more than once.
     pub(crate) doubled: Vec<String>,
-    /// Anything else that must not be.
+    /// Any other violation.
     pub(crate) wrong: Vec<String>,
 }
 
@@ -121,7 +121,8 @@ fn once(findings: &mut Findings, count: i64, what: &str) {
     }
 }
 
-/// Of each operation that ended well at most one verdict has an effect, and of those whose key is still there one.
+/// Checks that each operation that ended well has at most one effective verdict, and exactly one if its key is still
+/// there.
 async fn one_verdict_each(database: &Database, findings: &mut Findings) -> Result<()> {
     let conclusive = "kind IN ('valid', 'invalid', 'no_credit', 'restricted', 'undecryptable')";
     let operation = id(database, "operation_id");
@@ -137,7 +138,7 @@ async fn one_verdict_each(database: &Database, findings: &mut Findings) -> Resul
     Ok(())
 }
 
-/// Also what nobody was told about is whole: committed with its audit event, and brought to its end.
+/// Checks that unanswered changes are complete, too: committed with their audit event, and brought to an end.
 async fn nothing_half_done(database: &Database, findings: &mut Findings) -> Result<()> {
     let operation = id(database, "id");
     let open = format!("SELECT {operation} FROM operations WHERE finished_at_ms IS NULL AND origin = 'request'");
@@ -157,7 +158,7 @@ async fn nothing_half_done(database: &Database, findings: &mut Findings) -> Resu
     Ok(())
 }
 
-/// Status and verdict of every integration.
+/// Returns status and verdict of every integration.
 async fn integrations(database: &Database) -> Result<BTreeMap<String, (String, String)>> {
     let sql = format!(
         "SELECT {} || ' ' || status || ' ' || COALESCE(verdict_kind, 'none') FROM integrations",
@@ -171,7 +172,7 @@ async fn integrations(database: &Database) -> Result<BTreeMap<String, (String, S
     rows.iter().map(|row| fields(row).context("three words")).collect()
 }
 
-/// How often each action on each target was audited.
+/// Returns the number of audit events by action and target.
 async fn audited(database: &Database) -> Result<BTreeMap<(String, String), i64>> {
     let sql = "SELECT target || ' ' || action || ' ' || COUNT(*) FROM audit_events GROUP BY target, action";
     let rows = database.texts(sql).await?;

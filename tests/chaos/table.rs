@@ -1,4 +1,4 @@
-//! What a run prints: a row per scenario, and the search for secrets at the end.
+//! The output of a run: a row per scenario, and the search for secrets at the end.
 
 use std::fmt;
 

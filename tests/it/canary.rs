@@ -72,7 +72,7 @@ async fn search_everything(services: Services, roles: &[&'static str]) -> Result
     keyway.finish().await
 }
 
-/// What was collected to be searched, in a directory of its own that goes with the value.
+/// Collected files to search, in a directory that is removed on drop.
 struct Collection(PathBuf);
 
 impl Collection {
@@ -94,8 +94,8 @@ impl Drop for Collection {
     }
 }
 
-/// Every flow there is, failures included. Returns the one text that is shown once, on purpose, and the
-/// client that called the provider which echoes.
+/// Runs every flow, failures included. Returns the one text that is shown once, on purpose, and the client that called
+/// the echoing provider.
 async fn run_everything(keyway: &Keyway, planted: &mut Vec<Canary>) -> Result<(String, Api)> {
     let api = keyway.api()?;
     let mut keys = Vec::new();

@@ -84,7 +84,7 @@ async fn cut(services: Services, seed: u64) -> Result<()> {
     keyway.finish().await
 }
 
-/// What was asked is in the ledger, row by row, and in the sums; every end was met.
+/// Checks that every request to the provider is in the ledger, row by row, and in the sums, with every kind of end.
 async fn accounted_for(database: &Database, asked: &BTreeMap<u64, u64>) -> Result<()> {
     ensure!(asked.values().all(|times| *times == 1), "a request was sent twice");
     let rows = format!("FROM metered_calls WHERE path LIKE '{PATH}%'");
@@ -171,7 +171,7 @@ impl Upstream {
         Ok(Self { address, asked })
     }
 
-    /// How often each stream was asked for.
+    /// Returns the number of requests for each stream.
     fn asked(&self) -> BTreeMap<u64, u64> {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

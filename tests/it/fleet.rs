@@ -18,12 +18,12 @@ const KEYS: usize = 1000;
 const AT_ONCE: usize = 16;
 const CREATED: &str = "FROM audit_events WHERE action = 'integration.created'";
 
-/// What becomes of one submitted key.
+/// Expected result of one submitted key.
 struct Kind {
     word: &'static str,
     status: &'static str,
     verdict: &'static str,
-    /// Whether its first call is answered with 429.
+    /// `true` if its first call is answered with 429.
     limited: bool,
 }
 
@@ -165,7 +165,7 @@ async fn each_key_was_audited_once(database: &Database, accepted: &BTreeMap<Stri
     Ok(())
 }
 
-/// What is stored for some of the admin keys, against what the provider says when it is asked again.
+/// Compares the stored usage of some admin keys with the provider's answer to the same question.
 async fn reported_usage_is_the_providers(keyway: &Keyway, database: &Database) -> Result<()> {
     let http = crate::harness::http_client()?;
     for at in (1..KEYS).step_by(100) {

@@ -36,7 +36,7 @@ use crate::{
 
 const CALLS: usize = 24;
 
-/// What a provider's double has seen: the connections that carried calls, and by which version each call came.
+/// Observations of a provider's double: the connections that carried calls, and the HTTP version of each call.
 #[derive(Default)]
 struct Seen {
     connections: Mutex<HashSet<usize>>,

@@ -1,5 +1,5 @@
-//! Limits that hold across processes: three of them, one virtual key, one of them killed in the middle. What
-//! the provider was called and what the ledger says it cost never exceed the limit by more than is promised.
+//! Limits that hold across processes: three of them, one virtual key, one of them killed in the middle. The calls to
+//! the provider and the ledger's cost never exceed the limit by more than promised.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -21,7 +21,7 @@ const REPLICAS: usize = 3;
 const AT_ONCE: usize = 24;
 const REQUESTS: u64 = 1000;
 const ONE_USD: i64 = 1_000_000_000;
-/// What one call costs at 2.50 and 10 US dollars for a million tokens: a thousand words in, eight out.
+/// Cost of one call at 2.50 and 10 US dollars for a million tokens: a thousand words in, eight out.
 const COST: i64 = 1000 * 2500 + 8 * 10_000;
 
 /// A virtual key of the installation.
@@ -30,7 +30,7 @@ struct Key {
     text: String,
 }
 
-/// What came of many calls.
+/// Results of many calls.
 #[derive(Default)]
 struct Tally {
     passed: AtomicUsize,
@@ -135,7 +135,7 @@ async fn kill_while_calling(keyway: &mut Keyway, key: &Key) -> Result<Tally> {
     Ok(tally)
 }
 
-/// What is left after many calls at once is less than one of them; then the budget is used up, and says so.
+/// Checks that the remainder after many concurrent calls is less than one call, and that the budget is then refused.
 async fn is_refused_at_last(keyway: &Keyway, key: &Key) -> Result<()> {
     let api = keyway.api()?.with_key(&key.text);
     until("the budget is refused with 402", async || {

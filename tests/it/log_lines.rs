@@ -1,5 +1,5 @@
-//! What a process logs of requests at its usual level: one line for each of the management API and for each proxied call
-//! that failed, with ids, and nothing that a caller wrote.
+//! A process' log of requests at the default level: one line for each of the management API and for each proxied call
+//! that failed, with ids, and no text of a caller.
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_testkit::simulator::{Fault, Script};

@@ -1,5 +1,5 @@
-//! What the binary says to people whose settings are wrong: which one, and what to put there; nothing twice, no value
-//! of a secret, and nothing made before it is said.
+//! The binary's messages about wrong settings: the setting, and its valid values; nothing twice, no secret value, and
+//! nothing created before the message.
 
 use std::{
     fs,
@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::harness::process;
 
-/// An empty directory, and what the binary says in it.
+/// An empty directory, in which the binary is run.
 struct Desk(PathBuf);
 
 impl Desk {
@@ -21,7 +21,7 @@ impl Desk {
         Ok(Self(directory))
     }
 
-    /// Runs a subcommand that has to fail, and returns what it said.
+    /// Runs a subcommand that must fail, and returns its message.
     fn refused(&self, arguments: &[&str], settings: &[(&str, &str)]) -> Result<String> {
         let settings: Vec<_> = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let output = process::command(process::program(), &self.0, &settings, arguments).output()?;

@@ -12,7 +12,7 @@ use crate::{
 };
 
 const MODELS: &str = include_str!("../../models.yaml");
-/// What gpt-4o-mini costs, and what it will cost.
+/// Price of gpt-4o-mini, before and after the change.
 const PRICE: &str = r#"{ input: "0.15", cached_input: "0.075", cache_write: "0.15", output: "0.6" }"#;
 const DEARER: &str = r#"{ input: "1.5", cached_input: "0.075", cache_write: "0.15", output: "6" }"#;
 
@@ -65,7 +65,7 @@ async fn prices_change_without_a_restart_and_a_faulty_file_changes_nothing() -> 
     keyway.finish().await
 }
 
-/// As it should be written: under another name, then put in place.
+/// Replaces the file the recommended way: writes another name, then renames it.
 fn replace(file: &Path, text: &str) -> Result<()> {
     let new = file.with_extension("new");
     fs::write(&new, text)?;
@@ -78,7 +78,7 @@ async fn call(app: &Api) -> Result<()> {
     app.send(Method::POST, "/v1/chat/completions", Some(chat), &[]).await?.expect(200).map(drop)
 }
 
-/// What the `at`th call is found to have cost.
+/// Returns the metered cost of the `at`th call.
 async fn cost_of_a_call(keyway: &Keyway, app: &Api, at: i64) -> Result<i64> {
     call(app).await?;
     let database = keyway.database().await?;

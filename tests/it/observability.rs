@@ -18,7 +18,7 @@ use crate::{
 /// The key that is asked first, and fails when it is called.
 const FIRST: &str = "sk-sim-good-first";
 
-/// An expression and where it stands.
+/// An expression and its place.
 struct Expression {
     place: String,
     text: String,

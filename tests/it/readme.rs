@@ -1,5 +1,5 @@
-//! What README.md and docs/operating.md tell a reader to type, typed: each command of these sections in a shell, in an
-//! empty directory, with what the commands before it answered in place of the dots.
+//! The commands in README.md and docs/operating.md, run as a reader would: each command of these sections in a shell,
+//! in an empty directory, with the answers of earlier commands in place of the dots.
 
 use std::{
     collections::BTreeMap,
@@ -12,16 +12,16 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::harness::{Keyway, Services, process};
 
-/// Keys and ids of which the documents show the beginning, and the fields that have them whole.
+/// Keys and ids that the documents show in part, and the fields that have them whole.
 const DOTS: &[(&str, &str)] = &[("key", "kw_live_"), ("id", "tnt_")];
 
 /// A reader at a terminal.
 struct Reader {
     directory: PathBuf,
     settings: Vec<(String, String)>,
-    /// Functions and variables, which the next commands know.
+    /// Functions and variables for the next commands.
     known: String,
-    /// What to type instead of what is in the document.
+    /// Replacements for texts in the document.
     instead: BTreeMap<String, String>,
 }
 

@@ -1,5 +1,5 @@
-//! What is revoked is refused by every process within a second, and the operation says when each has dropped it:
-//! also when one of them is gone, and when the broker is away.
+//! Revoked keys are refused by every process within a second, and the operation shows when each has dropped them: even
+//! if one of them is gone, and while the broker is away.
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,9 @@ use crate::{
 };
 
 const REPLICAS: usize = 3;
-/// From the answer of the revocation on.
+/// Time limit after the answer to the revocation.
 const EVERYWHERE: Duration = Duration::from_secs(1);
-/// No entry of a cache lives longer, whoever is away.
+/// Time to live of cached entries, whatever service is away.
 const TTL: Duration = Duration::from_secs(60);
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn one_is_killed(keyway: &mut Keyway, apis: &[Api]) -> Result<()> {
     keyway.ready(2).await
 }
 
-/// Whoever takes its data directory over has nothing in memory, and says so at once.
+/// Checks that a process that takes over a data directory acknowledges at once, as its caches are empty.
 async fn one_is_killed_and_comes_back(keyway: &mut Keyway, apis: &[Api]) -> Result<()> {
     keyway.member(1).process.kill()?;
     let (id, key) = virtual_key(&apis[0]).await?;

@@ -15,12 +15,12 @@ use crate::harness::{Api, Database, Keyway, Services, text, until};
 
 const PROVIDERS: [&str; 10] =
     ["openai", "anthropic", "xai", "gemini", "openrouter", "mistral", "cohere", "groq", "deepseek", "azure_openai"];
-/// The one that hangs in the round.
+/// The provider that hangs in the round.
 const HANGING: &str = "groq";
 const KEYS: usize = 100;
-/// Of each provider, so many fail in each of three ways.
+/// Number of keys of each provider that fail in each of three ways.
 const EACH_WAY: usize = 5;
-/// Of those that report usage, so many are admin keys.
+/// Number of admin keys of each provider that reports usage.
 const ADMINS: usize = 10;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,7 +80,7 @@ async fn a_round_over_ten_providers_ends_right_while_one_hangs() -> Result<()> {
     keyway.finish().await
 }
 
-/// Processes whose catalog says that the providers are at these hosts.
+/// Starts processes whose catalog places the providers at these hosts.
 async fn installation(hosts: &[(&str, Host)]) -> Result<Keyway> {
     let mut keyway = Keyway::on(Services::shared().await?).await?;
     let mut yaml = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/models.yaml"))?;
@@ -108,7 +108,7 @@ struct Key {
     text: String,
 }
 
-/// What a key gets stands in it.
+/// Returns the keys of the round; the text of a key selects its answers.
 fn keys() -> Result<Vec<Key>> {
     let catalog = Catalog::load(None)?;
     let mut keys = Vec::with_capacity(PROVIDERS.len() * KEYS);
@@ -140,7 +140,7 @@ async fn submit(api: &Api, hosts: &[(&str, Host)], key: &Key) -> Result<()> {
     api.apart().post("/integrations", body, 202).await.map(drop)
 }
 
-/// Fetches what the providers report and compares it with the recorded cases.
+/// Fetches the reported usage and compares it with the recorded cases.
 async fn figures(api: &Api) -> Result<()> {
     let fetch = json!({ "from": "2026-11-01T00:00:00Z", "to": "2026-11-04T00:00:00Z" });
     let started = api.post("/usage/fetch", fetch, 202).await?;

@@ -1,5 +1,5 @@
-//! The official `openai` Python SDK, unmodified, against Keyway: what it is answered, and that the
-//! metered ledger says what the SDK was told.
+//! The official `openai` Python SDK, unmodified, against Keyway: its answers, and the agreement of the metered ledger
+//! with the figures that the SDK got.
 
 use std::{
     fs,
@@ -74,7 +74,7 @@ pub(crate) async fn submitted(api: &Api, integrations: impl IntoIterator<Item = 
     text(&api.post("/virtual-keys", json!({ "name": "sdk" }), 201).await?, "/key")
 }
 
-/// Runs one of the scripts of `sdk/` to its end and reads what it was told.
+/// Runs one of the scripts of `sdk/` to its end and reads its report.
 pub(crate) async fn ran<'a>(
     python: &Path,
     script: &str,

@@ -1,5 +1,5 @@
-//! The official `anthropic` Python SDK, unmodified, against Keyway: what it is answered, that the metered
-//! ledger says what the SDK was told, and that an admin key beside it reports and is not called with.
+//! The official `anthropic` Python SDK, unmodified, against Keyway: its answers, the agreement of the metered ledger
+//! with the figures that the SDK got, and an admin key beside it, which reports and is never called with.
 
 use anyhow::{Context, Result, ensure};
 use keyway_testkit::simulator::{Fault, Script};
@@ -77,7 +77,7 @@ const FIGURES: [&str; 7] = [
     "unpriced_requests",
 ];
 
-/// What the ledger is to say of a model: [`FIGURES`] of what was told, and so many calls that cost nothing.
+/// Returns the ledger's expected figures of a model: [`FIGURES`] of the SDK's answers, and the number of free calls.
 fn expected(told: &[Value], model: &str, prices: [i64; 5], free_calls: i64) -> Vec<i64> {
     let of_model: Vec<&Value> = told.iter().filter(|call| call["model"] == model).collect();
     let kinds = ["uncached", "cached", "written_5m", "written_1h", "output"];
@@ -88,7 +88,7 @@ fn expected(told: &[Value], model: &str, prices: [i64; 5], free_calls: i64) -> V
     vec![calls, uncached + cached + short + long, short + long, long, output, cost, 0]
 }
 
-/// The same model by `/v1/chat/completions`, and what it said of its tokens.
+/// Calls the same model by `/v1/chat/completions`, and returns the stated tokens.
 async fn by_openais_shape(keyway: &Keyway, key: &str, streams: bool) -> Result<Value> {
     let api = keyway.api()?.with_key(key);
     let mut body = json!({ "model": MODEL, "messages": [{ "role": "user", "content": "one two three" }] });

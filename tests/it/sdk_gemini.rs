@@ -1,5 +1,5 @@
-//! Google's official Python SDK, unmodified, against Keyway: what it is answered, and that the metered ledger
-//! says what the SDK was told.
+//! Google's official Python SDK, unmodified, against Keyway: its answers, and the agreement of the metered ledger with
+//! the figures that the SDK got.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::{
 
 const PACKAGE: &str = "google-genai==3.4.0";
 const MODEL: &str = "gemini-2.5-flash";
-/// Google does not count what it embeds with this one.
+/// A model for whose embeddings Google reports no token count.
 const EMBEDDING_MODEL: &str = "gemini-embedding-001";
 const COUNTED_EMBEDDING_MODEL: &str = "gemini-embedding-2";
 

@@ -1,5 +1,5 @@
-//! The official Python SDKs doing what applications usually do: tools, files, pictures, sound, batches, calls at once,
-//! and realtime sessions over a WebSocket; unmodified, but for where they call and with which key.
+//! The official Python SDKs in common use: tools, files, images, audio, batches, concurrent calls, and realtime
+//! sessions over a WebSocket; unmodified, except for base URL and key.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};

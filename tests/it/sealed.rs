@@ -65,8 +65,7 @@ async fn a_foreign_or_missing_keyring_seals_and_the_right_one_opens() -> Result<
     keyway.finish().await
 }
 
-/// What a project without an own secret that opens gets of the operator's key, and what is said of a secret that is
-/// broken.
+/// Checks the operator's key for a project without a secret that opens, and the report about a broken secret.
 #[tokio::test]
 async fn a_project_that_consents_is_served_while_sealed_and_a_broken_secret_is_told_of() -> Result<()> {
     let mut keyway = Keyway::on(Services::Embedded).await?;

@@ -1,7 +1,7 @@
 //! One attempt of a command: start event, deadline, handler, outcome, events, and only then the ack.
 //!
-//! The handler says what happened; everything about retries, time and publishing is here, so that no
-//! handler sleeps, loops or publishes. What this returns as `Ok` is acked by the bus.
+//! The handler returns what happened; everything about retries, time and publishing is here, so that no handler sleeps,
+//! loops or publishes. A message whose `run` returns `Ok` is acked by the bus.
 
 use std::{panic::AssertUnwindSafe, time::Duration};
 
@@ -16,14 +16,14 @@ use tracing::Instrument as _;
 
 use crate::{Ctx, HandlerError, jobs, patience};
 
-/// No attempt runs longer: a broker takes a message back after 30 minutes, and a provider that has
-/// not answered by then will not.
+/// Time limit of an attempt: a broker takes a message back after 30 minutes, and a provider that has not answered by
+/// then will not.
 const DEADLINE: Duration = Duration::from_secs(240);
 
-/// Runs a command's handler once and publishes what came of it.
+/// Runs a command's handler once and publishes the resulting events.
 ///
 /// # Errors
-/// Only for a defect that no operation can show: the message is put back, and in the end it is a dead letter.
+/// Only for a defect that no operation can show: the message is put back, and finally becomes a dead letter.
 pub(crate) async fn run(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerError> {
     let message = &delivery.message;
     // An error's span is on every line that is logged within it, however little is logged.
@@ -78,7 +78,7 @@ async fn remove(ctx: &Ctx, id: MessageId) -> Result<(), HandlerError> {
     Ok(tx.commit().await?)
 }
 
-/// The handler's outcome; waits as long as our own infrastructure is away.
+/// Returns the handler's outcome; waits as long as our own infrastructure is away.
 async fn handle(delivery: &Delivery, command: &Command, ctx: &Ctx) -> Result<Outcome, HandlerError> {
     let lane = delivery.lane.name();
     let ended = patience::until_well(lane, || async {
@@ -110,7 +110,7 @@ async fn handle(delivery: &Delivery, command: &Command, ctx: &Ctx) -> Result<Out
     }
 }
 
-/// The events an outcome stands for, the operation's own last.
+/// Returns the events that follow from an outcome, the operation's own last.
 fn events(message: &Message, command: &Command, outcome: Outcome) -> Vec<Event> {
     let observed_at = Timestamp::now();
     let Some(kind) = command.operation_kind() else { return Vec::new() };
@@ -154,7 +154,7 @@ const fn inconclusive(code: Code) -> Outcome {
     Outcome::Retry { code, after: None, next: None, events: Vec::new() }
 }
 
-/// One line per attempt that did not succeed, none per success unless it is asked for. The ids are the span's.
+/// Logs an attempt: a warning if it did not succeed, else a debug line. The span has the ids.
 fn report(command: &Command, outcome: &Outcome) {
     let (kind, outcome_name) = (command.name(), outcome.name());
     match outcome {

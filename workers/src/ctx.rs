@@ -1,4 +1,4 @@
-//! What every handler may use.
+//! The context of every handler.
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use keyway_store::{Store, TenantKeyCache, audit::AuditRecord};
 
 use crate::{gate::Gate, group::Group, writers};
 
-/// The parts a worker process is made of, as the binary hands them in.
+/// Parts of a worker process, as the binary hands them in.
 pub struct WorkerParts {
     /// The database.
     pub store: Store,
@@ -19,48 +19,48 @@ pub struct WorkerParts {
     pub bus: Arc<dyn Bus>,
     /// Providers and prices.
     pub catalog: LiveCatalog,
-    /// The only way out.
+    /// The only outbound HTTP client.
     pub http: GuardedClient,
-    /// Cadences and sizes.
+    /// Intervals and sizes.
     pub settings: WorkerSettings,
 }
 
-/// Cadences and sizes.
+/// Intervals and sizes.
 #[derive(Clone, Copy, Debug)]
 pub struct WorkerSettings {
-    /// How often usage is fetched for every integration.
+    /// Interval at which usage is fetched for every integration.
     pub usage_interval: Duration,
-    /// How often every key is verified again.
+    /// Interval at which every key is verified again.
     pub verify_interval: Duration,
-    /// How long a key waits at least, whose provider was away or whose verification came to nothing, until somebody looks
-    /// again.
+    /// Shortest wait until a key is verified again whose provider was unreachable or whose verification ended without a
+    /// verdict.
     pub recheck_after: Duration,
-    /// When the second, independent probe follows the first that refused a key.
+    /// Delay between a first probe that refused a key and the second, independent one.
     pub confirm_after: Duration,
-    /// How long finished operations and verdicts are kept.
+    /// Retention of finished operations and verdicts.
     pub retention: Duration,
-    /// How long single metered calls are kept; the sums of their days stay.
+    /// Retention of single metered calls; their daily sums stay.
     pub ledger_retention: Duration,
-    /// Jobs at once in each of the verify and usage lanes.
+    /// Concurrent jobs in each of the verify and usage lanes.
     pub concurrency: u16,
-    /// Jobs that call the same provider at once.
+    /// Concurrent jobs that call the same provider.
     pub provider_concurrency: u16,
-    /// So many percent of what is reported of a key may be missing from the metered ledger.
+    /// Percentage of a key's reported usage that may be missing from the metered ledger before its owner is told.
     pub drift_percent: u64,
-    /// How long started jobs may take to end after a stop.
+    /// Time limit for started jobs to end after a stop.
     pub drain: Duration,
-    /// Whether this process owns the database alone: claims need no expiry then.
+    /// `true` if this process alone uses the database, so that claims need no expiry.
     pub embedded: bool,
 }
 
-/// What a handler is given: the parts, and the groups. Only the shell publishes on the bus.
+/// Context of a handler: the parts, and the groups. Only the attempt's shell publishes on the bus.
 pub(crate) struct Ctx {
     parts: WorkerParts,
-    /// Who may call which provider now.
+    /// Concurrency limits and breakers of the providers.
     pub gate: Gate,
-    /// Where status events are committed in groups.
+    /// Group commits of status events.
     pub status: Group<Message>,
-    /// Where audit events are committed in groups.
+    /// Group commits of audit events.
     pub audit: Group<AuditRecord>,
 }
 

@@ -1,6 +1,6 @@
-//! Files what no handler can be given, so that it can be listed, replayed and discarded.
+//! Files messages that no handler can process as dead letters, so that they can be listed, replayed and discarded.
 //!
-//! Operations that were given up are filed by the status writer, in the transaction that ends them.
+//! Operations whose attempts are used up are filed by the status writer, in the transaction that ends them.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub(crate) fn report(letter: &DeadLetterRow) {
     tracing::error!(lane, %id, reason, error, "a message was filed as a dead letter");
 }
 
-/// What became of a letter.
+/// Result of filing a letter.
 enum Filed {
     Waits,
     GoesBack,

@@ -1,5 +1,5 @@
-//! Tells owners of keys that were used outside Keyway: what their provider reports of a day is more than what
-//! went through the proxy. Each integration and day once, however many processes look.
+//! Tells owners of keys that were used outside Keyway, when their provider reports more usage for a day than went
+//! through the proxy. Each integration and day once, across all processes.
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use serde_json::json;
 
 use crate::Ctx;
 
-/// Days are looked at from when they are over until this long after: reports come late.
+/// Age up to which a day that is over is checked: reports come late.
 const LOOKED_BACK: Duration = Duration::from_secs(5 * DAY_SECONDS);
 const DAY_SECONDS: u64 = 86_400;
 const SLICE: u64 = 500;
 
-/// Looks at the last days once.
+/// Checks the latest days once.
 ///
 /// # Errors
 /// The database is away: the next look finds the same.
@@ -42,7 +42,7 @@ pub(crate) async fn look(ctx: &Ctx, now: Timestamp) -> Result<(), StoreError> {
     }
 }
 
-/// Tells one tenant, in one transaction.
+/// Notes and audits one tenant's drift, in one transaction.
 async fn tell(ctx: &Ctx, tenant_id: TenantId, days: &Days, now: Timestamp) -> Result<(), StoreError> {
     let tx = ctx.store.system().await?;
     let mut messages = Vec::new();

@@ -1,4 +1,4 @@
-//! Why a handler could not come to an outcome.
+//! Errors of a handler that has no outcome.
 
 use keyway_bus::BusError;
 use keyway_store::{KeyError, StoreError};
@@ -10,7 +10,7 @@ pub enum HandlerError {
     /// Database, bus or keyring are away: keep the message, wait, run the handler again. Burns no attempt.
     #[error("not available at the moment: {0}")]
     Unavailable(String),
-    /// Running it again at once cannot help: count it as a failed attempt and report it.
+    /// A defect that an immediate retry cannot fix: count a failed attempt and report it.
     #[error("a defect: {0}")]
     Defect(String),
 }

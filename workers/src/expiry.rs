@@ -1,4 +1,4 @@
-//! Tells owners that a secret expires, or has expired: each warning once, however many processes look.
+//! Tells owners that a secret expires, or has expired: each warning once, across all processes.
 
 use keyway_domain::{AuditEvent, Body, Event, Message, MessageId, Timestamp};
 use keyway_store::{

@@ -22,7 +22,7 @@ pub(crate) async fn fire(
     Ok(first)
 }
 
-/// Writes an operation and its first message for each command.
+/// Writes an operation and its first message for each command; returns the operations' ids.
 pub(crate) async fn start(
     tx: &SystemTx,
     commands: impl Iterator<Item = (TenantId, Command)>,

@@ -1,4 +1,4 @@
-//! Samples what only the database and the bus know into gauges, every few seconds.
+//! Samples values of the database and the bus into gauges, every few seconds.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{Ctx, schedules};
 
 const EVERY: Duration = Duration::from_secs(5);
-/// So long an alert stands after a key was found to be used outside Keyway.
+/// Time for which an alert stands after a key was found to be used outside Keyway.
 const TOLD_LATELY: Duration = Duration::from_secs(86_400);
 
-/// Makes every series whose labels are known beforehand: a counter that appears with its first event
-/// has no increase that an alert could see.
+/// Makes every series with labels known in advance: a counter that appears with its first event has no increase that an
+/// alert could see.
 fn prepare() {
     let metrics = metrics();
     for lane in Lane::ALL.map(Lane::name) {
@@ -43,7 +43,7 @@ fn prepare() {
     }
 }
 
-/// As [`prepare`], for the labels that the catalog brings.
+/// Works like [`prepare`], for labels that come from the catalog.
 fn prepare_providers(catalog: &Catalog) {
     let metrics = metrics();
     for provider in catalog.providers().iter().map(|spec| spec.name.as_str()).chain(["custom"]) {

@@ -1,7 +1,7 @@
-//! Grouped commits: many handlers hand in one row each and await the one transaction that holds them.
+//! Group commits: many handlers hand in one row each and await the one transaction that holds them.
 //!
-//! A pool with concurrency N commits up to N rows in one transaction. A row that the database refuses
-//! for its own sake must not take its neighbours with it, hence the second try one by one.
+//! A pool with concurrency N commits up to N rows in one transaction. A row that the database refuses must not take its
+//! neighbours with it, hence the second try one by one.
 
 use std::{future::Future, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::HandlerError;
 
-/// How long a group waits for as many rows as the one before it had.
+/// Time that a group waits for as many rows as the group before it had.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// A way to write rows in groups.
@@ -23,8 +23,8 @@ pub(crate) struct Group<T> {
 }
 
 impl<T: Send + Sync + 'static> Group<T> {
-    /// Starts the writer task. `commit` writes all rows it is given in one transaction or none; it is
-    /// called with at most `most` rows.
+    /// Starts the writer task. `commit` writes all rows it is given in one transaction or none; it is called with at
+    /// most `most` rows.
     pub(crate) fn start<C, F>(name: &'static str, most: usize, commit: C) -> Self
     where
         C: Fn(Arc<Vec<T>>) -> F + Send + Sync + 'static,
@@ -53,7 +53,7 @@ impl<T: Send + Sync + 'static> Group<T> {
     /// Hands in a row; returns when it is committed.
     ///
     /// # Errors
-    /// What `commit` said about this row's transaction.
+    /// Error of `commit` for the transaction with this row.
     pub(crate) async fn write(&self, row: T) -> Result<(), HandlerError> {
         let (answer, answered) = oneshot::channel();
         let ended = || HandlerError::Unavailable("the writer has ended".to_owned());
@@ -62,8 +62,8 @@ impl<T: Send + Sync + 'static> Group<T> {
     }
 }
 
-/// Whose rows were committed together come back together, but not at the same instant: without waiting for them, a
-/// group of one would follow each large one.
+/// Waits for more rows, as handlers whose rows were committed together come back together, but not at the same instant:
+/// without the wait, a group of one would follow each large one.
 async fn gather<R>(waiting: &mut mpsc::Receiver<R>, taken: &mut Vec<R>, expected: usize) {
     let until = Instant::now() + GATHER;
     while taken.len() < expected {
@@ -97,7 +97,7 @@ where
     }
 }
 
-/// A row that makes the commit panic must not end the one writer of its lane.
+/// Runs a commit and turns a panic into an error, so that one row cannot end the only writer of its lane.
 async fn guarded(commit: impl Future<Output = Result<(), HandlerError>>) -> Result<(), HandlerError> {
     AssertUnwindSafe(commit).catch_unwind().await.unwrap_or_else(|_| {
         metrics().task_panics.inc();

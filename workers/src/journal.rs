@@ -9,7 +9,7 @@ use keyway_store::{Store, StoreError, outbox};
 pub struct OutboxJournal(Store);
 
 impl OutboxJournal {
-    /// A journal in this database.
+    /// Builds a journal on this database.
     #[must_use]
     pub const fn new(store: Store) -> Self {
         Self(store)

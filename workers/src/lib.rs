@@ -37,11 +37,10 @@ pub use writers::Writers;
 
 use ctx::Ctx;
 
-/// Runs all parts of a worker process until `stop` is cancelled and every started job has ended, or
-/// the drain time is over; what is not finished then is delivered again elsewhere.
+/// Runs all parts of a worker process until `stop` is cancelled and every started job has ended, or the drain time is
+/// over; unfinished messages are delivered again elsewhere.
 ///
-/// # Errors
-/// [`StoreError`] when the embedded outbox cannot be read at the start.
+/// [`StoreError`] if the embedded outbox cannot be read at the start.
 pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), StoreError> {
     let settings = parts.settings;
     if settings.embedded {

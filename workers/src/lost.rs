@@ -1,5 +1,5 @@
-//! Hands over again what a broker has lost: a queue that is missing when a process looks took all with it that was in it,
-//! be it that somebody deleted it or that the whole broker is another one. The rows are still in the outbox.
+//! Hands over again the messages that a broker has lost: a missing queue, deleted or on a broker that was replaced,
+//! took its messages with it. Their rows are still in the outbox.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,11 +7,11 @@ use keyway_bus::Bus;
 use keyway_store::{Store, StoreError, outbox};
 use tokio_util::sync::CancellationToken;
 
-/// How long until the database is asked again.
+/// Pause before the database is tried again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Frees every row that was handed over whenever a queue was found missing, until `stop`. Every process that declares
-/// queues has to do so: only the one that finds a queue missing knows.
+/// Releases every claimed row whenever a queue was found missing, until `stop`. Every process that declares queues must
+/// run this: only the one that finds a queue missing knows.
 pub async fn hand_over_again(store: Store, bus: Arc<dyn Bus>, stop: CancellationToken) {
     while stop.run_until_cancelled(bus.lost()).await.is_some() {
         while let Err(error) = free(&store).await {

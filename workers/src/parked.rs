@@ -1,8 +1,9 @@
-//! Messages that some build could not read, and this one can: back to their lane, without an operator.
+//! Messages that an older build parked as dead letters and this build can read: back to their lane, without an
+//! operator.
 //!
-//! While two builds run side by side, the older one files what the newer one writes. A letter goes back in
-//! the transaction that marks it replayed and audits that, so it goes once for each time it was filed; a
-//! letter that was given up for any other reason waits for a decision, and is never touched here.
+//! While two builds run side by side, the older one parks messages that only the newer one can read. A letter goes back
+//! in the transaction that marks it replayed and audits that, so once for each time it was filed; a letter with any
+//! other reason waits for a decision, and is never touched here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,15 +20,15 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Ctx;
 
-/// How often all letters are looked through: those that an older process filed last have no other way.
+/// Interval at which all letters are checked, which finds those that an older process filed last.
 const EVERY: Duration = Duration::from_secs(300);
-/// The most letters that are held in memory at once.
+/// Largest number of letters held in memory at once.
 const PAGE: u64 = 16;
-/// How soon a message may be with a process again that cannot read it.
+/// Shortest delay until a message may reach a process again that cannot read it.
 const SOONEST: Duration = Duration::from_secs(5);
 const LATEST: Duration = Duration::from_secs(300);
 
-/// Looks through the letters at the start and now and then, until `stop`.
+/// Checks the letters at the start and at intervals, until `stop`.
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     loop {
         if let Some(Err(error)) = stop.run_until_cancelled(look_through(&ctx)).await {
@@ -39,7 +40,7 @@ pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     }
 }
 
-/// Hands a letter that is filed in `tx` back to its lane from `due` on, if it is one of those; says whether it was.
+/// Hands a letter that is filed in `tx` back to its lane, due at `due`. Returns `false` if the letter no longer waits.
 pub(crate) async fn replay(
     tx: &SystemTx,
     letter: &DeadLetterRow,
@@ -59,14 +60,14 @@ pub(crate) async fn replay(
     Ok(true)
 }
 
-/// Counts and logs a letter that is durably on its way back.
+/// Counts and logs a letter whose replay is committed.
 pub(crate) fn report(letter: &DeadLetterRow) {
     let DeadLetterRow { id, lane, reason, .. } = letter;
     metrics().dead_letters_replayed.with_label_values(&[lane]).inc();
     tracing::warn!(%id, lane, reason, "a message that an older build parked goes back to its lane");
 }
 
-/// The message in a letter of another build, if this one reads it.
+/// Returns the message of a letter that another build could not read, if this build reads it.
 pub(crate) fn message(letter: &DeadLetterRow) -> Option<Message> {
     if !DeadReason::UNREAD.iter().any(|reason| reason.name() == letter.reason) {
         return None;
@@ -76,8 +77,8 @@ pub(crate) fn message(letter: &DeadLetterRow) -> Option<Message> {
     letter.tenant_id.is_none_or(|tenant_id| tenant_id == message.tenant_id).then_some(message)
 }
 
-/// When a message may be taken again by a worker that perhaps cannot read it: the older it is, the later, so
-/// that it wanders between two builds a few times at most until the upgrade is over.
+/// Returns the time at which a message may reach a worker again that perhaps cannot read it: the older the message, the
+/// later, so that it moves between two builds only a few times until the upgrade is over.
 pub(crate) fn again_at(message: &Message, now: Timestamp) -> Timestamp {
     now.after(now.since(message.created_at).clamp(SOONEST, LATEST))
 }

@@ -1,5 +1,5 @@
-//! Waiting while our own infrastructure is away: the message is kept, no attempt is burned, and there
-//! is no hot loop of nacks.
+//! Waits while our own infrastructure is away: the message is kept, no attempt is burned, and there is no hot loop of
+//! nacks.
 
 use std::{future::Future, time::Duration};
 
@@ -10,8 +10,8 @@ use crate::HandlerError;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// Runs `attempt` until it does not end in [`HandlerError::Unavailable`]. Dropping the future (a
-/// worker that stops) ends the waiting; the message is then delivered again.
+/// Runs `attempt` again until its result is not [`HandlerError::Unavailable`]. Dropping the future (a worker that
+/// stops) ends the waiting; the message is then delivered again.
 pub(crate) async fn until_well<T, F: Future<Output = Result<T, HandlerError>>>(
     what: &str,
     attempt: impl Fn() -> F,

@@ -1,6 +1,6 @@
 //! The worker pools: one apalis worker per lane, all of one type, supervised.
 //!
-//! The list in [`handle`] is where a lane leads to its handler: queue `keyway.<lane>` ends here.
+//! The `match` in [`handle`] leads from a lane to its handler: queue `keyway.<lane>` ends here.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Ctx, HandlerError, attempt, writers};
 
-/// How many handlers a writer lane runs at once: as many rows as one transaction groups.
+/// Concurrent handlers of a writer lane: as many rows as one transaction groups.
 const WRITERS: u16 = 128;
 const RESTART: Duration = Duration::from_secs(1);
 
-/// Runs every lane's pool until `stop`; started jobs end first. A sealed process leaves the lanes that
-/// open secrets to others.
+/// Runs every lane's pool until `stop`; started jobs end first. A sealed process does not consume the lanes that open
+/// secrets.
 pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     let sealed = ctx.keys.vault().sealed_reason().is_some();
     let lanes = Lane::ALL.into_iter().filter(|lane| !(sealed && opens_secrets(*lane)));
@@ -37,7 +37,7 @@ fn concurrency(lane: Lane, ctx: &Ctx) -> u16 {
     }
 }
 
-/// A worker that ends without being told to is started again: an error never empties a lane's pool.
+/// Runs a lane's worker, and restarts it if it ends by itself: an error never empties a lane's pool.
 async fn supervise(lane: Lane, ctx: Arc<Ctx>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let concurrency = concurrency(lane, &ctx);
@@ -56,7 +56,7 @@ async fn supervise(lane: Lane, ctx: Arc<Ctx>, stop: CancellationToken) {
     }
 }
 
-/// One delivery; `Ok` acks it.
+/// Handles one delivery; `Ok` acks it.
 async fn work(delivery: Delivery, ctx: Data<Arc<Ctx>>) -> Result<(), BoxDynError> {
     let lane = delivery.lane.name();
     let waited = Timestamp::now().since(delivery.message.created_at);

@@ -1,9 +1,9 @@
-//! The relay: from the outbox to the bus. Besides workers, the only publisher.
+//! The relay: from the outbox to the bus. The only publisher besides workers.
 //!
-//! Rows are claimed by flag, never by "greater than the last seen": sequences commit out of order. A
-//! row stays when the bus has its message, as the durable copy, and goes in the transaction that commits its effect: so
-//! a broker that loses everything loses nothing. What is still there long after is handed over again. Each
-//! route has a loop of its own, so a full lane holds no other up.
+//! Rows are claimed by flag, never by "greater than the last seen": sequences commit out of order. A row stays when the
+//! bus has its message, as the durable copy, and is deleted in the transaction that commits its effect: a broker that
+//! loses everything loses nothing. A row that is still there long after is handed over again. Each route has a loop of
+//! its own, so a full lane holds no other up.
 
 use std::{
     collections::VecDeque,
@@ -20,18 +20,18 @@ use tokio_util::sync::CancellationToken;
 
 const MOST_ROWS: usize = 256;
 const POLL: Duration = Duration::from_secs(1);
-/// A row that is due but held by another relay is looked for again no sooner.
+/// Shortest pause before a due row that another relay has claimed is looked for again.
 const SOON: Duration = Duration::from_millis(20);
-/// A queue of the broker is first come, first served. What would wait there behind one batch waits in the
-/// outbox instead, where tenants take turns.
+/// Number of messages waiting in a lane's queue above which the relay pauses. A queue of the broker is first come,
+/// first served; further rows wait in the outbox, where tenants take turns.
 const MOST_WAITING: u64 = MOST_ROWS as u64;
 const LOOK: Duration = Duration::from_millis(20);
-/// Longer than a publish can take to be confirmed: after it, another relay may take the row.
+/// Time until a claim expires and another relay may take the row; longer than a publish can take to be confirmed.
 const CLAIM: Duration = Duration::from_secs(30);
-/// Nearly every effect has committed by then, and its row is gone.
+/// Age of a hand-over at which remaining rows are held; nearly every effect has committed by then and deleted its row.
 const HELD_AFTER: Duration = Duration::from_secs(10);
-/// Longer than an attempt can take: what is still there then is handed over again. It is done once, however often it
-/// comes.
+/// Time for which a handed-over row is held before it is handed over again; longer than an attempt can take. The effect
+/// is idempotent, however often the message comes.
 const HELD: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -71,7 +71,7 @@ struct Relay {
     bus: Arc<dyn Bus>,
     route: Route,
     embedded: bool,
-    /// What was handed over and when, until it is held.
+    /// Hand-overs by time, until their rows are held.
     handed: VecDeque<(Instant, Vec<MessageId>)>,
 }
 
@@ -114,7 +114,7 @@ impl Relay {
         }
     }
 
-    /// Waits until the bus takes rows of this route; what it has meanwhile is held.
+    /// Waits until the bus takes rows of this route; meanwhile holds rows handed over earlier.
     async fn ready(&mut self) {
         loop {
             if let Err(error) = self.hold().await {
@@ -126,7 +126,7 @@ impl Relay {
         }
     }
 
-    /// Holds the rows that are still there some time after they were handed over: somebody has their messages.
+    /// Extends the claims of rows that remain [`HELD_AFTER`] after their hand-over: a worker still has their messages.
     async fn hold(&mut self) -> Result<(), StoreError> {
         while let Some((_, ids)) = self.handed.front().filter(|(at, _)| at.elapsed() >= HELD_AFTER) {
             let tx = self.store.system().await?;
@@ -137,7 +137,8 @@ impl Relay {
         Ok(())
     }
 
-    /// Embedded, rows are due by the clock of this process: when that goes back, they come as much earlier.
+    /// Follows the clock of this process, by which embedded rows are due: if the clock goes back, due times move with
+    /// it.
     async fn follow(&self, clock: &mut Timestamp) -> Result<(), StoreError> {
         let now = Timestamp::now();
         let back = clock.since(now);
@@ -151,7 +152,7 @@ impl Relay {
         Ok(())
     }
 
-    /// Until the next row is due, or the next look all the same.
+    /// Returns the time until the next row is due, at most until the next poll.
     async fn until_next(&self) -> Duration {
         let next = async {
             let tx = self.store.system_read().await?;
@@ -206,8 +207,8 @@ impl Relay {
         self.settle(&ids, answers).await
     }
 
-    /// Notes what the bus has, deletes what is done with, frees what it refused. If this fails the claims run out by
-    /// themselves and the rows are handed over once more: duplicates are allowed, losses are not.
+    /// Notes rows that the bus has, deletes those that are done, releases those it refused. If this fails, the claims
+    /// expire and the rows are handed over once more: duplicates are allowed, losses are not.
     async fn settle(
         &mut self,
         ids: &[MessageId],

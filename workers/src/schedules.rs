@@ -1,8 +1,8 @@
-//! The schedules: usage for every integration, verification of every key that is due, retention, and looks at
-//! what its owners should know.
+//! The schedules: usage for every integration, verification of every key that is due, retention, and checks whose
+//! findings owners should know.
 //!
-//! They fire on every worker and are made single by `UNIQUE(schedule, fire_at)` in the transaction
-//! that writes the outbox rows: no leader election. What was missed while nobody ran coalesces to one.
+//! They fire on every worker and are made single by `UNIQUE(schedule, fire_at)` in the transaction that writes the
+//! outbox rows: no leader election. Firings missed while no worker ran coalesce to one.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,20 +19,20 @@ use crate::{
 
 const TICK: Duration = Duration::from_secs(1);
 const SLICE: u64 = 500;
-/// Providers restate the last days: they are read again each time.
+/// Span of the last days, which providers restate: they are read again each time.
 const RESTATED: Duration = Duration::from_secs(3 * 86_400);
 const DAY: Duration = Duration::from_secs(86_400);
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
-/// Longer than any window of a limit: a month.
+/// Age at which windows of limits are deleted; longer than any window, which is a month.
 const LONGEST_LIMIT: Duration = Duration::from_secs(62 * 86_400);
 
-/// A replica that is there acknowledges within this.
+/// Time within which every live replica acknowledges.
 const REVOCATION_DEADLINE: Duration = Duration::from_secs(120);
-/// A revocation that all replicas acknowledge at once is never looked at.
+/// Age below which a revocation is not reviewed: replicas usually acknowledge at once.
 const REVOCATION_SETTLES: Duration = Duration::from_secs(2);
 
-/// Every schedule, as metrics and fires name it.
+/// Names of all schedules in metrics and firings.
 pub(crate) const NAMES: [&str; 5] = ["usage", "verify", "waiting", "drift", "retention"];
 
 /// Fires until `stop`.
@@ -54,13 +54,13 @@ pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
     }
 }
 
-/// The rounds this process knows to be fired, by whomever.
+/// Rounds that this process knows to be fired, by any process.
 #[derive(Default)]
 struct Fired {
     usage: Option<Timestamp>,
-    /// Replicas that are gone show once in each.
+    /// Latest round that verified waiting keys and reviewed revocations.
     beat: Option<Timestamp>,
-    /// The warnings of an expiry are looked for once in each.
+    /// Latest round that looked for expiry warnings.
     minute: Option<Timestamp>,
     drift: Option<Timestamp>,
     retention: Option<Timestamp>,
@@ -98,8 +98,8 @@ async fn tick(ctx: &Ctx, fired: &mut Fired, now: Timestamp) -> Result<(), StoreE
     Ok(())
 }
 
-/// One plan per tenant with an integration whose usage may be reportable, all in the transaction of the fire. A tenant
-/// whose last plan is not written yet has that one.
+/// Starts one plan per tenant with an integration whose usage may be reportable, all in the transaction of the firing.
+/// A tenant whose last plan has not written its children yet is skipped.
 async fn plan_usage(ctx: &Ctx, fire_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     let tx = ctx.store.system().await?;
     if !fire(&tx, "usage", fire_at, now).await? {
@@ -121,7 +121,7 @@ async fn plan_usage(ctx: &Ctx, fire_at: Timestamp, now: Timestamp) -> Result<(),
     tx.commit().await
 }
 
-/// Starts the verification of keys whose check is due; says how many.
+/// Starts the verification of keys whose check is due; returns their number.
 async fn verify_due(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
     let tx = ctx.store.system().await?;
     let due = integrations::due_for_verification(&tx, now, now.after(ctx.settings.verify_interval), SLICE).await?;
@@ -141,7 +141,7 @@ async fn verify_due(ctx: &Ctx, now: Timestamp) -> Result<u64, StoreError> {
     Ok(due.len() as u64)
 }
 
-/// Has revocations looked at again that wait for a replica: it may be gone by now, or never answer.
+/// Sends revocations that wait for a replica to the status writer: the replica may be gone by now, or never answer.
 async fn review_revocations(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     let tx = ctx.store.system().await?;
     let waiting = replicas::pending(&tx, SLICE).await?;
@@ -162,7 +162,7 @@ async fn review_revocations(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Resu
     tx.commit().await
 }
 
-/// Old rows go in slices, so that no delete holds others up.
+/// Deletes old rows in slices, so that no delete holds other transactions up.
 async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     if !fire_alone(ctx, "retention", round, now).await? {
         return Ok(());
@@ -192,7 +192,7 @@ async fn delete_old(ctx: &Ctx, round: Timestamp, now: Timestamp) -> Result<(), S
     Ok(())
 }
 
-/// Fires a round whose work is not one transaction: should it end midway, the next round goes on.
+/// Fires a round whose work is not one transaction; if the work ends midway, the next round goes on.
 async fn fire_alone(ctx: &Ctx, schedule: &'static str, at: Timestamp, now: Timestamp) -> Result<bool, StoreError> {
     let tx = ctx.store.system().await?;
     let first = fire(&tx, schedule, at, now).await?;
@@ -200,7 +200,8 @@ async fn fire_alone(ctx: &Ctx, schedule: &'static str, at: Timestamp, now: Times
     Ok(first)
 }
 
-/// A day after `now`, more or less a tenth: keys that came together do not stay together.
+/// Returns the time of the next check: `interval` after `now`, plus or minus a tenth, so that keys that came together
+/// do not stay together.
 pub(crate) fn next_check(now: Timestamp, interval: Duration) -> Timestamp {
     now.after(interval.mul_f64(0.9 + 0.2 * fastrand::f64()))
 }

@@ -1,5 +1,6 @@
-//! Looks after keys whose verification came to nothing, so that none says that it is being verified while nobody does:
-//! one key of each host that could not be reached is asked for all of them, and what nobody verifies is verified again.
+//! Looks after keys whose verification ended without a verdict, so that none stays `verifying` without an operation:
+//! one key per unreachable host is verified for all of them, and keys without a running verification are verified
+//! again.
 
 use keyway_domain::{Command, Timestamp};
 use keyway_store::{StoreError, integrations, replacements};
@@ -11,10 +12,10 @@ use crate::{
 
 const SLICE: u64 = 500;
 
-/// Starts what is due; the next look does what is left.
+/// Starts verifications that are due; the next round starts the rest.
 ///
 /// # Errors
-/// The database is away: the next look finds the same.
+/// The database is away: the next round finds the same.
 pub(crate) async fn attend(ctx: &Ctx, beat: Timestamp, now: Timestamp) -> Result<(), StoreError> {
     let since = now.before(ctx.settings.recheck_after);
     let tx = ctx.store.system().await?;

@@ -13,7 +13,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// The models, and whose they are.
+/// Models to add, with their provider.
 pub(crate) struct AddModels {
     pub(crate) name_or_id: String,
     pub(crate) models: Vec<NewModel>,

@@ -1,4 +1,4 @@
-//! Calls off an operation that has not ended, with its children and their unclaimed messages.
+//! Cancels an operation that has not ended, with its children and their unclaimed messages.
 
 use keyway_domain::{Invalidation, OperationId, OperationKind};
 use keyway_store::{integrations, operations, replacements};
@@ -11,7 +11,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which operation.
+/// Operation to cancel.
 pub(crate) struct CancelOperation {
     pub(crate) id: OperationId,
 }

@@ -1,4 +1,4 @@
-//! Makes a project.
+//! Creates a project.
 
 use keyway_domain::{Limits, NanoUsd};
 use keyway_store::projects;
@@ -12,10 +12,10 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Whose name it may not have.
+/// Message for a name that is in use.
 pub(super) const NAME_TAKEN: &str = "a project of this tenant has this name; use that one, or choose another name";
 
-/// The project to make.
+/// Project to create.
 pub(crate) struct CreateProject {
     pub(crate) name: String,
     pub(crate) limits: LimitsInput,

@@ -1,4 +1,4 @@
-//! Makes a custom provider, with its first key if one comes along.
+//! Creates a custom provider, with its first key if given.
 
 use keyway_domain::{Invalidation, Limits, Routing};
 use keyway_providers::AuthStyle;
@@ -21,7 +21,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// The provider to make.
+/// Provider to create.
 pub(crate) struct CreateProvider {
     pub(crate) name: String,
     pub(crate) display_name: String,
@@ -29,7 +29,7 @@ pub(crate) struct CreateProvider {
     pub(crate) auth: AuthStyle,
     pub(crate) models: Vec<NewModel>,
     pub(crate) limits: LimitsInput,
-    /// A key for it, in the default project.
+    /// Key of the provider, for the default project.
     pub(crate) api_key: Option<Credentials>,
 }
 
@@ -82,7 +82,8 @@ impl Command for CreateProvider {
     }
 }
 
-/// A key that comes with its provider: an integration of the default project, under the provider's name.
+/// Returns the submission of a key given with its provider: an integration of the default project, with the provider's
+/// name.
 pub(super) fn first_key(provider: &str, credentials: Credentials, base_url: Option<String>) -> SubmitIntegration {
     SubmitIntegration {
         project_id: None,

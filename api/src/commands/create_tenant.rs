@@ -1,4 +1,4 @@
-//! Makes a tenant. Tenants are made across tenants, hence in a system transaction.
+//! Creates a tenant, which needs a system transaction, as it belongs to no tenant yet.
 
 use keyway_domain::Timestamp;
 use keyway_store::tenants;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{answer::Answer, call::Call, error::ApiError, view::TenantView, work::Journal};
 
-/// Makes a tenant of this name, with its project `default`.
+/// Creates a tenant of this name, with its project `default`.
 pub(crate) async fn run(call: &Call, name: &str) -> Result<Answer, ApiError> {
     let now = Timestamp::now();
     let reservation = call.reserve()?;

@@ -1,4 +1,4 @@
-//! Makes a virtual key. The key itself is in the answer, this once; only its SHA-256 is stored.
+//! Creates a virtual key. The key itself is in the answer, this once; only its SHA-256 is stored.
 
 use keyway_domain::{Limits, ProjectId, Timestamp};
 use keyway_store::virtual_keys::{self, NewVirtualKey};
@@ -17,7 +17,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// The virtual key to make.
+/// Virtual key to create.
 pub(crate) struct CreateVirtualKey {
     pub(crate) project_id: Option<ProjectId>,
     pub(crate) name: String,

@@ -10,7 +10,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which integration.
+/// Integration to delete.
 pub(crate) struct DeleteIntegration {
     pub(crate) id: IntegrationId,
     pub(crate) expected: Option<i32>,

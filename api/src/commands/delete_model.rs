@@ -11,7 +11,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which model.
+/// Model to delete.
 pub(crate) struct DeleteModel {
     pub(crate) id: Uuid,
 }

@@ -11,7 +11,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which project.
+/// Project to delete.
 pub(crate) struct DeleteProject {
     pub(crate) id: ProjectId,
     pub(crate) expected: Option<i32>,

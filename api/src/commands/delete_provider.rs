@@ -11,7 +11,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which provider.
+/// Provider to delete.
 pub(crate) struct DeleteProvider {
     pub(crate) name_or_id: String,
     pub(crate) expected: Option<i32>,

@@ -6,7 +6,8 @@ use serde_json::json;
 
 use crate::{answer::Answer, auth::Caller, call::Call, error::ApiError, work::Journal};
 
-/// Deletes a tenant that has no integrations, which its own log, that stays, says as well as the operator's. A cached virtual key of it finds nothing to call.
+/// Deletes a tenant without integrations, and audits that in its own log, which stays, and in the operator's. A cached
+/// virtual key of the tenant finds nothing to call.
 pub(crate) async fn run(call: &Call, id: TenantId) -> Result<Answer, ApiError> {
     let now = Timestamp::now();
     let tx = call.app.store.system().await?;

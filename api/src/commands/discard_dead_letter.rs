@@ -1,4 +1,4 @@
-//! Discards a dead letter. One that belongs to no tenant is the default tenant's to discard.
+//! Discards a dead letter. The default tenant may discard one without a tenant.
 
 use keyway_domain::{MessageId, Timestamp};
 use keyway_store::{StoreError, dead_letters};
@@ -14,12 +14,12 @@ use crate::{
     work::{Command, Journal, Work},
 };
 
-/// Discards the tenant's dead letter, or else one that nobody owns.
+/// Discards the tenant's dead letter, or else one without a tenant.
 pub(crate) async fn run(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
     call.commit_or_beyond(DiscardDeadLetter { id }, |once| discard_unowned(&call.app, &call.by, once, id)).await
 }
 
-/// Which dead letter.
+/// Dead letter to discard.
 pub(crate) struct DiscardDeadLetter {
     pub(crate) id: MessageId,
 }
@@ -32,7 +32,7 @@ impl Command for DiscardDeadLetter {
     }
 }
 
-/// Discards a letter that belongs to no tenant; `once` keeps the answer.
+/// Discards a letter without a tenant; `once` keeps the answer.
 pub(crate) async fn discard_unowned(
     app: &App,
     by: &Caller,

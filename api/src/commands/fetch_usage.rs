@@ -12,12 +12,12 @@ use crate::{
     work::{Command, Work},
 };
 
-/// What to fetch.
+/// Scope of the fetch.
 pub(crate) struct FetchUsage {
     pub(crate) from: Timestamp,
     pub(crate) to: Timestamp,
     pub(crate) integration_id: Option<IntegrationId>,
-    /// Of every active integration of this provider.
+    /// Provider whose active integrations are fetched; `None`: all.
     pub(crate) provider: Option<String>,
 }
 

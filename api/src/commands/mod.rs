@@ -1,5 +1,5 @@
-//! What can be done to things: one file per writing command, one transaction each, in which the
-//! change, the audit event and the outbox rows are written together.
+//! The writing commands: one file each, one transaction each, in which the change, the audit event and the outbox rows
+//! are written together.
 
 pub(crate) mod add_models;
 pub(crate) mod cancel_operation;

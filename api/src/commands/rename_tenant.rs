@@ -1,4 +1,4 @@
-//! Gives a tenant another name.
+//! Renames a tenant.
 
 use keyway_domain::{TenantId, Timestamp};
 use keyway_store::tenants;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{answer::Answer, call::Call, error::ApiError, view::TenantView, work::Journal};
 
-/// Renames a tenant; `default` keeps its name, because it is found by it.
+/// Renames a tenant; `default` keeps its name, by which it is found.
 pub(crate) async fn run(call: &Call, id: TenantId, name: &str) -> Result<Answer, ApiError> {
     let now = Timestamp::now();
     let tx = call.app.store.system().await?;

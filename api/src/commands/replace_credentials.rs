@@ -1,6 +1,7 @@
-//! Replaces an integration's credential, and with it, if given, the host it is bound to.
+//! Replaces an integration's credential and, if given, the base URL it is bound to.
 //!
-//! One that works is never given up for one that may not: the new one waits beside it, sealed, until it is verified.
+//! A working credential is never given up for an unproven one: the new one waits beside it, sealed, until it is
+//! verified.
 
 use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidation};
 use keyway_store::{
@@ -22,23 +23,23 @@ use crate::{
     work::{Command, Work},
 };
 
-/// The credential, and whose it is.
+/// The new credential, with its integration.
 pub(crate) struct ReplaceCredentials {
     pub(crate) id: IntegrationId,
     pub(crate) credentials: Credentials,
-    /// `None` leaves them as they are; without a base URL in it the catalog's is called.
+    /// New base URL and settings; `None` keeps both. A `None` base URL inside means the catalog's.
     pub(crate) binding: Option<(Option<String>, Settings)>,
-    /// Whether the present one goes at once, even if it works.
+    /// `true` to drop the present credential at once, even if it works.
     pub(crate) force: bool,
     pub(crate) expected: Option<i32>,
 }
 
-/// What became of a credential that was to replace another one.
+/// Result of a replacement.
 pub(super) struct Replaced {
     pub(super) integration: IntegrationRow,
-    /// Where the one before goes on serving until the new one is verified.
+    /// The waiting replacement, if the old credential serves until the new one is verified.
     pub(super) replacement: Option<ReplacementRow>,
-    /// `None`: the integration is switched off.
+    /// Verification of the new credential; `None`: the integration is disabled.
     pub(super) operation: Option<OperationRow>,
 }
 
@@ -64,8 +65,8 @@ impl Command for ReplaceCredentials {
     }
 }
 
-/// Replaces the credential of `before` and starts its verification, inside the transaction of `work`. One that works
-/// is replaced when the new one is verified, or at once with `force`.
+/// Replaces the credential of `before` and starts its verification, inside the transaction of `work`. A working one is
+/// replaced after the verification, or at once with `force`.
 pub(super) async fn replace(
     work: &mut Work<'_>,
     before: &IntegrationRow,

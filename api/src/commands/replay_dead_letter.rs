@@ -1,5 +1,5 @@
-//! Hands a dead letter to its lane again, as the same message. One that an operation left when it was
-//! given up is not sent as it was: replaying it is trying that operation again.
+//! Hands a dead letter to its lane again, as the same message. A letter with reason `exhausted` is not sent again:
+//! replaying it retries its operation.
 
 use keyway_domain::{Message, MessageId, OperationId, Timestamp};
 use keyway_store::{
@@ -22,12 +22,12 @@ use crate::{
     work::{Command, Journal, Work},
 };
 
-/// Replays the tenant's dead letter, or else, for the default tenant, one that nobody owns.
+/// Replays the tenant's dead letter, or else, for the default tenant, one without a tenant.
 pub(crate) async fn run(call: &Call, id: MessageId) -> Result<Answer, ApiError> {
     call.commit_or_beyond(ReplayDeadLetter { id }, |once| replay_unowned(&call.app, &call.by, once, id)).await
 }
 
-/// Which dead letter.
+/// Dead letter to replay.
 pub(crate) struct ReplayDeadLetter {
     pub(crate) id: MessageId,
 }
@@ -62,8 +62,7 @@ async fn try_again(work: &mut Work<'_>, operation: OperationId) -> Result<String
     Ok(format!("/api/v1/operations/{}", row.id))
 }
 
-/// Replays a letter whose tenant could not be read when it was filed, and can be now; `once` keeps the
-/// answer.
+/// Replays a letter whose tenant could not be read when it was filed, and can be now; `once` keeps the answer.
 pub(crate) async fn replay_unowned(
     app: &App,
     by: &Caller,

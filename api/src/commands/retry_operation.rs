@@ -1,4 +1,4 @@
-//! Tries an operation again that failed or was called off: one attempt further, same operation.
+//! Retries a failed or cancelled operation: one attempt further, same operation.
 
 use keyway_domain::{Command as Job, Message, MessageId, OperationId, OperationState};
 use keyway_store::{
@@ -15,7 +15,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which operation.
+/// Operation to retry.
 pub(crate) struct RetryOperation {
     pub(crate) id: OperationId,
 }
@@ -30,7 +30,7 @@ impl Command for RetryOperation {
     }
 }
 
-/// Puts the operation back in the queue, one attempt further; a dead letter that it left counts as replayed.
+/// Puts the operation back in the queue, one attempt further; marks its dead letter, if any, as replayed.
 pub(super) async fn again(work: &mut Work<'_>, id: OperationId) -> Result<OperationRow, ApiError> {
     let before = operations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("operation"))?;
     let job = job(work, &before).await?;
@@ -47,7 +47,7 @@ pub(super) async fn again(work: &mut Work<'_>, id: OperationId) -> Result<Operat
     Ok(row)
 }
 
-/// What the next attempt does: as the last one, but a verification starts from its beginning.
+/// Returns the command of the next attempt: the last one's, except that a verification starts over.
 async fn job(work: &Work<'_>, before: &OperationRow) -> Result<Job, ApiError> {
     if matches!(before.command, Job::PlanUsage { .. }) && before.state == OperationState::Cancelled {
         return Err(ApiError::conflict(

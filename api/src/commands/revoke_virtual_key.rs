@@ -12,7 +12,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which virtual key, and whether to show it afterwards.
+/// Virtual key to revoke, with `true` to show it in the answer.
 pub(crate) struct RevokeVirtualKey {
     pub(crate) id: VirtualKeyId,
     pub(crate) expected: Option<i32>,

@@ -1,5 +1,5 @@
-//! Takes a credential: checks what can be checked without calling anybody, seals it, and starts its
-//! verification. From here on the plaintext exists nowhere.
+//! Accepts a credential: checks it without calling any host, seals it, and starts its verification. From here on the
+//! plaintext exists nowhere.
 
 use keyway_domain::{Command as Job, IntegrationId, Invalidation, Limits, ProjectId, Routing, SecretId, Timestamp};
 use keyway_providers::{FormatError, KeyFacts, ProviderSpec, for_spec, is_secret};
@@ -27,11 +27,11 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Integrations of one provider in one project have their names in common.
+/// Message for a name that another integration of the project and provider has.
 pub(super) const NAME_TAKEN: &str =
     "an integration of this project and provider has this name; change that one, or choose another name";
 
-/// The credential and what it is for.
+/// The credential and its integration.
 pub(crate) struct SubmitIntegration {
     pub(crate) project_id: Option<ProjectId>,
     pub(crate) provider: String,
@@ -39,7 +39,7 @@ pub(crate) struct SubmitIntegration {
     pub(crate) credentials: Credentials,
     pub(crate) base_url: Option<String>,
     pub(crate) settings: Settings,
-    /// A note of its owner: an object.
+    /// The owner's note: a JSON object.
     pub(crate) meta: Option<Value>,
     pub(crate) routing: Routing,
     pub(crate) limits: LimitsInput,
@@ -96,8 +96,8 @@ impl SubmitIntegration {
     }
 }
 
-/// The settings of an integration as they are to be stored: those of `own`, or none, with what changes. A key of a
-/// provider is one integration's: its figures belong to that.
+/// Returns the settings to store: those of `own`, or none, with the changes applied. Checks that no other integration
+/// has the same provider's key id, as reported figures of a key belong to one integration.
 pub(super) async fn config(
     work: &Work<'_>,
     provider: &str,
@@ -117,7 +117,7 @@ pub(super) async fn config(
     settings.over(provider, own.map_or(&json!({}), |own| &own.config))
 }
 
-/// The note as it is to be stored. It is shown to everybody, so it may not hold the credential.
+/// Returns the note to store. It is visible to every reader, so it may not hold the credential.
 fn noted(meta: Option<Value>, credentials: &Credentials) -> Result<Value, ApiError> {
     let Some(meta) = meta else { return Ok(json!({})) };
     let key = credentials.text().expose();
@@ -127,7 +127,7 @@ fn noted(meta: Option<Value>, credentials: &Credentials) -> Result<Value, ApiErr
     Ok(meta)
 }
 
-/// Looks at a credential without calling anybody. Keyway's own keys go to no provider, whatever its host.
+/// Checks a credential without calling any host. Keyway's own keys go to no provider, whatever its host.
 pub(super) async fn check(
     work: &Work<'_>,
     spec: &ProviderSpec,
@@ -140,7 +140,8 @@ pub(super) async fn check(
     checked.map_err(|error| ApiError::new(Code::MalformedKey, format!("`credentials`: {error}")))
 }
 
-/// Whether a virtual key is one of the tenant's, or nobody's: a host of the tenant's own may be another Keyway.
+/// Returns `true` if a virtual key is one of the tenant's, or malformed. A well-formed foreign one may be sent: a host
+/// of the tenant's own may be another Keyway.
 async fn is_given_out(work: &Work<'_>, text: &str) -> Result<bool, ApiError> {
     if !VirtualKeyToken::is_well_formed(text) {
         return Ok(true);
@@ -148,7 +149,7 @@ async fn is_given_out(work: &Work<'_>, text: &str) -> Result<bool, ApiError> {
     Ok(virtual_keys::has_token(&work.tx, &token::sha256(text)).await?)
 }
 
-/// Checks a base URL that overrides the catalog's, or stands in for the one it does not have.
+/// Checks a base URL that overrides the catalog's, or one for a provider without any.
 pub(super) fn checked_base_url(
     work: &Work<'_>,
     spec: &ProviderSpec,

@@ -11,7 +11,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which integration.
+/// Integration to verify.
 pub(crate) struct TestIntegration {
     pub(crate) id: IntegrationId,
 }

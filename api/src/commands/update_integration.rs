@@ -1,4 +1,4 @@
-//! Changes an integration's name, expiry, limits or place among others, or switches it off or on.
+//! Changes an integration's name, expiry, limits, priority or weight, or disables or enables it.
 
 use keyway_domain::{Command as Job, IntegrationId, IntegrationStatus, Invalidation, Timestamp};
 use keyway_store::integrations::{self, Change, IntegrationRow};
@@ -16,7 +16,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// What to change.
+/// New values.
 pub(crate) struct UpdateIntegration {
     pub(crate) id: IntegrationId,
     pub(crate) name: Option<String>,
@@ -87,7 +87,7 @@ impl Command for UpdateIntegration {
     }
 }
 
-/// The base URL may be repeated, not changed: a key that was entered for one host goes to no other.
+/// Checks that a given base URL is the present one: a key that was entered for one host goes to no other.
 async fn check_base_url(work: &Work<'_>, asked: Option<&str>, before: &IntegrationRow) -> Result<(), ApiError> {
     if asked.is_none() || asked == before.base_url.as_deref() {
         return Ok(());

@@ -14,12 +14,12 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Which project, and what to change.
+/// Project and its new values.
 pub(crate) struct UpdateProject {
     pub(crate) id: ProjectId,
     pub(crate) name: Option<String>,
     pub(crate) limits: LimitsInput,
-    /// `Some(None)`: the consent is withdrawn.
+    /// Monthly budget in nano-USD for the operator's key; `Some(None)` withdraws the consent.
     pub(crate) fallback_budget_nano_usd: Option<Option<NanoUsd>>,
     pub(crate) expected: Option<i32>,
 }

@@ -1,4 +1,4 @@
-//! Changes a provider as far as it is the tenant's: its key and its limits, and of a custom one everything.
+//! Changes a provider: key and limits of a predefined one, every field of a custom one.
 
 use keyway_domain::{Invalidation, Limits};
 use keyway_providers::{AuthStyle, ProviderSpec};
@@ -25,17 +25,17 @@ use crate::{
     work::{Command, Work},
 };
 
-/// More keys than one are told apart by their ids alone.
+/// Number of keys read to choose the one to replace; several must be told apart by id.
 const SEVERAL: u64 = 50;
 
-/// What to change; `None` leaves it as it is.
+/// New values; `None` keeps a field.
 pub(crate) struct UpdateProvider {
     pub(crate) name_or_id: String,
     pub(crate) display_name: Option<String>,
     pub(crate) base_url: Option<String>,
     pub(crate) auth: Option<AuthStyle>,
     pub(crate) limits: LimitsInput,
-    /// A key of the default project: the one there is is replaced.
+    /// Key for the default project; replaces the one that exists.
     pub(crate) api_key: Option<Credentials>,
     pub(crate) expected: Option<i32>,
 }
@@ -146,7 +146,7 @@ impl UpdateProvider {
     }
 }
 
-/// The default project's integration of a provider that a key given without a name is for.
+/// Returns the default project's only integration of a provider, which a key given without a name replaces.
 async fn only_key(work: &Work<'_>, provider: &str) -> Result<Option<IntegrationRow>, ApiError> {
     let project_id = provider_names::project(&work.tx, None).await?;
     let filter = Filter { project_id: Some(project_id), provider: Some(provider.to_owned()), ..Filter::default() };

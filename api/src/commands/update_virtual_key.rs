@@ -13,7 +13,7 @@ use crate::{
     work::{Command, Work},
 };
 
-/// What to change.
+/// New values.
 pub(crate) struct UpdateVirtualKey {
     pub(crate) id: VirtualKeyId,
     pub(crate) name: Option<String>,

@@ -1,4 +1,4 @@
-//! What every operation of the management API has in common: parameters in headers, answers with their descriptions,
+//! Parts that all operations of the management API have in common: parameters in headers, descriptions of answers,
 //! errors.
 
 use utoipa::{
@@ -12,7 +12,7 @@ use utoipa::{
 
 use crate::{auth::Access, error::ErrorBody, routes::all};
 
-/// Adds it to each operation of a path.
+/// Completes each operation of a path.
 pub(super) fn item(path: &str, item: &mut PathItem) {
     // Only these rows have no version.
     let change: &[_] = if path.contains("/tenants") || path.contains("/providers/models") { &[] } else { &[IF_MATCH] };
@@ -56,7 +56,7 @@ fn add_headers(operation: &mut Operation, in_tenant: bool, headers: &[(&str, &st
     }
 }
 
-/// Describes each answer that its handler has not described, since a document without is refused by many tools.
+/// Describes each answer that its handler does not describe: many tools refuse a document without descriptions.
 fn describe(operation: &mut Operation, is_read: bool) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };

@@ -1,7 +1,7 @@
-//! The OpenAPI document and the page that shows it. Open to everybody: both hold no data.
+//! The OpenAPI document and the page that shows it. Public: both hold no data.
 //!
-//! What every route has in common (the key, the tenant header, error answers) is added here once, so
-//! that no handler's description can forget it.
+//! The parts common to all routes (the key, the tenant header, error answers) are added here once, so that no handler's
+//! description can forget them.
 
 mod complete;
 pub(crate) mod words;
@@ -59,8 +59,8 @@ pub fn document() -> openapi::OpenApi {
     document
 }
 
-/// Gives the items of each list their own name: utoipa writes a generic's parts out where it is used, and clients
-/// that are made from that have a type of its own for the same item in every list.
+/// Makes each list refer to the schema of its items: utoipa inlines a generic's parts, so generated clients would get a
+/// separate type for the same item in every list.
 fn name_items(document: &mut openapi::OpenApi) {
     let Some(components) = document.components.as_mut() else { return };
     for (name, schema) in &mut components.schemas {
@@ -73,7 +73,7 @@ fn name_items(document: &mut openapi::OpenApi) {
     }
 }
 
-/// `/api/openapi.json` and `/api/docs`. Compares the path whole: warp's own segment filters log what they see.
+/// Serves `/api/openapi.json` and `/api/docs`. Compares the whole path: warp's own segment filters log path segments.
 pub(crate) fn routes(
     app: Arc<App>,
 ) -> impl Filter<Extract = (reply::Response,), Error = Rejection> + Clone + Send + Sync {
@@ -101,7 +101,7 @@ fn description() -> String {
     )
 }
 
-/// The schemas that [`ErrorBody`] refers to.
+/// Returns the schemas that [`ErrorBody`] refers to.
 fn referenced() -> Vec<(String, RefOr<openapi::Schema>)> {
     let mut schemas = Vec::new();
     ErrorBody::schemas(&mut schemas);

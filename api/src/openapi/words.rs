@@ -1,5 +1,5 @@
-//! Words and ids as the API document knows them: each word with all its values, taken from where they are defined, and
-//! each id with its form. The types here exist for the document alone; nothing is read or written with them.
+//! Enumerations and ids of the API document: each enumeration with its values, taken from their definitions, and each
+//! id with its form. The types here exist for the document alone; nothing is parsed or written with them.
 
 use std::borrow::Cow;
 
@@ -42,7 +42,7 @@ macro_rules! schemas {
             }
         )*
 
-        /// Every one of them: what only parameters have is in no body, and would be missing.
+        /// Returns all schemas, as those used only in parameters appear in no body and would be missing.
         pub(super) fn all() -> Vec<(String, RefOr<Schema>)> {
             vec![$((stringify!($name).to_owned(), $name::schema())),*]
         }
@@ -56,37 +56,37 @@ macro_rules! names {
 }
 
 schemas! {
-    /// Where an integration stands.
+    /// Status of an integration.
     IntegrationStatus(one_of, names!(domain::IntegrationStatus::ALL));
-    /// What a verification found.
+    /// Result of a verification.
     VerdictKind(one_of, names!(domain::VerdictKind::ALL));
-    /// Where a credential stands that is to replace another one.
+    /// State of a credential that is to replace another one.
     ReplacementState(one_of, names!(keyway_store::replacements::ReplacementState::ALL));
-    /// What an operation does.
+    /// Kind of an operation.
     OperationKind(one_of, names!(domain::OperationKind::ALL));
-    /// Where an operation stands: the last three are final.
+    /// State of an operation: the last three are final.
     OperationState(one_of, names!(domain::OperationState::ALL));
-    /// What began an operation.
+    /// Trigger of an operation.
     OperationOrigin(one_of, names!(keyway_store::operations::Origin::ALL));
-    /// Which ledger: what the proxy metered, or what the provider reports.
+    /// Ledger: usage metered by the proxy, or reported by the provider.
     Ledger(one_of, names!([domain::Ledger::Metered, domain::Ledger::Reported]));
-    /// What a usage report is split by.
+    /// Column that a usage report can be split by.
     GroupBy(one_of, crate::groupings::GROUPINGS.iter().map(|(name, _)| *name).collect());
-    /// Whose secret serves: the project's own or, with its consent, the operator's.
+    /// Source of the secret that serves a call: the project's own integration or, with its consent, the operator's key.
     Credential(one_of, names!([domain::CredentialSource::Own, domain::CredentialSource::Fallback]));
-    /// How a proxied call ended.
+    /// Outcome of a proxied call.
     CallOutcome(one_of, names!(domain::CallOutcome::ALL));
-    /// How an audited act ended.
+    /// Outcome of an audited act.
     AuditOutcome(one_of, vec!["success", "denied"]);
-    /// Who acted: the holder of the admin key, an application, or Keyway itself.
+    /// Type of the actor: the holder of the admin key, an application, or Keyway itself.
     ActorType(one_of, vec!["admin", "virtual_key", "system"]);
-    /// What kind of key it is: one that calls models, or one that reads an organisation's usage.
+    /// Family of a key: one that calls models, or one that reads an organisation's usage.
     KeyFamily(one_of, names!([keyway_providers::KeyFamily::Ordinary, keyway_providers::KeyFamily::Admin]));
-    /// How a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
+    /// Header in which a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
     AuthStyle(one_of, names!(AUTH_STYLES));
-    /// Whose dead letters: the tenant's, or those of every tenant and of none.
+    /// Scope of a list of dead letters: the tenant's, or those of every tenant and of none.
     DeadLetterScope(one_of, vec!["tenant", "installation"]);
-    /// The family of an error.
+    /// Kind of an error.
     ErrorType(one_of, crate::code::kinds());
 
     /// The id of a tenant.
@@ -95,7 +95,7 @@ schemas! {
     ProjectId(id, "prj");
     /// The id of an integration.
     IntegrationId(id, "int");
-    /// The id of a virtual key: not the key.
+    /// The id of a virtual key, which is not the key.
     VirtualKeyId(id, "vk");
     /// The id of a custom provider.
     ProviderId(id, "prv");

@@ -1,4 +1,4 @@
-//! `/audit`: who did what to which thing, and how it ended.
+//! `/audit`: the audit log.
 
 use keyway_domain::Timestamp;
 use keyway_store::audit::{self, AuditKey, AuditRecord, Filter};
@@ -14,28 +14,28 @@ use crate::{
     view::AuditView,
 };
 
-/// Which lines.
+/// Filter of the audit log.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {
-    /// With this action.
+    /// Action, exactly: `integration.created`.
     action: Option<String>,
-    /// About the thing with this id.
+    /// Id of the resource that was acted on.
     target: Option<String>,
-    /// By an actor of this type.
+    /// Type of the actor.
     #[param(value_type = Option<words::ActorType>)]
     actor_type: Option<String>,
-    /// From this time on.
+    /// Earliest time, inclusive.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
-    /// Before this time.
+    /// Latest time, exclusive.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! `/dead-letters`: messages nobody could handle. Their bodies are not shown.
+//! `/dead-letters`: messages that no handler could process. Their bodies are not shown.
 
 use keyway_store::dead_letters;
 use serde::Deserialize;
@@ -14,19 +14,19 @@ use crate::{
     view::DeadLetterView,
 };
 
-/// Which dead letters.
+/// Filter of dead letters.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeadLetterQuery {
-    /// `tenant` if left out.
+    /// Scope; `tenant` if left out.
     #[serde(default)]
     #[param(value_type = Option<words::DeadLetterScope>)]
     scope: Scope,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Hand a dead letter to its lane again. One with reason `exhausted` tries its operation again. One that belongs
-/// to no tenant can be replayed from `default`. What a newer build wrote is replayed by itself once this is upgraded.
+/// to no tenant can be replayed from `default`. Messages of a newer build are replayed automatically after an upgrade.
 #[utoipa::path(post, path = "/api/v1/dead-letters/{id}/replay", operation_id = "replay_dead_letter", tag = "dead letters", params(("id" = inline(words::MessageId), Path)),
     responses((status = 202, body = DeadLetterView), (status = 409, description = "it is not a message this build can read")))]
 pub(crate) async fn replay(call: Call) -> Result<Answer, ApiError> {

@@ -1,4 +1,4 @@
-//! `/usage/drift`: what providers report of keys beside what went through the proxy.
+//! `/usage/drift`: usage that providers report for keys, beside the metered calls.
 
 use keyway_domain::Timestamp;
 use keyway_store::drift::{self, Days, MAX_LINES};
@@ -12,18 +12,18 @@ const DEFAULT_DAYS: i64 = 7;
 const MAX_DAYS: i64 = 92;
 const DAY_MS: i64 = 86_400_000;
 
-/// Which days.
+/// Range of days.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DriftQuery {
-    /// From this day or time on; 7 days before `to` if left out.
+    /// First day or time, inclusive; 7 days before `to` if left out.
     from: Option<String>,
-    /// Before this day or time; now if left out.
+    /// End, exclusive, a day or time; now if left out.
     to: Option<String>,
 }
 
-/// Compare what providers report of keys with what was metered, by day and integration.
+/// Compare the usage that providers report for keys with the metered calls, by day and integration.
 #[utoipa::path(get, path = "/api/v1/usage/drift", operation_id = "list_usage_drift", tag = "usage", params(DriftQuery),
     responses((status = 200, body = List<DriftView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {

@@ -29,9 +29,9 @@ use crate::{
     view::{IntegrationDetail, IntegrationView, Started, Submitted},
 };
 
-/// How much of the history a detail shows.
+/// Largest number of verdicts that a detail shows.
 const HISTORY_ROWS: u64 = 50;
-/// What the list can be sorted by.
+/// Sort fields of the list.
 const SORTED_BY: listing::Fields = &[
     ("created_at", SortBy::CreatedAt),
     ("updated_at", SortBy::UpdatedAt),
@@ -45,13 +45,13 @@ const SORTED_BY: listing::Fields = &[
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IntegrationInput {
-    /// The project `default` if left out.
+    /// Project; `default` if left out.
     #[schema(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// A predefined or custom provider's name.
+    /// Name of a predefined or custom provider.
     #[schema(min_length = 1, max_length = 64, example = "openai")]
     provider: String,
-    /// 1 to 100 characters, unique in the project.
+    /// Name, 1 to 100 characters, unique in the project.
     #[schema(min_length = 1, max_length = 100, example = "prod")]
     name: String,
     /// The key, or for a cloud provider its JSON object.
@@ -59,47 +59,48 @@ pub(crate) struct IntegrationInput {
     credentials: Credentials,
     #[serde(default)]
     config: ConfigInput,
-    /// A note of your own, shown as it came and never secret: an object of at most 4 KiB. `organization` and
-    /// `project` of an OpenAI key work here too, where `config` does not say them.
+    /// Note of your own, returned unchanged and never secret: an object of at most 4 KiB. `organization` and `project`
+    /// of an OpenAI key work here too, if `config` does not have them.
     meta: Option<Meta>,
-    /// When the credential expires, as far as its owner knows.
+    /// Expiry of the credential, as far as its owner knows.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// Which of a project's integrations of one provider is tried first: the lowest, 0 (if left out) to 100.
+    /// Priority among a project's integrations that can serve the same call, 0 (if left out) to 100: the lowest is
+    /// tried first.
     #[schema(minimum = 0, maximum = 100)]
     priority: Option<i32>,
-    /// Its share of the calls among those of the same priority: 1 (if left out) to 1000.
+    /// Share of the calls among integrations of the same priority: 1 (if left out) to 1000.
     #[schema(minimum = 1, maximum = 1000)]
     weight: Option<i32>,
-    /// What it may serve.
+    /// Limits of its use.
     #[serde(default)]
     limits: LimitsInput,
 }
 
-/// What to change; what is left out stays.
+/// New values; a field that is left out keeps its value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IntegrationChange {
-    /// 1 to 100 characters, unique in the project.
+    /// Name, 1 to 100 characters, unique in the project.
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// The base URL is bound to the credential: it may be repeated here, and is changed with the credential.
+    /// Settings. The base URL is bound to the credential: it may be repeated here, and is changed with the credential.
     config: Option<ConfigInput>,
-    /// Takes the place of the note there was.
+    /// New note, which replaces the old one.
     meta: Option<Meta>,
-    /// null: never.
+    /// Expiry of the credential; null: never.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "input::nullable")]
     expires_at: Option<Option<Timestamp>>,
-    /// 0 to 100; the lowest is tried first.
+    /// Priority, 0 to 100; the lowest is tried first.
     #[schema(minimum = 0, maximum = 100)]
     priority: Option<i32>,
-    /// 1 to 1000: its share of the calls among those of the same priority.
+    /// Share of the calls among integrations of the same priority, 1 to 1000.
     #[schema(minimum = 1, maximum = 1000)]
     weight: Option<i32>,
     #[serde(default)]
     limits: LimitsInput,
-    /// false switches it off; true switches it on and verifies it anew.
+    /// false disables it; true enables it and verifies it anew.
     enabled: Option<bool>,
 }
 
@@ -110,45 +111,45 @@ pub(crate) struct CredentialsInput {
     /// The key, or for a cloud provider its JSON object.
     #[schema(value_type = CredentialsSchema)]
     credentials: Credentials,
-    /// If it is left out, everything stays but the provider's id of the key.
+    /// Settings of the new credential. If left out, all stay except the provider's id of the key.
     config: Option<ConfigInput>,
 }
 
-/// How a credential is replaced.
+/// Options of replacing a credential.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ReplaceQuery {
-    /// `true`: at once and unchecked, even if the present one works.
+    /// `true`: at once and unchecked, even if the present credential works.
     force: Option<bool>,
 }
 
-/// Which integrations.
+/// Filter of integrations.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct IntegrationQuery {
-    /// Of this project.
+    /// Project.
     #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// Of the provider with this name.
+    /// Provider's name.
     provider: Option<String>,
-    /// With this status.
+    /// Status.
     #[param(value_type = Option<words::IntegrationStatus>)]
     status: Option<IntegrationStatus>,
-    /// With this text in its name; case does not matter. 1 to 100 characters.
+    /// Text in the name, ignoring case; 1 to 100 characters.
     #[param(min_length = 1, max_length = 100)]
     search: Option<String>,
-    /// `created_at`, `updated_at`, `last_used_at`, `name`, `provider` or `status`, with `-` in front for the reverse
+    /// `created_at`, `updated_at`, `last_used_at`, `name`, `provider` or `status`, with a leading `-` for the reverse
     /// order; `-created_at` if left out.
     #[param(example = "-last_used_at")]
     sort: Option<String>,
-    /// `true`: with `counts`, how many there are of each status, whatever `status`, `limit` and `cursor` say.
+    /// `true` to add `counts`: the number of integrations by status, ignoring `status`, `limit` and `cursor`.
     counts: Option<bool>,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -156,14 +157,14 @@ pub(crate) struct IntegrationQuery {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct IntegrationList {
     items: Vec<IntegrationView>,
-    /// Give it as `cursor` to get the next page; null on the last one.
+    /// Value of `cursor` for the next page; null on the last one.
     next_cursor: Option<String>,
-    /// Of all pages; only where it was asked for.
+    /// Counts over all pages; only with `counts=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     counts: Option<StatusCounts>,
 }
 
-/// How many integrations have each status.
+/// Number of integrations by status.
 #[derive(Default, Serialize, ToSchema)]
 pub(crate) struct StatusCounts {
     verifying: i64,

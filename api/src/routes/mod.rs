@@ -1,7 +1,7 @@
-//! Every route of the management API in one table: method, path, who may call it, and its handler.
+//! Every route of the management API in one table: method, path, required access, and handler.
 //!
-//! A route that is not in the table does not exist, and a row cannot be written without saying who
-//! may call it. The OpenAPI document is made from the same rows.
+//! A route that is not in the table does not exist, and a row cannot be written without its required access. The
+//! OpenAPI document is made from the same rows.
 
 mod audit;
 mod dead_letters;
@@ -35,7 +35,7 @@ pub(crate) use usage::default_from;
 pub(crate) struct Endpoint {
     pub(crate) method: Method,
     pub(crate) template: &'static str,
-    /// Method and template, as one text.
+    /// Method and template as one text.
     pub(crate) name: &'static str,
     pub(crate) access: Access,
     pub(crate) handler: Handler,
@@ -43,9 +43,9 @@ pub(crate) struct Endpoint {
 
 type Handler = Box<dyn Fn(Call) -> BoxFuture<'static, Result<Answer, ApiError>> + Send + Sync>;
 
-/// What a request's method and path match.
+/// Match of a request's method and path.
 pub(crate) enum Found {
-    /// A row, with the texts at its placeholders.
+    /// A row, with the texts of its placeholders.
     Endpoint(&'static Endpoint, Vec<String>),
     /// The path exists with these methods.
     OtherMethods(String),
@@ -55,7 +55,7 @@ pub(crate) enum Found {
 
 macro_rules! table {
     ($($method:ident $template:literal $access:ident $module:ident::$handler:ident;)*) => {
-        /// Every row.
+        /// Returns every row.
         pub(crate) fn all() -> &'static [Endpoint] {
             static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| vec![$(Endpoint {
                 method: Method::$method,
@@ -67,7 +67,7 @@ macro_rules! table {
             &TABLE
         }
 
-        /// The paths of every row, as their handlers describe them.
+        /// Paths of all rows, as their handlers describe them.
         #[derive(utoipa::OpenApi)]
         #[openapi(paths($($module::$handler),*))]
         pub(crate) struct Paths;
@@ -132,7 +132,7 @@ table! {
     POST   "/api/v1/dead-letters/{id}/discard"      TenantAndBeyond dead_letters::discard;
 }
 
-/// The row for a request. Where two templates match, the first one counts.
+/// Returns the row for a request; of several templates that match, the first one.
 pub(crate) fn find(method: &Method, path: &str) -> Found {
     let mut others = Vec::new();
     for endpoint in all() {

@@ -1,4 +1,4 @@
-//! `/providers/{id}/models`: the models of a provider, those of the catalog and those the tenant added.
+//! `/providers/{id}/models`: the models of a provider, from the catalog and added by the tenant.
 
 use keyway_store::provider_models;
 use serde::Deserialize;
@@ -17,18 +17,18 @@ use crate::{
     view::{MODEL_PREFIX, ModelView},
 };
 
-/// Models to add to a provider: one with its fields, or several in `models`. Those that are there already stay, and
-/// take a name for people that is given.
+/// Models to add to a provider: one with its fields, or several in `models`. Existing models stay, and take a display
+/// name that is given.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ModelsInput {
-    /// The model's name in requests.
+    /// Name of the model in requests.
     #[schema(min_length = 1, max_length = 200)]
     name: Option<String>,
-    /// Its name for people.
+    /// Display name.
     #[schema(min_length = 1, max_length = 100)]
     display_name: Option<String>,
-    /// Names, or objects with a name for people too.
+    /// Names, or objects with a display name.
     #[schema(max_items = 500)]
     models: Option<Vec<ModelInput>>,
 }

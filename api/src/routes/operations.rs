@@ -1,4 +1,4 @@
-//! `/operations`: what commands started; poll them, call them off, try them again.
+//! `/operations`: units of work that commands started; poll, cancel or retry them.
 
 use keyway_domain::{IntegrationId, OperationId, OperationKind, OperationState};
 use keyway_store::operations::{self, Filter};
@@ -15,27 +15,27 @@ use crate::{
     view::OperationView,
 };
 
-/// Which operations.
+/// Filter of operations.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OperationQuery {
-    /// Of this kind.
+    /// Kind.
     #[param(value_type = Option<words::OperationKind>)]
     kind: Option<OperationKind>,
-    /// In this state.
+    /// State.
     #[param(value_type = Option<words::OperationState>)]
     state: Option<OperationState>,
-    /// Children of this operation.
+    /// Parent operation.
     #[param(value_type = Option<words::OperationId>)]
     parent_id: Option<OperationId>,
-    /// About this integration.
+    /// Integration.
     #[param(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -59,14 +59,14 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&OperationView::from(found)))
 }
 
-/// Call off an operation that has not ended, with its children.
+/// Cancel an operation that has not ended, with its children.
 #[utoipa::path(post, path = "/api/v1/operations/{id}/cancel", operation_id = "cancel_operation", tag = "operations", params(("id" = inline(words::OperationId), Path)),
     responses((status = 200, body = OperationView), (status = 409, description = "it has ended")))]
 pub(crate) async fn cancel(call: Call) -> Result<Answer, ApiError> {
     call.commit(CancelOperation { id: call.id("operation")? }).await
 }
 
-/// Try an operation again that failed or was called off: a further attempt of the same operation.
+/// Retry a failed or cancelled operation: a further attempt of the same operation.
 #[utoipa::path(post, path = "/api/v1/operations/{id}/retry", operation_id = "retry_operation", tag = "operations", params(("id" = inline(words::OperationId), Path)),
     responses((status = 202, body = OperationView), (status = 409, description = "its state or subject does not allow it")))]
 pub(crate) async fn retry(call: Call) -> Result<Answer, ApiError> {

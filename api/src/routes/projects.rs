@@ -1,4 +1,4 @@
-//! `/projects`: what integrations and virtual keys belong to.
+//! `/projects`: groups of integrations and virtual keys.
 
 use keyway_domain::{ProjectId, Timestamp};
 use keyway_store::{SortBy, projects};
@@ -19,58 +19,59 @@ use crate::{
     view::ProjectView,
 };
 
-/// A project to make.
+/// A project to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectInput {
-    /// 1 to 100 characters, unique in the tenant.
+    /// Name, 1 to 100 characters, unique in the tenant.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// What its virtual keys may call, all together.
+    /// Limits of its virtual keys together.
     #[serde(default)]
     limits: LimitsInput,
-    /// Lets calls that no integration serves go to OpenRouter with the operator's key, where there is one; null or
-    /// left out: never.
+    /// Consent to send calls that no integration serves to OpenRouter with the operator's key, if there is one; null or
+    /// left out: no consent.
     fallback: Option<FallbackInput>,
 }
 
-/// What to change; what is left out stays.
+/// New values; a field that is left out keeps its value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProjectChange {
-    /// 1 to 100 characters, unique in the tenant.
+    /// Name, 1 to 100 characters, unique in the tenant.
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
     #[serde(default)]
     limits: LimitsInput,
-    /// Lets calls that no integration serves go to OpenRouter with the operator's key, where there is one; null: never.
+    /// Consent to send calls that no integration serves to OpenRouter with the operator's key, if there is one; null:
+    /// no consent.
     #[schema(value_type = Option<FallbackInput>)]
     #[serde(default, deserialize_with = "input::nullable")]
     fallback: Option<Option<FallbackInput>>,
 }
 
-/// Which projects.
+/// Filter of projects.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ProjectQuery {
-    /// With this text in its name; case does not matter. 1 to 100 characters.
+    /// Text in the name, ignoring case; 1 to 100 characters.
     #[param(min_length = 1, max_length = 100)]
     search: Option<String>,
-    /// `created_at` or `name`, with `-` in front for the reverse order; `-created_at` if left out.
+    /// `created_at` or `name`, with a leading `-` for the reverse order; `-created_at` if left out.
     #[param(example = "name")]
     sort: Option<String>,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-/// What the list can be sorted by.
+/// Sort fields of the list.
 const SORTED_BY: listing::Fields = &[("created_at", SortBy::CreatedAt), ("name", SortBy::Name)];
 
-/// Make a project.
+/// Create a project.
 #[utoipa::path(post, path = "/api/v1/projects", operation_id = "create_project", tag = "projects", request_body = ProjectInput,
     responses((status = 201, body = ProjectView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
@@ -118,7 +119,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     call.commit(UpdateProject { id, name, limits: limits.checked()?, fallback_budget_nano_usd, expected }).await
 }
 
-/// Delete a project with its virtual keys. One that has integrations is kept, and `default` always is.
+/// Delete a project with its virtual keys. A project with integrations is kept, and `default` always is.
 #[utoipa::path(delete, path = "/api/v1/projects/{id}", operation_id = "delete_project", tag = "projects", params(("id" = inline(words::ProjectId), Path)),
     responses((status = 204), (status = 409, description = "it has integrations, or is `default`")))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {

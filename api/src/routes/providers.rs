@@ -19,54 +19,54 @@ use crate::{
     view::{Marks, ModelView, ProviderAccepted, ProviderView, ProviderWithModels},
 };
 
-/// A provider to make.
+/// A provider to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderInput {
-    /// What paths and integrations call it: a-z, 0-9, '-', '_' and '.'.
+    /// Name in paths and integrations: a-z, 0-9, '-', '_' and '.'.
     #[schema(min_length = 1, max_length = 64, pattern = "^[a-z0-9][a-z0-9._-]*$", example = "acme")]
     name: String,
-    /// What people call it; the name if left out.
+    /// Display name; the name if left out.
     #[schema(min_length = 1, max_length = 100)]
     display_name: Option<String>,
-    /// What `/chat/completions` is appended to: https, or a host the operator trusts.
+    /// Base URL that `/chat/completions` is appended to: https, or a host the operator trusts.
     #[schema(max_length = 2048, example = "https://api.acme.dev/v1")]
     base_url: String,
-    /// How it takes its keys; `bearer` if left out.
+    /// Way its keys are sent; `bearer` if left out.
     #[schema(value_type = Option<words::AuthStyle>)]
     auth: Option<String>,
-    /// A key for it: it becomes an integration of the project `default` under the provider's name, is sealed and
+    /// Key of the provider: it becomes an integration of the project `default` with the provider's name, is sealed and
     /// verified; watch the operation.
     #[schema(value_type = Option<CredentialsSchema>)]
     api_key: Option<Credentials>,
-    /// The models it offers: names, or objects with a name for people too.
+    /// Models it offers: names, or objects with a display name.
     #[serde(default)]
     #[schema(max_items = 500)]
     models: Vec<ModelInput>,
-    /// What all integrations of it may serve together.
+    /// Limits of all integrations of it together.
     #[serde(default)]
     limits: LimitsInput,
 }
 
-/// What to change of a provider; what is left out stays. A predefined one takes `api_key` and `limits`.
+/// New values of a provider; a field that is left out keeps its value. A predefined one takes `api_key` and `limits`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProviderChange {
-    /// What people call it.
+    /// Display name.
     #[schema(min_length = 1, max_length = 100)]
     display_name: Option<String>,
-    /// Stays as it is while integrations use the provider, because their credentials are bound to it; it can be
-    /// changed together with the only key. Of a predefined provider without an address of its own: the key's.
+    /// Base URL. It cannot change while integrations use the provider, because their credentials are bound to it,
+    /// except together with the only key. Of a predefined provider without a host of its own: the key's.
     #[schema(max_length = 2048)]
     base_url: Option<String>,
-    /// How it takes its keys.
+    /// Way its keys are sent.
     #[schema(value_type = Option<words::AuthStyle>)]
     auth: Option<String>,
-    /// The key of the project `default`: the one that is there is replaced, else it becomes an integration under the
-    /// provider's name. It is sealed and verified; watch the operation.
+    /// Key for the project `default`: it replaces the one that exists, or becomes an integration with the provider's
+    /// name. It is sealed and verified; watch the operation.
     #[schema(value_type = Option<CredentialsSchema>)]
     api_key: Option<Credentials>,
-    /// What all integrations of it may serve together, in whichever project.
+    /// Limits of all integrations of it together, across projects.
     #[serde(default)]
     limits: LimitsInput,
 }
@@ -92,7 +92,7 @@ pub(crate) async fn with_keys(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&List::whole(with_models.collect())))
 }
 
-/// Make an OpenAI-compatible provider, and with `api_key` its first integration.
+/// Create an OpenAI-compatible provider and, with `api_key`, its first integration.
 #[utoipa::path(post, path = "/api/v1/providers", operation_id = "create_provider", tag = "providers", request_body = ProviderInput,
     responses((status = 201, body = ProviderAccepted), (status = 409, description = "`name_taken`, also by a predefined provider")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
@@ -117,7 +117,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&shown).tagged(shown.version))
 }
 
-/// Change a provider: a predefined one's key and limits, and of a custom one everything. What is left out stays.
+/// Change a provider: key and limits of a predefined one, every field of a custom one. Other fields stay.
 #[utoipa::path(put, path = "/api/v1/providers/{id}", operation_id = "update_provider", tag = "providers",
     params(("id" = String, Path, description = "name or id")), request_body = ProviderChange,
     responses((status = 200, body = ProviderAccepted, description = "it was changed"),
@@ -131,7 +131,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     call.commit(UpdateProvider { name_or_id, display_name, base_url, auth, limits, api_key, expected }).await
 }
 
-/// Delete a custom provider with its models. One that integrations use is kept.
+/// Delete a custom provider with its models. A provider that integrations use is kept.
 #[utoipa::path(delete, path = "/api/v1/providers/{id}", operation_id = "delete_provider", tag = "providers",
     params(("id" = String, Path, description = "name or id")),
     responses((status = 204), (status = 409, description = "it is predefined, or integrations use it")))]

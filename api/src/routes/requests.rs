@@ -20,44 +20,44 @@ use crate::{
     view::RequestView,
 };
 
-/// Which calls.
+/// Filter of calls.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RequestQuery {
-    /// Of this project.
+    /// Project.
     #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// With this virtual key.
+    /// Virtual key that made the call.
     #[param(value_type = Option<words::VirtualKeyId>)]
     virtual_key_id: Option<VirtualKeyId>,
-    /// Served by this integration.
+    /// Integration that served the call.
     #[param(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// With a secret of the project (`own`), or the operator's (`fallback`).
+    /// Source of the secret: the project's own (`own`), or the operator's (`fallback`).
     #[param(value_type = Option<words::Credential>)]
     credential: Option<CredentialSource>,
-    /// Served by the provider with this name.
+    /// Name of the provider that served the call.
     provider: Option<String>,
-    /// With this model.
+    /// Model.
     model: Option<String>,
-    /// Answered with this HTTP status, or with one of a class: `429`, `5xx`.
+    /// HTTP status of the answer, or a class of them: `429`, `5xx`.
     http_status: Option<String>,
-    /// `completed`, `broken_off`, `settled` or `refused`.
+    /// Outcome: `completed`, `broken_off`, `settled` or `refused`.
     #[param(value_type = Option<words::CallOutcome>)]
     outcome: Option<CallOutcome>,
-    /// That Keyway itself refused with this code: `budget_exceeded`.
+    /// Code of Keyway's own refusal: `budget_exceeded`.
     refused_code: Option<String>,
-    /// From this time on.
+    /// Earliest arrival, inclusive.
     #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
-    /// Before this time.
+    /// Latest arrival, exclusive.
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
@@ -101,7 +101,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::ok(&RequestView::from(found)))
 }
 
-/// `429` or `4xx`.
+/// Parses `429` or `4xx` as a range of statuses.
 fn statuses(text: &str) -> Result<RangeInclusive<u16>, ApiError> {
     let class = text.strip_suffix("xx").and_then(|class| class.parse().ok()).filter(|class| (1..=5).contains(class));
     let class = class.map(|class: u16| class * 100..=class * 100 + 99);

@@ -1,4 +1,4 @@
-//! `/routing`: which integration would serve a call, and why not the others, without calling anybody.
+//! `/routing`: the integration that would serve a call, and the reasons against the others, without calling a provider.
 
 use keyway_domain::{ProjectId, Wanted};
 use serde::Deserialize;
@@ -8,24 +8,24 @@ use crate::{
     answer::Answer, call::Call, code::Code, error::ApiError, openapi::words, provider_names, view::RoutingView,
 };
 
-/// Which call: one of a provider's own endpoints, or of a model at `/v1`.
+/// Call to route: one to a provider's own endpoint, or one for a model at `/v1`.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RoutingQuery {
-    /// The project `default` if left out.
+    /// Project; `default` if left out.
     #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// A call of `/proxy/{provider}/...`.
+    /// Provider of a call to `/proxy/{provider}/...`.
     provider: Option<String>,
-    /// The model of the call: cool-downs after a rate limit are by model.
+    /// Model of the call: cool-downs after a rate limit are per model.
     model: Option<String>,
-    /// Without a provider: the endpoint below `/v1`; `/chat/completions` if left out.
+    /// Endpoint below `/v1`, for a call without a provider; `/chat/completions` if left out.
     #[param(example = "/chat/completions")]
     endpoint: Option<String>,
 }
 
-/// Say which integration would serve a call, and why not the others. Nobody is called.
+/// Explain which integration would serve a call, and why the others would not. No provider is called.
 #[utoipa::path(get, path = "/api/v1/routing", operation_id = "explain_routing", tag = "integrations", params(RoutingQuery),
     responses((status = 200, body = RoutingView), (status = 404, description = "no such project")))]
 pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {

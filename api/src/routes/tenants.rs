@@ -1,4 +1,4 @@
-//! `/tenants`: the customers of this installation; for whoever runs it.
+//! `/tenants`: the customers of this installation; for the operator.
 
 use keyway_domain::TenantId;
 use keyway_store::tenants;
@@ -16,28 +16,28 @@ use crate::{
     view::TenantView,
 };
 
-/// A tenant to make, or its new name.
+/// A tenant to create, or its new name.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct TenantInput {
-    /// 1 to 100 characters, unique in the installation.
+    /// Name, 1 to 100 characters, unique in the installation.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
 }
 
-/// Which page of a list.
+/// Page of a list.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     pub(crate) limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     pub(crate) cursor: Option<String>,
 }
 
-/// Make a tenant, with its project `default`.
+/// Create a tenant, with its project `default`.
 #[utoipa::path(post, path = "/api/v1/tenants", operation_id = "create_tenant", tag = "tenants", request_body = TenantInput,
     responses((status = 201, body = TenantView), (status = 409, description = "`name_taken`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
@@ -75,7 +75,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     rename_tenant::run(&call, id, &name).await
 }
 
-/// Delete a tenant with everything but its audit log. One that has integrations is kept, and `default` always is.
+/// Delete a tenant with everything but its audit log. A tenant with integrations is kept, and `default` always is.
 #[utoipa::path(delete, path = "/api/v1/tenants/{id}", operation_id = "delete_tenant", tag = "tenants", params(("id" = inline(words::TenantId), Path)),
     responses((status = 204), (status = 409, description = "it has integrations, or is `default`")))]
 pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {

@@ -1,4 +1,4 @@
-//! `/usage`: what was spent, as our proxy metered it and as the providers report it.
+//! `/usage`: usage as metered by the proxy and as reported by providers.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,51 +26,52 @@ const DEFAULT_DAYS: i64 = 30;
 const MAX_DAYS: i64 = 400;
 const MAX_FETCH_DAYS: i64 = 92;
 const DEFAULT_FETCH_DAYS: i64 = 7;
-/// How far a caller's clock may be ahead of ours.
+/// Time by which a caller's clock may be ahead of ours.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 
-/// What to report.
+/// Parameters of a report.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageQuery {
-    /// From this day or time on (`2026-11-01` or RFC 3339); whole UTC days. 30 days ago if left out.
+    /// First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out.
     from: Option<String>,
-    /// Before this time; now if left out. A day that has begun counts whole.
+    /// End, exclusive; now if left out. A day that has begun counts as a whole.
     to: Option<String>,
-    /// Of the provider with this name.
+    /// Provider's name.
     provider: Option<String>,
-    /// Of this project.
+    /// Project.
     #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// Of this integration.
+    /// Integration.
     #[param(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// With this virtual key; providers know nothing of it, so it is for the metered ledger alone.
+    /// Virtual key; for the metered ledger alone, as providers do not know it.
     #[param(value_type = Option<words::VirtualKeyId>)]
     virtual_key_id: Option<VirtualKeyId>,
-    /// What to split by: repeated, or several separated by commas.
+    /// Columns to split by: repeated, or several separated by commas.
     #[param(value_type = Option<Vec<words::GroupBy>>)]
     group_by: Option<String>,
-    /// `metered` if left out; both repeated, or separated by a comma. Never add them up: they count the same calls.
+    /// Ledger, `metered` if left out; both: repeated, or separated by a comma. Never add them up: they count the same
+    /// calls.
     #[param(value_type = Option<Vec<words::Ledger>>)]
     ledger: Option<String>,
 }
 
-/// What to fetch.
+/// Scope of a fetch.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FetchInput {
-    /// From this time on; 7 days ago if left out.
+    /// Start, inclusive; 7 days ago if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
-    /// Before this time; now if left out.
+    /// End, exclusive; now if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
-    /// Of this integration alone; of every active one if left out.
+    /// Integration to fetch; every active one if left out.
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// Of every active integration of the provider with this name; of every provider's if left out.
+    /// Name of the provider whose active integrations are fetched; all providers if left out.
     #[schema(example = "openai")]
     provider: Option<String>,
 }
@@ -132,12 +133,12 @@ pub(crate) async fn fetch(call: Call) -> Result<Answer, ApiError> {
     call.commit(FetchUsage { from, to, integration_id, provider }).await
 }
 
-/// Where a fetch starts that is told nothing else.
+/// Returns the default start of a fetch.
 pub(crate) const fn default_from(to: Timestamp) -> Timestamp {
     Timestamp::from_ms(to.ms() - DEFAULT_FETCH_DAYS * DAY_MS)
 }
 
-/// A day or a time of a query.
+/// Parses a day or a time of a query.
 pub(super) fn time(field: &'static str, text: &str) -> Result<Timestamp, ApiError> {
     let day = || Timestamp::parse(&format!("{text}T00:00:00Z"));
     Timestamp::parse(text).or_else(day).ok_or_else(|| {
@@ -145,7 +146,7 @@ pub(super) fn time(field: &'static str, text: &str) -> Result<Timestamp, ApiErro
     })
 }
 
-/// Refuses a span that is empty or too long.
+/// Checks that a span is neither empty nor too long.
 pub(super) fn check_span(from: Timestamp, to: Timestamp, max_days: i64) -> Result<(), String> {
     if from >= to {
         return Err("`from` must be before `to`".to_owned());
@@ -156,7 +157,7 @@ pub(super) fn check_span(from: Timestamp, to: Timestamp, max_days: i64) -> Resul
     Ok(())
 }
 
-/// Each word of a comma-separated list once; `None` when one is not known.
+/// Returns each word of a comma-separated list once; `None` if one is unknown.
 fn listed<T: PartialEq>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
     let mut values = Vec::new();
     for word in text.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -168,8 +169,8 @@ fn listed<T: PartialEq>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) ->
     Some(values)
 }
 
-/// A query in which each of these parameters stands once, with all its values: SDKs that are made from the document
-/// repeat a parameter, people write commas.
+/// Rewrites a query so that each of these parameters stands once, with all its values: generated clients repeat a
+/// parameter, people write commas.
 fn joined(query: &str, names: &[&str]) -> String {
     let mut values: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     let mut joined = url::form_urlencoded::Serializer::new(String::new());

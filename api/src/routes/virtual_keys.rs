@@ -1,4 +1,4 @@
-//! `/virtual-keys`: what applications present to the proxy. A key is shown once, when it is made.
+//! `/virtual-keys`: keys that applications present to the proxy. A key is shown once, when it is created.
 
 use keyway_domain::{ProjectId, Timestamp, VirtualKeyId};
 use keyway_store::{SortBy, virtual_keys};
@@ -23,73 +23,73 @@ use crate::{
     view::{RevokedKeyView, VirtualKeyView},
 };
 
-/// A virtual key to make.
+/// A virtual key to create.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VirtualKeyInput {
-    /// Whose integrations it may use; the project `default` if left out.
+    /// Project whose integrations it may use; `default` if left out.
     #[schema(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// 1 to 100 characters.
+    /// Name, 1 to 100 characters.
     #[schema(min_length = 1, max_length = 100)]
     name: String,
-    /// When it stops working; never if left out.
+    /// Time at which it stops working; never if left out.
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// What may be called with it.
+    /// Limits of its calls.
     #[serde(default)]
     limits: LimitsInput,
-    /// Keep answers to its calls for so many seconds, 1 to 86400, for whoever makes the same call in the project;
-    /// not at all if left out. A call can ask for that, or refuse it: header `x-keyway-cache: on`, `off` or `refresh`.
+    /// Seconds, 1 to 86400, for which answers to its calls are cached for the same call by any key of the project; not
+    /// cached if left out. A call can override that with the header `x-keyway-cache: on`, `off` or `refresh`.
     #[schema(minimum = 1, maximum = 86_400)]
     cache_ttl_seconds: Option<i64>,
 }
 
-/// What to change; what is left out stays.
+/// New values; a field that is left out keeps its value.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct VirtualKeyChange {
-    /// 1 to 100 characters.
+    /// Name, 1 to 100 characters.
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// When it stops working; null: never.
+    /// Time at which it stops working; null: never.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(default, deserialize_with = "input::nullable")]
     expires_at: Option<Option<Timestamp>>,
     #[serde(default)]
     limits: LimitsInput,
-    /// Keep answers to its calls for so many seconds; null: not at all.
+    /// Seconds for which answers to its calls are cached; null: not cached.
     #[schema(value_type = Option<i64>, minimum = 1, maximum = 86_400)]
     #[serde(default, deserialize_with = "input::nullable")]
     cache_ttl_seconds: Option<Option<i64>>,
 }
 
-/// Which virtual keys.
+/// Filter of virtual keys.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct VirtualKeyQuery {
-    /// Of this project.
+    /// Project.
     #[param(value_type = Option<words::ProjectId>)]
     project_id: Option<ProjectId>,
-    /// With this text in its name; case does not matter. 1 to 100 characters.
+    /// Text in the name, ignoring case; 1 to 100 characters.
     #[param(min_length = 1, max_length = 100)]
     search: Option<String>,
-    /// `created_at`, `last_used_at` or `name`, with `-` in front for the reverse order; `-created_at` if left out.
+    /// `created_at`, `last_used_at` or `name`, with a leading `-` for the reverse order; `-created_at` if left out.
     #[param(example = "-last_used_at")]
     sort: Option<String>,
-    /// 1 to 200; 50 if left out.
+    /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
-    /// The next_cursor of the page before.
+    /// `next_cursor` of the page before.
     cursor: Option<String>,
 }
 
-/// What the list can be sorted by.
+/// Sort fields of the list.
 const SORTED_BY: listing::Fields =
     &[("created_at", SortBy::CreatedAt), ("last_used_at", SortBy::LastUsedAt), ("name", SortBy::Name)];
 
-/// Make a virtual key. The answer holds the key, this once.
+/// Create a virtual key. The answer holds the key, this once.
 #[utoipa::path(post, path = "/api/v1/virtual-keys", operation_id = "create_virtual_key", tag = "virtual keys", request_body = VirtualKeyInput,
     responses((status = 201, body = NewKeyView), (status = 404, description = "no such project")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {

@@ -7,28 +7,28 @@ use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// One line of the audit log.
+/// One event of the audit log.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditView {
     #[schema(value_type = words::MessageId)]
     id: MessageId,
-    /// What was done.
+    /// Action: `integration.created`.
     #[schema(example = "integration.created")]
     action: String,
-    /// Who did it: `{"type": "admin"}`, or a virtual key or part of Keyway.
+    /// Actor: `{"type": "admin"}`, or a virtual key or part of Keyway.
     #[schema(value_type = Object)]
     actor: Actor,
-    /// The id of the thing it was done to.
+    /// Id of the resource that was acted on.
     target: String,
-    /// How it ended.
+    /// Outcome of the act.
     #[schema(value_type = words::AuditOutcome)]
     outcome: AuditOutcome,
     #[schema(value_type = String, format = DateTime)]
     occurred_at: Timestamp,
-    /// The HTTP request, where there was one.
+    /// Id of the HTTP request; null for acts of Keyway itself.
     #[schema(value_type = Option<words::RequestId>)]
     request_id: Option<RequestId>,
-    /// Field names with their new values; never a secret.
+    /// New values by field name; never a secret.
     #[schema(value_type = Object)]
     changes: serde_json::Value,
 }

@@ -7,31 +7,31 @@ use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// A message nobody could handle.
+/// A message that no handler could process.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeadLetterView {
     #[schema(value_type = words::MessageId)]
     id: MessageId,
-    /// Whose it is; null when that could not be read.
+    /// Tenant; null if it could not be read.
     #[schema(value_type = Option<words::TenantId>)]
     tenant_id: Option<TenantId>,
-    /// The operation it belongs to, which holds its history.
+    /// Operation of the message, which has its history.
     #[schema(value_type = Option<words::OperationId>)]
     operation_id: Option<OperationId>,
     #[schema(value_type = String, example = "verify")]
     lane: String,
-    /// Why it is here, in one word.
+    /// Reason, one word.
     #[schema(example = "malformed")]
     reason: String,
-    /// What went wrong.
+    /// Error message.
     error: String,
-    /// What happens next by itself, and what can be done.
+    /// Next automatic step, and possible actions.
     next: &'static str,
-    /// How often it was tried.
+    /// Number of times the message was tried.
     attempts: u32,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When it was last replayed.
+    /// Time of the latest replay.
     #[schema(value_type = Option<String>, format = DateTime)]
     replayed_at: Option<Timestamp>,
 }
@@ -54,7 +54,7 @@ impl From<DeadLetterRow> for DeadLetterView {
     }
 }
 
-/// What becomes of a letter.
+/// Returns the next step of a letter.
 fn next(row: &DeadLetterRow) -> &'static str {
     if row.replayed_at.is_some() {
         return "it was handed to its lane again; should it fail once more, it comes back";

@@ -7,25 +7,25 @@ use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// An integration on a day. Only those are listed whose `config.provider_key_id` an organisation's report names, and only
-/// from when they were made: what was used before did not have to go through the proxy.
+/// One integration on one day. Listed are integrations whose `config.provider_key_id` is in an organisation's report,
+/// from their creation on: earlier usage need not have gone through the proxy.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DriftView {
-    /// The UTC day.
+    /// UTC day.
     day: String,
     #[schema(value_type = words::IntegrationId)]
     integration_id: IntegrationId,
-    /// What the provider reports; null when it did not say.
+    /// Calls that the provider reports; null if not reported.
     reported_requests: Option<i64>,
-    /// Input and output together.
+    /// Reported input and output tokens, summed.
     reported_tokens: Option<i64>,
     /// Calls through the proxy.
     metered_requests: i64,
-    /// Input and output together, as far as they are known.
+    /// Metered input and output tokens, summed, as far as known.
     metered_tokens: i64,
-    /// Calls whose tokens are unknown, so that `metered_tokens` is too low.
+    /// Calls whose tokens are unknown; `metered_tokens` leaves them out.
     unknown_token_requests: i64,
-    /// Whether more than the trifle that KEYWAY_DRIFT_PERCENT allows did not go through the proxy.
+    /// `true` if more than KEYWAY_DRIFT_PERCENT of the reported usage did not go through the proxy.
     used_outside: bool,
 }
 

@@ -20,27 +20,27 @@ pub(crate) struct IntegrationView {
     name: String,
     #[schema(value_type = words::IntegrationStatus)]
     status: IntegrationStatus,
-    /// Enough of the credential to recognise it by.
+    /// Redacted form of the credential, enough to recognise it.
     #[schema(example = "sk-...abcd")]
     hint: String,
     config: ConfigView,
-    /// The owner's note, as it came.
+    /// The owner's note, unchanged.
     #[schema(value_type = Object)]
     meta: serde_json::Value,
-    /// What kind of key it is.
+    /// Family of the key.
     #[schema(value_type = words::KeyFamily)]
     key_family: String,
-    /// Why its usage cannot be fetched; null when it can, or when nobody has tried yet.
+    /// Reason why its usage cannot be fetched; null if it can, or if it was never tried.
     usage_not_reportable: Option<String>,
     #[schema(value_type = Option<String>, format = DateTime)]
     expires_at: Option<Timestamp>,
-    /// What the latest verification found; null until one has ended.
+    /// Latest verdict; null until a verification has ended.
     verdict: Option<VerdictView>,
     #[schema(value_type = Option<String>, format = DateTime)]
     next_check_at: Option<Timestamp>,
-    /// The lowest is tried first.
+    /// Priority; the lowest is tried first.
     priority: i32,
-    /// Its share of the calls among those of the same priority.
+    /// Share of the calls among integrations of the same priority.
     weight: i32,
     limits: LimitsView,
     /// Give or take a minute.
@@ -50,7 +50,7 @@ pub(crate) struct IntegrationView {
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-    /// Counts its owner's changes; also its ETag.
+    /// Number of its owner's changes; also its ETag.
     version: i32,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct IntegrationView {
 pub(crate) struct IntegrationDetail {
     #[serde(flatten)]
     pub(crate) integration: IntegrationView,
-    /// The credential that is to replace the present one, while it is verified, or when it was refused; null: none.
+    /// Credential that is to replace the present one, during its verification or after its refusal; null: none.
     pub(crate) replacement: Option<ReplacementView>,
     pub(crate) history: Vec<HistoryView>,
 }
@@ -67,32 +67,32 @@ pub(crate) struct IntegrationDetail {
 /// A credential that is to replace another one, which goes on serving until this one is verified.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReplacementView {
-    /// `verifying`: it is swapped in when it is valid. `refused`: it was not accepted and is not kept.
+    /// `verifying`: it is swapped in if the verdict is `valid`. `refused`: it was not accepted and is not kept.
     #[schema(value_type = words::ReplacementState)]
     state: &'static str,
-    /// Enough of it to recognise it by.
+    /// Redacted form of it, enough to recognise it.
     #[schema(example = "sk-...abcd")]
     hint: String,
-    /// The version that the credential has when it is swapped in.
+    /// Version of the credential after the swap.
     secret_version: i32,
-    /// The operation that verifies it, or did.
+    /// Operation that verifies it.
     #[schema(value_type = words::OperationId)]
     operation_id: OperationId,
-    /// What its last verification found; null until one has ended.
+    /// Latest verdict; null until a verification has ended.
     verdict: Option<VerdictView>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
-/// What was accepted: an integration and the operation that verifies it.
+/// An accepted integration and the operation that verifies it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Submitted {
     pub(crate) integration: IntegrationView,
-    /// The credential that waits to replace the integration's, which serves until this one is verified.
+    /// Credential that waits to replace the integration's, which serves until this one is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replacement: Option<ReplacementView>,
-    /// Null only where nothing had to be started. Of an integration that was switched off, the operation that ends
-    /// when every replica has dropped it.
+    /// Operation that was started; null if none had to be. For an integration that was disabled, it ends when every
+    /// replica has dropped the integration.
     pub(crate) operation: Option<OperationView>,
 }
 

@@ -1,5 +1,5 @@
-//! What the API shows: one type per resource, and how it comes from a row. A field that is not here
-//! is never shown; no type here can hold a stored secret.
+//! Views of resources in the API: one type per resource, converted from a row. A field that is not here is never shown;
+//! no type here can hold a stored secret.
 
 mod audit;
 mod dead_letter;

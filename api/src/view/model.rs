@@ -14,54 +14,54 @@ pub(crate) const MODEL_PREFIX: &str = "mdl_";
 /// A model of a provider.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ModelView {
-    /// null for a model of the catalog, which cannot be deleted.
+    /// Id; null for a model of the catalog, which cannot be deleted.
     #[schema(value_type = Option<words::ModelId>)]
     id: Option<String>,
     provider: String,
-    /// Its name in requests.
+    /// Name in requests.
     #[schema(example = "gpt-4o-mini")]
     name: String,
-    /// Its name for people; its name in requests where nobody gave one.
+    /// Display name; the name in requests if none was given.
     #[schema(example = "GPT-4o mini")]
     display_name: String,
-    /// `chat`, `embedding` or `rerank`; null when nobody said.
+    /// `chat`, `embedding` or `rerank`; null if unknown.
     mode: Option<&'static str>,
     max_input_tokens: Option<i64>,
     max_output_tokens: Option<i64>,
-    /// null when it is unknown.
+    /// Price; null if unknown.
     price: Option<PriceView>,
 }
 
-/// What a model costs today on ordinary terms, in billionths of a US dollar, for a million tokens where nothing else is
-/// said. null: unknown.
+/// Today's price of a model on ordinary terms, in billionths of a US dollar per million tokens unless another unit is
+/// named. null: unknown.
 #[derive(Serialize, ToSchema)]
 struct PriceView {
     input: Option<i64>,
     cached_input: Option<i64>,
     cache_write: Option<i64>,
-    /// For what is kept for an hour.
+    /// Cache writes kept for one hour.
     cache_write_1h: Option<i64>,
-    /// For what is kept for twelve hours.
+    /// Cache writes kept for twelve hours.
     cache_write_12h: Option<i64>,
     output: Option<i64>,
     audio_input: Option<i64>,
     cached_audio_input: Option<i64>,
     audio_output: Option<i64>,
-    /// For a thousand searches of the web.
+    /// Per thousand web searches.
     web_search: Option<i64>,
-    /// For a thousand calls that searched the web, however often, where that is what is charged.
+    /// Per thousand calls with any web search, for models charged so.
     grounded_prompt: Option<i64>,
-    /// For a thousand units of searching documents, where that is what is charged.
+    /// Per thousand search units, for models charged so.
     search_unit: Option<i64>,
-    /// For each call; null: nothing.
+    /// Per call; null: free.
     per_request: Option<i64>,
-    /// When another price follows; null: nobody said.
+    /// Time of the next price; null: none is known.
     #[schema(value_type = Option<String>, format = DateTime)]
     until: Option<Timestamp>,
 }
 
 impl ModelView {
-    /// Those of the catalog, then those that the tenant added.
+    /// Returns the models of the catalog, then those that the tenant added.
     pub(crate) fn all(
         provider: &str,
         spec: Option<&ProviderSpec>,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// An operation: what a command started.
+/// An operation: a unit of work that a command started.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct OperationView {
     #[schema(value_type = words::OperationId)]
@@ -16,31 +16,30 @@ pub(crate) struct OperationView {
     kind: OperationKind,
     #[schema(value_type = words::OperationState)]
     state: OperationState,
-    /// The current attempt, from 1.
+    /// Number of the current attempt, from 1.
     attempt: u32,
     #[schema(value_type = Option<words::OperationId>)]
     parent_id: Option<OperationId>,
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// What began it.
+    /// Trigger.
     #[schema(value_type = words::OperationOrigin)]
     origin: &'static str,
-    /// For a fan-out: how many children it has; for a revocation, how many replicas have to drop what was revoked;
-    /// else null.
+    /// Number of children of a fan-out; for a revocation, of replicas that must drop the revoked entries; else null.
     total: Option<i64>,
-    /// For a fan-out: how many children succeeded; for a revocation, how many replicas have; else null.
+    /// Number of children that succeeded; for a revocation, of replicas that acknowledged; else null.
     done: Option<i64>,
-    /// For a fan-out: how many children failed or were called off; for a revocation that ended, how many replicas
-    /// did not say; else null.
+    /// Number of failed or cancelled children; for a finished revocation, of replicas that never acknowledged; else
+    /// null.
     failed: Option<i64>,
-    /// For a revocation: the replicas that have not said that they have dropped it. When it succeeded all the same,
-    /// they are gone, and hold nothing any more.
+    /// Replicas that have not acknowledged a revocation. If it succeeded nevertheless, they are gone and hold no
+    /// entries any more.
     #[schema(value_type = Vec<words::ReplicaId>)]
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unanswered: Vec<ReplicaId>,
-    /// Why the last attempt did not succeed.
+    /// Reason why the last attempt did not succeed.
     error: Option<OperationError>,
-    /// When the next attempt is due.
+    /// Time at which the next attempt is due.
     #[schema(value_type = Option<String>, format = DateTime)]
     due_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
@@ -51,7 +50,7 @@ pub(crate) struct OperationView {
     finished_at: Option<Timestamp>,
 }
 
-/// Why an attempt did not succeed.
+/// Reason why an attempt did not succeed.
 #[derive(Serialize, ToSchema)]
 struct OperationError {
     #[schema(value_type = String, example = "unreachable")]
@@ -59,7 +58,7 @@ struct OperationError {
     message: &'static str,
 }
 
-/// What was started.
+/// The operation that was started.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Started {
     pub(crate) operation: OperationView,

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{fallback::FallbackView, limits::LimitsView, openapi::words};
 
-/// A project: what integrations and virtual keys belong to.
+/// A project: a group of integrations and virtual keys.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProjectView {
     #[schema(value_type = words::ProjectId)]
@@ -16,9 +16,9 @@ pub(crate) struct ProjectView {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     limits: LimitsView,
-    /// Whether calls may go to OpenRouter with the operator's key when no integration of the project serves them.
+    /// Consent to send calls that no integration serves to OpenRouter with the operator's key; null: no consent.
     pub(crate) fallback: Option<FallbackView>,
-    /// Counts its changes; also its ETag.
+    /// Number of its changes; also its ETag.
     version: i32,
 }
 

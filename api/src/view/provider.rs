@@ -18,27 +18,27 @@ use crate::{error::ApiError, limits::LimitsView, openapi::words};
 /// A provider, predefined or the tenant's own.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProviderView {
-    /// null for a predefined provider, which is known by its name.
+    /// Id; null for a predefined provider, which is known by its name.
     #[schema(value_type = Option<words::ProviderId>)]
     id: Option<ProviderId>,
     #[schema(example = "openai")]
     pub(crate) name: String,
     display_name: String,
-    /// Whether the tenant made it.
+    /// `true` for a custom provider of the tenant.
     pub(crate) custom: bool,
     base_url: String,
-    /// Whether an integration has to bring its own `config.base_url`.
+    /// `true` if every integration must have its own `config.base_url`.
     needs_base_url: bool,
-    /// How keys are sent; null for a predefined provider, whose ways are known.
+    /// Way its keys are sent; null for a predefined provider, for which it is built in.
     #[schema(value_type = Option<words::AuthStyle>)]
     auth: Option<&'static str>,
-    /// Of `chat`, `completions`, `embeddings`, `messages`, `usage`.
+    /// Capabilities: `chat`, `completions`, `embeddings`, `messages`, `usage`.
     capabilities: Vec<&'static str>,
-    /// Whether the tenant has an integration of it.
+    /// `true` if the tenant has an integration of it.
     pub(crate) has_api_key: bool,
-    /// What all the tenant's integrations of it may serve together, in whichever project.
+    /// Limits of all the tenant's integrations of it together, across projects.
     limits: LimitsView,
-    /// Counts the tenant's changes to it, also its ETag; 0: a predefined provider as the catalog has it.
+    /// Number of the tenant's changes to it, also its ETag; 0: a predefined provider, unchanged.
     pub(crate) version: i32,
 }
 
@@ -50,28 +50,28 @@ pub(crate) struct ProviderWithModels {
     pub(crate) models: Vec<ModelView>,
 }
 
-/// A provider that was made or changed, and, where a key came along, its integration and what verifies it.
+/// A provider that was created or changed and, if a key was given, its integration and the operation that verifies it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ProviderAccepted {
     #[serde(flatten)]
     pub(crate) provider: ProviderView,
-    /// Null: no `api_key` was given.
+    /// Integration of the given `api_key`; null: none was given.
     pub(crate) integration: Option<IntegrationView>,
-    /// The credential that waits to replace the integration's, which serves until this one is verified.
+    /// Credential that waits to replace the integration's, which serves until this one is verified.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) replacement: Option<ReplacementView>,
-    /// Null: nothing had to be verified.
+    /// Verification of the key; null: there is none.
     pub(crate) operation: Option<OperationView>,
 }
 
-/// What a tenant has of providers.
+/// A tenant's facts about providers.
 pub(crate) struct Marks {
     with_keys: HashSet<String>,
     limits: HashMap<String, ProviderLimits>,
 }
 
 impl Marks {
-    /// Reads them.
+    /// Reads a tenant's facts about providers.
     pub(crate) async fn load(tx: &TenantTx) -> Result<Self, ApiError> {
         let with_keys = integrations::providers_with_keys(tx).await?.into_iter().collect();
         let limits = provider_limits::of_tenant(tx).await?;
@@ -84,7 +84,7 @@ impl Marks {
 }
 
 impl ProviderView {
-    /// A provider of the catalog.
+    /// Builds the view of a provider of the catalog.
     pub(crate) fn predefined(spec: &ProviderSpec, marks: &Marks) -> Self {
         Self {
             id: None,
@@ -101,7 +101,7 @@ impl ProviderView {
         }
     }
 
-    /// A tenant's own provider.
+    /// Builds the view of a tenant's own provider.
     pub(crate) fn custom(row: ProviderRow, marks: &Marks) -> Self {
         Self {
             id: Some(row.id),
@@ -118,7 +118,7 @@ impl ProviderView {
         }
     }
 
-    /// Where to look next: at what verifies its new key, else at it.
+    /// Returns the path to watch: the operation that verifies its new key, else the provider.
     pub(crate) fn location(&self, submitted: Option<(IntegrationId, Option<OperationId>)>) -> String {
         match submitted {
             Some((_, Some(operation))) => format!("/api/v1/operations/{operation}"),

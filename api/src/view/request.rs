@@ -10,56 +10,56 @@ use crate::openapi::words;
 /// One proxied call. It appears some seconds after it ended, and stays for KEYWAY_LEDGER_DAYS.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RequestView {
-    /// What the caller got as `x-keyway-request-id`.
+    /// Id of the request; the caller got it as `x-keyway-request-id`.
     #[schema(value_type = words::RequestId)]
     id: RequestId,
     #[schema(value_type = words::ProjectId)]
     project_id: ProjectId,
     #[schema(value_type = words::VirtualKeyId)]
     virtual_key_id: VirtualKeyId,
-    /// Whose secret served it; of several attempts, the last one's. Null: the operator's.
+    /// Integration whose secret served the call; of several attempts, the last one's. Null: the operator's key.
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// `own`: an integration's. `fallback`: the operator's, to which the project has consented.
+    /// `own`: an integration's secret. `fallback`: the operator's key, to which the project has consented.
     #[schema(value_type = words::Credential)]
     credential: CredentialSource,
-    /// Null: the call was refused before a provider was chosen.
+    /// Provider's name; null if the call was refused before one was chosen.
     provider: Option<String>,
-    /// The model the provider says it used, else the one asked for; null when neither is known.
+    /// Model that the provider says it used, else the one asked for; null if neither is known.
     model: Option<String>,
-    /// The path at the provider, without its query.
+    /// Path at the provider, without its query.
     path: String,
-    /// The provider's; null when no answer came, nobody was asked, or nobody knows.
+    /// Status of the provider's answer; null if none came, no provider was asked, or it is unknown.
     http_status: Option<u16>,
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
     cache_write_tokens: Option<i64>,
-    /// Those of them that are kept for an hour.
+    /// Part of the cache writes that is kept for one hour.
     cache_write_1h_tokens: Option<i64>,
     output_tokens: Option<i64>,
     reasoning_tokens: Option<i64>,
-    /// Billionths of a US dollar; null when it is not known.
+    /// Cost in billionths of a US dollar; null if unknown.
     cost_nano_usd: Option<i64>,
-    /// The price list that says so; `provider` when the provider said it, `cache` and `refused` when none was asked,
-    /// `counted` when another call has counted the same answer.
+    /// Version of the price list used; `provider` if the provider stated the charge, `cache` and `refused` if none was
+    /// asked, `counted` if another call has counted the same answer.
     price_version: Option<String>,
-    /// From the request's arrival to the first byte of the answer.
+    /// Milliseconds from the request's arrival to the first byte of the answer.
     first_byte_ms: Option<i64>,
-    /// From the request's arrival to the last byte of the answer; null when nobody saw it.
+    /// Milliseconds from the request's arrival to the last byte of the answer; null if unknown.
     duration_ms: Option<i64>,
-    /// Spent in Keyway before a provider was called, in microseconds.
+    /// Microseconds spent in Keyway before a provider was called.
     overhead_us: Option<i64>,
-    /// How often a provider was asked for this answer.
+    /// Number of calls to providers made for this answer.
     attempts: u16,
     streamed: bool,
-    /// Whether the answer came from Keyway's own memory.
+    /// `true` if the answer came from Keyway's own cache.
     cached: bool,
-    /// `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no
-    /// answer came. `settled`: the process that made the call died, so what became of it is unknown. `refused`:
-    /// Keyway itself refused the call and asked no provider.
+    /// `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no answer
+    /// came. `settled`: the process that made the call died, so its result is unknown. `refused`: Keyway itself refused
+    /// the call and asked no provider.
     #[schema(value_type = words::CallOutcome)]
     outcome: CallOutcome,
-    /// With which code Keyway refused it, as the caller was told; null when it did not.
+    /// Code of Keyway's own refusal, as the caller got it; null if there was none.
     #[schema(example = "budget_exceeded")]
     refused_code: Option<String>,
     #[schema(value_type = String, format = DateTime)]

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// Who would be tried, and why not the others.
+/// Candidates for a call, and the reasons against the others.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RoutingView {
-    /// The integration that would be tried first; among several of its priority it is one of them, by weight. Null:
-    /// the operator's key would be, or nobody would serve, and `refusal` says what the caller would be told.
+    /// Integration that would be tried first; among several of its priority it is chosen by weight. Null: the
+    /// operator's key would be tried, or no candidate can serve, and `refusal` has the caller's error.
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
     refusal: Option<RefusalView>,
@@ -18,29 +18,29 @@ pub(crate) struct RoutingView {
     candidates: Vec<CandidateView>,
 }
 
-/// An integration or the operator's key, as it stands for the call.
+/// State of an integration or of the operator's key for the call.
 #[derive(Serialize, ToSchema)]
 struct CandidateView {
-    /// Null: the operator's key, for projects that consent to it.
+    /// Id of the integration; null: the operator's key, for projects that consent to it.
     #[schema(value_type = Option<words::IntegrationId>)]
     integration_id: Option<IntegrationId>,
-    /// `own`, or `fallback`: the operator's.
+    /// `own`, or `fallback` for the operator's key.
     #[schema(value_type = words::Credential)]
     credential: CredentialSource,
     provider: String,
     name: String,
-    /// Null for the operator's key.
+    /// Priority; null for the operator's key.
     priority: Option<i32>,
     weight: Option<i32>,
     can_serve: bool,
-    /// It is tried after the others until then, as far as the replica that answers knows.
+    /// Time until which it is tried after the others, as far as the replica that answers knows.
     #[schema(value_type = Option<String>, format = DateTime)]
     cools_until: Option<Timestamp>,
-    /// Why it cannot serve.
+    /// Reason why it cannot serve.
     refusal: Option<RefusalView>,
 }
 
-/// What a caller of the proxy would be told.
+/// Error that a caller of the proxy would get.
 #[derive(Serialize, ToSchema)]
 struct RefusalView {
     #[schema(example = "integration_disabled")]

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// One group of a report. Of the first eight fields there are those that were asked for.
+/// One group of a report. The first eight fields are present if they were asked for.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UsageView {
     #[schema(value_type = words::Ledger)]
@@ -17,43 +17,43 @@ pub(crate) struct UsageView {
     #[schema(value_type = Option<words::ProjectId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<Option<ProjectId>>,
-    /// Reported: what the provider says of a single key belongs to the integration with that `config.provider_key_id`
-    /// (and to its project), if there is one; what is left stays with the integration whose admin key reported all.
-    /// Costs are not said by key and stay there whole.
+    /// Integration. In the reported ledger, usage that a provider reports for a single key belongs to the integration
+    /// with that `config.provider_key_id` (and to its project), if there is one; the rest stays with the integration
+    /// whose admin key reported all. Costs are not reported by key and stay there whole.
     #[schema(value_type = Option<words::IntegrationId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     integration_id: Option<Option<IntegrationId>>,
     #[schema(value_type = Option<words::VirtualKeyId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     virtual_key_id: Option<Option<VirtualKeyId>>,
-    /// `own`: an integration's secret served. `fallback`: the operator's. Null: none did.
+    /// `own`: an integration's secret served. `fallback`: the operator's key. Null: none did.
     #[schema(value_type = Option<words::Credential>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     credential: Option<Option<CredentialSource>>,
-    /// null for calls that were refused before a provider was chosen.
+    /// Provider's name; null for calls that were refused before a provider was chosen.
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<Option<String>>,
-    /// null for usage whose model is unknown.
+    /// Model; null for usage whose model is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Option<String>>,
-    /// Calls of the provider; those that Keyway itself refused are counted apart.
+    /// Calls to the provider; calls that Keyway itself refused are counted apart.
     requests: Option<i64>,
-    /// Metered only.
+    /// Failed calls; metered only.
     failed_requests: Option<i64>,
     input_tokens: Option<i64>,
     cached_input_tokens: Option<i64>,
     cache_write_tokens: Option<i64>,
-    /// Those of them that are kept for an hour.
+    /// Part of the cache writes that is kept for one hour.
     cache_write_1h_tokens: Option<i64>,
     output_tokens: Option<i64>,
     reasoning_tokens: Option<i64>,
-    /// Billionths of a US dollar; null when nothing of it is known.
+    /// Cost in billionths of a US dollar; null if nothing of it is known.
     cost_nano_usd: Option<i64>,
-    /// Metered only: calls whose tokens are unknown, so that the sums are too low.
+    /// Calls whose tokens are unknown and missing from the sums; metered only.
     unknown_token_requests: Option<i64>,
-    /// Metered only: calls whose cost is unknown, so that the cost is too low.
+    /// Calls whose cost is unknown and missing from the cost; metered only.
     unpriced_requests: Option<i64>,
-    /// Metered only: calls that Keyway itself refused, for a limit or another reason. No other figure counts them.
+    /// Calls that Keyway itself refused, for a limit or another reason; metered only. No other figure counts them.
     refused_requests: Option<i64>,
 }
 

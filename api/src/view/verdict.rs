@@ -7,30 +7,30 @@ use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// What a verification found, with its evidence.
+/// Result of a verification, with its evidence.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct VerdictView {
     #[schema(value_type = words::VerdictKind)]
     kind: VerdictKind,
-    /// The provider's HTTP status; null when there was no answer.
+    /// HTTP status of the provider's answer; null if there was none.
     http_status: Option<u16>,
     /// The provider's own id of the request.
     request_id: Option<String>,
     /// The provider's error code, if it is a known one.
     code: Option<String>,
-    /// What it means and what to do.
+    /// Sentence that says what it means and what to do.
     reason: String,
     #[schema(value_type = String, format = DateTime)]
     checked_at: Timestamp,
 }
 
-/// One line of an integration's history.
+/// One verdict of an integration's history.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct HistoryView {
     #[schema(value_type = words::OperationId)]
     operation_id: OperationId,
     attempt: u32,
-    /// Which version of the credential was verified.
+    /// Version of the credential that was verified.
     secret_version: i32,
     #[serde(flatten)]
     verdict: VerdictView,

@@ -16,7 +16,7 @@ pub(crate) struct VirtualKeyView {
     #[schema(value_type = words::ProjectId)]
     project_id: ProjectId,
     name: String,
-    /// Enough of the key to recognise it by.
+    /// Redacted form of the key, enough to recognise it.
     #[schema(example = "kw_live_...x7Qa")]
     hint: String,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -29,9 +29,9 @@ pub(crate) struct VirtualKeyView {
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     limits: LimitsView,
-    /// How long answers to its calls are kept for the same call; null: not at all.
+    /// Seconds for which answers to its calls are cached; null: not cached.
     cache_ttl_seconds: Option<i64>,
-    /// Counts its changes; also its ETag.
+    /// Number of its changes; also its ETag.
     version: i32,
 }
 

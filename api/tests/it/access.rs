@@ -1,4 +1,4 @@
-//! Who may call what: every route asks for a key, and no id of another tenant is ever found.
+//! Access: every route asks for a key, and no id of another tenant is ever found.
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
@@ -13,7 +13,7 @@ use crate::{
 
 on_both! { ids_of_another_tenant_are_not_found }
 
-/// Every method and path of the management API in the document, its placeholders filled with an id of nothing.
+/// Returns every method and path of the management API in the document, with an unknown id for each placeholder.
 fn documented() -> Result<Vec<(Method, String)>> {
     let document = document()?;
     let mut routes = Vec::new();
@@ -54,7 +54,7 @@ async fn every_route_asks_for_the_admin_key() -> Result<()> {
     Ok(())
 }
 
-/// How many rows there are, but for those that say of wrong keys.
+/// Counts the rows of all tables, without those about wrong keys.
 async fn but_for_the_audit(api: &Api) -> Result<Vec<(&'static str, i64)>> {
     let mut rows = api.rows().await?;
     rows.retain(|(table, _)| *table != "outbox");
@@ -62,7 +62,7 @@ async fn but_for_the_audit(api: &Api) -> Result<Vec<(&'static str, i64)>> {
     Ok(rows)
 }
 
-/// The proxy's routes that the document names are there: each asks for a virtual key, in every header an SDK uses.
+/// The proxy's routes in the document exist: each asks for a virtual key, in every header an SDK uses.
 #[tokio::test]
 async fn every_proxied_route_of_the_document_asks_for_a_virtual_key() -> Result<()> {
     let api = Api::sqlite().await?;

@@ -1,4 +1,4 @@
-//! What a connection may take: headers in time and of a size, a place among the others, an end.
+//! Limits of a connection: time and size of headers, its permit, its end.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ async fn connect(api: &Api) -> Result<TcpStream> {
     Ok(TcpStream::connect(api.base.trim_start_matches("http://")).await?)
 }
 
-/// Everything the server sends until it closes the connection.
+/// Returns everything that the server sends until it closes the connection.
 async fn until_closed(stream: &mut TcpStream) -> Result<String> {
     let mut bytes = Vec::new();
     match timeout(DEADLINE, stream.read_to_end(&mut bytes)).await.context("the connection stays open")? {
@@ -83,7 +83,7 @@ async fn a_client_that_reads_nothing_is_let_go() -> Result<()> {
     Ok(())
 }
 
-/// A connection on which one request was answered, so that the server surely has it.
+/// Opens a connection and waits for the answer to one request, so that the server has accepted it.
 async fn exchange(api: &Api) -> Result<TcpStream> {
     let mut stream = connect(api).await?;
     stream.write_all(b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n").await?;

@@ -1,4 +1,4 @@
-//! What callers hear while the database takes no writes.
+//! Answers while the database takes no writes.
 
 use std::time::Duration;
 

@@ -30,7 +30,7 @@ pub(crate) fn document() -> Result<Value> {
     Ok(serde_json::to_value(document)?)
 }
 
-/// Every operation, by its method and path.
+/// Returns every operation, by its method and path.
 fn operations() -> Result<Vec<(String, Value)>> {
     let mut found = Vec::new();
     for (path, methods) in document()?["paths"].as_object().context("no paths")? {
@@ -107,7 +107,7 @@ fn the_proxys_routes_say_who_may_call_and_what_keyway_itself_answers() -> Result
     Ok(())
 }
 
-/// What one generator or another refuses: `scripts/check_document.py` runs them.
+/// Features that some generator of clients refuses: `scripts/check_document.py` runs them.
 #[test]
 fn nothing_is_in_it_that_makers_of_clients_refuse() -> Result<()> {
     let document = document()?;

@@ -1,4 +1,4 @@
-//! The provider's own id of a key, and what its reports say of it beside what was metered.
+//! The provider's own id of a key, and the reports by that id beside the metered calls.
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{ProjectId, ReportedUsage, Timestamp, TokenCounts};

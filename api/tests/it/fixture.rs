@@ -52,7 +52,7 @@ pub(crate) struct Api {
     pub(crate) is_postgres: bool,
     pub(crate) stop: CancellationToken,
     pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
-    /// Whom requests are made for; `None`: no header.
+    /// Tenant of the `Keyway-Tenant` header; `None`: no header.
     pub(crate) acting_in: Option<String>,
     http: reqwest::Client,
     data_dir: PathBuf,
@@ -68,14 +68,14 @@ pub(crate) struct Reply {
     pub(crate) json: Value,
 }
 
-/// What a test may want otherwise.
+/// Settings that a test may change.
 pub(crate) struct Options {
     pub(crate) limits: ServerLimits,
     pub(crate) vault: Vault,
     pub(crate) outbox: OutboxLimits,
     /// The operator's OpenRouter key.
     pub(crate) fallback_key: Option<SecretString>,
-    /// `None`: one that was made at the first start.
+    /// The admin key; `None`: one that was made at the first start.
     pub(crate) admin_key: Option<String>,
 }
 
@@ -221,7 +221,7 @@ impl Api {
         Ok(reply.text_at("/integration/id").to_owned())
     }
 
-    /// How many rows each table has: equal before and after means that nothing was written.
+    /// Counts the rows of each table: equal counts before and after mean that nothing was written.
     pub(crate) async fn rows(&self) -> Result<Vec<(&'static str, i64)>> {
         let tx = self.store.system_read().await?;
         let mut rows = Vec::new();
@@ -231,12 +231,12 @@ impl Api {
         Ok(rows)
     }
 
-    /// A number that a hand-written query finds as `n`, across tenants.
+    /// Returns the number that a hand-written query yields as `n`, across tenants.
     pub(crate) async fn number(&self, query: &str) -> Result<i64> {
         Ok(raw::number(&self.store.system_read().await?, query).await?)
     }
 
-    /// Does to rows what only workers do.
+    /// Runs a statement on rows that only workers change.
     pub(crate) async fn execute(&self, statement: &str) -> Result<u64> {
         let tx = self.store.system().await?;
         let touched = raw::execute(&tx, statement).await?;
@@ -254,13 +254,13 @@ impl Drop for Api {
 }
 
 impl Reply {
-    /// This reply, if it has the status.
+    /// Returns this reply if it has the status.
     pub(crate) fn expect(self, status: u16) -> Result<Self> {
         anyhow::ensure!(self.status == status, "expected {status}, got {}: {}", self.status, self.text);
         Ok(self)
     }
 
-    /// This reply, if it is an error of the one shape with this status and code.
+    /// Returns this reply if it is an error with this status and code.
     pub(crate) fn expect_error(self, status: u16, code: &str) -> Result<Self> {
         let reply = self.expect(status)?;
         anyhow::ensure!(reply.text_at("/error/code") == code, "expected {code}: {}", reply.text);
@@ -298,7 +298,7 @@ fn client() -> reqwest::Client {
     reqwest::Client::new()
 }
 
-/// The embedded bus is only listened to here; nothing is published.
+/// A journal for an embedded bus on which nothing is published.
 struct NoJournal;
 
 #[async_trait::async_trait]

@@ -22,7 +22,7 @@ async fn act(api: &Api, path: &str) -> Result<Reply> {
     send(api.request(Method::POST, path)).await
 }
 
-/// The commands that wait in the outbox.
+/// Returns the commands that wait in the outbox.
 async fn commands(api: &Api) -> Result<Vec<Message>> {
     let tx = api.store.system().await?;
     let mut commands = Vec::new();
@@ -118,12 +118,12 @@ async fn an_operation_is_called_off_and_tried_again(api: Api) -> Result<()> {
     Ok(())
 }
 
-/// A UUID as each database writes it in a statement.
+/// Writes a UUID as a literal of the database.
 fn uuid(api: &Api, id: OperationId) -> String {
     if api.is_postgres { format!("'{}'", id.uuid()) } else { format!("x'{}'", id.uuid().simple()) }
 }
 
-/// As the status writer leaves an operation after its last attempt.
+/// Leaves an operation as the status writer does after its last attempt.
 async fn give_up(api: &Api, message: &Message) -> Result<()> {
     let gave_up = "UPDATE operations SET state = 'failed', error_code = 'attempts_exhausted', finished_at_ms = 1";
     ensure!(api.execute(gave_up).await? == 1);

@@ -10,7 +10,7 @@ on_both! {
     a_limit_that_cannot_be_one_is_refused_by_its_name
 }
 
-/// Three resources with the path and the body that make them, and where their view is in the answer.
+/// Returns three resources: the path and body that create them, and the JSON pointer to their view in the answer.
 fn resources() -> [(&'static str, Value, &'static str); 3] {
     let integration = json!({ "provider": "openai", "name": "prod", "credentials": KEY });
     [

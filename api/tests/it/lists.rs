@@ -91,7 +91,7 @@ async fn a_change_can_ask_for_a_version(api: Api) -> Result<()> {
     Ok(())
 }
 
-/// Names of a list's items, page by page.
+/// Returns the names of a list's items, page by page.
 async fn paged(api: &Api, path: &str) -> Result<Vec<String>> {
     let (mut names, mut cursor) = (Vec::new(), String::new());
     loop {

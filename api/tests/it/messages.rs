@@ -1,4 +1,4 @@
-//! What a refusal says: what is wrong, and what to do instead, without what was sent.
+//! Messages of refusals: the fault and the remedy, without the sent value.
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use crate::fixture::{Api, KEY, on_both};
 
 on_both! { a_refusal_says_what_to_do }
 
-/// Where a body is posted, the body, and with which status, code and words it is refused.
+/// Path and body of a POST, with the status, the code and a part of the message that refuse it.
 type Case = (&'static str, Value, u16, &'static str, &'static str);
 
 fn integrations() -> Vec<Case> {

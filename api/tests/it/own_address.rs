@@ -1,4 +1,4 @@
-//! A provider at which everybody has an address of their own: it has to be entered with the key.
+//! A provider where every customer has a base URL of their own, which must be entered with the key.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};

@@ -1,5 +1,4 @@
-//! What is pasted where a key belongs: kept without what copying brought along, or refused before anything is written
-//! or anybody asked.
+//! Pasted credentials: kept without surrounding characters, or refused before anything is written or any host called.
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_testkit::postgres::TestDatabase;

@@ -1,5 +1,5 @@
-//! Providers as the people who asked for them write them: with the key in one call, one field at a time, with limits
-//! and names of models.
+//! Providers in the forms that users asked for: with the key in one call, one field at a time, with limits and display
+//! names of models.
 
 use anyhow::{Context, Result, ensure};
 use reqwest::Method;

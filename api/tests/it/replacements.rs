@@ -1,4 +1,4 @@
-//! A key that is to replace one that works: kept beside it until it is verified, and what the API says meanwhile.
+//! A key that is to replace one that works: kept beside it until it is verified, and the API's views meanwhile.
 
 use anyhow::{Result, ensure};
 use keyway_store::raw;

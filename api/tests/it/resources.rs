@@ -1,4 +1,4 @@
-//! Tenants, projects, virtual keys, providers, models and dead letters: what each allows.
+//! Tenants, projects, virtual keys, providers, models and dead letters: the permitted acts on each.
 
 use anyhow::{Context, Result, ensure};
 use keyway_domain::{Body, Event, Lane, Message, MessageId, Route, TenantId, Timestamp};

@@ -1,4 +1,4 @@
-//! `/routing`: who would serve a call, and why not the others.
+//! `/routing`: the integration that would serve a call, and the reasons against the others.
 
 use anyhow::{Context, Result, ensure};
 use keyway_testkit::postgres::TestDatabase;

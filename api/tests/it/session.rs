@@ -1,4 +1,4 @@
-//! The session of the contract, up to what a worker takes over.
+//! The session of the contract, up to the part of the workers.
 
 use anyhow::{Context, Result, ensure};
 use keyway_domain::{Body, Command, Event, Message, Route, Timestamp};

@@ -18,7 +18,7 @@ use crate::role::{self, PROVIDER_KEY};
 
 const HOP_BY_HOP: [&str; 5] = ["connection", "keep-alive", "transfer-encoding", "te", "upgrade"];
 
-/// hyper's server and hyper-util's client; bodies stream both ways.
+/// Serves with hyper's server and hyper-util's client; bodies stream both ways.
 pub(crate) async fn hyper(listener: TcpListener, provider: &str) -> Result<()> {
     struct Floor {
         client: Client<HttpConnector, Incoming>,
@@ -61,7 +61,7 @@ pub(crate) async fn hyper(listener: TcpListener, provider: &str) -> Result<()> {
     }
 }
 
-/// warp's own server and reqwest; the request is read whole, events stream, other answers are read whole.
+/// Serves with warp's own server and reqwest; the request is read whole, events stream, other answers are read whole.
 pub(crate) async fn warp_reqwest(listener: TcpListener, provider: &str) -> Result<()> {
     // A second provider is refused; the one that is there is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();

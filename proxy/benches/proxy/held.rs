@@ -1,4 +1,4 @@
-//! What Keyway holds: the memory of streams that are open at once, and of many calls one after the other.
+//! Keyway's memory: of many streams open at once, and of many calls one after the other.
 
 use std::time::Duration;
 
@@ -16,14 +16,14 @@ use crate::{
 
 const STREAMS: usize = 1000;
 const MOST_KIB_PER_STREAM: f64 = 64.0;
-/// Until what is kept for the next call is there.
+/// Longest wait until pooled resources are allocated.
 const SETTLE: Duration = Duration::from_secs(60);
 const SAMPLE: Duration = Duration::from_secs(10);
 const CALLERS: usize = 32;
-/// Between two calls of a caller: about 500 a second altogether, which no disk fills up with.
+/// Pause between two calls of a caller: about 500 a second altogether, which fill no disk.
 const PAUSE: Duration = Duration::from_millis(60);
 
-/// The memory of a thousand streams that give an event a second.
+/// Returns the memory of a thousand streams that give an event a second.
 pub(crate) fn streams(mock: &Server) -> Result<Figure> {
     let own = Role::Keyway.start(Some(&mock.address))?;
     let mode = Mode::new("plain", 4, false, PLAIN_BYTES);
@@ -46,7 +46,7 @@ pub(crate) fn streams(mock: &Server) -> Result<Figure> {
     Ok(at_most("an open stream of 1,000: memory", (each, MOST_KIB_PER_STREAM), "KiB", 1.0))
 }
 
-/// Whether memory grows while calls and streams come and go for so many seconds.
+/// Measures whether memory grows while calls and streams come and go for so many seconds.
 pub(crate) fn soak(seconds: u64) -> Result<Figure> {
     let mock = Role::Mock.start(None)?;
     let own = Role::Keyway.start(Some(&mock.address))?;

@@ -31,7 +31,7 @@ pub(crate) struct Load<'a> {
     pub(crate) seconds: u64,
 }
 
-/// What one run showed; times in microseconds.
+/// Result of one run; times in microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outcome {
     pub(crate) per_second: f64,
@@ -95,7 +95,7 @@ impl Load<'_> {
         })
     }
 
-    /// The call that is made again and again.
+    /// Returns the call that is repeated.
     pub(crate) fn request(&self) -> Request<Full<Bytes>> {
         let prompt = PROMPT.repeat(self.mode.body_bytes.div_ceil(PROMPT.len()));
         let mut body = asked(&prompt);
@@ -112,7 +112,7 @@ pub(crate) fn run_local<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     runtime.block_on(LocalSet::new().run_until(work))
 }
 
-/// A call whose stream goes on until the caller leaves.
+/// Builds a call whose stream goes on until the caller leaves.
 pub(crate) fn slow_stream(address: &str, key: &str) -> Request<Full<Bytes>> {
     let mut body = asked(PROMPT);
     (body["stream"], body["user"]) = (true.into(), "slow".into());
@@ -156,7 +156,7 @@ pub(crate) async fn connect(address: &str) -> Result<SendRequest<Full<Bytes>>> {
     Ok(sender)
 }
 
-/// Makes one call and says when the first byte of its body came.
+/// Makes one call and returns the time of its body's first byte.
 pub(crate) async fn call(
     connection: &mut SendRequest<Full<Bytes>>,
     request: Request<Full<Bytes>>,

@@ -1,4 +1,5 @@
-//! A provider that answers at once: about a kilobyte of JSON, or 24 events, each a write of its own; on demand events for ever, one a second.
+//! A provider that answers at once: about a kilobyte of JSON, or 24 events, each a write of its own; on request, an
+//! endless stream of one event per second.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -21,10 +22,10 @@ use crate::role::{self, PROVIDER_KEY};
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 const WORDS: usize = 20;
-/// Between two events of a stream that does not end by itself.
+/// Pause between two events of a stream without an end.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// What it answers with, made once.
+/// Prepared answers.
 struct Answers {
     json: Bytes,
     events: Vec<Bytes>,

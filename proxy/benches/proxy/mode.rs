@@ -1,21 +1,21 @@
-//! The kinds of calls that are compared.
+//! Kinds of calls that are compared.
 
-/// One kind.
+/// One kind of call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mode {
     pub(crate) name: &'static str,
-    /// Callers at once, each with a connection of its own.
+    /// Number of concurrent callers, each with a connection of its own.
     pub(crate) connections: usize,
-    /// Whether the answer is a stream of events.
+    /// `true` if the answer is an event stream.
     pub(crate) stream: bool,
-    /// How long the request's body is, about.
+    /// Approximate length of the request's body, in bytes.
     pub(crate) body_bytes: usize,
 }
 
-/// The body of a call that is nothing special.
+/// Body length of an ordinary call.
 pub(crate) const PLAIN_BYTES: usize = 300;
 
-/// All of them, in the order of the table.
+/// All kinds, in the order of the table.
 pub(crate) const MODES: [Mode; 8] = [
     Mode::new("plain", 1, false, PLAIN_BYTES),
     Mode::new("plain", 32, false, PLAIN_BYTES),

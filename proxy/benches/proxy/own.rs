@@ -86,7 +86,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
     Ok(())
 }
 
-/// An integration for the provider and a virtual key of its project.
+/// Returns an integration for the provider and a virtual key of its project.
 async fn fill(store: &Store, keys: &TenantKeyCache, tenant: TenantId, provider: &str) -> Result<String> {
     let tx = store.tenant(tenant).await?;
     let project = projects::find_by_name(&tx, "default").await?.context("no project")?.id;

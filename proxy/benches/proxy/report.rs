@@ -46,7 +46,7 @@ impl Report {
         }
     }
 
-    /// What the design asks for.
+    /// Returns the figures that have a target.
     pub(crate) fn figures(&self) -> Vec<Figure> {
         let cpu: fn(&Outcome) -> f64 = |outcome| outcome.cpu;
         let first: fn(&Outcome) -> f64 = |outcome| outcome.first_byte_p50;
@@ -72,7 +72,7 @@ impl Report {
     }
 }
 
-/// Something of which less is better, beside what it is compared with.
+/// Builds a figure of which less is better, beside its limit.
 pub(crate) fn at_most(name: &'static str, (found, limit): (f64, f64), unit: &str, most: f64) -> Figure {
     let shown = |value: f64| format!("{value:.1} {unit}");
     Figure { name, found: shown(found), limit: shown(limit), ratio: found / limit, wanted: Wanted::AtMost(most) }

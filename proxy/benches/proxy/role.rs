@@ -1,5 +1,5 @@
-//! The processes of the comparison, and how they are started: a server tells where it listens, and
-//! with which key it is to be called, in its first line.
+//! The processes of the comparison, and their start: a server prints its address and the key for its calls in its first
+//! line.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -22,7 +22,7 @@ pub(crate) enum Role {
     Keyway,
 }
 
-/// A server of the comparison; it ends with this.
+/// A server of the comparison; ends on drop.
 pub(crate) struct Server {
     pub(crate) address: String,
     pub(crate) key: String,
@@ -44,7 +44,7 @@ impl Role {
         }
     }
 
-    /// Serves in this process; `target` is the provider, for the mock where to listen.
+    /// Serves in this process; `target` is the provider's address or, for the mock, the address to listen on.
     pub(crate) fn run(self, target: Option<&str>) -> Result<()> {
         let mut runtime = match self {
             Self::Mock => tokio::runtime::Builder::new_current_thread(),
@@ -63,7 +63,7 @@ impl Role {
         })
     }
 
-    /// Starts it as a process of its own.
+    /// Starts the role in a process of its own.
     pub(crate) fn start(self, target: Option<&str>) -> Result<Server> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg(self.name()).args(target).stdout(Stdio::piped());
@@ -76,7 +76,7 @@ impl Role {
 }
 
 impl Server {
-    /// A server that somebody else started.
+    /// Returns a server that was started elsewhere.
     pub(crate) fn running(url: &str, pid: u32, key: &str) -> Self {
         let address = url.trim_start_matches("http://").trim_end_matches('/').to_owned();
         Self { address, key: key.to_owned(), pid, child: None }
@@ -93,7 +93,7 @@ impl Drop for Server {
     }
 }
 
-/// Tells the parent that calls may come.
+/// Tells the parent process that calls may come.
 pub(crate) fn ready(listener: &TcpListener, key: &str) -> Result<()> {
     println!("{} {key}", listener.local_addr()?);
     Ok(std::io::stdout().flush()?)

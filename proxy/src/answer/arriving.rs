@@ -1,5 +1,5 @@
-//! The body of a provider's answer, of which some may have been read ahead: to tell an answer from an error that came with
-//! a status that says nothing of it. Whatever was read passes first, unchanged.
+//! The body of a provider's answer, whose beginning may have been read ahead: an error can come with status 200, and
+//! only the body tells. The part that was read ahead passes first, unchanged.
 
 use std::{
     collections::VecDeque,
@@ -20,36 +20,36 @@ use super::{
     sse::Sse,
 };
 
-/// Longer than this nobody waits for the first event of an answer that has begun: providers that have a queue send
-/// comments meanwhile, and their callers wait for the head.
+/// Longest wait for the first event of an answer that has begun. Providers with a queue send comments meanwhile, and
+/// their callers wait for the head.
 const AHEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// More of an answer is not read ahead: errors are shorter.
+/// Largest part of an answer that is read ahead, in bytes; errors are shorter.
 const MAX_AHEAD_BYTES: usize = 16 << 10;
-/// Longer errors are not read to their end.
+/// Largest part of an error that is read, in bytes.
 const MAX_ERROR_BYTES: usize = 64 << 10;
 
-/// A body, and what was read of it ahead.
+/// A body, with the pieces that were read ahead.
 pub(crate) struct Arriving {
     ahead: VecDeque<Bytes>,
     from: Incoming,
-    /// How the body ended, should that have been seen ahead.
+    /// End of the body, if it was reached while reading ahead.
     end: Option<Result<(), hyper::Error>>,
 }
 
 impl Arriving {
-    /// A body of which nothing was read.
+    /// Builds a body of which nothing was read.
     pub(super) const fn new(from: Incoming) -> Self {
         Self { ahead: VecDeque::new(), from, end: None }
     }
 
-    /// The status that the answer should have come with, and the text that says so, where its first event or all of it
+    /// Returns the status that the answer should have had, and the error's text, if its first event or the whole body
     /// is an error.
     pub(super) async fn failure(&mut self) -> Option<(StatusCode, Bytes)> {
         // What takes longer passes as it comes.
         tokio::time::timeout(AHEAD_TIMEOUT, self.first()).await.ok().flatten()
     }
 
-    /// What there is of an error's text, as far as it is worth reading.
+    /// Returns an error's text, up to a limit.
     pub(super) async fn error_text(&mut self) -> Bytes {
         let reading = async {
             let mut bytes = 0;
@@ -98,7 +98,7 @@ impl Arriving {
         None
     }
 
-    /// Reads a piece, and keeps it; `None`: nothing is left.
+    /// Reads a piece and keeps it; `None`: the body has ended.
     async fn read(&mut self) -> Option<Bytes> {
         while self.end.is_none() {
             match self.from.frame().await {
@@ -124,7 +124,7 @@ impl Arriving {
     }
 }
 
-/// The first of one or more documents, or elements of a list, once it has come as a whole: others may follow later.
+/// Returns the first of one or more documents, or elements of a list, if it is complete; others may follow.
 fn first_document(text: Bytes) -> Option<Bytes> {
     let before = text.len() - begun(&text).len();
     let start = before + usize::from(text.get(before) == Some(&b'['));
@@ -138,7 +138,7 @@ fn failure(text: Bytes) -> Option<(StatusCode, Bytes)> {
     Some((meant(&text, false)?, text))
 }
 
-/// The status that a text should have come with, where it is an error.
+/// Returns the status that a text should have had, if it is an error.
 fn meant(text: &[u8], is_called_error: bool) -> Option<StatusCode> {
     let status = failed_with(begun(text)).or(is_called_error.then_some(500))?;
     StatusCode::from_u16(status).ok()

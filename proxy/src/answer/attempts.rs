@@ -1,6 +1,5 @@
-//! Asks the upstreams of a plan one after the other, until one begins an answer that no other would better.
-//! Nothing is tried again once a byte of an answer has passed, or when nobody knows whether the provider
-//! has acted on the request.
+//! Asks the upstreams of a plan one after the other, until one begins an answer that no other could better. Nothing is
+//! tried again once a byte of an answer has passed, or if the provider may have acted on the request.
 
 use std::{borrow::Cow, fmt::Write, mem, pin::Pin, sync::Arc};
 
@@ -29,58 +28,58 @@ use crate::{
     },
 };
 
-/// One call, however many upstreams it takes.
+/// One call with all its attempts.
 pub(crate) struct Attempts<'a> {
     pub(crate) client: &'a ProviderClient,
     pub(crate) cooling: &'a Cooling,
     pub(crate) usage_option: &'a UsageOption,
     pub(crate) refused_calls: &'a RefusedCalls,
     pub(crate) method: Method,
-    /// Rid of what is not for a provider.
+    /// Headers without those that are not for a provider.
     pub(crate) headers: HeaderMap,
     pub(crate) query: Option<Cow<'a, str>>,
     pub(crate) path: PathThere,
     pub(crate) payload: Payload,
-    /// Whether the call is about something that one key keeps.
+    /// `true` if the call refers to an object that one key keeps.
     pub(crate) refers: bool,
-    /// What the caller is told where only the operator's key is asked and does not serve.
+    /// Refusal for the caller if only the operator's key is asked and does not serve.
     pub(crate) own_refusal: Option<Refusal>,
     pub(crate) record: Record,
-    /// Ends the wait for the beginning of an answer, of all attempts together.
+    /// Time limit for the beginning of an answer, for all attempts together.
     pub(crate) timer: Pin<Box<Sleep>>,
 }
 
-/// The head of an answer, and what was found out about it.
+/// Head of an answer, with the findings about it.
 struct Answered {
     answer: Response<Arriving>,
     connection: Carrying,
     secret: SecretBytes,
-    /// Whether figures were asked for that the caller did not ask for.
+    /// `true` if Keyway added `include_usage` to the request.
     asked_usage: bool,
-    /// The status that it should have come with, where it is an error that came with another one.
+    /// Status that an error should have had, if it came with another one.
     meant: Option<StatusCode>,
-    /// Whether it refuses to be asked for figures.
+    /// `true` if the provider refuses `include_usage`.
     refuses_usage: bool,
 }
 
-/// The beginning of an answer.
+/// Beginning of an answer.
 pub(crate) struct Begun {
     pub(crate) answer: Response<Arriving>,
-    /// What it comes on.
+    /// Connection that the answer comes on.
     pub(crate) connection: Carrying,
-    /// Opened, to look for its echo in the answer.
+    /// Opened secret, to redact it from the answer.
     pub(crate) secret: SecretBytes,
     pub(crate) record: Record,
-    /// Whom it took, when it was more than one: `int_a;429, int_b;200`.
+    /// Attempts, if there was more than one: `int_a;429, int_b;200`.
     pub(crate) attempts: Option<HeaderValue>,
     /// Whether figures were asked for that the caller did not ask for.
     pub(crate) hides_usage: bool,
-    /// A timer that is not needed any more.
+    /// Timer that is free for reuse.
     pub(crate) timer: Pin<Box<Sleep>>,
 }
 
 impl Begun {
-    /// Makes the headers those that the caller gets.
+    /// Replaces the headers by those for the caller.
     pub(crate) fn dress(&mut self) {
         let headers = self.answer.headers_mut();
         headers::clean_response(headers, self.secret.expose());
@@ -97,14 +96,15 @@ impl Begun {
 }
 
 impl Answered {
-    /// The status, as it is meant.
+    /// Returns the status that counts: the meant one, else the sent one.
     fn status(&self) -> StatusCode {
         self.meant.unwrap_or(self.answer.status())
     }
 }
 
 impl Attempts<'_> {
-    /// The first good answer, or the last one's, whatever it is; the operator's key serves or was not there.
+    /// Returns the first good answer, or the last one's, good or not. Falls back to the operator's key where the plan
+    /// has it.
     pub(crate) async fn run(mut self, upstreams: Vec<Arc<Upstream>>) -> Result<Begun, Refusal> {
         match self.first_good(upstreams).await {
             Ok((answered, tried)) => Ok(self.begun(answered, tried)),
@@ -141,7 +141,7 @@ impl Attempts<'_> {
         }
     }
 
-    /// Asks one upstream and judges what came of it. One that refuses to be asked for figures is asked once more without.
+    /// Asks one upstream and judges the outcome. If it refuses `include_usage`, asks once more without.
     async fn attempt(
         &mut self,
         upstream: &Arc<Upstream>,
@@ -216,7 +216,7 @@ impl Attempts<'_> {
         Ok(Answered { answer, connection, secret, asked_usage, meant: None, refuses_usage: false })
     }
 
-    /// Judges an outcome. Of an answer it reads as much as tells what it means.
+    /// Judges an outcome; reads as much of an answer as that needs.
     async fn judge(&self, upstream: &Upstream, outcome: &mut Result<Answered, Refusal>) -> Judgement {
         let answered = match outcome {
             Ok(answered) => answered,
@@ -241,7 +241,7 @@ impl Attempts<'_> {
         Judgement::of(answer, &*upstream.ways, self.refers, Timestamp::now())
     }
 
-    /// Notes why another one is asked now.
+    /// Notes why another upstream is asked next.
     fn passed_on(&mut self, upstream: &Upstream, outcome: &Result<Answered, Refusal>, tried: &mut String) {
         let status = outcome.as_ref().ok().map(Answered::status);
         let why = match outcome {
@@ -258,7 +258,7 @@ impl Attempts<'_> {
     }
 }
 
-/// Whether somebody else should be asked, or heard, instead.
+/// Returns `true` if another upstream should be asked, or its answer used, instead.
 fn leads_nowhere(upstream: &Upstream, outcome: &Result<Answered, Refusal>, judgement: Judgement) -> bool {
     match outcome {
         // Its caller knows nothing of OpenRouter, and can mend nothing that it says.
@@ -271,7 +271,7 @@ fn leads_nowhere(upstream: &Upstream, outcome: &Result<Answered, Refusal>, judge
     }
 }
 
-/// Counts what came of asking with the operator's key.
+/// Counts the outcome of asking with the operator's key.
 fn count(outcome: &Result<Answered, Refusal>) {
     let outcome = match outcome {
         Ok(answered) if answered.status().is_success() => Asked::Served,
@@ -282,7 +282,7 @@ fn count(outcome: &Result<Answered, Refusal>) {
     metrics().proxy_fallbacks.with_label_values(&[outcome.name()]).inc();
 }
 
-/// A path with its query.
+/// Joins a path with its query.
 fn target(path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
     let whole = query.map_or(Cow::Borrowed(path), |query| [path, "?", query].concat().into());
     let unusable = |_| Refusal::new(Code::BadPath, "the path is not one that can be forwarded");

@@ -1,32 +1,32 @@
-//! The end of a stream that broke: an error event in the shape that its caller reads. What follows it is no end of the
-//! body, so that a caller that knows no such event does not take a part for the whole.
+//! The end of a stream that broke: an error event in the shape that its caller reads. The body is broken off after it,
+//! so that a caller that ignores such an event does not take a part for the whole.
 
 use bytes::Bytes;
 use keyway_domain::RequestId;
 
 use crate::refusal::{Code, shape::Shape};
 
-/// Number for those who read an error's code as an HTTP status.
+/// Code for callers that read an error's code as an HTTP status.
 const STATUS: u16 = 502;
 const MESSAGE: &str = "the provider's answer broke off before its end";
 
-/// How the caller of a stream reads an error.
+/// Form in which the caller of a stream reads an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Reader {
     pub(crate) shape: Shape,
-    /// Whether its codes are numbers, as OpenRouter's.
+    /// `true` if codes are numbers, as at OpenRouter.
     pub(crate) numbers: bool,
     pub(crate) request_id: RequestId,
 }
 
 impl Reader {
-    /// Whether every SDK of the shape raises an error when it reads such an event. Cohere's pass it over.
+    /// Returns `true` if every SDK of the shape raises an error on such an event. Cohere's ignore it.
     pub(crate) const fn heeds_events(self) -> bool {
         !matches!(self.shape, Shape::Cohere)
     }
 
-    /// The last event of a stream that broke. `number`: the event's own, where events are numbered. Its fields stand in
-    /// the order in which the shape's own errors have them: some readers look for the first `type`.
+    /// Returns the last event of a broken stream. `number` is its sequence number, where events are numbered. Its
+    /// fields have the order of the shape's own errors: some parsers look for the first `type`.
     pub(crate) fn last_event(self, number: u64) -> Bytes {
         let (code, request_id) = (Code::UpstreamMidStream.text(), self.request_id);
         let event = match self.shape {

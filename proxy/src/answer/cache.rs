@@ -1,7 +1,7 @@
-//! Answers kept in memory for a while, for those who ask for it: the same call of the same project again is answered
-//! without asking a provider. Only whole answers of inference are kept, byte for byte as the caller got them.
+//! Answers cached in memory on request: a repeated call of the same project is answered without asking a provider. Only
+//! complete answers of inference are cached, byte for byte as the caller got them.
 //!
-//! Must never answer across projects, keep what broke off or was an error, or outlive a change of the project's
+//! Must never answer across projects, cache a broken or failed answer, or outlive a change of the project's
 //! integrations or of the virtual key that made the call.
 
 use std::{
@@ -29,19 +29,19 @@ use crate::{
     warm::{Scopes, Stamp},
 };
 
-/// What all answers may take together, and one of them.
+/// Memory limit in bytes of all answers; `MAX_ANSWER_BYTES` is that of one.
 const MAX_BYTES: u64 = 64 << 20;
 const MAX_ANSWER_BYTES: usize = 1 << 20;
-/// How many are expected; more are not refused.
+/// Expected number of answers; more are accepted.
 const EXPECTED: usize = 10_000;
-/// How long an answer is kept for a caller whose virtual key says nothing of it.
+/// Time to live for a call whose virtual key sets none.
 const DEFAULT_TTL: Duration = Duration::from_secs(300);
 const NAME: &str = "answers";
 
-/// In a request: `on`, `off` or `refresh`. On an answer: `hit` or `miss`.
+/// In a request: `on`, `off` or `refresh`. In an answer: `hit` or `miss`.
 pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-keyway-cache");
 
-/// What of a request beside method, path and body makes the answer another one.
+/// Headers that, beside method, path and body, select the answer.
 const TELLING_HEADERS: [HeaderName; 8] = [
     header::ACCEPT,
     header::CONTENT_TYPE,
@@ -53,7 +53,7 @@ const TELLING_HEADERS: [HeaderName; 8] = [
     HeaderName::from_static("openai-project"),
 ];
 
-/// The answers that are kept.
+/// The cached answers.
 pub(crate) struct AnswerCache {
     answers: Cache<Key, Arc<Answer>, ByBytes>,
     scopes: Scopes,
@@ -63,7 +63,7 @@ pub(crate) struct AnswerCache {
 
 type Key = [u8; 32];
 
-/// An answer as the caller got it.
+/// A cached answer, as the caller got it.
 pub(crate) struct Answer {
     content_type: HeaderValue,
     integration: HeaderValue,
@@ -71,20 +71,20 @@ pub(crate) struct Answer {
     body: Bytes,
     made: Instant,
     expires: Instant,
-    /// Of the tenant's integrations and of the virtual key.
+    /// Stamps of the tenant's integrations and of the virtual key.
     stamps: [Stamp; 2],
 }
 
-/// What a caller wants of the cache.
+/// Use of the cache that a caller asks for.
 pub(crate) struct Wish {
     ttl: Duration,
-    /// Whether an answer that is there will do.
+    /// `true` if a cached answer may be used.
     looks: bool,
     project: [u8; 32],
     stamps: [Stamp; 2],
 }
 
-/// Where the answer to a request belongs.
+/// Place of the answer to a request.
 pub(crate) struct Place {
     key: Key,
     wish: Wish,
@@ -101,15 +101,15 @@ impl Weighter<Key, Arc<Answer>> for ByBytes {
 }
 
 impl AnswerCache {
-    /// An empty cache.
+    /// Builds an empty cache.
     pub(crate) fn new() -> Arc<Self> {
         let [hits, misses] = ["hit", "miss"].map(|result| metrics().cache_lookups.with_label_values(&[NAME, result]));
         let answers = Cache::with_weighter(EXPECTED, MAX_BYTES, ByBytes);
         Arc::new(Self { answers, scopes: Scopes::default(), hits, misses })
     }
 
-    /// What the caller wants, by its header or else by its virtual key; `None`: nothing. Asked before anything of the
-    /// project is looked at, so that a change meanwhile is seen.
+    /// Returns the use of the cache that the header asks for, or else the virtual key; `None`: none. Must be called
+    /// before anything of the project is read, so that a change meanwhile is noticed.
     ///
     /// # Errors
     /// The header is none of the words that it takes.
@@ -132,7 +132,7 @@ impl AnswerCache {
         Ok(Some(Wish { ttl, looks, project, stamps }))
     }
 
-    /// The answer that is kept there, if it is still good.
+    /// Returns the answer cached there, if it is still valid.
     pub(crate) fn find(&self, place: &Place, now: Instant) -> Option<Arc<Answer>> {
         let is_good = |answer: &Arc<Answer>| now < answer.expires && self.scopes.hold(&answer.stamps);
         let found = self.answers.get(&place.key).filter(|answer| place.wish.looks && is_good(answer));
@@ -144,8 +144,8 @@ impl AnswerCache {
         found
     }
 
-    /// Has the answer kept at its place when it has passed as a whole, if it is one to be kept: none is that no integration
-    /// of the project gave.
+    /// Caches the answer at its place once it has passed completely, if it may be cached: only an answer of an
+    /// integration of the project may.
     pub(crate) fn keep(self: &Arc<Self>, place: Option<Place>, response: Response<ProxyBody>) -> Response<ProxyBody> {
         let Some(Place { key, wish }) = place else { return response };
         let (mut parts, body) = response.into_parts();
@@ -168,7 +168,7 @@ impl AnswerCache {
         Response::from_parts(parts, body.recorded(recorder))
     }
 
-    /// Forgets what has to do with a tenant's integrations, or a virtual key.
+    /// Drops answers of a tenant's integrations, or of a virtual key.
     pub(crate) fn forget(&self, scope: uuid::Uuid) {
         self.scopes.forget(scope);
         metrics().cache_invalidations.with_label_values(&[NAME]).inc();
@@ -183,7 +183,7 @@ impl AnswerCache {
 }
 
 impl Wish {
-    /// Where the answer to a planned call belongs; `None` where it is not one to be kept.
+    /// Returns the place of the answer to a planned call; `None` if the call may not be cached.
     pub(crate) fn place(self, parts: &Parts, uri: &Uri, plan: &Plan) -> Option<Place> {
         let body = plan.payload.text()?;
         let is_repeatable = matches!(plan.path, PathThere::Chat) || path::is_inference(uri.path());
@@ -208,7 +208,7 @@ impl Wish {
 }
 
 impl Answer {
-    /// The same answer once more.
+    /// Returns the cached answer as a response.
     pub(crate) fn again(&self, mut record: Record, path: String) -> Response<ProxyBody> {
         record.answered_from_memory(path, self.streamed);
         record.complete();

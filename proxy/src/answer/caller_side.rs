@@ -10,7 +10,7 @@ use keyway_http::Traffic;
 pub(crate) struct Caller {
     /// Its reading of errors.
     pub(crate) reader: Reader,
-    /// The connection that the answer goes out on.
+    /// Traffic of the connection that the answer is sent on.
     pub(crate) traffic: Arc<Traffic>,
     /// The memory of what answers are called.
     pub(crate) owners: Arc<Owners>,

@@ -1,5 +1,5 @@
-//! Reads the figures of an answer that is compressed although nobody asked for that. The bytes pass as they came; what
-//! they mean is decoded beside them, in small pieces, and not kept.
+//! Reads the figures of an answer that is compressed although Keyway did not ask for that. The bytes pass unchanged;
+//! they are decoded on the side, in small pieces that are not kept.
 
 use std::io::{self, Write};
 
@@ -11,11 +11,11 @@ use keyway_providers::{Ending, Metered};
 
 use super::reading::Reading;
 
-/// An answer that decodes to more is not read to its end: its figures are unknown.
+/// Largest decoded size in bytes; figures of a larger answer are unknown.
 const MAX_DECODED_BYTES: usize = 256 << 20;
 const BROTLI_BUFFER_BYTES: usize = 16 << 10;
 
-/// The decoder of one answer, which has its reading.
+/// The decoder of one answer, with its reading.
 pub(crate) enum Decoder {
     Gzip(Box<MultiGzDecoder<Decoded>>),
     Deflate(Box<ZlibDecoder<Decoded>>),
@@ -23,7 +23,7 @@ pub(crate) enum Decoder {
     Zstd(Box<zstd::stream::write::Decoder<'static, Decoded>>),
 }
 
-/// A reading that takes what was decoded.
+/// A reading of decoded bytes.
 pub(crate) struct Decoded {
     reading: Reading,
     left_bytes: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Decoded {
 }
 
 impl Decoder {
-    /// The decoder for the encoding that an answer says it has; `None`: it has none that is known, or several.
+    /// Returns the decoder for the encoding of an answer; `None` if it has none, an unknown one, or several.
     pub(crate) fn of(headers: &HeaderMap, reading: Reading) -> Option<Self> {
         let encoding = headers.get(header::CONTENT_ENCODING)?.to_str().ok()?.trim().to_ascii_lowercase();
         let into = Decoded { reading, left_bytes: MAX_DECODED_BYTES, has_failed: false };
@@ -53,7 +53,7 @@ impl Decoder {
         self.decoded().has_failed |= written.is_err();
     }
 
-    /// The figures, and how the answer ended, when the last chunk has come.
+    /// Returns the figures, and how the answer ended, once the last chunk was read.
     pub(crate) fn finish(&mut self) -> (Metered, Ending) {
         let flushed = self.writer().flush();
         let decoded = self.decoded();

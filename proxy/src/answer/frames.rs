@@ -1,6 +1,5 @@
-//! Reads the messages in what one side of a WebSocket sends (RFC 6455): the provider's for their figures, the
-//! caller's first one for its model. It changes nothing that passes, and of a long message it keeps only what figures are
-//! read from.
+//! Reads the messages in one direction of a WebSocket (RFC 6455): the provider's for their figures, the caller's first
+//! one for its model. Changes no byte that passes, and keeps of a long message only the fields with figures.
 
 use keyway_providers::Document;
 
@@ -9,28 +8,28 @@ const CLOSE: u8 = 8;
 /// The messages of one direction.
 #[derive(Default)]
 pub(crate) struct Frames {
-    /// The head of a frame, until it is whole.
+    /// Head of a frame, until it is complete.
     head: Vec<u8>,
-    /// Bytes of the present frame's payload that have not come yet.
+    /// Number of bytes of the current frame's payload that are still to come.
     left: u64,
-    /// What a caller's payload is masked with, from its next byte on.
+    /// Mask of a caller's payload, rotated to its next byte.
     mask: Option<[u8; 4]>,
-    /// Of a message: the payloads of its frames so far, or what was picked of them.
+    /// Payloads of the current message's frames so far, or the fields picked from them.
     message: Document,
     is_control: bool,
     is_final: bool,
     closed: bool,
-    /// Whether nobody looks at messages any more.
+    /// `true` if messages are ignored from here on.
     ignores: bool,
 }
 
 impl Frames {
-    /// Looks at the heads of frames alone from here on.
+    /// Ignores messages from here on and reads the heads of frames only.
     pub(crate) const fn ignore_messages(&mut self) {
         self.ignores = true;
     }
 
-    /// Looks at bytes that pass; gives every whole message to `see`.
+    /// Reads bytes that pass; calls `see` with every complete message.
     pub(crate) fn pass(&mut self, mut bytes: &[u8], mut see: impl FnMut(&[u8])) {
         while !bytes.is_empty() {
             if self.left == 0 {
@@ -54,12 +53,12 @@ impl Frames {
         }
     }
 
-    /// Whether the side that sends has said that it closes.
+    /// Returns `true` if the sending side has sent a close frame.
     pub(crate) const fn is_closed(&self) -> bool {
         self.closed
     }
 
-    /// Begins the payload, when the head is whole: two bytes, a longer length, and a mask where there is one.
+    /// Begins the payload when the head is complete: two bytes, an extended length, and the mask, if any.
     fn read_head(&mut self) {
         let [first, second, rest @ ..] = self.head.as_slice() else { return };
         let extended: usize = match second & 0x7f {

@@ -1,5 +1,5 @@
-//! What an answer, or the lack of one, means for the call and for those that follow: by the provider's own sign where it
-//! gives one, and by the status where it does not.
+//! The meaning of an answer, or of its absence, for the call and for later ones: by the provider's own signal if it
+//! gives one, else by the status.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -12,26 +12,26 @@ use crate::{
     route::cooling::{AFTER_FAILURE, AFTER_FORBIDDEN, AFTER_REFUSAL, CoolDown, Scope},
 };
 
-/// Codes of an answer that what a call refers to is not there, beside 404. It may be with another key: what one
-/// organisation keeps, no other sees.
+/// Error codes, beside status 404, that say that the object a call refers to is not there. Another key may have it: one
+/// organisation never sees another's objects.
 const NOT_HERE: [&[u8]; 1] = [b"previous_response_not_found"];
-/// What a provider calls the option that it does not take.
+/// Names by which a provider refuses `include_usage`.
 const USAGE_OPTION: [&[u8]; 2] = [b"stream_options", b"include_usage"];
 
-/// What came of asking one integration.
+/// Consequences of asking one integration.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Judgement {
-    /// For how long it is left alone.
+    /// Cool-down of the integration, if any.
     pub(crate) down: Option<CoolDown>,
-    /// Whether its key is put in question.
+    /// `true` if its key is in doubt.
     pub(crate) doubts: bool,
-    /// Whether another one may do better.
+    /// `true` if another integration may do better.
     pub(crate) moves_on: bool,
 }
 
 impl Judgement {
-    /// What an error means, whose status this is or should have been. `refers`: the call is about something that one
-    /// key keeps.
+    /// Judges an error; `status` is the one it should have had. `refers`: the call refers to an object that one key
+    /// keeps.
     pub(crate) fn of(
         (status, headers, text): (StatusCode, &HeaderMap, &Bytes),
         ways: &dyn Provider,
@@ -58,7 +58,8 @@ impl Judgement {
         Self { down, doubts, moves_on: down.is_some() || is_elsewhere }
     }
 
-    /// What an attempt means that got no answer. Nobody else is asked where the provider may have acted on the request.
+    /// Judges an attempt without an answer. No other integration is asked if the provider may have acted on the
+    /// request.
     pub(crate) fn without_answer(code: Code) -> Self {
         let wait = match code {
             Code::UpstreamUnreachable => AFTER_FAILURE,
@@ -69,7 +70,7 @@ impl Judgement {
     }
 }
 
-/// Whether an error is about the figures that we asked for in a stream, and not about what the caller sent.
+/// Returns `true` if an error is about the `include_usage` that Keyway added, and not about the caller's request.
 pub(crate) fn refuses_usage(status: StatusCode, text: &[u8]) -> bool {
     matches!(status.as_u16(), 400 | 422) && contains(text, &USAGE_OPTION)
 }

@@ -1,6 +1,5 @@
-//! Takes the host out of an address in an answer that SDKs follow with their key. What is left is a path, which
-//! they ask for where they ask for everything else; with its host they would go past Keyway and hand the
-//! provider a virtual key.
+//! Removes scheme and host from URLs in an answer that SDKs follow with their key. The remaining path is requested at
+//! the SDK's base URL; with its host, the SDK would bypass Keyway and hand the provider a virtual key.
 
 use std::{mem, ops::Range};
 
@@ -9,34 +8,34 @@ use memchr::{memchr, memmem};
 
 use super::redact::begun;
 
-/// No host is longer, with what stands before it.
+/// Longest accepted scheme and host, in bytes.
 const MAX_HOST_BYTES: usize = 512;
 
-/// What looks for the addresses in one answer.
+/// Finds the URLs in one answer.
 pub(crate) struct Links {
-    /// The field's name in its quotes: inside a text they would be escaped.
+    /// Name of the field in quotes: inside a text they would be escaped.
     name: String,
-    /// The end of what came, when it may be the beginning of an address.
+    /// End of the last chunk, if it may be the beginning of a URL.
     held_back: Vec<u8>,
 }
 
-/// What follows a name.
+/// Value behind a name.
 enum Value {
-    /// An address; its scheme and host are here.
+    /// A URL; the range holds its scheme and host.
     Link(Range<usize>),
-    /// Anything else.
+    /// Any other value.
     Other,
-    /// Too little has come to say.
+    /// More bytes are needed to decide.
     Unfinished,
 }
 
 impl Links {
-    /// Looks for the values of this field.
+    /// Builds a search for the values of this field.
     pub(crate) fn new(field: &str) -> Self {
         Self { name: format!("\"{field}\""), held_back: Vec::new() }
     }
 
-    /// Takes a chunk and returns what may pass now.
+    /// Takes a chunk and returns the bytes that may pass now.
     pub(crate) fn pass(&mut self, chunk: &[u8]) -> Bytes {
         let mut text = mem::take(&mut self.held_back);
         text.extend_from_slice(chunk);
@@ -66,7 +65,7 @@ impl Links {
         out.into()
     }
 
-    /// What is left when the answer is over.
+    /// Returns the bytes held back at the end of the answer.
     pub(crate) fn finish(&mut self) -> Bytes {
         mem::take(&mut self.held_back).into()
     }

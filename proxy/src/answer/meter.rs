@@ -1,5 +1,5 @@
-//! How an answer is metered as it passes: what of it is read, and in which form. Never decides what the caller gets, but
-//! for figures that it did not ask for, addresses that lead past Keyway and what would show the provider's key.
+//! Metering of an answer as it passes: the fields to read, and their form. Never changes what the caller gets, except
+//! for figures that the caller did not ask for, URLs that bypass Keyway and quotes of the provider's key.
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, header};
@@ -10,34 +10,34 @@ use super::{
 };
 use crate::{ledger::record::Record, refusal::shape::Shape, request::path::Route, route::upstream::Upstream};
 
-/// What of an answer is read.
+/// Purpose of reading an answer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reads {
     /// Its figures.
     Figures,
     /// Its figures, unless an earlier call had them.
     Again,
-    /// Addresses.
+    /// URLs to rewrite.
     Links,
     Nothing,
 }
 
-/// How an answer is metered.
+/// Meter of one answer.
 pub(crate) enum Meter {
-    /// It carries no figures.
+    /// The answer has no figures.
     Silent,
-    /// Its figures are read as it passes.
+    /// Figures are read as the answer passes.
     Figures(Box<Passage>),
-    /// The same of one that is compressed.
+    /// Figures are read from a compressed answer.
     Compressed(Decoder),
-    /// It carries no figures, but addresses that the caller must not follow past Keyway.
+    /// The answer has no figures, but URLs that the caller must not follow past Keyway.
     Links(Links),
-    /// An error, which may quote the provider's key and carries no figures.
+    /// An error, which may quote the provider's key and has no figures.
     Error(Redactor),
 }
 
 impl Reads {
-    /// Of the answer to a call that `first` is asked first.
+    /// Returns the purpose of reading the answer to a call for which `first` is asked first.
     pub(crate) fn of(method: &Method, route: &Route<'_>, first: &Upstream) -> Self {
         let path = match route {
             Route::Provider { path, .. } | Route::Family(path) => path,
@@ -55,7 +55,7 @@ impl Reads {
         }
     }
 
-    /// How a good answer with these headers is read.
+    /// Returns the meter of a good answer with these headers.
     pub(crate) fn meter(self, headers: &HeaderMap, record: &Record, hides_usage: bool) -> Meter {
         let spec = &record.upstream().spec;
         let figures = match self {
@@ -81,7 +81,7 @@ impl Reads {
 }
 
 impl Meter {
-    /// Whether what passes may get another length.
+    /// Returns `true` if the body's length may change.
     pub(crate) fn rewrites(&self) -> bool {
         match self {
             Self::Figures(passage) => passage.rewrites(),
@@ -90,7 +90,7 @@ impl Meter {
         }
     }
 
-    /// What the caller gets of a chunk.
+    /// Returns the caller's part of a chunk.
     pub(super) fn pass(&mut self, data: Bytes) -> Bytes {
         match self {
             Self::Silent => data,
@@ -104,7 +104,7 @@ impl Meter {
         }
     }
 
-    /// Reads the figures that have come, into the record. Returns what was held back, and how the answer ended.
+    /// Writes the figures read so far into the record. Returns the bytes held back, and how the answer ended.
     pub(super) fn finish(&mut self, record: &mut Record, caller: &Caller) -> (Bytes, Ending) {
         let (held_back, metered, ending) = match self {
             Self::Silent => return (Bytes::new(), Ending::Whole),
@@ -133,7 +133,7 @@ impl Meter {
     }
 }
 
-/// Whether the headers say that it is this kind of thing.
+/// Returns `true` if the content type begins with `kind`.
 pub(crate) fn is_kind(headers: &HeaderMap, kind: &str) -> bool {
     headers
         .get(header::CONTENT_TYPE)

@@ -21,13 +21,13 @@ struct List<'a> {
 struct Listed<'a> {
     id: &'a str,
     object: &'static str,
-    /// When the integration was made, or the project, where the operator's key serves: the catalog does not know when
-    /// models were.
+    /// Time of creation of the integration, or of the project where the operator's key serves: the catalog does not
+    /// know when models were created.
     created: i64,
     owned_by: &'a str,
 }
 
-/// Answers what asks for models; `None` for any other route.
+/// Answers a request for models; `None` for any other route.
 pub(crate) fn answered(
     route: &Route<'_>,
     project: &Project,
@@ -40,8 +40,8 @@ pub(crate) fn answered(
     }
 }
 
-/// Every model of the project's integrations, and those that the operator's key serves. One that several providers have is listed under
-/// `provider/model` for each.
+/// Lists the models of the project's integrations, and those that the operator's key serves. A model that several
+/// providers have is listed as `provider/model` for each.
 fn list(project: &Project, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
     let models = project.models(now);
     json(&List {
@@ -50,7 +50,7 @@ fn list(project: &Project, now: Timestamp) -> Result<Response<ProxyBody>, Refusa
     })
 }
 
-/// One of them.
+/// Answers with one model.
 fn one(project: &Project, id: &str, now: Timestamp) -> Result<Response<ProxyBody>, Refusal> {
     let models = project.models(now);
     match models.iter().find(|(listed, ..)| listed == id) {

@@ -1,5 +1,5 @@
-//! Passes a metered answer on as it comes. Of a stream of events a line passes when it is whole, so that a stream that
-//! breaks never leaves half a line behind; and what only our own `include_usage` brought in is taken out again.
+//! Passes a metered answer on as it comes. A line of an event stream passes once it is complete, so that a broken
+//! stream never leaves half a line behind; and the parts that only our own `include_usage` added are removed.
 
 use bytes::Bytes;
 use keyway_providers::{Ending, Figures};
@@ -7,26 +7,26 @@ use memchr::memmem;
 
 use super::reading::{Part, Reading};
 
-/// More of a line, or of an event that may be taken out, is not held back: no provider's figures are that long.
+/// Largest line, or removable event, that is held back, in bytes: no provider's figures are that long.
 const MAX_HELD_BYTES: usize = 64 << 10;
 
-/// An answer on its way.
+/// An answer on its way to the caller.
 pub(crate) struct Passage {
     pub(crate) reading: Reading,
-    /// Whether to take out what `include_usage` brought in.
+    /// `true` to remove what `include_usage` added.
     hides: bool,
-    /// What has come and not passed.
+    /// Bytes that have arrived and not passed.
     held: Vec<u8>,
-    /// Whether the last block was taken out.
+    /// `true` if the last block was removed.
     hid: bool,
-    /// Whether the line or event that is under way was too long to be held back.
+    /// `true` if the current line or event was too long to be held back.
     is_overlong: bool,
-    /// Newlines that an event needs behind what had passed when the answer ended.
+    /// Newlines that complete the last event that passed, once the answer has ended.
     closing: Option<&'static str>,
 }
 
 impl Passage {
-    /// An answer of which nothing has come. `is_stream`: it is labelled as events.
+    /// Builds a passage before the first byte. `is_stream`: its content type is that of events.
     pub(crate) fn new(figures: Figures, is_stream: bool, hides: bool) -> Self {
         Self {
             reading: Reading::new(figures, is_stream),
@@ -38,12 +38,12 @@ impl Passage {
         }
     }
 
-    /// Whether what comes out can have another length than what goes in.
+    /// Returns `true` if the length may change.
     pub(crate) const fn rewrites(&self) -> bool {
         self.hides
     }
 
-    /// Takes a chunk and returns what the caller gets of it now.
+    /// Takes a chunk and returns the caller's part of it.
     pub(crate) fn pass(&mut self, chunk: Bytes) -> Bytes {
         if self.hides {
             return self.rewrite(&chunk);
@@ -55,8 +55,7 @@ impl Passage {
         }
     }
 
-    /// Returns what was held back when the answer has come to its end, unless it is cut: then half a line is no part of
-    /// it.
+    /// Returns the bytes held back at the end of the answer, unless it was cut: half a line is dropped then.
     pub(crate) fn finish(&mut self) -> Bytes {
         // Of an event that may be taken out nothing has passed.
         let can_close = self.reading.is_stream() && !self.is_overlong;
@@ -66,18 +65,18 @@ impl Passage {
         if is_hidden || self.ending() == Ending::Cut { Bytes::new() } else { held.into() }
     }
 
-    /// How the answer ended.
+    /// Returns how the answer ended.
     pub(crate) fn ending(&self) -> Ending {
         self.reading.ending()
     }
 
-    /// Newlines that an event needs behind what has passed, of an answer that has ended; `None`: half a line has passed,
-    /// or it is no stream of events.
+    /// Returns the newlines that complete the last event that passed, of an answer that has ended; `None`: half a line
+    /// has passed, or it is no event stream.
     pub(crate) const fn closing(&self) -> Option<&'static str> {
         self.closing
     }
 
-    /// Lets everything up to `end` pass, and holds back the line that has not ended.
+    /// Lets everything up to `end` pass, and holds back the incomplete line.
     fn hold_back(&mut self, chunk: &Bytes, end: usize) -> Bytes {
         if end > 0 {
             self.is_overlong = false;
@@ -123,7 +122,7 @@ impl Passage {
     }
 }
 
-/// Takes `"usage":null` out of an event: it is what the other events get where figures are asked for.
+/// Removes `"usage":null` from an event, which providers add to all other events with `include_usage`.
 fn edit(event: &[u8], out: &mut Vec<u8>) {
     match null_usage(event) {
         Some((from, to)) => {
@@ -134,7 +133,7 @@ fn edit(event: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Where `,"usage":null` stands in an event.
+/// Returns the range of `,"usage":null` in an event.
 fn null_usage(event: &[u8]) -> Option<(usize, usize)> {
     let name = memmem::rfind(event, b"\"usage\"")?;
     let value = event[name + 7..].trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start();

@@ -1,4 +1,4 @@
-//! Streams cut at every place must be read and rewritten alike.
+//! Streams cut at every byte must be read and rewritten alike.
 
 use std::sync::LazyLock;
 

@@ -1,5 +1,5 @@
-//! Reads the figures of an answer as its bytes pass, whatever it is labelled as: events or documents of JSON, which show
-//! themselves by how they begin. Anything else has no figures. Changes nothing.
+//! Reads the figures of an answer as its bytes pass, whatever its content type: events and JSON documents are
+//! recognised by their first bytes. Any other body has no figures. Changes nothing.
 
 use bytes::Bytes;
 use keyway_providers::{Ending, Figures, JsonBody};
@@ -7,47 +7,47 @@ use memchr::memmem;
 
 use super::sse::{Block, Sse};
 
-/// Some write it before anything else.
+/// Byte order mark, which some providers write first.
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
-/// What a stream of events can begin with.
+/// Beginnings of an event stream.
 const EVENT_BEGINNINGS: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
 
-/// The figures of one answer, and how they are found.
+/// The figures of one answer, and the form of its body.
 pub(crate) struct Reading {
     pub(crate) figures: Figures,
     form: Form,
-    /// Whether it is labelled as events.
+    /// `true` if the content type is that of events.
     is_labelled: bool,
-    /// Bytes of the chunk that was read last, before what it begins with.
+    /// Number of leading blank bytes in the last chunk.
     blank: usize,
-    /// Whether any event has come that has data.
+    /// `true` once an event with data has come.
     has_events: bool,
     has_failed: bool,
 }
 
 enum Form {
-    /// Nothing but blanks has come.
+    /// Only blanks so far.
     Unknown,
     Events(Box<Sse>),
     Json(Box<JsonBody>),
     Opaque,
 }
 
-/// What a block of a stream of events is.
+/// Content of a block of an event stream.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// Part of what was asked for.
+    /// A part of the requested answer.
     Answer,
     /// Figures and nothing else.
     Figures,
-    /// What is left of the block before.
+    /// Rest of the block before.
     Rest,
 }
 
-/// What a body is, by how it begins.
+/// Form of a body, by its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// Nothing but blanks.
+    /// Only blanks.
     Unknown,
     Events,
     Json,
@@ -55,12 +55,12 @@ pub(crate) enum Look {
 }
 
 impl Reading {
-    /// A reading of an answer of which nothing has come. `is_labelled`: as events.
+    /// Builds a reading before the first byte. `is_labelled`: the content type is that of events.
     pub(crate) const fn new(figures: Figures, is_labelled: bool) -> Self {
         Self { figures, form: Form::Unknown, is_labelled, blank: 0, has_events: false, has_failed: false }
     }
 
-    /// Reads a chunk. Shows for each block of a stream of events where it ends in the chunk, and what it is.
+    /// Reads a chunk. Calls `see` for each block of an event stream, with the offset of its end and its content.
     pub(crate) fn read(&mut self, chunk: &Bytes, mut see: impl FnMut(usize, Part)) {
         self.blank = 0;
         if matches!(self.form, Form::Unknown) {
@@ -90,8 +90,8 @@ impl Reading {
         }
     }
 
-    /// Reads what is left when the last chunk has come. Shows as [`Self::read`] whether the event that the stream ended
-    /// within has nothing but figures.
+    /// Reads the rest at the end of the answer. Returns `true` if the stream ended within an event that has nothing but
+    /// figures.
     pub(crate) fn finish(&mut self) -> bool {
         let Self { figures, form, has_events, has_failed, .. } = self;
         let mut is_only_figures = false;
@@ -103,23 +103,23 @@ impl Reading {
         is_only_figures
     }
 
-    /// Whether it is a stream of events.
+    /// Returns `true` for an event stream.
     pub(crate) const fn is_stream(&self) -> bool {
         matches!(self.form, Form::Events(_)) || self.is_labelled && matches!(self.form, Form::Unknown)
     }
 
-    /// How many bytes of the chunk that was read last are lines that have ended; `None`: it is not a stream of events.
+    /// Returns the number of bytes of the last chunk that are complete lines; `None`: it is no event stream.
     pub(crate) fn ended_lines(&self) -> Option<usize> {
         let Form::Events(sse) = &self.form else { return None };
         Some(sse.line_end().map_or(0, |end| self.blank + end))
     }
 
-    /// Newlines that end what has passed of an event.
+    /// Returns the newlines that complete the event that has passed.
     pub(crate) fn closing(&self) -> &'static str {
         if let Form::Events(sse) = &self.form { sse.closing() } else { "" }
     }
 
-    /// How the answer ended, as far as its shape says.
+    /// Returns how the answer ended, by its own shape.
     pub(crate) fn ending(&self) -> Ending {
         match &self.form {
             _ if self.has_failed => Ending::Failed,
@@ -133,7 +133,7 @@ impl Reading {
 }
 
 impl Look {
-    /// What a body that begins so is.
+    /// Returns the form of a body that begins so.
     pub(crate) fn of(beginning: &[u8]) -> Self {
         let text = begun(beginning);
         match text.first() {
@@ -147,13 +147,13 @@ impl Look {
     }
 }
 
-/// The beginning of a body without blanks and without the bytes of a byte order mark, however that is cut.
+/// Returns the beginning of a body without blanks and without a byte order mark, complete or cut.
 pub(crate) fn begun(text: &[u8]) -> &[u8] {
     let is_nothing = |byte: &u8| byte.is_ascii_whitespace() || BYTE_ORDER_MARK.contains(byte);
     &text[text.iter().take_while(|byte| is_nothing(byte)).count()..]
 }
 
-/// Reads one block; true when it has nothing but figures.
+/// Reads one block; returns `true` if it has nothing but figures.
 fn event(figures: &mut Figures, block: &Block<'_>, (has_events, has_failed): (&mut bool, &mut bool)) -> bool {
     *has_failed |= block.is_error;
     let Some(data) = block.data else { return false };
@@ -162,7 +162,7 @@ fn event(figures: &mut Figures, block: &Block<'_>, (has_events, has_failed): (&m
     has_figures && data.is_whole() && has_no_choices(data.text())
 }
 
-/// Whether the data has an empty list of choices. Inside a text every quote is escaped, so the bytes
+/// Returns `true` if the data has an empty list of choices. Inside a text every quote is escaped, so the bytes
 /// `"choices"` are always a name.
 fn has_no_choices(data: &[u8]) -> bool {
     let Some(at) = memmem::find(data, b"\"choices\"") else { return false };

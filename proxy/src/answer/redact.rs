@@ -1,27 +1,27 @@
-//! Takes the provider's key out of an error body that quotes it, wherever chunks are cut. Every byte of
-//! the key becomes `*`, so the body keeps its length.
+//! Replaces the provider's key in an error body that quotes it, even across chunks. Every byte of the key becomes `*`,
+//! so the body keeps its length.
 //!
-//! It knows the key as it was sent and nothing of its encodings: a body that is compressed passes as it is.
+//! It knows the key as it was sent and none of its encodings: a compressed body passes unchanged.
 
 use bytes::Bytes;
 use keyway_providers::is_secret;
 use keyway_vault::SecretBytes;
 use memchr::memmem;
 
-/// What looks for the key in one answer.
+/// Searches one answer for the key.
 pub(crate) struct Redactor {
     secret: SecretBytes,
-    /// The end of what came, when it may be the beginning of the key.
+    /// End of the last chunk, if it may be the beginning of the key.
     held_back: Vec<u8>,
 }
 
 impl Redactor {
-    /// Looks for this secret.
+    /// Builds a search for this secret.
     pub(crate) const fn new(secret: SecretBytes) -> Self {
         Self { secret, held_back: Vec::new() }
     }
 
-    /// Takes a chunk and returns what may pass now.
+    /// Takes a chunk and returns the bytes that may pass now.
     pub(crate) fn pass(&mut self, chunk: Bytes) -> Bytes {
         let secret = self.secret.expose().as_slice();
         if !is_secret(secret) {
@@ -41,13 +41,13 @@ impl Redactor {
         text.into()
     }
 
-    /// What is left when the answer is over.
+    /// Returns the bytes held back at the end of the answer.
     pub(crate) fn finish(&mut self) -> Bytes {
         std::mem::take(&mut self.held_back).into()
     }
 }
 
-/// How many bytes at the end of a text may be the beginning of what is looked for.
+/// Returns the number of bytes at the end of a text that may be the beginning of `secret`.
 pub(crate) fn begun(text: &[u8], secret: &[u8]) -> usize {
     let longest = text.len().min(secret.len().saturating_sub(1));
     (1..=longest).rev().find(|length| text.ends_with(&secret[..*length])).unwrap_or(0)

@@ -1,7 +1,7 @@
-//! The answer on its way to the caller: passes chunks as they come, reads their figures, and closes
-//! the call's record when the last one has passed.
+//! The answer on its way to the caller: passes chunks as they come, reads their figures, and closes the call's record
+//! when the last one has passed.
 //!
-//! Must never end a broken answer as if it were whole: a stream of events gets an error event, and then it is broken off
+//! Must never end a broken answer as if it were complete: an event stream gets an error event, and is then broken off
 //! like any other answer.
 
 use std::{
@@ -21,10 +21,10 @@ use super::{arriving::Arriving, caller_side::Caller, meter::Meter, replay::Recor
 use crate::{client::pool::Carrying, ledger::record::Record};
 use keyway_http::Flushed;
 
-/// How long a provider may be silent in the middle of an answer.
+/// Longest silence of a provider in the middle of an answer.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
 
-/// The body of every answer of the proxy.
+/// Body of every answer of the proxy.
 pub struct ProxyBody(Kind);
 
 enum Kind {
@@ -32,31 +32,31 @@ enum Kind {
     Relayed(Box<Relay>),
 }
 
-/// A provider's answer that is being passed on.
+/// A provider's answer that is passed on.
 pub(super) struct Relay {
     from: Arriving,
-    /// What it comes on. Dropped after it: only then another call can have it.
+    /// Connection that the answer comes on. Released when the relay is dropped: only then another call can have it.
     _connection: Carrying,
     meter: Meter,
-    /// `None` when the answer is over.
+    /// Record of the call; `None` once the answer is over.
     record: Option<Record>,
-    /// Fires at the end of the silence that began at `heard`, or earlier: it is only moved when it fires.
+    /// Fires at the end of the silence that began at `heard`, or earlier: it is reset only when it fires.
     timer: Pin<Box<Sleep>>,
     heard: Instant,
-    /// Keeps what passes, for who asks for the same again.
+    /// Recorder for the answer cache.
     recorder: Option<Recorder>,
     caller: Caller,
-    /// Set when the answer is to be broken off as soon as its last event has gone out.
+    /// Set when the answer is to be broken off as soon as its last event is flushed.
     breaks_off: Option<Flushed>,
 }
 
 impl ProxyBody {
-    /// A body that is there already.
+    /// Builds a body that is complete.
     pub(crate) const fn whole(body: Bytes) -> Self {
         Self(Kind::Whole(Some(body)))
     }
 
-    /// An answer that is passed on. `timer` is any timer that is not needed any more.
+    /// Builds the body of an answer that is passed on. `timer` is any timer that is free for reuse.
     pub(crate) fn relayed(
         (from, connection): (Arriving, Carrying),
         meter: Meter,
@@ -83,7 +83,7 @@ impl ProxyBody {
         })))
     }
 
-    /// The same, recorded while it passes.
+    /// Records the body while it passes.
     pub(super) fn recorded(mut self, recorder: Recorder) -> Self {
         if let Kind::Relayed(relay) = &mut self.0 {
             relay.recorder = Some(recorder);
@@ -147,8 +147,8 @@ impl Relay {
         if last.is_empty() { passed } else { [passed, last].concat().into() }
     }
 
-    /// The provider's answer came to its end: meters it and closes the record. One that does not end as its shape ends gets
-    /// an error event, and is broken off where it cannot have one or nobody would heed it.
+    /// Ends the provider's answer: meters it and closes the record. An answer without the end mark of its shape gets an
+    /// error event, and is broken off if there is no such event or SDKs ignore it.
     fn end(&mut self) -> Bytes {
         let Some(mut record) = self.record.take() else { return Bytes::new() };
         let (held_back, ending) = self.meter.finish(&mut record, &self.caller);
@@ -174,8 +174,7 @@ impl Relay {
         }
     }
 
-    /// The answer broke off: closes the record as it is. Returns the event with which the caller is told, if it is one
-    /// that reads events.
+    /// Closes the record of an answer that broke off. Returns the error event for a caller that reads events.
     fn broken(&mut self, how: &'static str) -> Option<Bytes> {
         if let Some(mut record) = self.record.take() {
             tracing::debug!(provider = record.upstream().meters.label, how, "a provider's answer broke off");
@@ -186,7 +185,7 @@ impl Relay {
         self.last_event()
     }
 
-    /// The error event with which a stream ends that broke, where it can have one.
+    /// Returns the error event that ends a broken stream, if its shape has one.
     fn last_event(&self) -> Option<Bytes> {
         let Meter::Figures(passage) = &self.meter else { return None };
         // Of a body of known length there is nothing left that could be an event.
@@ -197,7 +196,7 @@ impl Relay {
 }
 
 impl Drop for Relay {
-    /// The caller left: the figures that have passed by then count.
+    /// Closes the record if the caller left: the figures that have passed count.
     fn drop(&mut self) {
         if let Some(mut record) = self.record.take()
             && matches!(self.meter, Meter::Figures(_) | Meter::Compressed(_))

@@ -1,4 +1,4 @@
-//! Records an answer while it passes, and tells whether it is one to be given again.
+//! Records an answer while it passes, and decides whether it may be cached.
 
 use bytes::Bytes;
 use memchr::memmem;
@@ -6,21 +6,22 @@ use serde::{Deserialize, de::IgnoredAny};
 
 type Keep = Box<dyn FnOnce(Bytes) + Send + Sync>;
 
-/// What passed of an answer, until it turns out to be too long.
+/// Bytes of an answer that passed, until they are too many.
 pub(crate) struct Recorder {
     bytes: Vec<u8>,
     most: usize,
-    /// `None`: it is not kept.
+    /// Receiver of the whole answer; `None`: it is not kept.
     keep: Option<Keep>,
 }
 
 impl Recorder {
-    /// A recorder that hands over an answer of at most so many bytes when it is whole. Dropped before, it forgets.
+    /// Builds a recorder that hands over a complete answer of at most `most_bytes`. Dropped before the end, it forgets
+    /// the answer.
     pub(crate) fn new(most_bytes: usize, keep: impl FnOnce(Bytes) + Send + Sync + 'static) -> Self {
         Self { bytes: Vec::new(), most: most_bytes, keep: Some(Box::new(keep)) }
     }
 
-    /// Bytes that pass.
+    /// Records bytes that pass.
     pub(crate) fn see(&mut self, passed: &[u8]) {
         if self.keep.is_none() {
             return;
@@ -40,8 +41,8 @@ impl Recorder {
     }
 }
 
-/// Whether an answer with status 200 says that something went wrong: providers can say so in the middle of a stream,
-/// and some in the body.
+/// Returns `true` if an answer with status 200 reports an error: some providers do so in the middle of a stream, some
+/// in the body.
 pub(crate) fn is_error(streamed: bool, body: &[u8]) -> bool {
     if !streamed {
         return says_error(body);

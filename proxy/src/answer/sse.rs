@@ -1,58 +1,58 @@
-//! Splits a stream of bytes into server-sent events (WHATWG HTML, section 9.2), across the borders of chunks: with any
-//! line end, comments, and data over several lines. Changes and keeps nothing but the data of the event
-//! that has not ended yet, and of that only what figures are read from.
+//! Splits a stream of bytes into server-sent events (WHATWG HTML, section 9.2), across chunks: with any line end,
+//! comments, and data over several lines. Changes nothing, and keeps only the data of the incomplete event, and of that
+//! only the fields with figures.
 
 use keyway_providers::Document;
 use memchr::{memchr, memchr2};
 
-/// Of longer names no more is kept: none of them matters.
+/// Bytes kept of a field name; longer names do not matter.
 const MAX_NAME_BYTES: usize = 8;
 const MAX_EVENT_NAME_BYTES: usize = 16;
 
-/// The state between two chunks.
+/// State between two chunks.
 #[derive(Default)]
 pub(super) struct Sse {
     line: Line,
-    /// Whether the last line ended with CR, so that an LF now is a part of its end.
+    /// `true` if the last line ended with CR, so that an LF now is a part of its end.
     after_cr: bool,
-    /// Whether that line end was the end of a block.
+    /// `true` if that line end was the end of a block.
     after_block: bool,
     data: Document,
     has_data: bool,
-    /// Whether the event is called an error.
+    /// `true` if the event's name is that of an error.
     is_error: bool,
-    /// Offset behind the last line end of the chunk that was read last.
+    /// Offset behind the last line end of the last chunk.
     line_end: Option<usize>,
 }
 
-/// The line that has not ended yet.
+/// Incomplete line.
 enum Line {
-    /// Before its colon.
+    /// Field name, before the colon.
     Name(Short<MAX_NAME_BYTES>),
-    /// Data; whether nothing of it has come.
+    /// Data; `is_first` until a part of it has come.
     Data { is_first: bool },
-    /// Name of the event.
+    /// Event name.
     Event(Short<MAX_EVENT_NAME_BYTES>),
-    /// Any other field, or a comment.
+    /// Another field, or a comment.
     Other,
 }
 
-/// The beginning of a name, in place: every line has one.
+/// Beginning of a name, stored in place, as every line has one.
 struct Short<const N: usize> {
     bytes: [u8; N],
     /// Length of the whole name, of which no more than `N` bytes are kept.
     length: usize,
 }
 
-/// An event that has ended, lines without data, or the second half of a line end.
+/// A complete event, lines without data, or the second half of a line end.
 pub(super) struct Block<'a> {
-    /// The data; `None`: there was none, as in a comment.
+    /// Data; `None`: there was none, as in a comment.
     pub(super) data: Option<&'a Document>,
-    /// Whether its name says that it is an error.
+    /// `true` if the event's name is that of an error.
     pub(super) is_error: bool,
-    /// Whether it is what is left of the block before: an LF behind its CR.
+    /// `true` for the rest of the block before: an LF behind its CR.
     pub(super) is_rest: bool,
-    /// Offset in the chunk behind its last byte.
+    /// Offset in the chunk behind the last byte.
     pub(super) end: usize,
 }
 
@@ -76,19 +76,19 @@ impl<const N: usize> Short<N> {
         self.length += piece.len();
     }
 
-    /// Returns `true` where this is the whole name.
+    /// Returns `true` if `name` is the whole name.
     fn is(&self, name: &[u8]) -> bool {
         self.whole() == Some(name)
     }
 
-    /// Returns the name; `None`: it is longer than what is kept.
+    /// Returns the name; `None` if it is longer than `N` bytes.
     fn whole(&self) -> Option<&[u8]> {
         self.bytes.get(..self.length)
     }
 }
 
 impl Sse {
-    /// Reads a chunk. Shows every block that ends in it.
+    /// Reads a chunk. Calls `see` with every block that ends in it.
     pub(super) fn push(&mut self, chunk: &[u8], mut see: impl FnMut(Block<'_>)) {
         self.line_end = None;
         let mut at = 0;
@@ -118,7 +118,7 @@ impl Sse {
         }
     }
 
-    /// Shows the last event, should the stream have ended within it.
+    /// Calls `see` with the last event, if the stream ended within it.
     pub(super) fn finish(&mut self, mut see: impl FnMut(Block<'_>)) {
         self.end_line();
         if self.has_data {
@@ -126,12 +126,12 @@ impl Sse {
         }
     }
 
-    /// Offset behind the last line end of the chunk that was read last; `None`: it has none.
+    /// Returns the offset behind the last line end of the last chunk; `None`: it has none.
     pub(super) const fn line_end(&self) -> Option<usize> {
         self.line_end
     }
 
-    /// Newlines that end the event whose lines have ended: none where it has no data yet.
+    /// Returns the newlines that complete the event whose lines have ended; none if it has no data yet.
     pub(super) const fn closing(&self) -> &'static str {
         match (self.has_data, self.after_cr) {
             (false, _) => "",
@@ -168,7 +168,7 @@ impl Sse {
         }
     }
 
-    /// Ends the line; true where it was a blank one.
+    /// Ends the line; returns `true` for a blank one.
     fn end_line(&mut self) -> bool {
         match std::mem::take(&mut self.line) {
             Line::Name(name) if name.is(b"") => return true,

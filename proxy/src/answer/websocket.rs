@@ -1,5 +1,5 @@
-//! WebSockets, as realtime endpoints speak them: after the provider has agreed, bytes pass in both
-//! directions as they come, and what the provider says of tokens is read on the way.
+//! WebSockets of realtime endpoints: after the provider has accepted, bytes pass in both directions unchanged, and the
+//! provider's token counts are read on the way.
 //!
 //! It must never answer for the provider: both handshakes are one, and the caller's is the provider's.
 
@@ -30,24 +30,24 @@ use crate::{
     warm::{Held, TTL, WarmCache},
 };
 
-/// How long both sides may be silent.
+/// Longest silence of both sides.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
 const BUFFER_BYTES: usize = 16 << 10;
 const EXTENSIONS: HeaderName = HeaderName::from_static("sec-websocket-extensions");
 
-/// How often it is looked whether the caller's key may still be used.
+/// Interval at which the caller's key is checked.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// What a session needs of the proxy it runs in.
+/// State of the proxy that a session needs.
 pub(crate) struct Session {
-    /// Ends the session when the process stops.
+    /// Cancelled when the process stops, which ends the session.
     pub(crate) stop: CancellationToken,
-    /// Held while it runs.
+    /// Token that counts the session as running until it is dropped.
     pub(crate) open: TaskTrackerToken,
     pub(crate) key: SessionKey,
 }
 
-/// The virtual key that opened a session, which ends when it may not be used any more.
+/// The virtual key that opened a session, which ends once the key may not be used any more.
 pub(crate) struct SessionKey {
     pub(crate) callers: Arc<WarmCache<KeyHash, KeyHolder>>,
     pub(crate) sources: Arc<Sources>,
@@ -55,7 +55,7 @@ pub(crate) struct SessionKey {
     pub(crate) holder: Held<KeyHolder>,
 }
 
-/// The caller's side of the connection, if a request asks for a WebSocket.
+/// Returns the caller's side of the connection, if a request asks for a WebSocket.
 pub(crate) fn asked(parts: &mut Parts) -> Option<OnUpgrade> {
     let wants = parts.headers.get(header::UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if !wants || parts.method != Method::GET {
@@ -64,7 +64,7 @@ pub(crate) fn asked(parts: &mut Parts) -> Option<OnUpgrade> {
     parts.extensions.remove::<OnUpgrade>()
 }
 
-/// Makes a request, already rid of what is not for the provider, ask for a WebSocket.
+/// Adds the handshake of a WebSocket to a cleaned request.
 pub(crate) fn ask(request: &mut HeaderMap) {
     request.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     request.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
@@ -72,7 +72,7 @@ pub(crate) fn ask(request: &mut HeaderMap) {
     request.remove(EXTENSIONS);
 }
 
-/// The provider has agreed: passes its agreement on, and everything after it.
+/// Passes on the provider's acceptance, and everything after it.
 pub(crate) fn begin(caller: OnUpgrade, mut begun: Begun, session: Session) -> Response<ProxyBody> {
     begun.record.answered(StatusCode::SWITCHING_PROTOCOLS, true);
     begun.dress();
@@ -165,7 +165,7 @@ async fn pump(
 }
 
 impl SessionKey {
-    /// Returns when the key may not be used any more, or when nobody could say so for too long.
+    /// Waits until the key may not be used any more, or could not be checked for too long.
     async fn refused(self) {
         let Self { callers, sources, hash, holder } = self;
         // Without a stamp it is looked at once more: what was forgotten since the first look left no trace.
@@ -196,7 +196,7 @@ impl SessionKey {
     }
 }
 
-/// When anything was last heard from either side.
+/// Time of the latest byte from either side.
 struct Heard {
     start: Instant,
     last_ms: AtomicU64,
@@ -213,7 +213,7 @@ impl Heard {
         self.last_ms.store(u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX), Relaxed);
     }
 
-    /// Returns when both sides have been silent for too long.
+    /// Waits until both sides have been silent for too long.
     async fn silence(&self) {
         loop {
             let until = self.start + Duration::from_millis(self.last_ms.load(Relaxed)) + SILENCE;

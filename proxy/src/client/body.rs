@@ -13,9 +13,9 @@ use crate::request::intake::Source;
 
 /// The body of a request to a provider.
 pub(crate) enum RequestBody {
-    /// Read already. What it was read from goes along, because it holds the room that the body takes.
+    /// A body that was read. Its source goes along, as it holds the body's share of memory.
     Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Option<Source>),
-    /// Passed on as it arrives.
+    /// A body that is passed on as it arrives.
     Passing(Incoming),
 }
 

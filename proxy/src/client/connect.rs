@@ -1,7 +1,7 @@
-//! Makes connections to providers: to addresses the guard allows, over TLS unless the operator trusts the host, and
-//! HTTP/2 where the provider offers it.
+//! Connects to providers: to addresses that the guard allows, over TLS unless the operator trusts the host, with HTTP/2
+//! if the provider offers it.
 //!
-//! It must never use a proxy, nor wait for ever for a provider that says nothing.
+//! It must never use a proxy, nor wait forever for a silent provider.
 
 use std::{error::Error, io, sync::Arc, time::Duration};
 
@@ -17,26 +17,26 @@ use tower_service::Service;
 
 use super::{body::RequestBody, origin::Origin};
 
-/// Until TCP and TLS stand and HTTP is agreed on.
+/// Time limit for TCP, TLS and the choice of HTTP's version together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
-/// Until the TCP connection alone stands.
+/// Time limit for the TCP connection alone.
 const TCP_TIMEOUT: Duration = Duration::from_secs(10);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(55);
-/// A connection that many calls share is asked whether it is still there: none of them could tell.
+/// Interval of pings on a shared HTTP/2 connection, whose calls alone could not notice its loss.
 const PING_INTERVAL: Duration = Duration::from_secs(20);
-/// What a provider may send of one answer, and of all on one connection, before somebody has taken it.
+/// Flow-control windows: bytes that a provider may send ahead of the reader, per answer and per connection.
 const STREAM_WINDOW_BYTES: u32 = 1 << 20;
 const CONNECTION_WINDOW_BYTES: u32 = 8 << 20;
 
 /// The connector.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    /// Offers HTTP/2, too.
+    /// Offers HTTP/2 and HTTP/1.1.
     any: HttpsConnector<HttpConnector<Resolver>>,
     http1: HttpsConnector<HttpConnector<Resolver>>,
 }
 
-/// The sending end of a new connection.
+/// Sending half of a new connection.
 pub(crate) enum Sender {
     /// One call at a time.
     Http1(http1::SendRequest<RequestBody>),
@@ -45,7 +45,7 @@ pub(crate) enum Sender {
 }
 
 impl Connector {
-    /// A connector under this rule.
+    /// Builds a connector under this rule.
     ///
     /// # Errors
     /// TLS is not usable on this machine.
@@ -66,7 +66,7 @@ impl Connector {
         })
     }
 
-    /// A new connection; `upgrades`: one that may become a WebSocket, which only HTTP/1.1 does.
+    /// Opens a connection; `upgrades` demands HTTP/1.1, which alone can become a WebSocket.
     ///
     /// # Errors
     /// The host may not be called, or no connection could be made in time.

@@ -1,4 +1,4 @@
-//! The client that calls providers, over connections that it keeps.
+//! The client that calls providers, over pooled connections.
 //!
 //! It must never follow a redirect, nor send a request twice that a provider may have seen.
 
@@ -21,19 +21,19 @@ use self::{
 };
 use crate::refusal::{Code, Refusal};
 
-/// Calls providers, over connections of its own: each event loop has one.
+/// Calls providers over its own connections; one per event loop.
 pub struct ProviderClient {
     connector: Connector,
     pool: Pool,
 }
 
 impl ProviderClient {
-    /// A client that has no connections yet.
+    /// Builds a client without connections.
     pub(crate) fn new(connector: Connector) -> Self {
         Self { connector, pool: Pool::default() }
     }
 
-    /// The beginning of a provider's answer, and the connection that it comes on, to be held until its end.
+    /// Sends a request; returns the head of the answer, and its connection, to be held until the answer's end.
     pub(crate) async fn request(
         &self,
         to: &Arc<Origin>,
@@ -56,7 +56,7 @@ fn broken() -> Refusal {
     Refusal::new(Code::UpstreamBroken, "the connection to the provider broke off before it answered")
 }
 
-/// Why there is no connection, without any of the error's text: it may name hosts and addresses.
+/// Returns the refusal for a failed connection, without the error's text, which may name hosts and addresses.
 fn unreachable(error: &(dyn Error + 'static)) -> Refusal {
     let mut cause = Some(error);
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! Where a provider is called: scheme, host and port. Connections are kept by it.
+//! The origin of a provider: scheme, host and port. Connections are pooled by it.
 
 use http::{
     HeaderValue, Uri,
@@ -14,7 +14,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// From the beginning of a URL: `https://api.example.com`.
+    /// Parses the beginning of a URL: `https://api.example.com`.
     pub(crate) fn parse(root: &str) -> Option<Self> {
         let (scheme, authority) = root.split_once("://")?;
         Some(Self {
@@ -25,22 +25,22 @@ impl Origin {
         })
     }
 
-    /// As it was parsed.
+    /// Returns the parsed text.
     pub(crate) fn text(&self) -> &str {
         &self.text
     }
 
-    /// The value of the header that names it.
+    /// Returns the value of the `host` header.
     pub(crate) const fn host(&self) -> &HeaderValue {
         &self.host
     }
 
-    /// Its URI without a path.
+    /// Returns its URI without a path.
     pub(crate) fn root(&self) -> Uri {
         self.uri(PathAndQuery::from_static("/"))
     }
 
-    /// The URI of something at it.
+    /// Returns the URI of a path at it.
     pub(crate) fn uri(&self, target: PathAndQuery) -> Uri {
         let mut parts = http::uri::Parts::default();
         parts.scheme = Some(self.scheme.clone());

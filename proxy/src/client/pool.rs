@@ -1,7 +1,7 @@
-//! The connections to providers that one event loop keeps: one HTTP/1.1 connection for each call under way, an HTTP/2
-//! connection for several.
+//! The connections of one event loop to providers: one HTTP/1.1 connection per call under way, an HTTP/2 connection for
+//! several.
 //!
-//! A connection must never carry a call before the one before it has ended; hyper says when it has.
+//! A connection must never carry a call before the previous one has ended; hyper reports that.
 
 use std::{
     collections::HashMap,
@@ -17,13 +17,14 @@ use hyper::{
 
 use super::{body::RequestBody, connect::Sender, origin::Origin};
 
-/// Shorter than what providers' front ends keep idle connections for.
+/// Time after which idle connections are closed; shorter than the keep-alive of providers' front ends.
 const IDLE: Duration = Duration::from_secs(55);
 const IDLE_PER_ORIGIN: usize = 512;
-/// Providers allow a hundred calls on one connection or more; what is beyond theirs would wait without a word.
+/// Largest number of calls on one HTTP/2 connection. Providers allow a hundred or more; calls beyond their limit would
+/// wait silently.
 const CALLS_PER_CONNECTION: usize = 64;
 
-/// The connections.
+/// The pooled connections.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Mutex<Origins>>);
 
@@ -45,7 +46,7 @@ struct Idle {
 
 struct Shared {
     sender: http2::SendRequest<RequestBody>,
-    /// Held by each of its calls, too.
+    /// Reference count of its calls.
     calls: Arc<()>,
     used_at: Instant,
 }
@@ -61,11 +62,11 @@ enum Carrier {
     Shared(http2::SendRequest<RequestBody>, Arc<Origin>, Arc<()>),
 }
 
-/// A connection that carries a call. Dropped, it is kept for another one, unless hyper has closed it.
+/// A connection that carries a call. Dropping it returns it to the pool, unless hyper has closed it.
 pub(crate) enum Carrying {
-    /// This call alone; `None` when it is dropped.
+    /// An HTTP/1.1 connection; `None` once dropped.
     Own(Option<http1::SendRequest<RequestBody>>, Arc<Origin>, Pool),
-    /// Others, too.
+    /// An HTTP/2 connection, shared with other calls.
     Shared(#[expect(dead_code, reason = "held for its count")] Arc<()>),
 }
 
@@ -76,7 +77,7 @@ impl Default for Pool {
 }
 
 impl Pool {
-    /// A connection that is there; `upgrades`: one that may become a WebSocket.
+    /// Returns a pooled connection; `upgrades` demands one that may become a WebSocket.
     pub(crate) fn take(&self, to: &Arc<Origin>, upgrades: bool) -> Option<Connection> {
         let mut origins = self.origins();
         let kept = origins.kept.get_mut(to.text())?;
@@ -89,7 +90,7 @@ impl Pool {
         Some(self.connection(Carrier::Own(sender, Arc::clone(to))))
     }
 
-    /// A new connection, for its first call.
+    /// Adds a new connection and returns it for its first call.
     pub(crate) fn add(&self, to: &Arc<Origin>, sender: Sender) -> Connection {
         self.connection(match sender {
             Sender::Http1(sender) => Carrier::Own(sender, Arc::clone(to)),
@@ -126,7 +127,7 @@ impl Pool {
 }
 
 impl Origins {
-    /// Ends what nobody has used for a while, and forgets origins that nobody calls any more.
+    /// Closes connections that were idle for a while, and forgets unused origins.
     fn sweep(&mut self, now: Instant) {
         self.swept_at = now;
         self.kept.retain(|_, kept| {
@@ -138,7 +139,7 @@ impl Origins {
 }
 
 impl Kept {
-    /// The first that has room: those behind it become idle and end.
+    /// Returns the first shared connection with room: those behind it become idle and are closed.
     fn share(&mut self, now: Instant) -> Option<&mut Shared> {
         self.shared.retain(|it| it.is_of_use(now));
         let shared = self.shared.iter_mut().find(|it| it.calls() < CALLS_PER_CONNECTION)?;
@@ -146,7 +147,7 @@ impl Kept {
         Some(shared)
     }
 
-    /// The one that was used last, of those whose call is over.
+    /// Returns the most recently used free connection.
     fn own(&mut self, now: Instant) -> Option<http1::SendRequest<RequestBody>> {
         for at in (0..self.idle.len()).rev() {
             let idle = &self.idle[at];
@@ -175,7 +176,7 @@ impl Shared {
 }
 
 impl Connection {
-    /// Sends a request, whose URI is whatever has its path. A request that was not sent is in the error.
+    /// Sends a request, whose URI only needs the path. The error holds a request that was not sent.
     pub(crate) async fn send(
         self,
         mut request: Request<RequestBody>,

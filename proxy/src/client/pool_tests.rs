@@ -11,7 +11,7 @@ use tokio::io::duplex;
 
 use super::*;
 
-/// More than fits between both ends.
+/// Size in bytes of a body that exceeds the pipe between both ends.
 const LONG_BYTES: usize = 1 << 20;
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -49,7 +49,7 @@ async fn begin(connection: Connection, path: &'static str) -> (Response<Incoming
     connection.send(request).await.map_err(|error| error.into_error()).unwrap()
 }
 
-/// What a call is answered, and the connection as long as nobody else may have it.
+/// Makes a call; returns the answer, and the connection, which is taken until dropped.
 async fn call(connection: Connection) -> (String, Carrying) {
     let (answer, carrying) = begin(connection, "/v1/x?y=1").await;
     let body = answer.into_body().collect().await.unwrap().to_bytes();

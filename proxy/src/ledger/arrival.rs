@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use keyway_domain::{RequestId, Timestamp};
 use uuid::Builder;
 
-/// Longer texts are cut: a record has a bounded size.
+/// Longest text in a record, in characters; longer ones are cut.
 const MAX_TEXT_CHARS: usize = 300;
 
 /// The time at which a request came in, and its id.

@@ -1,9 +1,9 @@
-//! The drainer: moves the records of sealed segments into the outbox, as commands of the meter lane, settles
-//! the calls of processes that are gone, and notes when keys and integrations were last used.
+//! The drainer: moves the records of sealed segments into the outbox, as commands of the meter lane, settles the calls
+//! of processes that died, and stores when keys and integrations were last used.
 //!
-//! The id of a message follows from the file's name and the place in it, and a call is recorded
-//! once by its request id: a crash between commit and deletion doubles nothing. A process that died may have
-//! left both a call's record and the call under way: the ledger lets the record count, whichever comes first.
+//! The id of a message follows from the file's name and the offset in it, and a call is recorded once by its request
+//! id: a crash between commit and deletion doubles nothing. A process that died may have left both a call's record and
+//! its settlement: the ledger lets the record count, whichever comes first.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -27,23 +27,23 @@ use super::{
     under_way,
 };
 
-/// Calls in one message at most.
+/// Largest number of calls in one message.
 const CALLS_PER_MESSAGE: usize = 200;
-/// How often uses are written.
+/// Interval at which uses are written.
 const USES_INTERVAL: Duration = Duration::from_secs(30);
 
-/// Why a round did not move everything. What was not moved stays on the disk.
+/// Reason why a round did not move everything. The rest stays on the disk.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DrainError {
-    /// The disk: check the data directory.
+    /// An error of the disk: check the data directory.
     #[error("the spool cannot be read: {0}")]
     Io(#[from] io::Error),
-    /// The database: the next round tries again.
+    /// An error of the database: the next round tries again.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Reads a whole file of the spool: the calls in it, by tenant.
+/// Parses a whole file of the spool into its calls, by tenant.
 type Decode = fn(&Path, &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>>;
 
 /// Moves records. One per process; others on the same directory do no harm.
@@ -57,7 +57,7 @@ pub(crate) struct Drainer {
 }
 
 impl Drainer {
-    /// A drainer of `directory`, which keeps `bytes` up to date.
+    /// Builds a drainer of `directory`, which keeps the size in `bytes` up to date.
     pub(crate) fn new(directory: PathBuf, store: Store, bytes: Arc<AtomicU64>) -> Self {
         Self {
             directory,
@@ -69,8 +69,8 @@ impl Drainer {
         }
     }
 
-    /// Moves every sealed segment, then the calls of every process that is gone. A file that cannot be moved
-    /// does not hold up the others; the first error is returned when they are done.
+    /// Moves every sealed segment, then the calls of every process that died. A file that cannot be moved does not hold
+    /// up the others; the first error is returned at the end.
     pub(crate) async fn round(&mut self) -> Result<(), DrainError> {
         let mut first = Ok(());
         for (extension, decode) in [(spool::EXTENSION, decode as Decode), (under_way::EXTENSION, under_way::settle)] {
@@ -95,7 +95,7 @@ impl Drainer {
         first
     }
 
-    /// Writes when keys and integrations were last used, as far as that is not written yet.
+    /// Stores when keys and integrations were last used, if not stored yet.
     pub(crate) async fn write_uses(&mut self) -> Result<(), DrainError> {
         self.uses_written = Instant::now();
         if self.keys_used.is_empty() {
@@ -112,7 +112,7 @@ impl Drainer {
         Ok(())
     }
 
-    /// Files in the order in which they were begun, those being written included.
+    /// Returns files in the order in which they were begun, including those being written.
     fn files(&self, wanted: &str) -> io::Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
@@ -174,8 +174,8 @@ fn read_sealed(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
     Ok(Some((file, text)))
 }
 
-/// The calls of a segment by tenant. The end of a write that was cut off has no line break and is
-/// ignored; any other line that cannot be read is a defect, and said so.
+/// Returns the calls of a segment by tenant. An incomplete last line is a write that was cut off and is ignored; any
+/// other unreadable line is a defect, and logged.
 fn decode(path: &Path, text: &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>> {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     let whole = memchr::memrchr(b'\n', text).map_or(0, |end| end + 1);

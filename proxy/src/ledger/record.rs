@@ -1,6 +1,6 @@
-//! The record of one call: begun before a provider is called, kept exactly once, however the call
-//! ends. Dropping it keeps it as incomplete, so a caller that leaves is metered like any other; a call
-//! for which nobody was asked leaves none.
+//! The record of one call: begun before a provider is called, kept exactly once, however the call ends. Dropping it
+//! keeps it as incomplete, so a caller that leaves is metered like any other; a call for which no provider was asked
+//! leaves none.
 
 use std::{
     borrow::Cow,
@@ -26,7 +26,7 @@ use crate::{
     route::{plan::PathThere, upstream::Upstream},
 };
 
-/// Statuses of calls that went well, beside 2xx.
+/// Statuses of successful calls, beside 2xx.
 const GOOD: [StatusCode; 2] = [StatusCode::SWITCHING_PROTOCOLS, StatusCode::NOT_MODIFIED];
 
 /// The record of one call.
@@ -40,7 +40,7 @@ pub(crate) struct Record {
     path: String,
     asked_model: Option<String>,
     attempts: u16,
-    /// Until the first upstream was asked.
+    /// Time until the first upstream was asked.
     overhead: Duration,
     refused: Vec<RefusedAttempt>,
     doubted: Vec<IntegrationId>,
@@ -49,18 +49,18 @@ pub(crate) struct Record {
     first_byte: Option<Duration>,
     streamed: bool,
     complete: bool,
-    /// Whether the answer was in memory, so that no provider was asked.
+    /// `true` if the answer was cached, so that no provider was asked.
     cached: bool,
-    /// Why Keyway itself refuses it.
+    /// Code of Keyway's refusal, if no provider was asked.
     refused_code: Option<&'static str>,
-    /// What Keyway answers, where it is no answer of a provider.
+    /// Code of Keyway's own answer, if no provider's answer was passed on.
     own_code: Option<Code>,
-    /// What it has reserved of limits, settled when it ends.
+    /// Reservations in limits, settled when the record ends.
     pub(crate) hold: Hold,
 }
 
 impl Record {
-    /// The record of a call that is about to be made, to this upstream first.
+    /// Begins the record of a call that is about to be made, to this upstream first.
     pub(crate) fn new(
         slot: Slot,
         principal: &Principal,
@@ -94,7 +94,7 @@ impl Record {
         }
     }
 
-    /// An upstream is asked now, at this path. When this returns the call is known, should the process die.
+    /// Notes that an upstream is asked now, at this path. Afterwards the call is known even if the process dies.
     ///
     /// # Errors
     /// It cannot be written down, so it must not be made.
@@ -128,7 +128,7 @@ impl Record {
         Ok(())
     }
 
-    /// The answer was in memory: nobody is asked, and nothing is used.
+    /// Notes that the answer was cached: no provider is asked, and nothing is used.
     pub(crate) fn answered_from_memory(&mut self, path: String, streamed: bool) {
         (self.cached, self.path, self.streamed) = (true, path, streamed);
         self.status = Some(StatusCode::OK);
@@ -137,26 +137,26 @@ impl Record {
         self.metered.tokens = TokenCounts { input: Some(0), output: Some(0), ..TokenCounts::default() };
     }
 
-    /// A provider's own words put the key of an integration in question.
+    /// Notes that a provider's answer puts the key of an integration in doubt.
     pub(crate) fn doubts(&mut self, integration_id: IntegrationId) {
         if !self.doubted.contains(&integration_id) {
             self.doubted.push(integration_id);
         }
     }
 
-    /// An upstream refused the call, which another one is asked for now.
+    /// Notes that an upstream refused the call, for which another one is asked now.
     pub(crate) fn refused(&mut self, integration_id: IntegrationId, status: StatusCode) {
         self.refused.push(RefusedAttempt { integration_id, http_status: status.as_u16() });
     }
 
-    /// The answer is after all what an upstream said that was asked, at this path, before the last one.
+    /// Notes that the answer is that of an upstream asked before the last one, at this path.
     pub(crate) fn answered_before(&mut self, upstream: &Arc<Upstream>, path: String) {
         self.refused.retain(|attempt| attempt.integration_id != upstream.integration_id);
         (self.upstream, self.path) = (Arc::clone(upstream), path);
     }
 
-    /// Keyway itself refuses the call, meant for this path. Without any attempt that is what is kept of it, if there is
-    /// room.
+    /// Ends the record with Keyway's own refusal of the call, meant for this path. If no provider was asked, the
+    /// refused call is kept, if there is room.
     pub(crate) fn refuse(mut self, refusal: Refusal, path: &PathThere, calls: &RefusedCalls) -> Refusal {
         if self.attempts == 0 && calls.may_keep() {
             self.path = path.at(&self.upstream);
@@ -166,54 +166,54 @@ impl Record {
         self.ends_as(refusal)
     }
 
-    /// Keyway answers with a refusal of its own. It is logged when the record ends.
+    /// Notes that Keyway answers with a refusal of its own, which is logged when the record ends.
     pub(crate) fn ends_as(&mut self, refusal: Refusal) -> Refusal {
         self.own_code = Some(refusal.code());
         refusal.told()
     }
 
-    /// Who is asked first.
+    /// Returns the upstream that is asked first.
     pub(crate) const fn first(&self) -> &Arc<Upstream> {
         &self.upstream
     }
 
-    /// Whose integration serves.
+    /// Returns the upstream that serves.
     pub(crate) fn upstream(&self) -> &Upstream {
         &self.upstream
     }
 
-    /// The project that the call belongs to.
+    /// Returns the project of the call.
     pub(crate) const fn project_id(&self) -> ProjectId {
         self.project_id
     }
 
-    /// The model the caller asked for.
+    /// Returns the model that the caller asked for.
     pub(crate) fn asked_model(&self) -> Option<&str> {
         self.asked_model.as_deref()
     }
 
-    /// The path at the provider.
+    /// Returns the path at the provider.
     pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The head of the answer is there.
+    /// Notes that the head of the answer has arrived.
     pub(crate) fn answered(&mut self, status: StatusCode, streamed: bool) {
         self.status = Some(status);
         self.streamed = streamed;
     }
 
-    /// The first byte of the answer's body is there.
+    /// Notes that the first byte of the answer's body has arrived.
     pub(crate) fn first_byte(&mut self, now: Instant) {
         self.first_byte.get_or_insert_with(|| now - self.arrival.clock);
     }
 
-    /// The answer's figures.
+    /// Sets the answer's figures.
     pub(crate) fn metered(&mut self, metered: Metered) {
         self.metered = metered;
     }
 
-    /// Settles what it has reserved, and counts it.
+    /// Settles the reservations, and counts the call.
     fn count(&mut self, took: Duration) {
         self.hold.end(&Ended {
             upstream: &self.upstream,
@@ -236,7 +236,7 @@ impl Record {
         }
     }
 
-    /// Logs a call that failed: its ids and its end, and nothing that a caller or a provider wrote.
+    /// Logs a failed call: its ids and its end, and no text of a caller or a provider.
     fn tell(&self, call: &MeteredCall) {
         let status = self.own_code.map(Code::status).or(self.status);
         let is_good = |status: StatusCode| status.is_success() || GOOD.contains(&status);
@@ -263,14 +263,14 @@ impl Record {
         );
     }
 
-    /// Whether a text that the caller called a model is one: listed, or served. Any other may be anything,
-    /// and is no name to keep and to count by.
+    /// Returns `true` if the caller's model name is real: listed, or served. Any other may be any text, and must not be
+    /// stored or counted by.
     fn is_model(&self, asked: &str) -> bool {
         let is_served = |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
         self.status.is_some_and(is_served) || self.upstream.spec.model(asked).is_some()
     }
 
-    /// The answer came to its own end. Keeps the record.
+    /// Keeps the record of an answer that came to its own end.
     pub(crate) fn complete(mut self) {
         self.complete = true;
     }
@@ -329,7 +329,7 @@ impl Drop for Record {
     }
 }
 
-/// Whether it can be kept as text: PostgreSQL takes no NUL, and no name has control characters.
+/// Returns `true` if the name can be stored as text: PostgreSQL accepts no NUL, and no name has control characters.
 fn is_text(model: &str) -> bool {
     !model.chars().any(char::is_control)
 }

@@ -1,5 +1,5 @@
-//! Calls that Keyway itself refuses, for the request log where their virtual key is known, and for the process' log. A
-//! caller is refused as often as it likes, so only so many are kept of each second; the metric counts them all.
+//! Calls that Keyway itself refuses: rows of the request log if their virtual key is known, else lines of the process'
+//! log. A caller can be refused at any rate, so only a limited number is kept per second; the metric counts all.
 
 use std::{
     net::SocketAddr,
@@ -18,17 +18,17 @@ use crate::{
     request::caller::Principal,
 };
 
-/// Those of one second that are kept.
+/// Largest number kept per second.
 const MOST_PER_SECOND: u64 = 50;
-/// The bits that count them.
+/// Number of bits of that count.
 const COUNT_BITS: u32 = 16;
 
 /// Decides which refused calls are kept.
 pub(crate) struct RefusedCalls {
     start: Instant,
-    /// The second, and below it how many were kept in it.
+    /// Second in the high bits, and the number kept in it in the low bits.
     kept: AtomicU64,
-    /// The same of those that are logged only, because nobody is known.
+    /// The same for those that are only logged, because the virtual key is unknown.
     told: AtomicU64,
 }
 
@@ -39,12 +39,12 @@ impl Default for RefusedCalls {
 }
 
 impl RefusedCalls {
-    /// Whether one more may be kept now.
+    /// Returns `true` if one more may be kept now.
     pub(crate) fn may_keep(&self) -> bool {
         self.has_room(&self.kept)
     }
 
-    /// Logs a request of nobody that is known.
+    /// Logs a request without a known virtual key.
     pub(crate) fn tell(&self, id: RequestId, peer: SocketAddr, code: Code) {
         if self.has_room(&self.told) {
             let status = code.status().as_u16();
@@ -61,7 +61,7 @@ impl RefusedCalls {
         counter.fetch_update(Relaxed, Relaxed, one_more).is_ok()
     }
 
-    /// Keeps a call that is refused before anybody was chosen to serve it.
+    /// Keeps a call that is refused before an upstream was chosen.
     pub(crate) fn keep(&self, spool: &Spool, principal: &Principal, arrival: Arrival, path: &str, refusal: &Refusal) {
         if !self.may_keep() {
             return;

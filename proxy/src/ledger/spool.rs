@@ -1,9 +1,9 @@
 //! The spool: records of calls in append-only files, one JSON line each, until they are in the outbox.
 //!
-//! A call is admitted only with a slot for its record, so no record is ever dropped: a full spool refuses
-//! calls. The slot's place among the calls under way is written before the provider is called and stays until
-//! the record is in a segment, so that a call is known whenever the process dies. The process that writes a
-//! segment holds a lock on it, so a segment without a lock is complete.
+//! A call is admitted only with a slot for its record, so no record is ever dropped: a full spool refuses calls. The
+//! slot's place among the calls under way is written before the provider is called and stays until the record is in a
+//! segment, so that a call is known whenever the process dies. The process that writes a segment holds a lock on it, so
+//! a segment without a lock is complete.
 
 use std::{
     fs, io,
@@ -26,29 +26,29 @@ use tokio::{
 
 use super::under_way::{self, Admission, Place, UnderWay};
 
-/// What the names of segments end with.
+/// Extension of segments.
 pub(crate) const EXTENSION: &str = "spool";
-/// Records written at once at most.
+/// Largest number of records in one write.
 const BATCH: usize = 1024;
-/// How long the first record of a write waits for others to share it.
+/// Time that the first record of a write waits for others to share it.
 const GATHER: Duration = Duration::from_millis(10);
-/// How long a segment takes records before it is handed to the drainer.
+/// Age at which a segment is handed to the drainer.
 const SEGMENT_AGE: Duration = Duration::from_millis(500);
 const SEGMENT_BYTES: u64 = 8 << 20;
-/// More than this on the disk means that nothing drains it: calls are refused.
+/// Size in bytes above which calls are refused: nothing drains the spool then.
 const MAX_BYTES: u64 = 1 << 30;
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The way to the spool.
+/// Handle to the spool.
 pub(crate) struct Spool {
-    /// As long as there are places: every record brings its own.
+    /// Unbounded, but limited by the slots: every record has one.
     entries: mpsc::UnboundedSender<Entry>,
     calls: Arc<UnderWay>,
     /// Bytes on the disk that are not in the outbox yet.
     bytes: Arc<AtomicU64>,
 }
 
-/// The place of one call and its record.
+/// Place of one call and its record.
 pub(crate) struct Slot {
     entries: mpsc::UnboundedSender<Entry>,
     place: Place,
@@ -77,7 +77,7 @@ pub(crate) struct Writer {
 )]
 enum Entry {
     Record(Line, Place),
-    /// Answered when all that came before is in a sealed segment.
+    /// Answered when all records before it are in a sealed segment.
     Flush(oneshot::Sender<()>),
 }
 
@@ -88,8 +88,8 @@ struct Segment {
 }
 
 impl Spool {
-    /// A spool in `directory` and the writer that has to run for it. `sealed` is notified of every
-    /// segment that may be drained; `bytes` is what lies on the disk.
+    /// Builds a spool in `directory` and the writer that must run for it. `sealed` is notified of every segment that
+    /// may be drained; `bytes` is the size on the disk.
     pub(crate) fn new(directory: &Path, sealed: Arc<Notify>, bytes: Arc<AtomicU64>) -> io::Result<(Self, Writer)> {
         fs::create_dir_all(directory)?;
         let (sender, entries) = mpsc::unbounded_channel();
@@ -105,7 +105,7 @@ impl Spool {
         Ok((Self { entries: sender, calls, bytes }, writer))
     }
 
-    /// A place for the record of a call; `None` while the spool is full.
+    /// Returns a slot for the record of a call; `None` while the spool is full.
     pub(crate) fn admit(&self) -> Option<Slot> {
         if self.bytes.load(Relaxed) > MAX_BYTES || self.entries.is_closed() {
             return None;
@@ -113,7 +113,7 @@ impl Spool {
         Some(Slot { place: self.calls.place()?, entries: self.entries.clone() })
     }
 
-    /// Returns when every record kept before is in a segment that can be drained.
+    /// Waits until every earlier record is in a segment that can be drained.
     pub(crate) async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
         if self.entries.send(Entry::Flush(done)).is_ok() {
@@ -127,7 +127,7 @@ impl Slot {
     /// Writes down that the call is about to be made, or made again elsewhere.
     ///
     /// # Errors
-    /// It cannot be written: the call must not be made.
+    /// The call cannot be written down, so it must not be made.
     pub(crate) fn admit(&self, admission: &Admission<'_>) -> io::Result<()> {
         self.place.write(admission)
     }
@@ -140,7 +140,7 @@ impl Slot {
 }
 
 impl Writer {
-    /// Writes until the spool and every slot of it are gone.
+    /// Writes until the spool and all its slots are dropped.
     pub(crate) async fn run(mut self) {
         let mut batch = Vec::new();
         let mut text = Vec::new();
@@ -216,7 +216,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Closes the segment, and with it its lock.
+    /// Closes the segment and releases its lock.
     fn seal(&mut self) {
         if self.segment.take().is_some() {
             self.calls.clear();

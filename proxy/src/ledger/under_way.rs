@@ -1,9 +1,9 @@
-//! The calls under way of one process, in one file: each has a place of its own from before its provider is
-//! called until its record is in a segment. What stands there once the process is gone was never recorded, and
-//! is settled as unknown.
+//! The calls under way of one process, in one file: each has a place of its own from before its provider is called
+//! until its record is in a segment. Places that are filled when the process is gone were never recorded, and are
+//! settled as unknown.
 //!
-//! A write is in the kernel's memory when it returns: it survives the process, however it dies, but not the
-//! machine. The file is as long as there were ever calls at once, and no call waits for a disk.
+//! A write is in the kernel's memory when it returns: it survives the process, however it dies, but not the machine.
+//! The file has as many places as there were ever concurrent calls, and no call waits for a disk.
 
 use std::{
     borrow::Cow,
@@ -21,30 +21,30 @@ use keyway_domain::{
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// What the names of these files end with.
+/// Extension of these files.
 pub(crate) const EXTENSION: &str = "calls";
-/// Calls under way and records not yet written, together.
+/// Largest number of calls under way and unwritten records, together.
 const PLACES: u32 = 32 << 10;
-/// Enough for every call whose path and model are not exceedingly long; they are cut where it is not.
+/// Size of a place in bytes, enough for all but exceedingly long paths and models, which are cut.
 const PLACE_BYTES: usize = 1024;
 const CUT_PATH_CHARS: usize = 64;
 
 /// The calls under way of this process.
 pub(crate) struct UnderWay {
-    /// Locked as long as it is open.
+    /// File that is locked as long as it is open.
     file: File,
     path: PathBuf,
     places: Mutex<Places>,
 }
 
-/// A place in the file. Dropped, it is free for another call; what stands in it goes with the next
+/// A place in the file. Dropping it frees the place for another call; its content is cleared by the next
 /// [`UnderWay::clear`].
 pub(crate) struct Place {
     calls: Arc<UnderWay>,
     index: u32,
 }
 
-/// What has to be known of a call before its provider is called.
+/// Facts about a call, known before its provider is called.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Admission<'a> {
     pub(crate) tenant_id: TenantId,
@@ -65,20 +65,20 @@ pub(crate) struct Admission<'a> {
 struct Places {
     /// Free, and empty in the file.
     empty: Vec<u32>,
-    /// Free, but what stood there still does.
+    /// Free, but with old content in the file.
     stale: Vec<u32>,
-    /// How many were ever used.
+    /// Number of places ever used.
     made: u32,
 }
 
 impl UnderWay {
-    /// A file in `directory` for this process.
+    /// Creates a file in `directory` for this process.
     pub(crate) fn create(directory: &Path) -> io::Result<Arc<Self>> {
         let (file, path) = create_locked(directory, EXTENSION)?;
         Ok(Arc::new(Self { file, path, places: Mutex::default() }))
     }
 
-    /// A free place; `None` when there are too many calls.
+    /// Returns a free place; `None` if there are too many calls.
     pub(crate) fn place(self: &Arc<Self>) -> Option<Place> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         // A stale one first: while calls come, few places are used again and again.
@@ -94,7 +94,7 @@ impl UnderWay {
         Some(Place { calls: Arc::clone(self), index })
     }
 
-    /// Empties the places of calls whose records are written.
+    /// Clears the places of calls whose records are written.
     pub(crate) fn clear(&self) {
         let stale = std::mem::take(&mut self.places.lock().unwrap_or_else(PoisonError::into_inner).stale);
         let (mut emptied, mut left) = (Vec::new(), Vec::new());
@@ -121,7 +121,7 @@ impl UnderWay {
 }
 
 impl Place {
-    /// Writes the call into the place. When this returns the call outlives the process.
+    /// Writes the call into the place. Once this returns, the call outlives the process.
     ///
     /// # Errors
     /// The disk: the call must not be made.
@@ -142,13 +142,13 @@ impl Drop for Place {
 }
 
 impl Admission<'_> {
-    /// The same with less text.
+    /// Returns the admission with shortened texts.
     fn cut(&self) -> Admission<'_> {
         let path: String = self.path.chars().take(CUT_PATH_CHARS).collect();
         Admission { model: None, path: path.into(), provider: Cow::Borrowed(&self.provider), ..*self }
     }
 
-    /// The call as nobody saw it end.
+    /// Returns the settled call, whose end is unknown.
     fn settled(self) -> MeteredCall {
         let by = (self.project_id, self.virtual_key_id);
         let call =
@@ -163,7 +163,7 @@ impl Admission<'_> {
     }
 }
 
-/// The calls that a process had under way when it died, by tenant; `text` is its whole file.
+/// Returns the calls that a process had under way when it died, by tenant; `text` is its whole file.
 pub(crate) fn settle(path: &Path, text: &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>> {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for place in text.chunks(PLACE_BYTES).filter(|place| place[0] != 0) {
@@ -176,8 +176,8 @@ pub(crate) fn settle(path: &Path, text: &[u8]) -> BTreeMap<TenantId, Vec<Metered
     calls
 }
 
-/// Makes a file that only this process uses as long as it is open. It gets its name when it is locked: who came
-/// between would take it for one of a process that is gone.
+/// Creates a file that only this process uses as long as it is open. It is named after it is locked: otherwise another
+/// process could take it for one of a dead process.
 pub(crate) fn create_locked(directory: &Path, extension: &str) -> io::Result<(File, PathBuf)> {
     let path = directory.join(format!("{}.{extension}", Uuid::now_v7().simple()));
     let unlocked = path.with_extension("new");

@@ -1,4 +1,4 @@
-//! What was written down before a call is found after the process, and nothing else is.
+//! Calls written down before they are made are found after the process, and nothing else is.
 
 use super::*;
 

@@ -1,5 +1,5 @@
-//! What callers are told of limits: why a call was refused and when to try again, and on every answer under a
-//! limit what is left of it. Headers of the provider stay as they are; ours have names of their own.
+//! Limits in answers: on a refused call the reason and the time to try again, and on every answer under a limit its
+//! remainder. Headers of the provider stay unchanged; ours have names of their own.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::refusal::{
     exceeded::{Exceeded, State, seconds},
 };
 
-/// What may be reserved by calls under way is free again soon.
+/// Time after which amounts reserved by calls under way may be free again.
 const SOON: Duration = Duration::from_secs(1);
 
-/// On every answer under a limit: limit, remaining (as far as this process knows) and seconds until the window
+/// Headers of every answer under a limit: limit, remainder (as far as this process knows) and seconds until the window
 /// ends, by measure. Money is in billionths of a US dollar.
 const SHOWN: [[HeaderName; 3]; Measure::ALL.len()] = [
     [
@@ -41,7 +41,7 @@ const SHOWN: [[HeaderName; 3]; Measure::ALL.len()] = [
     ],
 ];
 
-/// A limit has nothing left for a call.
+/// Builds the refusal of a call for which a limit has nothing left.
 pub(super) fn exhausted(scope: LimitScope, measure: Measure, state: State) -> Refusal {
     // A budget that is used up is empty for long; what calls under way have only reserved comes back.
     let used_up = measure.is_budget() && state.used_up;
@@ -57,7 +57,7 @@ pub(super) fn exhausted(scope: LimitScope, measure: Measure, state: State) -> Re
     refused(code, message, Exceeded { scope, measure: Some(measure), state, retry_after })
 }
 
-/// A budget applies, and what the call costs is not known.
+/// Builds the refusal of a call whose cost is unknown under a budget.
 pub(super) fn price_unknown(scope: LimitScope) -> Refusal {
     let state = State { limit: 0, remaining: 0, reset: Duration::ZERO, used_up: false };
     let message = "a budget applies to this call and its price is not known: call a model and an endpoint with a \
@@ -70,8 +70,7 @@ fn refused(code: Code, message: String, exceeded: Exceeded) -> Refusal {
     Refusal::new(code, message).with_limit(exceeded)
 }
 
-/// Says in the headers of an answer what is left of the limits it counts on: of several of a kind, of the
-/// one with the least.
+/// Adds the headers of an answer: for each measure, the limit with the smallest remainder.
 pub(super) fn show<'t>(taken: impl Iterator<Item = &'t Taken>, headers: &mut HeaderMap) {
     // At once: a map that grows step by step is hashed anew each time.
     headers.reserve(SHOWN.len() * SHOWN[0].len());

@@ -1,5 +1,5 @@
-//! What a body asks for that decides what its call can use and cost at most: lengths of output, and terms of the
-//! price. It reads the fields of the body itself and never what is in its texts.
+//! Fields of a body that bound the use and cost of its call: lengths of output, and terms of the price. Reads only the
+//! body's own fields, never the content of its texts.
 
 use std::borrow::Cow;
 
@@ -12,26 +12,25 @@ use serde::{
 };
 use serde_json::Value;
 
-/// A model that may use a tool does so a few times for an answer.
+/// Assumed number of tool uses in one answer.
 pub(super) const MAX_TOOL_USES: i64 = 10;
-/// The tools that providers charge beside their tokens, by the names that bodies and answers give them. Searches of
-/// the web are counted apart.
+/// Tools that providers charge beside tokens, by their names in bodies and answers. Web searches are counted apart.
 const CHARGED: [&str; 3] = ["code_interpreter", "file_search", "image_generation"];
 const GOOGLE_MAPS: &str = "google_maps";
-/// What else shows that one of them may be there: the names of Google's, and an escaped character.
+/// Other traces of such a tool: Google's names, and an escaped character.
 const TRACES: [&[u8]; 3] = [b"googleMaps", b"google_maps", b"\\u"];
-/// What is asked for by whoever wants no special terms.
+/// Values that ask for no special terms.
 const ORDINARY: [&str; 8] =
     ["auto", "default", "global", "not_available", "on_demand", "standard", "standard_only", "unspecified"];
 
-/// What was asked for; of what is there twice, all of it.
+/// Bounds that the body asks for; of a repeated field, all values together.
 #[derive(Default)]
 pub(super) struct Asked {
-    /// The longest output.
+    /// Longest output in tokens.
     pub(super) output: Option<i64>,
-    /// The number of answers.
+    /// Number of alternative answers.
     pub(super) choices: Option<i64>,
-    /// Special terms; one that nobody can read has no price.
+    /// Special terms; an unreadable one has no price.
     pub(super) terms: PriceTerms,
 }
 
@@ -52,7 +51,7 @@ struct Tool<'b> {
 }
 
 impl Asked {
-    /// Reads a body. What is no JSON of the known form says nothing of lengths; the model's own bounds count.
+    /// Reads a body. A body of another form sets no lengths; the model's own bounds count.
     pub(super) fn read(body: &[u8]) -> Self {
         let mut asked = Self::default();
         let mut is_clear = true;
@@ -66,7 +65,7 @@ impl Asked {
         asked
     }
 
-    /// Notes what a field asks for. `None`: a length that cannot be read.
+    /// Reads one field. `None`: a length that cannot be read.
     fn see(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
         let raise = |most: &mut Option<i64>, figure: Option<i64>| *most = (*most).max(figure.filter(|it| *it >= 0));
         match name {
@@ -107,7 +106,7 @@ fn parsed<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
     serde_json::from_slice(value).ok()
 }
 
-/// Adds a term unless it is ordinary. Two that differ are none that has a price.
+/// Adds a term unless it is ordinary. Two different values have no price.
 fn add(term: &mut Option<String>, value: &[u8]) {
     let asked = match serde_json::from_slice(value) {
         Ok(Value::Null) => return,

@@ -1,8 +1,8 @@
-//! What a call can use at most, before it is made: tokens from its body and its model's bounds, money from
-//! those and the terms it asks for. What that costs the catalog knows.
+//! Upper bounds of a call's use, before it is made: tokens from its body and its model's bounds, money from those and
+//! the terms it asks for, by the catalog's prices.
 //!
-//! A text has no more tokens than bytes. Where a body points to content outside it, or was not read, its
-//! input is taken to be all that the model accepts.
+//! A text has no more tokens than bytes. If a body points to content outside it, or was not read, its input is assumed
+//! to be the model's maximum.
 
 use http::{HeaderMap, Method, header};
 use keyway_domain::{NanoUsd, PriceTerms, Timestamp};
@@ -11,15 +11,15 @@ use memchr::memchr_iter;
 
 use super::asked::{Asked, MAX_TOOL_USES};
 
-/// What a model that nobody described takes and gives at most.
+/// Assumed input and output limits of a model without known ones.
 const DEFAULT_INPUT_TOKENS: i64 = 128_000;
 const DEFAULT_OUTPUT_TOKENS: i64 = 16_384;
 
-/// The last words of paths whose calls cost nothing, whatever they carry.
+/// Last segments of paths whose calls are free, whatever they carry.
 const FREE: [&str; 8] =
     ["cancel", "count_tokens", "countTokens", "detokenize", "files", "input_tokens", "moderations", "tokenize"];
-/// The last words of paths whose calls cost what their tokens cost. What any other costs is not known before
-/// it is made: batches, fine-tuning, images, speech.
+/// Last segments of paths whose calls cost what their tokens cost. The cost of any other call is unknown before it is
+/// made: batches, fine-tuning, images, speech.
 const PRICED: [&str; 14] = [
     "batchEmbedContents",
     "chat",
@@ -36,8 +36,8 @@ const PRICED: [&str; 14] = [
     "invoke",
     "invoke-with-response-stream",
 ];
-/// What follows the quote of a name by which a body brings in what is not text within it: its tokens are not
-/// bounded by its bytes.
+/// Names, behind their opening quote, of fields that add content outside the text: its tokens are not bounded by its
+/// bytes.
 const BEYOND_TEXT: [&[u8]; 23] = [
     b"cachedContent\"",
     b"code_interpreter\"",
@@ -63,7 +63,7 @@ const BEYOND_TEXT: [&[u8]; 23] = [
     b"urlContext\"",
     b"web_search",
 ];
-/// What any of them begins with: most words of a body are looked at no further.
+/// Table of their first bytes: most words of a body are skipped by it.
 static BEGINS: [bool; 256] = {
     let (mut begins, mut at) = ([false; 256], 0);
     while at < BEYOND_TEXT.len() {
@@ -72,26 +72,26 @@ static BEGINS: [bool; 256] = {
     }
     begins
 };
-/// The same of those by which it lets the provider search the web, which some charge beside the tokens.
+/// Names that let the provider search the web, which some charge beside tokens.
 const SEARCHES: [&[u8]; 3] = [b"googleSearch\"", b"google_search\"", b"web_search"];
-/// What is known of a call before anybody is asked.
+/// Facts about a call before a provider is asked.
 pub(crate) struct Demand {
     price: Priced,
-    /// An upper bound of its input; `None`: whatever the model takes.
+    /// Upper bound of its input in tokens; `None`: the model's maximum.
     input: Option<i64>,
     output: Option<i64>,
     choices: i64,
     searches: i64,
     terms: PriceTerms,
-    /// The moment by which it is priced.
+    /// Time that selects its price.
     pub(crate) began_at: Timestamp,
 }
 
-/// What a call can use at most.
+/// Upper bound of a call's use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bound {
     pub(crate) tokens: i64,
-    /// `None`: its price is not known.
+    /// Cost in nano-USD; `None`: its price is unknown.
     pub(crate) cost: Option<NanoUsd>,
 }
 
@@ -104,7 +104,7 @@ enum Priced {
 }
 
 impl Demand {
-    /// What a call of `path` asks for; `body`: as far as it was read.
+    /// Reads the demand of a call of `path`; `body` is as much of it as was read.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, path: &str, body: Option<&[u8]>) -> Self {
         let (price, began_at) = (Priced::of(method, headers, path), Timestamp::now());
         if price == Priced::Free {
@@ -119,7 +119,7 @@ impl Demand {
         Self { price, input, output, choices, searches, terms, began_at }
     }
 
-    /// What it can use at most when this model of this provider serves it.
+    /// Returns the upper bound if this model of this provider serves the call.
     pub(crate) fn at(&self, spec: &ProviderSpec, model: Option<&str>) -> Bound {
         if self.price == Priced::Free {
             return Bound { tokens: 0, cost: Some(0) };
@@ -173,7 +173,8 @@ impl Priced {
     }
 }
 
-/// Those of `wanted` that stand behind a quote. Inside a text every quote is escaped, but a text may be one.
+/// Returns those of `wanted` that stand behind a quote. Inside a text every quote is escaped, but a whole text may be
+/// one.
 fn names<'a>(body: &'a [u8], wanted: &'a [&'static [u8]]) -> impl Iterator<Item = &'static [u8]> + 'a {
     memchr_iter(b'"', body).filter_map(|at| {
         let word = body.get(at + 1..).filter(|word| word.first().is_some_and(|first| BEGINS[usize::from(*first)]))?;

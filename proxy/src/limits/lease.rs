@@ -1,7 +1,7 @@
-//! The arithmetic of one limit in this process: what is leased of it, reserved by calls under way, and used.
+//! The arithmetic of one limit in this process: amounts leased, reserved by calls under way, and used.
 //!
-//! Plain figures without IO and locks: what calls use never exceeds what was leased, except by the one call that
-//! was let through alone because more than nothing but less than its bound was left.
+//! Plain figures without IO and locks: use never exceeds the leases, except by the one call that was let through alone
+//! because less than its bound was left.
 
 use std::time::{Duration, Instant};
 
@@ -10,32 +10,32 @@ use keyway_store::limits::{Ask, Lease, Told};
 
 use crate::refusal::exceeded::State;
 
-/// How long a limit that had nothing left is not asked for again: others may hand something back.
+/// Pause after which an exhausted limit is asked for again: another process may hand a part back.
 const PAUSE: Duration = Duration::from_millis(500);
-/// When nobody has leased, handed back or told anything for so long, what is out has gone with a process that
-/// died: whoever lives and needs it no more hands it back sooner.
+/// Time without a lease, return or report by any process after which missing amounts are lost with a process that died:
+/// a live one hands back earlier.
 const QUIET: Duration = Duration::from_secs(30);
 
-/// One limit in this process.
+/// The share of one limit in this process.
 pub(super) struct Share {
     measure: Measure,
     limit: i64,
     window_start: Timestamp,
-    /// When the window ends, by this process' steady clock.
+    /// End of the window, by this process' monotonic clock.
     until: Instant,
-    /// Leased, and neither reserved nor used; negative: used beyond what was leased.
+    /// Amount leased, and neither reserved nor used; negative: used beyond the leases.
     left: i64,
-    /// Used, and not told yet.
+    /// Amount used, and not reported yet.
     used: i64,
-    /// Calls under way that have reserved some of it.
+    /// Calls under way that have reserved a part.
     in_flight: u32,
-    /// What was left for others, and used by all, when it was last asked for.
+    /// Remainder for others, and total use, at the last lease.
     elsewhere: Elsewhere,
-    /// Not before then there is anything to be had.
+    /// Earliest time to ask again.
     ask_again: Instant,
-    /// What the last lease brought.
+    /// Amount of the last lease.
     granted: i64,
-    /// The most that a call needed since [`Share::spare`] last looked.
+    /// Largest need of a call since the last [`Share::spare`].
     largest: i64,
 }
 
@@ -46,28 +46,28 @@ struct Elsewhere {
     is_quiet: bool,
 }
 
-/// What one call has reserved.
+/// Reservation of one call.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reserved {
     pub(super) amount: i64,
     window_start: Timestamp,
 }
 
-/// Whether a call can be let through.
+/// State of a call before it is let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// It fits into what is leased.
+    /// The call fits into the leased amount.
     Fits,
-    /// Less than its bound is left, and no other call is under way.
+    /// Less than the call's bound is left, and no other call is under way.
     Alone,
-    /// More has to be leased first.
+    /// More must be leased first.
     Short,
-    /// Nothing is left for it.
+    /// Nothing is left for the call.
     Exhausted,
 }
 
 impl Share {
-    /// Nothing leased yet.
+    /// Builds a share without a lease.
     pub(super) fn new(measure: Measure, now: Instant) -> Self {
         Self {
             measure,
@@ -84,7 +84,7 @@ impl Share {
         }
     }
 
-    /// Where a call stands that may use `need` under `limit`.
+    /// Returns the state of a call that may use `need` under `limit`.
     pub(super) fn standing(&self, need: i64, limit: i64, now: Instant) -> Standing {
         if now >= self.until || limit != self.limit {
             Standing::Short
@@ -99,7 +99,7 @@ impl Share {
         }
     }
 
-    /// Reserves what a call that [`Share::standing`] lets through may use.
+    /// Reserves the bound of a call that [`Share::standing`] lets through.
     pub(super) fn reserve(&mut self, need: i64) -> Reserved {
         let amount = need.min(self.left).max(0);
         self.left -= amount;
@@ -108,7 +108,7 @@ impl Share {
         Reserved { amount, window_start: self.window_start }
     }
 
-    /// Ends a reservation: `used` was really used. What was reserved in a window that is over does not matter.
+    /// Ends a reservation with the real use. A reservation of an earlier window is ignored.
     pub(super) fn settle(&mut self, reserved: Reserved, used: i64) {
         if reserved.window_start == self.window_start {
             self.left = self.left.saturating_add(reserved.amount).saturating_sub(used);
@@ -117,13 +117,13 @@ impl Share {
         }
     }
 
-    /// Whether more should be leased before a call has to wait for it.
+    /// Returns `true` if more should be leased before a call has to wait for it.
     pub(super) fn is_low(&self, limit: i64, now: Instant) -> bool {
         let may_ask = now >= self.ask_again && now < self.until && limit == self.limit;
         may_ask && self.elsewhere.left > 0 && self.left < self.granted / 4
     }
 
-    /// What to ask for, so that a call can be let through. What is told with it is taken off at once.
+    /// Builds the request for what a call lacks. The use reported with it is subtracted at once.
     pub(super) fn ask(&mut self, need: i64, limit: i64, now: Instant) -> Ask {
         // Another limit: what was leased under the old one is leased anew.
         let returned = if limit == self.limit { self.left.min(0) } else { self.left };
@@ -135,7 +135,7 @@ impl Share {
         Ask { measure: self.measure, limit, need: missing, partial, told }
     }
 
-    /// What a process that has more than it needs hands back; `None`: nothing. `all`: it needs nothing.
+    /// Returns the request that hands back what this process does not need; `None`: nothing. `all`: it needs nothing.
     pub(super) fn spare(&mut self, all: bool, now: Instant) -> Option<Ask> {
         let largest = std::mem::take(&mut self.largest);
         if now >= self.until {
@@ -152,7 +152,7 @@ impl Share {
         Some(Ask { measure: self.measure, limit: self.limit, need: 0, partial: false, told })
     }
 
-    /// What an ask brought.
+    /// Applies the answer to a request.
     pub(super) fn credit(&mut self, ask: &Ask, lease: &Lease, now: Instant) {
         if lease.window.start != self.window_start {
             self.window_start = lease.window.start;
@@ -169,8 +169,8 @@ impl Share {
         }
     }
 
-    /// Takes back what could not be told. What may have been handed back all the same is given up: others may
-    /// have it by now.
+    /// Restores use whose report failed. Amounts that may have been handed back nevertheless are given up: others may
+    /// have them by now.
     pub(super) fn untold(&mut self, ask: &Ask, perhaps_told: bool) {
         let told = &ask.told;
         if told.window_start == self.window_start {
@@ -181,7 +181,7 @@ impl Share {
         }
     }
 
-    /// Where it stands.
+    /// Returns the state for display.
     pub(super) fn state(&self, now: Instant) -> State {
         State {
             limit: self.limit,
@@ -192,12 +192,12 @@ impl Share {
         }
     }
 
-    /// What is leased and not used.
+    /// Returns the amount leased and not used.
     pub(super) const fn left(&self) -> i64 {
         self.left
     }
 
-    /// Whether nothing would be lost with it.
+    /// Returns `true` if dropping the share loses nothing.
     pub(super) fn is_empty(&self, now: Instant) -> bool {
         now >= self.until || (self.left == 0 && self.used == 0 && self.in_flight == 0)
     }

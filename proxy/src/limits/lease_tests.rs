@@ -1,4 +1,4 @@
-//! The arithmetic of leases against a database that is only a number, by many random sequences.
+//! The arithmetic of leases against a model of the database, by many random sequences.
 
 use std::time::{Duration, Instant};
 
@@ -7,14 +7,14 @@ use keyway_store::limits::{Ask, Lease};
 
 use super::{Reserved, Share, Standing};
 
-/// What the database would keep.
+/// Row of the database.
 struct Row {
     limit: i64,
     granted: i64,
     used: i64,
 }
 
-/// One process with its calls under way: what each has reserved, and may use.
+/// One process with its calls under way: their reservations, and their bounds.
 struct Process {
     share: Share,
     calls: Vec<(Reserved, i64)>,
@@ -75,8 +75,8 @@ impl Process {
     }
 }
 
-/// Sums what calls use while processes come, call, hand back and die. Returns what was used, and the most
-/// that one call of each process can be beyond the limit.
+/// Sums the use of calls while processes come, call, hand back and die. Returns the use, and the most by which one call
+/// of each process can exceed the limit.
 fn run(measure: Measure, seed: u64, limit: i64) -> (i64, i64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut now = Instant::now();

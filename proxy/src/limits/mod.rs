@@ -1,9 +1,9 @@
-//! Limits that hold across processes: a call reserves what it may use at most before a provider is asked, and
-//! settles what it really used when it ended. What a process may let through it leases from the database, a
-//! part of what is left at a time; a call with a lease at hand asks nobody, and one without limits pays nothing.
+//! Limits that hold across processes: a call reserves its upper bound before a provider is asked, and settles its real
+//! use when it has ended. A process leases the amounts it may let through from the database, a part of the remainder at
+//! a time; a call with a lease at hand asks nobody, and one without limits pays nothing.
 //!
-//! Must never let more through than a limit, but for one call per process and limit: when less than a call's
-//! bound is left, it passes if no other is under way there.
+//! Must never let more through than a limit, except for one call per process and limit: if less than a call's bound is
+//! left, it passes if no other is under way there.
 
 mod answer;
 mod asked;
@@ -35,20 +35,20 @@ use crate::{
     route::{plan::Plan, project::Project, upstream::Upstream},
 };
 
-/// How often what nobody needs is handed back.
+/// Interval at which unneeded amounts are handed back.
 const TIDY_INTERVAL: Duration = Duration::from_secs(5);
-/// How long a stop waits for what is handed back.
+/// Time limit of a stop for handing back.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The limited scopes that this process serves.
+/// The limited scopes of this process.
 pub(super) struct Limiter {
-    /// Where the database is asked.
+    /// Runtime that asks the database.
     home: Home,
     store: Store,
     scopes: Mutex<HashMap<Uuid, Arc<Scope>>>,
 }
 
-/// What a call has reserved. Dropping it hands everything back, as if nobody had been asked.
+/// Reservations of a call. Dropping them hands everything back, as if no provider had been asked.
 #[derive(Default)]
 pub(super) struct Hold(Option<Box<Held>>);
 
@@ -57,28 +57,28 @@ struct Held {
     tenant_id: TenantId,
     demand: Demand,
     model: Option<String>,
-    /// Which of virtual key and project has a budget.
+    /// The scope with a budget: virtual key or project.
     budget_of: Option<LimitScope>,
-    /// Of the virtual key and the project.
+    /// Reservations of the virtual key and the project.
     taken: Vec<Taken>,
-    /// Of the integration that is being asked, and of its provider.
+    /// Reservations of the integration that is being asked, and of its provider.
     serving: Vec<Taken>,
-    /// Whether no provider can have served the call: none was reached, or those that were refused it.
+    /// `true` if no provider can have served the call: none was reached, or those that were refused it.
     used_nothing: bool,
 }
 
-/// How a call ended.
+/// Result of a call.
 pub(super) struct Ended<'a> {
     pub(super) upstream: &'a Upstream,
     pub(super) asked_model: Option<&'a str>,
     pub(super) status: Option<StatusCode>,
     pub(super) metered: &'a Metered,
-    /// Whether the answer came to its own end.
+    /// `true` if the answer came to its own end.
     pub(super) complete: bool,
 }
 
 impl Limiter {
-    /// Nothing is leased yet.
+    /// Builds a limiter without leases.
     pub(super) fn new(home: Home, store: Store) -> Arc<Self> {
         // A counter that appears with its first event has no increase that an alert could see.
         for code in [Code::RateLimited, Code::BudgetExceeded, Code::PriceUnknown] {
@@ -89,10 +89,10 @@ impl Limiter {
         Arc::new(Self { home, store, scopes: Mutex::default() })
     }
 
-    /// Reserves what a planned call may use of its virtual key's and its project's limits.
+    /// Reserves the bound of a planned call in its virtual key's and its project's limits.
     ///
     /// # Errors
-    /// A refusal: a limit has nothing left for it, its price is unknown under a budget, or the database is away.
+    /// A refusal: a limit has nothing left for the call, its price is unknown under a budget, or the database is away.
     pub(super) async fn reserve(
         self: &Arc<Self>,
         principal: &Principal,
@@ -135,21 +135,21 @@ impl Limiter {
         Ok(Hold(Some(Box::new(held))))
     }
 
-    /// Whether what the calls of a virtual key use counts anywhere, not only that they are made.
+    /// Returns `true` if any limit counts the tokens or the cost of this virtual key's calls, not only their number.
     pub(super) fn counts_use(&self, principal: &Principal, project: &Project) -> bool {
         let counts = |limits: &Limits| limits.tokens_per_minute.is_some() || has_budget(limits);
         let counts_at = |upstream: &Arc<Upstream>| upstream.scopes().any(|(.., limits)| counts(&limits));
         counts(&principal.limits) || counts(&project.limits) || project.all().any(counts_at)
     }
 
-    /// Hands back everything that no call under way has reserved: for a stop.
+    /// Hands back everything that no call under way has reserved, for a stop.
     pub(super) async fn give_back(&self) {
         if tokio::time::timeout(STOP_TIMEOUT, self.tidy(true)).await.is_err() {
             tracing::warn!("what is leased of limits could not be handed back in time; it counts as used");
         }
     }
 
-    /// Hands back what nobody needs, again and again.
+    /// Hands back unneeded amounts at intervals, until `stop`.
     pub(super) async fn keep_tidy(self: Arc<Self>, stop: CancellationToken) {
         loop {
             tokio::select! {
@@ -211,11 +211,11 @@ impl Limiter {
 }
 
 impl Hold {
-    /// Reserves what the call may use of the limits of an integration that is to be asked now, and of its provider's.
-    /// One that was asked before has refused the call.
+    /// Reserves the call's bound in the limits of an integration that is about to be asked, and in its provider's. An
+    /// integration that was asked before has refused the call.
     ///
     /// # Errors
-    /// As [`Limiter::reserve`]; another integration may do better.
+    /// As for [`Limiter::reserve`]; another integration may do better.
     pub(super) async fn enter(&mut self, upstream: &Upstream) -> Result<(), Refusal> {
         let Some(held) = &mut self.0 else { return Ok(()) };
         held.used_nothing = true;
@@ -247,14 +247,15 @@ impl Hold {
         }
     }
 
-    /// The provider cannot have seen the call, or showed once more what was counted: nothing but the request counts.
+    /// Notes that only the request counts: the provider cannot have seen the call, or showed figures that were counted
+    /// before.
     pub(super) fn used_nothing(&mut self) {
         if let Some(held) = &mut self.0 {
             held.used_nothing = true;
         }
     }
 
-    /// Settles what the call really used.
+    /// Settles the real use of the call.
     pub(super) fn end(&mut self, ended: &Ended<'_>) {
         let Some(held) = self.0.take() else { return };
         let (tokens, cost) = if held.used_nothing { (Some(0), Some(0)) } else { ended.used(held.demand.began_at) };
@@ -268,7 +269,7 @@ impl Hold {
 }
 
 impl Ended<'_> {
-    /// Tokens and money; `None`: nobody knows.
+    /// Returns tokens and cost; `None`: unknown.
     fn used(&self, began_at: Timestamp) -> (Option<i64>, Option<NanoUsd>) {
         let tokens = &self.metered.tokens;
         let count = tokens.input.zip(tokens.output).map(|(input, output)| input.saturating_add(output));
@@ -279,7 +280,7 @@ impl Ended<'_> {
         if self.is_refused() { (count.or(Some(0)), cost.or(Some(0))) } else { (count, cost) }
     }
 
-    /// Whether the provider would not have it: then it charges nothing.
+    /// Returns `true` if the provider refused the call, so that it charges nothing.
     fn is_refused(&self) -> bool {
         self.status.is_some_and(|status| !status.is_success() && status != StatusCode::SWITCHING_PROTOCOLS)
     }
@@ -289,7 +290,7 @@ fn has_budget(limits: &Limits) -> bool {
     limits.daily_budget_nano_usd.or(limits.monthly_budget_nano_usd).is_some()
 }
 
-/// Sums what is leased and not used, for the metrics.
+/// Sums the amounts leased and not used, for the metrics.
 fn show_leased(scopes: &[Arc<Scope>]) {
     for kind in LimitScope::ALL {
         let mut sums = [0_i64; Measure::ALL.len()];

@@ -1,5 +1,5 @@
-//! One scope whose use is limited, as this process keeps it: its shares of the limits, and how they are
-//! leased: by one task at a time, while others wait for it. Its lock is never held across an await.
+//! One limited scope in this process: its shares of the limits, leased by one task at a time, while others wait for it.
+//! Its lock is never held across an await.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -19,14 +19,14 @@ use uuid::Uuid;
 use super::lease::{Reserved, Share, Standing};
 use crate::refusal::exceeded::State;
 
-/// How long a lease may take; a database that is slower counts as away.
+/// Time limit of a lease; a slower database counts as away.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long the database is left alone when it was away.
+/// Pause before a database that was away is asked again.
 const AWAY: Duration = Duration::from_secs(1);
-/// A window may end while it is being asked for, or another call take what was there of a second measure; not so often.
+/// Largest number of tries: a window may end during a lease, or another call take the amount of a second measure.
 const ROUNDS: usize = 16;
 
-/// What a call may use of each measure; `None`: it does not count there.
+/// Bounds of a call by measure; `None`: the measure is not limited.
 pub(super) type Needs = [Option<i64>; Measure::ALL.len()];
 
 /// One scope.
@@ -34,7 +34,7 @@ pub(super) struct Scope {
     pub(super) kind: LimitScope,
     pub(super) id: Uuid,
     tenant_id: TenantId,
-    /// What was used of each measure, as the metrics show it.
+    /// Use by measure, as counted by the metrics.
     used: [IntCounter; Measure::ALL.len()],
     shares: Mutex<Shares>,
     turn: Arc<tokio::sync::Mutex<()>>,
@@ -45,33 +45,33 @@ struct Shares {
     away_until: Instant,
 }
 
-/// What one call has reserved in a scope. Dropping it hands everything back.
+/// Reservations of one call in a scope. Dropping them hands everything back.
 pub(super) struct Taken {
     scope: Arc<Scope>,
     reserved: [Option<Reserved>; Measure::ALL.len()],
 }
 
-/// Why a call is not let through.
+/// Reason why a call is not let through.
 pub(super) enum Refused {
-    /// This limit has nothing left for it.
+    /// The limit has nothing left for the call.
     Exhausted(LimitScope, Measure, State),
-    /// What is leased is used up, and the database does not answer.
+    /// The lease is used up, and the database does not answer.
     Away,
-    /// The database answers that it cannot.
+    /// The database refused the lease.
     Store(StoreError),
 }
 
-/// What came of looking at the shares.
+/// Result of looking at the shares.
 enum Look {
     Taken(Taken),
-    /// And what is left should be topped up soon.
+    /// Reserved, and the lease should be topped up soon.
     TakenOfLittle(Taken),
     Refused(Refused),
     Short(Vec<Ask>),
 }
 
 impl Scope {
-    /// A scope of which nothing is leased.
+    /// Builds a scope without leases.
     pub(super) fn new(kind: LimitScope, tenant_id: TenantId, id: Uuid) -> Self {
         let now = Instant::now();
         let shares = Shares { each: Measure::ALL.map(|measure| Share::new(measure, now)), away_until: now };
@@ -79,7 +79,7 @@ impl Scope {
         Self { kind, id, tenant_id, used, shares: Mutex::new(shares), turn: Arc::default() }
     }
 
-    /// Reserves what a call may use, or nothing of it. Only where too little is leased the database is asked.
+    /// Reserves the bounds of a call, all or none. Asks the database only if too little is leased.
     pub(super) async fn reserve(
         self: &Arc<Self>,
         needs: Needs,
@@ -116,12 +116,12 @@ impl Scope {
         Ok(())
     }
 
-    /// What is leased and not used, by measure.
+    /// Returns the amounts leased and not used, by measure.
     pub(super) fn left(&self) -> [i64; Measure::ALL.len()] {
         self.shares().each.each_ref().map(Share::left)
     }
 
-    /// Whether nothing would be lost with it.
+    /// Returns `true` if dropping the scope loses nothing.
     pub(super) fn is_empty(&self) -> bool {
         let now = Instant::now();
         self.shares().each.iter().all(|share| share.is_empty(now))
@@ -156,7 +156,7 @@ impl Scope {
         }
     }
 
-    /// Leases more of what is low, while nobody waits for it.
+    /// Leases more of low shares, while no call waits for them.
     async fn top_up(self: Arc<Self>, limits: Limits, store: Store, _turn: OwnedMutexGuard<()>) {
         let asks = self.shares().ask_for_low(&limits);
         // Those that come will ask again, and be told why not.
@@ -198,7 +198,7 @@ impl Scope {
         Look::Short(if to_ask { short.into_iter().map(&mut ask).collect() } else { Vec::new() })
     }
 
-    /// Asks the database; what it granted is there under the lock that is returned.
+    /// Asks the database and adds the granted amounts; returns the lock that guards them.
     async fn lease(&self, asks: &[Ask], store: &Store) -> Result<MutexGuard<'_, Shares>, Refused> {
         let mut committing = false;
         let asked = tokio::time::timeout(LEASE_TIMEOUT, self.ask(asks, store, &mut committing)).await;
@@ -240,7 +240,7 @@ impl Scope {
 }
 
 impl Shares {
-    /// The shares that should be topped up, with their limits.
+    /// Returns the shares that should be topped up, with their limits.
     fn low(&self, limits: &Limits, now: Instant) -> impl Iterator<Item = (usize, i64)> {
         let low = move |(at, measure): (usize, Measure)| {
             let limit = limits.of(measure)?;
@@ -271,8 +271,8 @@ impl Shares {
 }
 
 impl Taken {
-    /// Ends the reservation: so much was really used of each measure; `None`: nobody knows, so what was reserved.
-    /// `at_least`: what is known is not all of it, and no less than what was reserved counts.
+    /// Ends the reservation with the real use of each measure; `None`: unknown, so the reservation counts as used.
+    /// `at_least`: the known use is incomplete, so no less than the reservation counts.
     pub(super) fn settle(mut self, used: &Needs, at_least: bool) {
         let reserved = std::mem::take(&mut self.reserved);
         let mut shares = self.scope.shares();
@@ -285,7 +285,7 @@ impl Taken {
         }
     }
 
-    /// Where the limits it counts on stand.
+    /// Returns the states of the limits that the call counts on.
     pub(super) fn states(&self) -> [Option<State>; Measure::ALL.len()] {
         let now = Instant::now();
         let shares = self.scope.shares();

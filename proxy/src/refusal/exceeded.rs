@@ -7,11 +7,11 @@ use keyway_domain::{LimitScope, Measure, Timestamp};
 
 use super::shape::Shape;
 
-/// Which scope's limit refused a call: `virtual_key`, `project` or `integration`.
+/// Scope whose limit refused a call: `virtual_key`, `project` or `integration`.
 const SCOPE: HeaderName = HeaderName::from_static("x-keyway-limit-scope");
-/// Which limit: `requests_per_minute`, `tokens_per_minute`, `daily_budget` or `monthly_budget`.
+/// Measure of that limit: `requests_per_minute`, `tokens_per_minute`, `daily_budget` or `monthly_budget`.
 const LIMIT: HeaderName = HeaderName::from_static("x-keyway-limit");
-/// When its window ends, as RFC 3339.
+/// End of its window, as RFC 3339.
 const RESET: HeaderName = HeaderName::from_static("x-keyway-limit-reset");
 
 /// The limit that refused a call.
@@ -27,16 +27,16 @@ pub(crate) struct Exceeded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) limit: i64,
-    /// As far as this process knows.
+    /// Remainder, as far as this process knows.
     pub(crate) remaining: i64,
-    /// Until the window ends.
+    /// Time until the window ends.
     pub(crate) reset: Duration,
-    /// Whether all of it has been used or is lost, and is not only reserved by calls under way.
+    /// `true` if all of it was used or lost, and not only reserved by calls under way.
     pub(crate) used_up: bool,
 }
 
 impl Exceeded {
-    /// Says in the headers of a refusal what is known, in the words of the caller's SDK.
+    /// Adds the headers of a refusal, including those that the caller's SDK reads.
     pub(crate) fn write(&self, headers: &mut HeaderMap, shape: Shape) {
         headers.insert(SCOPE, HeaderValue::from_static(self.scope.name()));
         if let Some(wait) = self.retry_after {

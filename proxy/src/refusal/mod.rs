@@ -1,7 +1,7 @@
-//! What Keyway itself answers on proxy routes when it cannot forward a request: in the caller's wire
-//! shape, plus `x-keyway-error`, which tells our answers from the provider's.
+//! Keyway's own answers on proxy routes to requests that it cannot forward: in the caller's wire shape, plus
+//! `x-keyway-error`, which tells our answers from the provider's.
 //!
-//! A message must never repeat what the caller sent or what a provider answered.
+//! A message must never repeat any part of the caller's request or of a provider's answer.
 
 pub(crate) mod exceeded;
 pub(crate) mod shape;
@@ -17,13 +17,13 @@ use serde_json::json;
 
 use self::{exceeded::Exceeded, shape::Shape};
 
-/// Present on every answer that Keyway made itself; its value is the error's code.
+/// Header of every answer that Keyway made itself; its value is the error's code.
 pub(crate) const ERROR: HeaderName = HeaderName::from_static("x-keyway-error");
-/// Read by the OpenAI and Anthropic SDKs before they retry on their own.
+/// Header that the OpenAI and Anthropic SDKs read before they retry on their own.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 
 keyway_http::codes! {
-    /// Why a request is not forwarded, in one word that clients can match on.
+    /// Code of a refusal, one word that clients can match on.
     pub(crate) enum Code;
     /// No virtual key was sent.
     MissingKey, "missing_virtual_key", UNAUTHORIZED, "authentication_error";
@@ -35,7 +35,7 @@ keyway_http::codes! {
     ExpiredKey, "virtual_key_expired", UNAUTHORIZED, "authentication_error";
     /// The path could mean something else to the provider than to us.
     BadPath, "invalid_path", BAD_REQUEST, "invalid_request_error";
-    /// A header of Keyway's own makes no sense.
+    /// A header of Keyway's own is not valid.
     BadHeader, "invalid_header", BAD_REQUEST, "invalid_request_error";
     /// No route has this path.
     UnknownRoute, "unknown_route", NOT_FOUND, "invalid_request_error";
@@ -47,31 +47,31 @@ keyway_http::codes! {
     MissingModel, "missing_model", BAD_REQUEST, "invalid_request_error";
     /// The body is too large to be read before it is forwarded.
     BodyTooLarge, "body_too_large", PAYLOAD_TOO_LARGE, "invalid_request_error";
-    /// The body did not come in time.
+    /// The body did not arrive in time.
     BodyTimeout, "request_timeout", REQUEST_TIMEOUT, "invalid_request_error";
-    /// The bodies under way take all the memory they may.
+    /// The bodies under way use all the memory they may.
     BodiesFull, "bodies_full", SERVICE_UNAVAILABLE, "api_error";
     /// No provider has this name.
     UnknownProvider, "unknown_provider", NOT_FOUND, "invalid_request_error";
-    /// The project has no integration for it.
+    /// The project has no integration of this provider.
     NoIntegration, "integration_not_found", NOT_FOUND, "invalid_request_error";
     /// The integration's provider has no such endpoint, or none at all.
     NotCallable, "not_callable", BAD_REQUEST, "invalid_request_error";
-    /// No or several integrations of the project serve the model.
+    /// No integration of the project, or several providers, have the model.
     ModelNotFound, "model_not_found", NOT_FOUND, "invalid_request_error";
-    /// Its owner switched the integration off.
+    /// The integration is disabled.
     Disabled, "integration_disabled", CONFLICT, "invalid_request_error";
     /// The provider refuses the integration's secret.
     InError, "integration_error", CONFLICT, "invalid_request_error";
     /// The integration's secret has expired.
     IntegrationExpired, "integration_expired", CONFLICT, "invalid_request_error";
-    /// The operator's key does not help out. Only explanations say so: callers get what their own integrations say.
+    /// The operator's key cannot serve. Only explanations have this code: callers get their own integrations' refusal.
     NoFallback, "fallback_unavailable", CONFLICT, "invalid_request_error";
     /// The integration's secret cannot be opened or sent.
     Unreadable, "credential_unreadable", SERVICE_UNAVAILABLE, "api_error";
     /// The vault is sealed.
     Sealed, "sealed", SERVICE_UNAVAILABLE, "api_error";
-    /// The database is away and the answer is not in memory.
+    /// The database is away and the entry is not cached.
     Unavailable, "unavailable", SERVICE_UNAVAILABLE, "api_error";
     /// Records of calls cannot be kept at the moment, and no call goes unrecorded.
     SpoolFull, "spool_full", SERVICE_UNAVAILABLE, "api_error";
@@ -79,25 +79,25 @@ keyway_http::codes! {
     RateLimited, "rate_limited", TOO_MANY_REQUESTS, "rate_limit_error";
     /// A budget is used up.
     BudgetExceeded, "budget_exceeded", PAYMENT_REQUIRED, "billing_error";
-    /// A budget applies to a call whose price is not known.
+    /// A budget applies to a call whose price is unknown.
     PriceUnknown, "price_unknown", PAYMENT_REQUIRED, "billing_error";
     /// The provider's host may not be called from here.
     UpstreamForbidden, "upstream_forbidden", BAD_GATEWAY, "api_error";
-    /// No connection to the provider.
+    /// The connection to the provider failed.
     UpstreamUnreachable, "upstream_unreachable", BAD_GATEWAY, "api_error";
-    /// The connection broke before the answer's head was there.
+    /// The connection broke before the answer's head arrived.
     UpstreamBroken, "upstream_broken", BAD_GATEWAY, "api_error";
-    /// The provider sent a redirect; the secret goes nowhere else.
+    /// The provider sent a redirect; the secret goes to no other host.
     UpstreamRedirect, "upstream_redirect", BAD_GATEWAY, "api_error";
     /// The provider did not begin to answer in time.
     UpstreamTimeout, "upstream_timeout", GATEWAY_TIMEOUT, "api_error";
-    /// The answer broke off in its middle.
+    /// The answer broke off before its end.
     UpstreamMidStream, "upstream_mid_stream_failure", BAD_GATEWAY, "api_error";
     /// A defect or a stored value this build cannot read.
     Internal, "internal", INTERNAL_SERVER_ERROR, "api_error";
 }
 
-/// Every status that Keyway itself answers with, and the codes that come with it, for the API document.
+/// Returns every status of Keyway's own answers, with its codes, for the API document.
 pub(crate) fn statuses() -> BTreeMap<u16, Vec<&'static str>> {
     let mut statuses: BTreeMap<u16, Vec<_>> = BTreeMap::new();
     for code in Code::ALL {
@@ -106,54 +106,54 @@ pub(crate) fn statuses() -> BTreeMap<u16, Vec<&'static str>> {
     statuses
 }
 
-/// A request that is not forwarded, and why.
+/// A request that is not forwarded, with the reason.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     code: Code,
     message: Cow<'static, str>,
     param: Option<&'static str>,
     limit: Option<Box<Exceeded>>,
-    /// Whether the log has it already, or is to be spared it.
+    /// `true` if the refusal was logged, or must not be.
     is_told: bool,
 }
 
 impl Refusal {
-    /// A refusal with a sentence for the caller.
+    /// Builds a refusal with a sentence for the caller.
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), param: None, limit: None, is_told: false }
     }
 
-    /// As it is, after it was logged.
+    /// Marks the refusal as logged.
     pub(crate) fn told(self) -> Self {
         Self { is_told: true, ..self }
     }
 
-    /// Whether it was logged.
+    /// Returns `true` if it was logged.
     pub(crate) const fn is_told(&self) -> bool {
         self.is_told
     }
 
-    /// Names the limit that refused the call.
+    /// Adds the limit that refused the call.
     pub(crate) fn with_limit(self, limit: Exceeded) -> Self {
         Self { limit: Some(Box::new(limit)), ..self }
     }
 
-    /// No or several integrations serve the model.
+    /// Builds the refusal for a model that no integration, or several providers, have.
     pub(crate) fn model(message: &'static str) -> Self {
         Self { param: Some("model"), ..Self::new(Code::ModelNotFound, message) }
     }
 
-    /// No upstream was found where one must be.
+    /// Builds the refusal for a missing upstream, which is a defect.
     pub(crate) fn nobody() -> Self {
         Self::new(Code::Internal, "a defect in Keyway: a call had nobody to go to")
     }
 
-    /// The call could not be recorded.
+    /// Builds the refusal for a call that cannot be recorded.
     pub(crate) fn spool_full() -> Self {
         Self::new(Code::SpoolFull, "records of calls cannot be kept at the moment; try again")
     }
 
-    /// The integration cannot serve in this status.
+    /// Builds the refusal for an integration that cannot serve in this status.
     pub(crate) fn status(status: IntegrationStatus) -> Self {
         match status {
             IntegrationStatus::Disabled => {
@@ -166,12 +166,12 @@ impl Refusal {
         }
     }
 
-    /// Whether the project has no integration for the call.
+    /// Returns `true` if the project has no integration for the call.
     pub(crate) const fn leaves_call_alone(&self) -> bool {
         matches!(self.code, Code::NoIntegration | Code::ModelNotFound)
     }
 
-    /// Whether a limit refused the call: what it is limited by may not apply to another integration.
+    /// Returns `true` if a limit refused the call: another integration may not be limited.
     pub(crate) const fn is_limit(&self) -> bool {
         self.limit.is_some()
     }
@@ -181,12 +181,12 @@ impl Refusal {
         self.code
     }
 
-    /// Code and sentence.
+    /// Returns code and sentence.
     pub(crate) fn into_text(self) -> (&'static str, String) {
         (self.code.text(), self.message.into_owned())
     }
 
-    /// The JSON body.
+    /// Returns the JSON body in the caller's shape.
     pub(crate) fn body(&self, shape: Shape) -> Bytes {
         let (kind, code, message, param) = (self.code.kind(), self.code.text(), &self.message, self.param);
         let body = match shape {
@@ -210,7 +210,7 @@ impl Refusal {
         body.to_string().into()
     }
 
-    /// The whole answer.
+    /// Converts the refusal to a response in the caller's shape.
     pub(crate) fn into_response(self, shape: Shape) -> Response<Bytes> {
         let mut response = Response::new(self.body(shape));
         let status = self.code.status();
@@ -231,7 +231,7 @@ impl Refusal {
     }
 }
 
-/// Google's word for an HTTP status.
+/// Returns Google's name of an HTTP status.
 fn google(status: StatusCode) -> &'static str {
     match status.as_u16() {
         400 | 413 => "INVALID_ARGUMENT",
@@ -246,7 +246,7 @@ fn google(status: StatusCode) -> &'static str {
 }
 
 impl From<tokio::task::JoinError> for Refusal {
-    /// What was asked for panicked, which was logged there, or the process ends.
+    /// Converts the error of a look-up that panicked, which was logged there, or of a process that ends.
     fn from(_: tokio::task::JoinError) -> Self {
         Self::new(Code::Internal, "something went wrong in Keyway")
     }

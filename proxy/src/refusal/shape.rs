@@ -1,6 +1,6 @@
 //! Shapes: whose error bodies a caller reads, told by the path that it calls.
 
-/// Whose error shape a caller reads.
+/// Error shape that a caller reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     OpenAi,
@@ -12,7 +12,7 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
-    /// The shape of whoever calls `path`, at Keyway or at the provider.
+    /// Returns the shape for callers of `path`, at Keyway or at the provider.
     pub(crate) fn of(path: &str) -> Self {
         let (before, last) = path.rsplit_once('/').unwrap_or_default();
         if last == "messages" || (last == "count_tokens" && before.ends_with("/messages")) {
@@ -28,13 +28,13 @@ impl Shape {
         }
     }
 
-    /// The header in which its SDK looks for the id of a request.
+    /// Returns the header in which the shape's SDK looks for the id of a request.
     pub(crate) const fn request_id_header(self) -> &'static str {
         if matches!(self, Self::Anthropic) { "request-id" } else { "x-request-id" }
     }
 }
 
-/// Whether a word behind a colon is one of Google's verbs: names of OpenAI's models have colons, too.
+/// Returns `true` if the word behind a colon is one of Google's verbs: names of OpenAI's models have colons, too.
 pub(crate) fn is_verb(word: &str) -> bool {
     const VERBS: [&str; 10] = [
         "asyncBatchEmbedContent",

@@ -1,5 +1,6 @@
 //! Sessions: the calls of one conversation go to one key of several, because a provider's prompt cache belongs to the
-//! organisation of the key. Who belongs together is read from what SDKs and agents send anyway; nothing is kept.
+//! organisation of the key. A session is read from headers and fields that SDKs and agents send anyway; nothing is
+//! stored.
 
 use http::HeaderMap;
 use keyway_domain::IntegrationId;
@@ -7,12 +8,12 @@ use keyway_providers::scan;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-/// In a request: the session it belongs to, or `off`.
+/// Request header that names the session, or `off`.
 pub(crate) const AFFINITY: &str = "x-keyway-affinity";
-/// Headers in which agents name their session, the more telling first.
+/// Headers in which agents name their session, the more specific first.
 const HEADERS: [&str; 6] =
     [AFFINITY, "x-claude-code-session-id", "session_id", "session-id", "x-session-id", "conversation_id"];
-/// Those of [`Named`].
+/// Fields of [`Named`].
 const FIELDS: [&str; 9] = [
     "prompt_cache_key",
     "conversation",
@@ -25,15 +26,15 @@ const FIELDS: [&str; 9] = [
     "input_file_id",
 ];
 
-/// A session, as a number that every replica makes of its name.
+/// A session, as a hash of its name that is the same in every replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Session(u64);
 
-/// What a call refers to and belongs to.
+/// Session of a call, and the stored object it refers to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Ties {
     pub(crate) session: Option<Session>,
-    /// Something that one key keeps: a response, a conversation, a file.
+    /// Id of an object that one key keeps: a response, a conversation, a file.
     pub(crate) refers_to: Option<String>,
 }
 
@@ -67,13 +68,13 @@ struct Metadata {
 }
 
 impl Session {
-    /// The session of that name.
+    /// Builds the session of that name.
     fn named(name: &[u8]) -> Self {
         let digest = Sha256::digest(name);
         Self(u64::from_be_bytes(digest[..8].try_into().unwrap_or_default()))
     }
 
-    /// A number from 0 to 1 that is the same for an integration in every call of the session.
+    /// Returns a number from 0 to 1 that is the same for an integration in every call of the session.
     pub(crate) fn draw(self, integration_id: IntegrationId) -> f64 {
         let (high, low) = integration_id.uuid().as_u64_pair();
         let mixed = mix(mix(self.0 ^ high) ^ low);
@@ -85,7 +86,7 @@ impl Session {
 }
 
 impl Ties {
-    /// The ties of a call, by its headers and as far as its body was read.
+    /// Reads the ties of a call from its headers and, if it was read, its body.
     pub(crate) fn of(headers: &HeaderMap, body: &[u8]) -> Self {
         let named: Named = serde_json::from_slice(&scan::only(body, &FIELDS)).unwrap_or_default();
         let conversation = named.conversation.map(|conversation| match conversation {

@@ -1,4 +1,4 @@
-//! Who calls: the virtual key from wherever an SDK puts its key, and the principal behind it.
+//! The caller: its virtual key, from any place where an SDK puts its key, and the principal behind it.
 //!
 //! The whole key is hashed before it is compared with anything; the key itself is never stored or logged.
 
@@ -17,7 +17,7 @@ use crate::{
     wrong_keys::Wrong,
 };
 
-/// The headers in which SDKs send their key, in the order in which they are looked at.
+/// Headers in which SDKs send their key, in order of precedence.
 pub(crate) const KEY_HEADERS: [HeaderName; 4] = [
     header::AUTHORIZATION,
     HeaderName::from_static("x-api-key"),
@@ -25,14 +25,14 @@ pub(crate) const KEY_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-goog-api-key"),
 ];
 
-/// The SHA-256 of a whole virtual key: what stands for it in memory and in the store.
+/// SHA-256 of a whole virtual key, which stands for the key in memory and in the store.
 pub(crate) type KeyHash = [u8; 32];
 
-/// What is known of a virtual key.
+/// Result of looking up a virtual key.
 pub(crate) enum KeyHolder {
-    /// It exists, usable or not.
+    /// The key exists, usable or not.
     Known(Principal),
-    /// No such key.
+    /// The key does not exist.
     Unknown,
 }
 
@@ -42,14 +42,14 @@ pub(crate) struct Principal {
     pub(crate) project_id: ProjectId,
     pub(crate) virtual_key_id: VirtualKeyId,
     pub(crate) limits: Limits,
-    /// How long answers to its calls are kept for the same call; `None`: not at all, unless asked for.
+    /// Time to live of cached answers to its calls; `None`: not cached, unless asked for.
     pub(crate) cache_ttl: Option<Duration>,
     expires_at: Option<Timestamp>,
     revoked: bool,
 }
 
 impl KeyHolder {
-    /// The principal, if its key may be used at `now`.
+    /// Returns the principal, if its key may be used at `now`.
     pub(crate) fn usable(&self, now: Timestamp) -> Result<&Principal, Refusal> {
         match self {
             Self::Unknown => Err(Refusal::new(Code::InvalidKey, "this is not a virtual key of this installation")),
@@ -63,7 +63,7 @@ impl KeyHolder {
         }
     }
 
-    /// When it stops working by itself.
+    /// Returns the time at which the key expires.
     pub(crate) const fn expires_at(&self) -> Option<Timestamp> {
         match self {
             Self::Known(principal) => principal.expires_at,
@@ -71,7 +71,7 @@ impl KeyHolder {
         }
     }
 
-    /// What invalidations call it.
+    /// Returns the scope by which invalidations name the key.
     pub(crate) fn scope(&self) -> Uuid {
         match self {
             Self::Known(principal) => principal.virtual_key_id.uuid(),
@@ -79,7 +79,7 @@ impl KeyHolder {
         }
     }
 
-    /// What the store knows of the key with this hash.
+    /// Loads the key with this hash from the store.
     pub(crate) async fn load(store: &Store, hash: &KeyHash) -> Result<Loaded<Self>, StoreError> {
         let tx = store.system_read().await?;
         Ok(match virtual_keys::find_by_token_hash(&tx, hash).await? {
@@ -88,7 +88,7 @@ impl KeyHolder {
         })
     }
 
-    /// What a row of the store says.
+    /// Builds the principal from a row of the store.
     pub(crate) fn known(row: &virtual_keys::VirtualKeyRow) -> Loaded<Self> {
         let principal = Principal {
             tenant_id: row.tenant_id,
@@ -103,8 +103,8 @@ impl KeyHolder {
     }
 }
 
-/// The hash of the virtual key in a request: in a header, or in the query (`in_query`) where Google's callers have
-/// theirs. What cannot be one is refused without a look-up.
+/// Returns the hash of the virtual key in a request: from a header, or from the query (`in_query`) in Google's shape. A
+/// malformed key is refused without a look-up.
 pub(crate) fn key_hash(headers: &HeaderMap, in_query: Option<&str>) -> Result<KeyHash, Refusal> {
     let mut seen = in_query.is_some();
     for name in KEY_HEADERS {
@@ -129,7 +129,7 @@ pub(crate) fn key_hash(headers: &HeaderMap, in_query: Option<&str>) -> Result<Ke
     })
 }
 
-/// What is wrong with a key that was refused so; `None`: none was sent, or nobody could look.
+/// Returns the fault of a refused key; `None`: none was sent, or the look-up failed.
 pub(crate) fn wrong(refusal: &Refusal, holder: Option<&KeyHolder>) -> Option<Wrong> {
     match (refusal.code(), holder) {
         (Code::InvalidKey, _) => Some(Wrong::Virtual),

@@ -1,10 +1,10 @@
-//! Which pages in a browser may call the proxy (WHATWG Fetch, "CORS protocol"). A virtual key is sent by the page itself and
-//! never by the browser of its own accord, so a page without one can do nothing, wherever it is from.
+//! Web pages that may call the proxy (WHATWG Fetch, "CORS protocol"). A virtual key is sent by the page itself, never
+//! by the browser on its own, so a page without one can do nothing, whatever its origin.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 
-/// How long a browser may remember what it was told, in seconds: no browser keeps it longer.
+/// Seconds for which a browser may cache a preflight; no browser caches it longer.
 const REMEMBERED_SECONDS: HeaderValue = HeaderValue::from_static("7200");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE");
 const ANY: HeaderValue = HeaderValue::from_static("*");
@@ -12,15 +12,15 @@ const ANY: HeaderValue = HeaderValue::from_static("*");
 /// Origins whose pages may call.
 #[derive(Clone, Debug, Default)]
 pub enum CorsOrigins {
-    /// Any.
+    /// Any origin.
     #[default]
     Any,
-    /// These, like `https://app.example.com`; none of them: no page.
+    /// These origins, like `https://app.example.com`; an empty list permits none.
     Listed(Vec<String>),
 }
 
 impl CorsOrigins {
-    /// The answer to a browser's question ahead of a call, if this is one.
+    /// Returns the answer to a preflight request; `None` for other requests.
     pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response<Bytes>> {
         if *method != Method::OPTIONS || !headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
@@ -38,7 +38,7 @@ impl CorsOrigins {
         Some(response)
     }
 
-    /// The origin of the page that calls, where it may.
+    /// Returns the origin of the calling page, if permitted.
     pub(crate) fn allowed(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let origin = headers.get(header::ORIGIN)?;
         let is_allowed = match self {
@@ -48,7 +48,7 @@ impl CorsOrigins {
         is_allowed.then(|| origin.clone())
     }
 
-    /// Says on an answer that a page of `origin` may read it.
+    /// Permits pages of `origin` to read the answer.
     pub(crate) fn mark(&self, origin: &HeaderValue, headers: &mut HeaderMap) {
         let (said, depends) = match self {
             Self::Any => (ANY, false),
@@ -62,7 +62,7 @@ impl CorsOrigins {
     }
 }
 
-/// Whether a header of a provider's answer speaks of pages that may call the provider itself.
+/// Returns `true` for CORS headers of a provider's answer, which concern pages that call the provider itself.
 pub(crate) fn is_providers_own(name: &HeaderName) -> bool {
     name.as_str().starts_with("access-control-")
 }

@@ -1,5 +1,5 @@
-//! Which headers pass, in both directions. Headers of one connection end with it, the caller's key
-//! and cookies never reach a provider, and the provider's key never reaches the caller.
+//! Headers that pass, in both directions. Hop-by-hop headers end here, the caller's key and cookies never reach a
+//! provider, and the provider's key never reaches the caller.
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyway_domain::IntegrationId;
@@ -8,23 +8,23 @@ use keyway_providers::is_secret;
 use super::{caller::KEY_HEADERS, cors};
 use crate::refusal::{Code, Refusal};
 
-/// The id of the request, on every answer of the proxy; the key of its row in the metered ledger.
+/// Id of the request, on every answer of the proxy; the key of its row in the metered ledger.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-keyway-request-id");
-/// The integration that served, on every answer of a provider; in a request, the one that shall.
+/// On an answer of a provider: the integration that served. In a request: the integration to use.
 pub(crate) const INTEGRATION: HeaderName = HeaderName::from_static("x-keyway-integration");
 
-/// Whose secret served, on every answer of a provider: `own`, or `fallback`, the operator's.
+/// Source of the secret, on every answer of a provider: `own`, or `fallback` for the operator's.
 pub(crate) const CREDENTIAL: HeaderName = HeaderName::from_static("x-keyway-credential");
-/// In a request: `off`, so that it never goes out with the operator's key.
+/// In a request: `off` forbids the operator's key.
 const FALLBACK: HeaderName = HeaderName::from_static("x-keyway-fallback");
-/// What names an account at OpenAI, and means nothing to anybody else.
+/// Headers that name an account at OpenAI, which mean nothing to other providers.
 const ACCOUNT: [HeaderName; 2] =
     [HeaderName::from_static("openai-organization"), HeaderName::from_static("openai-project")];
 
-/// On an answer that more than one integration was asked for: each with what came of it, in order.
+/// Attempts, on an answer for which more than one integration was asked: each with its outcome, in order.
 pub(crate) const ATTEMPTS: HeaderName = HeaderName::from_static("x-keyway-attempts");
 
-/// Headers of one connection, from RFC 9110 7.6.1 and practice.
+/// Hop-by-hop headers, from RFC 9110 7.6.1 and practice.
 const HOP_BY_HOP: [HeaderName; 7] = [
     header::CONNECTION,
     header::TE,
@@ -44,7 +44,7 @@ pub(crate) fn pinned(headers: &HeaderMap) -> Result<Option<IntegrationId>, Refus
     })
 }
 
-/// Whether the caller lets the call go out with the operator's key, should the project's own not serve it.
+/// Returns `true` if the caller permits the operator's key, should the project's own integrations not serve the call.
 pub(crate) fn allows_fallback(headers: &HeaderMap) -> Result<bool, Refusal> {
     match headers.get(FALLBACK).map(|value| value.as_bytes().trim_ascii()) {
         None => Ok(true),
@@ -53,14 +53,14 @@ pub(crate) fn allows_fallback(headers: &HeaderMap) -> Result<bool, Refusal> {
     }
 }
 
-/// Drops from a cleaned request what is for the caller's own account and for nobody else.
+/// Drops headers of the caller's own account from a cleaned request.
 pub(crate) fn forget_account(headers: &mut HeaderMap) {
     for name in &ACCOUNT {
         headers.remove(name);
     }
 }
 
-/// Drops from a request what is not for the provider.
+/// Drops headers that are not for the provider from a request.
 pub(crate) fn clean_request(headers: &mut HeaderMap) {
     drop_hop_by_hop(headers);
     for name in &KEY_HEADERS {
@@ -72,8 +72,7 @@ pub(crate) fn clean_request(headers: &mut HeaderMap) {
     drop_matching(headers, |name, _| is_private_request_header(name.as_str()));
 }
 
-/// Drops from a response what is not for the caller. A value that holds the secret is dropped with
-/// its header, whatever the header is called.
+/// Drops headers that are not for the caller from a response, and every header whose value contains the secret.
 pub(crate) fn clean_response(headers: &mut HeaderMap, secret: &[u8]) {
     drop_hop_by_hop(headers);
     let finder = memchr::memmem::Finder::new(secret);

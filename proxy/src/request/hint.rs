@@ -1,8 +1,9 @@
-//! The base URL that has a path, for a caller whose own does not: most SDKs are told the wrong one first, and say only 404.
+//! The base URL that serves a path, for a caller with a wrong one: most SDKs are first configured wrongly, and report
+//! only 404.
 
 use std::borrow::Cow;
 
-/// How a provider's own paths begin, and the base URL that serves them. The first that fits counts.
+/// Beginnings of providers' own paths, with the base URL that serves them. The first match counts.
 const BEGINNINGS: &[(&str, &str)] = &[
     ("/v1beta/", "/proxy/gemini"),
     ("/v1alpha/", "/proxy/gemini"),
@@ -37,7 +38,7 @@ const ENDPOINTS: [&str; 13] = [
     "/responses",
 ];
 
-/// What to tell a caller of a path that no route has.
+/// Returns the message for a path without a route.
 pub(crate) fn for_path(path: &str) -> Cow<'static, str> {
     let unversioned = path.strip_prefix("/v1/v1").or_else(|| path.strip_prefix("/v1beta/v1"));
     if unversioned.is_some() || (!path.starts_with("/v1") && is_endpoint(path)) {
@@ -55,7 +56,7 @@ pub(crate) fn for_path(path: &str) -> Cow<'static, str> {
         .into()
 }
 
-/// Whether a path is one that a caller means for a provider, so that it is told in a provider's shape.
+/// Returns `true` if a caller means the path for a provider, so that it gets an error in a provider's shape.
 pub(crate) fn is_meant_for_a_provider(path: &str) -> bool {
     match path.strip_prefix("/api/v1") {
         // The management API's own, beside what OpenRouter has there.

@@ -1,18 +1,18 @@
-//! Reads the few fields of a JSON request body that routing and metering need, and changes them in
-//! place: every other byte stays what the caller sent. The provider checks the rest.
+//! Reads the few fields of a JSON request body that routing and metering need, and changes them in place: every other
+//! byte stays as the caller sent it. The provider checks the rest.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 use keyway_providers::scan::{self, Malformed, Opening};
 
-/// Where the fields are.
+/// Byte ranges of the fields.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fields {
     model: Option<Range<usize>>,
     stream: Option<Range<usize>>,
     stream_options: Option<Range<usize>>,
-    /// Only in the object of `stream_options`.
+    /// Range within the object of `stream_options`.
     include_usage: Option<Range<usize>>,
     opening: Opening,
 }
@@ -21,7 +21,7 @@ impl Fields {
     /// Finds the fields of a body.
     ///
     /// # Errors
-    /// It is not a JSON object, or names a field twice that we have to read.
+    /// The body is not a JSON object, or has one of these fields twice.
     pub(crate) fn of(body: &[u8]) -> Result<Self, Malformed> {
         let mut fields = Self::default();
         fields.opening = scan::fields(body, |name, value| {
@@ -31,28 +31,28 @@ impl Fields {
         Ok(fields)
     }
 
-    /// The model, if it is a text.
+    /// Returns the model, if it is a string.
     pub(crate) fn model(&self, body: &[u8]) -> Option<String> {
         serde_json::from_slice(body.get(self.model.clone()?)?).ok()
     }
 
-    /// Whether the caller asked for a stream.
+    /// Returns `true` if the caller asked for a stream.
     pub(crate) fn streams(&self, body: &[u8]) -> bool {
         self.stream.clone().and_then(|at| body.get(at)) == Some(b"true")
     }
 
-    /// The body with another model.
+    /// Returns the body with another model.
     pub(crate) fn with_model(&self, body: &[u8], model: &str) -> Bytes {
         let text = serde_json::Value::from(model).to_string();
         self.set(body, self.model.clone(), "model", &text)
     }
 
-    /// The body with `"stream":true`.
+    /// Returns the body with `"stream":true`.
     pub(crate) fn with_stream(&self, body: &[u8]) -> Bytes {
         self.set(body, self.stream.clone(), "stream", "true")
     }
 
-    /// The body with `stream_options.include_usage` set; `None` when the caller set it already.
+    /// Returns the body with `stream_options.include_usage` set; `None` if the caller has set it.
     pub(crate) fn with_usage(&self, body: &[u8]) -> Result<Option<Bytes>, Malformed> {
         const ASKED: &str = r#"{"include_usage":true}"#;
         let Some(at) = self.stream_options.clone() else {

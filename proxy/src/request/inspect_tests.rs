@@ -1,4 +1,4 @@
-//! The scan against a full parser, and every edit against what it should leave alone.
+//! The scan against a full parser, and every edit against the bytes it must not touch.
 
 use serde_json::{Value, json};
 

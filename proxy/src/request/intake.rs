@@ -1,5 +1,5 @@
-//! Request bodies that have to be read before they are forwarded: those whose model routes them and
-//! those whose stream is metered. Everything else passes unread.
+//! Request bodies that must be read before they are forwarded: those whose model routes them and those whose stream is
+//! metered. Everything else passes unread.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,29 +13,29 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::refusal::{Code, Refusal};
 
-/// How long a body that has to be read may take to arrive.
+/// Time limit for the arrival of a body that must be read.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The memory that bodies may take: each of them, and all of this process together.
+/// Memory limits of bodies: of each one, and of all in this process.
 pub(crate) struct Room {
     body_bytes: usize,
     left: Arc<Semaphore>,
 }
 
-/// What a body is read from, and the room it takes until it has been sent on.
+/// Source of a body, with its share of memory until it has been sent on.
 pub(crate) struct Source<B = Incoming> {
     pub(crate) body: B,
     taken: Option<OwnedSemaphorePermit>,
 }
 
 impl Room {
-    /// Room for bodies of up to `body_bytes` each and `total_bytes` together.
+    /// Builds limits of `body_bytes` per body and `total_bytes` together.
     pub(crate) fn new(body_bytes: usize, total_bytes: usize) -> Self {
         let total_bytes = total_bytes.max(body_bytes).min(Semaphore::MAX_PERMITS);
         Self { body_bytes, left: Arc::new(Semaphore::new(total_bytes)) }
     }
 
-    /// Whether a body says of itself that it can be read.
+    /// Returns `true` if a body declares a length within the limit.
     pub(crate) fn has<B: Body>(&self, from: &Source<B>) -> bool {
         from.body.size_hint().exact().is_some_and(|bytes| bytes <= self.body_bytes as u64)
     }
@@ -93,7 +93,7 @@ impl<B> Source<B> {
     }
 }
 
-/// The `payload` of a wrapped body.
+/// Returns the `payload` field of a wrapped body.
 pub(crate) fn payload(body: &Bytes) -> Result<Bytes, Refusal> {
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -106,7 +106,7 @@ pub(crate) fn payload(body: &Bytes) -> Result<Bytes, Refusal> {
     Ok(body.slice_ref(wrapped.payload.get().as_bytes()))
 }
 
-/// Whether a body can be read as JSON: not another type, not compressed.
+/// Returns `true` if a body can be read as JSON: neither another type nor compressed.
 pub(crate) fn is_plain_json(headers: &HeaderMap) -> bool {
     let is = |name, accepted: &dyn Fn(&str) -> bool| {
         headers.get(name).is_none_or(|value| value.to_str().is_ok_and(accepted))
@@ -118,7 +118,7 @@ pub(crate) fn is_plain_json(headers: &HeaderMap) -> bool {
     is(header::CONTENT_TYPE, &json) && is(header::CONTENT_ENCODING, &|text| text.eq_ignore_ascii_case("identity"))
 }
 
-/// Whether a call's stream carries figures only when it is asked to.
+/// Returns `true` if a call's stream has figures only on request.
 pub(crate) fn is_completion(method: &Method, path: &str) -> bool {
     *method == Method::POST && path.ends_with("/completions")
 }

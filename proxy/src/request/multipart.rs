@@ -1,5 +1,5 @@
-//! The model in a form (RFC 7578): audio and pictures are sent as one, and their model routes them. Reads nothing else of
-//! it and changes nothing but that name.
+//! The model in a form (RFC 7578): audio and images are sent as forms, and their model routes them. Reads and changes
+//! only that field.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use bytes::Bytes;
 use http::{HeaderMap, header};
 use memchr::memmem;
 
-/// Longer names are none of a model.
+/// Longest accepted name of a model, in bytes.
 const MAX_MODEL_BYTES: usize = 200;
 
-/// The line that separates the parts of a form, if it is one.
+/// Returns the line that separates the parts of a form; `None` for other bodies.
 pub(crate) fn boundary(headers: &HeaderMap) -> Option<String> {
     let kind = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let (form, parameters) = kind.split_once(';')?;
@@ -24,12 +24,12 @@ pub(crate) fn boundary(headers: &HeaderMap) -> Option<String> {
     (!boundary.is_empty()).then(|| format!("--{boundary}"))
 }
 
-/// Whether forms of this path name a model.
+/// Returns `true` if forms of this path name a model.
 pub(crate) fn names_model(path: &str) -> bool {
     path.starts_with("/audio/") || path.starts_with("/images/")
 }
 
-/// Where the value of the field `model` is; `None` where there is none, or several.
+/// Returns the range of the field `model`; `None` if there is none, or several.
 pub(crate) fn model(form: &[u8], boundary: &str) -> Option<Range<usize>> {
     let mut found = None;
     let starts: Vec<usize> = memmem::find_iter(form, boundary.as_bytes()).collect();
@@ -51,12 +51,12 @@ pub(crate) fn model(form: &[u8], boundary: &str) -> Option<Range<usize>> {
     found
 }
 
-/// The form with another model.
+/// Returns the form with another model.
 pub(crate) fn with_model(form: &[u8], at: Range<usize>, name: &str) -> Bytes {
     [&form[..at.start], name.as_bytes(), &form[at.end..]].concat().into()
 }
 
-/// Whether the head of a part says that it is the field `model`.
+/// Returns `true` if the head of a part names the field `model`.
 fn names(head: &[u8]) -> bool {
     let Ok(head) = std::str::from_utf8(head) else { return false };
     head.lines().filter_map(|line| line.split_once(':')).any(|(name, value)| {

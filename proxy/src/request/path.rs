@@ -1,6 +1,5 @@
-//! From a path to a route. Anything that a provider might read as another path than we do is
-//! refused: dot segments, doubled slashes, backslashes, double encoding. An encoded slash inside a segment passes as it
-//! came: it belongs to a name.
+//! From a path to a route. Any path that a provider might normalise differently is refused: dot segments, doubled
+//! slashes, backslashes, double encoding. An encoded slash inside a segment passes unchanged: it belongs to a name.
 
 use std::borrow::Cow;
 
@@ -10,7 +9,7 @@ use url::form_urlencoded::byte_serialize;
 use super::hint;
 use crate::refusal::{Code, Refusal, shape::is_verb};
 
-/// What a request asks for.
+/// Route of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Route<'a> {
     /// Any endpoint of a provider; `path` begins with a slash and follows the host.
@@ -19,8 +18,8 @@ pub(crate) enum Route<'a> {
     Wrapped { provider: &'a str, stream: bool },
     /// An endpoint of OpenAI's or Anthropic's shape, routed by the model in the body.
     Unified(&'static str),
-    /// An endpoint that OpenAI's SDK has beside them (`/responses/resp_1`, `/files`), routed by the model in the body where
-    /// there is one, and by the id in the path where there is none.
+    /// Another endpoint of OpenAI's SDK (`/responses/resp_1`, `/files`), routed by the model in the body if there is
+    /// one, else by the id in the path.
     Family(&'a str),
     /// OpenAI's realtime endpoint, a WebSocket routed by the model in the query.
     Realtime,
@@ -30,15 +29,15 @@ pub(crate) enum Route<'a> {
     Model(Cow<'a, str>),
 }
 
-/// The realtime endpoint below a provider's base URL.
+/// Path of the realtime endpoint below a provider's base URL.
 pub(crate) const REALTIME: &str = "/realtime";
-/// The first words of [`Route::Family`]'s paths.
+/// First segments of [`Route::Family`]'s paths.
 const FAMILIES: [&str; 8] =
     ["audio", "batches", "conversations", "files", "images", "moderations", "responses", "uploads"];
 const UNIFIED: [&str; 5] = ["/chat/completions", "/completions", "/embeddings", "/messages", "/messages/count_tokens"];
 
 impl<'a> Route<'a> {
-    /// The route of a request.
+    /// Parses the route of a request.
     pub(crate) fn of(method: &Method, path: &'a str) -> Result<Self, Refusal> {
         if *method == Method::CONNECT || *method == Method::TRACE {
             return Err(Refusal::new(Code::BadMethod, "this method is not served"));
@@ -80,8 +79,8 @@ impl<'a> Route<'a> {
     }
 }
 
-/// The id in a path, of something that one integration keeps: the word behind what such things are called, where there is
-/// one and it is no verb.
+/// Returns the id in a path of an object that one integration keeps: the segment behind the collection's name, if there
+/// is one and it is no verb.
 pub(crate) fn id_in(path: &str) -> Option<&str> {
     const KEEPERS: [&str; 5] = ["batches", "conversations", "files", "responses", "uploads"];
     const VERBS: [&str; 2] = ["compact", "input_tokens"];
@@ -89,14 +88,14 @@ pub(crate) fn id_in(path: &str) -> Option<&str> {
     words.next().filter(|id| !id.is_empty() && !VERBS.contains(id))
 }
 
-/// The value of a parameter of a query.
+/// Returns the value of a query parameter.
 pub(crate) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     let pair = query?.split('&').find(|pair| is_named(pair, name))?;
     Some(decoded(pair.split_once('=')?.1).into_owned())
 }
 
-/// Whether a call of this path asks a model for something, and makes nothing at the provider beside that: it can be
-/// repeated, and its answer given again.
+/// Returns `true` if a call of this path only asks a model and creates nothing else at the provider: it can be
+/// repeated, and its answer cached.
 pub(crate) fn is_inference(path: &str) -> bool {
     const INFERENCE: [&str; 12] = [
         "/completions",
@@ -115,7 +114,7 @@ pub(crate) fn is_inference(path: &str) -> bool {
     INFERENCE.iter().any(|end| path.ends_with(end))
 }
 
-/// The query as it is forwarded: without the parameter `key`, where some SDKs put their key.
+/// Returns the query to forward: without the parameter `key`, where some SDKs put their key.
 pub(crate) fn forwarded_query(query: Option<&str>) -> Option<Cow<'_, str>> {
     let query = query.filter(|query| !query.is_empty())?;
     if !query.split('&').any(is_key) {
@@ -125,7 +124,7 @@ pub(crate) fn forwarded_query(query: Option<&str>) -> Option<Cow<'_, str>> {
     (!kept.is_empty()).then(|| Cow::Owned(kept.join("&")))
 }
 
-/// The model in a path of Google's shape: `/v1beta/models/{model}:generateContent`.
+/// Returns the model in a path of Google's shape: `/v1beta/models/{model}:generateContent`.
 pub(crate) fn model_in(path: &str) -> Option<String> {
     let (before, last) = path.rsplit_once('/')?;
     let (model, verb) = last.rsplit_once(':')?;
@@ -133,15 +132,15 @@ pub(crate) fn model_in(path: &str) -> Option<String> {
     is_model.then(|| decoded(model).into_owned())
 }
 
-/// The model in a query, where realtime endpoints name it; `None` where it is named twice, too: a provider may read
-/// the other one.
+/// Returns the model in a query, where realtime endpoints name it; `None` if it is missing or repeated: a provider may
+/// read the other value.
 pub(crate) fn model_asked(query: Option<&str>) -> Option<String> {
     let mut named = query?.split('&').filter(|pair| is_named(pair, "model"));
     let (_, model) = named.next()?.split_once('=')?;
     (named.next().is_none() && !model.is_empty()).then(|| decoded(model).into_owned())
 }
 
-/// The same URI with another model in its query.
+/// Returns the URI with another model in its query.
 pub(crate) fn with_model(uri: &Uri, model: &str) -> Result<Uri, Refusal> {
     let named = ["model=".to_owned(), byte_serialize(model.as_bytes()).collect()].concat();
     let pairs = uri.query().unwrap_or_default().split('&');
@@ -187,7 +186,7 @@ fn is_ambiguous(path: &str) -> bool {
         || bytes.iter().rev().take(2).any(|byte| *byte == b'%')
 }
 
-/// Whether a segment is a dot segment, or would be several with one among them if its encoded slashes were slashes.
+/// Returns `true` for a dot segment, or one that would contain a dot segment if its encoded slashes were decoded.
 fn is_ambiguous_segment(segment: &str) -> bool {
     let is_dots = |name: &str| matches!(name.split(';').next(), Some("." | ".."));
     if !segment.contains('%') {
@@ -198,7 +197,7 @@ fn is_ambiguous_segment(segment: &str) -> bool {
     unfolded.split('/').any(|name| is_dots(name) || name.is_empty() && !is_one)
 }
 
-/// Escapes of a backslash, dot, percent sign or control character, and what is no escape.
+/// Returns `true` for escapes of a backslash, dot, percent sign or control character, and for malformed ones.
 fn is_refused_escape(escape: &[u8]) -> bool {
     match hex(escape[1]).zip(hex(escape[2])).map(|(high, low)| high << 4 | low) {
         None => true,

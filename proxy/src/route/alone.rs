@@ -1,5 +1,5 @@
-//! Calls for which a project has no integration: the operator's key serves them alone, where the project consented to
-//! it, or they are refused as they would be without it.
+//! Calls for which a project has no integration: the operator's key serves them alone, if the project consented to it,
+//! or they are refused as without that key.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -19,7 +19,8 @@ use crate::{
 };
 
 impl Planner<'_> {
-    /// What was found for a call; inside, the refusal of one that the operator's key may serve alone.
+    /// Splits off refusals of calls that the operator's key may serve alone: those are returned inside `Ok`, others as
+    /// `Err`.
     pub(crate) fn present<T>(&self, found: Result<T, Refusal>) -> Result<Result<T, Refusal>, Refusal> {
         match found {
             Err(refusal) if !(refusal.leaves_call_alone() && self.may_fall_back()) => Err(refusal),
@@ -27,7 +28,7 @@ impl Planner<'_> {
         }
     }
 
-    /// The plan for a call of a provider's own path, or else `refusal`.
+    /// Plans a call of a provider's own path with the operator's key; fails with `refusal`.
     pub(crate) async fn endpoint_alone(
         &self,
         refusal: Refusal,
@@ -43,7 +44,7 @@ impl Planner<'_> {
         self.alone(refusal, Some(provider), PathThere::Given(path.to_owned()), read)
     }
 
-    /// The plan for a call of this provider, or of whichever one has its model, or else `refusal`.
+    /// Plans a call of this provider, or of the one that has its model, with the operator's key; fails with `refusal`.
     pub(crate) fn alone(
         &self,
         refusal: Refusal,

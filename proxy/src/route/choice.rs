@@ -1,5 +1,5 @@
-//! In which order the integrations that could serve a call are tried, with the operator's key where it may help out,
-//! and why the others are not. One judgement serves calls and explanations; it never calls anybody.
+//! The order in which integrations that could serve a call are tried, with the operator's key as a fallback, and the
+//! reasons against the others. One judgement for calls and explanations; it never calls a provider.
 
 use std::{sync::Arc, time::Instant};
 
@@ -11,34 +11,34 @@ use crate::{
     request::affinity::Session,
 };
 
-/// What is chosen by.
+/// Criteria of the choice.
 #[derive(Clone, Copy)]
 pub(crate) struct Choice<'a> {
     pub(crate) cooling: &'a Cooling,
     /// The integration the caller insists on.
     pub(crate) pinned: Option<IntegrationId>,
-    /// Whether the caller lets the call go out with the operator's key.
+    /// `true` if the caller permits the operator's key.
     pub(crate) allows_fallback: bool,
-    /// The session it belongs to, whose calls go to one integration of several.
+    /// Session of the call; its calls go to one integration of several.
     pub(crate) session: Option<Session>,
-    /// The integration that keeps what the call refers to.
+    /// Integration that keeps the object the call refers to.
     pub(crate) keeper: Option<IntegrationId>,
     pub(crate) now: Timestamp,
     pub(crate) clock: Instant,
 }
 
-/// Where an integration stands for a call.
+/// State of an integration for a call.
 pub(crate) enum Standing {
-    /// It can serve.
+    /// The integration can serve.
     Ready,
-    /// It is left alone until then, unless nobody else is there.
+    /// The integration cools down until then: tried only if no other is left.
     Cooling(Instant),
-    /// It cannot serve.
+    /// The integration cannot serve, for this reason.
     Out(Refusal),
 }
 
 impl Choice<'_> {
-    /// Where an integration stands for a call of `model`.
+    /// Returns the state of an integration for a call of `model`.
     pub(crate) fn standing(&self, upstream: &Upstream, model: Option<&str>) -> Standing {
         if let Err(refusal) = self.can_serve(upstream) {
             return Standing::Out(refusal);
@@ -49,7 +49,7 @@ impl Choice<'_> {
         }
     }
 
-    /// Refuses unless one of `offered` can serve: the first that cannot says why.
+    /// Checks that one of `offered` can serve; fails with the reason of the first one.
     pub(crate) fn check<'u>(&self, offered: impl IntoIterator<Item = &'u Arc<Upstream>>) -> Result<(), Refusal> {
         let mut first = Err(none_pinned());
         for (at, upstream) in offered.into_iter().enumerate() {
@@ -63,12 +63,12 @@ impl Choice<'_> {
         first
     }
 
-    /// Those of `offered` that can serve, in the order in which they are tried: first the one that keeps what the call
-    /// refers to; then by priority, among equals by weight for calls of a model, the same for all calls of a session and
-    /// by chance for others, and by age for calls without a model, whose files and batches lie with one key.
-    /// Those that cool down come last, the first to be over first: the provider knows better than we whether it serves.
-    /// Those whose key no verification could judge come behind those whose key works.
-    /// Before them the operator's key is asked, if there is one.
+    /// Returns those of `offered` that can serve, in the order in which they are tried. First the one that keeps the
+    /// object the call refers to; then by priority; among equals by weight for calls of a model, constant within a
+    /// session and random otherwise, and by age for calls without a model, whose files and batches belong to one key.
+    /// Integrations whose key no verification could judge come after those whose key works. Those that cool down come
+    /// last, the first to end first: the provider knows better than Keyway whether it serves. The operator's key, if
+    /// there is one, comes before those that cool down.
     pub(crate) fn order<'u>(
         &self,
         offered: impl IntoIterator<Item = &'u Arc<Upstream>>,
@@ -80,7 +80,7 @@ impl Choice<'_> {
         self.ordered(offered, fallback, model, draw)
     }
 
-    /// The same without chance, the heavier of equals first: to be looked at.
+    /// Returns the order without chance, the heavier of equals first, for display.
     pub(crate) fn steady_order<'u>(
         &self,
         offered: impl IntoIterator<Item = &'u Arc<Upstream>>,
@@ -130,7 +130,7 @@ impl Choice<'_> {
     }
 }
 
-/// Whether no verification could tell that its key works: others come first.
+/// Returns `true` if no verification could tell that its key works.
 fn is_unproven(upstream: &Upstream) -> bool {
     upstream.status == IntegrationStatus::Error
 }
@@ -139,7 +139,7 @@ fn none_pinned() -> Refusal {
     Refusal::new(Code::NoIntegration, "the integration named in x-keyway-integration does not serve this call")
 }
 
-/// When it is whose turn, the lowest first: of two with weights 1 and 3, the second comes first in three of
+/// Returns the sort key of a draw, the lowest first: of two with weights 1 and 3, the second comes first in three of
 /// four draws. `drawn` is a number from 0 to 1.
 fn turn(weight: i32, drawn: f64) -> u64 {
     // The times until the first of several clocks rings are spread like this; a float has no order of its own.

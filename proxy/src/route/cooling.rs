@@ -1,5 +1,5 @@
-//! Which integrations are left alone for a while, because their provider said so or could not be reached.
-//! Only in this process and only in memory: it chooses among several, and refuses nothing by itself.
+//! Cool-downs: integrations that are not asked for a while, because their provider said so or could not be reached. Per
+//! process and in memory only: a cool-down orders integrations, and refuses no call.
 
 use std::{
     collections::HashMap,
@@ -10,32 +10,32 @@ use std::{
 
 use keyway_domain::IntegrationId;
 
-/// Beyond this many, those that are over are thrown away.
+/// Number of entries above which expired ones are dropped.
 const CROWDED: usize = 10_000;
-/// After an answer that says that this key gets nowhere. Its verification is brought forward meanwhile.
+/// Cool-down after an answer that refuses the key. Its verification is brought forward meanwhile.
 pub(crate) const AFTER_REFUSAL: Duration = Duration::from_secs(60);
-/// After an answer that may be about this one call.
+/// Cool-down after an answer that may concern one call only.
 pub(crate) const AFTER_FORBIDDEN: Duration = Duration::from_secs(10);
-/// After a rate limit, an outage or no connection, when the provider does not say how long.
+/// Cool-down after a rate limit, an outage or a failed connection, if the provider names no time.
 pub(crate) const AFTER_FAILURE: Duration = Duration::from_secs(5);
 
-/// The cool-downs of a process.
+/// Cool-downs of this process.
 #[derive(Default)]
 pub(crate) struct Cooling {
     until: Mutex<HashMap<(IntegrationId, u64), Instant>>,
     hasher: RandomState,
 }
 
-/// For what an integration cools down.
+/// Scope of a cool-down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
-    /// For every call.
+    /// All calls of the integration.
     Integration,
-    /// For calls of this model: providers limit by model.
+    /// Calls of one model: providers limit by model.
     Model,
 }
 
-/// What an answer means for the calls that follow.
+/// A cool-down that follows from an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CoolDown {
     pub(crate) scope: Scope,
@@ -43,7 +43,7 @@ pub(crate) struct CoolDown {
 }
 
 impl Cooling {
-    /// Leaves an integration alone. Of several waits the longest holds.
+    /// Starts a cool-down. Of several, the longest counts.
     pub(crate) fn cool(&self, id: IntegrationId, model: Option<&str>, down: CoolDown) {
         let now = Instant::now();
         let key = match down.scope {
@@ -58,7 +58,7 @@ impl Cooling {
         *at = (*at).max(now + down.wait);
     }
 
-    /// Until when an integration is left alone by calls of a model.
+    /// Returns the end of an integration's cool-down for calls of a model.
     pub(crate) fn until(&self, id: IntegrationId, model: Option<&str>, now: Instant) -> Option<Instant> {
         let until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.is_empty() {
@@ -68,8 +68,7 @@ impl Cooling {
         both.iter().filter_map(|key| until.get(key).copied()).max().filter(|at| *at > now)
     }
 
-    /// A number that stands for a model, never the one that stands for all of them. Two models that share one
-    /// would share a cool-down.
+    /// Returns a hash of a model, never the one for all models. Two models with the same hash would share a cool-down.
     fn word(&self, model: Option<&str>) -> u64 {
         model.map_or(0, |model| self.hasher.hash_one(model) | 1)
     }

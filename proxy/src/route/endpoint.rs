@@ -2,10 +2,10 @@
 
 use keyway_providers::Capability;
 
-/// The provider of the catalog that is asked.
+/// Name of OpenRouter in the catalog.
 pub(crate) const OPENROUTER: &str = "openrouter";
-/// What OpenRouter may have of OpenAI's shape, as far as the catalog says that it can; longest first, because an
-/// endpoint is found by how a path ends.
+/// OpenAI-shaped endpoints that OpenRouter may serve, as far as the catalog lists them; longest first, because an
+/// endpoint is found by the end of a path.
 pub(crate) const ENDPOINTS: [&str; 3] = ["/chat/completions", "/completions", "/embeddings"];
 
 /// Names what a provider has to speak to serve an endpoint.

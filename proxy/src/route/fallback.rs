@@ -1,8 +1,8 @@
-//! The operator's OpenRouter key as the last resort of projects that consented to it: for which of their calls it
-//! may be asked, and as what, whether they have a key of their own for them or not.
+//! The operator's OpenRouter key as the last resort of projects that consented to it: the calls for which it may be
+//! asked, and its stand-in for each provider, with or without a key of the project's own.
 //!
-//! Must never serve a project that did not consent, a call whose integrations their owner switched off, a model whose
-//! name or price at OpenRouter is not known, or a body that has OpenRouter do anything but ask that model.
+//! Must never serve a project that did not consent, a call whose integrations their owner disabled, a model whose name
+//! or price at OpenRouter is not known, or a body that has OpenRouter do anything but ask that model.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,14 +20,14 @@ use super::{
 };
 use crate::refusal::{Code, Refusal};
 
-/// What can come of asking with the operator's key.
+/// Outcome of asking with the operator's key.
 #[derive(Clone, Copy)]
 pub(crate) enum Asked {
-    /// It served.
+    /// OpenRouter served the call.
     Served,
-    /// OpenRouter would not have it.
+    /// OpenRouter refused the call.
     Refused,
-    /// The ceiling leaves nothing for it, or nobody knows what it leaves.
+    /// The project's budget is used up, or its state is unknown.
     Ceiling,
     /// OpenRouter was not asked, or did not answer.
     Failed,
@@ -37,7 +37,7 @@ impl Asked {
     /// Every outcome.
     pub(crate) const ALL: [Self; 4] = [Self::Served, Self::Refused, Self::Ceiling, Self::Failed];
 
-    /// The text in metrics.
+    /// Returns the name in metrics.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Served => "served",
@@ -48,11 +48,11 @@ impl Asked {
     }
 }
 
-/// What may help a project out.
+/// The operator's key within one project.
 pub(crate) struct Fallback {
-    /// By the provider whose models they serve; all have the same key and the same ceiling.
+    /// Stand-ins by the provider whose models they serve; all share the key and the budget.
     helpers: BTreeMap<String, Helper>,
-    /// Why there is none, where there is none.
+    /// Reason why there is none, if there is none.
     missing: &'static str,
 }
 
@@ -61,17 +61,17 @@ struct Helper {
     stand_in: Arc<StandIn>,
 }
 
-/// Who serves a call for which a project has no integration.
+/// Stand-in that serves a call without an integration of the project.
 pub(crate) struct Alone<'a, 'm> {
-    /// The provider whose model it is.
+    /// Provider whose model it is.
     pub(crate) provider: &'a str,
     pub(crate) upstream: &'a Arc<Upstream>,
-    /// The model as its provider calls it.
+    /// Name of the model at its provider.
     pub(crate) model: &'m str,
 }
 
 impl Fallback {
-    /// What helps out a project that has these integrations and `custom` providers.
+    /// Builds the fallback of a project with these integrations and `custom` providers.
     pub(crate) fn new(
         project: Option<&ProjectRow>,
         own: &BTreeMap<String, Vec<Arc<Upstream>>>,
@@ -108,12 +108,13 @@ impl Fallback {
         Self { helpers: made.collect(), missing: "nobody said by which names OpenRouter has the models of a provider" }
     }
 
-    /// Whether it can help out at all.
+    /// Returns `true` if there is any stand-in.
     pub(crate) fn exists(&self) -> bool {
         !self.helpers.is_empty()
     }
 
-    /// Who serves a call of `model` at an endpoint of OpenAI's shape, should none of `offered` do so.
+    /// Returns the upstream for a call of `model` at an OpenAI-shaped endpoint, to be asked if none of `offered`
+    /// serves.
     ///
     /// # Errors
     /// Why nobody does.
@@ -134,8 +135,8 @@ impl Fallback {
         helper.serving(endpoint, model)
     }
 
-    /// Who serves a call of `model`, of this provider or of the only one that has it, at an endpoint of OpenAI's shape,
-    /// where the project has no integration for it.
+    /// Returns the stand-in for a call of `model`, of this provider or of the only one that has it, at an OpenAI-shaped
+    /// endpoint, if the project has no integration for it.
     ///
     /// # Errors
     /// Why nobody does.
@@ -156,21 +157,22 @@ impl Fallback {
         Ok(Alone { provider, upstream: helper.serving(endpoint, Some(model))?, model })
     }
 
-    /// Which endpoint that OpenRouter may have it is at this path of a provider; without a path, at that of its chats.
+    /// Returns the OpenRouter endpoint that corresponds to this path of a provider; without a path, to that of its
+    /// chats.
     pub(crate) fn endpoint_at(&self, provider: &str, path: Option<&str>) -> Option<&'static str> {
         let stand_in = &self.helpers.get(provider)?.stand_in;
         path.map_or_else(|| stand_in.chat_endpoint(), |path| stand_in.endpoint_at(path))
     }
 
-    /// The models that it has, each with its provider and who serves it.
+    /// Returns the models of the fallback, each with its provider and its upstream.
     pub(crate) fn models(&self) -> impl Iterator<Item = (&str, &str, &Upstream)> {
         self.helpers.iter().flat_map(|(provider, Helper { upstream, .. })| {
             upstream.spec.models.iter().map(move |model| (provider.as_str(), model.name.as_str(), upstream.as_ref()))
         })
     }
 
-    /// Whether `provider` may have a model that it does not list: not where it is one whose models OpenRouter has, too,
-    /// and the model is known to be another one's.
+    /// Returns `true` if `provider` may have a model that it does not list: not if OpenRouter has the provider's models
+    /// and knows the model as another provider's.
     pub(crate) fn may_guess(&self, provider: &str, model: &str) -> bool {
         let is_anothers = || self.having(model).is_ok_and(|((other, _), _)| other != provider);
         !(self.helpers.contains_key(provider) && is_anothers())
@@ -206,13 +208,13 @@ impl Helper {
     }
 }
 
-/// Whether an owner has switched off all of these, of which there is one at least.
+/// Returns `true` if there are integrations and all are disabled.
 pub(crate) fn is_switched_off<'u>(callable: impl Iterator<Item = &'u Arc<Upstream>>) -> bool {
     let mut callable = callable.peekable();
     callable.peek().is_some() && callable.all(|it| it.status == IntegrationStatus::Disabled)
 }
 
-/// What an owner has switched off, nobody else's key does.
+/// Returns the refusal for a disabled integration, whose calls the operator's key must not serve.
 pub(crate) fn switched_off() -> Refusal {
     refused("the project's integrations that could serve this call are disabled by their owner")
 }
@@ -229,20 +231,20 @@ fn refused(why: &'static str) -> Refusal {
     Refusal::new(Code::NoFallback, why)
 }
 
-/// Whether its tenant has added models to those that the catalog lists.
+/// Returns `true` if the tenant has added models to those that the catalog lists.
 fn has_more_models(own: &Upstream, catalog: &Catalog) -> bool {
     catalog.get(&own.spec.name).is_some_and(|listed| listed.models.len() != own.spec.models.len())
 }
 
-/// Counters that appear with their first event have no increase that an alert could see.
+/// Creates the counters in advance: one that appears with its first event has no increase that an alert could see.
 pub(crate) fn show_counters() {
     for outcome in Asked::ALL {
         metrics().proxy_fallbacks.with_label_values(&[outcome.name()]);
     }
 }
 
-/// Refuses a body with fields that only OpenRouter has: they lead to other models, hosts and services than the one
-/// whose price is known, and their caller wrote them for another key than the operator's.
+/// Checks that a body has no fields that only OpenRouter knows: they lead to other models, hosts and services than the
+/// one whose price is known, and the caller wrote them for another key than the operator's.
 ///
 /// # Errors
 /// It has one.

@@ -1,5 +1,5 @@
-//! Look-ups of what is not in memory, while the database may be away: none waits for long, and none waits behind others
-//! that fail.
+//! Look-ups of entries that are not cached, while the database may be away: none waits for long, and none waits behind
+//! others that fail.
 
 use std::{
     sync::{Mutex, PoisonError},
@@ -8,17 +8,17 @@ use std::{
 
 use crate::refusal::{Code, Refusal};
 
-/// How long one look-up may take: a caller waits for it.
+/// Time limit of one look-up: a caller waits for it.
 const LOOK_UP: Duration = Duration::from_millis(1500);
-/// How long one that failed speaks for all others. Then the database is asked again.
+/// Time for which a failed look-up stands for all others, before the database is asked again.
 const REMEMBERED: Duration = Duration::from_millis(500);
 
-/// When the database was last found to be away.
+/// Time at which the database was last found to be away.
 #[derive(Default)]
 pub(crate) struct Outage(Mutex<Option<Instant>>);
 
 impl Outage {
-    /// Looks something up, unless the database was just found to be away.
+    /// Runs a look-up, unless the database was just found to be away.
     ///
     /// # Errors
     /// The look-up's own, or that the database is away.

@@ -1,5 +1,5 @@
-//! The body of a call as it is sent: as it came, but for another name of its model and for asking for the figures of a
-//! stream, where an upstream needs that.
+//! The body of a call as sent: unchanged, except for another model name and an added `include_usage`, if an upstream
+//! needs that.
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -11,9 +11,9 @@ use crate::{
     request::{inspect::Fields, intake::Source},
 };
 
-/// What is sent.
+/// Body to send.
 pub(crate) enum Payload {
-    /// Read already, so that it can be sent again.
+    /// Read, so that it can be sent again.
     Whole(Whole),
     /// Passed on as it arrives: it can be sent once.
     Passing(Option<Incoming>),
@@ -22,38 +22,37 @@ pub(crate) enum Payload {
 /// A body that was read.
 pub(crate) struct Whole {
     body: Bytes,
-    /// Where its fields are, if it is JSON.
+    /// Ranges of its fields, if it is JSON.
     fields: Option<Fields>,
-    /// Whether it asks for a stream whose figures have to be asked for.
+    /// `true` if it asks for a stream that has figures only on request.
     streams: bool,
-    /// Room in memory that it takes.
+    /// Its share of memory.
     from: Option<Source>,
 }
 
 impl Payload {
-    /// A body that passes unread.
+    /// Builds a body that passes unread.
     pub(crate) fn unread(from: Source) -> Self {
         // What has nothing in it can be sent again.
         if from.body.is_end_stream() { Self::whole(Bytes::new(), from) } else { Self::Passing(Some(from.body)) }
     }
 
-    /// A body that was read and stays as it is.
+    /// Builds a body that was read and is not changed.
     pub(crate) const fn whole(body: Bytes, from: Source) -> Self {
         Self::Whole(Whole { body, fields: None, streams: false, from: Some(from) })
     }
 
-    /// A body in whose fields something may be changed. `streams`: it asks for a stream whose figures have to be asked
-    /// for.
+    /// Builds a body whose fields may be changed. `streams`: it asks for a stream that has figures only on request.
     pub(crate) const fn read(body: Bytes, fields: Fields, streams: bool, from: Source) -> Self {
         Self::Whole(Whole { body, fields: Some(fields), streams, from: Some(from) })
     }
 
-    /// Whether it can be sent more than once.
+    /// Returns `true` if it can be sent more than once.
     pub(crate) const fn can_repeat(&self) -> bool {
         matches!(self, Self::Whole(_))
     }
 
-    /// What was read of it.
+    /// Returns the bytes that were read.
     pub(crate) const fn text(&self) -> Option<&Bytes> {
         match self {
             Self::Whole(whole) => Some(&whole.body),
@@ -61,8 +60,8 @@ impl Payload {
         }
     }
 
-    /// The body of an attempt, with another name for its model where `upstream` has one, and whether it asks for figures
-    /// that the caller did not ask for; `asks_usage`: it may. The last attempt takes along what it was read from.
+    /// Returns the body of an attempt, with `upstream`'s name of the model if it differs, and `true` if `include_usage`
+    /// was added; `asks_usage` permits that. The last attempt takes the source along.
     pub(crate) fn body(
         &mut self,
         upstream: &Upstream,

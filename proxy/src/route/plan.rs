@@ -1,5 +1,5 @@
-//! What is to be sent where: the upstreams of a request in the order in which they are tried, its path
-//! there, and its body with the few changes that routing and metering need.
+//! The plan of a call: its upstreams in the order in which they are tried, its path there, and its body with the few
+//! changes that routing and metering need.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -30,36 +30,36 @@ use crate::{
 
 /// A call that is ready to be made.
 pub(crate) struct Plan {
-    /// In the order in which they are tried: one at least.
+    /// Upstreams in the order in which they are tried; at least one.
     pub(crate) upstreams: Vec<Arc<Upstream>>,
     pub(crate) path: PathThere,
     pub(crate) payload: Payload,
-    /// The model the caller asked for, where the path names it or the body was read.
+    /// Model that the caller asked for, if the path names it or the body was read.
     pub(crate) model: Option<String>,
-    /// Whether it is about something that one key keeps, so that another one is asked where it is not found.
+    /// `true` if it refers to an object that one key keeps, so that another key is asked if the object is not found.
     pub(crate) refers: bool,
-    /// What the caller is told should the operator's key not serve, where no integration of the project can.
+    /// Refusal for the caller if no integration of the project can serve and the operator's key does not.
     pub(crate) own_refusal: Option<Refusal>,
 }
 
 impl Plan {
-    /// The first of the project's own; the operator's key where it is alone.
+    /// Returns the first of the project's own upstreams; the operator's key if it is alone.
     pub(crate) fn first(&self) -> Option<&Arc<Upstream>> {
         self.upstreams.iter().find(|upstream| !upstream.is_fallback()).or(self.upstreams.first())
     }
 }
 
-/// The path at a provider, without its query.
+/// Path at a provider, without its query.
 pub(crate) enum PathThere {
-    /// The provider's own, as the caller wrote it.
+    /// The provider's own path, as the caller wrote it.
     Given(String),
-    /// An endpoint that every provider of a shape has, below its base URL.
+    /// An endpoint of a shape, below each provider's base URL.
     Endpoint(Cow<'static, str>),
     /// The provider's chat endpoint.
     Chat,
 }
 
-/// What is needed to plan.
+/// Input of planning.
 pub(crate) struct Planner<'a> {
     pub(crate) project_id: ProjectId,
     pub(crate) project: &'a Project,
@@ -67,11 +67,11 @@ pub(crate) struct Planner<'a> {
     pub(crate) choice: Choice<'a>,
     pub(crate) owners: &'a Owners,
     pub(crate) room: &'a Room,
-    /// Whether its body is read where it can be: what the call uses counts, or its answer may be kept.
+    /// `true` if bodies are read where possible: because the call's use is limited, or its answer may be cached.
     pub(crate) reads_bodies: bool,
 }
 
-/// A body that was read as JSON.
+/// A body that was parsed as JSON.
 pub(crate) struct Read {
     pub(crate) body: Bytes,
     pub(crate) fields: Fields,
@@ -79,7 +79,7 @@ pub(crate) struct Read {
 }
 
 impl Planner<'_> {
-    /// The plan for a request on a route that is forwarded.
+    /// Plans a request on a forwarded route.
     pub(crate) async fn plan(&self, route: &Route<'_>, parts: &mut Parts, from: Source) -> Result<Plan, Refusal> {
         match *route {
             Route::Provider { provider, path } => self.endpoint(provider, path, parts, from).await,
@@ -162,7 +162,7 @@ impl Planner<'_> {
         self.renamed(&offered, path.into(), parts, read, asks)
     }
 
-    /// The plan for what OpenAI's SDK has beside models' own endpoints: by the model that it names, else by the id.
+    /// Plans a call of another endpoint of OpenAI's SDK: by the model that it names, else by the id.
     async fn family(&self, path: &str, parts: &Parts, mut from: Source) -> Result<Plan, Refusal> {
         let id = path::id_in(path);
         let planner = self.keeping(id);
@@ -189,7 +189,7 @@ impl Planner<'_> {
         planner.kept(there, payload, id.is_some())
     }
 
-    /// The plan for something that is asked for in JSON.
+    /// Plans the creation of an object, asked for in JSON.
     async fn made(&self, path: Cow<'static, str>, parts: &Parts, from: Source) -> Result<Plan, Refusal> {
         let read = self.read(parts, from).await?;
         let Some(model) = read.fields.model(&read.body) else {
@@ -202,7 +202,7 @@ impl Planner<'_> {
         self.renamed(&offered, path, parts, read, false)
     }
 
-    /// The plan for a form that names its model at `at`.
+    /// Plans a form that names its model at `at`.
     fn form(
         &self,
         path: Cow<'static, str>,
@@ -216,14 +216,14 @@ impl Planner<'_> {
         self.as_it_is(offered.upstreams, PathThere::Endpoint(path), Payload::whole(body, from), Some(model))
     }
 
-    /// The plan for a call that names no model.
+    /// Plans a call that names no model.
     fn kept(&self, path: Cow<'static, str>, payload: Payload, is_kept: bool) -> Result<Plan, Refusal> {
         let offered = self.project.by_family(&self.choice, is_kept)?;
         let plan = self.as_it_is(offered, PathThere::Endpoint(path), payload, None)?;
         Ok(Plan { refers: is_kept, ..plan })
     }
 
-    /// The plan for a WebSocket, whose query names the model.
+    /// Plans a WebSocket, whose query names the model.
     fn realtime(&self, parts: &mut Parts, from: Source) -> Result<Plan, Refusal> {
         let Some(asked) = path::model_asked(parts.uri.query()) else {
             let message = "the query needs one model, as in ?model=gpt-realtime: it says which integration serves";
@@ -238,7 +238,7 @@ impl Planner<'_> {
         self.as_it_is(offered.upstreams, path, Payload::unread(from), Some(model))
     }
 
-    /// The plan for a call that goes to the project's own integrations, and with the body that came.
+    /// Plans a call to the project's own integrations with an unchanged body.
     fn as_it_is<'u>(
         &self,
         offered: impl IntoIterator<Item = &'u Arc<Upstream>> + Clone,
@@ -251,7 +251,7 @@ impl Planner<'_> {
         Ok(Plan { upstreams, path, payload, model, refers: false, own_refusal: None })
     }
 
-    /// The plan for a call of a model whose name at the provider may be another one than the caller's.
+    /// Plans a call of a model whose name at the provider may differ from the caller's.
     fn renamed(
         &self,
         offered: &Offered<'_>,
@@ -267,7 +267,7 @@ impl Planner<'_> {
         self.call(offered.upstreams.iter().copied(), PathThere::Endpoint(path), parts, read, is_completion)
     }
 
-    /// The plan for a call whose body was read. The stream of a completion is made to carry figures.
+    /// Plans a call whose body was read. The stream of a completion gets `include_usage`.
     fn call<'u>(
         &self,
         offered: impl IntoIterator<Item = &'u Arc<Upstream>> + Clone,
@@ -298,13 +298,13 @@ impl Planner<'_> {
         Ok(Plan { upstreams, path, payload: Payload::read(body, fields, asks, from), model, refers, own_refusal })
     }
 
-    /// The same, asking first who keeps what this id names, as far as that is known.
+    /// Returns a planner that asks the owner of this id first, if known.
     fn keeping(&self, id: Option<&str>) -> Planner<'_> {
         let keeper = id.and_then(|id| self.owners.of(self.project_id, id)).or(self.choice.keeper);
         Planner { choice: Choice { keeper, ..self.choice }, ..*self }
     }
 
-    /// Refuses what nobody can serve, whatever its body says.
+    /// Checks that some upstream can serve, whatever the body says.
     fn check<'u>(&self, offered: impl IntoIterator<Item = &'u Arc<Upstream>>) -> Result<(), Refusal> {
         if self.may_fall_back() { Ok(()) } else { self.choice.check(offered) }
     }
@@ -346,13 +346,13 @@ impl PathThere {
         }
     }
 
-    /// Which endpoint of OpenAI's shape that OpenRouter may have it is at `upstream`, if it is one.
+    /// Returns the OpenRouter endpoint that corresponds to the path at `upstream`, if any.
     fn endpoint(&self, upstream: &Upstream) -> Option<&'static str> {
         let path = self.at(upstream);
         ENDPOINTS.into_iter().find(|endpoint| upstream.endpoint(endpoint) == path)
     }
 
-    /// The path at `upstream`.
+    /// Returns the path at `upstream`.
     pub(crate) fn at(&self, upstream: &Upstream) -> String {
         match self {
             Self::Given(path) if upstream.is_fallback() => {

@@ -1,4 +1,4 @@
-//! What a project can call: its integrations of each provider, and which of them have a model.
+//! The upstreams of a project: its integrations of each provider, and the models of each.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -25,43 +25,43 @@ const OPENAI: &str = "openai";
 
 /// The upstreams of a project.
 pub(crate) struct Project {
-    /// By provider.
+    /// Upstreams by provider.
     upstreams: BTreeMap<String, Vec<Arc<Upstream>>>,
-    /// Providers that the tenant made, whether the project uses them or not.
+    /// Custom providers of the tenant, used by the project or not.
     custom: Vec<String>,
     models: HashMap<String, Offer>,
-    /// What its virtual keys may call, all together.
+    /// Limits of its virtual keys together.
     pub(crate) limits: Limits,
-    /// What helps out where its integrations do not serve.
+    /// The operator's key, for calls that its integrations do not serve.
     pub(crate) fallback: Fallback,
 }
 
-/// Who has a model.
+/// Upstreams that have a model.
 #[derive(Default)]
 struct Offer {
     upstreams: Vec<Arc<Upstream>>,
-    /// Several providers have it and none comes first: the caller has to say which.
+    /// `true` if several providers have it and none takes precedence: the caller must name one.
     ambiguous: bool,
 }
 
-/// The upstreams that have what a call asks for, and the model's name there when the caller's has the
-/// provider's name in front.
+/// Upstreams that have the requested model, and the model's name there if the caller's has the provider's name in
+/// front.
 pub(crate) struct Offered<'a> {
     pub(crate) upstreams: Vec<&'a Arc<Upstream>>,
     pub(crate) renamed: Option<&'a str>,
 }
 
-/// What a provider has to speak to serve a call.
+/// Capability that a provider needs for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     /// Endpoints of this shape.
     Of(Capability),
-    /// Whatever OpenAI's SDK asks for.
+    /// All endpoints of OpenAI's SDK.
     OpenAi,
 }
 
 impl Sources {
-    /// Reads a project.
+    /// Loads a project.
     pub(crate) async fn project(
         self: &Arc<Self>,
         tenant_id: TenantId,
@@ -75,7 +75,7 @@ impl Sources {
 }
 
 impl Project {
-    /// Reads a project.
+    /// Loads a project.
     async fn load(sources: &Sources, tenant_id: TenantId, project_id: ProjectId) -> Result<Loaded<Self>, Refusal> {
         let catalog = sources.catalog.now();
         let tx = sources.store.tenant_read(tenant_id).await?;
@@ -117,7 +117,7 @@ impl Project {
         Ok(Loaded::present(Self { upstreams, custom, models, limits, fallback }, tenant_id.uuid()))
     }
 
-    /// The upstreams of a provider: one at least.
+    /// Returns the upstreams of a provider; at least one.
     pub(crate) fn by_provider(&self, name: &str, catalog: &LiveCatalog) -> Result<&[Arc<Upstream>], Refusal> {
         match self.upstreams.get(name) {
             Some(upstreams) => Ok(upstreams),
@@ -130,7 +130,7 @@ impl Project {
         }
     }
 
-    /// The upstreams that serve a model in a language: one at least.
+    /// Returns the upstreams that serve a model in a language; at least one.
     pub(crate) fn by_model<'a>(&'a self, model: &'a str, language: Language) -> Result<Offered<'a>, Refusal> {
         let mut offered = match self.models.get(model) {
             Some(offer) => offer.offered()?,
@@ -146,8 +146,8 @@ impl Project {
         Ok(offered)
     }
 
-    /// The upstreams that serve what OpenAI's SDK has beside models' own endpoints: one at least. `is_kept`: the call is
-    /// about something that one of them keeps, so that all of them may be asked.
+    /// Returns the upstreams that serve OpenAI's endpoints without a model; at least one. `is_kept`: the call refers to
+    /// an object that one of them keeps, so that all may be asked.
     pub(crate) fn by_family(&self, choice: &Choice<'_>, is_kept: bool) -> Result<Vec<&Arc<Upstream>>, Refusal> {
         let speaks = |it: &&Arc<Upstream>| is_usable(it) && it.spec.speaks_openai();
         let mut offered: Vec<_> = self.all().filter(speaks).collect();
@@ -179,7 +179,7 @@ impl Project {
         Ok(offered)
     }
 
-    /// The models that can be asked for, by name, each with its provider and an upstream that has it.
+    /// Returns the models of the project by name, each with its provider and an upstream that has it.
     pub(crate) fn models(&self, now: Timestamp) -> Vec<(String, &str, &Upstream)> {
         let mut listed = Vec::new();
         for upstream in self.all().filter(|it| it.serves(now).is_ok()) {
@@ -206,8 +206,8 @@ impl Project {
         listed
     }
 
-    /// Who serves with the operator's key a call for which it has no integration: of this provider, or of whichever one
-    /// has the model.
+    /// Returns the operator's stand-in for a call without an integration: of this provider, or of the one that has the
+    /// model.
     ///
     /// # Errors
     /// Why nobody does.
@@ -234,7 +234,7 @@ impl Project {
         Ok(alone)
     }
 
-    /// Those that could serve a call in this language, whatever its model.
+    /// Returns the upstreams that could serve a call in this language, whatever its model.
     fn speaking(&self, language: Language) -> Vec<&Arc<Upstream>> {
         self.all().filter(|it| is_usable(it) && language.is_spoken_by(&it.spec)).collect()
     }
@@ -244,8 +244,8 @@ impl Project {
         self.upstreams.values().flatten()
     }
 
-    /// A dated snapshot of a known model, a name with its provider's in front, a name of OpenRouter's form, or whatever
-    /// the only provider there is may know.
+    /// Finds an unlisted model: a dated snapshot, a name with a provider's name in front, a name in OpenRouter's form,
+    /// or any name if there is only one provider.
     fn unlisted<'a>(&'a self, model: &'a str, language: Language) -> Result<Offered<'a>, Refusal> {
         let known: Vec<_> = self.all().filter(|it| is_usable(it) && it.spec.model(model).is_some()).collect();
         if !known.is_empty() {
@@ -290,7 +290,8 @@ fn several() -> Refusal {
 }
 
 impl Language {
-    /// Whether a call makes sense there. A provider may serve more of OpenAI's than the catalog knows of it.
+    /// Returns `true` if such a call makes sense there. A provider may serve more of OpenAI's endpoints than the
+    /// catalog knows.
     fn is_spoken_by(self, spec: &ProviderSpec) -> bool {
         match self {
             Self::Of(shape) => spec.can(shape) || (shape != Capability::Messages && spec.can(Capability::Chat)),
@@ -316,14 +317,14 @@ fn offers(upstreams: &BTreeMap<String, Vec<Arc<Upstream>>>) -> HashMap<String, O
     offers
 }
 
-/// Whether those of the lowest priority belong to several providers.
+/// Returns `true` if the upstreams of the lowest priority belong to several providers.
 fn is_ambiguous<'a>(upstreams: impl IntoIterator<Item = &'a Arc<Upstream>> + Clone) -> bool {
     let lowest = upstreams.clone().into_iter().map(|it| it.routing.priority).min();
     let first = upstreams.into_iter().filter(|it| Some(it.routing.priority) == lowest);
     first.map(|it| &it.spec.name).collect::<BTreeSet<_>>().len() > 1
 }
 
-/// Whether they are of one provider.
+/// Returns `true` if all are of one provider.
 fn is_of_one(upstreams: &[&Arc<Upstream>]) -> bool {
     upstreams.first().is_some_and(|first| upstreams.iter().all(|it| it.spec.name == first.spec.name))
 }

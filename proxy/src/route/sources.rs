@@ -42,7 +42,7 @@ impl Sources {
         }
     }
 
-    /// Reads who has the virtual key with this hash.
+    /// Loads the holder of the virtual key with this hash.
     pub(crate) async fn holder(&self, hash: KeyHash) -> Result<Loaded<KeyHolder>, Refusal> {
         let (store, outage) = (self.store.clone(), Arc::clone(&self.outage));
         let load = async move { Ok(KeyHolder::load(&store, &hash).await?) };

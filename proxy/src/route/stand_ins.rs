@@ -1,5 +1,5 @@
-//! OpenRouter in the place of other providers: with their models, under the names that they give them, as far as the
-//! prices are known. Made once for a catalog and shared by all projects; holds no key and calls nobody.
+//! OpenRouter in the place of other providers: with their models, under OpenRouter's names, as far as prices are known.
+//! Built once per catalog and shared by all projects; holds no key and makes no call.
 
 use std::{
     collections::BTreeMap,
@@ -14,21 +14,21 @@ use super::endpoint::{ENDPOINTS, OPENROUTER};
 pub(crate) struct StandIn {
     pub(crate) spec: Arc<ProviderSpec>,
     pub(crate) ways: Arc<dyn Provider>,
-    /// Where the provider itself has what OpenRouter may have, in the order of [`ENDPOINTS`].
+    /// The provider's own paths of [`ENDPOINTS`], in that order.
     paths: [String; ENDPOINTS.len()],
-    /// Where it has its own chats.
+    /// Path of its own chats.
     chat_path: String,
 }
 
-/// By the provider.
+/// Stand-ins by provider.
 pub(crate) type ByProvider = BTreeMap<String, Arc<StandIn>>;
 
-/// Those of the catalog in use.
+/// Stand-ins of the catalog in use.
 #[derive(Default)]
 pub(crate) struct StandIns(Mutex<Option<(Arc<Catalog>, Arc<ByProvider>)>>);
 
 impl StandIns {
-    /// Those for each provider of the catalog of which somebody said by which names OpenRouter has its models.
+    /// Returns a stand-in for each provider of the catalog with a known OpenRouter prefix.
     pub(crate) fn of(&self, catalog: &Arc<Catalog>) -> Arc<ByProvider> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*kept {
@@ -48,7 +48,7 @@ impl StandIns {
 }
 
 impl StandIn {
-    /// The one for a provider, unless nobody said by which names OpenRouter has its models.
+    /// Builds the stand-in of a provider; `None` if OpenRouter's prefix for it is unknown.
     pub(crate) fn new(openrouter: &ProviderSpec, provider: &ProviderSpec) -> Option<Self> {
         let author = provider.openrouter.clone()?;
         let priced = |model: &Model| {
@@ -67,12 +67,12 @@ impl StandIn {
         })
     }
 
-    /// Which endpoint that OpenRouter may have it is at this path of the provider, if it is one.
+    /// Returns the OpenRouter endpoint that corresponds to this path of the provider, if any.
     pub(crate) fn endpoint_at(&self, path: &str) -> Option<&'static str> {
         ENDPOINTS.into_iter().zip(&self.paths).find(|(_, own)| *own == path).map(|(endpoint, _)| endpoint)
     }
 
-    /// The same of the provider's own chats.
+    /// Returns the OpenRouter endpoint that corresponds to the provider's own chats, if any.
     pub(crate) fn chat_endpoint(&self) -> Option<&'static str> {
         self.endpoint_at(&self.chat_path)
     }

@@ -1,5 +1,5 @@
-//! One integration, ready to be called: where, by which ways, and with which secret, still sealed; or the operator's
-//! key, which stands in for one.
+//! One integration, ready to be called: its origin, its provider's implementation, and its secret, still sealed; or the
+//! operator's key, which stands in for one.
 
 use std::sync::Arc;
 
@@ -21,49 +21,49 @@ use crate::{
     refusal::{Code, Refusal},
 };
 
-/// The label of every provider that a tenant made: metrics have no labels from outside.
+/// Label of every custom provider: metrics have no labels from outside.
 const CUSTOM: &str = "custom";
 
-/// Why a secret is not opened, in metrics.
+/// Reasons why a secret does not open, in metrics.
 const SEALED: &str = "sealed";
 const UNREADABLE: &str = "unreadable";
 
-/// What the operator's key is called where integrations are called by their names.
+/// Name of the operator's key where integrations are named.
 pub(crate) const OPERATORS: &str = "the operator's OpenRouter key";
 
-/// An integration as the proxy keeps it in memory.
+/// An integration as cached by the proxy.
 pub(crate) struct Upstream {
-    /// What limits and cool-downs go by.
+    /// Id for limits and cool-downs.
     pub(crate) integration_id: IntegrationId,
     pub(crate) credential: CredentialSource,
     pub(crate) spec: Arc<ProviderSpec>,
     pub(crate) ways: Arc<dyn Provider>,
     pub(crate) name: String,
     pub(crate) status: IntegrationStatus,
-    /// Whether its secret may serve calls, whatever its status.
+    /// `true` if its secret may serve calls, whatever its status.
     pub(crate) may_serve: bool,
     pub(crate) routing: Routing,
-    /// Whether it is an organisation's admin key, which reads reports and calls no model.
+    /// `true` for an organisation's admin key, which reads reports and calls no model.
     is_admin: bool,
-    /// When it was made, for lists of models.
+    /// Time of creation, for lists of models.
     pub(crate) created_at: Timestamp,
     pub(crate) meters: Meters,
     limits: Limits,
-    /// Limits of all integrations of its provider together, and the scope that they are leased from.
+    /// Limits of all integrations of its provider together, with the scope id of their leases.
     provider_limits: Option<(Uuid, Limits)>,
-    /// Headers that its owner's settings add to each call.
+    /// Headers that its settings add to each call.
     added: Vec<(HeaderName, HeaderValue)>,
-    /// The value of the header that names it, if it is an integration.
+    /// Value of the header that names it, if it is an integration.
     pub(crate) header: Option<HeaderValue>,
     expires_at: Option<Timestamp>,
-    /// `None`: the host may not be called.
+    /// Origin and base path; `None`: the host may not be called.
     place: Option<Place>,
     secret: Secret,
-    /// Why its secret does not open, where it does not.
+    /// Reason why its secret does not open, if it does not.
     unopened: Option<VaultError>,
 }
 
-/// The metrics of its provider, looked up once.
+/// Metrics of its provider, looked up once.
 pub(crate) struct Meters {
     pub(crate) label: String,
     pub(crate) served: IntCounter,
@@ -73,7 +73,7 @@ pub(crate) struct Meters {
 
 struct Place {
     origin: Arc<Origin>,
-    /// The path of the base URL, without a slash at its end.
+    /// Path of the base URL, without a trailing slash.
     base_path: String,
 }
 
@@ -82,15 +82,15 @@ enum Secret {
         secret_id: keyway_domain::SecretId,
         version: i32,
         envelope: Vec<u8>,
-        /// Or why the data key does not open.
+        /// Data keys, or the reason why they do not open.
         keys: Result<Arc<TenantKeys>, VaultError>,
     },
-    /// Of the settings of this process, and stored nowhere.
+    /// The operator's key from the settings of this process, stored nowhere.
     Operators(Arc<SecretString>),
 }
 
 impl Upstream {
-    /// Makes an integration ready. A host that the rule refuses stays unusable.
+    /// Prepares an integration. One whose host the rule refuses stays unusable.
     pub(crate) fn new(
         spec: ProviderSpec,
         credential: Credential,
@@ -126,7 +126,7 @@ impl Upstream {
         }
     }
 
-    /// Makes the operator's key stand in for an integration, as `id` and within these limits, since its project is there.
+    /// Prepares the operator's key as a stand-in with this `id` and these limits; its age is the project's.
     pub(crate) fn fallback(
         stand_in: &StandIn,
         (id, created_at): (IntegrationId, Timestamp),
@@ -158,22 +158,22 @@ impl Upstream {
         }
     }
 
-    /// Whether it is the operator's key.
+    /// Returns `true` for the operator's key.
     pub(crate) const fn is_fallback(&self) -> bool {
         matches!(self.credential, CredentialSource::Fallback)
     }
 
-    /// The id under which the ledger counts its calls.
+    /// Returns the id under which the ledger counts its calls.
     pub(crate) const fn ledger_id(&self) -> IntegrationId {
         if self.is_fallback() { IntegrationId::NONE } else { self.integration_id }
     }
 
-    /// What it calls a model for which callers have another name.
+    /// Returns its own name of a model, if it differs from the caller's.
     pub(crate) fn renamed(&self, model: Option<&str>) -> Option<String> {
         if self.is_fallback() { self.spec.model_at_openrouter(model?) } else { None }
     }
 
-    /// Whether it can serve at `now`.
+    /// Checks that it can serve at `now`.
     pub(crate) fn serves(&self, now: Timestamp) -> Result<(), Refusal> {
         // One that is being verified, or that no verification could judge, serves: the provider judges it anyway.
         if !self.may_serve {
@@ -188,7 +188,7 @@ impl Upstream {
         self.unopened.clone().map_or(Ok(()), |why| Err(why.into()))
     }
 
-    /// Says that its secret does not open, where it does not. Of a sealed vault the whole process says so.
+    /// Audits that its secret does not open, if so. A sealed vault is reported once for the whole process.
     pub(crate) fn report_unopened(&self, audit: &GroupedAudit, tenant_id: TenantId) {
         let Some(why) = &self.unopened else { return };
         let reason = if matches!(why, VaultError::Sealed(_)) { SEALED } else { UNREADABLE };
@@ -202,24 +202,24 @@ impl Upstream {
         }
     }
 
-    /// Whether calls of models go to it at all.
+    /// Returns `true` if it can be called for models at all.
     pub(crate) fn is_callable(&self) -> bool {
         self.spec.is_callable() && !self.is_admin
     }
 
-    /// The limits that its calls count on beside their caller's: its own, and its provider's.
+    /// Returns the limits that its calls count on beside their caller's: its own, and its provider's.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = (LimitScope, Uuid, Limits)> {
         let own = (LimitScope::Integration, self.integration_id.uuid(), self.limits);
         let providers = self.provider_limits.map(|(id, limits)| (LimitScope::Provider, id, limits));
         [own].into_iter().chain(providers)
     }
 
-    /// The path of an endpoint of the provider: `/chat/completions` becomes `/v1/chat/completions`.
+    /// Returns the path of an endpoint of the provider: `/chat/completions` becomes `/v1/chat/completions`.
     pub(crate) fn endpoint(&self, path: &str) -> String {
         self.below_base(&self.spec.endpoint(path))
     }
 
-    /// The path of the provider's own chat endpoint.
+    /// Returns the path of the provider's own chat endpoint.
     pub(crate) fn chat_endpoint(&self) -> String {
         self.below_base(&self.spec.chat_endpoint())
     }
@@ -229,7 +229,7 @@ impl Upstream {
         [base, path].concat()
     }
 
-    /// Where its provider is called.
+    /// Returns the origin of its provider.
     pub(crate) fn origin(&self) -> Result<&Arc<Origin>, Refusal> {
         self.place
             .as_ref()
@@ -237,9 +237,8 @@ impl Upstream {
             .ok_or_else(|| Refusal::new(Code::UpstreamForbidden, "the provider's host may not be called from here"))
     }
 
-    /// Opens the secret and adds it to the headers of a call of `path`, with those of its owner's settings that the
-    /// caller has not sent. The opened secret is wiped when it
-    /// is dropped.
+    /// Opens the secret and adds it to the headers of a call of `path`, with those of its settings that the caller has
+    /// not sent. The opened secret is wiped on drop.
     pub(crate) fn authorize(&self, path: &str, headers: &mut HeaderMap) -> Result<SecretBytes, Refusal> {
         let secret = self.secret.open()?;
         for (name, value) in &self.added {
@@ -252,7 +251,7 @@ impl Upstream {
     }
 }
 
-/// Counters that appear with their first event have no increase that an alert could see.
+/// Creates the counters in advance: one that appears with its first event has no increase that an alert could see.
 pub(crate) fn show_counters() {
     for reason in [SEALED, UNREADABLE] {
         metrics().secrets_unopened.with_label_values(&[reason]);

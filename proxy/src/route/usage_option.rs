@@ -1,5 +1,6 @@
-//! `stream_options.include_usage`: whom it is sent to. Most providers of OpenAI's shape state the figures of a stream only
-//! where it asks for them; some refuse a request that does. What a host was seen to refuse it is not asked for again.
+//! `stream_options.include_usage`: the hosts it is sent to. Most OpenAI-shaped providers state the figures of a stream
+//! only on request; some refuse a request that has the option. A host that refused it once is not sent it again for a
+//! day.
 
 use std::{
     collections::HashMap,
@@ -10,19 +11,19 @@ use std::{
 use super::upstream::Upstream;
 use crate::request::path;
 
-/// A host that learns to take it is asked again.
+/// Time after which a host that refused the option is sent it again.
 const REMEMBERED: Duration = Duration::from_secs(86_400);
-/// Beyond this many, those that are over are thrown away.
+/// Number of entries above which expired ones are dropped.
 const CROWDED: usize = 10_000;
 
-/// Hosts that refuse it.
+/// Hosts that refuse the option.
 #[derive(Default)]
 pub(crate) struct UsageOption {
     refused: Mutex<HashMap<String, Instant>>,
 }
 
 impl UsageOption {
-    /// Whether a stream that is asked for at an upstream, with this query, should ask for its figures.
+    /// Returns `true` if a stream from this upstream, with this query, should ask for its figures.
     pub(crate) fn is_for(&self, upstream: &Upstream, query: Option<&str>) -> bool {
         let spec = &upstream.spec;
         let version =
@@ -32,7 +33,7 @@ impl UsageOption {
         spec.include_usage && !is_too_old && !self.is_refused_by(upstream)
     }
 
-    /// Remembers that a host refused it.
+    /// Remembers that a host refused the option.
     pub(crate) fn refused_by(&self, upstream: &Upstream) {
         let now = Instant::now();
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,7 +49,7 @@ impl UsageOption {
     }
 }
 
-/// Several providers may share a host, which need not be one server.
+/// Returns the key of a host and provider: several providers may share a host, which need not be one server.
 fn host(upstream: &Upstream) -> String {
     format!("{} {}", upstream.spec.name, upstream.spec.host_root())
 }

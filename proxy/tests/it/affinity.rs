@@ -14,10 +14,10 @@ const CHAT: &str = "/v1/chat/completions";
 const RESPONSES: &str = "/v1/responses";
 const MESSAGES: &str = "/v1/messages";
 const GEMINI: &str = "/proxy/gemini/v1beta/models/gemini-2.5-flash:generateContent";
-/// What a key has in it that is limited for sessions with this name.
+/// Part of a key that is rate-limited for sessions with this name.
 const LIMITED: &str = "limited";
 
-/// Three equal keys of each provider.
+/// Builds a project with three equal keys of each provider.
 async fn three() -> (Harness, Key, Vec<IntegrationId>) {
     let provider = Scripted::by(|request| {
         let is_limited = request.contains(LIMITED) && request.contains("canary-0");
@@ -35,7 +35,7 @@ async fn three() -> (Harness, Key, Vec<IntegrationId>) {
     (harness, key, ids)
 }
 
-/// Who served a call, and how many were asked for it.
+/// Returns the integration that served a call, and the number of integrations asked.
 async fn served(
     (harness, key): (&Harness, &Key),
     path: &str,

@@ -1,5 +1,5 @@
-//! Streams that break, in every shape and in every way: the bytes that the caller gets last, and that the answer is broken
-//! off behind them.
+//! Streams that break, in every shape and in every way: the last bytes for the caller, and the broken end of the answer
+//! behind them.
 
 use std::sync::{Arc, Mutex};
 
@@ -21,7 +21,7 @@ pub(super) const MESSAGES: &str = "/v1/messages";
 pub(super) const GEMINI: &str = "/proxy/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent";
 pub(super) const COHERE: &str = "/proxy/cohere/v2/chat";
 
-/// A path, the events with which its answer begins, and the bytes with which it ends when it breaks: `THE_CALL` is its id.
+/// Path, first events of its answer, and its last bytes when it breaks: `THE_CALL` stands for its id.
 struct Shape {
     path: &'static str,
     events: Vec<&'static str>,
@@ -82,7 +82,7 @@ fn shapes() -> Vec<Shape> {
     ]
 }
 
-/// A project with every provider of the shapes at one host, which answers as it is told to.
+/// A project with every provider of the shapes at one scripted host.
 pub(super) struct Host {
     pub(super) harness: Harness,
     pub(super) key: Key,
@@ -103,7 +103,7 @@ impl Host {
         Self { harness, key, says, provider }
     }
 
-    /// What a caller gets of an answer that is not whole, and its record.
+    /// Returns the caller's bytes of an incomplete answer, and its record.
     pub(super) async fn ask(&self, path: &str, reply: Reply) -> (Wire, MeteredCall) {
         *self.says.lock().unwrap() = reply;
         let wire = Wire::post(&self.harness, path, &self.key, &asked(path)).await;

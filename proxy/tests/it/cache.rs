@@ -1,4 +1,4 @@
-//! The same call again is answered from memory for who asks for that, and for nobody else.
+//! Repeated calls are answered from the cache for callers that ask for it, and for no others.
 
 use keyway_domain::{Invalidation, ProjectId, Timestamp};
 use keyway_store::{projects, virtual_keys};
@@ -12,7 +12,7 @@ use super::{
 
 const CHAT: &str = "/v1/chat/completions";
 
-/// What the cache said of a call, and the answer.
+/// Returns the cache's header for a call, and the answer.
 async fn ask(harness: &Harness, key: &Key, body: &serde_json::Value, word: &str) -> (String, String) {
     let sent = harness.post(CHAT, key, body).header("x-keyway-cache", word).send().await.unwrap();
     assert_eq!(sent.status(), 200);

@@ -9,7 +9,7 @@ use super::{
     scripted::{Scripted, behind},
 };
 
-/// The text of an answer without the number that the simulator gives each call.
+/// Returns the text of an answer without the number that the simulator gives each call.
 pub(super) fn unnumbered(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;

@@ -1,5 +1,5 @@
-//! How callers come in: paths in every spelling, keys in the query, pages in browsers, and how what Keyway itself says is
-//! told to whoever called.
+//! Entrances of callers: paths in every spelling, keys in the query, web pages, and Keyway's own errors in the caller's
+//! shape.
 
 use keyway_domain::{Invalidation, Timestamp};
 use keyway_http::ServerLimits;
@@ -15,7 +15,7 @@ use super::{
 
 const GEMINI: &str = "/proxy/gemini/v1beta/models/gemini-2.5-flash:generateContent";
 
-/// Asks for a path as it is written, and returns what came back.
+/// Requests a path exactly as written, and returns the answer.
 async fn get(url: &str, path: &str, key: &Key) -> String {
     let request =
         format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n", key.text);
@@ -121,7 +121,7 @@ async fn a_key_in_the_query_opens_googles_paths_alone_and_goes_no_further() {
     assert!(provider.requests.try_recv().is_err());
 }
 
-/// A proxy for these pages, whose provider allows others on its own account.
+/// Builds a proxy for these pages, whose provider permits others in its own headers.
 async fn for_pages(cors: CorsOrigins) -> (Scripted, Harness, Key) {
     let provider = Scripted::by(|_| {
         Reply::of(200, "access-control-allow-origin: https://provider.example\r\naccess-control-max-age: 1\r\n", "{}")

@@ -1,4 +1,4 @@
-//! Connections of callers: what may take how long, and HTTP/2 without TLS.
+//! Connections of callers: their time limits, and HTTP/2 without TLS.
 
 use std::{sync::Arc, time::Duration};
 

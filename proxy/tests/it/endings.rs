@@ -1,4 +1,4 @@
-//! How answers end: as their shape ends, with an error of the provider, or not at all; and what limits make of it.
+//! Ends of answers: by their shape, with an error of the provider, or broken; and their effect on limits.
 
 use keyway_domain::Limits;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Several integrations that could serve a call: which is asked, when another one is, and who is told.
+//! Several integrations that could serve a call: the order, the failover, and the headers that show it.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,7 @@ use super::harness::{Harness, Key, SECRET, chat, until};
 
 const PATH: &str = "/v1/chat/completions";
 
-/// A project whose `openai` has one integration more, with this secret and place.
+/// Builds a project whose `openai` has one more integration, with this secret, priority and weight.
 async fn beside(secret: &str, priority: i32, weight: i32) -> (Harness, Key, [IntegrationId; 2]) {
     let harness = Harness::start().await;
     let first = harness.integration("openai", SECRET).await;

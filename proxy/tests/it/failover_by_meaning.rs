@@ -1,5 +1,5 @@
-//! What an answer means, and not its status, decides whether another integration is asked: by each provider's own sign,
-//! whether it comes with a status, as the body of a 200 or as the first event of a stream.
+//! The meaning of an answer, and not its status, decides whether another integration is asked: by each provider's own
+//! signal, behind a status, as the body of a 200 or as the first event of a stream.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use super::{
     scripted::{Reply, Scripted, trusting},
 };
 
-/// What of a key makes the provider refuse it.
+/// Part of a key that makes the provider refuse it.
 const REFUSED: &str = "canary-refused";
 const SERVED: &str = "canary-served";
 const CHAT: &str = "/proxy/openai/v1/chat/completions";
@@ -25,7 +25,7 @@ const GEMINI: &str = "/proxy/gemini/v1beta/models/gemini-2.5-flash:generateConte
 const COHERE: &str = "/proxy/cohere/v2/chat";
 const OPENROUTER: &str = "/proxy/openrouter/api/v1/chat/completions";
 
-/// Of each provider one integration that is refused, and one behind it that serves.
+/// Two integrations of each provider: one that is refused, and one behind it that serves.
 struct Pairs {
     harness: Harness,
     key: Key,
@@ -52,7 +52,7 @@ impl Pairs {
         Self { harness, key, ids: HashMap::new(), provider, refusal }
     }
 
-    /// The pair of the provider of this path, of which no answer is known yet: the first is refused like this.
+    /// Scripts the refusal of the first of the pair for this path's provider, of which no answer is known yet.
     async fn refuse(&mut self, path: &str, refusal: Reply) -> [IntegrationId; 2] {
         *self.refusal.lock().unwrap() = refusal;
         self.harness.restart().await;
@@ -77,7 +77,7 @@ impl Pairs {
         (answer.status().as_u16(), attempts, answer.text().await.unwrap())
     }
 
-    /// How often the key was used that is refused.
+    /// Counts the uses of the refused key.
     fn tries(&mut self) -> usize {
         std::iter::from_fn(|| self.provider.requests.try_recv().ok()).filter(|it| it.contains(REFUSED)).count()
     }
@@ -86,7 +86,8 @@ impl Pairs {
         self.harness.records(1).await.remove(0)
     }
 
-    /// The next integration serves this very call, without a byte of the first one's; the next call goes there at once.
+    /// Checks that the next integration serves this call, without a byte of the first one's, and later calls go there
+    /// at once.
     async fn the_next_serves(&mut self, path: &str, stream: bool, refusal: Reply, (status, doubts): (u16, bool)) {
         let said = format!("{path}, stream {stream}: {}", refusal.text());
         let [refused, served] = self.refuse(path, refusal).await;

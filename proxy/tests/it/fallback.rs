@@ -1,4 +1,4 @@
-//! The operator's OpenRouter key: when it helps out, when it does not, and that everybody can see which it was.
+//! The operator's OpenRouter key: the calls it serves, those it does not, and the headers and rows that show it.
 
 use http::StatusCode;
 use keyway_domain::{CredentialSource, IntegrationId, Invalidation, Limits, ProjectId, TenantId, Timestamp};
@@ -35,7 +35,7 @@ fn http(status: &str, headers: &str, body: &str) -> String {
     format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
 }
 
-/// A project whose `openai` has this secret, with consent to so much and an OpenRouter that answers so.
+/// Builds a project whose `openai` has this secret, with consent up to a budget and a scripted OpenRouter.
 async fn world(secret: &str, budget: Option<i64>, openrouter: Scripted) -> World {
     let (vault, trusted) = (Vault::open(Keyring::generate().unwrap()), [openrouter.host.clone()]);
     let database = TestDatabase::sqlite().unwrap();
@@ -73,7 +73,7 @@ fn header<'a>(answer: &'a reqwest::Response, name: &str) -> Option<&'a str> {
     answer.headers().get(name).map(|value| value.to_str().unwrap())
 }
 
-/// What of an answer says whose it is: `x-keyway-credential`, `x-keyway-integration`, `x-keyway-attempts`.
+/// Returns the headers that name the credential: `x-keyway-credential`, `x-keyway-integration`, `x-keyway-attempts`.
 fn whose(answer: &reqwest::Response) -> [Option<&str>; 3] {
     ["x-keyway-credential", "x-keyway-integration", "x-keyway-attempts"].map(|name| header(answer, name))
 }

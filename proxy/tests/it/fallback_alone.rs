@@ -1,4 +1,5 @@
-//! The operator's key where a project has no key of its own, or none that opens; and what its owner switched off.
+//! The operator's key for a project without a key of its own, or with one that does not open; and disabled
+//! integrations.
 
 use http::StatusCode;
 use keyway_domain::{CredentialSource, IntegrationId, Invalidation, Limits, Timestamp};
@@ -19,7 +20,7 @@ struct World {
     key: Key,
 }
 
-/// A project without any integration, with consent or not, and an OpenRouter that serves.
+/// Builds a project without any integration, with consent or not, and an OpenRouter that serves.
 async fn world(budget: Option<i64>) -> World {
     let length = ANSWER.len();
     let answer =

@@ -1,5 +1,5 @@
-//! What OpenAI's SDK has beside models' own endpoints: a call that names a model, in JSON or in a form, goes to whoever may
-//! have it, and one that names none to OpenAI.
+//! Endpoints of OpenAI's SDK beside chat and embeddings: a call that names a model, in JSON or in a form, goes to a
+//! provider with that model, and one that names none to OpenAI.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use super::{
     scripted::{Reply, Scripted, trusting},
 };
 
-/// A project with integrations of these providers at one host.
+/// Builds a project with integrations of these providers at one host.
 async fn project(names: &[&str]) -> (Harness, Key, Scripted) {
     let provider = Scripted::by(|_| Reply::json(200, r#"{"id":"x"}"#)).await;
     let harness = trusting(&provider).await;

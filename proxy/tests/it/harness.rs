@@ -44,9 +44,9 @@ pub(super) struct Harness {
     pub(super) http: reqwest::Client,
     pub(super) guard: Guard,
     pub(super) catalog: LiveCatalog,
-    /// What the next start of the proxy goes by.
+    /// Settings for the next start of the proxy.
     pub(super) settings: Settings,
-    /// Whether the operator's key is there.
+    /// `true` if the operator's key is configured.
     helped: bool,
     database: TestDatabase,
 }
@@ -56,7 +56,7 @@ pub(super) struct Key {
     pub(super) text: String,
 }
 
-/// Settings that a test may want otherwise.
+/// Settings that a test may change.
 pub(super) struct Settings {
     pub(super) first_byte_timeout: Duration,
     pub(super) cors: CorsOrigins,

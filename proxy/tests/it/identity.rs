@@ -30,7 +30,7 @@ const REMOVED: [&str; 12] = [
 /// Headers of such an answer that are Keyway's own.
 const ADDED: [&str; 3] = ["x-keyway-credential", "x-keyway-integration", "x-keyway-request-id"];
 
-/// What every answer of the provider begins with, `REMOVED` and more.
+/// Head of every answer of the provider, with `REMOVED` and more.
 const HEADERS: &str = "date: Sat, 21 Nov 2026 10:00:00 GMT\r\nserver: cloudflare\r\nconnection: close, x-hop\r\nx-hop: 1\r\n\
     keep-alive: timeout=5\r\nproxy-connection: close\r\nte: trailers\r\ntrailer: x-end\r\nupgrade: h2c\r\n\
     set-cookie: __cf=1; path=/\r\nset-cookie: b=2\r\nset-cookie2: c\r\nalt-svc: h3=\":443\"\r\n\
@@ -54,14 +54,14 @@ fn json(status: &str, body: &str) -> Vec<u8> {
     whole(status, "content-type: application/json; charset=utf-8\r\n", body.as_bytes())
 }
 
-/// A stream, whose caller has asked for its figures itself.
+/// Returns a stream for a caller that asked for its figures itself.
 fn events() -> Vec<u8> {
     let head =
         format!("HTTP/1.1 200 OK\r\n{HEADERS}content-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
     [head.as_bytes(), EVENTS.map(chunk).concat().as_bytes(), b"0\r\n\r\n"].concat()
 }
 
-/// Everything a caller sees of an answer.
+/// Returns status, headers and body of an answer.
 async fn answer(request: RequestBuilder) -> (u16, HeaderMap, Vec<u8>) {
     let answer = request.send().await.unwrap();
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());

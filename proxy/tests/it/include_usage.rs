@@ -1,5 +1,5 @@
-//! `stream_options.include_usage`: asked for where the provider takes it and nowhere else, and never to be seen by a caller
-//! who has not asked for it.
+//! `stream_options.include_usage`: sent to providers that accept it and to no others, and hidden from a caller that has
+//! not asked for it.
 
 use keyway_domain::{Invalidation, Timestamp};
 use keyway_store::providers;
@@ -15,10 +15,10 @@ const TEXT: &str =
     "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n";
 const USAGE: &str = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":19,\"completion_tokens\":13}}\n\n";
 const DONE: &str = "data: [DONE]\n\n";
-/// As Mistral and hosts that validate their input say it.
+/// Error of Mistral and of hosts that validate their input.
 const FORBIDDEN: &str = r#"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options","include_usage"]}]}"#;
 
-/// A provider that states the figures of a stream to who asks for them, and refuses that with this answer where it has one.
+/// Starts a provider that states the figures of a stream on request, or refuses that with the given answer.
 async fn provider(refusal: Option<(u16, &'static str)>) -> Scripted {
     Scripted::by(move |request| {
         let asks = request.contains("\"include_usage\":true") || request.contains("\"include_usage\": true");
@@ -31,7 +31,7 @@ async fn provider(refusal: Option<(u16, &'static str)>) -> Scripted {
     .await
 }
 
-/// What the provider was sent of the option, call by call.
+/// Returns the option in the provider's requests, call by call.
 fn sent(provider: &mut Scripted) -> Vec<Value> {
     let requests = std::iter::from_fn(|| provider.requests.try_recv().ok());
     let bodies = requests.map(|it| serde_json::from_str::<Value>(it.split_once("\r\n\r\n").unwrap().1).unwrap());
@@ -46,7 +46,7 @@ fn body(options: Option<Value>) -> Value {
     body
 }
 
-/// Status, body and the attempts that were made.
+/// Returns status, body and the attempts of a call.
 async fn ask(harness: &Harness, key: &Key, path: &str, body: &Value) -> (u16, String, Option<String>) {
     let answer = harness.post(path, key, body).send().await.unwrap();
     let attempts = answer.headers().get("x-keyway-attempts").map(|value| value.to_str().unwrap().to_owned());
@@ -125,7 +125,7 @@ async fn what_the_caller_says_of_it_is_sent_as_it_is() {
     }
 }
 
-/// A project whose only provider is one of its own, at this host.
+/// Builds a project whose only provider is a custom one at this host.
 async fn custom(provider: &Scripted) -> (Harness, Key) {
     let harness = trusting(provider).await;
     let tx = harness.store.tenant(harness.tenant).await.unwrap();

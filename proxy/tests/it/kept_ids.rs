@@ -1,4 +1,5 @@
-//! Calls about what one integration of several keeps, by its id: they go to whoever gave it, or to one after the other.
+//! Calls about an object that one integration of several keeps, by its id: they go to its owner, or to one after the
+//! other.
 
 use keyway_domain::IntegrationId;
 use serde_json::json;
@@ -12,7 +13,7 @@ use super::{
 const A: &str = "canary-of-a";
 const B: &str = "canary-of-b";
 
-/// Two equal keys of OpenAI, each of which sees only what was made with it: its ids end with its letter.
+/// Two equal keys of OpenAI, each of which sees only objects made with it: their ids end with its letter.
 struct Two {
     harness: Harness,
     key: Key,
@@ -46,7 +47,7 @@ impl Two {
         Self { harness, key, ids, provider }
     }
 
-    /// Lets this one serve what is not shared out.
+    /// Prefers this integration for calls without an owner.
     async fn prefer(&self, first: usize) {
         place(&self.harness, self.ids[first], 0, 1).await;
         place(&self.harness, self.ids[1 - first], 1, 1).await;

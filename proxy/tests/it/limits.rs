@@ -1,5 +1,5 @@
-//! Limits over real HTTP, on both databases: what passes, what is refused and with which words, and what
-//! several proxies let through together.
+//! Limits over real HTTP, on both databases: calls that pass, calls that are refused and their errors, and the total
+//! that several proxies let through.
 
 use keyway_domain::{IntegrationId, Invalidation, Limits, Timestamp};
 use keyway_store::{integrations, projects, virtual_keys};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::harness::{Harness, Key, SECRET, chat, until};
 
 const CHAT: &str = "/v1/chat/completions";
-/// What one call of [`tiny`] costs: three words in, eight out, at 0.15 and 0.60 US dollars for a million.
+/// Cost of one call of [`tiny`]: three words in, eight out, at 0.15 and 0.60 US dollars for a million.
 const COST: i64 = 3 * 150 + 8 * 600;
 
 /// Runs a test on both databases.

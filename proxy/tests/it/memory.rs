@@ -1,4 +1,4 @@
-//! What is kept in memory: enough to serve without the database, and nothing longer than it may.
+//! The caches: enough to serve without the database, and no entry past its time to live.
 
 use std::{
     net::SocketAddr,
@@ -37,7 +37,7 @@ async fn a_warm_proxy_serves_without_its_database() {
     assert_eq!(answer.headers()["x-keyway-error"], "unavailable");
 }
 
-/// Twice what a look-up may take: the machine may be busy.
+/// Twice the time limit of a look-up: the machine may be busy.
 const SOON: Duration = Duration::from_secs(2);
 
 #[tokio::test]

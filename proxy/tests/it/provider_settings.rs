@@ -1,4 +1,4 @@
-//! What is set beside a key and holds for its calls: limits of its provider, and the account its calls name.
+//! Settings beside a key that apply to its calls: limits of its provider, and account headers.
 
 use keyway_domain::{Invalidation, Limits};
 use keyway_store::{provider_limits, raw};

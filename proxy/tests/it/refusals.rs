@@ -1,4 +1,4 @@
-//! What Keyway refuses itself: in the caller's shape, with a code of its own, and without a call.
+//! Keyway's own refusals: in the caller's shape, with a code of their own, and without a call.
 
 use std::time::Duration;
 

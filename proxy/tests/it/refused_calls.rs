@@ -1,4 +1,5 @@
-//! Calls that Keyway itself refuses: in the request log with their code, unless somebody was asked or nobody is known.
+//! Calls that Keyway itself refuses: in the request log with their code, if no provider was asked and the virtual key
+//! is known.
 
 use keyway_domain::{IntegrationId, Limits, MeteredCall};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! Which integration serves a model, and which models there are.
+//! The integration that serves a model, and the list of models.
 
 use keyway_domain::{Invalidation, Timestamp};
 use keyway_providers::Catalog;

@@ -1,4 +1,4 @@
-//! A provider that does exactly what a test says, byte by byte, and shows what it was sent.
+//! A provider scripted by a test, byte by byte, which records its requests.
 
 use std::future::Future;
 
@@ -22,7 +22,7 @@ pub(super) struct Scripted {
 pub(super) const EVENTS: &str =
     "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\nx-request-id: req_1\r\n\r\n";
 
-/// What a provider sends to a request, and what it does then.
+/// Bytes that a provider sends, and its action afterwards.
 #[derive(Clone)]
 pub(super) struct Reply {
     bytes: Vec<u8>,
@@ -33,7 +33,7 @@ pub(super) struct Reply {
 enum Then {
     Close,
     Reset,
-    /// Waits until the other side is gone.
+    /// Waits until the other side has closed.
     Wait,
 }
 

@@ -13,8 +13,8 @@ const SECRET: &str = "AIzaCanary7h1sMu5tN3v3rL34k0123456789xy";
 const GEMINI: (&str, &str) = ("gemini", "/v1beta");
 const MODEL: &str = "gemini-2.5-flash";
 
-/// What a call of `path` is recorded as when it is answered so, and what the provider was asked. The answer has
-/// to pass as it is.
+/// Returns the record of a call of `path` that is answered with a case, and the provider's request. Checks that the
+/// answer passes unchanged.
 async fn called(provider: (&str, &str), case: &str, path: &str, model: &str) -> (MeteredCall, Received) {
     let body = json!({ "model": model, "contents": [{ "parts": [{ "text": "hi" }] }] });
     let (record, received, passed) = answered(provider, case, path, &body).await;

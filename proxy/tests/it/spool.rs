@@ -1,4 +1,4 @@
-//! The spool: what was written before a crash arrives once, and nothing is left behind.
+//! The spool: records written before a crash arrive once, and nothing is left behind.
 
 use std::{fs, path::PathBuf};
 

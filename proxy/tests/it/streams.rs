@@ -98,7 +98,7 @@ async fn figures_that_passed_before_the_break_count() {
     assert_eq!((record.tokens.input, record.tokens.output, record.complete), (Some(7), Some(2), false));
 }
 
-/// What of an answer passes, and whether it comes to its own end.
+/// Returns the text of an answer that passes, and `true` if it comes to its own end.
 async fn passed(mut answer: reqwest::Response) -> (String, bool) {
     let mut text = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! What a caller sees on the wire: the bytes of a body as they came, chunk by chunk, and whether it came to its own end.
+//! The caller's view of the wire: the bytes of a body, chunk by chunk, and whether it came to its own end.
 
 use super::{
     harness::{Harness, Key},
@@ -9,7 +9,7 @@ use super::{
 pub(super) struct Wire {
     pub(super) head: String,
     pub(super) chunks: Vec<String>,
-    /// Whether the chunk came that ends a body.
+    /// `true` if the last chunk arrived.
     pub(super) is_whole: bool,
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{BusError, task};
 
-/// How many items one transaction holds at most, unless a single caller brings more.
+/// Largest number of items in one transaction, unless a single caller brings more.
 const GROUP: usize = 512;
 
 struct Entry<T> {
@@ -44,7 +44,7 @@ impl<T: Send + 'static> Batcher<T> {
         Self(sender)
     }
 
-    /// Returns when the items are committed.
+    /// Waits until the items are committed.
     pub(crate) async fn submit(&self, items: Vec<T>) -> Result<(), BusError> {
         let (done, answer) = oneshot::channel();
         self.0.send(Entry { items, done }).await.map_err(|_| BusError::Closed)?;

@@ -1,8 +1,8 @@
 //! One session of the publishing task: sends, and matches the broker's confirms and returns to messages.
 //!
-//! Two properties of the client library shape it. It numbers a message before it queues its frames, so only
-//! this one task may publish on the channel. And it hands a returned (unroutable) message to whichever confirm
-//! comes next, so a confirm is believed only after every confirm that came before it was looked at.
+//! Two properties of the client library shape it. It numbers a message before it queues its frames, so only this one
+//! task may publish on the channel. And it attaches a returned (unroutable) message to the next confirm of any message,
+//! so a confirm is believed only after every confirm before it was looked at.
 
 use std::{
     collections::HashMap,
@@ -38,7 +38,7 @@ use crate::{
     topology,
 };
 
-/// How many messages are sent before confirms are looked at again.
+/// Number of messages sent before confirms are read again.
 const BURST: usize = 64;
 const LOOK: Duration = Duration::from_millis(500);
 const DECLARE_AGAIN: Duration = Duration::from_secs(2);
@@ -152,7 +152,8 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Queues the frames of one message: nothing else publishes on this channel, so numbers and frames agree.
+    /// Queues the frames of one message. Nothing else may publish on this channel, or numbers and frames would
+    /// disagree.
     fn send(&mut self, request: Request) {
         if request.answer.is_closed() {
             return;
@@ -200,7 +201,7 @@ impl<'a> Session<'a> {
         self.route_again(unroutable).await
     }
 
-    /// `first` and, whatever the set thinks of fairness, everything else that is confirmed by now.
+    /// Returns `first` and all other confirms available now, regardless of the set's fairness budget.
     fn confirmed_with(&mut self, first: Confirmed) -> Vec<Confirmed> {
         let mut confirmed = vec![first];
         let again = Arc::new(Again::default());
@@ -215,7 +216,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// A queue is gone: declares it and sends once more.
+    /// Declares the missing queue and sends the messages once more.
     async fn route_again(&mut self, unroutable: Vec<Request>) -> Result<(), BusError> {
         let (given_up, again): (Vec<_>, Vec<_>) = unroutable.into_iter().partition(|request| request.declared_for);
         for request in given_up {
@@ -272,7 +273,7 @@ fn answer(request: Request, result: Result<(), BusError>) {
     let _ = request.answer.send(result);
 }
 
-/// Notes whether the set of confirms broke off although it had more to look at.
+/// Flag that the set of confirms yielded although more were ready.
 #[derive(Default)]
 struct Again(AtomicBool);
 

@@ -1,4 +1,4 @@
-//! What both buses promise, and the one thing the embedded bus asks for: a journal.
+//! The contract of both buses, and of the journal that the embedded bus needs.
 //!
 //! Never holds code of an implementation.
 
@@ -13,37 +13,37 @@ use crate::{BusError, DeadLetterStream, Health, InvalidationStream, LaneDepth, S
 /// One outbox row on its way to the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// The message's id, which is the row's key.
+    /// Id of the message, and key of the row.
     pub id: MessageId,
-    /// Where it goes.
+    /// Destination.
     pub route: Route,
     /// The encoded message.
     pub body: Vec<u8>,
 }
 
-/// What became of a row that was handed over.
+/// Result of handing over a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handover {
-    /// Nothing is left to be done with it: delete the row.
+    /// Nothing is left to do: delete the row.
     Done,
-    /// The bus has it. The row stays the durable copy until the effect has committed, and goes then.
+    /// The bus has the message. The row stays, as the durable copy, until the effect has committed.
     InFlight,
 }
 
-/// How a lane is consumed.
+/// Options of consuming a lane.
 #[derive(Clone, Debug)]
 pub struct ConsumeOptions {
-    /// How many messages the worker may hold at a time, started or not.
+    /// Largest number of messages that the worker holds at a time, started or not.
     pub prefetch: u16,
-    /// A message that was put back this often without being acked is a dead letter. Must stay below the
-    /// broker's own limit, which files it without a reason.
+    /// Number of put-backs without an ack at which a message becomes a dead letter. Must stay below the broker's own
+    /// limit, which dead-letters it without a reason.
     pub crash_limit: u32,
-    /// How long a message that a handler failed on or dropped rests before it is delivered again.
+    /// Delay until a message whose handler failed is delivered again.
     pub put_back_delay: Duration,
 }
 
 impl ConsumeOptions {
-    /// The defaults for a pool that runs `concurrency` handlers at once.
+    /// Returns the defaults for a pool that runs `concurrency` handlers at once.
     #[must_use]
     pub fn for_concurrency(concurrency: u16) -> Self {
         Self { prefetch: concurrency.saturating_mul(2).max(1), crash_limit: 15, put_back_delay: Duration::from_secs(1) }
@@ -53,46 +53,46 @@ impl ConsumeOptions {
 /// Carries messages from the outbox and the workers to the lanes. Everything may be delivered twice.
 #[async_trait]
 pub trait Bus: Send + Sync + 'static {
-    /// Publishes events of a worker; `Ok` means every one of them is durable. Invalidations are best effort.
+    /// Publishes events of a worker; `Ok` means that all of them are durable. Invalidations are best effort.
     ///
     /// # Errors
-    /// Some or none of them may be durable: publish the same messages again.
+    /// Some or none of the messages may be durable: publish the same messages again.
     async fn publish(&self, messages: &[Message]) -> Result<(), BusError>;
 
-    /// Hands outbox rows over, in order; one answer per row, in the same order. On an error the row is
-    /// released and handed over again later.
+    /// Hands outbox rows over, in order; returns one result per row, in the same order. A row with an error is released
+    /// and handed over again later.
     async fn relay(&self, rows: Vec<Outgoing>) -> Vec<Result<Handover, BusError>>;
 
-    /// How many more rows of this route may be claimed now; 0 while blocked, disconnected or full.
+    /// Returns how many more rows of this route may be claimed now; 0 while blocked, disconnected or full.
     fn capacity(&self, route: Route) -> usize;
 
-    /// Returns when [`Self::capacity`] of the route is above 0.
+    /// Waits until [`Self::capacity`] of the route is above 0.
     async fn ready(&self, route: Route);
 
-    /// The source of a lane for an apalis worker. Cancelling `stop` gives back what was not started, lets
-    /// started jobs finish, and then ends the worker.
+    /// Returns the source of a lane for an apalis worker. Cancelling `stop` gives back messages that were not started,
+    /// lets started jobs finish, and then ends the worker.
     fn consume(&self, lane: Lane, options: ConsumeOptions, stop: &CancellationToken) -> Source;
 
-    /// The dead letters of every lane, until `stop` is cancelled.
+    /// Returns the dead letters of every lane, until `stop` is cancelled.
     fn dead_letters(&self, stop: &CancellationToken) -> DeadLetterStream;
 
-    /// Invalidations for this process's caches, best effort.
+    /// Subscribes this process's caches to invalidations, best effort.
     fn invalidations(&self) -> InvalidationStream;
 
-    /// Returns when a queue was found missing, and with it all that was in it: what was handed over and has had no
-    /// effect yet has to be handed over again. For one task of a process.
+    /// Waits until a queue was found missing and its messages with it: every row handed over whose effect has not
+    /// committed must be handed over again. Only one task per process may wait.
     async fn lost(&self);
 
-    /// How the bus is doing. Touches nothing but memory.
+    /// Returns the health of the bus. Reads memory only.
     fn health(&self) -> Health;
 
-    /// How many messages wait, per lane: for metrics only, a broker's counters lag behind.
+    /// Returns the number of waiting messages per lane, for metrics only: a broker's counters lag behind.
     ///
     /// # Errors
     /// The broker could not be asked; ask again later.
     async fn depths(&self) -> Result<Vec<LaneDepth>, BusError>;
 
-    /// How many messages of a lane no worker holds yet.
+    /// Returns the number of a lane's messages that no worker holds yet.
     ///
     /// # Errors
     /// The broker could not be asked; ask again later.
@@ -102,13 +102,13 @@ pub trait Bus: Send + Sync + 'static {
 /// Durable storage of messages for the embedded bus: the outbox table.
 #[async_trait]
 pub trait Journal: Send + Sync + 'static {
-    /// Writes the messages as outbox rows in one transaction; those that exist already stay as they are.
+    /// Writes the messages as outbox rows in one transaction; existing rows stay unchanged.
     ///
     /// # Errors
     /// Nothing was written; the caller tries again.
     async fn append(&self, messages: &[Message]) -> Result<(), BusError>;
 
-    /// Removes the rows in one transaction; those that do not exist are fine.
+    /// Removes the rows in one transaction; ignores missing ones.
     ///
     /// # Errors
     /// Nothing was removed; the caller tries again.

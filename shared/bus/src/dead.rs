@@ -1,33 +1,33 @@
-//! Dead letters: messages that no handler can be given, on their way to the `dead_letters` table.
+//! Dead letters: messages that no handler can process, on their way to the `dead_letters` table.
 
 use keyway_domain::{DeadReason, Lane, MessageId};
 use uuid::Uuid;
 
 use crate::{BusError, settle::Ticket};
 
-/// A message that is to be filed. Dropped without [`Self::ack`], it comes again.
+/// A message to file. Dropped without [`Self::ack`], it is delivered again.
 #[derive(Debug)]
 pub struct DeadLetter {
-    /// The lane it was for.
+    /// Lane of the message.
     pub lane: Lane,
-    /// Why it is dead.
+    /// Reason.
     pub reason: DeadReason,
-    /// The error in words.
+    /// Error message.
     pub error: String,
-    /// The bytes as they came.
+    /// Body, unchanged.
     pub body: Vec<u8>,
-    /// The message's id; derived from the body where the message has none.
+    /// Id of the message; derived from the body if the message has none.
     pub message_id: MessageId,
-    /// How often it was delivered in vain.
+    /// Number of deliveries without an ack.
     pub attempts: u32,
     pub(crate) ticket: Ticket,
 }
 
 impl DeadLetter {
-    /// It is filed: the bus may forget it.
+    /// Confirms that the letter is filed, so that the bus may forget it.
     ///
     /// # Errors
-    /// It will come again; file it by its id, once.
+    /// The letter will come again; file it by its id, once.
     pub async fn ack(self) -> Result<(), BusError> {
         self.ticket.ack().await
     }
@@ -38,13 +38,13 @@ impl DeadLetter {
 pub struct DeadLetterStream(pub(crate) flume::Receiver<DeadLetter>);
 
 impl DeadLetterStream {
-    /// The next one; `None` when it was told to stop.
+    /// Returns the next dead letter; `None` once stopped.
     pub async fn next(&mut self) -> Option<DeadLetter> {
         self.0.recv_async().await.ok()
     }
 }
 
-/// The same id for the same bytes, for a body whose sender gave it none.
+/// Derives an id from the bytes of a body without one; equal bytes give the same id.
 pub(crate) fn id_of_body(body: &[u8]) -> MessageId {
     MessageId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, body))
 }

@@ -7,10 +7,10 @@ use keyway_domain::{Lane, Message};
 pub struct Delivery {
     /// The message, decoded once.
     pub message: Message,
-    /// The lane it came by.
+    /// Lane that delivered it.
     pub lane: Lane,
-    /// Whether it may have been delivered before.
+    /// `true` if it may have been delivered before.
     pub redelivered: bool,
-    /// How often it was put back without an ack.
+    /// Number of put-backs without an ack.
     pub crashes: u32,
 }

@@ -24,9 +24,9 @@ use crate::{
     lane_map::LaneMap,
 };
 
-/// How many invalidations a cache may lag behind before it is told to drop everything.
+/// Number of invalidations that a cache may lag behind before it must drop everything.
 const INVALIDATIONS: usize = 1024;
-/// How often a waiting relay looks again, should it miss a wake-up.
+/// Interval at which a waiting relay polls, should it miss a wake-up.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// The in-process bus.
@@ -50,8 +50,8 @@ pub(crate) struct Inner {
     pub(crate) lanes: LaneMap<Channel>,
     pub(crate) dead: LaneMap<Channel>,
     pub(crate) consumers: LaneMap<AtomicUsize>,
-    /// Every message in memory, wherever it is: what bounds the lane, and what makes a row that is handed over
-    /// twice one message.
+    /// Ids of all messages in memory, in any state: they bound the lane, and keep a row that is handed over twice a
+    /// single message.
     held: LaneMap<Mutex<HashSet<MessageId>>>,
     lane_capacity: usize,
     freed: Notify,
@@ -67,7 +67,7 @@ impl fmt::Debug for Inner {
 }
 
 impl EmbeddedBus {
-    /// A bus whose lanes hold at most `lane_capacity` messages each. Call it within a tokio runtime.
+    /// Builds a bus whose lanes hold at most `lane_capacity` messages each. Must be called within a tokio runtime.
     #[must_use]
     pub fn new(journal: Arc<dyn Journal>, lane_capacity: usize) -> Self {
         let appending = Arc::clone(&journal);
@@ -173,7 +173,7 @@ impl Bus for EmbeddedBus {
         InvalidationStream::new(self.0.invalidations.subscribe())
     }
 
-    /// Never: what is in memory is lost with the process only.
+    /// Never returns: messages in memory are lost only with the process.
     async fn lost(&self) {
         std::future::pending().await
     }

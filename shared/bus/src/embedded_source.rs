@@ -25,7 +25,7 @@ use crate::{
     task,
 };
 
-/// How long an ack tries to remove its row before the message is delivered again instead.
+/// Time for which an ack tries to remove its row before the message is delivered again instead.
 const ACK_DEADLINE: Duration = Duration::from_secs(10);
 const DEAD_REST: Duration = Duration::from_secs(1);
 

@@ -1,18 +1,18 @@
-//! What can go wrong on the bus, and what the caller can do about it.
+//! Errors of the bus, by the caller's remedy.
 
 use keyway_domain::{DecodeError, Lane};
 
 /// An error of the bus.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum BusError {
-    /// A setting that names no broker: correct it.
+    /// The setting is no address of a broker: correct it.
     #[error("the broker's address (KEYWAY_AMQP_URL) cannot be used: {0}")]
     Address(&'static str),
     /// There is no connection to the broker; the bus reconnects by itself, try again.
     #[error("the broker is not connected: {0}")]
     Disconnected(String),
-    /// No confirm came in time, for the reason given: whether the broker has the message is unknown. Publish the
-    /// same message again; where that goes on, look at the broker.
+    /// No confirm came in time, for the given reason: the broker may or may not have the message. Publish the same
+    /// message again; if it repeats, look at the broker.
     #[error("whether the broker has the message is unknown, it is to be published again: {0}")]
     Unconfirmed(String),
     /// The broker refused the message, because the lane's queue is full; try again later.
@@ -24,12 +24,12 @@ pub enum BusError {
     /// A queue or exchange exists with other arguments; an operator has to delete it, then it is declared anew.
     #[error("{name} exists with other arguments than Keyway declares, delete it on the broker: {reply}")]
     Topology {
-        /// The queue or exchange.
+        /// Name of the queue or exchange.
         name: String,
-        /// What the broker says.
+        /// Reply of the broker.
         reply: String,
     },
-    /// The embedded lane holds as many messages as it may; try again when it has capacity.
+    /// The embedded lane is full; try again when it has capacity.
     #[error("the lane {0} is full")]
     Full(Lane),
     /// The journal failed; nothing was written, try again.

@@ -1,4 +1,4 @@
-//! How a bus is doing: for readiness and metrics.
+//! Health of a bus, for readiness and metrics.
 
 use keyway_domain::Lane;
 
@@ -7,29 +7,29 @@ use crate::BusError;
 /// The state of a bus at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Health {
-    /// Whether messages can be published now.
+    /// `true` if messages can be published now.
     pub connected: bool,
-    /// Whether the broker asked publishers to wait (memory or disk alarm).
+    /// `true` if the broker asked publishers to wait (memory or disk alarm).
     pub blocked: bool,
-    /// The lanes this process consumes.
+    /// Lanes that this process consumes.
     pub lanes: Vec<LaneHealth>,
-    /// What is wrong, at most one error per part of the bus; empty when all is well.
+    /// Errors, at most one per part of the bus; empty if all is well.
     pub errors: Vec<BusError>,
 }
 
 /// One consumed lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneHealth {
-    /// Which one.
+    /// The lane.
     pub lane: Lane,
-    /// Whether deliveries can arrive now.
+    /// `true` if deliveries can arrive now.
     pub consuming: bool,
 }
 
-/// How many messages wait on a lane.
+/// Number of messages on a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneDepth {
-    /// Which lane.
+    /// The lane.
     pub lane: Lane,
     /// Messages that no worker holds.
     pub waiting: u64,

@@ -1,12 +1,12 @@
-//! Invalidations as the caches of this process see them. Best effort: a gap is told, not filled.
+//! Invalidations as the caches of this process see them. Best effort: a gap is reported, not filled.
 
 use keyway_domain::{Body, Event, Invalidation, Message, OperationId, TenantId};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
-/// What a cache hears.
+/// Signal to a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidationSignal {
-    /// Drop what this touches; a revocation waits until that is acknowledged.
+    /// Drop the entries this touches; a revocation waits for the acknowledgement.
     Changed(TenantId, Invalidation, Option<Revocation>),
     /// Signals may have been missed: drop everything.
     Lost,
@@ -26,7 +26,7 @@ pub struct Revocation {
 pub struct InvalidationStream(Receiver<InvalidationSignal>);
 
 impl InvalidationStream {
-    /// The next signal; `None` when the bus is gone.
+    /// Returns the next signal; `None` when the bus is gone.
     pub async fn next(&mut self) -> Option<InvalidationSignal> {
         match self.0.recv().await {
             Ok(signal) => Some(signal),
@@ -41,7 +41,7 @@ impl InvalidationStream {
 }
 
 impl InvalidationSignal {
-    /// Reads a message of the invalidate route; what cannot be read may be anything.
+    /// Decodes a message of the invalidate route; one that cannot be read may concern anything, so it drops everything.
     pub(crate) fn decode(body: &[u8]) -> Self {
         Message::decode(body).map_or(Self::Lost, |message| Self::of(&message))
     }

@@ -1,4 +1,4 @@
-//! The bus: how outbox rows and events reach the lanes' workers, and caches their invalidations.
+//! The bus: carries outbox rows and events to the lanes' workers, and invalidations to caches.
 //!
 //! Two implementations stand behind [`Bus`]: [`RabbitBus`] over RabbitMQ and [`EmbeddedBus`] inside one process.
 //! Handlers cannot tell them apart. This crate never decides about retries: those live in the database.

@@ -1,6 +1,6 @@
 //! Publishing to RabbitMQ: any number of callers, one connection, every message confirmed.
 //!
-//! A caller is told `Ok` only when the broker has stored the message; otherwise it may be stored or not, and
+//! A caller gets `Ok` only when the broker has stored the message; otherwise the message may be stored or not, and
 //! publishing it again is right. The task behind it lives as long as the bus and reconnects by itself.
 
 use std::{
@@ -29,18 +29,18 @@ use crate::{
     task,
 };
 
-/// Messages sent and not yet confirmed; the client library scans them all on every grouped confirm.
+/// Largest number of unconfirmed messages; the client library scans them all on every grouped confirm.
 const WINDOW: usize = 1024;
-/// The part of the window that outbox rows leave to the events of the workers.
+/// Part of the window that outbox rows leave to the events of the workers.
 const RESERVED: usize = 256;
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// A message as the broker gets it.
+/// A message in the broker's form.
 #[derive(Debug)]
 pub(crate) struct Packet {
     pub(crate) exchange: &'static str,
     pub(crate) key: &'static str,
-    /// Whether a message that no queue takes is an error; otherwise it is fine that nobody listens.
+    /// `true` if a message that no queue takes is an error; `false` if nobody need listen.
     pub(crate) mandatory: bool,
     pub(crate) id: MessageId,
     pub(crate) kind: Option<String>,
@@ -74,13 +74,13 @@ impl Packet {
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) packet: Arc<Packet>,
-    /// Whether the topology was declared anew for it already.
+    /// `true` if the topology was already declared anew for it.
     pub(crate) declared_for: bool,
     pub(crate) answer: oneshot::Sender<Result<(), BusError>>,
     _slot: OwnedSemaphorePermit,
 }
 
-/// Callers' end; cheap to share.
+/// Handle of callers; cheap to share.
 #[derive(Debug)]
 pub(crate) struct Publisher {
     link: Arc<Link>,
@@ -98,7 +98,7 @@ impl Publisher {
         Self { link: Arc::clone(link), requests, window: Arc::new(Semaphore::new(WINDOW)), broken }
     }
 
-    /// Returns once the broker has stored the packet, or after 10 seconds.
+    /// Waits until the broker has stored the packet, at most 10 seconds.
     pub(crate) async fn publish(&self, packet: Packet) -> Result<(), BusError> {
         let (deadline, packet) = (Instant::now() + DEADLINE, Arc::new(packet));
         let mut lost = None;
@@ -118,7 +118,7 @@ impl Publisher {
         }
     }
 
-    /// Why no confirm came, as far as this side can tell; `lost` is how the connection was lost meanwhile.
+    /// Returns the likely reason why no confirm came; `lost` is the error of a connection lost meanwhile.
     fn silence(&self, lost: Option<String>) -> String {
         let within = DEADLINE.as_secs();
         if self.link.blocked.load(Ordering::Relaxed) {
@@ -133,7 +133,7 @@ impl Publisher {
         }
     }
 
-    /// How many outbox rows may be published now.
+    /// Returns how many outbox rows may be published now.
     pub(crate) fn capacity(&self, lane: Option<Lane>) -> usize {
         let broken = lane.is_some_and(|lane| self.is_broken(lane));
         if broken || self.link.blocked.load(Ordering::Relaxed) || !self.link.connected.load(Ordering::Relaxed) {
@@ -142,7 +142,7 @@ impl Publisher {
         self.window.available_permits().saturating_sub(RESERVED)
     }
 
-    /// Whether the lane's queue is not the one Keyway declares: what it takes might get lost.
+    /// Returns `true` if the lane's queue differs from the one Keyway declares, so that its messages might get lost.
     pub(crate) fn is_broken(&self, lane: Lane) -> bool {
         self.broken[lane].load(Ordering::Relaxed)
     }

@@ -18,14 +18,14 @@ use crate::{
     rabbit_source, topology,
 };
 
-/// How often a waiting relay looks whether it may go on.
+/// Interval at which a waiting relay checks the capacity.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Which broker, and what this process calls itself there. Its `Debug` leaves the URL out, which holds a password.
+/// Address of the broker, and name of this process there. `Debug` leaves out the URL, which holds a password.
 pub struct RabbitSettings {
     /// `amqp://user:password@host:port/vhost`, or several such addresses with commas between: the nodes of one broker.
     pub amqp_url: String,
-    /// The name of the process in the broker's list of connections.
+    /// Name of the process in the broker's list of connections.
     pub name: String,
 }
 
@@ -35,7 +35,7 @@ impl std::fmt::Debug for RabbitSettings {
     }
 }
 
-/// The bus over RabbitMQ; everything ends when it is dropped.
+/// The bus over RabbitMQ; all its tasks end on drop.
 #[derive(Debug)]
 pub struct RabbitBus {
     link: Arc<Link>,
@@ -46,10 +46,10 @@ pub struct RabbitBus {
 }
 
 impl RabbitBus {
-    /// Starts connecting and returns at once; [`Bus::health`] tells how it goes. Call it within a tokio runtime.
+    /// Starts connecting and returns at once; [`Bus::health`] tells the state. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// [`BusError::Address`]: the setting names no broker.
+    /// [`BusError::Address`] if the setting is no address of a broker.
     pub fn start(settings: RabbitSettings) -> Result<Self, BusError> {
         let (link, stop) = (Arc::new(Link::new(settings)?), CancellationToken::new());
         Ok(Self {
@@ -61,7 +61,7 @@ impl RabbitBus {
         })
     }
 
-    /// Messages and consumers of a queue, over a connection that is kept for such questions.
+    /// Returns messages and consumers of a queue, over a connection kept for such questions.
     async fn ask(&self, queue: &str) -> Result<(u64, u64), BusError> {
         let mut asking = self.asking.lock().await;
         let connection = match asking.take().filter(|connection| connection.status().connected()) {
@@ -160,7 +160,8 @@ impl Bus for RabbitBus {
     }
 }
 
-/// Messages and consumers of a queue. Each has a channel of its own: the broker closes it if there is no queue.
+/// Returns messages and consumers of a queue. Uses a channel of its own, which the broker closes if there is no such
+/// queue.
 async fn ask(connection: &Connection, queue: &str) -> Result<(u64, u64), BusError> {
     let channel = connection.create_channel().await?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
@@ -183,7 +184,7 @@ fn packet(row: Outgoing, kind: Option<String>) -> Packet {
     Packet { exchange, key, mandatory, id: row.id, kind, headers: FieldTable::default(), body: row.body }
 }
 
-/// The kind an encoded message names, for people who look at the broker.
+/// Returns the kind that an encoded message names, for people who look at the broker.
 fn kind_of(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Kinded {

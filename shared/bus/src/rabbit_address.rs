@@ -1,6 +1,6 @@
-//! The brokers' addresses as the setting names them, and a connection to the first of them that answers.
+//! The brokers' addresses from the setting, and a connection to the first of them that answers.
 //!
-//! Never logs or shows an address as it was written: it holds a password.
+//! Never logs or shows an address as written: it holds a password.
 
 use std::{
     fmt,
@@ -14,40 +14,40 @@ use url::form_urlencoded;
 
 use crate::BusError;
 
-/// A broker that says nothing for twice this long is gone.
+/// Heartbeat interval in seconds; a broker that is silent for twice as long is gone.
 const HEARTBEAT_S: u16 = 10;
 const CONNECT: Duration = Duration::from_secs(10);
-/// With several brokers, one that does not answer leaves time for the others.
+/// Time that one of several nodes has to answer, which leaves time for the others.
 const CONNECT_TO_ONE_OF_SEVERAL: Duration = Duration::from_secs(4);
 
 /// The nodes of one broker.
 #[derive(Debug)]
 pub(crate) struct Addresses {
     nodes: Vec<Node>,
-    /// The node that answered last: it is asked first.
+    /// Index of the node that answered last, which is asked first.
     last: AtomicUsize,
 }
 
 struct Node {
     uri: AMQPUri,
-    /// PEM file of the authority that signed the node's certificate, besides those the system trusts.
+    /// Path of the PEM file of the authority that signed the node's certificate, besides those the system trusts.
     authority: Option<PathBuf>,
 }
 
 impl Addresses {
-    /// Reads `amqp://user:password@host:port/vhost`, or several such addresses with commas between.
+    /// Reads `amqp://user:password@host:port/vhost`, or several such addresses separated by commas.
     ///
     /// # Errors
-    /// [`BusError::Address`] with what is wrong, without the address.
+    /// [`BusError::Address`] with the fault, without the address.
     pub(crate) fn parse(setting: &str) -> Result<Self, BusError> {
         let nodes = setting.split(',').map(Node::parse).collect::<Result<_, _>>()?;
         Ok(Self { nodes, last: AtomicUsize::new(0) })
     }
 
-    /// Connects to the node that answered last or, if it does not answer, to the next that does.
+    /// Connects to the node that answered last or, if it does not answer, to the next one that does.
     ///
     /// # Errors
-    /// [`BusError::Disconnected`] with what each of them said.
+    /// [`BusError::Disconnected`] with the error of each node.
     pub(crate) async fn connect(&self, properties: &ConnectionProperties) -> Result<Connection, BusError> {
         let (first, count) = (self.last.load(Ordering::Relaxed), self.nodes.len());
         let deadline = if count > 1 { CONNECT_TO_ONE_OF_SEVERAL } else { CONNECT };
@@ -117,7 +117,7 @@ impl Node {
         }
     }
 
-    /// What went wrong, with the node it went wrong with.
+    /// Returns the error as text, with the node it is from.
     fn named(&self, error: &BusError) -> String {
         let (host, port) = (&self.uri.authority.host, self.uri.authority.port);
         match error {

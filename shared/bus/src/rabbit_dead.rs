@@ -1,4 +1,4 @@
-//! Dead letters on RabbitMQ: the queues `keyway.dead.<lane>`, and the headers that say why.
+//! Dead letters on RabbitMQ: the queues `keyway.dead.<lane>`, and the headers with the reason.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,13 +25,13 @@ use crate::{
 const REASON: &str = "keyway-reason";
 const ERROR: &str = "keyway-error";
 const ATTEMPTS: &str = "keyway-attempts";
-/// A header must fit the broker's frame; the body tells the rest.
+/// Longest error in a header, in characters; headers must fit the broker's frame.
 const ERROR_CHARS: usize = 500;
 const PREFETCH: u16 = 16;
 const LOOK: Duration = Duration::from_secs(5);
 const REST: Duration = Duration::from_secs(1);
 
-/// The headers of a dead letter.
+/// Returns the headers of a dead letter.
 pub(crate) fn headers(reason: DeadReason, error: &str, attempts: u32) -> FieldTable {
     let error: String = error.chars().take(ERROR_CHARS).collect();
     topology::table([
@@ -91,7 +91,8 @@ async fn session(
     Ok(())
 }
 
-/// Fails when a queue has no consumer: it was refused at first, or deleted meanwhile. The next session tries again.
+/// Checks that every queue has a consumer; fails if one was refused at first, or its queue deleted meanwhile. The next
+/// session tries again.
 async fn look_at_all(channel: &Channel) -> Result<(), BusError> {
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     for lane in Lane::ALL {

@@ -1,6 +1,6 @@
 //! Invalidations over RabbitMQ: an exclusive queue of this process on the fanout exchange.
 //!
-//! Every time the queue comes into being, signals before it are lost, and every cache is told so.
+//! Each time the queue is created, earlier signals are lost, and every cache is told so.
 
 use std::sync::{Arc, OnceLock};
 
@@ -15,10 +15,10 @@ use crate::{
     task, topology,
 };
 
-/// How many signals a cache may lag behind before it is told to drop everything.
+/// Number of signals that a cache may lag behind before it must drop everything.
 const BACKLOG: usize = 1024;
 
-/// Connects with the first subscription.
+/// Subscriptions of this process, over a connection that is opened with the first one.
 #[derive(Debug)]
 pub(crate) struct Invalidations {
     link: Arc<Link>,
@@ -49,7 +49,7 @@ async fn run(link: Arc<Link>, sender: broadcast::Sender<InvalidationSignal>, sto
     }
 }
 
-/// Passes signals on until the connection is lost, and says how.
+/// Passes signals on until the connection is lost; returns the error.
 async fn session(link: &Link, sender: &broadcast::Sender<InvalidationSignal>, reconnect: &mut Reconnect) -> BusError {
     let consume = async {
         let connection = link.connect("invalidations").await?;

@@ -1,4 +1,4 @@
-//! Connections to RabbitMQ: how one is opened, what it does to health, and how long to wait for the next.
+//! Connections to RabbitMQ: opening, effect on health, and pauses between attempts.
 //!
 //! Never logs or shows the broker's URL: it holds a password.
 
@@ -20,14 +20,14 @@ use crate::{
     BusError, Health, LaneHealth, RabbitSettings, backoff::Backoff, lane_map::LaneMap, rabbit_address::Addresses,
 };
 
-/// What every part of the bus shares: the addresses, and the health they report to.
+/// State shared by every part of the bus: the addresses, and the health they report to.
 #[derive(Debug)]
 pub(crate) struct Link {
     name: String,
     addresses: Addresses,
     pub(crate) connected: AtomicBool,
     pub(crate) blocked: AtomicBool,
-    /// Told of each queue that was missing.
+    /// Notified of each missing queue.
     pub(crate) lost: Notify,
     consumed: LaneMap<AtomicBool>,
     consuming: LaneMap<AtomicBool>,
@@ -54,7 +54,7 @@ impl Link {
         self.addresses.connect(&ConnectionProperties::default().with_connection_name(name.into())).await
     }
 
-    /// What is wrong with `part` of the bus; `None` when all is well with it.
+    /// Sets the error of a `part` of the bus; `None`: all is well with it.
     pub(crate) fn report(&self, part: &str, error: Option<BusError>) {
         let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
         match error {
@@ -63,13 +63,13 @@ impl Link {
         };
     }
 
-    /// Marks the lane as one of this process, live or not.
+    /// Marks the lane as consumed by this process, live or not.
     pub(crate) fn consuming(&self, lane: Lane, live: bool) {
         self.consumed[lane].store(true, Ordering::Relaxed);
         self.consuming[lane].store(live, Ordering::Relaxed);
     }
 
-    /// The lane is none of this process any more.
+    /// Marks the lane as no longer consumed by this process.
     pub(crate) fn ended(&self, lane: Lane) {
         self.consumed[lane].store(false, Ordering::Relaxed);
     }
@@ -99,14 +99,14 @@ impl Reconnect {
         Self { part, backoff: Backoff::new(Duration::from_millis(100), Duration::from_secs(5)) }
     }
 
-    /// The session stands.
+    /// Notes that the session is established.
     pub(crate) fn established(&mut self, link: &Link) {
         self.backoff.reset();
         link.report(&self.part, None);
         tracing::info!(part = self.part, "connected to the broker");
     }
 
-    /// The session is lost: tells everybody, and waits.
+    /// Notes that the session is lost, and waits.
     pub(crate) async fn pause(&mut self, link: &Link, error: BusError, stop: &CancellationToken) {
         let pause = self.backoff.next_pause();
         if matches!(error, BusError::Topology { .. }) {
@@ -119,7 +119,7 @@ impl Reconnect {
     }
 }
 
-/// Closes politely; a broker that is gone does not mind.
+/// Closes a connection; ignores the error of a broker that is gone.
 pub(crate) async fn close(connection: Connection) {
     let bye = connection.close(200, "done".into());
     let _ = tokio::time::timeout(Duration::from_secs(2), bye).await;

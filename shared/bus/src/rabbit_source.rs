@@ -1,6 +1,6 @@
-//! Consuming a lane from RabbitMQ. The pump outlives broker restarts; the worker never hears of them.
+//! Consuming a lane from RabbitMQ. The pump outlives broker restarts; the worker never notices them.
 //!
-//! A delivery is settled only on the channel it came by; when that is gone, the broker delivers it again.
+//! A delivery is settled only on its own channel; if that is gone, the broker delivers it again.
 
 use std::{
     pin::pin,
@@ -33,10 +33,10 @@ use crate::{
     task, topology,
 };
 
-/// How often a consumer that hears nothing asks whether there is something to hear.
+/// Interval at which a consumer without deliveries checks its queue.
 const LOOK: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(10);
-/// Connecting, declaring and consuming together.
+/// Time limit for connecting, declaring and consuming together.
 const OPEN: Duration = Duration::from_secs(20);
 
 static CONSUMERS: AtomicU64 = AtomicU64::new(0);
@@ -125,8 +125,8 @@ impl Pump {
         }
     }
 
-    /// A queue that is deleted and declared again at once may forget its consumers without telling them. Says
-    /// whether that looks likely, and is an error when it looked likely before.
+    /// Checks for a consumer that the broker has forgotten: a queue that is deleted and declared again at once may not
+    /// tell its consumers. Returns `true` if that looks likely; fails if it looked likely before.
     async fn look(&self, channel: &Channel, idle: bool, suspect: bool) -> Result<bool, BusError> {
         let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
         let asked = channel.queue_declare(topology::queue(self.lane).into(), options, FieldTable::default());
@@ -167,7 +167,7 @@ impl Pump {
         task::spawn(bury(Arc::clone(&self.publisher), self.lane, raw, (reason, error), ticket));
     }
 
-    /// Stops consuming and gives back what lies between the broker and the worker.
+    /// Stops consuming and gives back deliveries that the worker does not hold yet.
     async fn cancel(&self, channel: &Channel, tag: &str, mut consumer: Consumer) {
         let cancelled = channel.basic_cancel(tag.into(), BasicCancelOptions::default());
         // A connection that dies now gives everything back by itself.
@@ -199,13 +199,13 @@ async fn bury(publisher: Arc<Publisher>, lane: Lane, raw: Raw, (reason, error): 
     }
 }
 
-/// How often the broker had to take the message back. What a message says of that when it is delivered first, its
-/// publisher wrote.
+/// Returns how often the broker had to take the message back. On a first delivery the header is ignored, as it comes
+/// from the publisher.
 fn crashes(raw: &Raw) -> u32 {
     if raw.redelivered { header(raw, "x-delivery-count") } else { 0 }
 }
 
-/// A number in a message's headers; 0 when it has none.
+/// Returns a number in a message's headers; 0 if there is none.
 pub(crate) fn header(raw: &Raw, name: &str) -> u32 {
     let value = raw.properties.headers().as_ref().and_then(|headers| headers.inner().get(name));
     match value {
@@ -217,7 +217,7 @@ pub(crate) fn header(raw: &Raw, name: &str) -> u32 {
     }
 }
 
-/// The id of a message that need not be one of ours.
+/// Returns the id of a message, which may be a foreign one.
 pub(crate) fn message_id(raw: &Raw) -> MessageId {
     let named = raw.properties.message_id().as_ref().and_then(|id| id.as_str().parse().ok());
     named.unwrap_or_else(|| dead::id_of_body(&raw.data))

@@ -1,4 +1,4 @@
-//! Settling a RabbitMQ delivery: on the channel it came by, or not at all.
+//! Settling a RabbitMQ delivery: on its own channel, or not at all.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,16 +12,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{BusError, settle::Settle, task};
 
-/// What all deliveries of a session share. Each holds it: who else does is how many are held.
+/// State shared by the deliveries of a session. Each delivery holds a reference, so the reference count tells how many
+/// are open.
 #[derive(Debug)]
 pub(crate) struct Session {
-    /// Cancelled when the connection is lost: what is on its way then may never be answered.
+    /// Cancelled when the connection is lost: a settlement under way may then never be answered.
     pub(crate) lost: CancellationToken,
     pub(crate) stop: CancellationToken,
     pub(crate) rest: Duration,
 }
 
-/// Settles by the delivery's own acker.
+/// Settles with the delivery's own acker.
 #[derive(Debug)]
 pub(crate) struct RabbitTicket {
     pub(crate) acker: Acker,
@@ -38,14 +39,14 @@ impl Settle for RabbitTicket {
         }
     }
 
-    /// Negative: nobody began with it, so the broker need not count it.
+    /// Nacks the delivery: its handler never started, so the broker need not count it.
     async fn give_back(&self) {
         let options = BasicNackOptions { requeue: true, multiple: false };
         returned(self.session.lost.run_until_cancelled(self.acker.nack(options)).await);
     }
 }
 
-/// A handler that failed, or did not end, puts it back: rejected, because newer brokers count only that.
+/// Rejects a delivery whose handler failed or did not end: newer brokers count only rejections.
 impl Drop for RabbitTicket {
     fn drop(&mut self) {
         if !self.acker.usable() || Handle::try_current().is_err() {

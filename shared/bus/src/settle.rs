@@ -16,17 +16,17 @@ use futures::{FutureExt as _, future::BoxFuture};
 
 use crate::{BusError, Delivery};
 
-/// What each bus does to settle one delivery. Dropping an unsettled one puts the message back after a pause.
+/// Settlement of one delivery by its bus. Dropping an unsettled one puts the message back after a pause.
 #[async_trait]
 pub(crate) trait Settle: Debug + Send + Sync {
-    /// The message is done with.
+    /// Confirms that the message is done.
     async fn ack(&self) -> Result<(), BusError>;
 
-    /// The message was never started: give it back at once, without holding it against the message.
+    /// Gives back a message that was never started, at once, without counting it.
     async fn give_back(&self);
 }
 
-/// The right to settle one delivery; travels in the task's data, beside the message.
+/// Right to settle one delivery; travels in the task's data, beside the message.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket(Arc<dyn Settle>);
 
@@ -48,7 +48,7 @@ impl Ticket {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SettleLayer;
 
-/// The handler inside [`SettleLayer`].
+/// Service of [`SettleLayer`] around a handler.
 #[derive(Clone, Debug)]
 pub struct SettleService<S>(S);
 

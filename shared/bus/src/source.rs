@@ -40,8 +40,8 @@ pub(crate) struct Feed {
 }
 
 impl Source {
-    /// A source fed by the task that `pump` starts. The pump returns when `stop` is cancelled, after it gave
-    /// back what was not started and waited for [`Feed::finish`].
+    /// Returns a source fed by the task that `pump` starts. The pump returns when `stop` is cancelled, after it gave
+    /// back deliveries that were not started and waited for [`Feed::finish`].
     pub(crate) fn new(
         options: ConsumeOptions,
         stop: &CancellationToken,
@@ -63,8 +63,8 @@ impl Drop for Source {
 }
 
 impl Feed {
-    /// Hands a delivery to the worker; waits while the worker holds as many as it may. A delivery that cannot
-    /// be handed over any more is given back.
+    /// Hands a delivery to the worker; waits while the worker is full. A delivery that can no longer be handed over is
+    /// given back.
     pub(crate) async fn deliver(&self, delivery: Delivery, ticket: Ticket) {
         let task = TaskBuilder::new(delivery).data(ticket.clone()).build();
         tokio::select! {
@@ -75,12 +75,12 @@ impl Feed {
         ticket.give_back().await;
     }
 
-    /// Forgets what was not started: its connection is gone, the broker delivers it again.
+    /// Forgets deliveries that were not started: their connection is gone, and the broker delivers them again.
     pub(crate) fn forget_waiting(&self) {
         self.receiver.drain().for_each(drop);
     }
 
-    /// Gives back what was not started, ends the worker's stream and waits until started jobs have settled.
+    /// Gives back deliveries that were not started, ends the worker's stream and waits until started jobs have settled.
     pub(crate) async fn finish(self) {
         for task in self.receiver.drain() {
             if let Some(ticket) = task.data().get::<Ticket>() {
@@ -134,7 +134,7 @@ impl Backend for Source {
 impl BackendConfig for Source {
     type Args = Delivery;
     type Id = u64;
-    /// Deliveries are decoded by the pump, apalis decodes nothing.
+    /// Codec of apalis, unused: the pump decodes deliveries.
     type Kind = Ephemeral;
     type Config = ConsumeOptions;
     type Layer = SettleLayer;

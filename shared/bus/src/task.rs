@@ -1,4 +1,4 @@
-//! The bus's background tasks: the only place in this crate that spawns. A task keeps the span it is born in.
+//! The bus's background tasks: the only place in this crate that spawns. A task keeps the span in which it was spawned.
 
 use std::future::Future;
 

@@ -1,4 +1,4 @@
-//! Everything Keyway declares on the broker: names, arguments, bindings. No other file declares.
+//! Everything Keyway declares on the broker: names, arguments, bindings. Nothing may be declared elsewhere.
 //!
 //! Lanes are quorum queues with at-least-once dead letters; a full one refuses publishes instead of dropping.
 
@@ -14,16 +14,18 @@ use tokio::time::timeout;
 
 use crate::{BusError, rabbit_session::Link};
 
-/// Where dead letters go, with the lane's name as routing key.
+/// Exchange of dead letters, with the lane's name as routing key.
 pub(crate) const DEAD: &str = "keyway.dead";
-/// Where invalidations go, to every process.
+/// Fanout exchange of invalidations.
 pub(crate) const INVALIDATE: &str = "keyway.invalidate";
 
 const COMMANDS: &str = "keyway.commands";
 const EVENTS: &str = "keyway.events";
-/// The broker's own net for messages that kill their worker; workers bury such a message earlier, with a reason.
+/// The broker's own delivery limit, a safety net for messages that kill their worker; workers dead-letter such a
+/// message earlier, with a reason.
 const DELIVERY_LIMIT: i32 = 20;
-/// Dead letters are read until they are filed: newer brokers drop at 20 deliveries unless told otherwise.
+/// Delivery limit of dead-letter queues, which are read until the letters are filed: newer brokers drop a message after
+/// 20 deliveries by default.
 const DEAD_DELIVERY_LIMIT: i32 = 1_000_000;
 const LANE_MESSAGES: i32 = 500_000;
 const DEAD_MESSAGES: i32 = 100_000;
@@ -33,7 +35,7 @@ const NOT_FOUND: u16 = 404;
 const PRECONDITION_FAILED: u16 = 406;
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// The exchange and routing key of a route.
+/// Returns the exchange and routing key of a route.
 pub(crate) const fn address(route: Route) -> (&'static str, &'static str) {
     match route {
         Route::Lane(lane) if lane.carries_events() => (EVENTS, lane.name()),
@@ -42,18 +44,18 @@ pub(crate) const fn address(route: Route) -> (&'static str, &'static str) {
     }
 }
 
-/// The queue of a lane.
+/// Returns the name of a lane's queue.
 pub(crate) fn queue(lane: Lane) -> String {
     format!("keyway.{lane}")
 }
 
-/// The queue of a lane's dead letters.
+/// Returns the name of a lane's queue of dead letters.
 pub(crate) fn dead_queue(lane: Lane) -> String {
     format!("{DEAD}.{lane}")
 }
 
-/// Declares everything. A lane that exists otherwise does not keep the others from being declared; what is
-/// wrong with which lane is the answer.
+/// Declares everything. A lane's queue that exists with other arguments does not keep the others from being declared;
+/// returns the error of each such lane.
 ///
 /// # Errors
 /// An exchange exists with another type, or the connection failed.
@@ -89,8 +91,8 @@ pub(crate) async fn declare_exchanges(channel: &Channel) -> Result<(), BusError>
     Ok(())
 }
 
-/// Declares a lane's two queues; the exchanges are there already. One that is missing is told as lost: the broker is
-/// new, or somebody deleted it, with all that was in it.
+/// Declares a lane's two queues; the exchanges must exist. Reports a missing queue as lost: the broker is new, or the
+/// queue was deleted with its messages.
 pub(crate) async fn declare_lane(
     link: &Link,
     connection: &Connection,
@@ -122,7 +124,7 @@ pub(crate) async fn declare_lane(
     durable_queue(channel, &queue(lane), table(live), address(Route::Lane(lane))).await
 }
 
-/// Declares this process's own queue for invalidations and says its name.
+/// Declares this process's own queue for invalidations and returns its name.
 pub(crate) async fn declare_invalidations(channel: &Channel) -> Result<String, BusError> {
     declare_exchanges(channel).await?;
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
@@ -153,7 +155,7 @@ pub(crate) fn text(value: &str) -> AMQPValue {
     AMQPValue::LongString(value.into())
 }
 
-/// Whether there is no such queue. Asked on a channel of its own: the broker closes it if there is none.
+/// Returns `true` if there is no such queue. Uses a channel of its own, which the broker closes in that case.
 async fn is_missing(connection: &Connection, name: &str) -> Result<bool, BusError> {
     let channel = connection.create_channel().await?;
     let options = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };

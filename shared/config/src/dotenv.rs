@@ -1,36 +1,36 @@
-//! Reads `.env` files as people write them: lines NAME=value, with the quotes, comments and line ends of shells,
-//! editors and other readers. A line that cannot be read is skipped and named by its number alone: its content
-//! may be a secret, and is never repeated.
+//! Reads `.env` files as found in practice: lines NAME=value, with the quotes, comments and line ends of shells,
+//! editors and other readers. A line that cannot be read is skipped and named by its number alone: its content may be a
+//! secret, and is never repeated.
 //!
-//! Nothing is expanded: a `$` is a `$`, as passwords have them.
+//! Nothing is expanded: a `$` stays a `$`, as passwords contain them.
 
 use std::{fs::File, io::Read, path::Path};
 
-/// No file of settings is larger.
+/// Largest accepted file in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What a file says.
+/// Content of a file.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct EnvFile {
     /// Names with their values, in the order of the file.
     pub(crate) variables: Vec<(String, String)>,
-    /// What could not be read.
+    /// Lines that could not be read.
     pub(crate) unread: Vec<UnreadLine>,
 }
 
 /// A line that was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnreadLine {
-    /// Its number, from 1.
+    /// Line number, from 1.
     pub number: usize,
-    /// The variable it is about, where that much could be read.
+    /// Name of the line's variable, if that could be read.
     pub name: Option<String>,
 }
 
 /// Reads a file.
 ///
 /// # Errors
-/// A sentence without its content: it is not there, not readable, or too large.
+/// A sentence without the file's content: the file does not exist, is not readable, or is too large.
 pub(crate) fn read(file: &Path) -> Result<EnvFile, String> {
     let mut bytes = Vec::new();
     let opened = File::open(file).map_err(|error| error.to_string())?;
@@ -41,7 +41,8 @@ pub(crate) fn read(file: &Path) -> Result<EnvFile, String> {
     Ok(parse(&text(&bytes)))
 }
 
-/// The text of a file: UTF-8, or the UTF-16 that some Windows tools write; either with or without a mark in front.
+/// Returns the text of a file: UTF-8, or the UTF-16 that some Windows tools write; either with or without a byte order
+/// mark.
 fn text(bytes: &[u8]) -> String {
     let units = |bytes: &[u8], read: fn([u8; 2]) -> u16| {
         let units: Vec<_> = bytes.chunks_exact(2).map(|pair| read([pair[0], pair[1]])).collect();
@@ -77,13 +78,13 @@ fn parse(text: &str) -> EnvFile {
     file
 }
 
-/// What stands at the beginning of a text.
+/// First line, or entry of several lines, of a text.
 enum Line {
     /// An empty line or a comment.
     Nothing,
-    /// A variable, and how many bytes of the text it takes, its line end included.
+    /// A variable, and the bytes of the text it takes, line end included.
     Variable { name: String, value: String, consumed: usize },
-    /// Neither.
+    /// Neither of these.
     Unreadable { name: Option<String> },
 }
 
@@ -115,7 +116,7 @@ fn is_name(name: &str) -> bool {
     starts && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
-/// The value that a text begins with, and how many bytes it takes with its line end.
+/// Returns the value at the start of a text, and the bytes it takes, line end included.
 fn read_value(text: &str) -> Option<(String, usize)> {
     let line = text.split_inclusive('\n').next().unwrap_or_default();
     let begins = line.len() - line.trim_start_matches([' ', '\t']).len();
@@ -136,8 +137,8 @@ fn read_value(text: &str) -> Option<(String, usize)> {
 
 const QUOTES: [char; 3] = ['"', '\'', '`'];
 
-/// A value that begins with a quote, as a shell reads it: pieces in quotes and without, up to a space. What is in
-/// quotes may go over several lines.
+/// Returns a value that begins with a quote, as a shell reads it: quoted and unquoted pieces, up to a space. A quoted
+/// piece may span several lines.
 fn quoted(text: &str, begins: usize) -> Option<(String, usize)> {
     let mut value = String::new();
     let mut at = begins;
@@ -164,7 +165,7 @@ fn quoted(text: &str, begins: usize) -> Option<(String, usize)> {
     is_over.then(|| (value, at + after.len()))
 }
 
-/// Appends what is in quotes and says how many bytes it takes, the closing quote included.
+/// Appends a quoted piece and returns the bytes it takes, closing quote included.
 fn piece(text: &str, quote: char, value: &mut String) -> Option<usize> {
     let mut signs = text.char_indices();
     while let Some((at, sign)) = signs.next() {

@@ -1,4 +1,4 @@
-//! The reader of `.env` files against what people write, and against everything else.
+//! The reader of `.env` files against files as found in practice, and against arbitrary text.
 
 use proptest::prelude::{ProptestConfig, any, proptest};
 

@@ -1,4 +1,4 @@
-//! Where settings come from: the environment and `.env`, by name.
+//! Reads settings from the environment and `.env`, by name.
 
 use std::{
     collections::BTreeMap,
@@ -14,48 +14,48 @@ use crate::{
     values::Values,
 };
 
-/// The file in the working directory that settings may stand in.
+/// The file of settings in the working directory.
 const ENV_FILE: &str = ".env";
-/// Names that differ by more are not taken for slips.
+/// Largest edit distance at which a name counts as a misspelt setting.
 const MAX_SLIPS: usize = 3;
-/// The same for a name without the prefix of settings, which may be another program's.
+/// The same for a name without the prefix of settings, which may belong to another program.
 const MAX_SLIPS_OF_OTHERS: usize = 2;
 
-/// What is wrong with the settings, and which one to change.
+/// A fault of the settings, with the one to change.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A name that no setting has: correct it or remove it.
+    /// A `KEYWAY_*` name that is no setting: correct it or remove it.
     #[error("{name} is not a setting of Keyway; {}the settings are listed in .env.example", like(*meant))]
     Unknown {
         /// The name.
         name: String,
-        /// The setting that was meant, as far as one can tell.
+        /// Setting that was probably meant.
         meant: Option<&'static str>,
     },
-    /// A value that cannot be used.
+    /// A value that is not valid.
     #[error("{name} cannot be used: {why}")]
     Invalid {
         /// The setting.
         name: &'static str,
-        /// What it has to be; never its value, which may be a secret in the wrong place.
+        /// The requirement; never the value, which may be a secret in the wrong place.
         why: String,
     },
-    /// A file of variables cannot be used.
+    /// A file of variables that is not usable.
     #[error("{} cannot be read: {problem}", file.display())]
     EnvFile {
-        /// Which file.
+        /// Path of the file.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         problem: String,
     },
 }
 
-/// Variables that hold something.
+/// Variables with a value.
 #[derive(Debug, Default)]
 pub struct Variables {
-    /// Their values by name.
+    /// Values by name.
     pub set: BTreeMap<String, SecretString>,
-    /// Lines of the file that could not be read, and were skipped.
+    /// Lines of the file that could not be read and were skipped.
     pub unread: Vec<UnreadLine>,
 }
 
@@ -63,13 +63,13 @@ impl Config {
     /// Reads `.env` and the environment.
     ///
     /// # Errors
-    /// [`ConfigError`] names the first setting that is wrong.
+    /// [`ConfigError`] for the first setting with a fault.
     pub fn load() -> Result<Self, ConfigError> {
         Self::from_variables(Path::new(ENV_FILE), environment())
     }
 
-    /// The variables of the process, or of a file of lines NAME=value: where a team's provider keys may be. Those
-    /// that are empty are left out.
+    /// Returns the variables of the process, or of a file of lines NAME=value, in which a team's provider keys may be.
+    /// Empty ones are left out.
     ///
     /// # Errors
     /// [`ConfigError::EnvFile`].
@@ -82,10 +82,10 @@ impl Config {
         Ok(Variables { set: set.map(|(name, value)| (name, SecretString::new(value))).collect(), unread })
     }
 
-    /// As [`Config::load`], from a given `.env` file and given variables.
+    /// Works like [`Config::load`], with a given `.env` file and given variables.
     ///
     /// # Errors
-    /// [`ConfigError`] names the first setting that is wrong.
+    /// [`ConfigError`] for the first setting with a fault.
     pub fn from_variables(
         env_file: &Path,
         variables: impl Iterator<Item = (String, String)>,
@@ -119,7 +119,7 @@ fn read(file: &Path) -> Result<EnvFile, ConfigError> {
     dotenv::read(file).map_err(|problem| ConfigError::EnvFile { file: file.to_owned(), problem })
 }
 
-/// The setting whose name differs the least, by so many slips of typing at most.
+/// Returns the setting with the nearest name, at an edit distance of at most `most`.
 fn nearest(name: &str, most: usize) -> Option<&'static str> {
     // What is much longer or shorter needs no look at its letters, of which there may be many.
     let alike = SETTINGS.iter().map(|setting| setting.name).filter(|known| known.len().abs_diff(name.len()) <= most);

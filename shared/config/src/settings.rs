@@ -5,13 +5,13 @@
 pub struct Setting {
     /// The variable's name.
     pub name: &'static str,
-    /// The text used when it is not set; empty: unset has a meaning of its own.
+    /// Default value; empty: an unset variable has a meaning of its own.
     pub default: &'static str,
-    /// What it means.
+    /// Meaning, one line.
     pub meaning: &'static str,
 }
 
-/// Every setting.
+/// All settings.
 pub const SETTINGS: &[Setting] = &[
     setting("KEYWAY_LISTEN", "127.0.0.1:8080", "address of the API and the proxy"),
     setting("KEYWAY_OPS_LISTEN", "127.0.0.1:9464", "address of /healthz, /readyz and /metrics"),

@@ -1,5 +1,5 @@
-//! From text to [`Config`]: what each setting has to be. A message says that, and never what was there instead: it may
-//! be a secret in the wrong place.
+//! From text to [`Config`]: the requirements of each setting. A message states the requirement and never quotes the
+//! value, which may be a secret in the wrong place.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use keyway_vault::{PostgresUrl, SecretString, ServiceUrl, UrlFault};
 
 use crate::{Config, ConfigError, settings::SETTINGS};
 
-/// The settings' texts, until each is read.
+/// Texts of the settings that are not parsed yet.
 pub(crate) struct Values(BTreeMap<String, String>);
 
 impl Values {
@@ -21,7 +21,7 @@ impl Values {
         Self(texts)
     }
 
-    /// Reads them all.
+    /// Parses all of them.
     pub(crate) fn config(mut self) -> Result<Config, ConfigError> {
         let data_dir = PathBuf::from(self.text("KEYWAY_DATA_DIR"));
         let own_database = format!("sqlite://{}", data_dir.join("keyway.db").display());
@@ -65,7 +65,7 @@ impl Values {
         })
     }
 
-    /// The value, or the default; a variable that is set but empty counts as not set.
+    /// Returns the value, or the default; a variable that is set but empty counts as not set.
     fn text(&mut self, name: &'static str) -> String {
         self.0.remove(name).filter(|value| !value.is_empty()).unwrap_or_else(|| default(name).to_owned())
     }
@@ -144,7 +144,7 @@ impl Values {
         Ok(hosts)
     }
 
-    /// The origins of pages that may call; `None`: all.
+    /// Returns the origins of web pages that may call the proxy; `None`: all.
     fn cors_origins(&mut self) -> Result<Option<Vec<String>>, ConfigError> {
         let name = "KEYWAY_CORS_ORIGINS";
         let text = self.text(name);
@@ -190,7 +190,7 @@ fn database(url: &str) -> Result<(), UrlFault> {
     if PostgresUrl::is_one(url) { PostgresUrl::parse(url).map(drop) } else { Ok(()) }
 }
 
-/// One broker, or several with commas between them.
+/// Checks the URL of one broker, or of several separated by commas.
 fn brokers(urls: &str) -> Result<(), UrlFault> {
     let is_one = |url: &str| url.starts_with("amqp://") || url.starts_with("amqps://");
     urls.split(',').map(str::trim).try_for_each(|url| {
@@ -208,7 +208,7 @@ fn default(name: &str) -> &'static str {
     SETTINGS.iter().find(|setting| setting.name == name).map_or("", |setting| setting.default)
 }
 
-/// What a number counts, as its name says.
+/// Returns the unit of a numeric setting, from the suffix of its name, for messages: ` of seconds`.
 fn unit(name: &str) -> &'static str {
     let units =
         [("_SECONDS", " of seconds"), ("_MS", " of milliseconds"), ("_DAYS", " of days"), ("_BYTES", " of bytes")];

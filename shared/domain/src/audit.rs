@@ -1,10 +1,10 @@
-//! Audit events: who did what to which thing, and how it ended. Never holds a value of a secret.
+//! Audit events: actor, action, target and outcome of one act. Must never hold the value of a secret.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{RequestId, Timestamp, VirtualKeyId};
 
-/// Who acted.
+/// Actor of an audit event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Actor {
@@ -12,47 +12,47 @@ pub enum Actor {
     Admin,
     /// An application with a virtual key.
     VirtualKey {
-        /// Which one.
+        /// Id of the virtual key.
         id: VirtualKeyId,
     },
     /// Keyway itself: a worker or a schedule.
     System {
-        /// Which part, for example `status` or `schedule.verify`.
+        /// Part of Keyway that acted, for example `status` or `schedule.verify`.
         part: String,
     },
 }
 
-/// How it ended.
+/// Outcome of the audited act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuditOutcome {
-    /// It was done.
+    /// The act took effect.
     Success,
-    /// The actor was not allowed to.
+    /// The actor was not allowed to act.
     Denied,
 }
 
 /// One line of the audit log. The message that carries it names tenant and event id.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditEvent {
-    /// What was done, `resource.verb_past`: `integration.created`.
+    /// Action, as `resource.verb_past`: `integration.created`.
     pub action: String,
-    /// Who did it.
+    /// Actor of the event.
     pub actor: Actor,
-    /// The id of the thing it was done to.
+    /// Id of the resource that was acted on, as text: `int_0198...`.
     pub target: String,
-    /// How it ended.
+    /// Outcome of the act.
     pub outcome: AuditOutcome,
-    /// When.
+    /// Time of the act.
     pub occurred_at: Timestamp,
-    /// The HTTP request, where there was one.
+    /// Id of the HTTP request that caused the act; `None` for acts of workers and schedules.
     pub request_id: Option<RequestId>,
-    /// Field names with their new values, redacted: ids, names, numbers and states only.
+    /// New values by field name, redacted: ids, names, numbers and states only.
     pub changes: serde_json::Value,
 }
 
 impl AuditEvent {
-    /// What a part of Keyway did by itself, and did.
+    /// Builds the event of a successful act by `part` of Keyway itself, without a request id.
     #[must_use]
     pub fn by_system(
         part: &str,

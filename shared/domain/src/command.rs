@@ -4,59 +4,59 @@ use serde::{Deserialize, Serialize};
 
 use crate::{IntegrationId, Invalidation, Lane, MeteredCall, OperationKind, UsageProgress, UsageWindow};
 
-/// Work for a lane, imperative.
+/// Work for a lane, in the imperative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Command {
     /// Open the secret, probe the provider, report a verdict with evidence.
     VerifyKey {
-        /// Whose secret.
+        /// Integration whose secret is verified.
         integration_id: IntegrationId,
-        /// Which version of the secret; an older one is not worth a probe any more.
+        /// Version of the secret to verify; a command for a superseded version is dropped.
         secret_version: i32,
-        /// True for the second probe, which confirms that a key or its address is wrong.
+        /// `true` for the second probe, which confirms that the key or its address is wrong.
         confirming: bool,
     },
     /// Write one `FetchUsage` for every active integration of the tenant, or of one provider.
     PlanUsage {
-        /// What to fetch.
+        /// Time span to fetch.
         window: UsageWindow,
-        /// Children become due spread over this many milliseconds (0: at once).
+        /// Span in milliseconds over which the children's due times are spread; 0: all due at once.
         spread_ms: u64,
-        /// True to ask again for those keys, too, whose usage is known not to be reportable.
+        /// `true` to include integrations whose key is known to be unable to report usage.
         #[serde(default)]
         recheck: bool,
-        /// Of this provider alone; `None`: of all.
+        /// Name of the only provider to plan for; `None`: all providers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         provider: Option<String>,
     },
     /// Fetch one integration's usage and upsert it by natural key.
     FetchUsage {
-        /// Whose usage.
+        /// Integration whose usage is fetched.
         integration_id: IntegrationId,
-        /// What to fetch.
+        /// Time span to fetch.
         window: UsageWindow,
-        /// Where an earlier attempt stopped; `None`: from the start.
+        /// Position at which an earlier attempt stopped; `None`: from the start.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         resume: Option<UsageProgress>,
     },
-    /// Tell every replica again what was revoked. The first time the command that revokes it does so itself.
+    /// Publishes an invalidation to every replica again. The command that revokes publishes the first one itself.
     Revoke {
-        /// What is to be dropped.
+        /// Invalidation to publish.
         what: Invalidation,
     },
     /// Append proxied calls to the metered ledger.
     MeterCalls {
-        /// The calls; each is recorded once by its request id.
+        /// Calls to record, each once by its request id.
         calls: Vec<MeteredCall>,
     },
 }
 
 impl Command {
-    /// Every kind on the wire.
+    /// Wire names of all kinds of commands.
     pub const NAMES: [&'static str; 5] = ["verify_key", "plan_usage", "fetch_usage", "revoke", "meter_calls"];
 
-    /// Its kind on the wire.
+    /// Returns the wire name of this command's kind.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -68,7 +68,7 @@ impl Command {
         }
     }
 
-    /// The lane that handles it.
+    /// Returns the lane that handles the command.
     #[must_use]
     pub const fn lane(&self) -> Lane {
         match self {
@@ -80,7 +80,7 @@ impl Command {
         }
     }
 
-    /// The kind of operation it is an attempt of; `None` for work outside operations.
+    /// Returns the kind of operation whose attempt this command is; `None` for work outside operations.
     #[must_use]
     pub const fn operation_kind(&self) -> Option<OperationKind> {
         match self {

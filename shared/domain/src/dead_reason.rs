@@ -7,23 +7,23 @@ use crate::message::DecodeError;
 pub enum DeadReason {
     /// The body is not a message.
     Malformed,
-    /// The body's kind is a newer build's.
+    /// The body's kind is unknown to this build.
     UnknownKind,
     /// The body was written by a newer build.
     Version,
-    /// It was put back again and again.
+    /// The message was put back too often.
     Crashed,
-    /// The broker gave it up before a worker could say why.
+    /// The broker gave the message up before a worker could name a reason.
     Broker,
 }
 
 impl DeadReason {
-    /// Every reason, for metrics.
+    /// All reasons, for metrics.
     pub const ALL: [Self; 5] = [Self::Malformed, Self::UnknownKind, Self::Version, Self::Crashed, Self::Broker];
-    /// Those that only say what the build that met the message could not read: another build may.
+    /// Reasons that only say that this build cannot read the message: another build may.
     pub const UNREAD: [Self; 3] = [Self::Malformed, Self::UnknownKind, Self::Version];
 
-    /// The text in tables, headers and metrics.
+    /// Returns the text in tables, headers and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

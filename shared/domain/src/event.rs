@@ -1,106 +1,108 @@
-//! Events: what happened. Status events change a status, the others are written down or heard.
+//! Events: facts about the past. Status events change a status; audit events are appended to the audit log;
+//! invalidations are sent to every process.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{AuditEvent, Code, Command, IntegrationId, Lane, ReplicaId, Route, Timestamp, Verdict, VirtualKeyId};
 
-/// Something that happened, past tense.
+/// A fact about the past, in the past tense.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
-    /// A worker took up an attempt.
+    /// A worker began an attempt.
     OperationStarted {
-        /// When.
+        /// Time of the event.
         observed_at: Timestamp,
     },
     /// The operation reached its end.
     OperationSucceeded {
-        /// When.
+        /// Time of the event.
         observed_at: Timestamp,
     },
     /// The attempt was inconclusive; the status writer schedules the next one.
     OperationDeferred {
-        /// Why.
+        /// Reason that the attempt was inconclusive.
         code: Code,
-        /// When the next attempt is due.
+        /// Time at which the next attempt is due.
         due_at: Timestamp,
-        /// What the next attempt does.
+        /// Command of the next attempt.
         next: Command,
-        /// The provider had no room: the same attempt is due again. A build that does not know this counts one.
+        /// `true` if the provider had no room, so that the attempt number stays the same. Older builds do not know the
+        /// field and count an attempt.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         keeps_attempt: bool,
-        /// When.
+        /// Time of the event.
         observed_at: Timestamp,
     },
     /// The operation was given up.
     OperationFailed {
-        /// Why.
+        /// Reason of the failure.
         code: Code,
-        /// What the last attempt met, when it was given up for the number of its attempts.
+        /// Code of the last attempt, when the operation failed with `attempts_exhausted`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cause: Option<Code>,
-        /// When.
+        /// Time of the event.
         observed_at: Timestamp,
     },
-    /// A probe found this.
+    /// A probe reached a verdict.
     KeyVerified {
-        /// Whose secret.
+        /// Integration whose secret was probed.
         integration_id: IntegrationId,
-        /// Which version of it.
+        /// Version of the secret that was probed.
         secret_version: i32,
-        /// What was found; `verdict.checked_at` is when.
+        /// Verdict of the probe; `verdict.checked_at` is its time.
         verdict: Verdict,
-        /// The provider's own id of the key, where it says so.
+        /// The provider's own id of the key, if the answer names one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         provider_key_id: Option<String>,
     },
-    /// A plan wrote its children.
+    /// A plan has written its children.
     UsagePlanned {
-        /// How many there are.
+        /// Number of children.
         total: i64,
-        /// When.
+        /// Time of the event.
         observed_at: Timestamp,
     },
-    /// A fetch ended: rows upserted, or why the provider reports nothing for this key.
+    /// A fetch ended, with rows upserted or with the reason why the provider reports nothing for this key.
     UsageFetched {
-        /// Whose usage.
+        /// Integration whose usage was fetched.
         integration_id: IntegrationId,
-        /// The version of the secret that was asked with; what it learned does not hold for another one.
+        /// Version of the secret used for the fetch; its result says nothing about another version.
         secret_version: i32,
-        /// Rows upserted.
+        /// Number of rows upserted.
         rows: i64,
-        /// Why nothing can be reported with this key, if that is so.
+        /// Reason why this key cannot report usage; `None`: it can.
         not_reportable: Option<String>,
-        /// When.
+        /// Time of the event.
         observed_at: Timestamp,
     },
-    /// A replica has dropped what an operation revoked.
+    /// A replica has dropped the cache entries that an operation revoked.
     CacheForgotten {
-        /// Which replica.
+        /// Replica that acknowledged.
         replica_id: ReplicaId,
-        /// When.
+        /// Time of the event.
         observed_at: Timestamp,
     },
-    /// A revocation is to be looked at again: replicas may be gone that it waits for.
+    /// A revocation is due for another look: a replica that has not acknowledged may have left.
     RevocationDue {
-        /// Whether it has waited long enough for those that are not.
+        /// `true` once the revocation has waited long enough for replicas that are alive but have not acknowledged.
         overdue: bool,
-        /// When.
+        /// Time of the event.
         observed_at: Timestamp,
     },
-    /// Something that belongs in the audit log.
+    /// An entry for the audit log.
     Audited(AuditEvent),
-    /// Something cached is out of date.
+    /// A cached entry is out of date.
     Invalidated(Invalidation),
 }
 
-/// What a cache has to drop.
+/// Cache entries to drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum Invalidation {
     /// A virtual key was changed, revoked or deleted.
     VirtualKey {
-        /// Which one.
+        /// Id of the virtual key.
         id: VirtualKeyId,
     },
     /// An integration of the tenant changed: status, secret, host or existence.
@@ -110,7 +112,7 @@ pub enum Invalidation {
 }
 
 impl Event {
-    /// Every kind on the wire.
+    /// Wire names of all kinds of events.
     pub const NAMES: [&'static str; 11] = [
         "operation_started",
         "operation_succeeded",
@@ -125,7 +127,7 @@ impl Event {
         "invalidated",
     ];
 
-    /// Its kind on the wire.
+    /// Returns the wire name of this event's kind.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -143,7 +145,7 @@ impl Event {
         }
     }
 
-    /// Where it goes.
+    /// Returns the route of the event: the audit lane, the invalidate route or the status lane.
     #[must_use]
     pub const fn route(&self) -> Route {
         match self {

@@ -4,9 +4,9 @@ use crate::{id::IntegrationId, timestamp::Timestamp};
 
 /// A call that is only thought of.
 pub enum Wanted<'a> {
-    /// Something of this provider, perhaps with a model.
+    /// A call to this provider, perhaps with a model.
     Provider(&'a str, Option<&'a str>),
-    /// This model at an endpoint of `/v1`.
+    /// A call of this model at an endpoint of `/v1`.
     Model(&'a str, &'a str),
 }
 
@@ -19,7 +19,7 @@ pub struct Explanation {
     pub refusal: Option<(&'static str, String)>,
 }
 
-/// An integration of the project or the operator's key, and where it stands.
+/// An integration of the project or the operator's key, and its state.
 pub struct Candidate {
     /// Its id; `None`: the operator's key.
     pub integration_id: Option<IntegrationId>,

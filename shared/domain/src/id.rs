@@ -7,14 +7,14 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::{Uuid, fmt::Simple};
 
-/// Of the longest prefix, the underscore and the digits.
+/// Longest text form of an id in bytes: prefix (3), underscore (1) and hexadecimal digits.
 const MAX_TEXT_BYTES: usize = 3 + 1 + Simple::LENGTH;
 
-/// Why a text is not the id that was asked for.
+/// A text is not an id of the wanted kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected an id that looks like {prefix}_ followed by 32 hexadecimal digits")]
 pub struct IdError {
-    /// The prefix the id should have had, without the underscore.
+    /// Prefix that the id should have, without the underscore.
     pub prefix: &'static str,
 }
 
@@ -28,7 +28,7 @@ macro_rules! ids {
             /// The text before the underscore.
             pub const PREFIX: &'static str = $prefix;
 
-            /// A fresh id, ordered by creation time.
+            /// Returns a fresh id, ordered by creation time.
             #[must_use]
             #[expect(clippy::new_without_default, reason = "a fresh id is never a default")]
             pub fn new() -> Self {
@@ -41,7 +41,7 @@ macro_rules! ids {
                 Self(uuid)
             }
 
-            /// The bare UUID, as stored.
+            /// Returns the bare UUID, as stored.
             #[must_use]
             pub const fn uuid(self) -> Uuid {
                 self.0
@@ -96,7 +96,7 @@ ids! {
     DataKeyId, "dek";
     /// A key an application presents to the proxy.
     VirtualKeyId, "vk";
-    /// What a command started and what the dashboard polls.
+    /// A unit of work that a command started; the dashboard polls it.
     OperationId, "op";
     /// A custom provider of a tenant (predefined providers are known by name alone).
     ProviderId, "prv";
@@ -109,10 +109,11 @@ ids! {
 }
 
 impl IntegrationId {
-    /// In a ledger: no integration served the call.
+    /// Nil id in a ledger row: no integration served the call.
     pub const NONE: Self = Self(Uuid::nil());
 
-    /// What stands for the operator's key in a project that consented to it: no integration ever has this id.
+    /// Returns the id that stands for the operator's key in a project that consented to it, derived from the project's
+    /// id. No integration ever has it.
     #[must_use]
     pub fn of_fallback(project: ProjectId) -> Self {
         Self(Uuid::new_v5(&project.0, b"fallback"))
@@ -120,7 +121,7 @@ impl IntegrationId {
 }
 
 impl OperationId {
-    /// The id of the child that a fan-out writes for an integration: planning twice names it the same.
+    /// Returns the id of the child that a fan-out writes for an integration: planning twice names it the same.
     #[must_use]
     pub fn child(self, integration: IntegrationId) -> Self {
         Self(Uuid::new_v5(&self.0, integration.0.as_bytes()))
@@ -128,28 +129,28 @@ impl OperationId {
 }
 
 impl MessageId {
-    /// The id of attempt `attempt` of an operation: the same for everybody who derives it, so that
-    /// writing the attempt twice is one row.
+    /// Returns the id of attempt `attempt` of an operation: the same for everybody who derives it, so that writing the
+    /// attempt twice is one row.
     #[must_use]
     pub fn of_attempt(operation: OperationId, attempt: u32) -> Self {
         Self(Uuid::new_v5(&operation.uuid(), &attempt.to_be_bytes()))
     }
 
-    /// The id of an attempt that waited its turn `turn` times before: the attempt's own id at first.
+    /// Returns the id of an attempt that waited its turn `turn` times before: the attempt's own id at first.
     #[must_use]
     pub fn of_turn(operation: OperationId, attempt: u32, turn: u32) -> Self {
         let first = Self::of_attempt(operation, attempt);
         if turn == 0 { first } else { first.derived(&format!("turn {turn}")) }
     }
 
-    /// The id of a message that follows from another one, told apart by `label`.
+    /// Returns the id of a message that follows from another one, told apart by `label`.
     #[must_use]
     pub fn derived(self, label: &str) -> Self {
         Self(Uuid::new_v5(&self.0, label.as_bytes()))
     }
 }
 
-/// The text form, written without the formatting machinery: every record of a call holds five of them.
+/// Returns the text form, written without the formatting machinery: every record of a call holds five of them.
 fn text<'b>(prefix: &str, uuid: Uuid, buffer: &'b mut [u8; MAX_TEXT_BYTES]) -> &'b str {
     let at = prefix.len();
     buffer[..at].copy_from_slice(prefix.as_bytes());

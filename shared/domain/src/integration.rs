@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Timestamp;
 
-/// Where an integration stands.
+/// Status of an integration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntegrationStatus {
@@ -22,7 +22,7 @@ impl IntegrationStatus {
     /// Every status, for counts and documents.
     pub const ALL: [Self; 4] = [Self::Verifying, Self::Connected, Self::Error, Self::Disabled];
 
-    /// The text in tables, JSON and metrics.
+    /// Returns the text in tables, JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -39,8 +39,8 @@ impl IntegrationStatus {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// The status after `verdict`. A disabled integration stays disabled, and an inconclusive
-    /// verdict changes nothing.
+    /// Returns the status after `verdict`. A disabled integration stays disabled, and an inconclusive verdict changes
+    /// nothing.
     #[must_use]
     pub const fn after(self, verdict: VerdictKind) -> Self {
         match (self, verdict) {
@@ -55,7 +55,7 @@ impl IntegrationStatus {
     }
 }
 
-/// What a verification found.
+/// Result of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VerdictKind {
@@ -71,8 +71,8 @@ pub enum VerdictKind {
     RateLimited,
     /// The provider was not reached, or has an error of its own: inconclusive.
     Unreachable,
-    /// What answered is not what was asked for, twice in a row: the address, or what stands before the host, is
-    /// wrong, or the host has no list of models. It says nothing about the secret.
+    /// The answer is not that of the provider's API, twice in a row: the base URL or a proxy in front of the host is
+    /// wrong, or the host has no list of models. Says nothing about the secret.
     Misconfigured,
     /// The sealed secret cannot be opened with the keys at hand.
     Undecryptable,
@@ -91,7 +91,7 @@ impl VerdictKind {
         Self::Undecryptable,
     ];
 
-    /// The text in tables, JSON and metrics.
+    /// Returns the text in tables, JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -112,26 +112,27 @@ impl VerdictKind {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether it ends a verification, or only says that the question must be asked again.
+    /// Returns `true` if the verdict ends a verification; `false` if the provider must be asked again.
     #[must_use]
     pub const fn is_conclusive(self) -> bool {
         !matches!(self, Self::RateLimited | Self::Unreachable)
     }
 
-    /// Whether the provider takes the secret.
+    /// Returns `true` if the provider accepts the secret.
     #[must_use]
     pub const fn accepts(self) -> bool {
         matches!(self, Self::Valid | Self::Restricted)
     }
 
-    /// Whether calls with the secret cannot succeed, as far as is known.
+    /// Returns `true` if calls with the secret cannot succeed, as far as is known.
     #[must_use]
     pub const fn refuses(self) -> bool {
         matches!(self, Self::Invalid | Self::NoCredit | Self::Undecryptable)
     }
 }
 
-/// What a provider's answer showed. Never holds the provider's own text: it may echo the secret.
+/// Evidence of a verdict, from the provider's answer. Must never hold the provider's own text, which may echo the
+/// secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// The HTTP status of the probe's answer; `None` when there was no answer.
@@ -147,12 +148,12 @@ pub struct Evidence {
 /// A verdict with its evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
-    /// What was found.
+    /// Kind of the verdict.
     pub kind: VerdictKind,
-    /// What shows it.
+    /// Evidence of the verdict.
     #[serde(flatten)]
     pub evidence: Evidence,
-    /// When the probe was made.
+    /// Time of the probe.
     pub checked_at: Timestamp,
 }
 

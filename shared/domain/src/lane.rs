@@ -24,7 +24,7 @@ impl Lane {
     pub const ALL: [Self; 6] =
         [Self::Verify, Self::UsagePlan, Self::UsageFetch, Self::Status, Self::Audit, Self::Meter];
 
-    /// The name in queues, tables, metrics and logs.
+    /// Returns the name in queues, tables, metrics and logs.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl Lane {
         }
     }
 
-    /// Whether the lane carries events (true) or commands (false): the exchange it is bound to.
+    /// Returns `true` if the lane carries events, `false` if commands; this picks the exchange its queue is bound to.
     #[must_use]
     pub const fn carries_events(self) -> bool {
         matches!(self, Self::Status | Self::Audit)
@@ -58,12 +58,12 @@ impl FromStr for Lane {
     }
 }
 
-/// No lane has this name.
+/// Error for a name that is no lane's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no lane has this name; the lanes are verify, usage.plan, usage.fetch, status, audit and meter")]
 pub struct UnknownLane;
 
-/// Where a message goes: to one lane's queue, or to every process.
+/// Destination of a message: one lane's queue, or every process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Route {
     /// The queue of a lane.
@@ -84,7 +84,7 @@ impl Route {
         Self::Invalidate,
     ];
 
-    /// The name in the outbox and in metrics.
+    /// Returns the name in the outbox and in metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Limits of use: how much a virtual key, a project, an integration or a provider may serve in a window of time.
-//! Windows are those of UTC: minutes, days and months.
+//! Limits on requests, tokens and money for a virtual key, a project, an integration or a provider, per window of time.
+//! Windows are UTC minutes, days and months.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use crate::{NanoUsd, Timestamp};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// The limits of one scope; `None`: no limit of that kind.
+/// Limits of one scope; `None`: no limit of that kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Limits {
-    /// Requests in a minute.
+    /// Requests per minute.
     pub requests_per_minute: Option<i64>,
-    /// Input and output tokens together in a minute.
+    /// Input and output tokens per minute, summed.
     pub tokens_per_minute: Option<i64>,
-    /// What may be spent in a day.
+    /// Spending per UTC day, in nano-USD.
     pub daily_budget_nano_usd: Option<NanoUsd>,
-    /// What may be spent in a month.
+    /// Spending per UTC month, in nano-USD.
     pub monthly_budget_nano_usd: Option<NanoUsd>,
 }
 
-/// What a limit counts, and in which window.
+/// Quantity that a limit counts, with its window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Measure {
     /// Requests in a minute.
@@ -35,16 +35,16 @@ pub enum Measure {
     MonthlyBudget,
 }
 
-/// What a limit is set on.
+/// Kind of thing that a limit is set on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LimitScope {
     /// One virtual key.
     VirtualKey,
-    /// Everything that a project's virtual keys call.
+    /// All virtual keys of one project together.
     Project,
-    /// One integration, whoever uses it.
+    /// One integration, for all callers together.
     Integration,
-    /// Everything that a tenant calls at one provider.
+    /// All calls of a tenant to one provider.
     Provider,
 }
 
@@ -58,7 +58,7 @@ pub struct LimitWindow {
 }
 
 impl Limits {
-    /// The limit of this kind.
+    /// Returns the limit of this kind.
     #[must_use]
     pub const fn of(&self, measure: Measure) -> Option<i64> {
         match measure {
@@ -69,7 +69,7 @@ impl Limits {
         }
     }
 
-    /// Whether there is no limit at all.
+    /// Returns `true` if no limit is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -80,7 +80,7 @@ impl Measure {
     /// Every measure, in the order of their windows.
     pub const ALL: [Self; 4] = [Self::Requests, Self::Tokens, Self::DailyBudget, Self::MonthlyBudget];
 
-    /// The text in JSON, tables, headers and metrics.
+    /// Returns the text in JSON, tables, headers and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -91,13 +91,13 @@ impl Measure {
         }
     }
 
-    /// Whether it counts money.
+    /// Returns `true` if the measure counts money (nano-USD).
     #[must_use]
     pub const fn is_budget(self) -> bool {
         matches!(self, Self::DailyBudget | Self::MonthlyBudget)
     }
 
-    /// The window that a moment is in.
+    /// Returns the window that a moment is in.
     #[must_use]
     pub fn window(self, at: Timestamp) -> LimitWindow {
         let period = match self {
@@ -117,7 +117,7 @@ impl LimitScope {
     /// Every scope.
     pub const ALL: [Self; 4] = [Self::VirtualKey, Self::Project, Self::Integration, Self::Provider];
 
-    /// The text in headers and metrics.
+    /// Returns the text in headers and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

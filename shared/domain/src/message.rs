@@ -1,4 +1,4 @@
-//! Messages: what travels on the bus. Ids and numbers, never content or secrets.
+//! Messages on the bus: ids and numbers, never content or secrets.
 //!
 //! The version comes first in the body so that a reader can refuse a future format before it reads on.
 
@@ -9,77 +9,77 @@ use crate::{Command, Event, MessageId, OperationId, Route, TenantId, Timestamp};
 /// The body format this build writes, and the only one it reads.
 pub const MESSAGE_VERSION: u16 = 1;
 
-/// Brokers close the connection of who publishes more than 16 MiB at once.
+/// Largest encoded message in bytes. Brokers close the connection of a publisher that sends more than 16 MiB at once.
 const MAX_MESSAGE_BYTES: usize = 15 << 20;
 
 /// One message: a command, an event, a batch of metered calls or a cache invalidation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Message {
-    /// The body format.
+    /// Version of the body format.
     pub v: u16,
-    /// The AMQP `message_id`, the outbox row's key, and the key under which an effect is done once.
+    /// The AMQP `message_id`, the outbox row's primary key and the idempotency key of the effect.
     pub id: MessageId,
-    /// Whose data it is about.
+    /// Tenant the message is about.
     pub tenant_id: TenantId,
-    /// The operation it belongs to.
+    /// Operation the message belongs to; `None` outside operations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operation_id: Option<OperationId>,
     /// The attempt of that operation, from 1.
     #[serde(default = "first_attempt")]
     pub attempt: u32,
-    /// How often this attempt was put off because its provider had no room, from 0.
+    /// Number of times this attempt was postponed because its provider had no room, from 0.
     #[serde(default, skip_serializing_if = "is_first_turn")]
     pub turn: u32,
-    /// W3C trace context of the request that started it.
+    /// W3C trace context of the request that caused the message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
-    /// When it was first written, for wait-time metrics.
+    /// Time at which the message was first written, for wait-time metrics.
     pub created_at: Timestamp,
-    /// What it says.
+    /// Command or event.
     #[serde(flatten)]
     pub body: Body,
 }
 
-/// What a message says; `kind` is its name on the wire.
+/// Content of a message; `kind` is its name on the wire.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Body {
-    /// Do something.
+    /// A command to handle.
     Command(Command),
-    /// Something happened.
+    /// An event that happened.
     Event(Event),
 }
 
-/// Why bytes are not a message.
+/// Reason why bytes cannot be decoded as a message, or a message not encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// Not JSON, or not of its kind's shape: file it as a dead letter.
+    /// Not JSON, or JSON that does not fit its kind: file it as a dead letter.
     #[error("the body is not a message of a known kind and shape: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Of a kind that only a newer build knows: park it until this process is upgraded.
+    /// A kind that only a newer build knows: park the message until this process is upgraded.
     #[error("messages of kind {0} are not known to this build")]
     UnknownKind(String),
     /// Written by a newer build: park it until this process is upgraded.
     #[error("the body has format version {0}; this build reads version {MESSAGE_VERSION}")]
     Version(u16),
-    /// Larger than a broker takes; nothing was sent. A defect of what built the message.
+    /// Larger than a broker accepts, in bytes; nothing was sent. A defect in the code that built the message.
     #[error("the message has {0} bytes, more than a broker takes ({MAX_MESSAGE_BYTES})")]
     TooLarge(usize),
 }
 
-/// What is written on the outside of a message: as much as can be read whatever its version and kind.
+/// Envelope fields of a message that can be read whatever its version and kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Label {
-    /// Whose data it is about.
+    /// Tenant the message is about, if readable.
     pub tenant_id: Option<TenantId>,
-    /// The operation it belongs to.
+    /// Operation the message belongs to, if readable.
     pub operation_id: Option<OperationId>,
-    /// Its kind on the wire, known here or not.
+    /// Kind on the wire, whether this build knows it or not.
     pub kind: Option<String>,
 }
 
 impl Label {
-    /// Reads it; empty where the bytes are no message of any version.
+    /// Reads the envelope fields; all `None` if the bytes are no message of any version.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Self {
         serde_json::from_slice(bytes).unwrap_or_default()
@@ -87,14 +87,14 @@ impl Label {
 }
 
 impl Message {
-    /// The first attempt of a command that belongs to an operation.
+    /// Returns the first attempt of a command that belongs to an operation.
     #[must_use]
     pub fn command(tenant_id: TenantId, operation_id: OperationId, command: Command) -> Self {
         let id = MessageId::of_attempt(operation_id, 1);
         Self { operation_id: Some(operation_id), ..Self::new(id, tenant_id, Body::Command(command)) }
     }
 
-    /// An event or command outside any operation.
+    /// Builds an event or command outside any operation.
     #[must_use]
     pub fn new(id: MessageId, tenant_id: TenantId, body: Body) -> Self {
         Self {
@@ -110,7 +110,8 @@ impl Message {
         }
     }
 
-    /// An event that follows from handling this message. Handling it again yields the same id.
+    /// Builds an event that follows from handling this message. Its id is derived from this message's id, so handling
+    /// the message again yields the same id.
     #[must_use]
     pub fn event(&self, event: Event) -> Self {
         Self {
@@ -122,7 +123,7 @@ impl Message {
         }
     }
 
-    /// Where it goes.
+    /// Returns the route of the body.
     #[must_use]
     pub const fn route(&self) -> Route {
         match &self.body {
@@ -131,7 +132,7 @@ impl Message {
         }
     }
 
-    /// Its kind on the wire.
+    /// Returns the body's kind on the wire.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match &self.body {
@@ -140,10 +141,10 @@ impl Message {
         }
     }
 
-    /// The bytes that travel.
+    /// Encodes the message as JSON.
     ///
     /// # Errors
-    /// [`DecodeError::TooLarge`]: the broker would close the connection on which it comes.
+    /// [`DecodeError::TooLarge`] above 15 MiB: the broker would close the connection.
     pub fn encode(&self) -> Result<Vec<u8>, DecodeError> {
         let bytes = serde_json::to_vec(self)?;
         if bytes.len() > MAX_MESSAGE_BYTES {
@@ -166,7 +167,7 @@ impl Message {
     }
 }
 
-/// What keeps `bytes` from being a message; `error` says it where nothing more is known.
+/// Finds out why `bytes` are not a message; falls back to `error` where version and kind are readable and known.
 fn why(bytes: &[u8], error: serde_json::Error) -> DecodeError {
     #[derive(Deserialize)]
     struct Outside {
@@ -182,7 +183,7 @@ fn why(bytes: &[u8], error: serde_json::Error) -> DecodeError {
     }
 }
 
-/// A word of ours: what else stands there is shown to nobody.
+/// Returns `true` if `text` looks like a kind's name. Other text is unknown content and must not be shown.
 fn could_be_a_kind(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }

@@ -1,8 +1,8 @@
-//! Operations: what a command started and what the dashboard polls.
+//! Operations: units of work that commands start and that the dashboard polls.
 
 use serde::{Deserialize, Serialize};
 
-/// What an operation does. Also the `kind` of its command on the bus.
+/// Kind of an operation; also the `kind` of its command on the bus.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationKind {
@@ -12,7 +12,7 @@ pub enum OperationKind {
     PlanUsage,
     /// Fetch one integration's reported usage.
     FetchUsage,
-    /// Have every replica drop what was revoked; its progress counts replicas.
+    /// Have every replica drop revoked cache entries; its progress counts replicas.
     Revoke,
 }
 
@@ -20,7 +20,7 @@ impl OperationKind {
     /// Every kind, for documents and metrics.
     pub const ALL: [Self; 4] = [Self::VerifyKey, Self::PlanUsage, Self::FetchUsage, Self::Revoke];
 
-    /// The text in tables, JSON and metrics.
+    /// Returns the text in tables, JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,20 +38,20 @@ impl OperationKind {
     }
 }
 
-/// Where an operation stands: `queued -> running -> succeeded | failed | cancelled`, and
-/// `running -> queued` when an attempt is to be repeated.
+/// State of an operation: `queued -> running -> succeeded | failed | cancelled`, and `running -> queued` when an
+/// attempt is to be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OperationState {
-    /// Waits for a worker, or for the time of its next attempt.
+    /// Waiting for a worker, or for the due time of its next attempt.
     Queued,
-    /// A worker has it.
+    /// A worker is on an attempt.
     Running,
     /// Done.
     Succeeded,
     /// Given up; its error says why.
     Failed,
-    /// Called off by its owner before it ended.
+    /// Cancelled by its owner before it ended.
     Cancelled,
 }
 
@@ -59,7 +59,7 @@ impl OperationState {
     /// Every state, for documents and metrics.
     pub const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
 
-    /// The text in tables, JSON and metrics.
+    /// Returns the text in tables, JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -77,7 +77,7 @@ impl OperationState {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    /// Whether nothing can change it any more.
+    /// Returns `true` if no transition leads out of the state.
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed | Self::Cancelled)

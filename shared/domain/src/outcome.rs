@@ -1,4 +1,4 @@
-//! What a handler returns. A handler never sleeps, loops on retry or spawns: it returns an outcome.
+//! Outcomes: the return value of a handler. A handler never sleeps, loops on retry or spawns: it returns an outcome.
 
 use std::time::Duration;
 
@@ -6,42 +6,42 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Command, Event};
 
-/// How one attempt of a command ended. Failures of our own infrastructure (database, broker) are
-/// not outcomes: the worker keeps the message and waits.
+/// Result of one attempt of a command. Failures of our own infrastructure (database, broker) are not outcomes: the
+/// worker keeps the message and waits.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// The effect is in place; these events tell the rest of the system.
+    /// The effect is in place; the events tell the rest of the system.
     Done(Vec<Event>),
-    /// Inconclusive: another attempt, not before `after` (`None`: the policy's own delay).
+    /// Inconclusive: another attempt is due, after `after` at the earliest (`None`: the policy's own delay).
     Retry {
-        /// Why, for the operation's error field until the next attempt.
+        /// Reason, shown in the operation's error field until the next attempt.
         code: Code,
-        /// What the provider asked for, already clamped.
+        /// Delay that the provider asked for, already clamped.
         after: Option<Duration>,
-        /// What the next attempt is to do, when it differs from this one.
+        /// Command of the next attempt, if it differs from this one.
         next: Option<Command>,
-        /// What this attempt did find out.
+        /// Events for the findings of this attempt.
         events: Vec<Event>,
     },
-    /// The provider was not called, because it has as many calls as it may have at once, or keeps failing: the same
-    /// attempt again, after this long.
+    /// The provider was not called, because its concurrency limit is reached or it keeps failing: the same attempt runs
+    /// again after `after`.
     Postponed {
-        /// Why.
+        /// Reason.
         code: Code,
-        /// When there will be room, as far as can be said.
+        /// Estimated time until the provider has room.
         after: Duration,
     },
     /// No further attempt can help.
     Failed {
-        /// Why.
+        /// Reason.
         code: Code,
-        /// What this attempt did find out.
+        /// Events for the findings of this attempt.
         events: Vec<Event>,
     },
 }
 
 impl Outcome {
-    /// The label in metrics and logs.
+    /// Returns the label in metrics and logs.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -53,34 +53,34 @@ impl Outcome {
     }
 }
 
-/// Why an attempt did not succeed: a closed list, stored, counted and shown. Each has a sentence
-/// that says what the reader can do; no provider text is ever stored.
+/// Reason why an attempt did not succeed: a closed list, stored, counted and shown. Each code has a sentence that tells
+/// the reader what to do; no provider text is ever stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Code {
-    /// The first of two probes said that the key or its address is wrong; the second is due.
+    /// The first of two probes found the key or its address wrong; the second is due.
     ConfirmationDue,
-    /// The provider asked to wait, or has as many calls as it may have at once.
+    /// The provider asked to wait, or its concurrency limit is reached.
     RateLimited,
     /// The provider could not be reached, or answered 5xx.
     Unreachable,
-    /// The provider answered something that is not its documented shape.
+    /// The provider's answer does not have its documented shape.
     BadAnswer,
     /// The provider refused this secret for this call.
     Refused,
     /// The sealed secret cannot be opened.
     Undecryptable,
-    /// The integration is gone or was switched off meanwhile.
+    /// The integration was deleted or disabled meanwhile.
     Gone,
-    /// The handler did not finish in its time.
+    /// The handler exceeded its deadline.
     TimedOut,
     /// The handler panicked; a defect of ours.
     Panicked,
     /// The last allowed attempt was inconclusive.
     AttemptsExhausted,
-    /// A replica that is there did not say that it has dropped what was revoked.
+    /// A live replica did not acknowledge that it dropped the revoked entries.
     ReplicaSilent,
-    /// A secret that was to replace another one was not accepted.
+    /// The secret that was to replace another one was not accepted.
     NewKeyRefused,
 }
 
@@ -101,7 +101,7 @@ impl Code {
         Self::NewKeyRefused,
     ];
 
-    /// The text in tables, JSON and metrics.
+    /// Returns the text in tables, JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -126,7 +126,7 @@ impl Code {
         Self::ALL.into_iter().find(|code| code.name() == name)
     }
 
-    /// One sentence for the reader: what happened and what to do.
+    /// Returns one sentence for the reader: what happened and what to do.
     #[must_use]
     pub const fn message(self) -> &'static str {
         match self {

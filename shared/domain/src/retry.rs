@@ -1,4 +1,4 @@
-//! When the next attempt of a command is due.
+//! Retry policies: number of attempts and delays between them.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use crate::OperationKind;
 /// Attempts and delays of one kind of operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How many attempts there are in all, the first included.
+    /// Number of attempts in all, the first included.
     pub attempts: u32,
-    /// The delay before the second attempt; doubles with each further one.
+    /// Delay before the second attempt; doubles with each further one.
     pub base: Duration,
-    /// No delay of our own is longer than this.
+    /// Longest delay of our own choice.
     pub longest: Duration,
-    /// No delay is longer than this, whatever a provider asks for.
+    /// Longest delay that a provider may ask for.
     pub cap: Duration,
 }
 
 impl RetryPolicy {
-    /// The policy of a kind.
+    /// Returns the policy of a kind.
     #[must_use]
     pub const fn of(kind: OperationKind) -> Self {
         match kind {
@@ -38,15 +38,14 @@ impl RetryPolicy {
         Self { attempts, base: Duration::from_secs(base_seconds), longest: cap, cap }
     }
 
-    /// Whether `attempt` (from 1) is the last one until its owner asks for another round.
+    /// Returns `true` if `attempt` (from 1) is the last one until the owner asks for another round.
     #[must_use]
     pub const fn is_last(&self, attempt: u32) -> bool {
         attempt.is_multiple_of(self.attempts)
     }
 
-    /// The delay after attempt number `attempt` (from 1). `asked` is what the provider wants: it can
-    /// lengthen the delay up to the cap, never shorten it. `jitter` (0 to 1) spreads attempts over the
-    /// upper half of the delay.
+    /// Returns the delay after attempt number `attempt` (from 1). `asked` is what the provider wants: it can lengthen
+    /// the delay up to the cap, never shorten it. `jitter` (0 to 1) spreads attempts over the upper half of the delay.
     #[must_use]
     pub fn delay(&self, attempt: u32, asked: Option<Duration>, jitter: f64) -> Duration {
         let doublings = (attempt.saturating_sub(1) % self.attempts).min(16);

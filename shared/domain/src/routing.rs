@@ -1,18 +1,18 @@
-//! In which order the integrations that could serve a call are tried.
+//! Routing: the order in which integrations that could serve a call are tried.
 
-/// An integration's place among those of its project that could serve the same call.
+/// Priority and weight of an integration among those of its project that can serve the same call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Routing {
-    /// The lowest is tried first; those behind it serve when it cannot. 0 to [`Routing::MAX_PRIORITY`].
+    /// Priority, 0 to [`Routing::MAX_PRIORITY`]: the lowest is tried first, higher ones serve when it cannot.
     pub priority: i32,
-    /// Its share of the calls among those of the same priority. 1 to [`Routing::MAX_WEIGHT`].
+    /// Share of the calls among integrations of the same priority, 1 to [`Routing::MAX_WEIGHT`].
     pub weight: i32,
 }
 
 impl Routing {
-    /// The last place there is.
+    /// Largest priority, tried last.
     pub const MAX_PRIORITY: i32 = 100;
-    /// The largest share there is.
+    /// Largest weight.
     pub const MAX_WEIGHT: i32 = 1000;
 }
 

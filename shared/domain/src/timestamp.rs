@@ -15,63 +15,63 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The wall clock of this process.
+    /// Returns the wall clock of this process.
     #[must_use]
     pub fn now() -> Self {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// From milliseconds since 1970.
+    /// Builds a timestamp from milliseconds since 1970.
     #[must_use]
     pub const fn from_ms(ms: i64) -> Self {
         Self(ms)
     }
 
-    /// From whole seconds since 1970, as providers report them.
+    /// Builds a timestamp from whole seconds since 1970, as providers report them.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// Milliseconds since 1970.
+    /// Returns milliseconds since 1970.
     #[must_use]
     pub const fn ms(self) -> i64 {
         self.0
     }
 
-    /// Whole seconds since 1970, rounded down.
+    /// Returns whole seconds since 1970, rounded down.
     #[must_use]
     pub const fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// This moment and `duration`.
+    /// Adds `duration` to this moment.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// This moment less `duration`.
+    /// Subtracts `duration` from this moment.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
-    /// How long ago `earlier` was; zero when it lies ahead.
+    /// Returns the time elapsed since `earlier`; zero if `earlier` lies in the future.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// The latest multiple of `period` that is not after this moment.
+    /// Returns the latest multiple of `period` that is not after this moment.
     #[must_use]
     pub fn floor(self, period: Duration) -> Self {
         let period = millis(period).max(1);
         Self(self.0.div_euclid(period) * period)
     }
 
-    /// The first moment of the UTC month that this moment is in.
+    /// Returns the first moment of the UTC month that this moment is in.
     #[must_use]
     pub fn month_start(self) -> Self {
         let date = OffsetDateTime::from_unix_timestamp(self.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date();
@@ -86,7 +86,7 @@ impl Timestamp {
         i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok().map(Self)
     }
 
-    /// The UTC day, `2026-11-20`.
+    /// Returns the UTC day, `2026-11-20`.
     #[must_use]
     pub fn day(self) -> String {
         let date = OffsetDateTime::from_unix_timestamp(self.seconds()).unwrap_or(OffsetDateTime::UNIX_EPOCH).date();

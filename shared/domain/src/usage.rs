@@ -1,6 +1,6 @@
 //! The two usage ledgers: *metered* (seen by our proxy) and *reported* (by the provider).
 //!
-//! Unknown is never zero: a figure that nobody gave is `None`, and stays so up to the dashboard.
+//! Unknown is never zero: a figure that no source gave is `None`, and stays so up to the dashboard.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::{IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
 /// Money: billionths of a US dollar.
 pub type NanoUsd = i64;
 
-/// Which ledger a figure comes from.
+/// Ledger that a figure comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ledger {
@@ -22,7 +22,7 @@ pub enum Ledger {
 }
 
 impl Ledger {
-    /// The text in JSON and metrics.
+    /// Returns the text in JSON and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,50 +32,50 @@ impl Ledger {
     }
 }
 
-/// What was counted of one call or one bucket, in one normal form for all providers: `input` counts every
-/// input token, those of the cache included; `output` counts reasoning tokens too.
+/// Counts of one call or one bucket, normalised across providers: `input` includes tokens read from or written to the
+/// cache; `output` includes reasoning tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenCounts {
     /// All input tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<i64>,
-    /// Those of them read from the provider's cache.
+    /// Part of `input` read from the provider's cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_input: Option<i64>,
-    /// Those of them written to the provider's cache.
+    /// Part of `input` written to the provider's cache.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<i64>,
-    /// Those of `cache_write` that are kept for an hour, which some providers price apart.
+    /// Part of `cache_write` kept for one hour, which some providers price separately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_1h: Option<i64>,
-    /// Those of `cache_write` that are kept for twelve hours, which some providers price apart.
+    /// Part of `cache_write` kept for twelve hours, which some providers price separately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write_12h: Option<i64>,
     /// All output tokens.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<i64>,
-    /// Those of them spent on reasoning.
+    /// Part of `output` spent on reasoning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<i64>,
-    /// Those of `input` that are sound, where a provider tells them apart.
+    /// Part of `input` that is audio, where the provider splits it out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_input: Option<i64>,
-    /// Those of `cached_input` that are sound.
+    /// Part of `cached_input` that is audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cached_audio_input: Option<i64>,
-    /// Those of `output` that are sound.
+    /// Part of `output` that is audio.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio_output: Option<i64>,
-    /// Not tokens, but charged beside them: searches of the web that the provider made for its answer.
+    /// Web searches that the provider made for its answer; no tokens, but charged beside them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_searches: Option<i64>,
-    /// Not tokens either: units of searching documents, by which some providers charge a reranking.
+    /// Search units, by which some providers charge document search and reranking; no tokens either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search_units: Option<i64>,
 }
 
 impl TokenCounts {
-    /// Both together. A figure that only one of them has counts as the sum: the other had nothing of it.
+    /// Adds both, field by field. A field that only one side has counts as the sum.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         let sum = |a: Option<i64>, b: Option<i64>| match (a, b) {
@@ -99,108 +99,108 @@ impl TokenCounts {
     }
 }
 
-/// Terms beside token counts that decide the price of a call, as its answer states them. Ordinary terms
-/// (`default`, `standard`, `global`) are left out, so that an empty value is the ordinary price.
+/// Terms beside token counts that decide the price of a call, as its answer states them. Ordinary terms (`default`,
+/// `standard`, `global`) are left out, so that an empty value is the ordinary price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PriceTerms {
-    /// Service tier that served: `priority`, `flex`, `batch`.
+    /// Service tier: `priority`, `flex`, `batch`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<String>,
-    /// Speed that was sold: `fast`.
+    /// Speed: `fast`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed: Option<String>,
     /// Region in which the model ran, where the provider states one: `us`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// Uses of the provider's own tools that are charged beside tokens, by the tool's name: `file_search`.
-    /// Searches of the web are counted in [`TokenCounts::web_searches`].
+    /// Calls of the provider's own tools that are charged beside tokens, by tool name: `file_search`. Web searches are
+    /// counted in [`TokenCounts::web_searches`].
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<String, i64>,
 }
 
 impl PriceTerms {
-    /// Whether the ordinary price applies.
+    /// Returns `true` if the ordinary price applies.
     #[must_use]
     pub fn is_ordinary(&self) -> bool {
         *self == Self::default()
     }
 }
 
-/// One proxied call, as the metered ledger keeps it; one row, once, by `request_id`.
+/// One proxied call as a row of the metered ledger; unique by `request_id`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MeteredCall {
-    /// The natural key.
+    /// Natural key.
     pub request_id: RequestId,
     /// The project of the virtual key.
     pub project_id: ProjectId,
-    /// Who called.
+    /// Virtual key that made the call.
     pub virtual_key_id: VirtualKeyId,
-    /// Whose secret served it; [`IntegrationId::NONE`] where it was no integration's.
+    /// Integration whose secret served the call; [`IntegrationId::NONE`] if none did.
     pub integration_id: IntegrationId,
-    /// Whether that secret is the project's own.
+    /// Source of the secret: the project's own integration or the operator.
     #[serde(default, skip_serializing_if = "CredentialSource::is_own")]
     pub credential: CredentialSource,
-    /// The provider's name; empty where the call was refused before one was chosen.
+    /// The provider's name; empty if the call was refused before one was chosen.
     pub provider: String,
-    /// The model the provider says it used, else the one asked for.
+    /// Model that the provider says it used, else the model asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The model the caller asked for, where the answer named another one.
+    /// Model that the caller asked for, if the answer names another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked_model: Option<String>,
-    /// The path that was called, without its query.
+    /// Path of the request, without its query.
     pub path: String,
-    /// The provider's HTTP status; `None` when no answer came.
+    /// The provider's HTTP status; `None` if no answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
     /// Tokens as the provider counted them.
     pub tokens: TokenCounts,
-    /// Terms of the price beside tokens.
+    /// Price terms beside tokens.
     #[serde(default, skip_serializing_if = "PriceTerms::is_ordinary")]
     pub terms: PriceTerms,
-    /// What the provider says it charges for the call, where its answers say so.
+    /// Charge in nano-USD as stated in the provider's answer; `None` if the answer states none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_nano_usd: Option<NanoUsd>,
-    /// When the request came in.
+    /// Arrival time of the request.
     pub started_at: Timestamp,
-    /// From the request's arrival to the last byte of the answer.
+    /// Milliseconds from the request's arrival to the last byte of the answer.
     pub duration_ms: i64,
-    /// From the request's arrival to the first byte of the answer.
+    /// Milliseconds from the request's arrival to the first byte of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_byte_ms: Option<i64>,
-    /// Whether the answer was streamed.
+    /// `true` if the answer was streamed.
     pub streamed: bool,
-    /// Whether the answer came to its own end (false: the client or the provider broke off).
+    /// `true` if the answer came to its own end; `false` if the client or the provider broke off.
     pub complete: bool,
-    /// Time spent in Keyway before a provider was called, in microseconds; `None` when nobody measured it.
+    /// Microseconds spent in Keyway before a provider was called; `None` if not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overhead_us: Option<i64>,
-    /// How often a provider was asked for this answer.
+    /// Number of calls to providers made for this answer.
     #[serde(default = "one_attempt", skip_serializing_if = "is_one")]
     pub attempts: u16,
-    /// The attempts that were refused before `integration_id` served the call.
+    /// Attempts that were refused before `integration_id` served the call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<RefusedAttempt>,
-    /// Integrations whose key the provider's own words put in question: each is verified soon.
+    /// Integrations whose key the provider's answers put in doubt: each is verified soon.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub doubted: Vec<IntegrationId>,
-    /// Provider's id of an answer that can be read again (`resp_...`): its figures count once, in whichever call
-    /// shows them first.
+    /// Provider's id of an answer that can be read again (`resp_...`): its figures count once, in the call that shows
+    /// them first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer_id: Option<String>,
-    /// Whether the answer came from Keyway's own memory: it cost nothing, which is known.
+    /// `true` if the answer came from Keyway's own cache: its cost is known to be 0.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cached: bool,
-    /// Whether the process died while the call was under way, so that nobody knows how it ended.
+    /// `true` if the process died during the call, so that its outcome is unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settled: bool,
-    /// Code of Keyway's own refusal, when no provider was asked.
+    /// Code of Keyway's own refusal; `None` if a provider was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refused_code: Option<String>,
 }
 
 impl MeteredCall {
-    /// A call that has just begun: nothing of its answer is known.
+    /// Builds the record of a call that has just begun: every figure of its answer is unknown.
     #[must_use]
     pub fn begun(
         request_id: RequestId,
@@ -240,13 +240,13 @@ impl MeteredCall {
         }
     }
 
-    /// As it is, refused by Keyway itself: no provider was asked, so it cost nothing, which is known.
+    /// Marks the call as refused by Keyway itself: no provider was asked, so its cost is known to be 0.
     #[must_use]
     pub fn refused_with(self, code: impl Into<String>) -> Self {
         Self { refused_code: Some(code.into()), cost_nano_usd: Some(0), attempts: 0, complete: true, ..self }
     }
 
-    /// How it ended.
+    /// Returns the outcome that `refused_code`, `settled` and `complete` add up to.
     #[must_use]
     pub const fn outcome(&self) -> CallOutcome {
         match (self.settled, self.complete) {
@@ -258,19 +258,19 @@ impl MeteredCall {
     }
 }
 
-/// Where the secret of a call came from.
+/// Source of the secret that served a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialSource {
-    /// From an integration of the project.
+    /// An integration of the project.
     #[default]
     Own,
-    /// From the operator, to which the project has consented.
+    /// The operator's key, to which the project has consented.
     Fallback,
 }
 
 impl CredentialSource {
-    /// The text in JSON, headers and the store.
+    /// Returns the text in JSON, headers and the store.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -285,23 +285,23 @@ impl CredentialSource {
         [Self::Own, Self::Fallback].into_iter().find(|source| source.name() == name)
     }
 
-    /// Whether it is the project's own: what goes without saying.
+    /// Returns `true` for the project's own secret, the default that serialization leaves out.
     #[must_use]
     pub const fn is_own(&self) -> bool {
         matches!(self, Self::Own)
     }
 }
 
-/// An attempt of a call that a provider refused, and that another integration then took over.
+/// An attempt that a provider refused before another integration served the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusedAttempt {
-    /// Whose secret was refused.
+    /// Integration whose secret was refused.
     pub integration_id: IntegrationId,
-    /// With which HTTP status.
+    /// HTTP status of the refusal.
     pub http_status: u16,
 }
 
-/// How a proxied call ended.
+/// Outcome of a proxied call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallOutcome {
@@ -309,9 +309,9 @@ pub enum CallOutcome {
     Completed,
     /// The caller or the provider broke off, or no answer came.
     BrokenOff,
-    /// The process that made the call died: what the provider did is unknown.
+    /// The process died during the call: the outcome at the provider is unknown.
     Settled,
-    /// Keyway itself refused it, and asked no provider.
+    /// Keyway refused the call without asking a provider.
     Refused,
 }
 
@@ -319,7 +319,7 @@ impl CallOutcome {
     /// Every outcome.
     pub const ALL: [Self; 4] = [Self::Completed, Self::BrokenOff, Self::Settled, Self::Refused];
 
-    /// The text in JSON.
+    /// Returns the text in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -341,30 +341,30 @@ impl CallOutcome {
 /// `bucket_start`, `bucket_end`, model and line item.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedUsage {
-    /// The report it is from: `usage.completions`, `usage.embeddings`, `costs`.
+    /// Name of the report: `usage.completions`, `usage.embeddings`, `costs`.
     pub source: String,
     /// Start of the bucket, inclusive.
     pub bucket_start: Timestamp,
     /// End of the bucket, exclusive.
     pub bucket_end: Timestamp,
-    /// The model, where the report splits by it.
+    /// Model, if the report splits by model.
     pub model: Option<String>,
-    /// The provider's own line of the bill, where the report splits by it.
+    /// The provider's line item of the bill, if the report splits by it.
     pub line_item: Option<String>,
-    /// Calls in the bucket.
+    /// Number of calls in the bucket.
     pub requests: Option<i64>,
     /// Tokens in the bucket.
     pub tokens: TokenCounts,
-    /// What the provider charges for it.
+    /// Charge for the bucket in nano-USD.
     pub cost_nano_usd: Option<NanoUsd>,
 }
 
-/// How far a fetch has come: the reports before `source` are done, and of it everything before `from`.
+/// Progress of a fetch: all reports before `source` are done, and all of `source` before `from`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageProgress {
-    /// The report to go on with.
+    /// Report to resume with.
     pub source: String,
-    /// Where in it, inclusive.
+    /// Time to resume at, inclusive.
     pub from: Timestamp,
 }
 

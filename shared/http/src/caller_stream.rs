@@ -1,8 +1,8 @@
-//! The stream of a caller's connection, with its deadlines: for a peer that takes nothing of an answer, for a request whose
-//! head does not come to its end, and for a connection on which nothing is asked for. TCP lets a peer that does nothing
-//! hold a connection, and with it the provider's behind it, for ever.
+//! The stream of a caller's connection, with deadlines for a peer that does not read an answer, for a request head that
+//! is not completed, and for an idle connection. TCP alone lets a passive peer hold a connection, and with it the
+//! provider's connection behind it, forever.
 //!
-//! The clock of a write runs only while the peer takes nothing, so a slow reader is not a silent one.
+//! The clock of a write runs only while the peer reads nothing, so a slow reader is never cut off.
 
 use std::{
     future::Future,
@@ -21,45 +21,45 @@ use tokio::{
 
 use crate::traffic::Traffic;
 
-/// Why a connection is refused, in metrics.
+/// Reason of a closed connection, in metrics.
 pub(crate) const HEADER_TIMEOUT: &str = "header_timeout";
 
-/// How long a caller may do nothing.
+/// Time limits for inactive callers.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Between the first byte of a request and the end of its head.
+    /// Time from the first byte of a request to the end of its head.
     pub head: Duration,
-    /// Between two requests, and before the first.
+    /// Time between two requests, and before the first.
     pub idle: Duration,
-    /// While something waits to be written.
+    /// Time for which a write may be blocked.
     pub write: Duration,
 }
 
-/// A stream that ends when its peer does nothing for too long.
+/// A stream that ends when its peer is inactive for too long.
 pub struct CallerStream<S> {
     stream: S,
     patience: Patience,
     traffic: Arc<Traffic>,
-    /// When the present silence, or the present head, began.
+    /// Start of the current idle time, or of the current head.
     since: Instant,
-    /// Whether a part of a head has come.
+    /// `true` once a part of a head has arrived.
     in_head: bool,
-    /// Requests that had begun when this was looked at last.
+    /// Number of requests begun at the last check.
     begun: u64,
     reading: Pin<Box<Sleep>>,
-    /// Runs while a write waits.
+    /// Timer of a blocked write.
     writing: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> CallerStream<S> {
-    /// A connection that was just accepted.
+    /// Wraps a connection that was just accepted.
     pub fn new(stream: S, patience: Patience, traffic: Arc<Traffic>) -> Self {
         let since = Instant::now();
         let reading = Box::pin(tokio::time::sleep_until(since + patience.idle));
         Self { stream, patience, traffic, since, in_head: false, begun: 0, reading, writing: None }
     }
 
-    /// Notes that bytes have come.
+    /// Notes that bytes have arrived.
     fn heard(&mut self) {
         self.look_at_traffic();
         // Where requests share the connection, bytes may be about it alone.
@@ -70,7 +70,7 @@ impl<S> CallerStream<S> {
         }
     }
 
-    /// A request that has begun ends its head.
+    /// Notes requests that have begun: their heads are complete.
     fn look_at_traffic(&mut self) {
         let begun = self.traffic.begun();
         if begun != self.begun {
@@ -78,7 +78,7 @@ impl<S> CallerStream<S> {
         }
     }
 
-    /// Ready when nothing has come for too long.
+    /// Returns `true` once the peer has been inactive for too long; otherwise wakes `cx` at that time.
     fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
         self.look_at_traffic();
         if !self.traffic.is_idle() {

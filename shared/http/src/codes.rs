@@ -1,5 +1,5 @@
-//! How both error families are written down: one row for each code, with its word, its status and
-//! its kind. A code without all three does not compile.
+//! Defines both families of error codes: one row per code, with its text, its status and its kind. A code without all
+//! three does not compile.
 
 /// Writes an error family down as an enum, with the word, the status and the kind of each code.
 #[macro_export]
@@ -12,15 +12,15 @@ macro_rules! codes {
         }
 
         impl $Code {
-            /// Every code.
+            /// All codes.
             $vis const ALL: &[Self] = &[$(Self::$name),*];
 
-            /// The word that clients match on.
+            /// Returns the text that clients match on.
             $vis const fn text(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
             }
 
-            /// The HTTP status it comes with.
+            /// Returns the HTTP status of the code.
             $vis const fn status(self) -> StatusCode {
                 match self { $(Self::$name => StatusCode::$status,)* }
             }

@@ -1,5 +1,5 @@
-//! Event loops: one thread for each processor, with connections of its own to callers and to providers. A proxied
-//! request is read, forwarded and answered on one thread, and no other is woken for it.
+//! Event loops: one thread per processor, with its own connections to callers and to providers. A proxied request is
+//! read, forwarded and answered on one thread, without waking another.
 //!
 //! A loop must never wait for anything but connections: whatever asks the database runs at [`keyway_telemetry::Home`].
 
@@ -11,7 +11,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-/// The loops of one server, which serve what `C` stands for: connections that were accepted.
+/// The loops of one server, which serve accepted connections of type `C`.
 pub(crate) struct EventLoops<C>(Vec<EventLoop<C>>);
 
 struct EventLoop<C> {
@@ -23,10 +23,10 @@ struct EventLoop<C> {
 /// A connection on its way to its loop, counted until it has ended.
 struct Given<C>(C, Load);
 
-/// Has as many holders as its loop has connections, and one more.
+/// Reference count of a loop's connections: one more than there are.
 type Load = Arc<()>;
 
-/// Spawns what a connection of one loop needs beside itself into the same loop.
+/// Spawns the tasks of a connection into the loop of that connection.
 #[derive(Clone, Copy)]
 pub(crate) struct Spawner;
 
@@ -37,7 +37,7 @@ impl<F: Future<Output: Send + 'static> + Send + 'static> hyper::rt::Executor<F> 
 }
 
 impl<C: Send + 'static> EventLoops<C> {
-    /// Starts a loop for each processor; `server` makes what serves the connections of one.
+    /// Starts one loop per processor; `server` makes the function that serves the connections of one.
     ///
     /// # Errors
     /// The system has no thread or no file handle left.
@@ -50,7 +50,7 @@ impl<C: Send + 'static> EventLoops<C> {
         (0..count).map(|at| EventLoop::start(at, server())).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Gives a connection to the loop that has the fewest.
+    /// Gives a connection to the loop with the fewest.
     pub(crate) fn give(&self, connection: C) {
         if let Some(least) = self.0.iter().min_by_key(|it| Arc::strong_count(&it.load)) {
             // A loop that ended dropped what it had, and drops this.
@@ -58,7 +58,7 @@ impl<C: Send + 'static> EventLoops<C> {
         }
     }
 
-    /// Ends the loops, and with them whatever connections they still have.
+    /// Ends the loops and drops their connections.
     pub(crate) async fn end(self) {
         for EventLoop { given, ended, .. } in self.0 {
             drop(given);

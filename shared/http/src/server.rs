@@ -1,8 +1,8 @@
 //! One hyper server, HTTP/1.1 and HTTP/2 without TLS: accepts connections and gives
 //! each to an event loop, which serves it to its end.
 //!
-//! warp's own server sets no deadline for headers and leaves Nagle's algorithm on; here every
-//! connection has deadlines, a size limit and a permit, and a stop lets running requests end.
+//! warp's own server sets no deadline for headers and leaves Nagle's algorithm on; here every connection has deadlines,
+//! a size limit and a permit, and a stop lets running requests end.
 
 use std::{
     convert::Infallible,
@@ -37,32 +37,32 @@ use crate::{
     traffic::{Tracked, Traffic},
 };
 
-/// Beyond this hyper itself answers 431, without a body, and closes.
+/// Head size above which hyper itself answers 431, without a body, and closes.
 const HARD_HEADER_BYTES: usize = 64 * 1024;
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-/// Why a connection is refused, in metrics.
+/// Reason of a refused connection, in metrics.
 const LIMIT: &str = "limit";
-/// Calls at once on one HTTP/2 connection.
+/// Largest number of concurrent streams on one HTTP/2 connection.
 const STREAMS: u32 = 250;
 const HTTP2_BEGINNING: &[u8] = b"PRI * HTTP/2.0";
-/// How long to wait when the system has no more file handles.
+/// Pause while the system has no free file handle.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a client connection may take.
+/// Limits of client connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
-    /// Connections at once.
+    /// Largest number of open connections.
     pub max_connections: usize,
-    /// How long a request's headers may take, and how long a new connection may say nothing.
+    /// Time limit of a request's head, and of the silence of a new connection.
     pub header_timeout: Duration,
-    /// How long a connection may idle between two requests.
+    /// Time that a connection may idle between two requests.
     pub idle_timeout: Duration,
     /// The largest request head, in bytes: doors refuse a larger one in their own words, up to what hyper itself refuses.
     pub max_header_bytes: usize,
-    /// How long a client may take nothing of an answer.
+    /// Time for which a client may read nothing of an answer.
     pub write_timeout: Duration,
-    /// How long running requests may take to end after a stop.
+    /// Time limit for running requests to end after a stop.
     pub drain: Duration,
 }
 
@@ -82,7 +82,7 @@ impl Default for ServerLimits {
 /// Serves a door until `stop` is cancelled and the running requests have ended or their time is up.
 ///
 /// # Errors
-/// The system has nothing left for the threads that serve.
+/// The system cannot start the serving threads.
 pub async fn serve(
     listener: TcpListener,
     door: impl Door,
@@ -131,7 +131,7 @@ pub async fn serve(
     Ok(())
 }
 
-/// What one event loop serves its connections with.
+/// State with which one event loop serves its connections.
 struct Server<D> {
     http1: http1::Builder,
     http2: http2::Builder<Spawner>,
@@ -141,7 +141,7 @@ struct Server<D> {
     kill: CancellationToken,
 }
 
-/// A connection that belongs to no event loop yet.
+/// An accepted connection without an event loop yet.
 struct Accepted {
     stream: std::net::TcpStream,
     peer: SocketAddr,
@@ -180,7 +180,7 @@ impl<D: Door> Server<D> {
         }
     }
 
-    /// Serves a connection to its end, which comes with its present requests once the server stops.
+    /// Serves a connection to its end; once the server stops, that is the end of its current requests.
     async fn drive<C>(&self, connection: C, stop: impl FnOnce(Pin<&mut C>))
     where
         C: Future<Output = hyper::Result<()>>,
@@ -203,7 +203,8 @@ impl ServerLimits {
     }
 }
 
-/// The stream has the deadlines: it tells a head that does not end from a connection on which nothing is asked for.
+/// Configures HTTP/1 without hyper's deadlines, as the stream has them: it tells an incomplete head from an idle
+/// connection.
 fn http1(limits: &ServerLimits) -> http1::Builder {
     let mut http1 = http1::Builder::new();
     http1.header_read_timeout(None).max_header_size(HARD_HEADER_BYTES.max(limits.max_header_bytes));
@@ -217,7 +218,7 @@ fn http2(limits: &ServerLimits) -> http2::Builder<Spawner> {
     http2
 }
 
-/// Whether a caller begins as HTTP/2 does (RFC 9113, section 3.4): no method is called like that.
+/// Returns `true` if a caller begins with HTTP/2's preface (RFC 9113, section 3.4), which no method resembles.
 async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
     let mut beginning = [0; HTTP2_BEGINNING.len()];
     let length = stream.peek(&mut beginning).await?;
@@ -252,7 +253,7 @@ fn note(ended: hyper::Result<()>) {
     }
 }
 
-/// Counts a connection as long as it is open.
+/// Permit of an open connection, counted until dropped.
 struct OpenConnection(#[expect(dead_code, reason = "held for its drop")] (OwnedSemaphorePermit, TaskTrackerToken));
 
 impl OpenConnection {

@@ -1,5 +1,5 @@
-//! What goes on on a caller's connection: which requests are under way, and when everything that was written has gone out.
-//! Its stream and its requests look at it from both sides.
+//! Traffic on a caller's connection: the requests under way, and the time when all written bytes are flushed. The
+//! stream and the requests share it.
 
 use std::{
     pin::Pin,
@@ -20,19 +20,19 @@ use hyper::body::{Body, Frame, SizeHint};
 #[derive(Default)]
 pub struct Traffic {
     under_way: AtomicUsize,
-    /// Requests that have begun, ever.
+    /// Number of requests begun so far.
     begun: AtomicU64,
-    /// Whether requests share the connection, or it has become a WebSocket: then bytes are no sign of a request.
+    /// `true` if requests share the connection, or it has become a WebSocket: then bytes are no sign of a request.
     is_shared: AtomicBool,
     is_upgraded: AtomicBool,
     flushes: AtomicU64,
     waits: AtomicWaker,
 }
 
-/// A request that is under way until it is dropped.
+/// A request under way, until dropped.
 pub(crate) struct UnderWay(Arc<Traffic>);
 
-/// Waits until all that was written before has gone out.
+/// Waits until everything written before is flushed.
 pub struct Flushed {
     traffic: Arc<Traffic>,
     before: u64,
@@ -40,7 +40,7 @@ pub struct Flushed {
 }
 
 impl Traffic {
-    /// A request has come in.
+    /// Notes that a request has begun.
     pub(crate) fn begin(self: &Arc<Self>, is_shared: bool) -> UnderWay {
         if is_shared {
             self.is_shared.store(true, Relaxed);
@@ -50,41 +50,41 @@ impl Traffic {
         UnderWay(Arc::clone(self))
     }
 
-    /// The connection is no HTTP connection any more.
+    /// Notes that the connection has become a WebSocket.
     pub fn upgrade(&self) {
         self.is_upgraded.store(true, Relaxed);
     }
 
-    /// How many requests have begun.
+    /// Returns the number of requests begun so far.
     pub(crate) fn begun(&self) -> u64 {
         self.begun.load(Relaxed)
     }
 
-    /// Whether nobody waits for anything.
+    /// Returns `true` if no request is under way.
     pub(crate) fn is_idle(&self) -> bool {
         self.under_way.load(Acquire) == 0 && !self.is_upgraded.load(Relaxed)
     }
 
-    /// Whether requests share the connection.
+    /// Returns `true` if requests share the connection.
     pub(crate) fn is_shared(&self) -> bool {
         self.is_shared.load(Relaxed)
     }
 
-    /// All that was written has gone out.
+    /// Notes that all written bytes are flushed.
     pub(crate) fn note_flush(&self) {
         self.flushes.fetch_add(1, Release);
         self.waits.wake();
     }
 
-    /// Waits for what is about to be written.
+    /// Waits for the flush of the bytes about to be written.
     pub fn flushed(self: &Arc<Self>) -> Flushed {
         Flushed { traffic: Arc::clone(self), before: self.flushes.load(Acquire), has_waited: false }
     }
 }
 
 impl Flushed {
-    /// Ready when all has gone out. On a shared connection, whose writes are not this request's alone, when there was an
-    /// occasion for it.
+    /// Returns ready once everything is flushed; on a shared connection, whose writes are not this request's alone, at
+    /// the second poll.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.traffic.is_shared() {
             if std::mem::replace(&mut self.has_waited, true) {
@@ -104,7 +104,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// The body of an answer, whose request is under way as long as it is there.
+/// Body of an answer; its request is under way until the body is dropped.
 pub(crate) struct Tracked<B> {
     body: B,
     #[expect(dead_code, reason = "held for its drop")]
@@ -112,7 +112,7 @@ pub(crate) struct Tracked<B> {
 }
 
 impl<B> Tracked<B> {
-    /// The body of the answer to this request.
+    /// Wraps the body of the answer to this request.
     pub(crate) const fn new(body: B, under_way: UnderWay) -> Self {
         Self { body, under_way }
     }

@@ -1,4 +1,4 @@
-//! How a key is put into a request. It goes into one header, marked sensitive, and nowhere else.
+//! Authentication of requests to providers. The key goes into one header, marked sensitive, and nowhere else.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -9,7 +9,7 @@ use crate::{
     guard::{Answer, Question},
 };
 
-/// Adds the key in the provider's style, replacing what was there. A host that checks no keys may be given none.
+/// Adds the key in the provider's style, replacing an earlier one. The key may be empty for a host that checks no keys.
 pub(crate) fn add(style: AuthStyle, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
     match style {
         _ if secret.is_empty() => Ok(()),
@@ -32,7 +32,7 @@ pub(crate) fn plain(headers: &mut HeaderMap, name: HeaderName, secret: &[u8]) ->
     Ok(())
 }
 
-/// Asks for JSON with the key.
+/// Sends a request with the key that accepts JSON.
 pub(crate) async fn ask(
     http: &GuardedClient,
     style: AuthStyle,
@@ -46,7 +46,7 @@ pub(crate) async fn ask(
     http.ask(Question { method, url, headers, body: Bytes::new() }).await
 }
 
-/// A key that no header can carry was never sent.
+/// Returns the error for a key that no header can carry: nothing was sent.
 pub(crate) const fn unsendable() -> GuardError {
     GuardError::Refused("the key holds characters that no header can carry; enter it again")
 }

@@ -2,22 +2,22 @@
 
 use keyway_domain::NanoUsd;
 
-/// So many digits of a dollar, and of a cent, are whole nano-USD.
+/// Digits after the point of a dollar, and of a cent, that make whole nano-USD.
 const DOLLAR_DIGITS: i32 = 9;
 const CENT_DIGITS: i32 = 7;
 
-/// Reads a JSON number or decimal text of US dollars as nano-USD; parts of a nano-USD are rounded
-/// half up. `None` for anything negative, too large or not a number.
+/// Reads a JSON number or decimal text of US dollars as nano-USD; fractions of a nano-USD are rounded half up. `None`
+/// for anything negative, too large or not a number.
 pub(crate) fn nano_usd(text: &str) -> Option<NanoUsd> {
     rounded(text, DOLLAR_DIGITS)
 }
 
-/// As [`nano_usd`], from text of cents.
+/// Works like [`nano_usd`], from text of cents.
 pub(crate) fn nano_usd_of_cents(text: &str) -> Option<NanoUsd> {
     rounded(text, CENT_DIGITS)
 }
 
-/// As [`nano_usd`], but refuses what is finer than a nano-USD.
+/// Works like [`nano_usd`], but refuses fractions of a nano-USD.
 pub(crate) fn exact_nano_usd(text: &str) -> Option<NanoUsd> {
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let decimals = text.split_once('.').map_or("", |(_, decimals)| decimals).trim_end_matches('0');
@@ -29,8 +29,7 @@ fn rounded(text: &str, digits: i32) -> Option<NanoUsd> {
     scaled.checked_add(i64::from(rest >= b'5'))
 }
 
-/// The value with its point moved so many digits to the right: what is whole of it, and the first digit
-/// that was cut off.
+/// Moves the point `digits` to the right; returns the whole part, and the first digit that was cut off.
 fn scaled(text: &str, digits: i32) -> Option<(i64, u8)> {
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),

@@ -1,6 +1,5 @@
-//! From an answer to a finding. The HTTP status alone never decides: only a signal in the body can
-//! say that a key is wrong, and whatever is not understood is inconclusive. No text of the answer
-//! gets into a finding.
+//! Grades an answer into a finding. The HTTP status alone never decides: only a signal in the body can say that a key
+//! is wrong, and an answer that is not understood is inconclusive. No text of the answer gets into a finding.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use crate::{Finding, GuardError, Matcher, Signal, SignalVerdict, guard::Answer, retry_after};
 
-/// An answer, read once.
+/// An answer, parsed once.
 pub(crate) struct Reading<'a> {
     answer: &'a Answer,
     json: Option<Value>,
@@ -17,12 +16,12 @@ pub(crate) struct Reading<'a> {
     secret: &'a str,
 }
 
-/// Where a code stands; Google's is in one of several details.
+/// JSON pointers to an error's code; Google's is in one of several details.
 const CODES: [&str; 3] = ["/error/code", "/error/type", "/error/details/*/reason"];
-/// Where Google says how long to wait.
+/// JSON pointer to the wait that Google asks for.
 const RETRY_DELAY: &str = "/error/details/*/retryDelay";
 
-/// The codes we repeat in evidence; any other text stays out of it.
+/// Codes that evidence repeats; any other text stays out of it.
 const KNOWN_CODES: &[&str] = &[
     "ACCESS_TOKEN_TYPE_UNSUPPORTED",
     "API_KEY_HTTP_REFERRER_BLOCKED",
@@ -59,7 +58,7 @@ const KNOWN_CODES: &[&str] = &[
     "unsupported_country_region_territory",
 ];
 
-/// Codes and types that mean: live, but no money or quota is left.
+/// Error codes and types that mean: live, but no money or quota is left.
 const NO_CREDIT_CODES: &[&str] = &[
     "billing_error",
     "billing_not_active",
@@ -71,7 +70,7 @@ const NO_CREDIT_CODES: &[&str] = &[
 ];
 
 impl<'a> Reading<'a> {
-    /// Reads an answer to a call that was made with `secret`.
+    /// Parses an answer to a call that was made with `secret`.
     pub(crate) fn new(answer: &'a Answer, secret: &'a str) -> Self {
         let json = serde_json::from_slice(&answer.body).ok().map(without_list);
         Self { answer, json, request_id: request_id(&answer.headers, secret), secret }
@@ -85,18 +84,18 @@ impl<'a> Reading<'a> {
         self.json.as_ref()?.pointer(pointer)
     }
 
-    /// The id at a pointer, unless it is no plain id or repeats a part of the secret.
+    /// Returns the id at a pointer, unless it is no plain id or repeats a part of the secret.
     pub(crate) fn id_at(&self, pointer: &str) -> Option<String> {
         plain_id(self.text_at(pointer)?, self.secret)
     }
 
-    /// Whether it is a list of models in one of the forms that hosts have: bare, or in a field.
+    /// Returns `true` for a list of models in one of the forms that hosts use: bare, or in a field.
     pub(crate) fn lists_models(&self) -> bool {
         let is_list = |pointer| self.json_at(pointer).is_some_and(Value::is_array);
         self.status().is_success() && ["", "/data", "/models"].into_iter().any(is_list)
     }
 
-    /// Whether the body begins as a page for people does.
+    /// Returns `true` if the body begins like an HTML page.
     fn is_page(&self) -> bool {
         self.answer.body.trim_ascii_start().starts_with(b"<")
     }
@@ -105,19 +104,19 @@ impl<'a> Reading<'a> {
         self.json_at(pointer)?.as_str()
     }
 
-    /// Whether the body carries one of the codes that mean "no money".
+    /// Returns `true` if the body has one of the codes that mean "no money".
     pub(crate) fn says_no_credit(&self) -> bool {
         let named = |pointer| self.text_at(pointer).is_some_and(|code| NO_CREDIT_CODES.contains(&code));
         matches!(self.status().as_u16(), 402 | 403 | 429) && (named("/error/code") || named("/error/type"))
     }
 
-    /// How long the provider asks to wait.
+    /// Returns the time that the provider asks to wait.
     pub(crate) fn retry_after(&self) -> Option<std::time::Duration> {
         retry_after::parse(&self.answer.headers, Timestamp::now())
             .or_else(|| self.any_at(RETRY_DELAY, |delay| retry_after::protobuf(delay.as_str()?)))
     }
 
-    /// The first that `read` finds among the values at a pointer in which `*` stands for each element of a list.
+    /// Returns the first result of `read` among the values at a pointer, in which `*` matches each element of a list.
     fn any_at<'b, T>(&'b self, pointer: &str, read: impl Fn(&'b Value) -> Option<T>) -> Option<T> {
         find(self.json.as_ref()?, pointer, &read)
     }
@@ -136,7 +135,7 @@ impl<'a> Reading<'a> {
             }
     }
 
-    /// A finding with this answer's evidence.
+    /// Builds a finding with this answer's evidence.
     pub(crate) fn finding(&self, kind: VerdictKind, reason: &str) -> Finding {
         let code = CODES.iter().find_map(|pointer| self.any_at(pointer, known_code));
         let waits = matches!(kind, VerdictKind::RateLimited | VerdictKind::Unreachable);
@@ -153,7 +152,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Grades the answer to a probe: the first matching signal, else what every provider shares.
+    /// Grades the answer to a probe: by the first matching signal, else by the rules that every provider shares.
     pub(crate) fn grade(&self, signals: &[Signal], proof: &str) -> Finding {
         if let Some(signal) = signals.iter().find(|signal| self.matches(signal)) {
             let reason = signal.reason.as_deref().unwrap_or_else(|| reason_of(signal.verdict));
@@ -195,16 +194,16 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What an answer to anybody's call says about the key it was made with.
+/// Meaning of the answer to any call for the key it was made with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sign {
-    /// Its meaning.
+    /// Meaning.
     pub verdict: SignalVerdict,
-    /// Whether it may be about one model alone: a 429 of a provider whose quotas are by model.
+    /// `true` if it may be about one model alone: a 429 of a provider whose quotas are per model.
     pub is_of_one_model: bool,
 }
 
-/// The sign that an answer's body carries: one of `signals`, or a code that means the same everywhere. The key is not
+/// Returns the sign in an answer's body: one of `signals`, or a code with the same meaning everywhere. The key is not
 /// known here, and nothing of the body is kept.
 #[must_use]
 pub fn sign(signals: &[Signal], status: StatusCode, body: Bytes) -> Option<Sign> {
@@ -217,7 +216,7 @@ pub fn sign(signals: &[Signal], status: StatusCode, body: Bytes) -> Option<Sign>
     Some(Sign { verdict: found.verdict, is_of_one_model: status == StatusCode::TOO_MANY_REQUESTS })
 }
 
-/// Google wraps the errors of its OpenAI-shaped endpoints in a list.
+/// Returns the error inside the list in which Google wraps errors of its OpenAI-shaped endpoints.
 fn without_list(json: Value) -> Value {
     match json {
         Value::Array(mut items) if items.len() == 1 && items.iter().all(|item| item.get("error").is_some()) => {
@@ -240,7 +239,7 @@ fn find<'a, T>(json: &'a Value, pointer: &str, read: &impl Fn(&'a Value) -> Opti
     }
 }
 
-/// The finding when there was no answer.
+/// Builds the finding for a probe without an answer.
 pub(crate) fn no_answer(error: GuardError) -> Finding {
     let evidence = Evidence { reason: error.to_string(), ..Evidence::default() };
     Finding { kind: VerdictKind::Unreachable, evidence, retry_after: None, provider_key_id: None }
@@ -254,7 +253,7 @@ const fn reason_of(verdict: SignalVerdict) -> &'static str {
     }
 }
 
-/// The provider's id of the call.
+/// Returns the provider's id of the call.
 fn request_id(headers: &HeaderMap, secret: &str) -> Option<String> {
     let id = ["x-request-id", "request-id", "x-amzn-requestid", "x-ms-request-id"]
         .iter()

@@ -1,5 +1,5 @@
-//! Reads fields of foreign JSON one by one: what is not of the expected kind is unknown, and never
-//! spoils the fields beside it. No text with control characters passes: no database would take it.
+//! Reads fields of foreign JSON one by one: a value of an unexpected kind is unknown, and never spoils the fields
+//! beside it. Text with control characters is unknown: no database would accept it.
 
 use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::decimal;
 
-/// A whole number that is not negative.
+/// An integer that is not negative.
 pub(crate) type Count = Maybe<i64>;
 /// A short text of printable characters.
 pub(crate) type Text = Maybe<String>;
@@ -21,7 +21,7 @@ pub(crate) type Text = Maybe<String>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Maybe<T>(pub(crate) Option<T>);
 
-/// A list, without the elements that are not of the expected kind.
+/// A list without elements of an unexpected kind.
 #[derive(Clone, Debug)]
 pub(crate) struct List<T>(pub(crate) Vec<T>);
 
@@ -33,7 +33,7 @@ pub(crate) struct Map<T>(pub(crate) BTreeMap<String, Maybe<T>>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dollars(pub(crate) Option<NanoUsd>);
 
-/// US dollars as so many cents, a number or decimal text, read from its own digits.
+/// US dollars given in cents, a number or decimal text, read from its own digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cents(pub(crate) Option<NanoUsd>);
 
@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for Dollars {
 /// An object whose fields are lenient in turn.
 pub(crate) trait Object: DeserializeOwned {}
 
-/// What a value can be read from; anything else is read past.
+/// JSON kinds that a value can be read from; any other is unknown.
 pub(crate) trait Kind: Sized {
     fn from_count(_: i64) -> Option<Self> {
         None
@@ -79,9 +79,9 @@ pub(crate) trait Kind: Sized {
     }
 }
 
-/// Nobody counts more of anything in one call or bucket; what says so would only make sums overflow.
+/// Largest accepted count in one call or bucket; larger ones would only make sums overflow.
 const MOST: i64 = 1_000_000_000_000;
-/// Ten million dollars, likewise.
+/// Largest accepted amount, ten million dollars, for the same reason.
 const MOST_NANO_USD: NanoUsd = 10_000_000_000_000_000;
 
 impl Kind for i64 {
@@ -158,7 +158,7 @@ impl<T: Kind> Kind for List<T> {
     }
 }
 
-/// The whole number that a number with a point is (`5.0`): some hosts count in floating point.
+/// Returns the integer equal to a number with a point (`5.0`): some hosts count in floating point.
 #[expect(clippy::cast_possible_truncation, reason = "the range was checked, and a float holds such a number exactly")]
 fn whole(value: f64) -> Option<i64> {
     const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -1,8 +1,8 @@
 //! The providers: the catalog (`models.yaml`), the guarded HTTP client, and the kinds of providers.
 //!
-//! Nothing here stores, schedules or retries: a call makes at most a few requests and says what it
-//! found. No text of a provider ever leaves this crate, because it may echo the key; statuses,
-//! request ids, known codes and our own sentences do.
+//! Nothing here stores, schedules or retries: a call makes at most a few requests and returns its finding. No text of a
+//! provider ever leaves this crate, because it may echo the key; statuses, request ids, known codes and our own
+//! sentences do.
 
 mod auth;
 mod catalog;

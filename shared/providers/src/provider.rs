@@ -1,5 +1,5 @@
-//! What every provider can do, and what a probe found. Implementations must never keep a secret
-//! beyond the call and never put a provider's text into what they return.
+//! The interface of every provider, and the findings of a probe. Implementations must never keep a secret beyond the
+//! call and never put a provider's text into their results.
 
 use std::time::Duration;
 
@@ -11,58 +11,58 @@ use url::Url;
 
 use crate::{FetchError, FormatError, GuardedClient, KeyFacts, KeyFamily, Signal, UsagePage, UsageQuery};
 
-/// Whom to ask, with which secret.
+/// Base URL and secret of a call.
 #[derive(Clone, Copy)]
 pub struct Target<'a> {
-    /// The base URL the secret is bound to (`https://api.openai.com/v1`).
+    /// Base URL that the secret is bound to: `https://api.openai.com/v1`.
     pub base_url: &'a Url,
-    /// The secret.
+    /// Secret.
     pub secret: &'a SecretString,
 }
 
-/// What one probe found. [`VerdictKind::Invalid`] is the provider's own "this key is wrong", said
-/// once: the caller asks a second time before it believes it.
+/// Result of one probe. [`VerdictKind::Invalid`] is the provider's own "this key is wrong", said once: the caller must
+/// confirm it with a second probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What was found.
+    /// Kind of verdict.
     pub kind: VerdictKind,
-    /// What shows it.
+    /// Evidence.
     pub evidence: Evidence,
-    /// How long the provider asked to wait, clamped.
+    /// Time that the provider asked to wait, clamped.
     pub retry_after: Option<Duration>,
-    /// The provider's own id of the key, where the answer to the probe has it: a plain id, no part of the key.
+    /// The provider's own id of the key, if the answer to the probe has one: a plain id, no part of the key.
     pub provider_key_id: Option<String>,
 }
 
-/// The secret cannot be sent as a header: it holds a control character or a line break.
+/// Error for a secret that cannot be sent as a header: it holds a control character or a line break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the secret holds characters that no header can carry; enter it again")]
 pub struct BadSecret;
 
-/// One provider's ways.
+/// The interface of one provider.
 #[async_trait]
 pub trait Provider: Send + Sync + 'static {
-    /// Looks at a credential without calling anybody. Refuses only what cannot be a key at all.
+    /// Checks a credential without calling any host. Refuses only texts that cannot be a key at all.
     ///
     /// # Errors
-    /// Says what is wrong with it and what to enter instead.
+    /// [`FormatError`], which says what is wrong and what to enter instead.
     fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError>;
 
     /// Asks the provider, free of charge, whether it accepts the secret.
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding;
 
-    /// Answers with a meaning of their own, as far as the body shows it: of a probe, and of anybody's call.
+    /// Returns the answers with a known meaning, of a probe and of any other call, as far as the body shows it.
     fn signals(&self) -> &[Signal] {
         &[]
     }
 
-    /// The reports a key of this family can read, in the order they are to be fetched.
+    /// Returns the reports that a key of this family can read, in the order they are fetched.
     ///
     /// # Errors
-    /// [`FetchError::NotReportable`], with the reason, when there is none.
+    /// [`FetchError::NotReportable`] with the reason, if there is none.
     fn usage_sources(&self, family: KeyFamily) -> Result<&'static [&'static str], FetchError>;
 
-    /// How long what was read of a report stays good enough: some are renewed rarely, and some cost money.
+    /// Returns the time for which a fetched report stays fresh: some are renewed rarely, and some cost money.
     fn renewed_every(&self, _source: &str) -> Duration {
         Duration::ZERO
     }
@@ -70,7 +70,7 @@ pub trait Provider: Send + Sync + 'static {
     /// Fetches one page of one report.
     ///
     /// # Errors
-    /// See [`FetchError`]; nothing of the page was usable.
+    /// [`FetchError`]; nothing of the page was usable.
     async fn usage_page(
         &self,
         target: Target<'_>,
@@ -78,14 +78,14 @@ pub trait Provider: Send + Sync + 'static {
         http: &GuardedClient,
     ) -> Result<UsagePage, FetchError>;
 
-    /// The reports of single keys, which are asked for by [`UsageQuery::provider_key_ids`]: a row's `line_item` is
-    /// the id of its key. Most providers have none.
+    /// Returns the reports by key, to be asked with [`UsageQuery::provider_key_ids`]: a row's `line_item` is the id of
+    /// its key. Most providers have none.
     fn key_sources(&self, _family: KeyFamily) -> &'static [&'static str] {
         &[]
     }
 
-    /// Adds the provider's auth header for a call of `path`, marked sensitive, replacing what was there. A
-    /// provider that is not called has none.
+    /// Adds the provider's auth header for a call of `path`, marked sensitive, replacing an earlier one. A provider
+    /// without callable endpoints adds none.
     ///
     /// # Errors
     /// The secret cannot be sent; answer as for a broken integration.
@@ -93,13 +93,13 @@ pub trait Provider: Send + Sync + 'static {
         Err(BadSecret)
     }
 
-    /// Whether answers to a call of `path` say which model served; otherwise the request is read for it.
+    /// Returns `true` if answers to a call of `path` name the model that served; otherwise the request is read for it.
     fn names_model(&self, _path: &str) -> bool {
         true
     }
 
-    /// The field in which answers to a call of `path` give an address of the provider that its SDKs follow with
-    /// their key, where one does.
+    /// Returns the field in answers to a call of `path` that holds a URL of the provider which SDKs follow with their
+    /// key, if there is one.
     fn link_field(&self, _path: &str) -> Option<&'static str> {
         None
     }

@@ -1,4 +1,4 @@
-//! How long a provider asks to wait: from its headers, never trusted beyond a sane span.
+//! The time that a provider asks to wait, from its headers; never trusted beyond a sane span.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use http::HeaderMap;
 use keyway_domain::Timestamp;
 use time::{PrimitiveDateTime, macros::format_description};
 
-/// Nobody is waited for longer than this in one step.
+/// Longest wait in one step.
 pub(crate) const LONGEST: Duration = Duration::from_secs(3600);
 
-/// The wait that `retry-after-ms` or `retry-after` (seconds, or an HTTP date) asks for, an hour at
-/// most; `None` when there is none or it makes no sense.
+/// Returns the wait in `retry-after-ms` or `retry-after` (seconds, or an HTTP date), an hour at most; `None` if there
+/// is none or it makes no sense.
 #[must_use]
 pub fn parse(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
@@ -21,12 +21,12 @@ pub fn parse(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     span(value, 1000).or_else(|| until(value, now))
 }
 
-/// The wait that a JSON text of protobuf's `Duration` (`44.2s`) asks for, clamped to [`LONGEST`].
+/// Returns the wait in a JSON text of protobuf's `Duration` (`44.2s`), clamped to [`LONGEST`].
 pub(crate) fn protobuf(text: &str) -> Option<Duration> {
     span(text.strip_suffix('s')?, 1000)
 }
 
-/// A decimal number of units of so many milliseconds; parts of a millisecond are rounded up.
+/// Converts a decimal number of units of `unit_ms` milliseconds; fractions of a millisecond are rounded up.
 fn span(text: &str, unit_ms: u64) -> Option<Duration> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,29 +1,29 @@
-//! Finds the fields of a JSON object without reading what is in them: several times as fast as a parser that has to
-//! look at every character.
+//! Finds the fields of a JSON object without reading their values: several times as fast as a parser that must look at
+//! every character.
 //!
-//! It checks only as much as it needs to find the end of each value; whoever reads the values checks the rest.
+//! It checks only as much as it needs to find the end of each value; the parser of the values checks the rest.
 
 use std::{borrow::Cow, ops::Range};
 
-/// Deeper values are refused, so that a scan cannot be made to cost more than its length.
+/// Deepest accepted nesting, so that a scan costs no more than its input's length.
 const MAX_DEPTH: usize = 128;
-/// What is shorter a parser has read whole before its fields were found.
+/// Length in bytes below which parsing a whole document is faster than finding its fields.
 const SHORT_BYTES: usize = 2048;
 
-/// Not a JSON object, as far as could be seen.
+/// Error for a text that is no JSON object, as far as was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed;
 
-/// Where an object begins.
+/// The opening brace of an object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Opening {
-    /// Just behind its brace.
+    /// Index behind the brace.
     pub start: usize,
-    /// Whether it has no fields.
+    /// `true` if the object has no fields.
     pub is_empty: bool,
 }
 
-/// Shows each field of the object that `bytes` are, and nothing else: its name, and where its value is.
+/// Calls `see` for each field of the object in `bytes`, with its name and the range of its value.
 ///
 /// # Errors
 /// [`Malformed`], from here or from `see`.
@@ -37,8 +37,8 @@ pub fn fields(
     if scan.at == bytes.len() { Ok(opening) } else { Err(Malformed) }
 }
 
-/// The object that `bytes` are with only those of its fields that have one of these names, as often as they have it.
-/// What is short or no object stays as it is.
+/// Returns the object in `bytes` reduced to the fields with one of these names, repetitions included. A short text, or
+/// one that is no object, is returned unchanged.
 #[must_use]
 pub fn only<'b>(bytes: &'b [u8], names: &[&str]) -> Cow<'b, [u8]> {
     if bytes.len() < SHORT_BYTES { bytes.into() } else { picked(bytes, names) }
@@ -98,7 +98,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Passes over any value. Which closing bracket belongs to which opening one is the provider's to check.
+    /// Skips any value. The provider checks that brackets match.
     fn value(&mut self) -> Result<(), Malformed> {
         let mut depth = 0_usize;
         loop {
@@ -136,7 +136,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Passes over a text; the range is what is between its quotes.
+    /// Skips a string; returns the range between its quotes.
     fn text(&mut self) -> Result<Range<usize>, Malformed> {
         self.expect(b'"')?;
         let start = self.at;
@@ -173,7 +173,7 @@ impl Scan<'_> {
     }
 }
 
-/// A name as it is meant: an escaped one is another spelling of the same field, and read as that by everybody else.
+/// Resolves escapes in a name: an escaped name is another spelling of the same field, and every parser reads it so.
 fn unescaped(name: &[u8]) -> Result<Cow<'_, [u8]>, Malformed> {
     if !name.contains(&b'\\') {
         return Ok(name.into());

@@ -1,4 +1,4 @@
-//! Pages of reported usage, why a page cannot be had, and the guard against endless paging.
+//! Pages of reported usage, errors of fetching one, and the guard against endless paging.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -9,19 +9,19 @@ use keyway_domain::{Code, ReportedUsage, Timestamp, UsageWindow};
 
 use crate::{GuardError, grade::Reading};
 
-/// No report has more pages than this; a provider that goes on is not answering sensibly.
+/// Largest number of pages of a report; a provider that goes on is faulty.
 pub const MAX_USAGE_PAGES: usize = 500;
 
-/// Which page to fetch.
+/// One page to fetch.
 #[derive(Clone, Copy, Debug)]
 pub struct UsageQuery<'a> {
-    /// One of [`crate::Provider::usage_sources`].
+    /// Report, one of [`crate::Provider::usage_sources`].
     pub source: &'a str,
-    /// The time asked for; the report's buckets that touch it are returned whole.
+    /// Time span; the report's buckets that overlap it are returned whole.
     pub window: UsageWindow,
     /// `None` for the first page, then [`UsagePage::next`].
     pub page: Option<&'a str>,
-    /// Of a report of single keys: these alone, by the provider's own ids; empty for all.
+    /// Of a report by key: the provider's own ids of the keys to ask for; empty for all.
     pub provider_key_ids: &'a [&'a str],
 }
 
@@ -30,16 +30,16 @@ pub struct UsageQuery<'a> {
 pub struct UsagePage {
     /// The rows.
     pub rows: Vec<ReportedUsage>,
-    /// The token of the next page; `None`: this was the last.
+    /// Token of the next page; `None`: this was the last.
     pub next: Option<String>,
-    /// Nothing before this is on a later page; `None` where the report is not in the order of time.
+    /// Time before which no later page has rows; `None` if the report is not ordered by time.
     pub complete_to: Option<Timestamp>,
 }
 
-/// Why a page cannot be had.
+/// Reason why a page cannot be fetched.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FetchError {
-    /// The provider reports no usage to this key; show `why`, never 0, and do not try again.
+    /// The provider reports no usage to this key: show `why`, never 0, and do not try again.
     #[error("{why}")]
     NotReportable {
         /// One sentence for the owner.
@@ -48,13 +48,13 @@ pub enum FetchError {
     /// The provider asked to wait: try again later.
     #[error("the provider asked to wait")]
     RateLimited {
-        /// How long, clamped, if it said so.
+        /// Time to wait, clamped, if the provider named one.
         retry_after: Option<Duration>,
     },
     /// No answer, or a 5xx: try again later.
     #[error("the provider could not be reached")]
     Unreachable,
-    /// Not the documented shape: try again; if it stays, the provider has changed its answers.
+    /// The answer does not have its documented shape: try again; if it stays, the provider has changed its answers.
     #[error("the provider's answer was not in its documented form")]
     BadAnswer,
     /// The provider refuses the key for this call; its next verification says why.
@@ -63,7 +63,7 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// The code to store; `None` for [`Self::NotReportable`], which is an answer and no failure.
+    /// Returns the code to store; `None` for [`Self::NotReportable`], which is an answer and no failure.
     #[must_use]
     pub const fn code(&self) -> Option<Code> {
         match self {
@@ -85,7 +85,7 @@ impl From<GuardError> for FetchError {
     }
 }
 
-/// What an answer other than 200 means, once the provider's own words about the key have been looked for.
+/// Classifies an answer other than 200, once the provider's own signals about the key were ruled out.
 pub(crate) fn failure(reading: &Reading<'_>) -> FetchError {
     match reading.status().as_u16() {
         429 if reading.says_no_credit() => FetchError::Refused,
@@ -95,15 +95,15 @@ pub(crate) fn failure(reading: &Reading<'_>) -> FetchError {
     }
 }
 
-/// The window widened to whole buckets, so that a bucket's figures are always those of the whole bucket.
+/// Widens the window to whole buckets, so that a bucket's figures are always those of the whole bucket.
 pub(crate) fn whole_buckets(window: UsageWindow, bucket: Duration) -> (Timestamp, Timestamp) {
     let start = window.from.floor(bucket);
     let last = window.to.before(Duration::from_millis(1)).max(start);
     (start, last.floor(bucket).after(bucket))
 }
 
-/// The token of the next page, where a page says apart whether there is one. A page that is its own
-/// next one is refused.
+/// Returns the token of the next page for pages with a separate `has_more` flag. A page that names itself as the next
+/// is refused.
 pub(crate) fn next(has_more: bool, token: Option<String>, query: UsageQuery<'_>) -> Result<Option<String>, FetchError> {
     match (has_more, token) {
         (false, _) => Ok(None),
@@ -112,7 +112,7 @@ pub(crate) fn next(has_more: bool, token: Option<String>, query: UsageQuery<'_>)
     }
 }
 
-/// The rows with those of one natural key made one: a host may split finer than it was asked to.
+/// Merges rows with the same natural key into one: a host may split finer than asked.
 pub(crate) fn merged(rows: impl IntoIterator<Item = ReportedUsage>) -> Vec<ReportedUsage> {
     let mut merged: BTreeMap<_, ReportedUsage> = BTreeMap::new();
     for row in rows {
@@ -122,7 +122,7 @@ pub(crate) fn merged(rows: impl IntoIterator<Item = ReportedUsage>) -> Vec<Repor
     merged.into_values().collect()
 }
 
-/// Adds the figures of `row`; one that is unknown makes the sum unknown.
+/// Adds the figures of `row`; an unknown figure makes the sum unknown.
 fn add(sum: &mut ReportedUsage, row: &ReportedUsage) {
     let plus = |left: Option<i64>, right: Option<i64>| left?.checked_add(right?);
     sum.requests = plus(sum.requests, row.requests);
@@ -142,10 +142,10 @@ pub struct PageTrail {
 }
 
 impl PageTrail {
-    /// Takes the next token; give it to the next [`UsageQuery`].
+    /// Takes the token of the next page; pass it to the next [`UsageQuery`].
     ///
     /// # Errors
-    /// [`FetchError::BadAnswer`] when the token was already followed or there are too many pages.
+    /// [`FetchError::BadAnswer`] if the token was already followed or there are too many pages.
     pub fn follow(&mut self, next: Option<String>) -> Result<Option<String>, FetchError> {
         let Some(token) = next else { return Ok(None) };
         if self.seen.len() + 1 >= MAX_USAGE_PAGES || !self.seen.insert(token.clone()) {

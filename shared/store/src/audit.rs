@@ -9,42 +9,42 @@ use crate::{
     sql::{Sql, chunk, limit},
 };
 
-/// A line as the audit writer hands it over.
+/// An audit event with its tenant and id, as the audit writer appends it.
 #[derive(Clone, Debug)]
 pub struct AuditRecord {
-    /// The id of the message that carried it: the natural key.
+    /// Id of the message that carried the event: the natural key.
     pub event_id: MessageId,
-    /// Whose it is.
+    /// Tenant of the event.
     pub tenant_id: TenantId,
-    /// The line.
+    /// The event.
     pub event: AuditEvent,
 }
 
-/// The key of a line in a list.
+/// Key of an audit event in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AuditKey {
-    /// When it happened.
+    /// Time of the event.
     pub occurred_at: Timestamp,
-    /// Which event, among those of the same time.
+    /// Id that orders events of the same time.
     pub event_id: MessageId,
 }
 
-/// Which lines to list; `None` means any.
+/// Filter of a list of audit events; `None` accepts any value.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// With this action.
+    /// Action, exactly: `integration.created`.
     pub action: Option<String>,
-    /// About this thing.
+    /// Id of the resource that was acted on.
     pub target: Option<String>,
-    /// By an actor of this type: `admin`, `virtual_key` or `system`.
+    /// Actor type: `admin`, `virtual_key` or `system`.
     pub actor_type: Option<String>,
-    /// From this time on.
+    /// Earliest time, inclusive.
     pub from: Option<Timestamp>,
-    /// Before this time.
+    /// Latest time, exclusive.
     pub to: Option<Timestamp>,
 }
 
-/// Appends lines; those that are there already are passed over. Returns how many were new.
+/// Appends events; skips those whose id is stored already. Returns the number of new ones.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -64,7 +64,7 @@ pub async fn append(tx: &SystemTx, records: &[AuditRecord]) -> Result<u64, Store
     Ok(added)
 }
 
-/// Lines of the tenant, newest first.
+/// Returns audit events of the tenant, newest first.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -92,7 +92,7 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<AuditKey>) -> Resul
     Ok(Paged::of(&page, rows.into_iter().map(record).collect::<Result<_, _>>()?))
 }
 
-/// Whether a tenant, which may be deleted, has any line.
+/// Returns `true` if a tenant, which may be deleted, has any audit event.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,4 +1,4 @@
-//! Pools, and the transactions they hand out.
+//! Connection pools and the transactions on them.
 //!
 //! PostgreSQL: one URL, two pools, each bound to its role for the life of a connection (`postgres.rs`). SQLite: one
 //! writing connection, several reading ones. Neither logs statements or values.
@@ -23,14 +23,14 @@ use crate::{
     tx::{Mode, Pool},
 };
 
-/// How much of the database one process may use.
+/// Limits on one process' use of the database.
 #[derive(Clone, Copy, Debug)]
 pub struct DatabaseLimits {
-    /// Connections of each of the two PostgreSQL pools; readers on SQLite.
+    /// Connections of each of the two PostgreSQL pools; on SQLite, reading connections.
     pub connections: u32,
-    /// How long a transaction waits for a connection.
+    /// Longest wait of a transaction for a connection.
     pub acquire_timeout: Duration,
-    /// How long one statement may run (PostgreSQL).
+    /// Longest run time of one statement (PostgreSQL only).
     pub statement_timeout: Duration,
 }
 
@@ -40,14 +40,14 @@ impl Default for DatabaseLimits {
     }
 }
 
-/// How full one pool is.
+/// Fill state of one pool.
 #[derive(Clone, Copy, Debug)]
 pub struct PoolState {
-    /// Its name in metrics.
+    /// The pool's name in metrics.
     pub name: &'static str,
     /// Open connections.
     pub open: u32,
-    /// Those of them nobody uses.
+    /// Open connections that are not in use.
     pub idle: u32,
 }
 
@@ -66,8 +66,8 @@ impl Store {
     /// Opens the pools. The schema must have been migrated already.
     ///
     /// # Errors
-    /// [`StoreError::BadUrl`] for anything but `postgres:` and `sqlite:`; [`StoreError::Unavailable`]
-    /// when nobody answers; [`StoreError::Setup`] when the roles cannot be had.
+    /// [`StoreError::BadUrl`] for any scheme but `postgres:` and `sqlite:`; [`StoreError::Unavailable`] if no host
+    /// answers; [`StoreError::Setup`] if a role cannot be assumed.
     pub async fn connect(url: &str, limits: DatabaseLimits) -> Result<Self, StoreError> {
         let committed = watch::Sender::new(0);
         if PostgresUrl::is_one(url) {
@@ -102,7 +102,7 @@ impl Store {
     /// Begins a transaction that reads and writes the rows of one tenant.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    /// [`StoreError::Unavailable`] if no connection was free in time.
     pub async fn tenant(&self, tenant_id: TenantId) -> Result<TenantTx, StoreError> {
         TenantTx::begin(&self.tenant_write, Mode::Write, self.committed.clone(), tenant_id).await
     }
@@ -110,7 +110,7 @@ impl Store {
     /// Begins a transaction that only reads the rows of one tenant.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    /// [`StoreError::Unavailable`] if no connection was free in time.
     pub async fn tenant_read(&self, tenant_id: TenantId) -> Result<TenantTx, StoreError> {
         TenantTx::begin(&self.tenant_read, Mode::Read, self.committed.clone(), tenant_id).await
     }
@@ -118,7 +118,7 @@ impl Store {
     /// Begins a transaction that reads and writes across tenants.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    /// [`StoreError::Unavailable`] if no connection was free in time.
     pub async fn system(&self) -> Result<SystemTx, StoreError> {
         SystemTx::begin(&self.system_write, Mode::Write, self.committed.clone()).await
     }
@@ -126,15 +126,15 @@ impl Store {
     /// Begins a transaction that only reads, across tenants.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    /// [`StoreError::Unavailable`] if no connection was free in time.
     pub async fn system_read(&self) -> Result<SystemTx, StoreError> {
         SystemTx::begin(&self.system_read, Mode::Read, self.committed.clone()).await
     }
 
-    /// Wake-ups for the relay of this process.
+    /// Opens wake-ups for the relay of this process.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when no connection could be had in time.
+    /// [`StoreError::Unavailable`] if no connection was free in time.
     pub async fn outbox_wakeups(&self) -> Result<Wakeups, StoreError> {
         match &self.postgres {
             // Where each transaction has another session, nobody can listen: the relay polls.
@@ -143,18 +143,18 @@ impl Store {
         }
     }
 
-    /// The time by the clock that all processes share: PostgreSQL's; on SQLite this process' own.
+    /// Returns the time by the clock that all processes share: PostgreSQL's; on SQLite this process' own.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when nobody answers.
+    /// [`StoreError::Unavailable`] if the database does not answer.
     pub async fn now(&self) -> Result<Timestamp, StoreError> {
         if self.postgres.is_some() { shared_now(&self.system_read().await?).await } else { Ok(Timestamp::now()) }
     }
 
-    /// Whether the database answers, takes writes and has this build's schema.
+    /// Checks that the database answers, takes writes and has this build's schema.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when nobody answers or the server only reads, [`StoreError::Refused`] without the
+    /// [`StoreError::Unavailable`] if the database does not answer or only reads, [`StoreError::Refused`] without the
     /// schema.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let tx = self.system_read().await?;
@@ -165,7 +165,7 @@ impl Store {
         postgres::takes_writes(&tx).await
     }
 
-    /// How full the pools are, for metrics.
+    /// Returns the fill state of each pool, for metrics.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolState> {
         let state = |name, pool: &Pool| {

@@ -1,5 +1,5 @@
-//! Sealed secrets with all that is needed to open and use them: what the proxy's cache and the
-//! verify and fetch workers load. Still sealed: only the vault opens an envelope.
+//! Sealed secrets together with the data needed to open and use them, for the proxy's cache and the verify and fetch
+//! workers. Still sealed: only the vault opens an envelope.
 
 use std::collections::HashMap;
 
@@ -14,26 +14,26 @@ use crate::{
     sql::Sql,
 };
 
-/// The most integrations of one provider that serve a project: beyond that they are only kept.
+/// Largest number of integrations of one provider that serve a project; further ones are stored but never used.
 const MAX_OF_PROVIDER: i64 = 50;
-/// The most integrations that serve a project.
+/// Largest number of integrations that serve a project.
 const MAX_OF_PROJECT: i64 = 2000;
 
 /// An integration with its sealed secret and the wrapped data key that opens it.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// The integration; `secret_id` and `secret_version` are what the envelope is bound to.
+    /// The integration; the envelope is bound to its `secret_id` and `secret_version`.
     pub integration: IntegrationRow,
     /// The sealed secret.
     pub envelope: Vec<u8>,
     /// The data key that seals it.
     pub data_key: DataKeyRow,
-    /// Headers that its owner's settings add to each call, as [`IntegrationRow::forwarded_headers`] says.
+    /// Headers that the integration's settings add to each call, as [`IntegrationRow::forwarded_headers`] returns them.
     pub forwarded_headers: Vec<(&'static str, String)>,
 }
 
-/// The credentials of a project, whatever their status, by provider: those that can call models before admin
-/// keys, which only report usage; active ones first; then by priority, and the oldest first.
+/// Returns the credentials of a project, whatever their status, by provider: keys that can call models before admin
+/// keys, which only report usage; then active ones first, then by priority, then the oldest first.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -49,7 +49,7 @@ pub async fn of_project(tx: &TenantTx, project_id: ProjectId) -> Result<Vec<Cred
     with_secrets(tx, found).await
 }
 
-/// The credential of one integration, whatever its status.
+/// Returns the credential of one integration, whatever its status.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -60,8 +60,8 @@ pub async fn of_integration(tx: &TenantTx, id: IntegrationId) -> Result<Option<C
     Ok(with_secrets(tx, found).await?.pop())
 }
 
-/// The credential that waits to replace that of an integration, if this is its version: the integration as it would be
-/// with it.
+/// Returns the credential that waits to replace the integration's, if `version` is its version. Its `integration` is
+/// the row as it would be after the swap.
 ///
 /// # Errors
 /// See [`StoreError`].

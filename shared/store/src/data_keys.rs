@@ -1,4 +1,4 @@
-//! The wrapped data keys of tenants. What they wrap is only ever seen by the vault.
+//! The wrapped data keys of tenants. Only the vault sees the unwrapped keys.
 
 use keyway_domain::{DataKeyId, TenantId, Timestamp};
 
@@ -13,7 +13,7 @@ use crate::{
 pub struct DataKeyRow {
     /// Its id.
     pub id: DataKeyId,
-    /// Whose it is.
+    /// Tenant that owns the key.
     pub tenant_id: TenantId,
     /// The version of the root key that wraps it.
     pub root_version: u32,
@@ -23,7 +23,7 @@ pub struct DataKeyRow {
     pub wrapped_fp: Vec<u8>,
 }
 
-/// The key that seals new secrets of the tenant.
+/// Returns the key that seals new secrets of the tenant.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -32,7 +32,7 @@ pub async fn active(tx: &TenantTx) -> Result<Option<DataKeyRow>, StoreError> {
     Ok(Sql::with(text, [tx.tenant_id().uuid().into()]).models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// One data key of the tenant, active or not.
+/// Returns one data key of the tenant, active or not.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -42,7 +42,7 @@ pub async fn find(tx: &TenantTx, id: DataKeyId) -> Result<Option<DataKeyRow>, St
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// Makes `key` the tenant's active key, unless it has one already; returns the one it has.
+/// Makes `key` the tenant's active data key unless there is one; returns the active one.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -61,7 +61,7 @@ pub async fn insert_if_absent(tx: &TenantTx, key: &DataKeyRow, now: Timestamp) -
     active(tx).await?.ok_or(StoreError::NotFound)
 }
 
-/// Data keys of every tenant in the order of their ids, from the one after `after`: for checks of the keyring.
+/// Returns data keys of every tenant in the order of their ids, starting after `after`: for checks of the keyring.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,4 +1,4 @@
-//! Messages nobody could handle, kept to be looked at, replayed or discarded.
+//! Dead letters: messages that no handler could process, kept for inspection, replay or discarding.
 
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx, Tx,
@@ -7,34 +7,34 @@ use crate::{
 };
 use keyway_domain::{MessageId, TenantId, Timestamp};
 
-/// The reason of a letter whose operation was given up: its body is the last attempt's message.
+/// Reason of a dead letter whose operation used up its attempts; the body is the last attempt's message.
 pub const EXHAUSTED: &str = "exhausted";
 
 /// A dead letter as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetterRow {
-    /// Its id: the message's where that is known, so that filing it twice is one row.
+    /// Id: the message's, if it could be read, so that filing a message twice makes one row.
     pub id: MessageId,
-    /// Whose it is, where that could be read.
+    /// Tenant, if it could be read from the message.
     pub tenant_id: Option<TenantId>,
-    /// The lane it was on, as the build that filed it names it: this one need not have such a lane.
+    /// Lane, as named by the build that filed the letter; this build may not have it.
     pub lane: String,
-    /// Why it is here, one word: `malformed`, `unknown_kind`, `crashed`, ...
+    /// Reason, one word: `malformed`, `unknown_kind`, `crashed`, ...
     pub reason: String,
-    /// What went wrong, in a sentence.
+    /// Error as one sentence.
     pub error: String,
-    /// The body as it came.
+    /// Body of the message, unchanged.
     pub body: Vec<u8>,
-    /// How often it was tried.
+    /// Number of times the message was tried.
     pub attempts: u32,
-    /// When it was filed.
+    /// Time of filing.
     pub created_at: Timestamp,
-    /// When it was last replayed.
+    /// Time of the latest replay.
     pub replayed_at: Option<Timestamp>,
 }
 
-/// Files a dead letter. One that waits for a decision already stays as it is; one that was replayed, and
-/// comes back, waits for a decision again.
+/// Files a dead letter. A row that still waits for a decision stays unchanged; a replayed one that comes back waits for
+/// a decision again.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -54,7 +54,7 @@ pub async fn insert(tx: &SystemTx, letter: DeadLetterRow) -> Result<(), StoreErr
     Ok(())
 }
 
-/// One dead letter.
+/// Returns one dead letter.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -64,7 +64,7 @@ pub async fn find(tx: &TenantTx, id: MessageId) -> Result<Option<DeadLetterRow>,
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// Dead letters of the tenant by id, latest first.
+/// Returns dead letters of the tenant by id, latest first.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -74,7 +74,7 @@ pub async fn list(tx: &TenantTx, page: Page<MessageId>) -> Result<Paged<DeadLett
     rows(tx, sql, page).await
 }
 
-/// Dead letters of every tenant and of none, for the operator.
+/// Returns dead letters of every tenant and of none, for the operator.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -82,7 +82,7 @@ pub async fn list_all(tx: &SystemTx, page: Page<MessageId>) -> Result<Paged<Dead
     rows(tx, Sql::new("SELECT * FROM dead_letters WHERE true"), page).await
 }
 
-/// One dead letter of whichever tenant, or of none, for the operator.
+/// Returns one dead letter of any tenant or of none, for the operator.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -91,7 +91,7 @@ pub async fn find_any(tx: &SystemTx, id: MessageId) -> Result<Option<DeadLetterR
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// Dead letters that wait for a decision for one of these reasons, by id: the next ones after `after`.
+/// Returns dead letters that wait for a decision, filed for one of these reasons, by id, starting after `after`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -110,7 +110,7 @@ pub async fn waiting(
     Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect())
 }
 
-/// How many dead letters wait for a decision: those that were replayed do not.
+/// Counts dead letters that wait for a decision; replayed ones do not count.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -138,7 +138,7 @@ pub async fn delete(tx: &TenantTx, id: MessageId) -> Result<(), StoreError> {
     if deleted == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
-/// Notes that a dead letter that belonged to no tenant was replayed, as one of this tenant.
+/// Notes that a dead letter without a tenant was replayed as a message of this tenant.
 ///
 /// # Errors
 /// [`StoreError::NotFound`].
@@ -153,8 +153,8 @@ pub async fn mark_unowned_replayed(
     if Sql::with(text, values).run(tx).await? == 0 { Err(StoreError::NotFound) } else { Ok(()) }
 }
 
-/// Notes that a dead letter was replayed because it can be read now, as one of this tenant. False when it does
-/// not wait any more: somebody else replayed or discarded it.
+/// Notes that a dead letter was replayed because this build can read it, as a message of this tenant. Returns `false`
+/// if the letter no longer waits: it was replayed or discarded meanwhile.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -164,7 +164,7 @@ pub async fn mark_read(tx: &SystemTx, id: MessageId, owner: TenantId, now: Times
     Ok(Sql::with(text, values).run(tx).await? == 1)
 }
 
-/// Discards a dead letter that belongs to no tenant, because it could not even be read that far.
+/// Discards a dead letter without a tenant, whose body could not be read far enough to name one.
 ///
 /// # Errors
 /// [`StoreError::NotFound`].

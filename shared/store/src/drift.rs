@@ -1,6 +1,6 @@
-//! Drift: what a provider reports of a key beside what went through the proxy, by integration and day. What is
-//! reported and was not metered was used outside Keyway. What was used before the key came to Keyway says nothing: figures
-//! of times that began earlier are left out.
+//! Drift: usage that a provider reports for a key, compared with the calls metered by the proxy, per integration and
+//! UTC day. Usage that is reported but not metered happened outside Keyway. Days before the key came to Keyway are left
+//! out.
 
 use keyway_domain::{IntegrationId, TenantId, Timestamp};
 use sea_orm::FromQueryResult;
@@ -11,36 +11,36 @@ use crate::{
     sql::{Sql, limit},
 };
 
-/// The most lines of one reading.
+/// Largest number of lines in one report.
 pub const MAX_LINES: u64 = 10_000;
-/// Fewer tokens or calls than these in a day are no sign of anything.
+/// Fewest tokens used outside Keyway in a day that count as drift.
 const LEAST_TOKENS: i64 = 1_000;
 const LEAST_REQUESTS: i64 = 10;
 
-/// One integration on one day. Tokens are input and output together.
+/// Reported and metered usage of one integration on one UTC day. Tokens are input and output summed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drift {
-    /// Whose integration it is.
+    /// Tenant that owns the integration.
     pub tenant_id: TenantId,
-    /// Whose key was used.
+    /// Integration whose key was used.
     pub integration_id: IntegrationId,
-    /// The UTC day.
+    /// UTC day, `2026-11-20`.
     pub day: String,
-    /// What the provider reports; `None`: it did not say.
+    /// Calls that the provider reports; `None`: not reported.
     pub reported_requests: Option<i64>,
-    /// What the provider reports; `None`: it did not say.
+    /// Tokens that the provider reports; `None`: not reported.
     pub reported_tokens: Option<i64>,
     /// Calls through the proxy.
     pub metered_requests: i64,
-    /// Tokens of those calls, as far as they are known.
+    /// Tokens of the metered calls, as far as known.
     pub metered_tokens: i64,
-    /// Those of the calls that did not fail and whose tokens are unknown.
+    /// Metered calls that did not fail and whose tokens are unknown.
     pub unknown_token_requests: i64,
 }
 
 impl Drift {
-    /// Whether more than `percent` of what was reported did not go through the proxy. Tokens tell, and where
-    /// those of a call are unknown, calls, if they are reported.
+    /// Returns `true` if more than `percent` of the reported usage did not go through the proxy. Compares tokens, or
+    /// calls, if reported, where a call's tokens are unknown.
     #[must_use]
     pub fn is_outside(&self, percent: u64) -> bool {
         let beyond = |reported: Option<i64>, metered: i64, least: i64| {
@@ -55,12 +55,12 @@ impl Drift {
     }
 }
 
-/// The days `from` to `to`, both inclusive.
+/// A range of UTC days, both ends inclusive.
 #[derive(Clone, Debug)]
 pub struct Days {
-    /// `2026-11-01`.
+    /// First day: `2026-11-01`.
     pub from: String,
-    /// `2026-11-03`.
+    /// Last day: `2026-11-03`.
     pub to: String,
 }
 
@@ -76,8 +76,8 @@ struct Row {
     unknown_token_requests: i64,
 }
 
-/// The drift of the tenant's integrations whose provider reports them, by day and integration. One line more than
-/// [`MAX_LINES`] means that there are still more.
+/// Returns the drift of the tenant's integrations whose provider reports usage, by day and integration. [`MAX_LINES`] +
+/// 1 lines mean that the report is truncated.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -87,7 +87,7 @@ pub async fn report(tx: &TenantTx, days: &Days) -> Result<Vec<Drift>, StoreError
     read(tx, sql).await
 }
 
-/// Tenants of whose keys something is reported in these days, after `after`.
+/// Returns tenants with reported usage in these days, in the order of their ids, starting after `after`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -106,7 +106,8 @@ pub async fn tenants(
     Ok(sql.ids(tx).await?.into_iter().map(TenantId::from_uuid).collect())
 }
 
-/// The drift of a tenant's integrations that are still there, of which it was not told yet; at most [`MAX_LINES`].
+/// Returns the drift of a tenant's existing integrations that the owner was not told of yet; at most [`MAX_LINES`]
+/// lines.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -122,10 +123,10 @@ pub async fn untold(tx: &SystemTx, tenant_id: TenantId, days: &Days) -> Result<V
     read(tx, sql).await
 }
 
-/// Notes that the owner is told; false when it was told already.
+/// Notes that the owner is told of the drift; returns `false` if that was noted before.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when the integration is gone.
+/// [`StoreError::Conflict`] if the integration is gone.
 pub async fn tell(tx: &SystemTx, drift: &Drift, now: Timestamp) -> Result<bool, StoreError> {
     let text = "INSERT INTO drift_alarms (tenant_id, integration_id, day, raised_at_ms) VALUES ($1, $2, $3, $4) \
                 ON CONFLICT DO NOTHING";
@@ -134,7 +135,7 @@ pub async fn tell(tx: &SystemTx, drift: &Drift, now: Timestamp) -> Result<bool, 
     Ok(Sql::with(text, values).run(tx).await? == 1)
 }
 
-/// How many integrations were found to be used outside Keyway since `since`.
+/// Counts integrations whose owners were told of drift since `since`.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,14 +1,14 @@
-//! What can go wrong with a query, in terms of what the caller can do about it.
+//! Errors of queries, one variant per reaction of the caller.
 //!
-//! Must never carry a connection URL or a bound value. What the database said is part of the sentence, and no source
-//! of it: whoever prints the chain would say it twice.
+//! Must never carry a connection URL or a bound value. The database's own message is part of the sentence, not a
+//! `source`: printing the error chain would repeat it.
 
 use std::borrow::Cow;
 
 use keyway_domain::IntegrationId;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
-/// Why a query did not do what was asked.
+/// Reason why a query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database is away, busy or broke a deadlock: roll back, wait and run the transaction again.
@@ -17,25 +17,25 @@ pub enum StoreError {
     /// No such row in this tenant: answer "not found".
     #[error("there is no such row")]
     NotFound,
-    /// The tenant already keeps this very secret: point the owner to it.
+    /// The tenant already keeps an equal secret: point the owner to it.
     #[error("the tenant already has this secret in {existing}")]
     Duplicate {
-        /// The integration that has it.
+        /// Integration that has the secret.
         existing: IntegrationId,
     },
     /// The name is in use: ask for another one.
     #[error("the name is already in use")]
     NameTaken,
-    /// The tenant has as many as it may have: have one deleted first.
+    /// The tenant has as many rows as it may have: ask to delete one first.
     #[error("the tenant may have at most {most} of these")]
     Full {
-        /// How many.
+        /// Largest number allowed.
         most: u64,
     },
     /// The row was changed since it was read: read it again.
     #[error("the row has changed since it was read")]
     Stale,
-    /// Something refers to the row, or what it refers to is gone: resolve that first.
+    /// Another row refers to this one, or the row it refers to is gone: resolve that first.
     #[error("another row stands in the way")]
     Conflict,
     /// A stored value is not readable by this build: report it, retrying cannot help.
@@ -44,7 +44,7 @@ pub enum StoreError {
     /// The database URL is not usable: fix the setting.
     #[error("the database URL is not usable: {0}")]
     BadUrl(&'static str),
-    /// The database is not set up as Keyway needs it: change what the text says.
+    /// The database is not set up for Keyway: change it as the text says.
     #[error("the database is not set up for Keyway: {0}")]
     Setup(String),
     /// The database refused the statement (a missing migration or a defect): report it.
@@ -53,14 +53,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the same transaction may succeed when it is run again later.
+    /// Returns `true` if the same transaction may succeed when it is run again later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 }
 
-/// A standby's refusal of a write, or that of a server made to only read.
+/// SQLSTATE `read_only_sql_transaction`: a standby, or a server set to read only, refused a write.
 const READ_ONLY: &str = "25006";
 
 impl From<DbErr> for StoreError {
@@ -106,8 +106,8 @@ fn is_transient(error: &DbErr) -> bool {
     }
 }
 
-/// SQLSTATE classes of lost connections, refused logins, exhausted resources, shutdown, deadlock and lock timeouts, and
-/// the code of a server that only reads; for SQLite, its codes for busy, locked, I/O error and full.
+/// Returns `true` for the SQLSTATE classes of lost connections, refused logins, exhausted resources, shutdown, deadlock
+/// and lock timeouts, and for the code of a read-only server; on SQLite, for busy, locked, I/O error and full.
 fn is_transient_code(code: &str) -> bool {
     if code.len() == 5 {
         return code == READ_ONLY

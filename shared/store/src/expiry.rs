@@ -1,4 +1,4 @@
-//! Secrets whose owners said when they expire: each warning is given once, however many processes look.
+//! Expiry dates that owners gave for their secrets: each warning is given once across all processes.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::{
     sql::{Sql, limit, skip_locked},
 };
 
-/// So many days before it expires an owner is warned; the last warning is that it has expired.
+/// Days before the expiry at which the owner is warned; 0 says that the secret has expired.
 pub const WARNING_DAYS: [u64; 4] = [30, 7, 1, 0];
 
-/// A warning to be given.
+/// A warning that is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// Whose secret expires.
+    /// Integration whose secret expires.
     pub integration_id: IntegrationId,
-    /// Whose integration it is.
+    /// Tenant that owns the integration.
     pub tenant_id: TenantId,
-    /// When.
+    /// Time of expiry.
     pub expires_at: Timestamp,
-    /// Which of [`WARNING_DAYS`] it is.
+    /// Days of the warning, one of [`WARNING_DAYS`].
     pub days: u64,
 }
 
@@ -34,7 +34,8 @@ struct Row {
     expires_at_ms: i64,
 }
 
-/// Takes the warnings that are due, so that nobody else takes them too. One that was missed gives way to a later one.
+/// Claims the warnings that are due, so that no other process gives them too. A missed warning is replaced by the later
+/// one.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -65,7 +66,7 @@ pub async fn warnings_due(tx: &SystemTx, now: Timestamp, rows: u64) -> Result<Ve
     Ok(sql.rows::<Row>(tx).await?.into_iter().filter_map(warning).collect())
 }
 
-/// How many secrets that are in use expire within each of [`WARNING_DAYS`]; within 0 days are those that have expired.
+/// Counts secrets in use that expire within each of [`WARNING_DAYS`]; within 0 days means that they have expired.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -8,15 +8,15 @@ use crate::{StoreError, Tx, entity::idempotency_keys as table, sql::Sql};
 /// A stored answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAnswer {
-    /// A keyed digest of the request: another one under the same key is a mistake of the caller.
+    /// Keyed digest of the request: a different request under the same key is a mistake of the caller.
     pub request_sha256: [u8; 32],
     /// The HTTP status.
     pub status: u16,
-    /// The body and what else the API needs to answer again. A body that shows a secret is sealed.
+    /// The body and other fields that the API needs to repeat the answer. A body that shows a secret is sealed.
     pub response: Vec<u8>,
 }
 
-/// The answer that was given for this key before.
+/// Returns the answer given earlier for this `Idempotency-Key`, if any.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -31,10 +31,10 @@ pub async fn find(
     sql.models::<table::Entity>(tx).await?.pop().map(answer).transpose()
 }
 
-/// Keeps the answer, in the transaction of what it answers.
+/// Keeps the answer, in the transaction of the change it confirms.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when a request with the same key was answered meanwhile: roll back and read that answer.
+/// [`StoreError::Conflict`] if a request with the same key was answered meanwhile: roll back and read that answer.
 pub async fn insert(
     tx: &impl Tx,
     tenant_id: TenantId,

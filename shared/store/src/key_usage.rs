@@ -1,4 +1,4 @@
-//! What organisations report of single keys: each figure belongs to the integration whose key it is.
+//! Reports of organisations that split usage by key: each figure belongs to the integration with that key.
 
 use keyway_domain::{IntegrationId, ProjectId, ReportedUsage, TenantId, Timestamp};
 use sea_orm::{FromQueryResult, Value};
@@ -12,31 +12,31 @@ use crate::{
 /// A key that its provider's reports name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReportedKey {
-    /// Whose key it is.
+    /// Integration that has the key.
     pub integration_id: IntegrationId,
-    /// The project of that integration.
+    /// Project of the integration.
     pub project_id: ProjectId,
-    /// The provider's own id of it.
+    /// The provider's own id of the key.
     pub provider_key_id: String,
 }
 
-/// What one report says of single keys.
+/// Figures by key from one report.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyFigures<'r> {
-    /// The integration whose credential read it.
+    /// Integration whose credential read the report.
     pub reported_by: IntegrationId,
     /// The provider's name.
     pub provider: &'r str,
-    /// The report: the name of that of everything, and [`BY_KEY`] at its end.
+    /// Name of the report: that of the whole, followed by [`BY_KEY`].
     pub source: &'r str,
-    /// Each figure with its key.
+    /// Figures, each with its key.
     pub rows: &'r [(ReportedKey, ReportedUsage)],
 }
 
-/// What the name of a report of single keys ends with, after that of the report they are part of.
+/// Suffix of the name of a report split by key.
 pub const BY_KEY: &str = ".by_key";
 
-/// The keys of the tenant that its provider's reports name, by the owner's word.
+/// Returns the tenant's keys that carry the provider's own key id, given by the owner or found by a verification.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -44,7 +44,7 @@ pub async fn keys_of(tx: &TenantTx, provider: &str) -> Result<Vec<ReportedKey>, 
     keys(tx, tx.tenant_id(), provider).await
 }
 
-/// As [`keys_of`], of any tenant.
+/// Works like [`keys_of`], for any tenant.
 pub(crate) async fn keys(tx: &impl Tx, tenant_id: TenantId, provider: &str) -> Result<Vec<ReportedKey>, StoreError> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -64,7 +64,7 @@ pub(crate) async fn keys(tx: &impl Tx, tenant_id: TenantId, provider: &str) -> R
     Ok(rows.into_iter().filter_map(key).collect())
 }
 
-/// Stores figures of keys; those that are there already, by their natural key, are replaced.
+/// Stores figures by key; rows with the same natural key are replaced. Returns the number of rows.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,4 +1,4 @@
-//! Everything Keyway keeps: one module of queries per resource, on PostgreSQL and SQLite.
+//! Everything Keyway stores: one module of queries per resource, on PostgreSQL and SQLite.
 //!
 //! This is the only crate with SQL. A query needs a [`TenantTx`], which sees one tenant, or a
 //! [`SystemTx`], which belongs to relay, schedules, writers and sign-in. Nothing here logs a

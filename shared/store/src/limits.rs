@@ -1,8 +1,8 @@
-//! Leases on limits: a process takes a part of what is left of a window, spends it from memory, and hands back
-//! what it did not need. What was granted and not handed back never exceeds the limit, whoever asks.
+//! Leases on limits: a process leases a part of a window's remainder, spends it from memory, and hands back the unused
+//! part. Grants minus returns never exceed the limit, across all processes.
 //!
-//! Windows go by the clock that all processes share. A row's window only moves forward, so that two
-//! processes never spend the same limit in two windows at once.
+//! Windows go by the clock that all processes share. A row's window only moves forward, so that two processes never
+//! spend the same limit in two windows at once.
 
 use keyway_domain::{LimitWindow, Limits, Measure, Timestamp};
 use sea_orm::{FromQueryResult, Value};
@@ -14,52 +14,52 @@ use crate::{
     tx::sealed::Inner,
 };
 
-/// Of what is left, one lease takes this part at most, unless a single call needs more: a process that dies takes
-/// its lease with it, and others find something too.
+/// Divisor of the remainder that gives the size of one lease, unless a single call needs more: a process that dies
+/// takes its lease with it, and the rest must be left for others.
 const PARTS: i64 = 16;
 
-/// What a process asks and tells of one measure of a scope.
+/// One process' request and report for one measure of a scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
-    /// Which limit.
+    /// Measure of the limit.
     pub measure: Measure,
-    /// How high it is.
+    /// The limit: requests, tokens or nano-USD.
     pub limit: i64,
-    /// What is needed now; 0: nothing, this only tells.
+    /// Amount needed now; 0 asks for nothing and only reports.
     pub need: i64,
-    /// Whether less than `need` is of use.
+    /// `true` if less than `need` is of use.
     pub partial: bool,
-    /// What this process did since it told last.
+    /// Use since the last report of this process.
     pub told: Told,
 }
 
-/// What a process did with its lease of one window.
+/// Report of a process on its lease of one window.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The window's start; of any other window than the present one nothing counts any more.
+    /// Start of the window; a report on any window but the current one is ignored.
     pub window_start: Timestamp,
-    /// What it was granted and hands back; negative: what it spent beyond its grants.
+    /// Granted amount handed back; negative: amount spent beyond the grants.
     pub returned: i64,
-    /// What calls have used.
+    /// Amount that calls have used.
     pub used: i64,
 }
 
-/// Where a measure of a scope stands.
+/// State of a measure of a scope after the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Which limit.
+    /// Measure of the limit.
     pub measure: Measure,
-    /// What is granted to the asking process now.
+    /// Amount granted to the asking process now.
     pub granted: i64,
-    /// What is left for others; negative: more was spent than the limit.
+    /// Amount left for others; negative: the limit was exceeded.
     pub left: i64,
-    /// What calls have used, as far as processes have told.
+    /// Amount that calls have used, as far as reported.
     pub used: i64,
     /// The window.
     pub window: LimitWindow,
-    /// The time by the shared clock.
+    /// Time by the shared clock.
     pub now: Timestamp,
-    /// When a process last leased, handed back or told something.
+    /// Time of the last lease, return or report by any process.
     pub changed_at: Timestamp,
 }
 
@@ -73,7 +73,7 @@ struct Row {
     now_ms: i64,
 }
 
-/// Leases what is asked for, as far as the limits allow, in the order of the asks.
+/// Leases the asked amounts, as far as the limits allow, in the order of the asks.
 ///
 /// # Errors
 /// [`StoreError::Conflict`] when the tenant is gone; otherwise see [`StoreError`].
@@ -92,7 +92,7 @@ pub async fn lease(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<Vec<Le
 }
 
 impl Ask {
-    /// How much of `left` is granted.
+    /// Returns how much of `left` is granted.
     fn granted_of(&self, left: i64) -> i64 {
         if self.need <= 0 || left <= 0 {
             0
@@ -157,7 +157,7 @@ async fn grant(tx: &TenantTx, scope_id: Uuid, row: &Row, ask: &Ask) -> Result<Le
     Ok(Lease { measure: ask.measure, granted: now_granted, left, used, window, now, changed_at })
 }
 
-/// The limits in a row of any of the three tables that have their columns.
+/// Reads the limits from a row of a table that has their columns.
 macro_rules! stored_limits {
     ($row:expr) => {
         keyway_domain::Limits {
@@ -177,7 +177,7 @@ pub(crate) fn assign(sql: &mut Sql, limits: &Limits) {
     }
 }
 
-/// The columns that hold limits, with their values.
+/// Returns the columns that hold limits, with their values.
 pub(crate) fn columns(limits: &Limits) -> [(&'static str, Value); 4] {
     [
         ("requests_per_minute", limits.requests_per_minute.into()),

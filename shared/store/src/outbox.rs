@@ -17,45 +17,45 @@ use crate::{
 
 pub use crate::outbox_claim::claim;
 
-/// A message that is to be handed over.
+/// A message to hand to the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxRow {
     /// The message's id.
     pub id: MessageId,
-    /// Where it goes.
+    /// Destination.
     pub route: Route,
     /// The encoded message.
     pub body: Vec<u8>,
-    /// Since when it may be handed over.
+    /// Time from which it may be handed over.
     pub available_at: Timestamp,
 }
 
-/// What waits on one route.
+/// Counts of outbox rows on one route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteStats {
     /// The route.
     pub route: Route,
     /// Rows that may be handed over now.
     pub ready: i64,
-    /// Rows that were handed over and have had no effect yet.
+    /// Rows handed over whose effect is not committed yet.
     pub in_flight: i64,
-    /// Rows whose time is still to come.
+    /// Rows that are not due yet.
     pub delayed: i64,
-    /// Since when the oldest ready row waits.
+    /// Due time of the oldest ready row.
     pub oldest_ready_at: Option<Timestamp>,
 }
 
-/// How much waits on all routes together, as far as a limit needs to know.
+/// Size of the whole outbox, as far as admission needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backlog {
-    /// Rows, due or not, counted up to what was asked for.
+    /// Rows, due or not, counted up to the asked number.
     pub rows: u64,
-    /// Since when the oldest row waits that is due and that nobody has claimed.
+    /// Due time of the oldest row that is due and not claimed.
     pub oldest_due_at: Option<Timestamp>,
 }
 
-/// The clock went back by this much: what waits on a route for a time to come comes as much earlier. For the
-/// one process that has the embedded bus; on PostgreSQL all processes share the server's clock.
+/// Corrects due times after the clock went back by `by`: rows of a route due later than `now` become due that much
+/// earlier. Only for the process with the embedded bus; on PostgreSQL all processes share the server's clock.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -65,8 +65,8 @@ pub async fn pull_back(tx: &SystemTx, route: Route, now: Timestamp, by: Duration
     Sql::with(text, [by_ms.into(), route.name().into(), now.ms().into()]).run(tx).await
 }
 
-/// Writes messages that may be handed over at once. They count as waiting since `since`, or since now if that
-/// lies ahead because the clock went back meanwhile. A message that is there already, by its id, is written once.
+/// Writes messages that are due at once. They count as waiting since `since`, or since now if that lies ahead because
+/// the clock went back. A message whose id is stored already is skipped.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] for a message that cannot be encoded; otherwise see [`StoreError`].
@@ -76,10 +76,10 @@ pub async fn insert(tx: &impl Tx, messages: &[Message], since: Timestamp) -> Res
     insert_due(tx, &due).await
 }
 
-/// Like [`insert`], each message from a time of its own on.
+/// Works like [`insert`], with a due time for each message.
 ///
 /// # Errors
-/// As [`insert`].
+/// As for [`insert`].
 pub async fn insert_due(tx: &impl Tx, messages: &[(&Message, Timestamp)]) -> Result<(), StoreError> {
     for messages in messages.chunks(chunk(7)) {
         let mut sql = Sql::new(
@@ -108,7 +108,7 @@ pub async fn insert_due(tx: &impl Tx, messages: &[(&Message, Timestamp)]) -> Res
     Ok(())
 }
 
-/// Deletes rows whose effect is in the same transaction, or that need none.
+/// Deletes rows whose effect is part of the same transaction, or that need none.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -121,7 +121,7 @@ pub async fn delete(tx: &SystemTx, ids: &[MessageId]) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Gives claimed rows back, to be tried again from `available_at` on.
+/// Releases claimed rows; they are due again at `available_at`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -135,7 +135,7 @@ pub async fn release(tx: &SystemTx, ids: &[MessageId], available_at: Timestamp) 
     Ok(())
 }
 
-/// Keeps those of the rows that are still claimed from being handed over again before `until`.
+/// Extends the claim of those rows that are still claimed to `until`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -149,7 +149,7 @@ pub async fn hold(tx: &SystemTx, ids: &[MessageId], until: Timestamp) -> Result<
     Ok(())
 }
 
-/// Gives every claimed row back: when the bus has lost what it had.
+/// Releases every claimed row, for a bus that has lost its messages. Returns their number.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -157,7 +157,7 @@ pub async fn release_all(tx: &SystemTx) -> Result<u64, StoreError> {
     Sql::new("UPDATE outbox SET claimed_until_ms = NULL WHERE claimed_until_ms IS NOT NULL").run(tx).await
 }
 
-/// What waits on each route that has rows.
+/// Counts the rows of each route that has any.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -189,7 +189,7 @@ pub async fn stats(tx: &SystemTx, now: Timestamp) -> Result<Vec<RouteStats>, Sto
     Ok(stats.collect())
 }
 
-/// When the next row of a route is due that nobody has claimed, be that in the past; `None` when there is none.
+/// Returns the due time of the next unclaimed row of a route, which may lie in the past; `None` if there is none.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -205,7 +205,7 @@ pub async fn next_due_at(tx: &SystemTx, route: Route) -> Result<Option<Timestamp
     Ok(next.and_then(|row| row.next_ms).map(Timestamp::from_ms))
 }
 
-/// How much waits; cheap enough for every second. Counts no further than `most` rows.
+/// Measures the backlog, counting no further than `most` rows; cheap enough to run every second.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,8 +1,8 @@
 //! Claiming outbox rows, fairly: a tenant with many due rows does not hold up another's few.
 //!
-//! Half of a claim goes by age, and while that half finds all there is, nothing more is asked. Where rows
-//! are left over, the other half is shared equally among the tenants that have due rows, of whom the index
-//! finds each with one look: the cost follows the claim and the tenants, never the length of the outbox.
+//! Half of a claim goes by age, and if that half finds all due rows, no further query runs. Otherwise the other half is
+//! shared equally among the tenants that have due rows, each found with one index look-up: the cost grows with the
+//! claim and the tenants, never with the length of the outbox.
 
 use keyway_domain::{MessageId, Route, Timestamp};
 use sea_orm::FromQueryResult;
@@ -16,11 +16,11 @@ use crate::{
     tx::sealed::Inner as _,
 };
 
-/// The most tenants of one claim that are found by name; whoever else waits goes by age.
+/// Largest number of tenants that one claim finds by name; further ones are served by age.
 const MOST_TENANTS: usize = 256;
 
-/// Claims rows of a route that are due; nobody else gets them before `until`. Every tenant that has due rows
-/// gets some, as long as there are no more such tenants than half the rows.
+/// Claims rows of a route that are due; no other process gets them before `until`. Every tenant with due rows gets
+/// some, as long as there are no more such tenants than half the rows.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -41,7 +41,7 @@ pub async fn claim(tx: &SystemTx, route: Route, rows: u64, until: Timestamp) -> 
     Ok(claimed)
 }
 
-/// Of the rows so far: those that are due and that nobody has claimed.
+/// Narrows a statement to rows that are due and not claimed.
 pub(crate) fn due(sql: &mut Sql, tx: &impl Tx, now_ms: i64) {
     sql.push(" AND available_at_ms <= ");
     shared_time(sql, tx, now_ms);
@@ -58,7 +58,7 @@ struct Claiming<'t> {
 }
 
 impl Claiming<'_> {
-    /// The oldest rows, whosever they are.
+    /// Returns the oldest rows, of any tenant.
     async fn oldest(&self, rows: u64) -> Result<Vec<OutboxRow>, StoreError> {
         if rows == 0 {
             return Ok(Vec::new());
@@ -70,7 +70,7 @@ impl Claiming<'_> {
         self.take(sql).await
     }
 
-    /// The oldest rows of each of these tenants, as many of each; together at most `rows`.
+    /// Returns the oldest rows of each of these tenants, as many of each; together at most `rows`.
     async fn shares(&self, tenants: &[Uuid], rows: u64) -> Result<Vec<OutboxRow>, StoreError> {
         // Where there are more tenants than rows, chance decides who is served now.
         let mut tenants = tenants.to_vec();
@@ -105,7 +105,7 @@ impl Claiming<'_> {
         self.take(sql).await
     }
 
-    /// Claims what the statement so far, a `WITH due` that is still open, has found.
+    /// Claims the rows found by `sql`, a statement with an open `WITH due`.
     async fn take(&self, mut sql: Sql) -> Result<Vec<OutboxRow>, StoreError> {
         sql.push(") UPDATE outbox SET claimed_until_ms = ");
         shared_time(&mut sql, self.tx, self.until_ms);
@@ -120,7 +120,7 @@ impl Claiming<'_> {
         Ok(claimed.into_iter().map(row).collect())
     }
 
-    /// Tenants with due rows, found by hopping through the index from one tenant to the next.
+    /// Returns tenants with due rows, by hopping through the index from one tenant to the next.
     async fn tenants(&self) -> Result<Vec<Uuid>, StoreError> {
         #[derive(FromQueryResult)]
         struct Tenant {

@@ -1,19 +1,19 @@
-//! Keyset paging: a page is asked for by the last key of the page before it.
+//! Keyset paging: a request for a page names the last key of the page before it.
 
-/// Which part of a list to read, newest first.
+/// Part of a list to read, newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<K> {
     /// The key of the last item of the page before; `None` for the first page.
     pub after: Option<K>,
-    /// The most items to return; capped at [`Page::MAX`].
+    /// Largest number of items to return; capped at [`Page::MAX`].
     pub limit: u64,
 }
 
 impl<K> Page<K> {
-    /// No page is longer than this.
+    /// Largest page.
     pub const MAX: u64 = 1000;
 
-    /// The first page.
+    /// Returns the first page.
     #[must_use]
     pub const fn first(limit: u64) -> Self {
         Self { after: None, limit }
@@ -23,7 +23,7 @@ impl<K> Page<K> {
         self.limit.clamp(1, Self::MAX)
     }
 
-    /// One more than the page holds, so that the caller learns whether another page follows.
+    /// Returns one more than the page's size, to learn whether another page follows.
     pub(crate) fn probe(&self) -> u64 {
         self.size() + 1
     }
@@ -34,7 +34,7 @@ impl<K> Page<K> {
 pub struct Paged<T> {
     /// The items, newest first.
     pub items: Vec<T>,
-    /// Whether another page follows; its cursor is the key of the last item.
+    /// `true` if another page follows; its cursor is the key of the last item.
     pub more: bool,
 }
 

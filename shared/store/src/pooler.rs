@@ -1,7 +1,7 @@
-//! Finds out whether what answers as PostgreSQL is a pooler that gives each transaction another session.
+//! Detects a transaction-mode pooler in front of PostgreSQL, which gives each transaction another session.
 //!
-//! There, what one client sets for its session (its role, above all) another one has. Two connections show it: a mark
-//! that one sets is seen by the other, or is lost to the first while the other holds its session.
+//! Behind such a pooler, one client's session settings (above all its role) leak to another. Two connections reveal it:
+//! a mark set on one shows up on the other, or is lost to the first while the other holds its session.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use sea_orm::sqlx::{
     postgres::PgConnectOptions,
 };
 
-/// Other clients of the pooler may take a session in between; not every time.
+/// Number of tries: other clients of the pooler may take a session in between.
 const ROUNDS: usize = 3;
 
-/// With too few sessions for two connections, the second one waits.
+/// Time limit: if the pooler has too few sessions for two connections, the second one waits.
 const DEADLINE: Duration = Duration::from_secs(5);
 
 pub(crate) async fn mixes_sessions(one: &mut PgConnection, options: &PgConnectOptions) -> Result<bool, sqlx::Error> {

@@ -1,4 +1,4 @@
-//! Connections to PostgreSQL: on which host, and as which role.
+//! Connections to PostgreSQL: choice of the host, and the role of each pool.
 //!
 //! A connection that is not in the role of its pool is never handed out: without it, row-level security would let a
 //! tenant see every row. Never shows or logs a URL.
@@ -24,23 +24,22 @@ use tokio::{sync::watch, time::timeout};
 
 use crate::{DatabaseLimits, StoreError, Tx, pooler, sql::Sql};
 
-/// The role that sees one tenant.
+/// Role limited to one tenant by row-level security.
 pub(crate) const APP: &str = "keyway_app";
-/// The role of relay, writers, schedules and sign-in.
+/// Role of relay, writers, schedules and sign-in, which sees all tenants.
 pub(crate) const SYSTEM: &str = "keyway_system";
 
-/// How long one host may take to answer before the next one is tried.
+/// Time that one host has to answer before the next one is tried.
 const ASK: Duration = Duration::from_secs(2);
-/// With several hosts: how long a transaction may wait before another one is looked for, and how often.
+/// Wait of a transaction after which another of several hosts is looked for, and the interval of further looks.
 const SLOW: Duration = Duration::from_millis(500);
 const TAKES_NO_WRITES: &str = "pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
 
-/// When a session last was not what it has to be: on a server that only reads, or not in its role. Connections from
-/// before are not used again: where an address moved on to another server, a session that stays open would find the old
-/// one for ever.
+/// Latest time at which a session was found on a read-only server or outside its role. Older connections are not used
+/// again: if an address moved to another server, an open session would stay on the old one forever.
 static DISTRUSTED: LazyLock<watch::Sender<Option<Instant>>> = LazyLock::new(|| watch::Sender::new(None));
 
-/// Has the sessions of now replaced; at most once a second, so that reads go on while a server takes no writes.
+/// Replaces all current sessions; at most once a second, so that reads go on while a server takes no writes.
 pub(crate) fn distrust_sessions() {
     DISTRUSTED.send_if_modified(|last| {
         let now = Instant::now();
@@ -52,10 +51,10 @@ pub(crate) fn distrust_sessions() {
     });
 }
 
-/// Asks the server whether it takes writes; the transaction itself may only read.
+/// Checks that the server takes writes; the transaction itself may be read-only.
 ///
 /// # Errors
-/// [`StoreError::Unavailable`] when it does not: its sessions are replaced.
+/// [`StoreError::Unavailable`] if it does not: its sessions are replaced.
 pub(crate) async fn takes_writes(tx: &impl Tx) -> Result<(), StoreError> {
     let reads_only = "SELECT CAST(pg_is_in_recovery() OR current_setting('default_transaction_read_only') = 'on' \
                       AS INT)::BIGINT AS n";
@@ -66,7 +65,7 @@ pub(crate) async fn takes_writes(tx: &impl Tx) -> Result<(), StoreError> {
     Err(StoreError::Unavailable(DbErr::Custom("the server only reads: it is a standby, or made to".to_owned())))
 }
 
-/// Hears each time that the sessions of now are not used again.
+/// Subscribes to the replacement of sessions.
 pub(crate) fn distrusted() -> watch::Receiver<Option<Instant>> {
     DISTRUSTED.subscribe()
 }
@@ -75,7 +74,7 @@ pub(crate) fn distrusted() -> watch::Receiver<Option<Instant>> {
 pub(crate) struct Postgres {
     url: PostgresUrl,
     each_host: Vec<PgConnectOptions>,
-    /// The host that new connections go to, and the one that is asked next when it does not answer.
+    /// Index of the host for new connections; `next` is the one to ask if it does not answer.
     current: AtomicUsize,
     next: AtomicUsize,
     looking: tokio::sync::Mutex<()>,
@@ -106,12 +105,13 @@ impl Postgres {
         })
     }
 
-    /// Whether a pooler gives each transaction another session, so that nothing is set for longer than one.
+    /// Returns `true` if a pooler gives each transaction another session, so that settings last for one transaction
+    /// only.
     pub(crate) const fn pools_transactions(&self) -> bool {
         self.url.pools_transactions
     }
 
-    /// Finds a host that answers, and makes sure that both roles can be had there and are kept.
+    /// Finds a host that answers, and checks that both roles can be assumed and persist.
     pub(crate) async fn check(&self) -> Result<(), StoreError> {
         let mut connection = self.first_usable().await?;
         let options = self.options();
@@ -131,7 +131,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// Opens a pool whose every connection is in a role.
+    /// Opens a pool whose connections are all in one role.
     pub(crate) async fn pool(&self, role: &'static str) -> Result<DatabaseConnection, StoreError> {
         let options = self.options();
         // The URL that counts has become options; this one is never connected to.
@@ -162,7 +162,7 @@ impl Postgres {
         Ok(pool)
     }
 
-    /// Begins a transaction; where the host in use does not answer, at another one.
+    /// Begins a transaction; if the host in use does not answer, on another one.
     pub(crate) async fn begin(
         &self,
         pool: &DatabaseConnection,
@@ -181,7 +181,8 @@ impl Postgres {
         begun
     }
 
-    /// What each transaction has to set for itself where no session is kept: calls of `set_config`, with a comma behind.
+    /// Returns the settings that each transaction must repeat behind a pooler, as `set_config` calls, each with a
+    /// trailing comma.
     pub(crate) fn transaction_settings(&self, role: &str) -> String {
         if !self.pools_transactions() {
             return String::new();
@@ -226,7 +227,7 @@ impl Postgres {
         Err(why)
     }
 
-    /// A connection to a host, if it answers and is what is looked for.
+    /// Returns a connection to a host, if it answers and, where the URL demands it, takes writes.
     async fn usable(&self, at: usize) -> Result<PgConnection, sqlx::Error> {
         let ask = async {
             let mut connection = self.each_host[at].connect().await?;
@@ -242,7 +243,7 @@ impl Postgres {
         timeout(ASK, ask).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
-    /// Looks for a host that is better than the one in use, as long as somebody waits.
+    /// Looks for a better host than the one in use, until dropped.
     async fn keep_looking(&self) -> Infallible {
         loop {
             tokio::time::sleep(SLOW).await;
@@ -250,7 +251,7 @@ impl Postgres {
         }
     }
 
-    /// Asks the hosts in turn, and has new connections go to the first that can be used. Says whether that is another.
+    /// Asks the hosts in turn and directs new connections to the first usable one. Returns `true` if the host changed.
     async fn look(&self) -> bool {
         let Ok(_turn) = self.looking.try_lock() else { return false };
         for _ in 0..self.each_host.len() {
@@ -274,7 +275,7 @@ impl Postgres {
     }
 }
 
-/// Takes a new connection into its role, where it has one for longer than a transaction, and refuses any other.
+/// Puts a new connection into its role, where sessions outlast a transaction, and refuses one that cannot be.
 async fn enter(
     connection: &mut PgConnection,
     enter_with: String,

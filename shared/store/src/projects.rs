@@ -11,7 +11,7 @@ use crate::{
     sql::Sql,
 };
 
-/// The name of the project that is used where none is named.
+/// Name of the project used if none is named.
 pub const DEFAULT_NAME: &str = "default";
 
 /// A project as stored.
@@ -19,22 +19,22 @@ pub const DEFAULT_NAME: &str = "default";
 pub struct ProjectRow {
     /// Its id.
     pub id: ProjectId,
-    /// Whose it is.
+    /// Tenant that owns it.
     pub tenant_id: TenantId,
-    /// Its name, unique in the tenant.
+    /// Name, unique in the tenant.
     pub name: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Counts its changes, for ETag and If-Match.
+    /// Number of changes, for ETag and If-Match.
     pub version: i32,
-    /// What its virtual keys may call, all together.
+    /// Limits of its virtual keys together.
     pub limits: Limits,
-    /// What a month may cost of calls with the operator's key; `None`: the project has not consented to it.
+    /// Monthly budget in nano-USD for calls with the operator's key; `None`: the project has not consented to them.
     pub fallback_budget_nano_usd: Option<NanoUsd>,
 }
 
 impl ProjectRow {
-    /// Where it stands in a list that is sorted by this: its name, or when it was made.
+    /// Returns its place in a list sorted by name or by creation.
     #[must_use]
     pub fn place(&self, by: SortBy) -> Place {
         match by {
@@ -44,18 +44,18 @@ impl ProjectRow {
     }
 }
 
-/// What was metered of a project's calls with the operator's key.
+/// Metered calls of a project with the operator's key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
 pub struct FallbackUse {
-    /// How many there were.
+    /// Number of calls.
     pub requests: i64,
-    /// Those of them whose cost is unknown, so that the cost is too low.
+    /// Calls whose cost is unknown; `cost_nano_usd` leaves them out.
     pub unpriced_requests: i64,
-    /// What the others cost.
+    /// Cost of the other calls.
     pub cost_nano_usd: NanoUsd,
 }
 
-/// Makes the project `default` of a tenant when it is missing.
+/// Adds the project `default` to a tenant if it is missing.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -78,7 +78,7 @@ pub async fn insert(
     if insert_if_free(tx, &row).await? { Ok(row) } else { Err(StoreError::NameTaken) }
 }
 
-/// One project.
+/// Returns one project.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -87,7 +87,7 @@ pub async fn find(tx: &TenantTx, id: ProjectId) -> Result<Option<ProjectRow>, St
     one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()])).await
 }
 
-/// One project by its name.
+/// Returns one project by its name.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -96,7 +96,7 @@ pub async fn find_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProjectRow
     one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), name.into()])).await
 }
 
-/// Projects in an order: those with the searched text in their names, or all.
+/// Returns projects in the given order: those whose name contains the searched text, or all.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -113,7 +113,7 @@ pub async fn list(
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 
-/// Changes a project's name, limits and consent, if the version is still `expected`.
+/// Changes a project's name, limits and consent, if the version still equals `expected`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::NameTaken`].
@@ -139,8 +139,8 @@ pub async fn update(
     if changed == 0 { Err(StoreError::Stale) } else { Ok(row) }
 }
 
-/// Deletes a project with its virtual keys; with `expected`, only if its version is still that one.
-/// One that still has integrations is kept, and `default` always is.
+/// Deletes a project with its virtual keys; with `expected`, only if its version still equals it. A project with
+/// integrations is kept, and `default` always is.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`].
@@ -155,7 +155,7 @@ pub async fn delete(tx: &TenantTx, id: ProjectId, expected: Option<i32>) -> Resu
     if deleted == 0 { Err(StoreError::Stale) } else { Ok(()) }
 }
 
-/// What calls with the operator's key have come to since the first moment of the month that `now` is in.
+/// Sums the calls with the operator's key since the start of the UTC month of `now`.
 ///
 /// # Errors
 /// See [`StoreError`].

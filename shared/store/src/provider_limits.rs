@@ -1,4 +1,4 @@
-//! Limits of everything that a tenant calls at one provider, the catalog's or its own, whichever integration serves.
+//! Limits on all calls of a tenant to one provider, the catalog's or its own, across integrations.
 
 use keyway_domain::Limits;
 use uuid::Uuid;
@@ -10,23 +10,23 @@ use crate::{
     sql::{Sql, limit},
 };
 
-/// The most rows of a tenant: more than a tenant may have of providers, with those of any catalog.
+/// Largest number of rows per tenant: exceeds its custom providers plus those of any catalog.
 const MAX: u64 = 4000;
 
 /// A provider's limits in a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderLimits {
-    /// The scope that is leased from.
+    /// Scope id of the leases.
     pub id: Uuid,
     /// The provider's name.
     pub provider: String,
-    /// What all integrations of the provider may serve together, whichever project they belong to.
+    /// Limits of all integrations of the provider together, across projects.
     pub limits: Limits,
-    /// Counts its changes.
+    /// Number of changes.
     pub version: i32,
 }
 
-/// Those of a tenant, by the provider's name. Who reads a project's credentials reads these with them.
+/// Returns the limits of all providers of a tenant, by the provider's name.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -35,7 +35,7 @@ pub async fn of_tenant(tx: &TenantTx) -> Result<Vec<ProviderLimits>, StoreError>
     read(tx, Sql::with(text, [tx.tenant_id().uuid().into(), limit(MAX).into()])).await
 }
 
-/// Those of one provider, if any were ever set.
+/// Returns the limits of one provider, if any were ever set.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -44,7 +44,7 @@ pub async fn find(tx: &TenantTx, provider: &str) -> Result<Option<ProviderLimits
     Ok(read(tx, Sql::with(text, [tx.tenant_id().uuid().into(), provider.into()])).await?.pop())
 }
 
-/// Sets a provider's limits, if their version is still `expected`; 0: there are none yet.
+/// Sets a provider's limits, if their version still equals `expected`; 0: there are none yet.
 ///
 /// # Errors
 /// [`StoreError::Stale`].

@@ -1,4 +1,4 @@
-//! Models that a tenant added: of its custom providers, or further ones of predefined providers.
+//! Models that a tenant added, to its custom providers or to predefined ones.
 
 use std::collections::HashSet;
 
@@ -11,7 +11,7 @@ use crate::{
     sql::{Sql, chunk, limit},
 };
 
-/// The most models of a tenant: as many as are read at once.
+/// Largest number of models of a tenant: all are read at once.
 pub const MAX: u64 = 2000;
 
 /// A model as stored.
@@ -23,7 +23,7 @@ pub struct ModelRow {
     pub provider: String,
     /// The model's name, as the provider spells it.
     pub model: String,
-    /// Its name for people, where it was given one.
+    /// Display name, if given.
     pub display_name: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub struct ModelRow {
 pub struct NewModel {
     /// Its name, as the provider spells it.
     pub name: String,
-    /// Its name for people.
+    /// Display name.
     pub display_name: Option<String>,
 }
 
@@ -42,7 +42,7 @@ impl From<String> for NewModel {
     }
 }
 
-/// Adds models to a provider; of those it has already only a given name for people is taken.
+/// Adds models to a provider; for a model that exists only a given display name is stored.
 ///
 /// # Errors
 /// [`StoreError::Full`].
@@ -70,7 +70,7 @@ pub async fn insert(tx: &TenantTx, provider: &str, models: &[NewModel], now: Tim
     if count > limit(MAX) { Err(StoreError::Full { most: MAX }) } else { Ok(()) }
 }
 
-/// The models of one provider, or of all, by name.
+/// Returns the models of one provider, or of all, by name.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -84,7 +84,7 @@ pub async fn list(tx: &TenantTx, provider: Option<&str>) -> Result<Vec<ModelRow>
     Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect())
 }
 
-/// The names of the providers that offer a model with this name.
+/// Returns the names of the providers that offer a model with this name.
 ///
 /// # Errors
 /// See [`StoreError`].

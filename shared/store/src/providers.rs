@@ -9,7 +9,7 @@ use crate::{
     sql::{Sql, for_share, for_update, limit},
 };
 
-/// The most custom providers of a tenant: as many as are read at once.
+/// Largest number of custom providers of a tenant: all are read at once.
 pub const MAX: u64 = Page::<ProviderId>::MAX;
 
 /// A custom provider as stored.
@@ -17,30 +17,30 @@ pub const MAX: u64 = Page::<ProviderId>::MAX;
 pub struct ProviderRow {
     /// Its id.
     pub id: ProviderId,
-    /// Whose it is.
+    /// Tenant that owns it.
     pub tenant_id: TenantId,
-    /// Its name, unique in the tenant; what integrations and paths call it.
+    /// Name, unique in the tenant; used by integrations and in paths.
     pub name: String,
-    /// Its name for people.
+    /// Display name.
     pub display_name: String,
-    /// Where its API is.
+    /// Base URL of its API.
     pub base_url: String,
-    /// How its keys are sent, by the name the catalog has for it.
+    /// Way its keys are sent, by the catalog's name for it.
     pub auth: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Counts its changes, for ETag and If-Match.
+    /// Number of changes, for ETag and If-Match.
     pub version: i32,
 }
 
-/// A provider as it is to be.
+/// New values of a provider's fields.
 #[derive(Clone, Copy, Debug)]
 pub struct Change<'a> {
-    /// Its name for people.
+    /// Display name.
     pub display_name: &'a str,
-    /// Where its API is.
+    /// Base URL of its API.
     pub base_url: &'a str,
-    /// How its keys are sent, by the name the catalog has for it.
+    /// Way its keys are sent, by the catalog's name for it.
     pub auth: &'a str,
 }
 
@@ -78,7 +78,7 @@ pub async fn insert(
     if count > limit(MAX) { Err(StoreError::Full { most: MAX }) } else { Ok(row) }
 }
 
-/// One custom provider.
+/// Returns one custom provider.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -87,7 +87,7 @@ pub async fn find(tx: &TenantTx, id: ProviderId) -> Result<Option<ProviderRow>, 
     one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()])).await
 }
 
-/// One custom provider by its name.
+/// Returns one custom provider by its name.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -96,8 +96,8 @@ pub async fn find_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProviderRo
     one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), name.into()])).await
 }
 
-/// One custom provider by its name, which stays as it is until `tx` ends: for what binds a credential
-/// to its base URL. `tx` has to be one that writes.
+/// Returns one custom provider by its name and locks its row until `tx` ends, for a change that binds a credential to
+/// its base URL. `tx` must be a writing transaction.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -107,7 +107,7 @@ pub async fn hold_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProviderRo
     one(tx, sql).await
 }
 
-/// Custom providers, newest first.
+/// Returns custom providers, newest first.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -121,9 +121,9 @@ pub async fn list(tx: &TenantTx, page: Page<ProviderId>) -> Result<Paged<Provide
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 
-/// Changes name for people, base URL and auth; with `expected`, only if the version is still that one.
-/// The base URL of a provider that has integrations stays: their secrets are bound to it. `renewed` is the one whose
-/// secret is replaced in the same transaction.
+/// Changes display name, base URL and auth; with `expected`, only if the version still equals it. The base URL of a
+/// provider with integrations is fixed, as their secrets are bound to it. `renewed` is the integration whose secret is
+/// replaced in the same transaction.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`].
@@ -150,8 +150,8 @@ pub async fn update(
     Ok(ProviderRow { display_name, base_url, auth, version: expected + 1, ..before })
 }
 
-/// Deletes a custom provider with its models and limits; with `expected`, only if the version is still that one.
-/// One that still has integrations is kept.
+/// Deletes a custom provider with its models and limits; with `expected`, only if its version still equals it. A
+/// provider with integrations is kept.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::Conflict`].
@@ -170,7 +170,7 @@ pub async fn delete(tx: &TenantTx, id: ProviderId, expected: Option<i32>) -> Res
     Ok(())
 }
 
-/// The row, so that nobody binds a credential to it before this transaction ends.
+/// Locks the row, so that no credential is bound to it before this transaction ends.
 async fn lock(tx: &TenantTx, id: ProviderId) -> Result<ProviderRow, StoreError> {
     let mut sql = Sql::new("SELECT * FROM providers WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid()).push(" AND id = ").bind(id.uuid()).push(for_update(tx));

@@ -6,7 +6,7 @@ use sea_orm::{ConnectionTrait, Statement};
 
 use crate::{StoreError, Tx};
 
-/// Runs a statement as it stands and says how many rows it touched.
+/// Runs a statement unchanged and returns the number of affected rows.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -14,7 +14,7 @@ pub async fn execute(tx: &impl Tx, text: &str) -> Result<u64, StoreError> {
     Ok(tx.db().execute_unprepared(text).await?.rows_affected())
 }
 
-/// Runs a query as it stands and reads the column `n` of its first row.
+/// Runs a query unchanged and reads the column `n` of its first row.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -24,7 +24,7 @@ pub async fn number(tx: &impl Tx, text: &str) -> Result<i64, StoreError> {
     Ok(row.try_get("", "n")?)
 }
 
-/// Runs a query as it stands and reads the column `name` of each row.
+/// Runs a query unchanged and reads the column `name` of each row.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,7 +1,7 @@
-//! Credentials that are to replace an integration's: kept sealed beside it until they are verified, and swapped in
-//! when they are valid. Until then the one before goes on serving, and nothing here touches it.
+//! Credentials that are to replace an integration's: kept sealed beside it until they are verified, and swapped in when
+//! they are valid. Until then the old one serves, unchanged.
 //!
-//! Only the status writer ends one ([`apply`]); its owner may take it back or put another in its place.
+//! Only the status writer ends a replacement ([`apply`]); its owner may discard it or put another in its place.
 
 use std::collections::HashMap;
 
@@ -18,12 +18,12 @@ use crate::{
     verdicts::VerdictRecord,
 };
 
-/// Where a replacement stands.
+/// State of a replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplacementState {
-    /// It is being verified.
+    /// Its verification is under way.
     Verifying,
-    /// It was not accepted; its secret is gone.
+    /// The verdict refused it; its secret is deleted.
     Refused,
 }
 
@@ -31,7 +31,7 @@ impl ReplacementState {
     /// Every state, for documents.
     pub const ALL: [Self; 2] = [Self::Verifying, Self::Refused];
 
-    /// The text in the table and in JSON.
+    /// Returns the text in the table and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -44,19 +44,19 @@ impl ReplacementState {
 /// A credential that waits to replace an integration's, or was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReplacementRow {
-    /// Whose credential it is to replace.
+    /// Integration whose credential it is to replace.
     pub integration_id: IntegrationId,
-    /// The version that the secret has then.
+    /// Version that the integration's secret has after the swap.
     pub version: i32,
-    /// Where it stands.
+    /// State.
     pub state: ReplacementState,
-    /// Enough of the secret to recognise it by.
+    /// Redacted form of the secret, enough to recognise it.
     pub hint: String,
-    /// The operation that verifies it, or did.
+    /// Operation that verifies it.
     pub operation_id: OperationId,
-    /// What its last verification found.
+    /// Latest verdict.
     pub verdict: Option<Verdict>,
-    /// When it was handed in.
+    /// Time of submission.
     pub created_at: Timestamp,
 }
 
@@ -67,41 +67,41 @@ pub(crate) struct Waiting {
     pub(crate) binding: Option<Binding>,
 }
 
-/// A replacement that nobody verifies at the moment.
+/// A replacement without a running verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unattended {
-    /// Whose it is.
+    /// Tenant that owns it.
     pub tenant_id: TenantId,
-    /// Whose credential it is to replace.
+    /// Integration whose credential it is to replace.
     pub integration_id: IntegrationId,
-    /// The version of the secret.
+    /// Version of the secret.
     pub version: i32,
 }
 
-/// What became of a replacement.
+/// Final result of a replacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ended {
-    /// Whose it is.
+    /// Tenant that owns it.
     pub tenant_id: TenantId,
-    /// Whose credential it was to replace.
+    /// Integration whose credential it was to replace.
     pub integration_id: IntegrationId,
-    /// The operation and the attempt that judged it.
+    /// Operation that verified it.
     pub operation_id: OperationId,
-    /// The attempt of it.
+    /// Attempt that reached the verdict.
     pub attempt: u32,
-    /// The version of the secret.
+    /// Version of the secret.
     pub version: i32,
-    /// Enough of the secret to recognise it by.
+    /// Redacted form of the secret, enough to recognise it.
     pub hint: String,
-    /// What was found.
+    /// Kind of the verdict.
     pub verdict: VerdictKind,
-    /// When.
+    /// Time of the verdict.
     pub at: Timestamp,
-    /// Whether it serves now.
+    /// `true` if the replacement serves now; `false` if it was refused.
     pub is_swapped: bool,
 }
 
-/// The replacement of an integration's credential, if one was handed in and has not been swapped in.
+/// Returns the replacement of an integration's credential, waiting or refused, if there is one.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -109,7 +109,7 @@ pub async fn find(tx: &TenantTx, id: IntegrationId) -> Result<Option<Replacement
     model(tx, id).await?.map(row).transpose()
 }
 
-/// The version to seal the next secret of an integration for: none that was ever sealed for it.
+/// Returns the version for the next secret of an integration: one that no secret of it was ever sealed for.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -118,10 +118,10 @@ pub async fn next_version(tx: &TenantTx, integration: &IntegrationRow) -> Result
     Ok(integration.secret_version.max(other) + 1)
 }
 
-/// Keeps a secret, sealed for `version`, beside that of `integration`, in place of one that waits already.
+/// Keeps a secret, sealed for `version`, beside that of `integration`; overwrites one that waits already.
 ///
 /// # Errors
-/// [`StoreError::Duplicate`] when another integration of the project has it.
+/// [`StoreError::Duplicate`] if another integration of the project has the same secret.
 pub async fn put(
     tx: &TenantTx,
     integration: &IntegrationRow,
@@ -166,7 +166,7 @@ pub async fn put(
     find(tx, integration.id).await?.ok_or(StoreError::NotFound)
 }
 
-/// Forgets what was to replace an integration's credential.
+/// Deletes the replacement of an integration's credential.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -175,7 +175,7 @@ pub async fn discard(tx: &TenantTx, id: IntegrationId) -> Result<(), StoreError>
     Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await.map(drop)
 }
 
-/// Forgets what an operation that was called off was to verify.
+/// Deletes the replacement that a cancelled operation was to verify.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -184,8 +184,8 @@ pub async fn discard_of(tx: &TenantTx, id: OperationId) -> Result<(), StoreError
     Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await.map(drop)
 }
 
-/// Replacements that wait since before `since` although nobody verifies them. Those of integrations that are switched
-/// off wait until they are switched on.
+/// Returns replacements that wait since before `since` without a running verification. Those of disabled integrations
+/// are left out.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -204,7 +204,7 @@ pub async fn unattended(tx: &SystemTx, since: Timestamp, rows: u64) -> Result<Ve
     Ok(found.into_iter().map(unattended).collect())
 }
 
-/// Notes which operation verifies a replacement from now on.
+/// Stores the operation that verifies a replacement from now on.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -214,7 +214,7 @@ pub async fn attend(tx: &SystemTx, one: Unattended, operation_id: OperationId) -
     Sql::with(text, values).run(tx).await.map(drop)
 }
 
-/// Which of these verdicts are about a secret that waits to replace another one.
+/// Returns those of the verdicts that are about a waiting replacement.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -226,8 +226,8 @@ pub async fn judged(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Verd
     Ok(records.iter().filter(|record| waiting.contains_key(&key(record))).cloned().collect())
 }
 
-/// Swaps in what a verification accepted, and drops the secret of what it refused; an inconclusive verdict is noted.
-/// Returns those that ended now.
+/// Swaps in accepted replacements and deletes the secrets of refused ones; an inconclusive verdict is only stored.
+/// Returns the replacements that ended.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -258,7 +258,7 @@ pub async fn apply(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Ended
     Ok(ended)
 }
 
-/// The sealed secret of a replacement that waits, if this is its version.
+/// Returns the sealed secret of a waiting replacement, if `version` is its version.
 pub(crate) async fn waiting(tx: &TenantTx, id: IntegrationId, version: i32) -> Result<Option<Waiting>, StoreError> {
     let is_it = |model: &table::Model| model.version == version && model.state == ReplacementState::Verifying.name();
     let Some(model) = model(tx, id).await?.filter(is_it) else { return Ok(None) };
@@ -293,7 +293,8 @@ async fn of_records(tx: &SystemTx, records: &[VerdictRecord]) -> Result<HashMap<
     Ok(found)
 }
 
-/// Makes the replacement the integration's secret; does nothing when another integration has got it meanwhile.
+/// Makes the replacement the integration's secret. Returns `false` if another integration has got the same secret
+/// meanwhile.
 async fn swap(tx: &SystemTx, model: &table::Model, record: &VerdictRecord) -> Result<bool, StoreError> {
     let before = integrations::of_ids(tx, [record.integration_id], for_update(tx)).await?.pop();
     let Some(before) = before.map(integrations::row).transpose()? else { return Ok(false) };
@@ -352,7 +353,7 @@ async fn swap(tx: &SystemTx, model: &table::Model, record: &VerdictRecord) -> Re
     Ok(true)
 }
 
-/// Keeps what a verification found; with a conclusive verdict the replacement is refused and its secret goes.
+/// Stores the verdict; a conclusive one marks the replacement as refused and deletes its secret.
 async fn note(tx: &SystemTx, model: &table::Model, record: &VerdictRecord) -> Result<(), StoreError> {
     let (verdict, evidence) = (&record.verdict, &record.verdict.evidence);
     let mut sql = Sql::new("UPDATE replacements SET verdict_kind = ");

@@ -1,7 +1,7 @@
-//! The processes that serve calls from memory, and which of them have dropped what was revoked.
+//! Replicas: processes that serve calls from memory, and their acknowledgements of revocations.
 //!
-//! A replica that is not seen any more holds nothing after a while, because nothing is served from memory for
-//! longer than a minute. Nothing here changes an operation's status.
+//! A replica that has stopped its heartbeats holds nothing after a while, because cached entries live no longer than a
+//! minute. Nothing here changes an operation's status.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -14,49 +14,49 @@ use crate::{
     sql::{Sql, chunk, limit, shared_time, uint},
 };
 
-/// How often a replica says that it is there.
+/// Interval of a replica's heartbeats.
 pub const BEAT: Duration = Duration::from_secs(5);
-/// One that was not seen for so long holds nothing any more: what it loaded last has outlived its minute.
+/// Time without a heartbeat after which a replica holds no cached entry any more: the last one has outlived its minute.
 pub const GONE_AFTER: Duration = Duration::from_secs(75);
 
-/// A replica dropped what an operation revoked.
+/// A replica's acknowledgement that it dropped the entries an operation revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ack {
-    /// The operation.
+    /// Id of the operation.
     pub operation_id: OperationId,
-    /// Whose it is.
+    /// Tenant of the operation.
     pub tenant_id: TenantId,
-    /// Which replica.
+    /// Replica that acknowledged.
     pub replica_id: ReplicaId,
-    /// When.
+    /// Time of the acknowledgement.
     pub at: Timestamp,
 }
 
-/// A revocation that some replica has not acknowledged yet.
+/// A revocation that a replica has not acknowledged yet.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pending {
-    /// The operation.
+    /// Id of the operation.
     pub id: OperationId,
-    /// Whose it is.
+    /// Tenant of the operation.
     pub tenant_id: TenantId,
-    /// Its current attempt.
+    /// Current attempt of the operation.
     pub attempt: u32,
-    /// What is to be dropped.
+    /// Cache entries to drop.
     pub what: Invalidation,
-    /// When it was accepted.
+    /// Time of acceptance.
     pub created_at: Timestamp,
 }
 
-/// What the replicas have said to one operation.
+/// Acknowledgements of one revocation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// Those that have dropped it.
+    /// Number of replicas that acknowledged.
     pub acked: i64,
-    /// Those that have not said so.
+    /// Replicas that have not acknowledged.
     pub unanswered: Vec<ReplicaId>,
 }
 
-/// Notes that a replica is there.
+/// Stores a replica's heartbeat.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -71,7 +71,7 @@ pub async fn beat(tx: &SystemTx, id: ReplicaId) -> Result<(), StoreError> {
     sql.run(tx).await.map(drop)
 }
 
-/// Notes that a replica serves no calls any more.
+/// Deletes a replica that serves no calls any more.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -79,7 +79,7 @@ pub async fn leave(tx: &SystemTx, id: ReplicaId) -> Result<(), StoreError> {
     Sql::with("DELETE FROM replicas WHERE id = $1", [id.uuid().into()]).run(tx).await.map(drop)
 }
 
-/// Forgets replicas that have been gone for long.
+/// Deletes replicas that have been gone for long.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -89,7 +89,7 @@ pub async fn delete_gone(tx: &SystemTx) -> Result<u64, StoreError> {
     sql.run(tx).await
 }
 
-/// Notes which replicas these operations wait for, as far as they have not ended.
+/// Stores the replicas whose acknowledgements these operations need, if they have not ended.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -108,10 +108,10 @@ pub async fn expect(tx: &SystemTx, operations: &[OperationId]) -> Result<(), Sto
     sql.run(tx).await.map(drop)
 }
 
-/// Writes down what replicas have acknowledged; the first time counts.
+/// Stores acknowledgements; the first one of a replica counts.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when an operation is gone.
+/// [`StoreError::Conflict`] if an operation is gone.
 pub async fn record(tx: &SystemTx, acks: &[Ack]) -> Result<(), StoreError> {
     let mut acks = acks.to_vec();
     acks.sort_unstable_by_key(|ack| (ack.operation_id, ack.replica_id));
@@ -132,7 +132,7 @@ pub async fn record(tx: &SystemTx, acks: &[Ack]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Revocations that are not at their end, the oldest first.
+/// Returns revocations that have not ended, the oldest first, at most `most`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -161,13 +161,13 @@ pub async fn pending(tx: &SystemTx, most: u64) -> Result<Vec<Pending>, StoreErro
     pending.collect()
 }
 
-/// The condition that a row of `replicas` is of one that may hold something.
+/// Appends the condition that a row of `replicas` may still hold cached entries.
 pub(crate) fn is_there(sql: &mut Sql, tx: &impl Tx) {
     sql.push("replicas.seen_at_ms > ");
     shared_time(sql, tx, Timestamp::now().before(GONE_AFTER).ms());
 }
 
-/// What the replicas have said to each of these operations.
+/// Returns the acknowledgements of each of these operations.
 pub(crate) async fn answers(tx: &impl Tx, operations: &[Uuid]) -> Result<HashMap<Uuid, Answers>, StoreError> {
     #[derive(FromQueryResult)]
     struct Row {

@@ -1,4 +1,4 @@
-//! The reported ledger: usage as providers report it, and how far each report has been fetched.
+//! The reported ledger: usage as providers report it, and the cursor of each report.
 
 use keyway_domain::{IntegrationId, ProjectId, ReportedUsage, Timestamp};
 use sea_orm::{FromQueryResult, Value};
@@ -8,35 +8,35 @@ use crate::{
     sql::{Sql, chunk},
 };
 
-/// How far a report of an integration has been fetched.
+/// Progress of fetching one report of an integration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor {
-    /// Everything before this is in the ledger.
+    /// End of the stored usage: everything before it is in the ledger.
     pub fetched_to: Timestamp,
-    /// Counts its moves; a move names the revision it was computed from.
+    /// Number of moves; a move names the revision it was computed from.
     pub revision: i64,
 }
 
-/// One fetched window of one report, to be stored together with the cursor.
+/// One fetched window of a report, stored together with the cursor.
 #[derive(Clone, Debug)]
 pub struct Fetched<'r> {
-    /// Whose usage.
+    /// Integration whose usage was fetched.
     pub integration_id: IntegrationId,
-    /// The project of the integration.
+    /// Project of the integration.
     pub project_id: ProjectId,
     /// The provider's name.
     pub provider: &'r str,
-    /// The report, as the rows and the cursor name it.
+    /// Name of the report in the rows and the cursor.
     pub source: &'r str,
-    /// The rows; one that is there already, by its natural key, is replaced.
+    /// Rows; one with the same natural key as a stored row replaces it.
     pub rows: &'r [ReportedUsage],
-    /// The cursor that was read before the fetch; `None` when there was none.
+    /// Cursor read before the fetch; `None` if there was none.
     pub cursor: Option<Cursor>,
-    /// How far it has been fetched now; a cursor never moves back.
+    /// New end of the fetched usage; a cursor never moves back.
     pub fetched_to: Timestamp,
 }
 
-/// How far a report of an integration has been fetched.
+/// Returns the cursor of a report of an integration.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -53,7 +53,7 @@ pub async fn cursor(tx: &TenantTx, integration_id: IntegrationId, source: &str) 
     Ok(row.map(|row| Cursor { fetched_to: Timestamp::from_ms(row.fetched_to_ms), revision: row.revision }))
 }
 
-/// Moves the cursor of a report whose rows are stored elsewhere, if it is still the one that was read.
+/// Moves the cursor of a report whose rows are stored elsewhere, if it is unchanged since it was read.
 ///
 /// # Errors
 /// [`StoreError::Stale`].
@@ -61,11 +61,11 @@ pub async fn advance(tx: &TenantTx, fetched: &Fetched<'_>) -> Result<(), StoreEr
     move_cursor(tx, fetched).await
 }
 
-/// Stores what was fetched and moves the cursor, if it is still the one that was read. Returns how many rows were stored.
+/// Stores the fetched rows and moves the cursor, if it is unchanged since it was read. Returns the number of rows.
 ///
 /// # Errors
-/// [`StoreError::Stale`] when another fetch moved the cursor meanwhile: roll back, nothing is lost.
-/// [`StoreError::Conflict`] when the integration is gone.
+/// [`StoreError::Stale`] if another fetch moved the cursor meanwhile: roll back, nothing is lost.
+/// [`StoreError::Conflict`] if the integration is gone.
 pub async fn upsert_reported(tx: &TenantTx, fetched: &Fetched<'_>, now: Timestamp) -> Result<u64, StoreError> {
     move_cursor(tx, fetched).await?;
     let mut rows: Vec<_> = fetched.rows.iter().collect();

@@ -1,5 +1,5 @@
-//! The request log: single metered calls as rows to look at, newest first. No bodies are kept, so none can be
-//! shown; how long the calls are kept is the ledger's retention.
+//! The request log: single metered calls, newest first. No bodies are stored, so none can be shown; calls are kept as
+//! long as the ledger's retention says.
 
 use std::ops::RangeInclusive;
 
@@ -16,39 +16,39 @@ use crate::{
     usage::MeteredRow,
 };
 
-/// The key of a call in the list.
+/// Key of a call in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestKey {
-    /// When the request came in.
+    /// Arrival time of the request.
     pub started_at: Timestamp,
-    /// Which one, among those of the same time.
+    /// Id that orders calls of the same time.
     pub request_id: RequestId,
 }
 
-/// Which calls to list; `None` means any.
+/// Filter of a list of calls; `None` accepts any value.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of this project.
+    /// Project.
     pub project_id: Option<ProjectId>,
-    /// With this virtual key.
+    /// Virtual key that made the call.
     pub virtual_key_id: Option<VirtualKeyId>,
-    /// Served by this integration.
+    /// Integration that served the call.
     pub integration_id: Option<IntegrationId>,
-    /// Served with a secret from there.
+    /// Source of the secret that served the call.
     pub credential: Option<CredentialSource>,
-    /// Served by this provider.
+    /// Provider that served the call.
     pub provider: Option<String>,
-    /// With this model.
+    /// Model.
     pub model: Option<String>,
-    /// Answered with one of these HTTP statuses.
+    /// Range of HTTP statuses of the answer.
     pub status: Option<RangeInclusive<u16>>,
-    /// That ended so.
+    /// Outcome of the call.
     pub outcome: Option<CallOutcome>,
-    /// That Keyway refused with this code.
+    /// Code of Keyway's own refusal.
     pub refused_code: Option<String>,
-    /// From this time on.
+    /// Earliest arrival, inclusive.
     pub from: Option<Timestamp>,
-    /// Before this time.
+    /// Latest arrival, exclusive.
     pub to: Option<Timestamp>,
 }
 
@@ -83,7 +83,7 @@ struct Row {
     refused_code: Option<String>,
 }
 
-/// Calls of the tenant, newest first.
+/// Returns calls of the tenant, newest first.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -139,7 +139,7 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<RequestKey>) -> Res
     Ok(Paged::of(&page, rows.into_iter().map(row).collect()))
 }
 
-/// One call of the tenant, unless its time to be kept is over.
+/// Returns one call of the tenant, unless its retention is over.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,5 +1,5 @@
-//! Deletes what is old, in slices, so that no transaction is long. Each returns how many rows went;
-//! fewer than `rows` means that nothing is left. The audit log is never cut here.
+//! Deletes old rows in slices, so that no transaction is long. Each function returns the number of deleted rows; fewer
+//! than `rows` means that none is left. The audit log is never cut here.
 
 use keyway_domain::Timestamp;
 
@@ -8,7 +8,7 @@ use crate::{
     sql::{Sql, limit},
 };
 
-/// Operations that ended before `before`; a fan-out goes after its children.
+/// Deletes operations that ended before `before`; a fan-out goes after its children.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -19,7 +19,7 @@ pub async fn delete_finished_operations(tx: &SystemTx, before: Timestamp, rows: 
     slice(tx, text, before, rows).await
 }
 
-/// Verdicts older than `before`; the latest one of each integration stays on its row.
+/// Deletes verdicts older than `before`; the latest one of each integration stays on the integration's row.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -29,8 +29,8 @@ pub async fn delete_verdicts(tx: &SystemTx, before: Timestamp, rows: u64) -> Res
     slice(tx, text, before, rows).await
 }
 
-/// Dead letters filed before `before` that nobody waits for: replayed ones, and those whose operation went
-/// with its age. Any other waits for a decision, however old.
+/// Deletes dead letters filed before `before` that wait for no decision: replayed ones, and those whose operation was
+/// deleted by its age. Any other stays, however old.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -40,7 +40,7 @@ pub async fn delete_settled_dead_letters(tx: &SystemTx, before: Timestamp, rows:
     slice(tx, text, before, rows).await
 }
 
-/// Answers kept for `Idempotency-Key` since before `before`.
+/// Deletes answers kept for `Idempotency-Key` since before `before`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -50,7 +50,7 @@ pub async fn delete_idempotency_keys(tx: &SystemTx, before: Timestamp, rows: u64
     slice(tx, text, before, rows).await
 }
 
-/// Proxied calls that began before `before`; the sums of their days stay.
+/// Deletes proxied calls that began before `before`; their daily sums stay.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -60,7 +60,7 @@ pub async fn delete_metered_calls(tx: &SystemTx, before: Timestamp, rows: u64) -
     slice(tx, text, before, rows).await
 }
 
-/// Answers that were counted before `before`, as the calls that counted them.
+/// Deletes records of answers that were counted before `before`, in step with the calls that counted them.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -73,7 +73,7 @@ pub async fn delete_counted_answers(tx: &SystemTx, before: Timestamp, rows: u64)
     slice(tx, &text, before, rows).await
 }
 
-/// Figures of single keys of buckets that began before `before`.
+/// Deletes figures by key of buckets that began before `before`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -87,7 +87,7 @@ pub async fn delete_key_usage(tx: &SystemTx, before: Timestamp, rows: u64) -> Re
     Sql::with(&text, values).run(tx).await
 }
 
-/// Notes from before `before` that an owner was told of drift.
+/// Deletes notes older than `before` that an owner was told of drift.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -97,7 +97,7 @@ pub async fn delete_drift_alarms(tx: &SystemTx, before: Timestamp, rows: u64) ->
     slice(tx, text, before, rows).await
 }
 
-/// Leases on limits whose windows began before `before`: a window that has no row begins anew.
+/// Deletes leases on limits whose windows began before `before`; a window without a row starts afresh.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -110,7 +110,7 @@ pub async fn delete_limit_windows(tx: &SystemTx, before: Timestamp, rows: u64) -
     slice(tx, &text, before, rows).await
 }
 
-/// Firings of schedules before `before`.
+/// Deletes firings of schedules before `before`.
 ///
 /// # Errors
 /// See [`StoreError`].

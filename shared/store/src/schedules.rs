@@ -1,12 +1,12 @@
-//! Firings of schedules, each single by its key.
+//! Firings of schedules, each unique by its key.
 
 use keyway_domain::Timestamp;
 use sea_orm::FromQueryResult;
 
 use crate::{StoreError, SystemTx, sql::Sql};
 
-/// Takes one firing. False: another process has it already. The caller writes the outbox row of
-/// what is to be done in the same transaction.
+/// Claims one firing; returns `false` if another process has it already. The caller writes the outbox row of the
+/// resulting work in the same transaction.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -16,7 +16,7 @@ pub async fn fire(tx: &SystemTx, schedule: &str, fire_at: Timestamp, now: Timest
     Ok(Sql::with(text, [schedule.into(), fire_at.ms().into(), now.ms().into()]).run(tx).await? == 1)
 }
 
-/// The latest firing of a schedule.
+/// Returns the time of the latest firing of a schedule.
 ///
 /// # Errors
 /// See [`StoreError`].

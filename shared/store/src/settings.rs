@@ -2,7 +2,7 @@
 
 use crate::{StoreError, SystemTx, entity::settings as table, sql::Sql};
 
-/// A fact.
+/// Returns the value of a fact.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -11,7 +11,7 @@ pub async fn find(tx: &SystemTx, key: &str) -> Result<Option<String>, StoreError
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(|setting| setting.value))
 }
 
-/// Keeps a fact, replacing what was known.
+/// Stores a fact, replacing an earlier value.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -21,7 +21,7 @@ pub async fn put(tx: &SystemTx, key: &str, value: &str) -> Result<(), StoreError
     Sql::with(text, [key.into(), value.into()]).run(tx).await.map(drop)
 }
 
-/// Keeps a fact unless one is known, and returns the one that holds: for what only the first process decides.
+/// Stores a fact unless it has a value, and returns the stored value: for decisions that only the first process makes.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -31,7 +31,7 @@ pub async fn put_if_absent(tx: &SystemTx, key: &str, value: &str) -> Result<Stri
     find(tx, key).await?.ok_or(StoreError::NotFound)
 }
 
-/// Settings whose key begins with `prefix`, as key and value, in the order of their keys.
+/// Returns facts whose key begins with `prefix`, as key and value, in the order of their keys.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -1,7 +1,7 @@
-//! Lists that can be searched by name and sorted: where a page begins, in whatever order the list is.
+//! Lists that can be searched by name and sorted: the place at which a page begins, for each order.
 //!
-//! The id decides between items that are otherwise equal, so pages follow each other without gap or repeat. What
-//! changes its place while somebody pages through may be seen twice or not at all, as in every such list.
+//! The id orders items that are otherwise equal, so pages follow each other without gap or repeat. An item that changes
+//! its place while a client pages through may be seen twice or not at all.
 
 use uuid::Uuid;
 
@@ -10,17 +10,17 @@ use crate::{
     sql::{Sql, limit},
 };
 
-/// What a list is sorted by.
+/// Field that a list is sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SortBy {
-    /// When an item was made, which its id tells.
+    /// Time of creation, which an item's id holds.
     #[default]
     CreatedAt,
-    /// When it was last changed.
+    /// Time of the last change.
     UpdatedAt,
-    /// When it was last used; what never was counts as used long ago.
+    /// Time of the last use; an item that was never used counts as used at time 0.
     LastUsedAt,
-    /// Its name, without regard to case.
+    /// Name, ignoring case.
     Name,
     /// The name of its provider.
     Provider,
@@ -28,32 +28,32 @@ pub enum SortBy {
     Status,
 }
 
-/// How a list is sorted: newest first, where nothing else is said.
+/// Order of a list: newest first by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// By what.
+    /// Sort field.
     pub by: SortBy,
-    /// Whether the largest comes first.
+    /// `true` for the largest value first.
     pub descending: bool,
 }
 
-/// Where an item stands in a sorted list.
+/// Place of an item in a sorted list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// What the list is sorted by.
+    /// Sort field of the list.
     pub by: SortBy,
-    /// What the item has there.
+    /// The item's value of the sort field.
     pub value: PlaceValue,
     /// The item's id.
     pub id: Uuid,
 }
 
-/// What an item has of what its list is sorted by.
+/// An item's value of the sort field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PlaceValue {
-    /// Nothing beside its id.
+    /// The id alone.
     Id,
-    /// A number: a time in milliseconds.
+    /// A number; times are in milliseconds.
     Number(i64),
     /// A text.
     Text(String),
@@ -79,14 +79,14 @@ impl SortBy {
 }
 
 impl Place {
-    /// The place of an item in the usual order.
+    /// Returns the place of an item in the usual order.
     #[must_use]
     pub const fn of_id(id: Uuid) -> Self {
         Self { by: SortBy::CreatedAt, value: PlaceValue::Id, id }
     }
 }
 
-/// Keeps what has the text in its name, whatever the case of its letters.
+/// Narrows a statement to rows whose name contains the text, ignoring case.
 pub(crate) fn search(sql: &mut Sql, text: Option<&str>) {
     if let Some(text) = text {
         let mut pattern = String::from("%");
@@ -101,7 +101,7 @@ pub(crate) fn search(sql: &mut Sql, text: Option<&str>) {
     }
 }
 
-/// The rest of a statement: from where on, in which order, and how many.
+/// Completes a statement with the page's start, order and size.
 pub(crate) fn page(sql: &mut Sql, sort: Sort, page: &Page<Place>) {
     let expression = sort.by.expression();
     if let Some(after) = page.after.as_ref().filter(|after| after.by == sort.by) {

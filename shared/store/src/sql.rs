@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 use crate::{StoreError, Tx};
 
-/// The most bound values of one statement; below the limit of both databases.
+/// Largest number of bound values in one statement; below the limit of both databases.
 const MAX_VALUES: usize = 30_000;
-/// PostgreSQL's clock, the same for a whole statement.
+/// PostgreSQL's clock in milliseconds, constant during a statement.
 pub(crate) const SHARED_NOW_MS: &str = "CAST(EXTRACT(EPOCH FROM statement_timestamp()) * 1000 AS BIGINT)";
 
 /// A statement under construction.
@@ -24,7 +24,7 @@ impl Sql {
         Self { text: text.to_owned(), values: Vec::new() }
     }
 
-    /// A whole statement whose placeholders are numbered already.
+    /// Returns a whole statement whose placeholders are numbered already.
     pub(crate) fn with(text: &str, values: impl IntoIterator<Item = Value>) -> Self {
         Self { text: text.to_owned(), values: values.into_iter().collect() }
     }
@@ -41,7 +41,7 @@ impl Sql {
         self
     }
 
-    /// `$1, $2, $3`
+    /// Appends `$1, $2, $3`.
     pub(crate) fn list<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) -> &mut Self {
         for (index, value) in values.into_iter().enumerate() {
             if index > 0 {
@@ -52,7 +52,7 @@ impl Sql {
         self
     }
 
-    /// `($1, $2), ($3, $4)`
+    /// Appends `($1, $2), ($3, $4)`.
     pub(crate) fn tuples<const N: usize>(&mut self, rows: impl IntoIterator<Item = [Value; N]>) -> &mut Self {
         for (index, row) in rows.into_iter().enumerate() {
             self.push(if index > 0 { "), (" } else { "(" }).list(row);
@@ -65,38 +65,38 @@ impl Sql {
         Statement::from_sql_and_values(tx.db().get_database_backend(), text, self.values)
     }
 
-    /// Runs it and says how many rows it touched.
+    /// Runs the statement and returns the number of affected rows.
     pub(crate) async fn run(self, tx: &impl Tx) -> Result<u64, StoreError> {
         let statement = self.statement(tx);
         Ok(tx.db().execute_raw(statement).await?.rows_affected())
     }
 
-    /// Runs it and reads whole rows of an entity.
+    /// Runs the statement and reads whole rows of an entity.
     pub(crate) async fn models<E: EntityTrait>(self, tx: &impl Tx) -> Result<Vec<E::Model>, StoreError> {
         Ok(E::find().from_raw_sql(self.statement(tx)).all(tx.db()).await?)
     }
 
-    /// Runs it and reads rows of a shape of its own.
+    /// Runs the statement and reads rows of another shape.
     pub(crate) async fn rows<R: FromQueryResult>(self, tx: &impl Tx) -> Result<Vec<R>, StoreError> {
         Ok(R::find_by_statement(self.statement(tx)).all(tx.db()).await?)
     }
 
-    /// Runs it and reads the column `id` of each row.
+    /// Runs the statement and reads the column `id` of each row.
     pub(crate) async fn ids(self, tx: &impl Tx) -> Result<Vec<Uuid>, StoreError> {
         let rows = tx.db().query_all_raw(self.statement(tx)).await?;
         Ok(rows.iter().map(|row| row.try_get("", "id")).collect::<Result<_, _>>()?)
     }
 
-    /// Runs it and reads the column `n` of its one row.
+    /// Runs the statement and reads the column `n` of its only row.
     pub(crate) async fn number(self, tx: &impl Tx) -> Result<i64, StoreError> {
         let row = tx.db().query_one_raw(self.statement(tx)).await?.ok_or(StoreError::NotFound)?;
         Ok(row.try_get("", "n")?)
     }
 }
 
-/// Writes `?` for `$1`, `$2`, ... where each of `count` numbers stands once and in order; any other text stays as it is.
+/// Replaces `$1`, `$2`, ... by `?` if each of `count` numbers occurs once and in order; any other text is unchanged.
 ///
-/// SQLite takes `$1` for a name and walks through all names for each value that is bound: the square of their number.
+/// SQLite treats `$1` as a name and searches all names for each bound value, which takes quadratic time.
 fn unnumbered(text: String, count: usize) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut pieces = text.split('$');
@@ -114,14 +114,14 @@ fn unnumbered(text: String, count: usize) -> String {
     if bound == count { plain } else { text }
 }
 
-/// The time by PostgreSQL's clock.
+/// Returns the time by PostgreSQL's clock.
 pub(crate) async fn shared_now(tx: &impl Tx) -> Result<Timestamp, StoreError> {
     let ms = Sql::new(&format!("SELECT {SHARED_NOW_MS} AS n")).number(tx).await?;
     Ok(Timestamp::from_ms(ms))
 }
 
-/// A time of this process' clock as a time of the clock that all processes share, which is PostgreSQL's: a
-/// process whose clock is wrong still hands over, and takes, in time. SQLite is shared with nobody.
+/// Appends a time of this process' clock, converted to the clock that all processes share, which is PostgreSQL's: a
+/// process with a wrong clock still claims and hands over in time. On SQLite the two are the same.
 pub(crate) fn shared_time(sql: &mut Sql, tx: &impl Tx, at_ms: i64) {
     if tx.is_postgres() {
         let from_now_ms = at_ms.saturating_sub(Timestamp::now().ms());
@@ -131,7 +131,7 @@ pub(crate) fn shared_time(sql: &mut Sql, tx: &impl Tx, at_ms: i64) {
     }
 }
 
-/// Takes a stored time in `column` back to this process' clock.
+/// Appends a stored time in `column`, converted back to this process' clock.
 pub(crate) fn own_time(sql: &mut Sql, tx: &impl Tx, column: &str) {
     sql.push(column);
     if tx.is_postgres() {
@@ -139,27 +139,27 @@ pub(crate) fn own_time(sql: &mut Sql, tx: &impl Tx, column: &str) {
     }
 }
 
-/// How many rows of `columns` values each fit into one statement.
+/// Returns the number of rows of `columns` values that fit into one statement.
 pub(crate) const fn chunk(columns: usize) -> usize {
     MAX_VALUES / columns
 }
 
-/// `FOR UPDATE` where rows can be locked one by one; SQLite has one writer at a time anyway.
+/// Returns `FOR UPDATE` on PostgreSQL; nothing on SQLite, which has one writer at a time.
 pub(crate) fn for_update(tx: &impl Tx) -> &'static str {
     if tx.is_postgres() { " FOR UPDATE" } else { "" }
 }
 
-/// `FOR SHARE` where rows can be locked one by one: the row stays as it is until the transaction ends.
+/// Returns `FOR SHARE` on PostgreSQL, which keeps the row unchanged until the transaction ends; nothing on SQLite.
 pub(crate) fn for_share(tx: &impl Tx) -> &'static str {
     if tx.is_postgres() { " FOR SHARE" } else { "" }
 }
 
-/// Like [`for_update`], passing over rows that another transaction holds.
+/// Returns `FOR UPDATE SKIP LOCKED` on PostgreSQL, which passes over rows that another transaction holds.
 pub(crate) fn skip_locked(tx: &impl Tx) -> &'static str {
     if tx.is_postgres() { " FOR UPDATE SKIP LOCKED" } else { "" }
 }
 
-/// The stored form of an optional time.
+/// Returns the stored form of an optional time.
 pub(crate) fn ms(at: Option<Timestamp>) -> Option<i64> {
     at.map(Timestamp::ms)
 }
@@ -169,7 +169,7 @@ pub(crate) fn time(ms: Option<i64>) -> Option<Timestamp> {
     ms.map(Timestamp::from_ms)
 }
 
-/// A number as the databases keep it; out of range cannot happen for attempts and HTTP statuses.
+/// Returns a number in the databases' integer type; attempts and HTTP statuses are always in range.
 pub(crate) fn int(number: u32) -> i32 {
     i32::try_from(number).unwrap_or(i32::MAX)
 }
@@ -179,7 +179,7 @@ pub(crate) fn uint(number: i32) -> u32 {
     u32::try_from(number).unwrap_or(0)
 }
 
-/// A limit as the databases want it.
+/// Returns a limit in the databases' integer type.
 pub(crate) fn limit(rows: u64) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
 }

@@ -16,7 +16,7 @@ use crate::{
 
 const CAPACITY: usize = 10_000;
 
-/// Why a tenant's keys cannot be had.
+/// Reason why a tenant's keys are not available.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The vault is sealed, or the row does not open with this keyring.
@@ -35,19 +35,19 @@ pub struct TenantKeyCache {
 }
 
 impl TenantKeyCache {
-    /// An empty cache over this vault.
+    /// Returns an empty cache over this vault.
     #[must_use]
     pub fn new(vault: Arc<Vault>) -> Self {
         Self { vault, keys: Arc::new(Cache::new(CAPACITY)) }
     }
 
-    /// The vault behind it.
+    /// Returns the vault behind the cache.
     #[must_use]
     pub fn vault(&self) -> &Vault {
         &self.vault
     }
 
-    /// The keys that seal new secrets of the tenant. The first call for a tenant makes them, in `tx`.
+    /// Returns the keys that seal new secrets of the tenant. The first call for a tenant makes them, in `tx`.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -61,7 +61,7 @@ impl TenantKeyCache {
         Ok(if row.id == made.keys.id() { Arc::new(made.keys) } else { self.unwrapped(row)? })
     }
 
-    /// The keys that opened or will open what was sealed under `id`.
+    /// Returns the keys for secrets sealed under the data key `id`.
     ///
     /// # Errors
     /// [`KeyError`]; [`StoreError::NotFound`] when the tenant has no such data key.
@@ -72,10 +72,10 @@ impl TenantKeyCache {
         Ok(self.unwrapped(data_keys::find(tx, id).await?.ok_or(StoreError::NotFound)?)?)
     }
 
-    /// The keys of a row that was read already.
+    /// Returns the keys of a data key row that was read already.
     ///
     /// # Errors
-    /// The vault is sealed, or the row does not open with this keyring.
+    /// [`VaultError`] if the vault is sealed, or the row does not open with this keyring.
     pub fn unwrapped(&self, row: DataKeyRow) -> Result<Arc<TenantKeys>, VaultError> {
         if let Some(keys) = self.keys.get(&row.id) {
             return Ok(keys);

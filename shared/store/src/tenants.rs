@@ -1,4 +1,4 @@
-//! Tenants. They are made and listed across tenants, hence by a [`SystemTx`].
+//! Tenants. They are added and listed across tenants, hence by a [`SystemTx`].
 
 use keyway_domain::{TenantId, Timestamp};
 
@@ -9,7 +9,7 @@ use crate::{
     sql::{Sql, limit},
 };
 
-/// The name of the tenant that the admin key acts in by default.
+/// Name of the tenant that the admin key acts in by default.
 pub const DEFAULT_NAME: &str = "default";
 
 /// A tenant as stored.
@@ -17,13 +17,13 @@ pub const DEFAULT_NAME: &str = "default";
 pub struct TenantRow {
     /// Its id.
     pub id: TenantId,
-    /// Its name, unique in the installation.
+    /// Name, unique in the installation.
     pub name: String,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
 }
 
-/// Returns the tenant `default`; makes it, with its project `default`, when it is missing.
+/// Returns the tenant `default`; adds it, with its project `default`, if it is missing.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -48,7 +48,7 @@ pub async fn insert(tx: &SystemTx, name: &str, now: Timestamp) -> Result<TenantR
     Ok(row)
 }
 
-/// One tenant; a tenant's own transaction finds itself only.
+/// Returns one tenant; a tenant's own transaction finds only itself.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -57,7 +57,7 @@ pub async fn find(tx: &impl Tx, id: TenantId) -> Result<Option<TenantRow>, Store
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// One tenant by its name.
+/// Returns one tenant by its name.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -66,7 +66,7 @@ pub async fn find_by_name(tx: &SystemTx, name: &str) -> Result<Option<TenantRow>
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// Tenants, newest first.
+/// Returns tenants, newest first.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -79,7 +79,7 @@ pub async fn list(tx: &SystemTx, page: Page<TenantId>) -> Result<Paged<TenantRow
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 
-/// Gives a tenant another name.
+/// Changes a tenant's name.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::NameTaken`].
@@ -93,8 +93,8 @@ pub async fn rename(tx: &SystemTx, id: TenantId, name: &str) -> Result<(), Store
     }
 }
 
-/// Deletes a tenant with everything it has except its audit log. A tenant that still has
-/// integrations is kept, and `default` always is.
+/// Deletes a tenant with all its rows except its audit log. A tenant with integrations is kept, and `default` always
+/// is.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Conflict`].

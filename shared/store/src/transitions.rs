@@ -1,8 +1,8 @@
-//! The state machine of operations, guarded in SQL, many operations to a statement.
+//! The state machine of operations, guarded in SQL, many operations per statement.
 //!
-//! Only the status writer uses this. Every function returns the operations it changed; a late,
-//! repeated or outdated step changes nothing. Call [`lock`] first with every operation of the
-//! transaction, so that two writers never wait for each other in a circle.
+//! Only the status writer uses this. Every function returns the operations it changed; a late, repeated or outdated
+//! step changes nothing. Call [`lock`] first with every operation of the transaction, so that two writers never
+//! deadlock.
 
 use keyway_domain::{Code, Command, OperationId, Timestamp};
 use sea_orm::Value;
@@ -19,30 +19,30 @@ use crate::{
 /// A step of one attempt of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// The operation.
+    /// Id of the operation.
     pub id: OperationId,
-    /// The attempt the step is about; another one is not touched.
+    /// Attempt that the step is about; an operation at another attempt is not changed.
     pub attempt: u32,
-    /// When it happened.
+    /// Time of the step.
     pub at: Timestamp,
 }
 
-/// An attempt that is to be followed by another one.
+/// An attempt that another one is to follow.
 #[derive(Clone, Debug)]
 pub struct Deferral {
-    /// The operation and the attempt that ended.
+    /// Operation and attempt that ended.
     pub step: Step,
-    /// Why.
+    /// Reason.
     pub code: Code,
-    /// When the next attempt is due.
+    /// Due time of the next attempt.
     pub due_at: Timestamp,
-    /// What it does.
+    /// Command of the next attempt.
     pub next: Command,
-    /// It is the same attempt once more.
+    /// `true` if the attempt number stays the same.
     pub keeps_attempt: bool,
 }
 
-/// Reads operations and holds them, and their parents, until the transaction ends. Progress is not read.
+/// Reads operations and locks them, and their parents, until the transaction ends. Progress is not read.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -64,7 +64,7 @@ pub async fn lock(tx: &impl Tx, ids: &[OperationId]) -> Result<Vec<OperationRow>
     rows.into_iter().map(|model| row(model, None)).collect()
 }
 
-/// `queued -> running`.
+/// Moves `queued -> running`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -73,7 +73,7 @@ pub async fn start(tx: &SystemTx, steps: &[Step]) -> Result<Vec<OperationId>, St
     apply(tx, steps.iter().map(|step| (*step, None)), set, "state = 'queued'").await
 }
 
-/// `queued | running -> succeeded`.
+/// Moves `queued | running -> succeeded`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -83,7 +83,7 @@ pub async fn succeed(tx: &SystemTx, steps: &[Step]) -> Result<Vec<OperationId>, 
     apply(tx, steps.iter().map(|step| (*step, None)), set, "state IN ('queued', 'running')").await
 }
 
-/// `queued | running -> failed`.
+/// Moves `queued | running -> failed`.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -94,8 +94,8 @@ pub async fn fail(tx: &SystemTx, steps: &[(Step, Code)]) -> Result<Vec<Operation
     apply(tx, steps, set, "state IN ('queued', 'running')").await
 }
 
-/// `queued | running -> queued`, one attempt further or the same one again. The caller writes the outbox row of the next
-/// attempt for those that are returned, in the same transaction.
+/// Moves `queued | running -> queued`, to the next attempt or the same one again. For each returned operation the
+/// caller writes the outbox row of that attempt in the same transaction.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -125,7 +125,7 @@ pub async fn defer(tx: &SystemTx, deferrals: &[Deferral]) -> Result<Vec<Operatio
     Ok(changed)
 }
 
-/// Notes that a fan-out has written all its `total` children; it ends when they have.
+/// Notes that a fan-out has written all its `total` children; it ends when they all have.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -135,8 +135,8 @@ pub async fn planned(tx: &SystemTx, id: OperationId, total: i64, at: Timestamp) 
     Ok(Sql::with(text, [total.into(), at.ms().into(), id.uuid().into()]).run(tx).await? == 1)
 }
 
-/// Ends those of the fan-outs `ids` whose children are all written and have all ended. Failed
-/// children do not fail it: it shows how many there are. Returns those that ended now.
+/// Ends those of the fan-outs `ids` whose children are all written and have all ended. Failed children do not fail the
+/// fan-out; its progress counts them. Returns the fan-outs that ended now.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -167,8 +167,8 @@ pub async fn complete_parents(
     Ok(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid).collect())
 }
 
-/// Ends those of the revocations `ids` that every replica which is there has acknowledged; of one that is gone, none
-/// has to. Returns those that ended now.
+/// Ends those of the revocations `ids` that every live replica has acknowledged; a replica that is gone need not.
+/// Returns the revocations that ended now.
 ///
 /// # Errors
 /// See [`StoreError`].

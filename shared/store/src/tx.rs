@@ -1,4 +1,4 @@
-//! Transactions: the only way to a connection. A tenant's transaction has told the database whose it is.
+//! Transactions: the only access to a connection. A tenant's transaction has told the database its tenant.
 //!
 //! Dropping a transaction rolls it back.
 
@@ -30,7 +30,7 @@ pub(crate) mod sealed {
     }
 }
 
-/// A transaction of either kind, for queries that both need.
+/// A transaction of either kind, for queries that serve both.
 pub trait Tx: sealed::Inner + Send + Sync {}
 
 /// A transaction that sees the rows of one tenant.
@@ -42,14 +42,14 @@ pub struct TenantTx {
 /// A transaction that sees every tenant: for relay, schedules, writers and sign-in.
 pub struct SystemTx(Open);
 
-/// Whether the transaction may write.
+/// Access mode of a transaction.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
     Read,
     Write,
 }
 
-/// Connections of one kind, and what a transaction on one of them has to do first.
+/// Connections of one kind, and the settings that each transaction on one of them makes first.
 #[derive(Clone)]
 pub(crate) struct Pool {
     pub(crate) connections: DatabaseConnection,
@@ -65,7 +65,7 @@ impl Pool {
         Self { connections, postgres: Some((Arc::clone(postgres), role)) }
     }
 
-    /// What each transaction sets for itself, with a comma behind.
+    /// Returns the settings that each transaction makes for itself, with a trailing comma.
     fn settings(&self) -> String {
         self.postgres.as_ref().map_or_else(String::new, |(postgres, role)| postgres.transaction_settings(role))
     }
@@ -77,25 +77,25 @@ struct Who {
 }
 
 impl TenantTx {
-    /// Whose rows it sees.
+    /// Returns the tenant whose rows the transaction sees.
     #[must_use]
     pub const fn tenant_id(&self) -> TenantId {
         self.tenant_id
     }
 
-    /// Makes everything done in it durable.
+    /// Commits the transaction.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: it is unknown whether it was committed; every write has a natural key.
+    /// [`StoreError::Unavailable`]: the outcome of the commit is unknown; every write has a natural key.
     pub async fn commit(self) -> Result<(), StoreError> {
         self.open.commit().await
     }
 
-    /// Asks whether a row that was not found is nowhere else either: a session that was open when its server was
-    /// demoted does not see what came since.
+    /// Checks that a row that was not found does not exist: a session opened before its server was demoted misses later
+    /// rows.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when that may be so.
+    /// [`StoreError::Unavailable`] if the session may be out of date.
     pub async fn ensure_current(&self) -> Result<(), StoreError> {
         if self.open.postgres { postgres::takes_writes(self).await } else { Ok(()) }
     }
@@ -124,10 +124,10 @@ impl TenantTx {
 }
 
 impl SystemTx {
-    /// Makes everything done in it durable.
+    /// Commits the transaction.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: it is unknown whether it was committed; every write has a natural key.
+    /// [`StoreError::Unavailable`]: the outcome of the commit is unknown; every write has a natural key.
     pub async fn commit(self) -> Result<(), StoreError> {
         self.0.commit().await
     }

@@ -1,10 +1,10 @@
 //! The metered ledger: proxied calls, each once by its request id, and their sums per day.
 //!
-//! A figure nobody gave stays null in the sums; how many calls had none is counted beside them. A call that
-//! was settled, because its process died, gives way to its completion should that come later, and never the
-//! other way round: in whatever order the two arrive, one row is left, and it is the completion. A call that
-//! Keyway itself refused is kept like the others and counted apart: no provider was asked for it. An answer that is made
-//! in the background counts in the first call that shows what it used; one that reads it again used nothing.
+//! An unknown figure stays null in the sums; the number of calls without it is counted beside them. A call settled
+//! because its process died gives way to its completion, should that come later, and never the other way round: in
+//! whatever order the two arrive, one row is left, and it is the completion. A call that Keyway itself refused is kept
+//! like the others and counted apart: no provider was asked for it. An answer made in the background counts in the
+//! first call that shows its usage; a call that reads it again used nothing.
 
 mod counted;
 
@@ -24,22 +24,22 @@ use crate::{
 pub struct MeteredRow {
     /// The call.
     pub call: MeteredCall,
-    /// What it cost; `None` when price or tokens are unknown.
+    /// Cost in nano-USD; `None` if price or tokens are unknown.
     pub cost_nano_usd: Option<NanoUsd>,
-    /// The price list that was used.
+    /// Version of the price list that was used.
     pub price_version: Option<String>,
 }
 
-/// The columns of a call.
+/// Number of bound columns of a call.
 const CALL_COLUMNS: usize = 28;
-/// Instead of a price list's version: no provider was asked.
+/// Stands for the price list's version where no provider was asked.
 const REFUSED: &str = "refused";
 
-/// The columns of a day that count calls.
+/// Daily columns that count calls.
 const COUNTS: [&str; 5] =
     ["requests", "failed_requests", "unknown_token_requests", "unpriced_requests", "refused_requests"];
 
-/// The columns of a day that stay null until somebody gives a figure.
+/// Daily columns that stay null until a call gives a figure.
 const FIGURES: [&str; 7] = [
     "input_tokens",
     "cached_input_tokens",
@@ -50,7 +50,7 @@ const FIGURES: [&str; 7] = [
     "cost_nano_usd",
 ];
 
-/// One day of one caller, integration and model.
+/// Key of a daily row: UTC day, project, integration, virtual key, provider and model.
 type Key = (String, Uuid, Uuid, Uuid, String, String);
 
 #[derive(Default)]
@@ -64,10 +64,10 @@ struct Sums {
     cost_nano_usd: Option<NanoUsd>,
 }
 
-/// Appends calls of a tenant and adds those that are new to the sums of their day. Returns the new ones, as they count.
+/// Appends calls of a tenant and adds the new ones to their daily sums. Returns the new ones as counted.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when the tenant is gone; otherwise see [`StoreError`].
+/// [`StoreError::Conflict`] if the tenant is gone; otherwise see [`StoreError`].
 pub async fn append_metered(
     tx: &SystemTx,
     tenant_id: TenantId,
@@ -105,7 +105,7 @@ pub async fn append_metered(
     Ok(rows)
 }
 
-/// Of a call and its settlement in one batch the call counts.
+/// Keeps one row per request; where a batch has both a call and its settlement, the call.
 fn each_once(mut rows: Vec<MeteredRow>) -> Vec<MeteredRow> {
     rows.sort_by_key(|row| (row.call.request_id, row.call.settled));
     rows.dedup_by_key(|row| row.call.request_id);
@@ -136,7 +136,7 @@ impl Settled {
     }
 }
 
-/// Deletes the settled rows of these calls, as far as there are any.
+/// Deletes the settled rows of these calls, if any, and returns them.
 async fn take_settled(tx: &SystemTx, tenant_id: TenantId, late: &[&MeteredRow]) -> Result<Vec<Settled>, StoreError> {
     let mut sql = Sql::new("DELETE FROM metered_calls WHERE settled AND tenant_id = ");
     sql.bind(tenant_id.uuid()).push(" AND request_id IN (").list(late.iter().map(|row| row.call.request_id.uuid()));
@@ -144,7 +144,7 @@ async fn take_settled(tx: &SystemTx, tenant_id: TenantId, late: &[&MeteredRow]) 
     sql.rows(tx).await
 }
 
-/// Deletes days on which nothing is left once a settled call was taken back.
+/// Deletes daily rows that count nothing once a settled call was taken back.
 async fn delete_empty_days(tx: &SystemTx, tenant_id: TenantId, taken: &[Key]) -> Result<(), StoreError> {
     if taken.is_empty() {
         return Ok(());
@@ -155,7 +155,7 @@ async fn delete_empty_days(tx: &SystemTx, tenant_id: TenantId, taken: &[Key]) ->
 }
 
 impl Sums {
-    /// Takes back what [`Self::add`] counted of a settled call, of which nothing is known.
+    /// Takes back the counts that [`Self::add`] made for a settled call, whose figures are all unknown.
     fn take_settled(&mut self) {
         self.requests -= 1;
         self.failed_requests -= 1;
@@ -203,7 +203,8 @@ fn key(call: &MeteredCall) -> Key {
     )
 }
 
-/// One text that a database does not take would cost the whole batch: it is unknown instead.
+/// Returns the model, or `None` if it has control characters: a database refuses some of them, which would cost the
+/// whole batch.
 fn model(call: &MeteredCall) -> Option<&str> {
     call.model.as_deref().filter(|model| !model.contains(char::is_control))
 }

@@ -13,10 +13,10 @@ use crate::{
     sql::{Sql, limit},
 };
 
-/// The most groups of one report.
+/// Largest number of groups in one report.
 pub const MAX_GROUPS: u64 = 10_000;
 
-/// What a report can be split by.
+/// Column that a report can be split by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GroupBy {
     /// The provider's name.
@@ -29,9 +29,9 @@ pub enum GroupBy {
     Project,
     /// The UTC day.
     Day,
-    /// The virtual key; providers know nothing of it, so the reported ledger has none.
+    /// The virtual key; not in the reported ledger, as providers do not know it.
     VirtualKey,
-    /// Whose secret served: the project's own or the operator's.
+    /// Source of the secret: the project's own or the operator's.
     Credential,
 }
 
@@ -52,31 +52,31 @@ impl GroupBy {
     }
 }
 
-/// What to report.
+/// Parameters of a report.
 #[derive(Clone, Debug)]
 pub struct ReportQuery {
-    /// Start, inclusive; whole days in UTC.
+    /// Start, inclusive; rounded to whole UTC days.
     pub from: Timestamp,
-    /// End, exclusive; a day that has begun counts whole.
+    /// End, exclusive; a day that has begun counts as a whole.
     pub to: Timestamp,
-    /// What to split by, in any order.
+    /// Columns to split by, in any order.
     pub group_by: Vec<GroupBy>,
-    /// Which ledger.
+    /// Ledger to sum.
     pub ledger: Ledger,
-    /// Of what alone.
+    /// Narrowing of the report.
     pub only: Only,
 }
 
-/// Of what a report is, where it is not of everything; each narrows it down.
+/// Filter of a report; `None` accepts any value, set fields must all match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Only {
-    /// Of this provider.
+    /// Provider's name.
     pub provider: Option<String>,
-    /// Of this project.
+    /// Project.
     pub project_id: Option<ProjectId>,
-    /// Of this integration.
+    /// Integration.
     pub integration_id: Option<IntegrationId>,
-    /// With this virtual key; metered only.
+    /// Virtual key; metered ledger only.
     pub virtual_key_id: Option<VirtualKeyId>,
 }
 
@@ -91,25 +91,25 @@ pub struct UsageGroup {
     pub integration_id: Option<IntegrationId>,
     /// The virtual key.
     pub virtual_key_id: Option<VirtualKeyId>,
-    /// Whose secret served; `None` also for calls that no secret served.
+    /// Source of the secret; `None` also for calls that no secret served.
     pub credential: Option<CredentialSource>,
-    /// The provider's name; `None` also for calls that were refused before one was chosen.
+    /// The provider's name; `None` also for calls refused before one was chosen.
     pub provider: Option<String>,
     /// The model; `None` also for usage whose model is unknown.
     pub model: Option<String>,
-    /// Calls of the provider; `None` when nobody reported how many.
+    /// Calls to the provider; `None` if not reported.
     pub requests: Option<i64>,
     /// Metered only: calls that failed.
     pub failed_requests: Option<i64>,
-    /// Metered only: calls whose tokens are unknown, so that the token sums are too low.
+    /// Metered only: calls whose tokens are unknown and missing from the token sums.
     pub unknown_token_requests: Option<i64>,
-    /// Metered only: calls whose cost is unknown, so that the cost is too low.
+    /// Metered only: calls whose cost is unknown and missing from the cost.
     pub unpriced_requests: Option<i64>,
-    /// Metered only: calls that Keyway itself refused, which are in no other count.
+    /// Metered only: calls that Keyway itself refused; no other count includes them.
     pub refused_requests: Option<i64>,
-    /// Tokens, as far as they are known.
+    /// Tokens, as far as known.
     pub tokens: TokenCounts,
-    /// Cost, as far as it is known.
+    /// Cost in nano-USD, as far as known.
     pub cost_nano_usd: Option<NanoUsd>,
 }
 
@@ -136,8 +136,9 @@ struct Row {
     cost_nano_usd: Option<i64>,
 }
 
-/// Sums a ledger of the tenant. Where the reported one is split by integration or project, each figure that the
-/// provider gives by key belongs to the integration of that key. One group more than [`MAX_GROUPS`] means that there are still more.
+/// Sums a ledger of the tenant. Where the reported ledger is split by integration or project, each figure that a
+/// provider reports by key belongs to the integration with that key. [`MAX_GROUPS`] + 1 groups mean that the report is
+/// truncated.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -204,13 +205,13 @@ const SUMS: [(&str, bool); 11] = [
     ("reasoning_tokens", false),
 ];
 
-/// The rows of a table that the report is about.
+/// Narrows a statement to the report's tenant, time and filter.
 fn within(sql: &mut Sql, tx: &TenantTx, query: &ReportQuery) {
     sql.push(" WHERE tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND day >= ").bind(query.from.day());
     sql.push(" AND day <= ").bind(Timestamp::from_ms(query.to.ms().saturating_sub(1)).day());
 }
 
-/// The rows that a report is of, among those of its time.
+/// Narrows a statement to the filter's rows.
 fn narrow(sql: &mut Sql, only: &Only, metered: bool) {
     if let Some(provider) = &only.provider {
         sql.push(" AND provider = ").bind(provider.as_str());

@@ -1,4 +1,4 @@
-//! What verifications found: the history, and its effect on an integration's status.
+//! Verdicts: their history, and their effect on an integration's status.
 //!
 //! Only the status writer records verdicts.
 
@@ -17,56 +17,56 @@ use crate::{
     sql::{Sql, chunk, for_update, int, limit, ms, uint},
 };
 
-/// A verdict as the status writer hands it over; its natural key is operation and attempt.
+/// A verdict as the status writer records it; its natural key is operation and attempt.
 #[derive(Clone, Debug)]
 pub struct VerdictRecord {
-    /// Whose it is.
+    /// Tenant that owns the integration.
     pub tenant_id: TenantId,
-    /// The operation that found it.
+    /// Operation of the verification.
     pub operation_id: OperationId,
-    /// The attempt of it.
+    /// Attempt of the operation.
     pub attempt: u32,
-    /// What was verified.
+    /// Integration that was verified.
     pub integration_id: IntegrationId,
-    /// Which version of its secret.
+    /// Version of the secret that was verified.
     pub secret_version: i32,
-    /// What was found.
+    /// The verdict.
     pub verdict: Verdict,
-    /// When it is verified next; `None` leaves what is planned.
+    /// Time of the next verification; `None` keeps the planned one.
     pub next_check_at: Option<Timestamp>,
 }
 
 /// An integration that a verdict was applied to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Applied {
-    /// Whose it is.
+    /// Tenant that owns the integration.
     pub tenant_id: TenantId,
-    /// Which one.
+    /// Id of the integration.
     pub integration_id: IntegrationId,
     /// Its status before.
     pub from: IntegrationStatus,
     /// Its status now.
     pub to: IntegrationStatus,
-    /// Whether its provider could not be reached before, and has answered now.
+    /// `true` if its provider was unreachable before and has answered now.
     pub is_back: bool,
 }
 
-/// One line of an integration's history.
+/// One verdict of an integration's history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerdictRow {
-    /// The operation that found it.
+    /// Operation of the verification.
     pub operation_id: OperationId,
-    /// The attempt of it.
+    /// Attempt of the operation.
     pub attempt: u32,
-    /// Which version of the secret was verified.
+    /// Version of the secret that was verified.
     pub secret_version: i32,
-    /// What was found.
+    /// The verdict.
     pub verdict: Verdict,
 }
 
-/// Files verdicts, one for each attempt, and applies each that was not filed before to its integration if it is
-/// about the current secret and newer than the one stored there. Of an attempt that ran twice, what says something
-/// about the key is kept. Returns the integrations it was applied to.
+/// Stores verdicts, one per attempt, and applies each new one to its integration if it is about the current secret and
+/// newer than the stored one. Of an attempt that ran twice, the verdict that says something about the key is kept.
+/// Returns the integrations that changed.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -95,7 +95,7 @@ pub async fn record(tx: &SystemTx, records: &[VerdictRecord]) -> Result<Vec<Appl
     Ok(applied)
 }
 
-/// The history of an integration, newest first.
+/// Returns the history of an integration, newest first.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -106,7 +106,7 @@ pub async fn history(tx: &TenantTx, id: IntegrationId, rows: u64) -> Result<Vec<
     sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()
 }
 
-/// In the order they came in.
+/// Keeps one verdict per attempt, in the order of arrival.
 fn one_per_attempt<'r>(records: impl Iterator<Item = &'r VerdictRecord>) -> Vec<&'r VerdictRecord> {
     let (mut kept, mut places) = (Vec::<&VerdictRecord>::new(), HashMap::new());
     for record in records {
@@ -197,7 +197,7 @@ async fn store_applied(tx: &SystemTx, changed: &[(integration_table::Model, Appl
     sql.run(tx).await.map(drop)
 }
 
-/// Returns which of them were new, or say more than what the same attempt had found.
+/// Stores the verdicts; returns operation and attempt of those that are new, or say more than the stored one.
 async fn file(tx: &SystemTx, records: &[&VerdictRecord]) -> Result<HashSet<(Uuid, i32)>, StoreError> {
     #[derive(FromQueryResult)]
     struct Filed {

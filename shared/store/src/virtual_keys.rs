@@ -1,4 +1,4 @@
-//! Virtual keys: what applications present to the proxy. Only the SHA-256 of a key is stored.
+//! Virtual keys, which applications present to the proxy. Only the SHA-256 of a key is stored.
 
 use keyway_domain::{Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
 use sea_orm::EntityTrait;
@@ -17,59 +17,59 @@ use crate::{
 pub struct VirtualKeyRow {
     /// Its id.
     pub id: VirtualKeyId,
-    /// Whose it is.
+    /// Tenant that owns it.
     pub tenant_id: TenantId,
-    /// Whose integrations it may use.
+    /// Project whose integrations it may use.
     pub project_id: ProjectId,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Enough of it to recognise it by.
+    /// Redacted form of the key, enough to recognise it.
     pub hint: String,
-    /// When it stops working.
+    /// Time at which it stops working; `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// When it was revoked.
+    /// Time of revocation.
     pub revoked_at: Option<Timestamp>,
-    /// When it was last used, give or take the interval at which that is written.
+    /// Time of the last use, exact to the interval at which that is written.
     pub last_used_at: Option<Timestamp>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// Counts its changes, for ETag and If-Match.
+    /// Number of changes, for ETag and If-Match.
     pub version: i32,
-    /// What may be called with it.
+    /// Limits of its calls.
     pub limits: Limits,
-    /// How long answers to its calls are kept for the same call; `None`: not at all.
+    /// Time to live of cached answers to its calls, in seconds; `None`: answers are not cached.
     pub cache_ttl_seconds: Option<i64>,
 }
 
-/// What a new virtual key is made of.
+/// Fields of a new virtual key.
 #[derive(Clone, Debug)]
 pub struct NewVirtualKey {
-    /// Whose integrations it may use.
+    /// Project whose integrations it may use.
     pub project_id: ProjectId,
-    /// Its name.
+    /// Name.
     pub name: String,
     /// The SHA-256 of the key.
     pub token_sha256: [u8; 32],
-    /// Enough of it to recognise it by.
+    /// Redacted form of the key, enough to recognise it.
     pub hint: String,
-    /// When it stops working.
+    /// Time at which it stops working; `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// What may be called with it.
+    /// Limits of its calls.
     pub limits: Limits,
-    /// How long answers to its calls are kept for the same call; `None`: not at all.
+    /// Time to live of cached answers to its calls, in seconds; `None`: answers are not cached.
     pub cache_ttl_seconds: Option<i64>,
 }
 
-/// What its owner changes of a virtual key.
+/// New values of a virtual key's fields.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// When it stops working.
+    /// Time at which it stops working; `None`: never.
     pub expires_at: Option<Timestamp>,
-    /// What may be called with it.
+    /// Limits of its calls.
     pub limits: Limits,
-    /// How long answers to its calls are kept for the same call; `None`: not at all.
+    /// Time to live of cached answers to its calls, in seconds; `None`: answers are not cached.
     pub cache_ttl_seconds: Option<i64>,
 }
 
@@ -102,7 +102,7 @@ pub async fn insert(tx: &TenantTx, new: NewVirtualKey, now: Timestamp) -> Result
 }
 
 impl VirtualKeyRow {
-    /// Where it stands in a list that is sorted by this: its name, when it was last used, or when it was made.
+    /// Returns its place in a list sorted by name, last use or creation.
     #[must_use]
     pub fn place(&self, by: SortBy) -> Place {
         let id = self.id.uuid();
@@ -114,7 +114,7 @@ impl VirtualKeyRow {
     }
 }
 
-/// Virtual keys in an order; of one project if one is named, with a text in their names if one is searched.
+/// Returns virtual keys in the given order, of one project or of all, with the searched text in their names, if any.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -134,7 +134,7 @@ pub async fn list(
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))
 }
 
-/// One virtual key.
+/// Returns one virtual key.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -144,7 +144,7 @@ pub async fn find(tx: &TenantTx, id: VirtualKeyId) -> Result<Option<VirtualKeyRo
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// Changes a virtual key, if the version is still `expected`.
+/// Changes a virtual key, if its version still equals `expected`.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`].
@@ -165,8 +165,8 @@ pub async fn update(
     if changed == 0 { Err(StoreError::Stale) } else { Ok(row) }
 }
 
-/// Revokes a virtual key for good; with `expected`, only if its version is still that one. Revoking it
-/// again changes nothing.
+/// Revokes a virtual key for good; with `expected`, only if its version still equals it. Revoking it again changes
+/// nothing.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`].
@@ -188,7 +188,7 @@ pub async fn revoke(
     if is_stale { Err(StoreError::Stale) } else { Ok(row) }
 }
 
-/// The virtual key with this hash, of whichever tenant, revoked and expired ones too.
+/// Returns the virtual key with this hash, of any tenant, even if revoked or expired.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -197,7 +197,7 @@ pub async fn find_by_token_hash(tx: &SystemTx, sha256: &[u8; 32]) -> Result<Opti
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// Whether a virtual key of the tenant has this hash, revoked and expired ones too.
+/// Returns `true` if a virtual key of the tenant, even a revoked or expired one, has this hash.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -206,7 +206,8 @@ pub async fn has_token(tx: &TenantTx, sha256: &[u8; 32]) -> Result<bool, StoreEr
     Ok(Sql::with(text, [tx.tenant_id().uuid().into(), sha256.to_vec().into()]).number(tx).await? > 0)
 }
 
-/// The keys used last, of every tenant, with their hashes: what a proxy loads before the first request.
+/// Returns the most recently used keys of every tenant, with their hashes, for the proxy to load before its first
+/// request.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -223,7 +224,7 @@ pub async fn recently_used(tx: &SystemTx, rows: u64) -> Result<Vec<([u8; 32], Vi
     sql.models::<table::Entity>(tx).await?.into_iter().map(hashed).collect()
 }
 
-/// Notes when keys were last used; an older time than the stored one changes nothing.
+/// Stores when keys were last used; a time older than the stored one changes nothing.
 ///
 /// # Errors
 /// See [`StoreError`].

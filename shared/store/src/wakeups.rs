@@ -1,4 +1,4 @@
-//! Tells the relay that outbox rows were committed. Only a hint: a poll remains the truth.
+//! Tells the relay that outbox rows were committed. Only a hint: the relay polls as well.
 
 use std::time::Instant;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{StoreError, postgres};
 
-/// The notification channel of PostgreSQL; its payload is the route.
+/// Notification channel of PostgreSQL; its payload is the route.
 pub(crate) const CHANNEL: &str = "keyway_outbox";
 
 /// Wake-ups of one relay. Keep one per process: on PostgreSQL it holds a connection.
@@ -30,11 +30,11 @@ impl Wakeups {
         Self(Source::Local(receiver))
     }
 
-    /// Returns when rows were committed since the last call, or when that may have been missed.
+    /// Waits until rows were committed since the last call, or until a notification may have been missed.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the connection is lost, or may be to a server that only reads and hears of no
-    /// row: begin anew with another one.
+    /// [`StoreError::Unavailable`] if the connection is lost, or may be to a read-only server, which sends no
+    /// notifications: open new wake-ups.
     pub async fn next(&mut self) -> Result<(), StoreError> {
         match &mut self.0 {
             Source::Postgres(listener, distrusted) => tokio::select! {

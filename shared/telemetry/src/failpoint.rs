@@ -1,10 +1,10 @@
-//! Places where a test may break this process on purpose. In ordinary builds there is nothing here.
+//! Places at which a test may break this process on purpose. Empty in ordinary builds.
 //!
-//! Built with the feature `failpoints`, the variable `FAILPOINTS` says what happens where:
-//! `relay.claimed=3*off->return` kills the process at the fourth batch, `status.before_commit=10%sleep(500)`
-//! stalls it now and then, `handler.before_effect=1*panic` panics once.
+//! With the feature `failpoints`, the variable `FAILPOINTS` sets an action per place: `relay.claimed=3*off->return`
+//! kills the process at the fourth batch, `status.before_commit=10%sleep(500)` stalls one commit in ten,
+//! `handler.before_effect=1*panic` panics once.
 
-/// Reads what is to happen. Called once, before anything can be hit.
+/// Reads the actions from `FAILPOINTS`. Must be called once, before any place is reached.
 #[cfg(feature = "failpoints")]
 pub(crate) fn activate() {
     static ACTIVE: std::sync::Once = std::sync::Once::new();

@@ -1,5 +1,5 @@
-//! The process' own runtime, for whatever asks the database. An event loop has connections and nothing else: a
-//! connection of the database that it opened would end with it.
+//! The process' own runtime, for tasks that ask the database. A database connection opened on an event loop would end
+//! with that loop.
 
 use std::future::Future;
 
@@ -11,18 +11,18 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::task::spawn;
 
-/// A way to the process' own runtime from any thread.
+/// A handle to the process' own runtime, for use on any thread.
 #[derive(Clone)]
 pub struct Home(Handle);
 
 impl Home {
-    /// The runtime that this is called in.
+    /// Returns a handle to the current runtime.
     #[must_use]
     pub fn here() -> Self {
         Self(Handle::current())
     }
 
-    /// Runs a task there, which goes on when nobody waits for it any more.
+    /// Spawns a task on the runtime, which goes on when its handle is dropped.
     pub fn spawn<F>(&self, name: &'static str, future: F) -> JoinHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -32,7 +32,7 @@ impl Home {
         spawn(name, future)
     }
 
-    /// Runs a task there and waits for it; who stops waiting ends it.
+    /// Runs a task on the runtime and waits for it; dropping the future aborts the task.
     ///
     /// # Errors
     /// It panicked, which was logged, or the process ends.

@@ -4,10 +4,10 @@ use std::{io::IsTerminal as _, str::FromStr};
 
 use tracing_subscriber::EnvFilter;
 
-/// How log lines look.
+/// Format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
     /// For collectors: one JSON object per line.
@@ -26,19 +26,19 @@ impl FromStr for LogFormat {
     }
 }
 
-/// What is logged and how.
+/// Format and filter of the log.
 #[derive(Clone, Debug)]
 pub struct LogSettings {
-    /// How lines look.
+    /// Format of the lines.
     pub format: LogFormat,
-    /// What is logged, in the directive syntax of tracing-subscriber: `info,keyway_bus=debug`.
+    /// Filter in the directive syntax of tracing-subscriber: `info,keyway_bus=debug`.
     pub filter: String,
 }
 
-/// Why logging could not be set up.
+/// Reason why logging could not be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter is not well formed: correct `KEYWAY_LOG`.
+    /// The filter is malformed: correct `KEYWAY_LOG`.
     #[error("KEYWAY_LOG cannot be used: it must be a level, or directives like info,keyway_bus=debug")]
     Filter,
     /// A subscriber was installed before: call [`init`] once.
@@ -65,8 +65,8 @@ pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
     Ok(())
 }
 
-/// Reads directives. The AMQP client logs as an error what it also returns, and what the bus then handles and logs
-/// itself: it is silent unless it is asked for by name.
+/// Parses directives. The AMQP client is silenced unless they name it: it logs as errors what it also returns, and the
+/// bus handles and logs those itself.
 fn filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
     EnvFilter::try_new(format!("lapin=off,{directives}")).map_err(|_| TelemetryError::Filter)
 }

@@ -12,14 +12,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-/// Asked on every `/readyz`: `Ok` when the process can do its work, else what is missing.
+/// Check run on every `/readyz`: `Ok` if the process can do its work, else the missing part.
 pub type Readiness = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Result<(), String>> + Send>> + Send + Sync>;
 
 const REQUEST_DEADLINE: Duration = Duration::from_secs(10);
-/// An orchestrator that asks whether to send work here will not wait longer.
+/// Time limit of a readiness check: orchestrators do not wait longer.
 const READINESS_DEADLINE: Duration = Duration::from_secs(2);
 
-/// Serves until `stop` is cancelled.
+/// Serves the ops listener until `stop` is cancelled.
 pub async fn serve(listener: TcpListener, readiness: Readiness, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {

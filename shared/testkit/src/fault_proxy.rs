@@ -1,7 +1,7 @@
-//! A TCP proxy that misbehaves on demand: what stands between two processes when the network is bad.
+//! A TCP proxy that misbehaves on demand: a bad network between two processes.
 //!
-//! [`FaultProxy::set`] changes the weather for open and new connections alike. It never invents or loses bytes
-//! of a connection that lives on: a network delays, cuts or holds, and only an end of a connection loses bytes.
+//! [`FaultProxy::set`] changes the weather for open and new connections alike. It never invents or loses bytes of a
+//! connection that lives on: it delays, cuts or holds, and bytes are lost only when a connection ends.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -26,30 +26,30 @@ use tokio::{
 
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// How a link behaves. The default is good weather.
+/// Behaviour of a link. The default is good weather.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Weather {
-    /// Connections are refused, and open ones cut.
+    /// `true`: connections are refused, and open ones cut.
     pub down: bool,
-    /// Every chunk arrives this much later.
+    /// Delay of every chunk in milliseconds.
     pub latency_ms: u64,
-    /// Nothing reaches the server until this is over; nobody is told.
+    /// `true`: bytes to the server are held back, silently, until this is unset.
     pub holds_requests: bool,
-    /// Nothing reaches the client until this is over; nobody is told.
+    /// `true`: bytes to the client are held back, silently, until this is unset.
     pub holds_answers: bool,
-    /// So many bytes pass per second and direction.
+    /// Throughput per direction in bytes per second.
     pub bytes_per_second: Option<u64>,
-    /// Chunks arrive in pieces of this size.
+    /// Size in bytes of the pieces in which chunks arrive.
     pub slice_bytes: Option<usize>,
-    /// The end of one side reaches the other this much later.
+    /// Delay in milliseconds until the end of one side reaches the other.
     pub slow_close_ms: u64,
-    /// Once a client has sent these bytes, the server gets them and the client is cut off before the answer.
+    /// Bytes of a client after which the client is cut off before the answer; the server still gets them.
     pub cut_after: Option<&'static [u8]>,
 }
 
 /// A proxy in front of one server; it ends, with its connections, when it is dropped.
 pub struct FaultProxy {
-    /// Where clients connect.
+    /// Address for clients.
     pub address: SocketAddr,
     link: Arc<Link>,
 }
@@ -57,14 +57,14 @@ pub struct FaultProxy {
 struct Link {
     server: SocketAddr,
     weather: watch::Sender<Weather>,
-    /// Counts up when open connections are to end.
+    /// Counter that is raised to end the open connections.
     ended: watch::Sender<u64>,
     connections: AtomicU64,
     cut: AtomicU64,
 }
 
 impl FaultProxy {
-    /// Starts one, in good weather, on a free port of this machine.
+    /// Starts a proxy, in good weather, on a free port of this machine.
     ///
     /// # Errors
     /// No port could be opened.
@@ -92,7 +92,7 @@ impl FaultProxy {
         }
     }
 
-    /// Good weather again.
+    /// Sets good weather.
     pub fn heal(&self) {
         self.set(Weather::default());
     }
@@ -102,13 +102,13 @@ impl FaultProxy {
         self.link.ended.send_modify(|times| *times += 1);
     }
 
-    /// How many connections were taken so far.
+    /// Returns the number of connections accepted so far.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.link.connections.load(Ordering::Relaxed)
     }
 
-    /// How many connections were ended by the weather or by [`Self::reset`].
+    /// Returns the number of connections ended by the weather or by [`Self::reset`].
     #[must_use]
     pub fn cut(&self) -> u64 {
         self.link.cut.load(Ordering::Relaxed)
@@ -190,7 +190,7 @@ async fn connection(
 enum End {
     Orderly,
     Cut,
-    /// The server is to read everything first.
+    /// Cut for the client, once the server has read everything.
     CutAfter,
 }
 

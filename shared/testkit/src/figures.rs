@@ -1,34 +1,34 @@
-//! What every benchmark needs: the clock and CPU time of a process, the median of rounds, and one line per figure
-//! beside its limit. Never judges: a benchmark shows whether a figure is reached, and fails for nothing.
+//! Tools of every benchmark: wall clock and CPU time of a process, the median of rounds, and one line per figure beside
+//! its limit. Never judges: a benchmark shows whether a figure is reached, and fails for none.
 
 use std::{fmt, fs, process, time::Instant};
 
 use anyhow::{Context as _, Result};
 
-/// What /proc counts in.
+/// Clock ticks per second in /proc.
 const TICKS_PER_SECOND: f64 = 100.0;
 
-/// One figure beside what it is compared with; its `Display` is a row of the table that `make bench` ends with.
+/// One figure beside its limit; its `Display` is a row of the table that `make bench` ends with.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    /// What was measured.
+    /// Name of the measured thing.
     pub name: &'static str,
-    /// What was found, with its unit.
+    /// Measured value with its unit.
     pub found: String,
-    /// What it is compared with, with its unit.
+    /// Limit with its unit.
     pub limit: String,
-    /// Their ratio, as [`Self::wanted`] means it.
+    /// Ratio of value and limit, in the sense of [`Self::wanted`].
     pub ratio: f64,
-    /// What the ratio should be.
+    /// Required ratio.
     pub wanted: Wanted,
 }
 
-/// What a ratio should be.
+/// Requirement on a ratio.
 #[derive(Clone, Copy, Debug)]
 pub enum Wanted {
-    /// This much or more.
+    /// At least this much.
     AtLeast(f64),
-    /// This much or less.
+    /// At most this much.
     AtMost(f64),
 }
 
@@ -58,16 +58,16 @@ impl fmt::Display for Figure {
     }
 }
 
-/// What a piece of work took.
+/// Effort of a piece of work.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// Pieces a second.
+    /// Pieces per second.
     pub per_second: f64,
-    /// CPU time of the process for each, in microseconds.
+    /// CPU time of the process per piece, in microseconds.
     pub cpu_us: f64,
 }
 
-/// Measures work of a process; begins when it is made.
+/// A running measurement of a process' work.
 #[derive(Debug)]
 pub struct Meter {
     pid: u32,
@@ -76,23 +76,23 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// Measures this process from now on.
+    /// Starts to measure this process.
     ///
     /// # Errors
-    /// /proc has another form.
+    /// /proc has an unknown form.
     pub fn start() -> Result<Self> {
         Self::of(process::id())
     }
 
-    /// Measures another process from now on.
+    /// Starts to measure another process.
     ///
     /// # Errors
-    /// There is no such process.
+    /// The process does not exist.
     pub fn of(pid: u32) -> Result<Self> {
         Ok(Self { pid, began: Instant::now(), cpu_seconds: cpu_seconds(pid)? })
     }
 
-    /// What so many pieces of work took.
+    /// Ends the measurement and returns the effort per piece.
     ///
     /// # Errors
     /// The process has ended.
@@ -103,14 +103,14 @@ impl Meter {
     }
 }
 
-/// The median of each figure, as rounds that alternate give them.
+/// Returns the median of each figure over rounds that alternate.
 #[must_use]
 pub fn median(efforts: &[Effort]) -> Effort {
     let of = |field: fn(&Effort) -> f64| median_of(efforts.iter().map(field));
     Effort { per_second: of(|effort| effort.per_second), cpu_us: of(|effort| effort.cpu_us) }
 }
 
-/// The value in the middle; NaN of nothing.
+/// Returns the median; NaN for no values.
 #[must_use]
 pub fn median_of(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<_> = values.into_iter().collect();
@@ -118,16 +118,16 @@ pub fn median_of(values: impl IntoIterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// A small number as what ratios are made of.
+/// Converts a small number for ratios.
 #[must_use]
 pub const fn count(number: usize) -> f64 {
     number as f64
 }
 
-/// User and system time of a process; the kernel counts in hundredths of a second.
+/// Returns user and system time of a process in seconds; the kernel counts in hundredths.
 ///
 /// # Errors
-/// There is no such process.
+/// The process does not exist.
 pub fn cpu_seconds(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let fields: Vec<_> = stat.rsplit_once(')').context("/proc has another form")?.1.split_whitespace().collect();
@@ -135,26 +135,26 @@ pub fn cpu_seconds(pid: u32) -> Result<f64> {
     Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
 }
 
-/// The memory a process has in use, in MiB.
+/// Returns the memory in use by a process, in MiB.
 ///
 /// # Errors
-/// There is no such process.
+/// The process does not exist.
 pub fn memory_mib(pid: u32) -> Result<f64> {
     status_mib(pid, "VmRSS:")
 }
 
-/// The most memory a process has had in use, in MiB.
+/// Returns the peak memory of a process, in MiB.
 ///
 /// # Errors
-/// There is no such process.
+/// The process does not exist.
 pub fn peak_memory_mib(pid: u32) -> Result<f64> {
     status_mib(pid, "VmHWM:")
 }
 
-/// The processes that `pid` started, and those that they did.
+/// Returns the direct and indirect children of `pid`.
 ///
 /// # Errors
-/// There is no such process.
+/// The process does not exist.
 pub fn descendants(pid: u32) -> Result<Vec<u32>> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"))?;
     let mut found = Vec::new();

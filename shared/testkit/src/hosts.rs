@@ -1,5 +1,5 @@
-//! Hosts of many providers at once: each answers with its provider's own recorded cases, and what a key gets
-//! stands in the key. For what all providers do alike; the simulator plays single ones in depth.
+//! Hosts of many providers at once: each answers with its provider's own recorded cases, and the text of a key selects
+//! the case. For behaviour that all providers share; the simulator plays single ones in depth.
 
 use std::{
     convert::Infallible,
@@ -23,11 +23,11 @@ use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::replay::Fixture;
 
-/// What stands in a key, and the case it gets; any other key is a good one.
+/// Text in a key and the case it selects; any other key is a good one.
 pub const WAYS: [(&str, &str); 3] =
     [("wrong", "verify_invalid_key"), ("waiting", "rate_limited"), ("failing", "server_error")];
 
-/// Parts of paths of reports, and the cases of their first and second page.
+/// Parts of the paths of reports, each with the cases of its first and second page.
 const REPORTS: [(&str, &str, &str, &str); 6] = [
     ("openai", "/organization/usage/completions", "usage_completions_page1", "usage_completions_page2_last"),
     ("openai", "/organization/usage/embeddings", "usage_embeddings", "usage_embeddings"),
@@ -37,7 +37,7 @@ const REPORTS: [(&str, &str, &str, &str); 6] = [
     ("openrouter", "/activity", "credits_forbidden", "credits_forbidden"),
 ];
 
-/// One provider's host.
+/// The host of one provider.
 pub struct Host {
     /// `http://127.0.0.1:<port>`.
     pub root: String,
@@ -84,12 +84,12 @@ impl Host {
         Ok(Self { root: format!("http://{host}"), host, cases, _server: server })
     }
 
-    /// From now on nobody is answered.
+    /// Leaves all further calls unanswered.
     pub fn hang(&self) {
         self.cases.hangs.store(true, Relaxed);
     }
 
-    /// From now on every key is a good one.
+    /// Accepts every key from now on.
     pub fn heal(&self) {
         self.cases.hangs.store(false, Relaxed);
         self.cases.heals.store(true, Relaxed);

@@ -4,14 +4,14 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context as _, Result};
 
-/// Below the ports that systems give to outgoing connections: nobody takes one while its server is away,
-/// and nobody who tries to reach it meanwhile is connected to himself.
+/// Ports below the ephemeral range of outgoing connections: none of them is taken while its server is away, and a
+/// client that tries to reach it meanwhile is never connected to itself.
 const PORTS: std::ops::Range<u16> = 10_240..32_000;
 
-/// A port that nobody listens on.
+/// Returns a port without a listener.
 ///
 /// # Errors
-/// None is found.
+/// No port is free.
 pub fn free_port() -> Result<u16> {
     let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     (0..1000).map(|_| fastrand::u16(PORTS)).find(free).context("no port is free")

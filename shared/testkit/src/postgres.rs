@@ -20,13 +20,13 @@ use crate::{
 
 const VERSIONS: &str = "/usr/lib/postgresql";
 
-/// Says that this process uses the server; held until the process ends.
+/// Open lock file that marks this process as a user of the server, until the process ends.
 static IN_USE: Mutex<Option<File>> = Mutex::new(None);
 
-/// A database for one test. Dropped with the value.
+/// A database for one test; removed on drop.
 pub struct TestDatabase {
-    /// Where it is: `sqlite:`, or `postgres:` with a login that owns the database but is no superuser,
-    /// so that row-level security binds it too.
+    /// URL: `sqlite:`, or `postgres:` with a login that owns the database but is no superuser, so that row-level
+    /// security binds it too.
     pub url: String,
     home: Home,
 }
@@ -37,10 +37,10 @@ enum Home {
 }
 
 impl TestDatabase {
-    /// A fresh database on the shared server, which is started if need be.
+    /// Returns a fresh database on the shared server; starts the server if need be.
     ///
     /// # Errors
-    /// When PostgreSQL is not installed (Debian: `postgresql`) or does not start; the message names its log.
+    /// PostgreSQL is not installed (Debian: `postgresql`) or does not start; the message names its log.
     pub async fn postgres() -> Result<Self> {
         tokio::task::spawn_blocking(|| {
             let port = running_server()?;
@@ -51,17 +51,16 @@ impl TestDatabase {
         .await?
     }
 
-    /// The same database with a superuser, for dumps and for faults; on SQLite the same as [`Self::url`].
+    /// Returns the same database's URL with a superuser, for dumps and for faults; on SQLite the same as [`Self::url`].
     #[must_use]
     pub fn superuser_url(&self) -> String {
         self.url.replacen("//keyway@", "//postgres@", 1)
     }
 
-    /// Has every session that begins from now on only read, as on a standby; or no more, which changes none of those
-    /// that are there, as when an address moves on from a server that stays.
+    /// Makes every session that begins from now on read-only, as on a standby, and ends the open ones; with `false`,
+    /// makes new sessions writable and leaves open ones read-only, as when an address moves to another server.
     ///
-    /// # Errors
-    /// It is on SQLite, or the server is away.
+    /// The database is on SQLite, or the server is away.
     pub async fn only_reads(&self, on: bool) -> Result<()> {
         let Home::Postgres { port, name } = &self.home else { bail!("SQLite has no such sessions") };
         let (port, name) = (*port, name.clone());
@@ -73,10 +72,10 @@ impl TestDatabase {
         .await?
     }
 
-    /// A fresh file in a directory of its own.
+    /// Returns a fresh file in a directory of its own.
     ///
     /// # Errors
-    /// When the directory cannot be made.
+    /// The directory cannot be made.
     pub fn sqlite() -> Result<Self> {
         let name = format!("sqlite/{}-{:016x}", std::process::id(), fastrand::u64(..));
         let directory = testkit_dir().join(name);
@@ -164,7 +163,7 @@ pub(crate) fn launch(home: &Path, port: u16, more_settings: &str) -> Result<()> 
     Ok(())
 }
 
-/// Leaves a process behind that stops the server once nobody holds the lock of its users.
+/// Leaves a process behind that stops the server once no process holds the lock of its users.
 fn stop_when_unused(home: &Path, data: &Path) -> Result<()> {
     let script = "while sleep 20 && [ -e \"$3/postmaster.pid\" ]; do flock -n -x \"$1\" \"$2\" stop -m immediate -D \"$3\"; done";
     let mut watch = as_postgres(Path::new("/bin/sh"));
@@ -197,7 +196,7 @@ pub(crate) fn server_command(home: &Path, name: &str) -> Result<Command> {
     Ok(command)
 }
 
-/// The newest installed version's program.
+/// Returns the path of the newest installed version's program.
 pub(crate) fn binary(name: &str) -> Result<PathBuf> {
     let versions = fs::read_dir(installed(VERSIONS)).context("PostgreSQL is not installed; apt install postgresql")?;
     let versions = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());

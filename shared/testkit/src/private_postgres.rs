@@ -19,7 +19,7 @@ use crate::{
 
 /// A running or killed server with one database; dropping it removes both.
 pub struct PrivatePostgres {
-    /// The database, with a superuser.
+    /// URL of the database, with a superuser.
     pub url: String,
     home: PathBuf,
     port: u16,
@@ -46,10 +46,10 @@ impl PrivatePostgres {
         .await?
     }
 
-    /// Ends every process of the server at once, as a crash would.
+    /// Ends every process of the server at once, like a crash.
     ///
     /// # Errors
-    /// It does not run.
+    /// The server does not run.
     pub async fn kill(&self) -> Result<()> {
         let home = self.home.clone();
         tokio::task::spawn_blocking(move || stop(&home)).await?
@@ -58,19 +58,19 @@ impl PrivatePostgres {
     /// Starts the killed server again: same port, same data.
     ///
     /// # Errors
-    /// It does not start.
+    /// The server does not start.
     pub async fn revive(&self) -> Result<()> {
         let (home, port) = (self.home.clone(), self.port);
         tokio::task::spawn_blocking(move || launch(&home, port, "")).await?
     }
 
-    /// The server's files: tables, log of changes, messages.
+    /// Returns the directory of the server's files: tables, write-ahead log, messages.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.home
     }
 
-    /// What `pg_dump` writes of the database.
+    /// Returns the output of `pg_dump` for the database.
     ///
     /// # Errors
     /// The server is away.

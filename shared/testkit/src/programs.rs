@@ -1,8 +1,8 @@
-//! How the programs of PostgreSQL and RabbitMQ are started: those of this machine, or those of another system.
+//! Starts the programs of PostgreSQL and RabbitMQ: those of this machine, or those of another system.
 //!
-//! The variable `TESTKIT_ROOT` names, from `/` on, a directory with a whole system in it, in which both are installed, as
-//! `scripts/infra/roots.sh` makes them: every test then runs on the versions that are there. That needs root, and each
-//! program gets mounts of its own. Tests on two roots may run at once: each has a directory under `target/`.
+//! The variable `TESTKIT_ROOT` names, as an absolute path, a directory with a whole system in which both are installed,
+//! as made by `scripts/infra/roots.sh`: every test then runs on the versions in it. That needs root, and each program
+//! gets mounts of its own. Tests on two roots may run at once: each has a directory under `target/`.
 
 use std::{
     env,
@@ -12,7 +12,8 @@ use std::{
 
 const ROOT: &str = "TESTKIT_ROOT";
 
-/// Takes the root, the directory that is to be at the same path in it, and a user; then the program.
+/// Shell script that enters a root. Arguments: the root, the directory to mount at the same path in it, a user; then
+/// the program.
 const ENTER: &str = r#"
     mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mkdir -p "$1$2" && mount --rbind "$2" "$1$2" || exit 97
     root=$1 user=$3
@@ -20,7 +21,7 @@ const ENTER: &str = r#"
     exec chroot --userspec="$user" "$root" /bin/sh -c 'cd "$0" && exec "$@"' "$PWD" "$@"
 "#;
 
-/// Where the testkit keeps what is under test: directories of servers, files of databases.
+/// Returns the testkit's directory for servers and database files.
 pub(crate) fn testkit_dir() -> PathBuf {
     let name = match root().as_deref().and_then(Path::file_name) {
         Some(root) => format!("testkit-{}", root.display()),
@@ -31,12 +32,12 @@ pub(crate) fn testkit_dir() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).join("target").join(name)
 }
 
-/// Where a path of the system is that the programs come from.
+/// Returns the location of a system path in the system that provides the programs.
 pub(crate) fn installed(path: &str) -> PathBuf {
     root().map_or_else(|| path.into(), |root| root.join(path.trim_start_matches('/')))
 }
 
-/// A program, run as whoever runs the test.
+/// Returns a command that runs a program as the current user.
 pub(crate) fn command(program: &Path) -> Command {
     match root() {
         Some(root) => entered(&root, "root", program),
@@ -44,7 +45,8 @@ pub(crate) fn command(program: &Path) -> Command {
     }
 }
 
-/// A program of PostgreSQL, which refuses to run as root: then it is run as the user that its package made for it.
+/// Returns a command that runs a program of PostgreSQL. It refuses to run as root: then it runs as the user that its
+/// package made for it.
 pub(crate) fn as_postgres(program: &Path) -> Command {
     if let Some(root) = root() {
         return entered(&root, "postgres", program);

@@ -1,7 +1,7 @@
 //! A private RabbitMQ for tests: free ports, data under `target/`, no service of the machine is touched.
 //!
-//! One node is shared by the test processes of a run, each test in a virtual host of its own; a test that
-//! kills its broker gets a node of its own. Nodes end by themselves when nobody needs them any more.
+//! One node is shared by the test processes of a run, each test in a virtual host of its own; a test that kills its
+//! broker gets a node of its own. Nodes end by themselves when no test needs them any more.
 //!
 //! Virtual hosts are never deleted: RabbitMQ 3.10 starts a dead-letter worker for each quorum queue, a queue
 //! that is deleted meanwhile crashes it, and a handful of crashes ends all such workers of the node.
@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ports::free_port, programs};
 
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
-/// Where a node keeps what it would know after a restart.
+/// Subdirectory of a node's persistent state.
 const DATA: &str = "mnesia";
 const READY: Duration = Duration::from_secs(90);
 /// `guest:guest`, the broker's own account for loopback connections.
@@ -31,7 +31,7 @@ const GUEST: &str = "Basic Z3Vlc3Q6Z3Vlc3Q=";
 /// A broker, or a virtual host on one, for one test.
 #[derive(Debug)]
 pub struct TestBroker {
-    /// Where to connect.
+    /// URL to connect to.
     pub amqp_url: String,
     vhost: String,
     node: Node,
@@ -45,12 +45,12 @@ struct Node {
     amqp_port: u16,
     http_port: u16,
     dist_port: u16,
-    /// The process group of the node.
+    /// Process group of the node.
     group: u32,
 }
 
 impl TestBroker {
-    /// A virtual host on the node that all tests of this run share.
+    /// Returns a virtual host on the node that all tests of this run share.
     ///
     /// # Errors
     /// RabbitMQ is not installed or does not start.
@@ -60,7 +60,7 @@ impl TestBroker {
         Self::on(node, vhost, false).await
     }
 
-    /// A node of its own, which may be killed and started again.
+    /// Returns a node of its own, which may be killed and started again.
     ///
     /// # Errors
     /// RabbitMQ is not installed or does not start.
@@ -69,8 +69,9 @@ impl TestBroker {
         Self::on(node, "private".into(), true).await
     }
 
-    /// Call it when all queues are declared and before any [`Self::kill`]: RabbitMQ 3.10 notes up to half a second
-    /// late on disk which log is whose, and a queue that is younger when its node is killed has no leader ever after.
+    /// Syncs the node's tables to disk, so that its queues survive a kill. Call it when all queues are declared and
+    /// before any [`Self::kill`]: RabbitMQ 3.10 writes up to half a second late to disk which log belongs to which
+    /// queue, and a younger queue has no leader ever after the node was killed.
     ///
     /// # Errors
     /// The node does not answer.
@@ -81,7 +82,7 @@ impl TestBroker {
     /// Kills the node with -9. Only for private nodes.
     ///
     /// # Errors
-    /// It is a shared node.
+    /// The node is shared.
     pub async fn kill(&mut self) -> Result<()> {
         ensure!(self.private, "the shared broker must not be killed");
         let node = self.node.clone();
@@ -91,7 +92,7 @@ impl TestBroker {
     /// Starts the killed node again, on the same ports and data, and waits until it serves.
     ///
     /// # Errors
-    /// It does not start.
+    /// The node does not start.
     pub async fn start(&mut self) -> Result<()> {
         let mut node = self.node.clone();
         self.node = tokio::task::spawn_blocking(move || {
@@ -103,10 +104,10 @@ impl TestBroker {
         Ok(())
     }
 
-    /// Starts another node in place of the killed one: at its address, with nothing in it.
+    /// Starts another, empty node in place of the killed one, at its address.
     ///
     /// # Errors
-    /// It does not start.
+    /// The node does not start.
     pub async fn start_empty(&mut self) -> Result<()> {
         let data = self.node.dir.join(DATA);
         tokio::fs::remove_dir_all(&data).await.with_context(|| data.display().to_string())?;
@@ -114,7 +115,7 @@ impl TestBroker {
         self.make_vhost().await
     }
 
-    /// Runs `rabbitmqctl` against the node and returns what it prints.
+    /// Runs `rabbitmqctl` against the node and returns its output.
     ///
     /// # Errors
     /// The command failed.
@@ -129,13 +130,13 @@ impl TestBroker {
         .await?
     }
 
-    /// The virtual host, for `rabbitmqctl`.
+    /// Returns the virtual host, for `rabbitmqctl`.
     #[must_use]
     pub fn vhost(&self) -> &str {
         &self.vhost
     }
 
-    /// Everything the node keeps on disk: messages, logs, settings.
+    /// Returns the directory of the node's files: messages, logs, settings.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.node.dir
@@ -170,7 +171,7 @@ impl Drop for TestBroker {
 }
 
 impl Node {
-    /// The node of the run, which is the process that started this test process and the others.
+    /// Returns the node of the run; a run is the parent process that started this test process and the others.
     fn shared() -> Result<Self> {
         let run = parent_id();
         fs::create_dir_all(root())?;
@@ -254,7 +255,7 @@ impl Node {
         command
     }
 
-    /// Ends the node when `condition`, a shell command, fails: also when this process was killed.
+    /// Ends the node when `condition`, a shell command, fails; works even if this process is killed.
     fn watch(&self, condition: &str) -> Result<()> {
         let group = self.group;
         // No `--` before the group: the shell's own kill knows none.
@@ -320,7 +321,7 @@ impl Node {
     }
 }
 
-/// Removes what nodes of earlier runs left behind.
+/// Removes the files of nodes of earlier runs.
 fn remove_ended() -> Result<()> {
     for entry in fs::read_dir(root())? {
         let entry = entry?;

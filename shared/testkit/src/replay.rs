@@ -1,4 +1,4 @@
-//! Recorded answers (`fixtures/<provider>/<case>.json`) and a server that gives them, byte for byte.
+//! Recorded answers (`fixtures/<provider>/<case>.json`) and a server that replays them, byte for byte.
 
 use std::{
     collections::VecDeque,
@@ -20,37 +20,37 @@ use tokio::{net::TcpListener, task::JoinSet};
 /// One recorded case.
 #[derive(Clone, Debug)]
 pub struct Fixture {
-    /// Its name, for messages.
+    /// Name, for messages.
     pub name: String,
-    /// What kind of call it is: `verify`, `usage`, `chat`...
+    /// Kind of call: `verify`, `usage`, `chat`...
     pub kind: String,
-    /// The path that was asked: `/v1/models`.
+    /// Path of the request: `/v1/models`.
     pub path: String,
-    /// The HTTP status of the answer.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// The headers of the answer.
+    /// Headers of the answer.
     pub headers: Vec<(String, String)>,
-    /// The body of the answer.
+    /// Body of the answer.
     pub body: Vec<u8>,
-    /// What a correct client makes of it.
+    /// Expected result of a correct client.
     pub expect: Value,
 }
 
 impl Fixture {
-    /// The case `provider/case`.
+    /// Returns the case `provider/case`.
     ///
     /// # Errors
-    /// There is no such case, or it is not in its form.
+    /// The case does not exist, or is malformed.
     pub fn load(name: &str) -> anyhow::Result<Self> {
         let path = root().join(format!("{name}.json"));
         let text = std::fs::read_to_string(&path).with_context(|| format!("no fixture {name}"))?;
         Self::read(name, &serde_json::from_str(&text)?).with_context(|| format!("fixture {name} is not in its form"))
     }
 
-    /// Every case of a provider, by name. Files without an answer (inputs, vectors) are no cases.
+    /// Returns every case of a provider, by name. Files without an answer (inputs, vectors) are no cases.
     ///
     /// # Errors
-    /// As [`Self::load`].
+    /// As for [`Self::load`].
     pub fn all(provider: &str) -> anyhow::Result<Vec<Self>> {
         let mut names = Vec::new();
         for entry in std::fs::read_dir(root().join(provider))? {
@@ -63,7 +63,7 @@ impl Fixture {
         names.iter().map(|name| Self::load(name)).collect()
     }
 
-    /// Its answer.
+    /// Returns the recorded answer.
     #[must_use]
     pub fn response(&self) -> Response<Full<Bytes>> {
         let start = Response::builder().status(self.status);
@@ -96,18 +96,18 @@ impl Fixture {
     }
 }
 
-/// A request the server got.
+/// A request that the server got.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// `GET /v1/models?x=y`.
+    /// Request line: `GET /v1/models?x=y`.
     pub line: String,
-    /// Its headers.
+    /// Headers.
     pub headers: http::HeaderMap,
-    /// Its body.
+    /// Body.
     pub body: Bytes,
 }
 
-/// Answers one recorded case after the other; the last one again and again.
+/// A server that answers one recorded case after the other, and repeats the last one.
 pub struct Replay {
     /// `http://127.0.0.1:<port>`.
     pub root: String,
@@ -118,7 +118,7 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// Starts one on a free port.
+    /// Starts a server on a free port.
     ///
     /// # Errors
     /// No port could be opened.
@@ -126,7 +126,7 @@ impl Replay {
         Self::start_with(|_| cases).await
     }
 
-    /// As [`Self::start`], with cases that name the server's own root.
+    /// Works like [`Self::start`], with cases that are built from the server's own root.
     ///
     /// # Errors
     /// No port could be opened.
@@ -141,7 +141,7 @@ impl Replay {
         Ok(Self { root, host, received, _server: server })
     }
 
-    /// What it was asked so far.
+    /// Returns the requests received so far.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap_or_else(PoisonError::into_inner).clone()

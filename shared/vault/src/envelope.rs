@@ -25,18 +25,18 @@ const SIV_BYTES: usize = 16;
 /// A 64-byte AES-256-SIV key.
 pub(crate) type SivKey = Secret<[u8; 64]>;
 
-/// Which secret an envelope is for; sealed in, so that rows cannot be swapped.
+/// Identity of the secret that an envelope seals; authenticated with it, so that rows cannot be swapped.
 #[derive(Clone, Copy, Debug)]
 pub struct Sealed {
-    /// The owner.
+    /// Tenant that owns the secret.
     pub tenant_id: keyway_domain::TenantId,
-    /// The secret's row.
+    /// Id of the secret's row.
     pub secret_id: keyway_domain::SecretId,
-    /// The secret's version.
+    /// Version of the secret.
     pub version: i32,
 }
 
-/// The data key that a secret's envelope is sealed under.
+/// Returns the data key that a secret's envelope is sealed under.
 ///
 /// # Errors
 /// [`VaultError::Malformed`] when the bytes are not a secret's envelope.
@@ -57,7 +57,7 @@ pub(crate) fn wrap(kek: &SivKey, root_version: u32, labels: &[Vec<u8>; 3], key: 
     Ok(header)
 }
 
-/// Unwraps what [`wrap`] made with the same key, version and labels.
+/// Unwraps a data key that [`wrap`] made with the same key, version and labels.
 pub(crate) fn unwrap(
     kek: &SivKey,
     root_version: u32,
@@ -89,7 +89,7 @@ pub(crate) fn seal(
     Ok(envelope)
 }
 
-/// Opens what [`seal`] made for the same secret.
+/// Opens an envelope that [`seal`] made for the same secret.
 pub(crate) fn open(
     key: &SivKey,
     key_id: DataKeyId,
@@ -108,7 +108,8 @@ fn data_key_headers<'a>(header: &'a [u8], [label, tenant, id]: &'a [Vec<u8>; 3])
     [header, label, tenant, id]
 }
 
-/// The nonce is the last header: RFC 5297's nonce-based use, so equal secrets give different bytes.
+/// Returns the associated data of a secret's envelope, the nonce last. This is RFC 5297's nonce-based use: equal
+/// secrets give different bytes.
 fn secret_headers(header: &[u8], sealed: &Sealed, nonce: &[u8]) -> [Vec<u8>; 6] {
     [
         header.to_vec(),

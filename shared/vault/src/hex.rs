@@ -1,6 +1,6 @@
-//! Bytes as lower-case hexadecimal digits. Not for secrets that somebody could time.
+//! Bytes as lower-case hexadecimal digits. Not constant-time: unfit for secrets whose timing could be observed.
 
-/// The digits of `bytes`.
+/// Returns the digits of `bytes`.
 #[must_use]
 pub fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -10,7 +10,7 @@ pub fn to_hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Reads [`to_hex`], in either case; `None` unless these are exactly `N` bytes.
+/// Reads [`to_hex`] in either case; `None` unless the text is exactly `N` bytes.
 #[must_use]
 pub fn from_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut bytes = [0; N];

@@ -19,19 +19,19 @@ use crate::{
     keys,
 };
 
-/// What a root key may be used for.
+/// Permitted uses of a root key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum KeyState {
-    /// Opens only: shipped ahead of its promotion, or superseded.
+    /// Opens only: shipped before its promotion, or superseded.
     DecryptOnly,
-    /// Wraps new data keys; exactly one.
+    /// Wraps new data keys; exactly one key has this state.
     Active,
     /// Kept for old backups only.
     Retired,
 }
 
-/// A value derived from a root key that tells keys apart without showing them.
+/// A value derived from a root key; tells keys apart without revealing them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CheckValue {
     /// The root key's version.
@@ -77,7 +77,7 @@ impl Drop for FileKey {
 }
 
 impl Keyring {
-    /// Fresh random keys: version 1, active.
+    /// Generates random keys: version 1, active.
     ///
     /// # Errors
     /// [`VaultError::Keyring`] when the system has no randomness.
@@ -103,7 +103,7 @@ impl Keyring {
     /// Reads a keyring file.
     ///
     /// # Errors
-    /// [`VaultError::Keyring`] with what to change: not there, readable by others, not well formed.
+    /// [`VaultError::Keyring`] with the needed change: file missing, readable by others, or malformed.
     pub fn load(path: &Path) -> Result<Self, VaultError> {
         let found = fs::metadata(path).map_err(|error| failure("read", path, &error))?;
         if !found.is_file() {
@@ -125,13 +125,13 @@ impl Keyring {
         Self::parse(&text).map_err(|why| VaultError::Keyring(format!("{}: {why}", path.display())))
     }
 
-    /// The version that wraps new data keys.
+    /// Returns the version that wraps new data keys.
     #[must_use]
     pub fn active_version(&self) -> u32 {
         self.keys.iter().find(|key| key.state == KeyState::Active).map_or(0, |key| key.version)
     }
 
-    /// One check value per root key, in the file's order.
+    /// Returns one check value per root key, in the file's order.
     #[must_use]
     pub fn check_values(&self) -> Vec<CheckValue> {
         self.keys
@@ -144,7 +144,7 @@ impl Keyring {
             .collect()
     }
 
-    /// The key that wraps a tenant's data keys under one root version.
+    /// Returns the key that wraps a tenant's data keys under one root version.
     pub(crate) fn derive_kek(&self, version: u32, tenant_id: TenantId) -> Result<SivKey, VaultError> {
         let root = self.keys.iter().find(|key| key.version == version).ok_or(VaultError::UnknownVersion(version))?;
         let mut kek = Zeroizing::new([0; 64]);
@@ -153,7 +153,7 @@ impl Keyring {
         Ok(Secret::new(*kek))
     }
 
-    /// The key of a tenant's request digests, under the active root key.
+    /// Returns the key of a tenant's request digests, under the active root key.
     pub(crate) fn derive_request_key(&self, tenant_id: TenantId) -> Result<Secret<[u8; 32]>, VaultError> {
         let version = self.active_version();
         let root = self.keys.iter().find(|key| key.version == version).ok_or(VaultError::UnknownVersion(version))?;
@@ -192,8 +192,8 @@ impl Keyring {
         serde_json::to_string_pretty(&file).map(Zeroizing::new)
     }
 
-    /// Complete or absent, never torn: a temporary file is synced, then linked to its name, which
-    /// fails when the name exists.
+    /// Writes the file completely or not at all: a temporary file is synced, then linked to its name, which fails if
+    /// the name exists.
     fn write_new(&self, path: &Path) -> io::Result<()> {
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
@@ -227,7 +227,7 @@ fn read_hex<const N: usize>(text: &str) -> Result<[u8; N], String> {
 
 #[cfg(test)]
 impl Keyring {
-    /// The keyring of the known-answer tests.
+    /// Returns the keyring of the known-answer tests.
     pub(crate) fn fixed(root: [u8; 32], salt: [u8; 32]) -> Self {
         let key =
             RootKey { version: 1, state: KeyState::Active, created_at: Timestamp::from_ms(0), key: Secret::new(root) };

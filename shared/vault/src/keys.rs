@@ -1,4 +1,4 @@
-//! From root key to sealed secret: derivation, tenant data keys, fingerprints.
+//! The way from root key to sealed secret: derivation, tenant data keys, fingerprints.
 
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit, Mac};
@@ -12,29 +12,29 @@ use crate::{
     envelope::{self, SivKey},
 };
 
-/// Opens and makes tenant keys, or says why it is sealed.
+/// Opens and makes tenant keys, or holds the reason why it is sealed.
 pub struct Vault(Result<Keyring, String>);
 
-/// A tenant's data keys as the store keeps them: wrapped.
+/// A tenant's data keys, wrapped, as the store keeps them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrappedDataKey {
-    /// The row.
+    /// Id of the data key's row.
     pub id: DataKeyId,
-    /// The owner.
+    /// Tenant that owns the keys.
     pub tenant_id: TenantId,
-    /// The root key version it is wrapped under.
+    /// Version of the root key that wraps them.
     pub root_version: u32,
-    /// The key that seals secrets.
+    /// Wrapped key that seals secrets.
     pub wrapped_enc: Vec<u8>,
-    /// The key that makes fingerprints.
+    /// Wrapped key that makes fingerprints.
     pub wrapped_fp: Vec<u8>,
 }
 
 /// Fresh data keys of a tenant: the row to store, and the keys to use at once.
 pub struct NewDataKey {
-    /// What to store.
+    /// Row to store.
     pub row: WrappedDataKey,
-    /// What to seal with.
+    /// Keys to seal with.
     pub keys: TenantKeys,
 }
 
@@ -47,25 +47,25 @@ pub struct TenantKeys {
 }
 
 impl Vault {
-    /// A vault that opens with this keyring.
+    /// Builds a vault that opens with this keyring.
     #[must_use]
     pub const fn open(keyring: Keyring) -> Self {
         Self(Ok(keyring))
     }
 
-    /// A vault that opens nothing, and why.
+    /// Builds a sealed vault, which opens nothing, with the reason.
     #[must_use]
     pub const fn sealed(reason: String) -> Self {
         Self(Err(reason))
     }
 
-    /// Why it is sealed; `None` when it is not.
+    /// Returns the reason why the vault is sealed; `None` if it is open.
     #[must_use]
     pub fn sealed_reason(&self) -> Option<&str> {
         self.0.as_ref().err().map(String::as_str)
     }
 
-    /// What proves, without showing them, which root keys this vault has.
+    /// Returns one check value per root key of this vault, to compare without revealing the keys.
     ///
     /// # Errors
     /// [`VaultError::Sealed`].
@@ -111,8 +111,8 @@ impl Vault {
         })
     }
 
-    /// Tells equal requests of a tenant from others. Whoever has the digests and not the keyring cannot
-    /// try out what a request may have held. Another active root key gives other digests.
+    /// Computes a keyed digest of a request, equal for equal requests of a tenant. A holder of the digests without the
+    /// keyring cannot test guesses of a request's content. Another active root key gives other digests.
     ///
     /// # Errors
     /// [`VaultError::Sealed`].
@@ -126,7 +126,7 @@ impl Vault {
 }
 
 impl TenantKeys {
-    /// The row these keys are from.
+    /// Returns the id of the data key's row.
     #[must_use]
     pub const fn id(&self) -> DataKeyId {
         self.id
@@ -159,15 +159,15 @@ impl TenantKeys {
         envelope::open(&self.enc, self.id, &Sealed { tenant_id: self.tenant_id, secret_id, version }, envelope)
     }
 
-    /// Tells equal secrets of this tenant apart from others without opening any. Another tenant's
-    /// fingerprint of the same secret is different.
+    /// Computes a fingerprint, equal for equal secrets of this tenant and provider, without opening any. Another
+    /// tenant's fingerprint of the same secret is different.
     #[must_use]
     pub fn fingerprint(&self, provider: &str, secret: &[u8]) -> [u8; 32] {
         mac(&self.fp, &[provider.as_bytes(), secret])
     }
 }
 
-/// HKDF-SHA-256 with length-prefixed info: `keyway/v1`, purpose, version, context.
+/// Derives a key with HKDF-SHA-256 and length-prefixed info: `keyway/v1`, purpose, version, context.
 pub(crate) fn derive(
     salt: &[u8],
     root: &[u8; 32],
@@ -193,7 +193,7 @@ pub(crate) fn random<const N: usize>() -> Result<[u8; N], VaultError> {
     Ok(bytes)
 }
 
-/// HMAC-SHA-256 over length-prefixed parts.
+/// Computes HMAC-SHA-256 over length-prefixed parts.
 fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
     // HMAC pads a key to its block of 64 bytes with zeros: the padded key is the same key.
     let mut block = Zeroizing::new([0; 64]);

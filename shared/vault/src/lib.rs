@@ -23,7 +23,7 @@ pub use postgres_url::PostgresUrl;
 pub use secret::{Secret, SecretBytes, SecretString};
 pub use service_url::{Host, ServiceUrl, UrlFault};
 
-/// What went wrong in the vault, and what can be done about it.
+/// Error of the vault, by its remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
     /// The process runs sealed: restore the right keyring and start it again.

@@ -1,6 +1,6 @@
-//! The URL of a PostgreSQL database: its hosts, what it asks of them, and what may be shown of it.
+//! The URL of a PostgreSQL database: its hosts, the demands it makes of them, and the parts that may be shown.
 //!
-//! Nothing that comes from here and is no [`SecretString`] has a user name or a password in it.
+//! Every return value except [`SecretString`] is free of user name and password.
 
 use crate::{Host, SecretString, ServiceUrl, UrlFault};
 
@@ -25,7 +25,7 @@ const PASSED_ON: &[&str] = &[
     "application_name",
     "options",
 ];
-/// Parameters of other clients that change nothing here; services have them in the URLs they hand out.
+/// Parameters of other clients that services put into the URLs they hand out; ignored, as they change nothing here.
 const IGNORED: &[&str] = &[
     "channel_binding",
     "client_encoding",
@@ -44,29 +44,29 @@ const POOL_MODE: &str = "pool_mode";
 const SSL_MODE: &[&str] = &["sslmode", "ssl-mode"];
 const ROOT_CERT: &[&str] = &["sslrootcert", "ssl-root-cert", "ssl-ca"];
 
-/// The URL of one database, on one host or on several that take over from each other.
+/// The URL of one database, on one host or on several that fail over to each other.
 #[derive(Debug)]
 pub struct PostgresUrl {
     url: ServiceUrl,
     hosts: Vec<Host>,
     database: Option<String>,
-    /// Whether only a server will do that takes writes.
+    /// `true` if the URL accepts only a server that takes writes (`target_session_attrs`).
     pub must_write: bool,
-    /// Whether a pooler in between gives each transaction another session.
+    /// `true` if a transaction-mode pooler stands in between, which gives each transaction another session.
     pub pools_transactions: bool,
 }
 
 impl PostgresUrl {
-    /// Whether a URL is one of PostgreSQL's.
+    /// Returns `true` if the URL's scheme is PostgreSQL's.
     #[must_use]
     pub fn is_one(url: &str) -> bool {
         url.starts_with("postgres:") || url.starts_with("postgresql:")
     }
 
-    /// Reads `postgres://user:password@host:port/name`, with several hosts where commas are between them.
+    /// Reads `postgres://user:password@host:port/name`, with several hosts separated by commas.
     ///
     /// # Errors
-    /// A sentence that says what to write, and repeats nothing.
+    /// A sentence that says what to write and quotes nothing of the URL.
     pub fn parse(text: &str) -> Result<Self, UrlFault> {
         let url = ServiceUrl::parse(text)?;
         if !Self::is_one(text) {
@@ -115,7 +115,7 @@ impl PostgresUrl {
         Ok(Self { hosts, database, must_write, pools_transactions, url })
     }
 
-    /// A URL for each host, as the driver takes it.
+    /// Returns one URL per host, in the driver's form.
     #[must_use]
     pub fn each_host(&self) -> Vec<SecretString> {
         // As libpq has it: a root certificate that is named is there to be checked against.
@@ -127,14 +127,14 @@ impl PostgresUrl {
         self.url.hosts.iter().map(|host| self.url.of(host, keeps, more)).collect()
     }
 
-    /// What messages call the database: its name and where it is.
+    /// Returns the database's name and hosts for messages: `keyway at db1:5432, db2:5432`.
     #[must_use]
     pub fn name(&self) -> String {
         let hosts: Vec<_> = (0..self.hosts.len()).map(|at| self.host(at)).collect();
         format!("{} at {}", self.database.as_deref().unwrap_or("(of the user's name)"), hosts.join(", "))
     }
 
-    /// What messages call one of the hosts.
+    /// Returns one host's name for messages: `db1:5432`.
     #[must_use]
     pub fn host(&self, at: usize) -> String {
         match self.hosts.get(at) {
@@ -144,7 +144,7 @@ impl PostgresUrl {
         }
     }
 
-    /// Whether passwords and rows may go over a network as plain text.
+    /// Returns `true` if passwords and rows may cross a network unencrypted.
     #[must_use]
     pub fn may_be_plain(&self) -> bool {
         let encrypts = matches!(self.url.parameter(SSL_MODE), Some("require" | "verify-ca" | "verify-full"));
@@ -152,7 +152,7 @@ impl PostgresUrl {
     }
 }
 
-/// The hosts, where a parameter may name the only one.
+/// Returns the URL's hosts; a `host` parameter may name the only one.
 fn hosts(url: &ServiceUrl) -> Result<Vec<Host>, UrlFault> {
     let named = url.parameter(&["host", "hostaddr"]);
     let port = url.parameter(&["port"]);

@@ -9,17 +9,17 @@ pub type SecretString = Secret<String>;
 /// Secret bytes.
 pub type SecretBytes = Secret<Vec<u8>>;
 
-/// Holds a secret. [`Secret::expose`] is the one way to it, so a search for that word finds every use.
+/// A secret value. [`Secret::expose`] is the only access to it, so a search for that word finds every use.
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
-    /// Takes the value over. Copies made before are the caller's to wipe.
+    /// Takes the value over. The caller must wipe copies made before.
     #[must_use]
     pub const fn new(value: T) -> Self {
         Self(value)
     }
 
-    /// The value, for as long as it is really needed.
+    /// Returns the value. Keep the reference no longer than needed.
     #[must_use]
     pub const fn expose(&self) -> &T {
         &self.0
@@ -27,10 +27,10 @@ impl<T: Zeroize> Secret<T> {
 }
 
 impl SecretBytes {
-    /// The bytes as text.
+    /// Converts the bytes to text.
     ///
     /// # Errors
-    /// [`crate::VaultError::Malformed`] when they are not UTF-8; the bytes are wiped.
+    /// [`crate::VaultError::Malformed`] if the bytes are not UTF-8; they are wiped.
     pub fn into_text(mut self) -> Result<SecretString, crate::VaultError> {
         String::from_utf8(std::mem::take(&mut self.0)).map(Secret).map_err(|error| {
             error.into_bytes().zeroize();

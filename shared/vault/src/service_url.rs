@@ -1,13 +1,13 @@
 //! The URL of a service, which holds a password: taken apart without ever being quoted.
 //!
-//! Stricter than parsers of URLs are: what they would read otherwise than its author meant, because a password has
-//! `/ ? # @` in it as they are, is a fault that says what to write instead. No message repeats any of it.
+//! Stricter than common URL parsers: an ambiguous URL, such as one with a bare `/ ? # @` in its password, is a fault
+//! that says what to write instead. No message repeats any part of the URL.
 
 use std::net::IpAddr;
 
 use crate::SecretString;
 
-/// What is wrong with a URL, in a sentence that says what to write; never what was there.
+/// A fault of a URL, as a sentence that says what to write and quotes nothing of the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct UrlFault(pub &'static str);
@@ -24,29 +24,29 @@ const HOST: UrlFault = UrlFault(
 /// A host with its port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    /// Its name or address; in brackets where it is IPv6. Empty for a socket of this machine.
+    /// Name or address; IPv6 in brackets. Empty for a socket of this machine.
     pub name: String,
-    /// The port, where one is named.
+    /// Port, if the URL names one.
     pub port: Option<u16>,
 }
 
 /// A URL in its parts.
 #[derive(Debug)]
 pub struct ServiceUrl {
-    /// `postgres`, `amqps`, ...
+    /// Scheme: `postgres`, `amqps`, ...
     pub scheme: String,
-    /// One at least.
+    /// Hosts; at least one.
     pub hosts: Vec<Host>,
-    /// What follows the hosts, without its first slash, as it is written.
+    /// Path after the hosts as written, without its first slash.
     pub path: String,
-    /// `user:password`, as it is written.
+    /// `user:password` as written.
     login: Option<SecretString>,
-    /// Names and values behind the question mark, as they are written.
+    /// Names and values of the query as written.
     query: Vec<(String, SecretString)>,
 }
 
 impl Host {
-    /// Whether it is this machine.
+    /// Returns `true` if the host is this machine: a socket, `localhost` or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         let name = self.name.trim_matches(['[', ']']);
@@ -77,7 +77,7 @@ impl ServiceUrl {
     /// Takes a URL apart.
     ///
     /// # Errors
-    /// It is none, or more than one reading of it is possible.
+    /// [`UrlFault`] if the text is no URL, or can be read in more than one way.
     pub fn parse(text: &str) -> Result<Self, UrlFault> {
         let (scheme, rest) = text.split_once("://").ok_or(UrlFault("it must be a URL, with :// behind its scheme"))?;
         if rest.contains(|sign: char| sign == '#' || sign.is_whitespace() || sign.is_control()) {
@@ -110,19 +110,19 @@ impl ServiceUrl {
         })
     }
 
-    /// The value of the last parameter with one of these names, as it is written.
+    /// Returns the value, as written, of the last parameter with one of these names.
     #[must_use]
     pub fn parameter(&self, names: &[&str]) -> Option<&str> {
         let found = self.query.iter().rev().find(|(name, _)| names.contains(&name.as_str()));
         found.map(|(_, value)| value.expose().as_str())
     }
 
-    /// The names of the parameters.
+    /// Returns the names of the parameters.
     pub fn parameters(&self) -> impl Iterator<Item = &str> {
         self.query.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The URL of one of its hosts alone, with those parameters that `keeps` has, and with others.
+    /// Builds the URL of one host alone, with the parameters that `keeps` accepts and with those of `more`.
     #[must_use]
     pub fn of(&self, host: &Host, keeps: impl Fn(&str) -> bool, more: &[(&str, &str)]) -> SecretString {
         let mut url = format!("{}://", self.scheme);

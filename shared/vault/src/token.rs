@@ -1,6 +1,6 @@
-//! The keys Keyway itself hands out: `kw_live_` + 43 base62 characters (256 random bits) + 6 base62
-//! characters of CRC-32, so that a scanner recognises one and a typing mistake is told apart from a
-//! wrong key without a look-up. Only the SHA-256 of a key is ever stored.
+//! The keys that Keyway issues: `kw_live_` + 43 base62 characters (256 random bits) + 6 base62 characters of CRC-32, so
+//! that a scanner recognises one, and a typing mistake is told from a wrong key without a look-up. Only the SHA-256 of
+//! a key is ever stored.
 
 use rand::{TryRng, rngs::SysRng};
 use sha2::{Digest, Sha256};
@@ -16,42 +16,42 @@ const RANDOM_CHARS: usize = 43;
 const CHECK_CHARS: usize = 6;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/// A virtual key that was just made: to be shown once and never stored.
+/// A new virtual key: to be shown once and never stored.
 pub struct VirtualKeyToken(SecretString);
 
 impl VirtualKeyToken {
-    /// A fresh key; `None` when the system gives no random bytes.
+    /// Generates a key; `None` if the system gives no random bytes.
     #[must_use]
     pub fn generate() -> Option<Self> {
         generate(PREFIX).map(Self)
     }
 
-    /// The text to show.
+    /// Returns the key to show.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
 
-    /// What is stored in its place.
+    /// Returns the SHA-256 that is stored in place of the key.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         sha256(self.expose())
     }
 
-    /// Enough to recognise it by: the prefix and the last four characters.
+    /// Returns the redacted form: the prefix and the last four characters.
     #[must_use]
     pub fn hint(&self) -> String {
         let text = self.expose();
         format!("{PREFIX}...{}", &text[text.len() - 4..])
     }
 
-    /// Whether `text` begins as virtual keys do, be it one or not.
+    /// Returns `true` if `text` begins like a virtual key, valid or not.
     #[must_use]
     pub fn is_meant(text: &str) -> bool {
         text.starts_with(PREFIX)
     }
 
-    /// Whether `text` can be a virtual key at all: prefix, length and checksum.
+    /// Returns `true` if `text` can be a virtual key: prefix, length and checksum are right.
     #[must_use]
     pub fn is_well_formed(text: &str) -> bool {
         let Some(rest) = text.strip_prefix(PREFIX) else { return false };
@@ -63,13 +63,13 @@ impl VirtualKeyToken {
     }
 }
 
-/// A fresh admin key, for the first start; `None` when the system gives no random bytes.
+/// Generates an admin key, for the first start; `None` if the system gives no random bytes.
 #[must_use]
 pub fn new_admin_key() -> Option<SecretString> {
     generate(ADMIN_PREFIX)
 }
 
-/// What is stored of an admin key.
+/// Returns the SHA-256 that is stored for an admin key.
 #[must_use]
 pub fn admin_key_hash(key: &str) -> [u8; 32] {
     sha256(key)
@@ -81,7 +81,7 @@ pub fn sha256(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// Whether `key` is the admin key with this hash; takes the same time for every wrong key.
+/// Returns `true` if `key` is the admin key with this hash; takes the same time for every wrong key.
 #[must_use]
 pub fn is_admin_key(key: &str, sha256: &[u8; 32]) -> bool {
     admin_key_hash(key).ct_eq(sha256).into()

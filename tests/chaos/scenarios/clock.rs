@@ -15,8 +15,8 @@ const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 /// Seconds by which a clock goes wrong, before it is right again.
 const JUMPS: [i64; 4] = [HOUR, -HOUR, DAY, -DAY];
-/// What a process is told to have another clock. The time of pauses and deadlines stays as it is, as it does
-/// when a real clock is set.
+/// Environment of a process with a wrong clock. The time of pauses and deadlines stays right, as it does when a real
+/// clock is set.
 const SETTINGS: [(&str, &str); 3] =
     [("FAKETIME_NO_CACHE", "1"), ("FAKETIME_DONT_FAKE_MONOTONIC", "1"), ("NO_FAKE_STAT", "1")];
 

@@ -15,7 +15,7 @@ use crate::{
 
 const FULL: Duration = Duration::from_secs(8);
 const PACE: Duration = Duration::from_millis(100);
-/// Who is refused hears so.
+/// Time limit for a refusal.
 const ANSWERED: Duration = Duration::from_secs(20);
 
 /// Not a byte fits in any process's directory: what needs none goes on, the rest is refused, no process ends.
@@ -92,7 +92,7 @@ pub(crate) async fn of_the_database(cluster: &mut Cluster) -> Result<u64> {
     Ok(2)
 }
 
-/// Every submission is accepted, or refused in good time with what to do. How many were refused.
+/// Checks that every submission is accepted, or refused in time with a remedy; returns the number of refusals.
 async fn submit_while_full(cluster: &Cluster) -> Result<u64> {
     let (api, begun) = (cluster.keyway.api()?.apart(), Instant::now());
     let mut refused = 0;

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use super::database;
 use crate::cluster::{Cluster, weather};
 
-/// Injects faults until the time is over. How many there were.
+/// Injects faults until the time is over; returns their number.
 pub(crate) async fn mixed(cluster: &mut Cluster, how_long: Duration) -> Result<u64> {
     let (load, end) = (cluster.load(), Instant::now() + how_long);
     let mut faults = 0;

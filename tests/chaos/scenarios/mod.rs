@@ -28,14 +28,14 @@ pub(crate) struct Scenario {
     /// Its number in the list.
     pub(crate) number: u32,
     pub(crate) name: &'static str,
-    /// Whether it applies to one process without services too.
+    /// `true` if it applies to one process without services too.
     pub(crate) embedded: bool,
-    /// Whether it is short enough for every run of the tests.
+    /// `true` if it is short enough for every run of the tests.
     pub(crate) smoke: bool,
     pub(crate) run: for<'c> fn(&'c mut Cluster) -> LocalBoxFuture<'c, Result<u64>>,
 }
 
-/// A line of the list: number, name, where, whether it belongs to the smoke, what.
+/// Defines the scenarios: number, name, deployment, part of the smoke test or not, function.
 macro_rules! scenarios {
     ($($number:literal $name:literal $embedded:literal $smoke:literal $run:path;)*) => {
         /// Every scenario, in the order of their run.

@@ -17,7 +17,7 @@ use crate::{
 
 const STEPS: usize = 30;
 
-/// So many cases as there are rounds.
+/// Runs as many cases as there are rounds.
 pub(crate) async fn cases(cluster: &mut Cluster) -> Result<u64> {
     outbox::copy(cluster).await?;
     let (mut faults, first) = (0, fastrand::u64(..));
@@ -92,7 +92,7 @@ impl Case<'_> {
         Ok(())
     }
 
-    /// Asks until somebody answers: nobody was killed while he was being asked.
+    /// Repeats a request until it is answered, as the listener may be killed meanwhile.
     async fn answered(&self, method: &Method, path: &str, body: Option<Value>) -> Result<Answer> {
         let mut answered = None;
         until("a listener answers", async || {
@@ -110,7 +110,7 @@ impl Case<'_> {
         answered.context("an answer")
     }
 
-    /// Waits for the end of everything, and looks how each operation ended.
+    /// Waits until everything has ended, and checks the end of each operation.
     async fn settle(&mut self) -> Result<()> {
         self.cluster.ready().await?;
         let api = self.cluster.keyway.api()?.apart();
@@ -153,7 +153,7 @@ impl Case<'_> {
     }
 }
 
-/// Status, and one verdict for each operation that succeeded, never two.
+/// Checks the status, and one verdict for each operation that succeeded, never two.
 fn looks_right(known: &Known, shown: &Value) -> Result<()> {
     let status = if known.enabled { known.kind.status } else { "disabled" };
     ensure!(shown["status"] == status, "expected: {status}, {known:?}, shown: {shown}");

@@ -28,9 +28,9 @@ const FLOODERS: usize = 40;
 const FLOOD: Duration = Duration::from_secs(10);
 /// Submissions of the other tenant, one after the other.
 const FEW: usize = 8;
-/// From its submission to its verdict.
+/// Time limit from a submission to its verdict.
 const SERVED: Duration = Duration::from_secs(30);
-/// So little may wait, and the flood's keys take so long, that it is refused.
+/// Outbox limit so small that the flood is refused.
 const SMALL_OUTBOX: &str = "200";
 const LATENCY_MS: u64 = 2_000;
 const RECOVERED: Duration = Duration::from_secs(60);

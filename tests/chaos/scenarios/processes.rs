@@ -164,7 +164,7 @@ pub(crate) async fn started_first(cluster: &mut Cluster) -> Result<u64> {
     Ok(2)
 }
 
-/// Each process in turn is asked to stop in the middle of everything, and ends well.
+/// Asks each process in turn to stop under load; each must end well.
 pub(crate) async fn terminated(cluster: &mut Cluster) -> Result<u64> {
     let load = cluster.load();
     let members = cluster.keyway.members().len();

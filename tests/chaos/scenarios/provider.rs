@@ -16,7 +16,7 @@ use crate::{
 const OUTAGE: Duration = Duration::from_secs(4);
 /// Keys that meet one and the same fault at a time: so few that their host is not left alone for it.
 const KEYS: usize = 4;
-/// What a process may need for what a liar sends it.
+/// Memory by which a process may grow while it is sent lies.
 const GROWTH_BYTES: f64 = 96e6;
 
 /// Every key meets a wrong answer before the right one.

@@ -24,9 +24,9 @@ use crate::{
 /// The revision that stands for the previous version, when one was asked for.
 pub(crate) static PREVIOUS: OnceLock<String> = OnceLock::new();
 
-/// What is accepted beside each mixture of versions.
+/// Number of requests accepted beside each mixture of versions.
 const REQUESTS: u64 = 15;
-/// What is parked beside each mixture: as many as one process files before the other one comes.
+/// Number of messages parked beside each mixture: as many as one process files before the other one comes.
 const PARKED: i64 = 4;
 const ACTION: &str = "chaos.parked";
 
@@ -82,8 +82,7 @@ async fn tenant(cluster: &Cluster) -> Result<TenantId> {
     Ok(text(&tenants, "/items/0/id")?.parse()?)
 }
 
-/// Parks a message as a process does that cannot read it. Whichever process takes it from there files it, or
-/// hands it back.
+/// Parks a message like a process that cannot read it. The process that takes it from there files it, or hands it back.
 async fn park(channel: &Channel, tenant: TenantId) -> Result<()> {
     let audited = AuditEvent {
         action: ACTION.to_owned(),

@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, ensure};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-/// Characters of a canary's core: what is searched for. The end of a key may be shown as its hint.
+/// Characters of a canary's core, which is searched for. The end of a key may be shown as its hint.
 pub(super) const CORE: usize = 24;
 
 /// A secret and the part of it that must be nowhere.

@@ -17,7 +17,7 @@ pub(crate) struct Api {
     seen: Arc<Mutex<Seen>>,
 }
 
-/// What was answered so far.
+/// Answers received so far.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) heads: Vec<u8>,
@@ -30,7 +30,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
-    /// Null when the body is not JSON.
+    /// JSON body; null if the body is not JSON.
     pub(crate) body: Value,
 }
 

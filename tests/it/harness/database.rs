@@ -1,4 +1,4 @@
-//! What is in the database, asked behind the processes' backs: by a superuser, or read-only from the file.
+//! The database's content, read past the processes: by a superuser, or read-only from the file.
 
 use anyhow::{Context, Result};
 use sea_orm::{ConnectOptions, ConnectionTrait as _, Database as Connector, DatabaseConnection, Statement};

@@ -17,11 +17,11 @@ use super::{Answer, Api, Database, Services, metrics, process, process::Process,
 pub(crate) struct Keyway {
     /// Its provider.
     pub(crate) simulator: Simulator,
-    /// Where its files are: one data directory per process, the keyring, the logs.
+    /// Directory of its files: one data directory per process, the keyring, the logs.
     pub(crate) dir: PathBuf,
-    /// What it runs on.
+    /// Services it runs on.
     pub(crate) services: Services,
-    /// The key that may do everything.
+    /// The admin key.
     pub(crate) admin_key: String,
     settings: Vec<(String, String)>,
     members: Vec<Member>,
@@ -38,9 +38,9 @@ pub(crate) struct Member {
     pub(crate) ops: SocketAddr,
     /// The subcommand.
     pub(crate) role: &'static str,
-    /// What it alone is told, at its next start.
+    /// Settings of this process alone, for its next start.
     pub(crate) settings: Vec<(String, String)>,
-    /// The binary it runs from its next start on, where that is not the one under test.
+    /// Binary for its next start, if it is not the one under test.
     pub(crate) program: Option<PathBuf>,
 }
 
@@ -52,7 +52,7 @@ impl Keyway {
         Ok(keyway)
     }
 
-    /// So many processes of each role, on the shared servers.
+    /// Starts so many processes of each role, on the shared servers.
     pub(crate) async fn cluster(apis: usize, workers: usize) -> Result<Self> {
         let mut keyway = Self::on(Services::shared().await?).await?;
         keyway.run(&["migrate"])?;
@@ -87,7 +87,7 @@ impl Keyway {
         self.settings.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Starts a process and does not wait for it. Says which member it is.
+    /// Starts a process without waiting for it; returns its index.
     pub(crate) fn spawn(&mut self, role: &'static str) -> Result<usize> {
         let at = self.members.len();
         let name = format!("{role}-{at}");
@@ -146,7 +146,7 @@ impl Keyway {
         Ok(process::command(process::program(), &self.dir, &self.with(&own), arguments).output()?)
     }
 
-    /// As [`Self::run_any`]; it must succeed. Returns what it printed.
+    /// Works like [`Self::run_any`]; the subcommand must succeed. Returns its output.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run_any(arguments)?;
         let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();

@@ -15,7 +15,7 @@ use super::until;
 /// Lines of a log that a failing test shows.
 const TAIL: usize = 60;
 
-/// What is run instead of the binary that the last build left, if it is set.
+/// Binary to run instead of the one of the last build, if set.
 pub(crate) static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
 /// A process that was started; dropping it kills it.
@@ -46,12 +46,12 @@ impl Process {
         Ok(Self { name: name.to_owned(), log, child: Some(child) })
     }
 
-    /// How it ended, if it has.
+    /// Returns its exit status, if it has ended.
     pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
         Ok(self.child.as_mut().context("it was ended before")?.try_wait()?)
     }
 
-    /// Whether it should be running.
+    /// Returns `true` if it should be running.
     pub(crate) fn is_started(&self) -> bool {
         self.child.is_some()
     }

@@ -1,4 +1,4 @@
-//! What lies in the broker's queues, seen by consuming it.
+//! The content of the broker's queues, found by consuming it.
 
 use anyhow::{Result, ensure};
 use keyway_domain::Lane;
@@ -19,7 +19,7 @@ pub(crate) async fn ensure_empty(amqp_url: &str) -> Result<()> {
     Ok(())
 }
 
-/// How many messages wait in all lanes together.
+/// Counts the messages that wait in all lanes together.
 pub(crate) async fn waiting(amqp_url: &str) -> Result<u32> {
     let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;

@@ -1,11 +1,11 @@
-//! What an installation runs on.
+//! Services of an installation.
 
 use std::path::Path;
 
 use anyhow::Result;
 use keyway_testkit::{postgres::TestDatabase, private_postgres::PrivatePostgres, rabbitmq::TestBroker};
 
-/// Where database and bus are.
+/// Place of database and bus.
 pub(crate) enum Services {
     /// SQLite and the bus within the process.
     Embedded,
@@ -26,7 +26,7 @@ impl Services {
         Ok(Self::Private(database, broker))
     }
 
-    /// What the processes are told.
+    /// Returns the settings of the processes.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         let (database, broker) = match self {
             Self::Embedded => return Vec::new(),
@@ -37,7 +37,7 @@ impl Services {
         vec![setting("KEYWAY_DATABASE_URL", database), setting("KEYWAY_AMQP_URL", &broker.amqp_url)]
     }
 
-    /// Where the test itself reads the database.
+    /// Returns the URL with which the test itself reads the database.
     pub(crate) fn database_url(&self, data_dir: &Path) -> String {
         match self {
             Self::Embedded => format!("sqlite://{}?mode=ro", data_dir.join("keyway.db").display()),

@@ -1,4 +1,4 @@
-//! What a run stands on: a database with one tenant, its keys, and as many integrations as it is to have.
+//! The ground of a run: a database with one tenant, its keys, and the wanted number of integrations.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use keyway_store::{
 use keyway_testkit::postgres::TestDatabase;
 use keyway_vault::{Keyring, Vault};
 
-/// Rows of one transaction while a run is prepared.
+/// Rows per transaction while a run is prepared.
 const CHUNK: usize = 500;
 
 pub(crate) struct Ground {
@@ -39,7 +39,7 @@ impl Ground {
         Ok(Self { database, store, tenant, integrations: Vec::new(), keys, project })
     }
 
-    /// Adds integrations with an admin key each, at this base URL.
+    /// Adds `count` integrations, each with an admin key, at this base URL.
     pub(crate) async fn add(&mut self, count: usize, base_url: &str) -> Result<()> {
         let mut left = count;
         while left > 0 {

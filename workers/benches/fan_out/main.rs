@@ -1,6 +1,6 @@
-//! The usage fan-out beside its limit: one plan for every integration, fetched by real workers from a provider of
-//! fixed latency, against that latency times the requests, divided by the jobs at once. Then what planning and
-//! draining cost as the keys grow. Workers are a process of their own; database and broker are real.
+//! The usage fan-out beside its limit: one plan for every integration, fetched by real workers from a provider of fixed
+//! latency, against that latency times the requests, divided by the concurrent jobs. Then the cost of planning and
+//! draining as the keys grow. Workers are a process of their own; database and broker are real.
 //!
 //! `cargo bench -p keyway-workers --bench fan_out [-- KEYS...]`: the sizes of the second table.
 
@@ -36,7 +36,7 @@ const SIZES: [usize; 2] = [1_000, 10_000];
 const DAY: Duration = Duration::from_secs(86_400);
 const LOOK: Duration = Duration::from_millis(50);
 const LONGEST: Duration = Duration::from_secs(1800);
-/// What the relay claims at a time.
+/// Rows per claim of the relay.
 const CLAIM: u64 = 256;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -58,7 +58,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// From the request to the end of the last fetch, nothing prepared.
+/// Measures the time from the request to the end of the last fetch, nothing prepared.
 async fn fan_out() -> Result<()> {
     let run = Run::prepare(KEYS, LATENCY).await?;
     let workers = Workers::start(&run.places)?;
@@ -80,7 +80,7 @@ async fn fan_out() -> Result<()> {
     workers.stop()
 }
 
-/// One row: planned for later, then all made due at once and drained from a provider that answers at once.
+/// Measures one row: planned for later, then all made due at once and drained from a provider without latency.
 async fn growth(keys: usize) -> Result<String> {
     let run = Run::prepare(keys, Duration::ZERO).await?;
     let workers = Workers::start(&run.places)?;
@@ -151,7 +151,7 @@ impl Run {
         Ok(id)
     }
 
-    /// The workers have connected, and have done one job.
+    /// Waits until the workers have connected and done one job.
     async fn warm_up(&self) -> Result<()> {
         let integration_id = *self.ground.integrations.first().context("no integration")?;
         let window = UsageWindow { from: Timestamp::now().before(DAY * 30), to: Timestamp::now().before(DAY * 29) };
@@ -183,7 +183,7 @@ impl Run {
         }
     }
 
-    /// One claim of the relay while all of them wait; taken back each time.
+    /// Times one claim of the relay while all rows wait; each claim is rolled back.
     async fn claim_ms(&self) -> Result<f64> {
         let mut times = Vec::new();
         for _ in 0..7 {

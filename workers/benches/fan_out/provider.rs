@@ -1,5 +1,5 @@
-//! A provider that answers every report after a fixed time with one bucket, and does nothing else: it must cost
-//! less than what is measured.
+//! A provider that answers every report after a fixed time with one bucket, and does nothing else: it must cost less
+//! than the workers under test.
 
 use std::{convert::Infallible, net::SocketAddr, time::Duration};
 
@@ -14,7 +14,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-/// Reports an admin key is asked for: completions, embeddings, costs; one page each of a window of a day.
+/// Reports that an admin key is asked for: completions, embeddings, costs; one page each for a window of a day.
 pub(crate) const REQUESTS_A_KEY: usize = 3;
 
 /// Starts a provider; it ends with the process.

@@ -1,4 +1,4 @@
-//! The workers as a process of their own, so that their CPU time and memory can be told from everybody else's.
+//! The workers as a process of their own, so that their CPU time and memory are measured apart from the rest.
 
 use std::{
     fs,
@@ -18,12 +18,12 @@ use keyway_vault::{Keyring, Vault};
 use keyway_workers::{WorkerParts, WorkerSettings};
 use tokio_util::sync::CancellationToken;
 
-/// Jobs at once, as the product has it unless told otherwise.
+/// Concurrent jobs, the product's default.
 pub(crate) const CONCURRENCY: u16 = 32;
-/// What tells this program that it is to be the workers.
+/// First argument that makes this program the workers.
 pub(crate) const NAME: &str = "workers";
 
-/// Where everything is.
+/// Addresses and files of a run.
 #[derive(Clone)]
 pub(crate) struct Places {
     pub(crate) database_url: String,
@@ -32,7 +32,7 @@ pub(crate) struct Places {
     pub(crate) provider: String,
 }
 
-/// The running workers; they end when this is stopped, or with their parent.
+/// The running workers; they end when `stop` is called, or with their parent.
 pub(crate) struct Workers {
     child: Child,
     until: Option<ChildStdin>,
@@ -75,7 +75,7 @@ impl Drop for Workers {
     }
 }
 
-/// Is the workers, until standard input ends.
+/// Runs the workers until standard input ends.
 pub(crate) async fn run(arguments: &[String]) -> Result<()> {
     let [database_url, amqp_url, keyring, provider] = arguments else { anyhow::bail!("four places are needed") };
     keyway_telemetry::init(&LogSettings { format: LogFormat::Text, filter: "error,lapin=off".to_owned() })?;
@@ -109,7 +109,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result<()> {
     Ok(ended.await??)
 }
 
-/// A keyring in a file, for the workers to read; `folder` must not hold one yet.
+/// Writes a keyring file for the workers to read; `folder` must not hold one yet.
 pub(crate) fn keyring(folder: &Path) -> Result<(Keyring, PathBuf)> {
     fs::create_dir_all(folder)?;
     let path = folder.join("keyring.json");

@@ -1,4 +1,4 @@
-//! Celery doing nothing as well: acks_late, a quorum queue, the pool that is its default, the same prefetch.
+//! Celery with a task that does nothing, too: acks_late, a quorum queue, its default pool, the same prefetch.
 //!
 //! Tasks are published from here in Celery's own format; only consuming them is measured.
 
@@ -18,7 +18,7 @@ use lapin::{
 use uuid::Uuid;
 
 const QUEUE: &str = "celery-bench";
-/// Two processes for two cores; each may hold 64 tasks, so together as many as a lane's worker.
+/// Celery's application: two processes for two cores, 64 tasks prefetched each, together as many as a lane's worker.
 const APP: &str = r#"
 import sys
 from celery import Celery
@@ -40,7 +40,7 @@ app.worker_main(["worker", "--loglevel=ERROR", "--without-gossip", "--without-mi
 const LOOK: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// Tasks a second, and CPU time of all of Celery's processes for each.
+/// Returns tasks per second, and CPU time of all of Celery's processes per task.
 pub(crate) async fn measure(amqp_url: &str, python: &str, tasks: usize) -> Result<Effort> {
     let connection = Connection::connect(amqp_url, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
@@ -105,7 +105,7 @@ async fn publish(channel: &Channel, tasks: usize) -> Result<()> {
     Ok(())
 }
 
-/// A running worker; ends with the value, politely.
+/// A running worker; terminated on drop.
 struct Celery(Child);
 
 impl Celery {

@@ -33,7 +33,7 @@ const PREFETCH: u16 = 128;
 const AT_ONCE: usize = 64;
 const ROUNDS: usize = 5;
 const BATCH: usize = 512;
-/// Celery takes its time.
+/// Number of rounds of Celery, which is slow.
 const CELERY_ROUNDS: usize = 3;
 const CELERY_TASKS: usize = 15_000;
 

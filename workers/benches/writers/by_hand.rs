@@ -1,4 +1,4 @@
-//! The same rows written by hand: arrays, one statement a table, one transaction a batch, one connection.
+//! The same rows written by hand: arrays, one statement per table, one transaction per batch, one connection.
 
 use std::str::FromStr as _;
 
@@ -8,13 +8,13 @@ use keyway_store::audit::AuditRecord;
 use sqlx::{Connection as _, Executor as _, PgConnection, postgres::PgConnectOptions};
 use uuid::Uuid;
 
-/// A connection with the rights of the writers.
+/// Returns a connection with the rights of the writers.
 pub(crate) async fn connect(url: &str) -> Result<PgConnection> {
     let options = PgConnectOptions::from_str(url)?.options([("role", "keyway_system")]);
     Ok(PgConnection::connect_with(&options).await?)
 }
 
-/// What earlier rounds left is swept up before the next is measured.
+/// Vacuums the tables, so that rows of earlier rounds do not slow down the next.
 pub(crate) async fn tidy(url: &str) -> Result<()> {
     let mut owner = PgConnection::connect(url).await?;
     for table in ["operations", "verdicts", "outbox", "integrations"] {
@@ -23,7 +23,7 @@ pub(crate) async fn tidy(url: &str) -> Result<()> {
     Ok(owner.close().await?)
 }
 
-/// One array a column.
+/// One array per column.
 #[derive(Default)]
 struct Columns {
     operations: Vec<Uuid>,
@@ -36,7 +36,7 @@ struct Columns {
     bodies: Vec<Vec<u8>>,
 }
 
-/// What a batch of starts and verdicts changes: operations twice, the history, the integrations, the outbox.
+/// Writes the changes of a batch of starts and verdicts: operations twice, the history, the integrations, the outbox.
 pub(crate) async fn status(connection: &mut PgConnection, batch: &[Message]) -> Result<()> {
     let (mut started, mut started_at, mut found) = (Vec::new(), Vec::new(), Columns::default());
     for message in batch {
@@ -89,7 +89,7 @@ pub(crate) async fn status(connection: &mut PgConnection, batch: &[Message]) -> 
     Ok(tx.commit().await?)
 }
 
-/// What a batch of audit events appends.
+/// Appends a batch of audit events.
 pub(crate) async fn audit(connection: &mut PgConnection, batch: &[AuditRecord]) -> Result<()> {
     let ids: Vec<_> = batch.iter().map(|record| record.event_id.uuid()).collect();
     let tenants: Vec<_> = batch.iter().map(|record| record.tenant_id.uuid()).collect();

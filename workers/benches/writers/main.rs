@@ -33,7 +33,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const KEYS: usize = 8_000;
 const ROUNDS: usize = 5;
-/// Handlers at once in a writer's lane, and so rows of a batch.
+/// Concurrent handlers in a writer's lane, and so the rows of a batch.
 const AT_ONCE: usize = 128;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -104,7 +104,7 @@ where
     meter.stop(count)
 }
 
-/// Every integration is to be verified, for the first time; its operation is in place. Two events each.
+/// Prepares every integration for its first verification, with its operation; returns two events for each.
 async fn verifications(ground: &Ground) -> Result<Vec<Message>> {
     let tx = ground.store.system().await?;
     raw::execute(&tx, "UPDATE integrations SET status = 'verifying', checked_at_ms = NULL").await?;
@@ -141,7 +141,7 @@ async fn verifications(ground: &Ground) -> Result<Vec<Message>> {
     Ok(events)
 }
 
-/// Writes operations; nothing is sent.
+/// Inserts operations; sends no message.
 async fn operations(ground: &Ground, messages: &[Message], commands: &[Command]) -> Result<()> {
     let now = Timestamp::now();
     let new = messages.iter().zip(commands).map(|(message, command)| {

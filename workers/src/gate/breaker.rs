@@ -1,34 +1,34 @@
-//! The circuit breaker of one host: after some failures in a row nobody calls it for a while, then one tries.
+//! The circuit breaker of one host: after some failures in a row no job calls it for a while, then one tries.
 //!
 //! Must never read a clock: the time is an argument.
 
 use std::time::{Duration, Instant};
 
-/// Failures in a row that open it.
+/// Number of failures in a row that open the breaker.
 const FAILURES: u32 = 5;
-/// How long it is open at first; doubles with each trial that fails.
+/// Time for which the breaker is open at first; doubles with each trial that fails.
 const FIRST: Duration = Duration::from_secs(5);
-/// No longer, so that who waits for the provider hears soon that it is back.
+/// Longest time for which the breaker is open, so that waiting jobs notice soon that the provider is back.
 const LONGEST: Duration = Duration::from_secs(15);
-/// For how long the others stay away while one tries.
+/// Time for which other jobs are turned away while one tries.
 const TRIAL: Duration = Duration::from_secs(5);
 
-/// Failures of one host. Forget it when the host answers.
+/// Failures of one host. Dropped when the host answers.
 #[derive(Debug, Default)]
 pub(super) struct Breaker {
     failures: u32,
-    /// How often it was opened, and until when it is; `None`: closed.
+    /// Number of failed trials, and the time until which the breaker is open; `None`: closed.
     open: Option<(u32, Instant)>,
 }
 
 impl Breaker {
-    /// How long nobody may call, if so.
+    /// Returns the time for which no call may pass; `None` if calls may pass.
     pub(super) fn closed_for(&self, now: Instant) -> Option<Duration> {
         let (_, until) = self.open?;
         Some(until.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
 
-    /// Lets a call through and says whether it is a trial, or says how long nobody may call.
+    /// Lets a call through and returns `true` if it is the trial; or returns the time for which no call may pass.
     pub(super) fn call(&mut self, now: Instant) -> Result<bool, Duration> {
         if let Some(left) = self.closed_for(now) {
             return Err(left);
@@ -39,7 +39,7 @@ impl Breaker {
         Ok(true)
     }
 
-    /// Notes a failure. Returns whether this one opened it.
+    /// Notes a failure. Returns `true` if this one opened the breaker.
     pub(super) fn failed(&mut self, now: Instant, trial: bool, jitter: f64) -> bool {
         self.failures = self.failures.saturating_add(1);
         let times = match self.open {

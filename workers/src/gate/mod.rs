@@ -1,10 +1,10 @@
-//! Who may call which provider now: so many calls at once, and none to one that keeps failing.
+//! Limits concurrent calls per provider, and stops calls to a host that keeps failing.
 //!
-//! A job waits here for a moment at most; beyond that it is put off to a time of its own, so that a provider
-//! that hangs never holds the lane's places that another provider's jobs need. What tenants entered themselves
-//! (custom providers, own base URLs) shares one line per tenant: no tenant's host affects anybody else.
+//! A job waits here for at most [`PATIENCE`]; after that it is postponed to a time of its own, so that a hanging
+//! provider never holds the lane's places that another provider's jobs need. Hosts that tenants entered themselves
+//! (custom providers, own base URLs) share one line per tenant: no tenant's host affects another tenant.
 //!
-//! Must never hold a job for longer than [`PATIENCE`], and never count a job that was put off as an attempt.
+//! Must never hold a job for longer than [`PATIENCE`], and never count a postponed job as an attempt.
 
 mod breaker;
 mod pace;
@@ -22,22 +22,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use breaker::Breaker;
 use pace::Pace;
 
-/// The longest wait in a line.
+/// Longest wait in a line.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// So often a job is put off for a host that keeps failing; each time for longer by [`TURN`].
+/// Number of times that a job is postponed for a failing host, each time for longer by [`TURN`], before it counts an
+/// attempt.
 pub(crate) const MOST_TURNS: u32 = 12;
 const TURN: Duration = Duration::from_secs(2);
-/// Lines that are kept; beyond that, those that nobody stands in and that have no open breaker go.
+/// Number of lines above which idle ones without an open breaker are dropped.
 const MOST_LINES: usize = 4096;
-/// Failing hosts of one line that are kept; beyond that, those whose breaker is closed go.
+/// Number of failing hosts per line above which those with a closed breaker are dropped.
 const MOST_HOSTS: usize = 256;
 
-/// Whose calls count together.
+/// Scope of a concurrency limit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum LineKey {
     /// A provider of the catalog, at its own host.
     Catalog(String),
-    /// Everything one tenant entered itself.
+    /// All hosts that one tenant entered itself.
     Custom(TenantId),
 }
 
@@ -56,24 +57,25 @@ pub(crate) struct Gate {
     at_once: u16,
 }
 
-/// Why a job may not call now.
+/// Reason why a job may not call now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TurnedAway {
-    /// There is no room; there will be.
+    /// The concurrency limit is reached.
     Busy {
-        /// When, as far as can be said.
+        /// Estimated time until there is room.
         after: Duration,
     },
-    /// The host has failed too often in a row and is left alone.
+    /// The host has failed too often in a row and is not called.
     Failing {
-        /// For how long.
+        /// Time until the next trial.
         after: Duration,
     },
 }
 
 impl TurnedAway {
-    /// The outcome of a job that has been put off `turns` times since its last attempt. Nothing was tried, so what is left
-    /// to be tried stays as it is; but a host that stays away does not keep its jobs for ever.
+    /// Returns the outcome of a job that was postponed `turns` times since its last attempt. A postponed job was not
+    /// tried, so it keeps its attempts; but after [`MOST_TURNS`] for a failing host it counts one, so that jobs do not
+    /// stay forever.
     pub(crate) fn outcome(self, turns: u32) -> Outcome {
         match self {
             Self::Busy { after } => Outcome::Postponed { code: Code::RateLimited, after },
@@ -90,12 +92,12 @@ impl TurnedAway {
 }
 
 impl Gate {
-    /// Lets `at_once` calls of each line pass at the same time.
+    /// Builds a gate that lets `at_once` calls of each line pass at the same time.
     pub(crate) fn new(at_once: u16) -> Self {
         Self { lines: Mutex::default(), at_once: at_once.max(1) }
     }
 
-    /// Waits for a place, for a moment. `host` tells the hosts of one line apart for the breaker.
+    /// Waits for a place, at most [`PATIENCE`]. `host` selects the breaker within the line.
     pub(crate) async fn enter(&self, key: LineKey, host: &str) -> Result<Pass, TurnedAway> {
         let line = self.line(key);
         line.check(host)?;
@@ -116,7 +118,7 @@ impl Gate {
     }
 }
 
-/// Leave to make one call. Dropping it without [`Self::answered`] counts as a host that did not answer.
+/// A permit for one call. Dropping it without [`Self::answered`] counts as a host that did not answer.
 pub(crate) struct Pass {
     line: Arc<Line>,
     host: String,
@@ -127,7 +129,7 @@ pub(crate) struct Pass {
 }
 
 impl Pass {
-    /// Ends the call: whether the host answered at all, be it with a refusal or with nonsense.
+    /// Ends the call; `answered` is `true` if the host sent any answer, even a refusal or nonsense.
     pub(crate) fn answered(mut self, answered: bool) {
         self.answered = Some(answered);
     }
@@ -154,7 +156,7 @@ struct State {
     pace: Pace,
     running: u32,
     waiting: u32,
-    /// Hosts that failed lately.
+    /// Breakers of hosts that failed lately.
     breakers: HashMap<String, Breaker>,
 }
 
@@ -178,7 +180,7 @@ impl Line {
         }
     }
 
-    /// Turns away without taking the one trial that a failing host gets.
+    /// Turns away calls to a failing host, without taking its one trial.
     fn check(&self, host: &str) -> Result<(), TurnedAway> {
         let state = lock(&self.state);
         match state.breakers.get(host).and_then(|breaker| breaker.closed_for(Instant::now())) {
@@ -187,7 +189,7 @@ impl Line {
         }
     }
 
-    /// Whether the call is the trial of a failing host.
+    /// Returns `true` if the call is the trial of a failing host.
     fn call(&self, host: &str) -> Result<bool, TurnedAway> {
         let (mut state, now) = (lock(&self.state), Instant::now());
         let trial = match state.breakers.get_mut(host).map(|breaker| breaker.call(now)) {
@@ -255,7 +257,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What is behind the lock stays whole whoever panics meanwhile: every change of it is one step.
+/// Locks a mutex even if it is poisoned: every change behind it is a single step, so the value is always consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,25 +1,25 @@
-//! How fast a provider takes calls, and when the next place is free for one that has to wait.
+//! The pace at which a provider takes calls, and the time at which a postponed job finds a place.
 //!
 //! Must never read a clock: the time is an argument.
 
 use std::time::{Duration, Instant};
 
-/// Nobody is put off for longer; beyond it, returns are spread over the upper half.
+/// Longest delay of a postponed job; jobs beyond it are spread over its upper half.
 const LONGEST: Duration = Duration::from_secs(300);
-/// The weight of a new measurement.
+/// Weight of a new measurement.
 const WEIGHT: f64 = 0.1;
-/// Returns come a little sooner than places are likely to be free, so that none stays empty.
+/// Factor by which jobs return a little sooner than places are likely to be free, so that none stays empty.
 const EAGER: f64 = 0.9;
 
 /// The pace of one line.
 #[derive(Debug)]
 pub(super) struct Pace {
     at_once: f64,
-    /// The smoothed time of one call, in seconds.
+    /// Smoothed duration of one call, in seconds.
     call_seconds: f64,
-    /// The last call that ended, or the first of a line that was empty.
+    /// Time at which the last call ended, or the first one of an empty line began.
     moved: Instant,
-    /// The time given to the last one that was put off.
+    /// Time given to the job that was postponed last.
     reserved: Instant,
 }
 
@@ -28,23 +28,24 @@ impl Pace {
         Self { at_once: f64::from(at_once), call_seconds: 0.1, moved: now, reserved: now }
     }
 
-    /// A call began while no other was under way.
+    /// Notes that a call began while no other was under way.
     pub(super) fn began(&mut self, now: Instant) {
         self.moved = now;
     }
 
-    /// A call ended.
+    /// Notes that a call ended.
     pub(super) fn ended(&mut self, now: Instant, took: Duration) {
         self.call_seconds += WEIGHT * (took.as_secs_f64() - self.call_seconds);
         self.moved = now;
     }
 
-    /// How long the one at `position` in the line, from 1, is going to wait.
+    /// Returns the expected wait of the job at `position` in the line, from 1.
     pub(super) fn wait(&self, position: u32, now: Instant) -> Duration {
         Duration::from_secs_f64(self.seconds(now) * f64::from(position) / self.at_once)
     }
 
-    /// The time for one that is put off: each gets one of its own, at the pace of the provider. `jitter` (0 to 1).
+    /// Returns the delay of a postponed job: each gets a time of its own, at the pace of the provider. `jitter` is 0 to
+    /// 1.
     pub(super) fn reserve(&mut self, now: Instant, jitter: f64) -> Duration {
         let seconds = self.seconds(now);
         let next = self.reserved + Duration::from_secs_f64(EAGER * seconds / self.at_once);
@@ -58,7 +59,7 @@ impl Pace {
         LONGEST.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
     }
 
-    /// The time of one call: as measured, or as long as nothing has moved.
+    /// Returns the duration of one call in seconds: the measured one, or the time since the last end, if longer.
     fn seconds(&self, now: Instant) -> f64 {
         self.call_seconds.max(now.saturating_duration_since(self.moved).as_secs_f64()).max(0.001)
     }

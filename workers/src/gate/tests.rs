@@ -1,4 +1,4 @@
-//! The gate as handlers meet it.
+//! The gate from the point of view of handlers.
 
 use futures::FutureExt as _;
 

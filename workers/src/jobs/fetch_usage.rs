@@ -1,7 +1,7 @@
 //! `FetchUsage` (lane `usage.fetch`): fetch one integration's reported usage, page by page.
 //!
-//! Each page is upserted by natural key together with the cursor: fetching a window again changes
-//! nothing. An attempt that stops midway tells the next one where to go on; one that dies is done again.
+//! Each page is upserted by natural key together with the cursor: fetching a window again changes nothing. An attempt
+//! that stops midway tells the next one where to resume; one that dies is done again.
 
 use std::time::{Duration, Instant};
 
@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{Ctx, HandlerError};
 
-/// An attempt that has run this long stops between two pages, well before its deadline would end it
-/// without a word of how far it came.
+/// Run time after which an attempt stops between two pages, well before its deadline would end it without recording its
+/// progress.
 const LONG_ENOUGH: Duration = Duration::from_secs(180);
 
 /// Fetches every report the key can read.
@@ -75,9 +75,9 @@ pub(super) async fn run(
     }]))
 }
 
-/// No scheduled window is longer, with what its first day is rounded by.
+/// Longest scheduled window, with the rounding of its first day.
 const USUAL_WINDOW: Duration = Duration::from_secs(5 * 86_400);
-/// More are not named in one URL.
+/// Largest number of keys named in one URL.
 const MOST_KEYS_NAMED: usize = 100;
 
 struct Attempt<'a> {
@@ -88,16 +88,16 @@ struct Attempt<'a> {
     began: Instant,
 }
 
-/// An attempt that did not come to its end.
+/// An attempt that stopped before its end.
 struct Stopped {
-    /// `None`: it had run for long enough.
+    /// Error that stopped it; `None`: it had run for long enough.
     error: Option<FetchError>,
-    /// Where the next one goes on.
+    /// Place at which the next attempt resumes.
     progress: Option<UsageProgress>,
 }
 
 impl Attempt<'_> {
-    /// The rows of every report, or of those that an earlier attempt left.
+    /// Fetches every report, or those that an earlier attempt left; returns the number of rows.
     async fn fetch(
         &self,
         family: KeyFamily,
@@ -120,7 +120,7 @@ impl Attempt<'_> {
         Ok(Ok(rows))
     }
 
-    /// The keys of the tenant that the provider's reports name; nobody's if it reports none.
+    /// Returns the tenant's keys that the provider's reports name; empty if the provider reports none by key.
     async fn keys(&self, family: KeyFamily) -> Result<Vec<ReportedKey>, HandlerError> {
         if self.opened.provider.key_sources(family).is_empty() {
             return Ok(Vec::new());
@@ -190,14 +190,14 @@ impl Stopped {
     }
 }
 
-/// Whether the window is the usual one and all of it was read so short a time ago that nothing is new. One that
-/// begins earlier, or is over, is asked for on purpose.
+/// Returns `true` if the window is the usual one and was read completely less than `renewed` ago. A window that begins
+/// earlier, or is over, was asked for on purpose.
 fn is_recent(fetched_to: Timestamp, window: UsageWindow, renewed: Duration) -> bool {
     let is_usual = window.from >= fetched_to.before(USUAL_WINDOW) && window.to >= fetched_to;
     is_usual && window.to.since(fetched_to) < renewed
 }
 
-/// A report to fetch: of these keys, or of everything if there are none.
+/// A report to fetch: by key for these keys, or of everything if there are none.
 #[derive(Clone, Copy)]
 struct Report<'k> {
     source: &'static str,
@@ -249,13 +249,14 @@ async fn store(ctx: &Ctx, message: &Message, opened: &Opened, page: &Page<'_>) -
     Ok(Cursor { fetched_to, revision })
 }
 
-/// The ids to ask for. A URL has an end: of more keys than that all are asked for, and those of others are dropped.
+/// Returns the key ids to ask for; none, which means all, if they would make the URL too long. Rows of other keys are
+/// dropped later.
 fn named(keys: &[ReportedKey]) -> Vec<&str> {
     let few = if keys.len() > MOST_KEYS_NAMED { &[] } else { keys };
     few.iter().map(|key| key.provider_key_id.as_str()).collect()
 }
 
-/// Each row with the key it names; those of other keys are nobody's.
+/// Pairs each row with the key it names; rows of other keys are dropped.
 fn assigned(rows: &[ReportedUsage], keys: &[ReportedKey]) -> Vec<(ReportedKey, ReportedUsage)> {
     let of = |row: &ReportedUsage| {
         let key = keys.iter().find(|key| row.line_item.as_deref() == Some(key.provider_key_id.as_str()))?;

@@ -13,11 +13,11 @@ use keyway_telemetry::metrics;
 use super::verify_key::label;
 use crate::{Ctx, HandlerError};
 
-/// Callers can make a provider refuse as often as they like; that makes no more probes than this.
+/// Shortest time between two probes that refused calls cause; callers can make a provider refuse as often as they like.
 const CHECKED_AT_MOST_EVERY: Duration = Duration::from_secs(300);
-/// Instead of a price list's version: the provider said what it charges.
+/// Stands for the price list's version where the provider stated its charge.
 const PROVIDERS_CHARGE: &str = "provider";
-/// Instead of a price list's version: no provider was asked.
+/// Stands for the price list's version where no provider was asked.
 const CACHED: &str = "cache";
 
 /// Appends a batch of calls of one tenant.
@@ -52,8 +52,8 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
     Ok(Outcome::Done(Vec::new()))
 }
 
-/// Whose secret the provider may have refused, in the attempt that was answered or in an earlier one: by its own words,
-/// which the proxy has read, or by a status that may say so. Only a verification can tell.
+/// Returns the integrations whose secret the provider may have refused, in the last attempt or an earlier one: by an
+/// error in the answer, which the proxy has read, or by a status 401 to 403. Only a verification can tell.
 fn refusals(call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationId)> + use<> {
     let answered = call.http_status.map(|http_status| (call.integration_id, http_status));
     let earlier = call.refused.iter().map(|attempt| (attempt.integration_id, attempt.http_status));
@@ -65,16 +65,16 @@ fn refusals(call: &MeteredCall) -> impl Iterator<Item = (RequestId, IntegrationI
     refused.into_iter().map(move |integration_id| (request_id, integration_id))
 }
 
-/// Whose secret a call was served with: that proves it, where no verification could. What was kept in the cache proves
-/// nothing, nor does what the operator's key served.
+/// Returns the integration whose secret a call has proved, where no verification could. A cached answer proves nothing,
+/// nor does a call with the operator's key.
 fn proof(call: &MeteredCall) -> Option<(IntegrationId, Timestamp)> {
     let is_served = call.http_status.is_some_and(|status| (200..300).contains(&status)) && call.complete;
     (is_served && !call.cached && call.integration_id != IntegrationId::NONE)
         .then_some((call.integration_id, call.started_at))
 }
 
-/// The provider's own charge, else what its price list says. An unknown price or an unknown figure makes the
-/// cost unknown, never 0.
+/// Prices a call: by the provider's stated charge, else by its price list. An unknown price or an unknown figure makes
+/// the cost unknown, never 0.
 fn price(catalog: &Catalog, call: &MeteredCall) -> MeteredRow {
     let listed = || {
         let model = catalog.priced_model(&call.provider, call.model.as_deref(), call.asked_model.as_deref())?;

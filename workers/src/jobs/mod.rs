@@ -1,5 +1,5 @@
-//! Where each command is handled. A queue `keyway.<lane>` carries the commands whose
-//! `Command::lane` names it; the one `match` below leads to the handler's file.
+//! The handlers, one file per command. A queue `keyway.<lane>` carries the commands whose `Command::lane` names it; the
+//! one `match` below leads to the handler's file.
 
 mod fetch_usage;
 mod meter_calls;
@@ -15,7 +15,7 @@ use crate::{Ctx, HandlerError};
 /// Runs the handler of a command.
 ///
 /// # Errors
-/// [`HandlerError`]: a failure of our own. Everything about keys and providers is an outcome.
+/// [`HandlerError`]: a failure of our own. Results about keys and providers are outcomes.
 pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) -> Result<Outcome, HandlerError> {
     match command {
         Command::VerifyKey { integration_id, secret_version, confirming } => {

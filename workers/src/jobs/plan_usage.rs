@@ -1,5 +1,5 @@
-//! `PlanUsage` (lane `usage.plan`): write one `FetchUsage` per active integration of the tenant, on a
-//! schedule only for those that may report usage and that an earlier round of it does not fetch any more.
+//! `PlanUsage` (lane `usage.plan`): write one `FetchUsage` per active integration of the tenant; on a schedule, only
+//! for those that may report usage and that no earlier round still fetches.
 //!
 //! Integrations are read in pages and each page's children are written in one transaction, so memory
 //! does not grow with their number. A child's id follows from plan and integration, and only a child
@@ -77,7 +77,7 @@ pub(super) async fn run(
     Ok(Outcome::Done(vec![Event::UsagePlanned { total, observed_at: Timestamp::now() }]))
 }
 
-/// The same offset each time it is asked, spread evenly over all children.
+/// Returns a child's offset in the spread: the same for the same id, spread evenly over all children.
 fn offset(id: OperationId, spread_ms: u64) -> Duration {
     let low = u64::try_from(id.uuid().as_u128() & u128::from(u64::MAX)).unwrap_or(0);
     Duration::from_millis(if spread_ms == 0 { 0 } else { low % spread_ms })

@@ -1,9 +1,9 @@
-//! `Revoke` (lane `usage.plan`): tell every replica again what was revoked, when that is tried again. The first time
-//! the command that revokes it tells them. The operation ends with their acknowledgements, not with this.
+//! `Revoke` (lane `usage.plan`): publishes an invalidation to every replica again when a revocation is retried. The
+//! command that revokes publishes it first. The operation ends with the acknowledgements, not with this attempt.
 
 use keyway_domain::{Event, Invalidation, Outcome};
 
-/// Tells every replica.
+/// Returns the invalidation as an event.
 pub(super) fn run(what: Invalidation) -> Outcome {
     Outcome::Done(vec![Event::Invalidated(what)])
 }

@@ -1,4 +1,4 @@
-//! From an integration's id to its opened secret and its provider: what both provider jobs start with.
+//! From an integration's id to its opened secret and its provider: the first step of both provider jobs.
 //!
 //! The secret lives for one attempt. No transaction is open while a provider is asked.
 
@@ -19,29 +19,29 @@ use crate::{
     gate::{LineKey, Pass, TurnedAway},
 };
 
-/// An integration, ready to be used for a call.
+/// An integration with its opened secret, ready for a call.
 pub(super) struct Opened {
-    /// Its row.
+    /// Row of the integration.
     pub(super) integration: IntegrationRow,
-    /// Its provider's ways.
+    /// Implementation of its provider.
     pub(super) provider: Arc<dyn Provider>,
     line: LineKey,
     base_url: Url,
     secret: SecretString,
 }
 
-/// Why there is nothing to call with; each becomes an outcome.
+/// Reason why a call is impossible; each becomes an outcome.
 pub(super) enum Missing {
-    /// Deleted or disabled.
+    /// The integration was deleted or disabled.
     Gone,
-    /// This build does not know its provider: while an upgrade is rolled out, another one does.
+    /// This build does not know the provider: while an upgrade is rolled out, another build does.
     UnknownProvider,
     /// The envelope does not open with the keys at hand.
     Undecryptable,
 }
 
 impl Missing {
-    /// The outcome: what another attempt may find is tried again.
+    /// Returns the outcome: a retry if another attempt may succeed.
     pub(super) fn outcome(&self) -> Outcome {
         match self {
             Self::UnknownProvider => Outcome::Retry { code: self.code(), after: None, next: None, events: Vec::new() },
@@ -58,18 +58,18 @@ impl Missing {
 }
 
 impl Opened {
-    /// Waits for leave to call the provider.
+    /// Waits for a permit to call the provider.
     pub(super) async fn enter(&self, ctx: &Ctx) -> Result<Pass, TurnedAway> {
         ctx.gate.enter(self.line.clone(), self.base_url.as_str()).await
     }
 
-    /// Whom to ask, with which secret.
+    /// Returns base URL and secret for a call.
     pub(super) const fn target(&self) -> Target<'_> {
         Target { base_url: &self.base_url, secret: &self.secret }
     }
 }
 
-/// Loads and opens an integration. With a `version` it is that of its secret, or of the one that waits to replace it.
+/// Loads and opens an integration. A `version` selects its current secret or the replacement that waits.
 pub(super) async fn open(
     ctx: &Ctx,
     tenant_id: TenantId,

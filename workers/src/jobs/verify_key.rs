@@ -1,7 +1,7 @@
 //! `VerifyKey` (lane `verify`): open the secret, probe the provider, report a verdict with evidence.
 //!
-//! One refusal is never believed: the first "this key is wrong", or "nobody here knows what a key is", schedules a
-//! second, independent probe, and only that one's verdict can be `invalid` or `misconfigured`.
+//! One refusal is never believed: a first probe that would be `invalid` or `misconfigured` schedules a second,
+//! independent probe, and only that one's verdict can be `invalid` or `misconfigured`.
 
 use keyway_domain::{Code, Command, Event, Evidence, IntegrationId, Message, Outcome, Timestamp, Verdict, VerdictKind};
 use keyway_telemetry::metrics;
@@ -72,12 +72,12 @@ pub(super) async fn run(
     Ok(Outcome::Retry { code, after: finding.retry_after, next: None, events })
 }
 
-/// The provider's name as a metric label: custom names are tenants' own text and not a closed set.
+/// Returns the provider's name as a metric label: custom names are tenants' own text and not a closed set.
 pub(super) fn label<'a>(ctx: &Ctx, provider: &'a str) -> &'a str {
     if ctx.catalog.now().get(provider).is_some() { provider } else { "custom" }
 }
 
-/// Without an answer.
+/// Builds a verdict without an answer of the provider.
 fn verdict(kind: VerdictKind, reason: &str) -> Verdict {
     let evidence = Evidence { reason: reason.to_owned(), ..Evidence::default() };
     Verdict { kind, evidence, checked_at: Timestamp::now() }

@@ -12,7 +12,7 @@ use keyway_telemetry::failpoint;
 
 use crate::{Ctx, HandlerError, group::Group, patience};
 
-/// The most events of one transaction.
+/// Largest number of events in one transaction.
 const GROUP: usize = 128;
 
 /// Starts the group that commits audit events.

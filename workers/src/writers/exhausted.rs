@@ -1,7 +1,7 @@
-//! Operations that were given up, as dead letters: filed in the transaction that ends them.
+//! Operations whose attempts are used up, as dead letters: filed in the transaction that ends them.
 //!
-//! The letter is the message of the last attempt. Its history is the operation's, which it names, and
-//! replaying it is trying that operation again; nothing here decides when that is done.
+//! The letter is the message of the last attempt and names its operation, which has the history. Replaying the letter
+//! retries that operation; nothing here decides when.
 
 use keyway_domain::{Body, Code, Message, MessageId, OperationId, OperationKind, Timestamp};
 use keyway_store::{
@@ -12,16 +12,16 @@ use keyway_store::{
 
 use crate::HandlerError;
 
-/// What was said about an operation that had its last attempt.
+/// An operation that had its last attempt.
 pub(super) struct Exhausted<'m> {
     pub(super) id: OperationId,
-    /// What the last attempt met.
+    /// Code of the last attempt.
     pub(super) cause: Option<Code>,
-    /// The event that said so.
+    /// Event that reported the failure.
     pub(super) message: &'m Message,
 }
 
-/// Files those whose operation failed now; `locked` is what the operations were before.
+/// Files those of the operations that failed now; `locked` holds the operations as they were before.
 pub(super) async fn file(
     tx: &SystemTx,
     exhausted: &[Exhausted<'_>],

@@ -13,14 +13,15 @@ use keyway_store::{Store, audit::AuditRecord};
 
 use crate::{HandlerError, group::Group};
 
-/// The groups that rows are handed in to, without the lanes before them.
+/// The groups that commit rows, without the lanes in front of them.
 pub struct Writers {
     pub(crate) status: Group<Message>,
     pub(crate) audit: Group<AuditRecord>,
 }
 
 impl Writers {
-    /// Starts both; they end with the value. `verify_interval`: how soon a key that was verified is verified again.
+    /// Starts both groups; they end on drop. `verify_interval` is the time after which a verified key is verified
+    /// again.
     #[must_use]
     pub fn start(store: &Store, verify_interval: Duration) -> Self {
         Self { status: status::start(store.clone(), verify_interval), audit: audit::start(store.clone()) }
@@ -29,7 +30,7 @@ impl Writers {
     /// Applies a status event; returns when its group is committed.
     ///
     /// # Errors
-    /// [`HandlerError`]: what its transaction met.
+    /// [`HandlerError`] of its transaction.
     pub async fn status(&self, event: Message) -> Result<(), HandlerError> {
         self.status.write(event).await
     }
@@ -37,7 +38,7 @@ impl Writers {
     /// Appends an audit event; returns when its group is committed.
     ///
     /// # Errors
-    /// [`HandlerError`]: what its transaction met.
+    /// [`HandlerError`] of its transaction.
     pub async fn audit(&self, event: AuditRecord) -> Result<(), HandlerError> {
         self.audit.write(event).await
     }

@@ -1,8 +1,8 @@
 //! The status writer (lane `status`): the state machine of operations and integrations.
 //!
-//! The only writer of either's status. Events of many handlers are applied in one transaction, each
-//! under a guard in SQL: one that is late, doubled or about an older attempt or secret changes nothing.
-//! A retry is written here too, as the next attempt's outbox row in that same transaction.
+//! The only writer of either's status. Events of many handlers are applied in one transaction, each under a guard in
+//! SQL: an event that is late, repeated or about an older attempt or secret changes nothing. A retry is written here
+//! too, as the next attempt's outbox row in that same transaction.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -31,11 +31,11 @@ use super::{
 };
 use crate::{Ctx, HandlerError, dead_letters, group::Group, patience, schedules::next_check};
 
-/// The most events of one transaction.
+/// Largest number of events in one transaction.
 const GROUP: usize = 128;
-/// When a key is verified again that could not be, because its provider asked to wait.
+/// Time until a key is verified again whose provider asked to wait.
 const RATE_LIMITED: Duration = Duration::from_secs(600);
-/// When a key is verified again at whose address something else answered: that may be what stands before its host.
+/// Time until a key is verified again whose base URL was misconfigured: the cause may be a proxy in front of the host.
 const MISCONFIGURED: Duration = Duration::from_secs(3600);
 
 /// Starts the group that applies status events.
@@ -55,7 +55,7 @@ pub(crate) fn start(store: Store, verify_interval: Duration) -> Group<Message> {
     })
 }
 
-/// Applies one event; returns when that is durable.
+/// Applies one event; returns when its transaction is committed.
 pub(crate) async fn run(message: &Message, ctx: &Ctx) -> Result<(), HandlerError> {
     if message.operation_id.is_none() || message.route() != Route::Lane(Lane::Status) {
         return Err(HandlerError::Defect("not a status event of an operation".to_owned()));
@@ -63,11 +63,11 @@ pub(crate) async fn run(message: &Message, ctx: &Ctx) -> Result<(), HandlerError
     patience::until_well("status", || ctx.status.write(message.clone())).await
 }
 
-/// Events sorted by what they do.
+/// Events sorted by their effect.
 #[derive(Default)]
 struct Batch<'m> {
     operations: BTreeSet<OperationId>,
-    /// Messages whose effect this is: the events, and the commands whose attempts they end.
+    /// Messages to delete from the outbox: the events, and the commands whose attempts they end.
     done: BTreeSet<MessageId>,
     started: Vec<Step>,
     succeeded: Vec<Step>,
@@ -78,11 +78,11 @@ struct Batch<'m> {
     verdicts: Vec<VerdictRecord>,
     fetched: Vec<UsageNote>,
     key_ids: Vec<KeyIdNote>,
-    /// What replicas have acknowledged.
+    /// Acknowledgements of replicas.
     forgotten: Vec<Ack>,
     /// Revocations that may have ended.
     revocations: Vec<OperationId>,
-    /// Those that have waited long enough.
+    /// Revocations that have waited long enough, with their code.
     overdue: Vec<(Step, Code)>,
 }
 
@@ -187,8 +187,8 @@ impl<'m> Batch<'m> {
         Ok(filed)
     }
 
-    /// A conclusive verdict ends its verification. One that does not accept a secret which was to replace another one
-    /// fails it, and says so.
+    /// Ends the verifications with a conclusive verdict: as failed if the verdict refuses a secret that was to replace
+    /// another one, else as succeeded.
     fn end_verifications(&mut self, judged: &[VerdictRecord]) {
         let is_judged = |record: &VerdictRecord| {
             judged.iter().any(|it| (it.operation_id, it.attempt) == (record.operation_id, record.attempt))
@@ -202,7 +202,7 @@ impl<'m> Batch<'m> {
         }
     }
 
-    /// Nobody verifies any more what a verification has given up on.
+    /// Ends the status `verifying` of integrations whose verification failed; returns those whose status changed.
     async fn settle(
         &self,
         tx: &SystemTx,
@@ -224,7 +224,7 @@ impl<'m> Batch<'m> {
         Ok(settled.into_iter().filter_map(of).collect())
     }
 
-    /// A revocation ends with the last acknowledgement, or fails when that does not come.
+    /// Ends revocations with the last acknowledgement, or fails overdue ones.
     async fn revoke(&mut self, tx: &SystemTx, locked: &[OperationRow]) -> Result<(), HandlerError> {
         self.forgotten.retain(|ack| locked.iter().any(|row| row.id == ack.operation_id));
         replicas::expect(tx, &self.revocations).await?;
@@ -234,8 +234,8 @@ impl<'m> Batch<'m> {
         Ok(())
     }
 
-    /// An attempt that was put off, and ran once more because its message came again, may find something after
-    /// all: the attempt that follows finds it too, and an operation has one effect.
+    /// Drops conclusive verdicts of attempts that another attempt has followed: a deferred attempt may run once more
+    /// because its message came again, but an operation has one effect, and the next attempt finds the same.
     fn forget_overtaken(&mut self, locked: &[OperationRow]) {
         let current: HashMap<_, _> = locked.iter().map(|row| (row.id, row.attempt)).collect();
         let overtaken =
@@ -243,8 +243,8 @@ impl<'m> Batch<'m> {
         self.verdicts.retain(|record| !(record.verdict.kind.is_conclusive() && overtaken(record)));
     }
 
-    /// The next attempts of those operations that really were deferred now: of each at most one, the
-    /// one after its current attempt, however often and however late that was said.
+    /// Writes the next attempts of operations that are deferred now: at most one per operation, the one after its
+    /// current attempt, however often and however late the event came.
     async fn defer(&self, tx: &SystemTx, locked: &[OperationRow]) -> Result<(), HandlerError> {
         let current: HashMap<_, _> = locked.iter().map(|row| (row.id, row.attempt)).collect();
         let mut due: HashMap<_, _> = HashMap::new();
@@ -265,7 +265,7 @@ impl<'m> Batch<'m> {
         Ok(outbox::insert_due(tx, &next).await?)
     }
 
-    /// A status that changed is audited, and caches hear of it.
+    /// Returns audit events and invalidations for integrations whose status changed.
     fn consequences(&self, applied: &[Applied]) -> Vec<Message> {
         let mut messages = Vec::new();
         for change in applied.iter().filter(|change| change.from != change.to) {
@@ -278,7 +278,7 @@ impl<'m> Batch<'m> {
     }
 }
 
-/// Whether nothing more follows of the attempt that an event tells of.
+/// Returns `true` if the event is the last one of its attempt.
 fn ends_attempt(event: &Event) -> bool {
     match event {
         Event::OperationSucceeded { .. }
@@ -310,7 +310,8 @@ fn next_attempt(deferral: &Deferral, message: &Message) -> Message {
     }
 }
 
-/// What could not be asked in full is asked again soon; whose provider was away, as soon as that is back.
+/// Returns the time of the next check, which comes soon after a verdict `rate_limited` or `misconfigured`. Keys of an
+/// unreachable provider are verified as soon as it is back.
 fn check_after(verdict: &Verdict, verify_interval: Duration) -> Timestamp {
     let soon = match verdict.kind {
         VerdictKind::RateLimited => RATE_LIMITED,

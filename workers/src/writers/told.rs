@@ -1,6 +1,6 @@
-//! What the status writer tells of a change that it made: the audit log, and every cache.
+//! Messages about a change that the status writer made: to the audit log and to every cache.
 //!
-//! The ids follow from the operation and the attempt that changed it, so that what is told twice is heard once.
+//! The ids follow from operation and attempt, so that a repeated message has one effect.
 
 use keyway_domain::{AuditEvent, Body, Event, IntegrationId, Invalidation, Message, MessageId, TenantId, Timestamp};
 use keyway_store::{
@@ -11,7 +11,7 @@ use keyway_store::{
 };
 use serde_json::{Value, json};
 
-/// A verdict changed a status.
+/// Builds audit event and invalidation for a verdict that changed a status.
 pub(super) fn status_changed(change: &Applied, record: &VerdictRecord) -> [Message; 2] {
     let changes = json!({
         "from": change.from, "to": change.to, "verdict": record.verdict.kind, "operation_id": record.operation_id,
@@ -21,7 +21,7 @@ pub(super) fn status_changed(change: &Applied, record: &VerdictRecord) -> [Messa
     of.tell(origin, "integration.status_changed", changes)
 }
 
-/// A verification was given up.
+/// Builds audit event and invalidation for a verification that ended without a verdict.
 pub(super) fn settled(settled: &Settled, operation: &OperationRow) -> [Message; 2] {
     let changes = json!({ "from": "verifying", "to": settled.to, "operation_id": operation.id });
     let origin = MessageId::of_attempt(operation.id, operation.attempt).derived("settled");
@@ -29,7 +29,7 @@ pub(super) fn settled(settled: &Settled, operation: &OperationRow) -> [Message; 
     of.tell(origin, "integration.status_changed", changes)
 }
 
-/// A secret was swapped in, or refused.
+/// Builds audit event and invalidation for a replacement that was swapped in or refused.
 pub(super) fn replaced(ended: &Ended) -> [Message; 2] {
     let action = if ended.is_swapped { "integration.credentials_replaced" } else { "integration.credentials_refused" };
     let changes = json!({
@@ -41,7 +41,7 @@ pub(super) fn replaced(ended: &Ended) -> [Message; 2] {
     of.tell(origin, action, changes)
 }
 
-/// What changed, and when.
+/// The changed integration and the time of the change.
 struct Of {
     tenant_id: TenantId,
     integration_id: IntegrationId,

@@ -1,4 +1,4 @@
-//! What no handler can be given is filed with its reason, and holds nobody up.
+//! Messages that no handler can process are filed with their reason, and hold no others up.
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{IntegrationStatus, Lane, MessageId};
@@ -17,7 +17,7 @@ const RUBBISH: &[u8] = b"{\"v\":1,\"kind\":\"verify_key\"}";
 const FROM_THE_FUTURE: &[u8] = b"{\"v\":2,\"new\":true}";
 const UNKNOWN: &[u8] = b"{\"v\":1,\"kind\":\"no_such_kind\"}";
 
-/// A row as no writer of ours would write it.
+/// Writes a row that Keyway itself never writes.
 async fn poison(world: &World, lane: Lane, body: &[u8]) -> Result<MessageId> {
     let id = MessageId::new();
     let insert = format!(

@@ -1,5 +1,5 @@
-//! What an organisation reports of single keys belongs to their integrations, and what did not go through the
-//! proxy is told to their owner once.
+//! Usage that an organisation reports by key belongs to the keys' integrations, and usage outside the proxy is told to
+//! their owner once.
 
 use std::time::Duration;
 
@@ -90,7 +90,7 @@ async fn what_was_not_metered_is_told_once(world: &mut World) -> Result<()> {
     Ok(())
 }
 
-/// Has the keys come before this day, and one more after it: what its provider reports of the day says nothing.
+/// Dates the keys before this day, and adds one that came after it, for which the day's report says nothing.
 async fn late(world: &mut World, from: Timestamp) -> Result<Submitted> {
     world.execute(&format!("UPDATE integrations SET created_at_ms = {}", from.ms())).await?;
     let late = world.place(world.tenant, "sk-sim-good-late").await?;
@@ -107,7 +107,7 @@ async fn figures_of_keys_are_part_of_the_whole(world: &World, from: Timestamp) -
     Ok(())
 }
 
-/// All calls and input tokens that are reported of a day, summed over the groups.
+/// Sums the calls and input tokens reported for a day, over the groups.
 async fn reported(world: &World, from: Timestamp, group_by: Vec<GroupBy>) -> Result<(i64, i64)> {
     let tx = world.store.tenant_read(world.tenant.id).await?;
     let query = ReportQuery { from, to: from.after(DAY), group_by, ledger: Ledger::Reported, only: Default::default() };

@@ -17,7 +17,7 @@ use crate::{
 
 const HOUR: Duration = Duration::from_secs(3600);
 const MODELS: &str = include_str!("../../../models.yaml");
-/// That of gpt-4o-mini; it costs ten times as much then.
+/// Price of gpt-4o-mini, before and after it rises tenfold.
 const OLD_PRICE: &str = r#"{ input: "0.15", cached_input: "0.075", cache_write: "0.15", output: "0.6" }"#;
 const NEW_PRICE: &str = r#"{ input: "1.5", cached_input: "0.075", cache_write: "0.15", output: "0.6" }"#;
 

@@ -1,4 +1,4 @@
-//! What a test sees: rows as the API reads them, counts, and waiting for a condition with a deadline.
+//! Observations of a test: rows as the API reads them, counts, and waiting for a condition with a deadline.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub(crate) const MODELS: &str = "/v1/models";
 const DEADLINE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Returns when the condition holds.
+/// Waits until the condition holds.
 pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + DEADLINE;
     while !holds().await? {
@@ -49,7 +49,7 @@ impl World {
         self.operation(message).await
     }
 
-    /// Like [`Self::ended`], without waiting for the times its attempts are due at.
+    /// Works like [`Self::ended`], without waiting for the times its attempts are due at.
     pub(crate) async fn hastened(&self, message: &Message) -> Result<OperationRow> {
         let id = message.operation_id.context("the message of an operation")?;
         let ended = async || {

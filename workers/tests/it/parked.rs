@@ -1,4 +1,4 @@
-//! What another build could not read goes back to its lane by itself once there is one that can, and is done once.
+//! Messages that another build could not read go back to their lane once a build can read them, and are done once.
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{Lane, Message, MessageId, OperationState, Timestamp};
@@ -22,7 +22,7 @@ in_both! {
     parked_messages_are_replayed_once_by_a_build_that_reads_them
 }
 
-/// As a process filed it that could not read it.
+/// Returns the letter of a process that could not read the message.
 fn parked(submitted: &Submitted, reason: &str) -> Result<DeadLetterRow> {
     Ok(DeadLetterRow {
         id: submitted.message.id,

@@ -1,4 +1,4 @@
-//! A revocation ends with the last replica's word, waits for none that is gone, and fails when one that is there
+//! A revocation ends with the last replica's acknowledgement, waits for none that is gone, and fails if a live one
 //! stays silent.
 
 use std::time::Duration;

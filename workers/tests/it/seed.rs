@@ -44,7 +44,7 @@ impl Tenant {
     }
 }
 
-/// What somebody brings.
+/// A submission.
 #[derive(Clone, Copy)]
 struct Given<'a> {
     provider: &'a str,

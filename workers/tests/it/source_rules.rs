@@ -1,5 +1,5 @@
-//! Promises that the shape of the source keeps: who may publish, who may write a status, what a
-//! handler may not do.
+//! Promises kept by the shape of the source: the code that may publish, the code that may write a status, and the calls
+//! that a handler may not make.
 
 use std::{fs, path::Path};
 
@@ -28,7 +28,7 @@ fn sources(folder: &str) -> Result<Vec<(String, String)>> {
     Ok(found)
 }
 
-/// The files of a folder whose code contains `what`.
+/// Returns the files of a folder whose code contains `what`.
 fn using(folder: &str, what: &str) -> Result<Vec<String>> {
     Ok(sources(folder)?.into_iter().filter(|(_, code)| code.contains(what)).map(|(name, _)| name).collect())
 }

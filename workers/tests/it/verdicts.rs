@@ -1,4 +1,4 @@
-//! What a provider clearly says about a key, and what becomes of the integration.
+//! A provider's clear answers about a key, and their effect on the integration.
 
 use anyhow::{Result, ensure};
 use keyway_domain::{Code, IntegrationStatus, OperationState, Timestamp, VerdictKind};

@@ -1,5 +1,5 @@
-//! Keys whose verification comes to nothing: none says that it is being verified while nobody does, and each is
-//! verified as soon as somebody can.
+//! Keys whose verification ends without a verdict: none stays `verifying` without an operation, and each is verified as
+//! soon as possible.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

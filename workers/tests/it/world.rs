@@ -1,4 +1,4 @@
-//! The two deployments under test: started and stopped as the binary does it, and found empty at the end.
+//! The two deployments under test: started and stopped like the binary, and found empty at the end.
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,7 +62,7 @@ pub(crate) struct World {
     pub(crate) database: Database,
 }
 
-/// Where the rows are; dropped with the world.
+/// Place of the rows; dropped with the world.
 pub(crate) enum Database {
     /// A fresh database for the test.
     Shared(TestDatabase),
@@ -79,7 +79,7 @@ impl Database {
     }
 }
 
-/// What `keyway workers` runs.
+/// The parts of `keyway workers`.
 struct WorkerSet {
     bus: Arc<dyn Bus>,
     stop: CancellationToken,
@@ -165,8 +165,8 @@ impl World {
         until("the bus takes the messages", async || Ok(bus.publish(messages).await.is_ok())).await
     }
 
-    /// Waits until nothing is left to do, and stops the workers. What a started job still wrote while
-    /// they stopped is done by another set.
+    /// Waits until nothing is left to do, and stops the workers. Messages that a started job wrote while they stopped
+    /// are handled by another set.
     pub(crate) async fn settle(&mut self) -> Result<()> {
         for _ in 0..20 {
             if self.sets.is_empty() {
@@ -181,7 +181,7 @@ impl World {
         bail!("there is always something left to do");
     }
 
-    /// What every scenario ends with.
+    /// Checks the common end of every scenario.
     pub(crate) async fn finish(mut self) -> Result<()> {
         self.settle().await?;
         let letters = self.dead_letters().await?;

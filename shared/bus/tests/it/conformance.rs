@@ -1,4 +1,4 @@
-//! What every bus promises. Each test runs on both, and ends with an empty lane.
+//! The contract of every bus. Each test runs on both, and ends with an empty lane.
 
 use std::{
     sync::{

@@ -1,4 +1,4 @@
-//! What only the embedded bus has: a journal that outlives it, and lanes that are full.
+//! Properties of the embedded bus alone: a journal that outlives it, and lanes that are full.
 
 use std::sync::{Arc, atomic::Ordering};
 

@@ -32,7 +32,7 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct MemoryJournal {
     rows: Mutex<BTreeMap<MessageId, (Outgoing, bool)>>,
-    /// How many of the next removals fail.
+    /// Number of next removals that fail.
     pub(crate) failing_removals: AtomicUsize,
 }
 
@@ -105,7 +105,7 @@ impl World {
         Ok(Self { bus, journal: None, broker: Some(broker) })
     }
 
-    /// Hands rows over as the relay does, and checks what became of them.
+    /// Hands rows over as the relay does, and checks the results.
     pub(crate) async fn relay(&self, rows: Vec<Outgoing>) -> Result<()> {
         let expected = Handover::InFlight;
         if let Some(journal) = &self.journal {
@@ -130,7 +130,7 @@ impl World {
         Ok(())
     }
 
-    /// What is left on the lane, found by taking it; call it when no pool runs.
+    /// Counts the messages left on the lane by taking them; call it when no pool runs.
     pub(crate) async fn left(&self, lane: Lane) -> Result<usize> {
         if let Some(journal) = &self.journal {
             return Ok(journal.len());
@@ -153,7 +153,7 @@ impl World {
     }
 }
 
-/// What a pool does with a delivery.
+/// Handler of a pool.
 pub(crate) type Handler = Arc<dyn Fn(Delivery) -> BoxFuture<'static, Result<()>> + Send + Sync>;
 
 pub(crate) fn handler<F>(handle: impl Fn(Delivery) -> F + Send + Sync + 'static) -> Handler
@@ -191,7 +191,7 @@ impl Pool {
         Self { stop, done, seen }
     }
 
-    /// What was handled to the end.
+    /// Returns the deliveries whose handler has ended.
     pub(crate) fn seen(&self) -> Vec<Delivery> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -212,7 +212,7 @@ impl Pool {
         Ok(())
     }
 
-    /// Stops, waits for the worker's own end, and says what it handled.
+    /// Stops, waits for the worker's own end, and returns its deliveries.
     pub(crate) async fn stop(self) -> Result<Vec<Delivery>> {
         self.stop.cancel();
         tokio::time::timeout(DEADLINE, self.done)

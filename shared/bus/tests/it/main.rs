@@ -1,4 +1,4 @@
-//! The bus's tests: one conformance suite on both implementations, and what each has of its own.
+//! Tests of the bus: one conformance suite on both implementations, and tests of each alone.
 
 mod conformance;
 mod embedded;

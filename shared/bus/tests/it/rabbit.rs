@@ -1,4 +1,4 @@
-//! What only RabbitMQ does to us while it is up: queues deleted or declared by others, connections closed.
+//! Events on RabbitMQ while it is up: queues deleted or declared by others, connections closed.
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_bus::{Bus as _, BusError, DeadReason, RabbitBus, RabbitSettings};

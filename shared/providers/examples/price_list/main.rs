@@ -1,5 +1,5 @@
-//! Prints every price of the catalog that is compiled in as JSON: what `scripts/check_prices.py` compares with public
-//! lists and writes into docs/prices.md. It computes nothing that a cost is made of.
+//! Prints every price of the built-in catalog as JSON, which `scripts/check_prices.py` compares with public lists and
+//! writes into docs/prices.md. Computes no part of a cost.
 
 mod rows;
 

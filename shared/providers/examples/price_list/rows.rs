@@ -1,4 +1,4 @@
-//! A provider's prices as rows of the tables in docs/prices.md, with the figures that are in their cells.
+//! A provider's prices as rows of the tables in docs/prices.md, with the figures in their cells.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use serde::Serialize;
 /// The tables of a provider.
 #[derive(Serialize)]
 pub(crate) struct Section {
-    /// Its name in the models file.
+    /// Name in the models file.
     pub(crate) provider: String,
-    /// The name people read.
+    /// Display name.
     pub(crate) display_name: String,
-    /// What each model costs on ordinary terms.
+    /// Prices of the models on ordinary terms.
     pub(crate) prices: Vec<PriceRow>,
-    /// What changes that.
+    /// Rules that change them.
     pub(crate) rules: Vec<RuleRow>,
-    /// What tools cost.
+    /// Prices of tools.
     pub(crate) tools: Vec<ToolRow>,
 }
 
-/// A model in a span of time, on one side of a border.
+/// A model in a span of time, on one side of a threshold.
 #[derive(Serialize)]
 pub(crate) struct PriceRow {
     pub(crate) model: String,
@@ -31,34 +31,34 @@ pub(crate) struct PriceRow {
     from_input_tokens: Option<i64>,
     rates: BTreeMap<Rate, String>,
     fees: BTreeMap<&'static str, String>,
-    /// What stands in the document.
+    /// Cells of the row in the document.
     pub(crate) cells: Vec<String>,
 }
 
-/// A rule with the models for which it is the same.
+/// A rule with the models that share it.
 #[derive(Serialize)]
 pub(crate) struct RuleRow {
     pub(crate) models: Vec<String>,
-    /// Its term and the values of it; without one it goes by the clock.
+    /// Term of the rule and its values; `None`: it goes by the clock.
     term: Option<&'static str>,
     values: Vec<String>,
-    /// Whether it holds, for each hour of a week from Monday on.
+    /// `true` for each hour of a week, from Monday on, in which the rule holds.
     hours: Vec<bool>,
     multiply: String,
     unchanged: Vec<Rate>,
     instead: BTreeMap<Rate, String>,
     long_context: bool,
-    /// What stands in the document.
+    /// Cells of the row in the document.
     pub(crate) cells: Vec<String>,
 }
 
-/// A tool with the models for which it costs the same.
+/// A tool with the models that share its price.
 #[derive(Serialize)]
 pub(crate) struct ToolRow {
     tool: String,
     models: Vec<String>,
     per_thousand: String,
-    /// What stands in the document.
+    /// Cells of the row in the document.
     pub(crate) cells: Vec<String>,
 }
 
@@ -115,7 +115,7 @@ fn rules(priced: &[(&Model, &Price)]) -> Vec<RuleRow> {
     found.into_iter().filter_map(|(rules, models)| rule_row(&rules, models, priced.len())).collect()
 }
 
-/// Gives the name of its term; `None`: each rule by the clock is one of its own.
+/// Returns the name of the rule's term; `None`: it goes by the clock and stays apart.
 fn kind(when: &When) -> Option<&'static str> {
     match when {
         When::Term(term, _) => Some(term.name()),

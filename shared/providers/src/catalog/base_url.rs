@@ -1,5 +1,5 @@
-//! Which base URL is meant by an address of a team's own: SDKs and consoles show it with and without the version.
-//! Never changes a host, nor a path that is not the provider's.
+//! Completes a team's own base URL: SDKs and consoles show the same address with and without the version. Never changes
+//! a host, nor a path that is not the provider's.
 
 use url::Url;
 
@@ -8,8 +8,8 @@ use super::ProviderSpec;
 const VERSIONS: [&str; 4] = ["/v1", "/v1beta", "/v2", "/v3"];
 
 impl ProviderSpec {
-    /// The base URL that `own` stands for: a part of the provider's path is completed, and a version is left out where
-    /// the endpoints' own paths have it. Any other path is kept.
+    /// Returns the base URL that `own` stands for: a partial provider path is completed, and a version is removed where
+    /// the endpoints' own paths include it. Any other path is kept.
     #[must_use]
     pub fn own_base_url(&self, mut own: Url) -> Url {
         let theirs = self.base_url.path().trim_end_matches('/');

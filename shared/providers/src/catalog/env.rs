@@ -1,5 +1,5 @@
-//! Under which names of environment variables a provider's credentials usually stand, so that a team's keys
-//! can be brought in from where they are. Reads nothing itself.
+//! Usual names of the environment variables that hold a provider's credentials, so that a team's keys can be imported
+//! from them. Reads no variable itself.
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -9,46 +9,46 @@ use url::Url;
 
 use super::{Catalog, ProviderSpec};
 
-/// The names of a provider.
+/// Names of a provider's variables.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EnvNames {
     /// Variables that hold a key.
     pub key: Vec<String>,
-    /// Variables that hold the fields of a credential that is an object, by field.
+    /// Variables that hold the fields of a JSON credential, by field.
     pub fields: BTreeMap<String, String>,
-    /// Those of the fields that may be missing; without any other there is no credential.
+    /// Fields that may be missing; each other field is required.
     pub optional: Vec<String>,
     /// Variables that name a file with the credential.
     pub file: Vec<String>,
-    /// The variable that holds the host the credential is for.
+    /// Variable that holds the credential's host.
     pub base_url: Option<String>,
 }
 
-/// A credential that variables hold.
+/// A credential found in variables.
 #[derive(Debug)]
 pub struct EnvCredential<'c> {
-    /// Whose it is.
+    /// Provider of the credential.
     pub provider: &'c ProviderSpec,
-    /// The variable, or the first of its variables.
+    /// Name of the variable; of several, the first.
     pub variable: &'c str,
-    /// Where it is.
+    /// Place of the credential.
     pub place: EnvPlace,
-    /// The host it is for, completed as [`ProviderSpec::own_base_url`] says.
+    /// Base URL of the credential, completed by [`ProviderSpec::own_base_url`].
     pub base_url: Option<String>,
 }
 
-/// Where a credential is.
+/// Place of a credential.
 #[derive(Debug)]
 pub enum EnvPlace {
-    /// Here: a key, or the JSON text of an object.
+    /// In the variable: a key, or the JSON text of an object.
     Here(SecretString),
-    /// In this file.
+    /// In the file at this path.
     File(PathBuf),
 }
 
 impl Catalog {
-    /// The credentials that variables hold, in the catalog's order. `variable` gives the value of a variable
+    /// Returns the credentials found in variables, in the catalog's order. `variable` returns the value of a variable
     /// that is set and not empty.
     #[must_use]
     pub fn credentials_in(&self, variable: impl Fn(&str) -> Option<SecretString>) -> Vec<EnvCredential<'_>> {
@@ -69,7 +69,7 @@ fn credentials_of<'c>(
     keys.chain(files).chain(object(names, variable).map(|(name, text)| found(name, EnvPlace::Here(text)))).collect()
 }
 
-/// The object of those fields that are set, and the first variable of them.
+/// Returns the JSON object of the fields that are set, and the name of the first of their variables.
 fn object<'c>(
     names: &'c EnvNames,
     variable: &impl Fn(&str) -> Option<SecretString>,
@@ -86,7 +86,7 @@ fn object<'c>(
     Some((*first, SecretString::new(serde_json::Value::Object(object).to_string())))
 }
 
-/// Completes a URL; what is none is kept, to be refused where it is used.
+/// Completes a base URL; a text that is no URL is returned unchanged, to be refused where it is used.
 fn whole(text: &str, spec: &ProviderSpec) -> String {
     Url::parse(text).map_or_else(|_| text.to_owned(), |url| spec.own_base_url(url).into())
 }

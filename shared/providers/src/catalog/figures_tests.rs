@@ -1,4 +1,4 @@
-//! What calls cost by the catalog that is compiled in, in nano-USD: figures that were computed apart from it.
+//! Costs by the built-in catalog, in nano-USD, against independently computed figures.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Reads `models.yaml` and refuses, with a sentence that helps, everything it does not understand.
+//! Reads `models.yaml`; refuses everything it does not understand, with a sentence that names the place and the fix.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::kinds;
 
-/// Every provider of the file.
+/// Returns every provider of the file.
 pub(super) fn read(yaml: &str) -> Result<Vec<ProviderSpec>, CatalogError> {
     let file: File = serde_yaml_ng::from_str(yaml).map_err(|error| CatalogError::Syntax(error.to_string()))?;
     if file.providers.is_empty() {

@@ -1,5 +1,5 @@
-//! The catalog in use. A new one takes the place of the old one as a whole: who works with a snapshot keeps it to
-//! the end, so that nothing is judged or priced half by one and half by the other.
+//! The catalog in use. A new one replaces the old one as a whole: a request or job keeps its snapshot to the end, so
+//! that it never mixes two catalogs.
 
 use std::{path::Path, sync::Arc};
 
@@ -7,21 +7,21 @@ use tokio::sync::watch;
 
 use super::{Catalog, CatalogError};
 
-/// The catalog in use, shared by everybody who asks for it.
+/// The catalog in use, shared by all clones.
 #[derive(Clone, Debug)]
 pub struct LiveCatalog(Arc<watch::Sender<Arc<Catalog>>>);
 
-/// Tells when another catalog has come into use.
+/// A subscription to replacements of the catalog.
 pub struct CatalogChanges(watch::Receiver<Arc<Catalog>>);
 
 impl LiveCatalog {
-    /// Puts a first catalog into use.
+    /// Makes `catalog` the first one in use.
     #[must_use]
     pub fn new(catalog: Catalog) -> Self {
         Self(Arc::new(watch::Sender::new(Arc::new(catalog))))
     }
 
-    /// As [`Catalog::load`].
+    /// Loads a first catalog like [`Catalog::load`].
     ///
     /// # Errors
     /// See [`CatalogError`].
@@ -29,18 +29,18 @@ impl LiveCatalog {
         Catalog::load(file).map(Self::new)
     }
 
-    /// The catalog as it is now. Ask once for each request or job, and keep what you get until it is done.
+    /// Returns the current catalog. Call once per request or job, and keep the result until it is done.
     #[must_use]
     pub fn now(&self) -> Arc<Catalog> {
         Arc::clone(&self.0.borrow())
     }
 
-    /// Puts another catalog into use.
+    /// Makes another catalog the one in use.
     pub fn replace(&self, catalog: Catalog) {
         self.0.send_replace(Arc::new(catalog));
     }
 
-    /// What comes into use from now on.
+    /// Subscribes to later replacements.
     #[must_use]
     pub fn changes(&self) -> CatalogChanges {
         CatalogChanges(self.0.subscribe())
@@ -48,7 +48,7 @@ impl LiveCatalog {
 }
 
 impl CatalogChanges {
-    /// Waits until another catalog is in use, and gives it out. Never ends when none can come any more.
+    /// Waits for the next replacement and returns it. Never returns once the catalog is dropped.
     pub async fn next(&mut self) -> Arc<Catalog> {
         if self.0.changed().await.is_err() {
             std::future::pending::<()>().await;

@@ -1,5 +1,5 @@
-//! The catalog: every predefined provider with its models and prices, read from `models.yaml`.
-//! What was read never changes; another reading takes its place whole. It must never hold a tenant's data.
+//! The catalog: every predefined provider with its models and prices, read from `models.yaml`. A catalog is immutable;
+//! a new reading replaces it as a whole. It must never hold a tenant's data.
 
 mod base_url;
 mod env;
@@ -28,26 +28,26 @@ pub use spec::{
 
 const COMPILED_IN: &str = include_str!("../../../../models.yaml");
 
-/// Why a catalog cannot be used.
+/// Reason why a catalog is not usable.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogError {
     /// The file cannot be read: check `KEYWAY_MODELS_FILE`.
     #[error("cannot read the models file {path}: {source}")]
     Read {
-        /// Which file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the system.
         source: std::io::Error,
     },
-    /// Not YAML, or a field that does not belong there: correct the place it names.
+    /// Not YAML, or an unknown field: correct the place that the text names.
     #[error("the models file is not in its form: {0}")]
     Syntax(String),
-    /// A provider's stanza says something impossible: correct it.
+    /// A provider's stanza is invalid: correct it.
     #[error("provider `{provider}` in the models file: {problem}")]
     Provider {
-        /// Which stanza.
+        /// Name of the stanza's provider.
         provider: String,
-        /// What is wrong and what would be right.
+        /// Fault and fix.
         problem: String,
     },
 }
@@ -61,7 +61,7 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The catalog from `file`, or the one that is compiled in.
+    /// Returns the catalog from `file`, or the one that is compiled in.
     ///
     /// # Errors
     /// See [`CatalogError`]; nothing of a faulty file is used.
@@ -76,7 +76,7 @@ impl Catalog {
         }
     }
 
-    /// The catalog from the text of a models file.
+    /// Returns the catalog from the text of a models file.
     ///
     /// # Errors
     /// See [`CatalogError`].
@@ -87,26 +87,26 @@ impl Catalog {
         Ok(Self { providers, by_name, price_version })
     }
 
-    /// Every provider, in the file's order.
+    /// Returns every provider, in the file's order.
     #[must_use]
     pub fn providers(&self) -> &[ProviderSpec] {
         &self.providers
     }
 
-    /// The provider of that name.
+    /// Returns the provider of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&ProviderSpec> {
         self.by_name.get(name).and_then(|index| self.providers.get(*index))
     }
 
-    /// What `model` costs at `provider`; `None`: unknown. A dated snapshot
-    /// (`gpt-4o-mini-2024-07-18`) costs what its model costs unless it has a price of its own.
+    /// Returns the price of `model` at `provider`; `None`: unknown. A dated snapshot (`gpt-4o-mini-2024-07-18`) has its
+    /// model's price unless it has one of its own.
     #[must_use]
     pub fn price(&self, provider: &str, model: &str) -> Option<&Price> {
         self.get(provider)?.model(model)?.price.as_ref()
     }
 
-    /// Says what these tokens cost on these terms in a call that came in at `at`; `None`: unknown.
+    /// Returns the cost in nano-USD of these tokens on these terms for a call that came in at `at`; `None`: unknown.
     #[must_use]
     pub fn cost(
         &self,
@@ -119,7 +119,7 @@ impl Catalog {
         self.priced_model(provider, Some(model), None)?.price.as_ref()?.cost(tokens, terms, at)
     }
 
-    /// A short hash of every price: stored with a cost, it says which price book made it.
+    /// Returns a short hash of every price; stored with a cost, it identifies the price list used.
     #[must_use]
     pub fn price_version(&self) -> &str {
         &self.price_version

@@ -1,17 +1,17 @@
-//! Which listed model a call is priced as: providers answer with another name than the one that was asked for, and
-//! some of those names are only another way of writing it. Must never take one model for another.
+//! The listed model that prices a call: providers answer with another name than the requested one, and some of those
+//! names are only another spelling. Must never take one model for another.
 
 use super::{Catalog, Model, ProviderSpec};
 
-/// What Google's own names of models begin with.
+/// Prefix of Google's own model names.
 const RESOURCE: &str = "models/";
-/// What ends the name of an alias that moves with its newest version.
+/// Suffix of an alias that moves with its newest version.
 const LATEST: &str = "-latest";
-/// Words that say of a version no more than how finished it is.
+/// Words that only tell the stage of a version.
 const STAGES: [&str; 4] = ["preview", "exp", "experimental", "latest"];
 
 impl Catalog {
-    /// Does as [`ProviderSpec::priced_model`].
+    /// Looks up the provider and calls [`ProviderSpec::priced_model`].
     #[must_use]
     pub fn priced_model(&self, provider: &str, answered: Option<&str>, asked: Option<&str>) -> Option<&Model> {
         self.get(provider)?.priced_model(answered, asked)
@@ -19,8 +19,8 @@ impl Catalog {
 }
 
 impl ProviderSpec {
-    /// Gives the model whose price a call has: the answered one where it is listed (by its own name, or as a dated
-    /// snapshot), else the asked one where the answer names only a version of it. `None`: another model, or none.
+    /// Returns the model whose price a call has: the answered one if it is listed (by its own name, or as a dated
+    /// snapshot), else the asked one if the answer names only a version of it. `None`: another model, or none.
     #[must_use]
     pub fn priced_model(&self, answered: Option<&str>, asked: Option<&str>) -> Option<&Model> {
         let listed = |name: &str| self.model(name).or_else(|| self.model(name.strip_prefix(RESOURCE)?));
@@ -34,7 +34,7 @@ impl ProviderSpec {
     }
 }
 
-/// Says whether an answered name is the asked one with a path before it, or with a date or stage behind it.
+/// Returns `true` if the answered name is the asked one with a path in front, or with a date or stage behind.
 fn is_version_of(answered: &str, asked: &str) -> bool {
     let asked = asked.strip_prefix(RESOURCE).unwrap_or(asked);
     let family = asked.strip_suffix(LATEST).unwrap_or(asked);
@@ -43,7 +43,7 @@ fn is_version_of(answered: &str, asked: &str) -> bool {
     starts.filter_map(|start| answered[start..].strip_prefix(family)).any(is_version)
 }
 
-/// Says whether that is nothing but dates and stages: `-preview-09-2025`, `-2603`, `@20250929`.
+/// Returns `true` if `rest` is only dates and stages: `-preview-09-2025`, `-2603`, `@20250929`.
 fn is_version(rest: &str) -> bool {
     let Some(words) = rest.strip_prefix(['-', '@']) else { return rest.is_empty() };
     let words: Vec<_> = words.split('-').collect();
@@ -58,7 +58,7 @@ fn is_version(rest: &str) -> bool {
     true
 }
 
-/// Counts those of the first words that make a date or a revision; 0: none. A number of one or two digits alone is the
+/// Returns how many of the first words make a date or a revision; 0: none. A lone number of one or two digits is the
 /// version of another model.
 fn date(words: &[&str]) -> usize {
     let number = |at: usize, digits: usize, most: u32| {

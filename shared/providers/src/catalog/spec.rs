@@ -1,4 +1,4 @@
-//! What one provider is, as data: where it is, how its keys are sent and checked, its models.
+//! One provider as data: its base URL, its auth style, its probe, its models.
 
 use keyway_domain::VerdictKind;
 use serde::Deserialize;
@@ -13,45 +13,46 @@ use crate::kinds::OPENAI_COMPATIBLE;
 pub struct ProviderSpec {
     /// The name in paths and JSON: `openai`.
     pub name: String,
-    /// The name people read.
+    /// Display name.
     pub display_name: String,
-    /// Which code serves it: `openai`, `openai_compatible`.
+    /// Kind, which selects the code: `openai`, `openai_compatible`.
     pub kind: &'static str,
-    /// What endpoint paths are appended to; without a slash at its end.
+    /// Base URL that endpoint paths are appended to, without a trailing slash.
     pub base_url: Url,
-    /// Whether it has no host of its own: every integration has to name one.
+    /// `true` if it has no host of its own, so that every integration must name one.
     pub needs_base_url: bool,
-    /// What stands between the base URL and an OpenAI-shaped endpoint; empty where they are its own.
+    /// Path between the base URL and an OpenAI-shaped endpoint; empty if OpenAI's shape is its own.
     pub openai_path: String,
-    /// How a key is sent.
+    /// Way its keys are sent.
     pub auth: AuthStyle,
-    /// Fixed public beginnings of its keys, longest first.
+    /// Public prefixes of its keys, longest first.
     pub key_prefixes: Vec<String>,
-    /// Whether a tenant made it: then its host is not trusted to check keys at all.
+    /// `true` for a tenant's custom provider, whose host is not trusted to check keys at all.
     pub custom: bool,
-    /// How a key is checked; `None`: the kind's own way.
+    /// Request that checks a key; `None`: the kind's own.
     pub probe: Option<ProbeSpec>,
-    /// How its output tokens are counted.
+    /// Meaning of its output token count.
     pub output_tokens: OutputTokens,
-    /// As whose OpenRouter has its models; `None`: it has none of them, or nobody said by which names.
+    /// OpenRouter's prefix for this provider's models (`openai` in `openai/gpt-4o`); `None`: OpenRouter has none of
+    /// them, or the prefix is unknown.
     pub openrouter: Option<String>,
-    /// Whether its answers state what it charges: `usage.cost` in US dollars, or xAI's ticks.
+    /// `true` if its answers state the charge: `usage.cost` in US dollars, or xAI's ticks.
     pub states_charge: bool,
-    /// Whether it takes `stream_options.include_usage` for the stream of a completion.
+    /// `true` if it accepts `stream_options.include_usage` for a streamed completion.
     pub include_usage: bool,
-    /// First `api-version` in the query that takes it, where versions are named so.
+    /// First `api-version` in the query that accepts it, for providers with such versions.
     pub include_usage_from: Option<String>,
-    /// Whether its SDKs read the code of an error as a number.
+    /// `true` if its SDKs read an error's code as a number.
     pub numeric_error_codes: bool,
-    /// Under which names its credentials stand in environments.
+    /// Names of the environment variables that usually hold its credentials.
     pub env: EnvNames,
-    /// What can be done with it.
+    /// Kinds of calls it serves.
     pub capabilities: Vec<Capability>,
-    /// Its models; for a custom provider those its owner named.
+    /// Models; for a custom provider those its owner named.
     pub models: Vec<Model>,
 }
 
-/// How a key is sent.
+/// Way a key is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AuthStyle {
@@ -65,7 +66,7 @@ pub enum AuthStyle {
 }
 
 impl AuthStyle {
-    /// The text in the table and in JSON.
+    /// Returns the text in the table and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -82,7 +83,7 @@ impl AuthStyle {
     }
 }
 
-/// What can be done with a provider.
+/// A kind of call that a provider serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
@@ -99,7 +100,7 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// The text in JSON.
+    /// Returns the text in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -112,35 +113,35 @@ impl Capability {
     }
 }
 
-/// What `completion_tokens` counts.
+/// Meaning of `completion_tokens`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OutputTokens {
     /// All output, reasoning included.
     #[default]
     Completion,
-    /// Output without reasoning: all output is `total_tokens` less `prompt_tokens`.
+    /// Output without reasoning: all output is `total_tokens` minus `prompt_tokens`.
     TotalMinusPrompt,
 }
 
 /// One model.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// Its name in requests.
+    /// Name in requests.
     pub name: String,
-    /// What it does.
+    /// Kind of model.
     pub mode: ModelMode,
-    /// The longest input.
+    /// Largest input in tokens.
     pub max_input_tokens: Option<i64>,
-    /// The longest output.
+    /// Largest output in tokens.
     pub max_output_tokens: Option<i64>,
-    /// What it costs; `None`: unknown.
+    /// Price; `None`: unknown.
     pub price: Option<Price>,
-    /// Its name at OpenRouter, where that is another one.
+    /// Name at OpenRouter, if it differs.
     pub openrouter: Option<String>,
 }
 
-/// What a model does.
+/// Kind of a model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ModelMode {
@@ -149,12 +150,12 @@ pub enum ModelMode {
     Chat,
     /// Embeddings.
     Embedding,
-    /// Rerankings.
+    /// Reranking.
     Rerank,
 }
 
 impl ModelMode {
-    /// The text in JSON.
+    /// Returns the text in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -168,15 +169,15 @@ impl ModelMode {
 /// A free request that tells a good key from a wrong one.
 #[derive(Clone, Debug)]
 pub struct ProbeSpec {
-    /// Its method.
+    /// HTTP method.
     pub method: ProbeMethod,
-    /// Its path, appended to the base URL.
+    /// Path, appended to the base URL.
     pub path: String,
-    /// A JSON pointer that only an accepted key's answer has.
+    /// JSON pointer that only the answer to an accepted key has.
     pub proof: String,
-    /// A JSON pointer to the provider's own id of the key, where the answer has it.
+    /// JSON pointer to the provider's own id of the key, if the answer has it.
     pub key_id: Option<String>,
-    /// Answers with a meaning of their own; the first that matches counts.
+    /// Answers with a known meaning; the first match counts.
     pub signals: Vec<Signal>,
 }
 
@@ -192,50 +193,50 @@ pub enum ProbeMethod {
     Post,
 }
 
-/// An answer with a meaning.
+/// An answer with a known meaning.
 #[derive(Clone, Debug)]
 pub struct Signal {
-    /// The HTTP status it comes with.
+    /// HTTP status of the answer.
     pub status: u16,
-    /// What its body shows. A status alone is never a signal.
+    /// Condition on the body. A status alone is never a signal.
     pub matcher: Matcher,
-    /// What it means.
+    /// Meaning.
     pub verdict: SignalVerdict,
-    /// Our sentence for it, where the verdict's own does not say enough.
+    /// Sentence of ours, if the verdict's own does not say enough.
     pub reason: Option<String>,
 }
 
 impl Signal {
-    /// The value at a pointer is this one.
+    /// Builds a signal: the value at a JSON pointer equals this one.
     pub(crate) fn equals(status: u16, pointer: &str, value: impl Into<Value>, verdict: SignalVerdict) -> Self {
         let matcher = Matcher::Equals(pointer.to_owned(), value.into());
         Self { status, matcher, verdict, reason: None }
     }
 
-    /// The text at a pointer contains this one.
+    /// Builds a signal: the text at a JSON pointer contains this one.
     pub(crate) fn contains(status: u16, pointer: &str, part: &str, verdict: SignalVerdict) -> Self {
         let matcher = Matcher::Contains(pointer.to_owned(), part.to_owned());
         Self { status, matcher, verdict, reason: None }
     }
 
-    /// With a sentence of our own.
+    /// Adds a sentence of our own.
     pub(crate) fn because(self, reason: &str) -> Self {
         Self { reason: Some(reason.to_owned()), ..self }
     }
 }
 
-/// What a body shows.
+/// Condition on a body.
 #[derive(Clone, Debug)]
 pub enum Matcher {
-    /// The value at the JSON pointer equals this one. In a pointer `*` stands for any element of a list.
+    /// The value at the JSON pointer equals this one. In a pointer `*` matches any element of a list.
     Equals(String, Value),
-    /// The text at the JSON pointer contains this one, whatever the case.
+    /// The text at the JSON pointer contains this one, ignoring case.
     Contains(String, String),
-    /// The whole body, of any type, contains this text, whatever the case.
+    /// The whole body, of any type, contains this text, ignoring case.
     BodyContains(String),
 }
 
-/// What a signal can mean.
+/// Meaning of a signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignalVerdict {
@@ -260,8 +261,7 @@ impl From<SignalVerdict> for VerdictKind {
 }
 
 impl ProviderSpec {
-    /// A tenant's own OpenAI-compatible provider. The URL has passed
-    /// [`crate::guard::Guard::check_base_url`].
+    /// Builds a tenant's own OpenAI-compatible provider. The URL has passed [`crate::guard::Guard::check_base_url`].
     #[must_use]
     pub fn custom(name: &str, display_name: &str, base_url: Url, auth: AuthStyle, models: Vec<String>) -> Self {
         Self {
@@ -287,55 +287,55 @@ impl ProviderSpec {
         }
     }
 
-    /// The model of that name, or the one `name` is a dated snapshot of.
+    /// Returns the model of that name, or the one that `name` is a dated snapshot of.
     #[must_use]
     pub fn model(&self, name: &str) -> Option<&Model> {
         let named = |wanted: &str| self.models.iter().find(|model| model.name == wanted);
         named(name).or_else(|| named(without_date(name)?))
     }
 
-    /// What OpenRouter calls the listed model of that name: `openai/gpt-4o-mini`.
+    /// Returns OpenRouter's name of a listed model: `openai/gpt-4o-mini`.
     #[must_use]
     pub fn model_at_openrouter(&self, name: &str) -> Option<String> {
         let (author, model) = (self.openrouter.as_deref()?, self.model(name)?);
         Some(format!("{author}/{}", model.openrouter.as_deref().unwrap_or(name)))
     }
 
-    /// Whether something can be done with it.
+    /// Returns `true` if it serves this kind of call.
     #[must_use]
     pub fn can(&self, capability: Capability) -> bool {
         self.capabilities.contains(&capability)
     }
 
-    /// Whether it can be called through the proxy; the credentials of a cloud only report its usage.
+    /// Returns `true` if the proxy can call it; credentials of a cloud only report its usage.
     #[must_use]
     pub fn is_callable(&self) -> bool {
         self.capabilities.iter().any(|capability| *capability != Capability::Usage)
     }
 
-    /// Whether all that OpenAI's SDK has may be there under OpenAI's own paths.
+    /// Returns `true` if all endpoints of OpenAI's SDK may exist, at OpenAI's own paths.
     #[must_use]
     pub fn speaks_openai(&self) -> bool {
         let is_native = matches!(self.kind, "anthropic" | "cohere" | "gemini");
         !is_native && self.openai_path.is_empty() && self.is_callable()
     }
 
-    /// What is appended to the base URL for an endpoint that callers know by its usual name: those of
-    /// OpenAI's shape (`/chat/completions`) and Anthropic's (`/messages`).
+    /// Returns the path to append to the base URL for an endpoint by its usual name: OpenAI's (`/chat/completions`) or
+    /// Anthropic's (`/messages`).
     #[must_use]
     pub fn endpoint(&self, path: &str) -> String {
         let is_messages = path.starts_with(MESSAGES);
         if is_messages { path.to_owned() } else { [&self.openai_path, path].concat() }
     }
 
-    /// What is appended to the base URL for a chat in the provider's own shape.
+    /// Returns the path to append to the base URL for a chat in the provider's own shape.
     #[must_use]
     pub fn chat_endpoint(&self) -> String {
         self.endpoint(if self.can(Capability::Messages) { MESSAGES } else { "/chat/completions" })
     }
 
-    /// Scheme, host and port, without a slash at the end: where `/proxy/{provider}/{path}` is
-    /// appended to.
+    /// Returns scheme, host and port without a trailing slash, to which the path of `/proxy/{provider}/{path}` is
+    /// appended.
     #[must_use]
     pub fn host_root(&self) -> String {
         self.base_url.origin().ascii_serialization()
@@ -343,7 +343,7 @@ impl ProviderSpec {
 }
 
 impl Model {
-    /// A model about which nothing but its name is known.
+    /// Builds a model with nothing known but its name.
     #[must_use]
     pub const fn unpriced(name: String) -> Self {
         let (max_input_tokens, max_output_tokens) = (None, None);
@@ -351,14 +351,14 @@ impl Model {
     }
 }
 
-/// `base` with `path` appended to its own path.
+/// Appends `path` to the path of `base`.
 pub(crate) fn join(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
     url
 }
 
-/// The URL without the slashes its path ends with.
+/// Returns the URL without trailing slashes in its path.
 pub(super) fn without_slash(mut url: Url) -> Url {
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);

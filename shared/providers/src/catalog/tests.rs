@@ -1,4 +1,4 @@
-//! The compiled-in catalog, and what a models file is refused for.
+//! The built-in catalog, and faults for which a models file is refused.
 
 use super::*;
 

@@ -1,11 +1,10 @@
-//! What surrounds keys where people copy them from: variables, headers, examples in documents.
+//! Text copied along with keys, or in their place: variables, headers, placeholders of documents.
 //!
-//! Must never take a key for one of them that a provider may issue: what is refused here has a form that no random
-//! text has.
+//! Must never refuse a key that a provider may issue: refused texts have forms that no random text has.
 
 use super::FormatError;
 
-/// Refuses what is more, or less, than a key.
+/// Checks that the text is one key and no more.
 pub(super) fn check(text: &str) -> Result<(), FormatError> {
     if text.starts_with('{') && serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).is_ok() {
         return Err(FormatError::AnObject);
@@ -33,7 +32,7 @@ pub(super) fn check(text: &str) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// Whether it is a word that stands for a key, and that only a host which checks none can be meant to get.
+/// Returns `true` for a placeholder word, which only a host that checks no keys can be meant to get.
 pub(super) fn is_stand_in(key: &str) -> bool {
     let letters: String = key.chars().filter(char::is_ascii_alphanumeric).map(|it| it.to_ascii_lowercase()).collect();
     letters.contains("xxxxxx")
@@ -42,7 +41,7 @@ pub(super) fn is_stand_in(key: &str) -> bool {
             .any(|word| letters.contains(word))
 }
 
-/// `Bearer sk-...`, `Authorization: Bearer sk-...`, `x-api-key: sk-...`.
+/// Returns `true` for `Bearer sk-...`, `Authorization: Bearer sk-...`, `x-api-key: sk-...`.
 fn is_header(text: &str) -> bool {
     const SCHEMES: [&str; 3] = ["bearer", "basic", "token"];
     const NAMES: [&str; 5] = ["authorization", "api-key", "x-api-key", "x-goog-api-key", "proxy-authorization"];
@@ -53,7 +52,7 @@ fn is_header(text: &str) -> bool {
     SCHEMES.iter().any(|scheme| begins(scheme, &[' ', '\t'])) || NAMES.iter().any(|name| begins(name, &[':']))
 }
 
-/// `NAME=value`, perhaps with a shell's word in front.
+/// Returns `true` for `NAME=value`, perhaps with a shell's keyword in front.
 fn is_assignment(text: &str) -> bool {
     const WORDS: [&str; 5] = ["export ", "set ", "setx ", "env ", "$env:"];
     let line = WORDS.iter().find_map(|word| text.strip_prefix(word)).unwrap_or(text);
@@ -70,7 +69,8 @@ fn is_assignment(text: &str) -> bool {
     is_name && if has_value { is_capital || names_key } else { is_capital && names_key }
 }
 
-/// `<key>`, `sk-<key>`, `{{API_KEY}}`, `${OPENAI_API_KEY}`, `$OPENAI_API_KEY`, `%OPENAI_API_KEY%`, `[your key]`.
+/// Returns `true` for `<key>`, `sk-<key>`, `{{API_KEY}}`, `${OPENAI_API_KEY}`, `$OPENAI_API_KEY`, `%OPENAI_API_KEY%`,
+/// `[your key]`.
 fn is_in_brackets(text: &str) -> bool {
     const PAIRS: [(char, char); 2] = [('<', '>'), ('{', '}')];
     let is_name = |name: &str| {
@@ -83,7 +83,8 @@ fn is_in_brackets(text: &str) -> bool {
         || text.strip_prefix('$').is_some_and(is_name)
 }
 
-/// `your-api-key`, `sk-your-openai-api-key`, `YOUR_KEY_HERE`: words that no random text has side by side.
+/// Returns `true` for `your-api-key`, `sk-your-openai-api-key`, `YOUR_KEY_HERE`: words that no random text has side by
+/// side.
 fn asks_for_yours(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let mut words = lower.split(|it: char| !it.is_ascii_alphanumeric());

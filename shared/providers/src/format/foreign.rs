@@ -1,15 +1,15 @@
-//! Whose a key is when it is certainly not this provider's: Keyway's own, another provider's, another service's.
+//! Keys that are certainly not this provider's: Keyway's own, another provider's, another service's.
 //!
-//! Judges by beginnings that belong to one issuer alone. A key of unknown form is nobody's.
+//! Judges by prefixes that belong to one issuer alone. A key of unknown form has no known issuer.
 
 use super::FormatError;
 use crate::ProviderSpec;
 
-/// What Keyway's own keys begin with.
+/// Prefixes of Keyway's own keys.
 const KEYWAYS_ADMIN: &str = "kw_admin_";
 const KEYWAYS_VIRTUAL: &str = "kw_live_";
 
-/// Beginnings of the keys of providers of the catalog: their names there, and for people.
+/// Prefixes of the keys of the catalog's providers, with their names and display names.
 const PROVIDERS: &[(&str, &str, &str)] = &[
     ("sk-ant-", "anthropic", "Anthropic"),
     ("sk-or-v1-", "openrouter", "OpenRouter"),
@@ -21,7 +21,7 @@ const PROVIDERS: &[(&str, &str, &str)] = &[
     ("AIza", "gemini", "Google Gemini"),
 ];
 
-/// Beginnings of the keys of other hosts of models, which a host of somebody's own may take or be.
+/// Prefixes of the keys of other model hosts; a custom host may accept them or be one of these hosts.
 const HOSTS_OF_MODELS: &[(&str, &str)] = &[
     ("hf_", "Hugging Face"),
     ("r8_", "Replicate"),
@@ -31,8 +31,8 @@ const HOSTS_OF_MODELS: &[(&str, &str)] = &[
     ("tgp_v1_", "Together AI"),
 ];
 
-/// Secrets of services that are no hosts of models: what they begin with, whose they are, and the domains that may
-/// ask for them all the same.
+/// Secrets of services that host no models: prefixes, name of the service, and the domains that may ask for them all
+/// the same.
 const SERVICES: &[(&[&str], &str, &[&str])] = &[
     (
         &["ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"],
@@ -57,7 +57,7 @@ const SERVICES: &[(&[&str], &str, &[&str])] = &[
     (&["ATATT3", "ATCTT3"], "Atlassian", &[]),
 ];
 
-/// Refuses a key that is certainly not of the provider's.
+/// Refuses a key that is certainly not the provider's.
 pub(super) fn check(spec: &ProviderSpec, key: &str) -> Result<(), FormatError> {
     // A host of somebody's own may be another Keyway: of its virtual keys only who has given one out can tell.
     if key.starts_with(KEYWAYS_ADMIN) || key.starts_with(KEYWAYS_VIRTUAL) && !spec.custom {
@@ -88,12 +88,12 @@ pub(super) fn check(spec: &ProviderSpec, key: &str) -> Result<(), FormatError> {
     }
 }
 
-/// Whether a text is a key that Keyway handed out, here or elsewhere.
+/// Returns `true` for a key issued by Keyway, this installation or another.
 pub(crate) fn is_keyways(text: &str) -> bool {
     text.starts_with(KEYWAYS_ADMIN) || text.starts_with(KEYWAYS_VIRTUAL)
 }
 
-/// The public half of an AWS access key.
+/// Returns `true` for the public half of an AWS access key.
 fn is_access_key_id(key: &str) -> bool {
     let rest = key.strip_prefix("AKIA").or_else(|| key.strip_prefix("ASIA"));
     rest.is_some_and(|rest| rest.len() == 16 && rest.bytes().all(|it| it.is_ascii_uppercase() || it.is_ascii_digit()))
@@ -104,7 +104,8 @@ fn is_within(spec: &ProviderSpec, domain: &str) -> bool {
     host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// An operator's models file may give a well-known name's keys to a host of its own name.
+/// Returns `true` for a well-known provider, whose host refuses other issuers' keys. An operator's models file may have
+/// further names, whose hosts may take them.
 fn knows_others(spec: &ProviderSpec) -> bool {
     const WITHOUT_PREFIX: [&str; 4] = ["azure_openai", "cohere", "deepseek", "mistral"];
     PROVIDERS.iter().any(|(_, name, _)| *name == spec.name) || WITHOUT_PREFIX.contains(&spec.name.as_str())

@@ -1,6 +1,5 @@
-//! Looks at a pasted credential before it is stored or sent anywhere. It refuses only what cannot
-//! be a key; formats drift, so a key of unknown form is always let through. Never keeps or prints
-//! the credential.
+//! Checks a pasted credential before it is stored or sent anywhere. Refuses only texts that cannot be a key; formats
+//! drift, so a key of unknown form is always accepted. Never keeps or prints the credential.
 
 mod error;
 mod example;
@@ -11,16 +10,16 @@ use crate::ProviderSpec;
 pub use error::FormatError;
 pub(crate) use foreign::is_keyways;
 
-/// What a credential shows by itself.
+/// Facts that the text of a credential shows by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyFacts {
-    /// What may be shown of it: fixed public beginning, dots, the last four characters.
+    /// Redacted form that may be shown: public prefix, dots, the last four characters.
     pub hint: String,
-    /// What kind of key it is.
+    /// Family of the key.
     pub family: KeyFamily,
 }
 
-/// What kind of key it is.
+/// Family of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyFamily {
     /// Calls models.
@@ -30,7 +29,7 @@ pub enum KeyFamily {
 }
 
 impl KeyFamily {
-    /// The text in the table and in JSON.
+    /// Returns the text in the table and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -49,10 +48,10 @@ impl KeyFamily {
 const MAX_CHARS: usize = 4096;
 const MIN_CHARS: usize = 8;
 const TAIL_CHARS: usize = 4;
-/// With fewer characters after the prefix than this, four of them would show too much.
+/// Fewest characters after the prefix with which the last four are shown.
 const MIN_CHARS_FOR_TAIL: usize = 12;
 
-/// What was pasted, without what copying brings along: blanks, line ends, a byte order mark, invisible characters.
+/// Returns the pasted text without surrounding blanks, line ends, byte order mark and invisible characters.
 #[must_use]
 pub fn pasted(text: &str) -> &str {
     let is_invisible = |it: char| {
@@ -62,14 +61,14 @@ pub fn pasted(text: &str) -> &str {
     text.trim_matches(|it: char| it.is_whitespace() || is_invisible(it))
 }
 
-/// Whether a key is one that no text may quote. What is shorter is a word that a host which checks no keys is given,
-/// and that any text may hold.
+/// Returns `true` if the key is long enough to be redacted from texts. Shorter ones are words for hosts that check no
+/// keys, which any text may contain.
 #[must_use]
 pub const fn is_secret(key: &[u8]) -> bool {
     key.len() >= MIN_CHARS
 }
 
-/// The checks every provider shares; the family is the caller's to judge.
+/// Runs the checks that every provider shares; the caller judges the family.
 pub(crate) fn check(spec: &ProviderSpec, key: &str) -> Result<(), FormatError> {
     if key.is_empty() {
         // A host of somebody's own may check no keys at all.
@@ -102,7 +101,7 @@ pub(crate) fn check(spec: &ProviderSpec, key: &str) -> Result<(), FormatError> {
     Ok(())
 }
 
-/// The part of a key that may be shown.
+/// Returns the redacted form of a key.
 pub(crate) fn hint(spec: &ProviderSpec, key: &str) -> String {
     let known = spec.key_prefixes.iter().map(String::as_str).find(|prefix| key.starts_with(prefix));
     let prefix = known.unwrap_or_else(|| if key.starts_with("sk-") { "sk-" } else { "" });

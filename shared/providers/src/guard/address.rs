@@ -1,9 +1,9 @@
-//! Which addresses a connection may go to: public ones only. An address in another notation
-//! (IPv4 in IPv6) is judged as what it stands for, or refused.
+//! Addresses that a connection may go to: public ones only. An address in another notation (IPv4 in IPv6) is judged as
+//! the address it stands for, or refused.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Whether the address is a public one of the Internet.
+/// Returns `true` for a public address of the Internet.
 #[must_use]
 pub fn is_allowed(address: IpAddr) -> bool {
     match address.to_canonical() {
@@ -12,7 +12,7 @@ pub fn is_allowed(address: IpAddr) -> bool {
     }
 }
 
-/// Whether a cloud serves its machine credentials there: refused even for trusted hosts.
+/// Returns `true` for the address of a cloud's metadata service, which is refused even for trusted hosts.
 #[must_use]
 pub fn is_metadata(address: IpAddr) -> bool {
     match address.to_canonical() {
@@ -64,7 +64,7 @@ const fn is_public_v4(v4: Ipv4Addr) -> bool {
     )
 }
 
-/// Only 2000::/3 is given out to the Internet; in it lie documentation, tunnels and protocol use.
+/// Returns `true` for global unicast (2000::/3) except its blocks for documentation, tunnels and protocols.
 const fn is_public_v6(v6: Ipv6Addr) -> bool {
     let [first, second, ..] = v6.segments();
     matches!(first, 0x2000..=0x3fff)

@@ -19,13 +19,13 @@ use super::{Guard, GuardError};
 pub struct GuardSettings {
     /// Hosts (`host` or `host:port`) that may be private and speak plain http.
     pub trusted: Vec<String>,
-    /// Until the connection stands, TLS included.
+    /// Time limit of connecting, TLS included.
     pub connect_timeout: Duration,
-    /// Between two pieces of the answer.
+    /// Time limit between two pieces of the answer.
     pub read_timeout: Duration,
-    /// For the whole call.
+    /// Time limit of the whole call.
     pub total_timeout: Duration,
-    /// The longest body that is read.
+    /// Longest accepted body in bytes.
     pub max_body_bytes: usize,
 }
 
@@ -44,32 +44,32 @@ impl Default for GuardSettings {
 /// A request.
 #[derive(Debug)]
 pub struct Question {
-    /// Its method.
+    /// Method.
     pub method: Method,
-    /// Where to; checked before anything is sent.
+    /// URL; checked before anything is sent.
     pub url: Url,
-    /// Its headers; mark secrets sensitive.
+    /// Headers; mark secrets sensitive.
     pub headers: HeaderMap,
-    /// Its body, empty for most.
+    /// Body, empty for most.
     pub body: Bytes,
 }
 
 impl Question {
-    /// A GET.
+    /// Builds a GET.
     #[must_use]
     pub const fn get(url: Url, headers: HeaderMap) -> Self {
         Self { method: Method::GET, url, headers, body: Bytes::new() }
     }
 }
 
-/// An answer, whole.
+/// A complete answer.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status; 3xx too, since redirects are not followed.
+    /// Status, even 3xx: redirects are not followed.
     pub status: StatusCode,
-    /// Its headers.
+    /// Headers.
     pub headers: HeaderMap,
-    /// Its body. Provider text: never log or store it.
+    /// Body. Provider text: never log or store it.
     pub body: Bytes,
 }
 
@@ -88,16 +88,16 @@ trait Way: Debug + Send + Sync {
 }
 
 impl GuardedClient {
-    /// The rule this client obeys, for checks at write time and for other clients.
+    /// Returns the rule that this client obeys, for checks at write time and for other clients.
     #[must_use]
     pub const fn guard(&self) -> &Guard {
         &self.guard
     }
 
-    /// Checks a base URL that somebody typed, before it is stored.
+    /// Checks a base URL from a user, before it is stored.
     ///
     /// # Errors
-    /// [`GuardError::Refused`] with a sentence for the one who typed it.
+    /// [`GuardError::Refused`] with a sentence for the user.
     pub fn check_base_url(&self, text: &str) -> Result<Url, GuardError> {
         self.guard.check_base_url(text)
     }

@@ -1,5 +1,5 @@
-//! Resolves names and lets through only what the rule allows, so that the address that was checked
-//! is the address that is connected to. For reqwest and for hyper-util's connector alike.
+//! Resolves names and returns only addresses that the rule allows, so that the checked address is the one that is
+//! connected to. For reqwest and for hyper-util's connector alike.
 
 use std::{
     future::Future,
@@ -22,7 +22,7 @@ pub struct Resolver {
 type Resolved = std::vec::IntoIter<SocketAddr>;
 
 impl Resolver {
-    /// A resolver under this rule.
+    /// Returns a resolver under this rule.
     #[must_use]
     pub const fn new(guard: Guard) -> Self {
         Self { guard }

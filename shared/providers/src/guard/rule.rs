@@ -1,4 +1,4 @@
-//! The rule: which URLs may be called, and which addresses a name may stand for.
+//! The rule: URLs that may be called, and addresses that a name may resolve to.
 
 use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
@@ -20,7 +20,7 @@ enum Ports {
 
 const MAX_URL_CHARS: usize = 2048;
 
-/// Names that stand for something inside a network, never for a public host.
+/// Domains of internal names, which are never public hosts.
 const INNER_DOMAINS: &[&str] = &[
     "localhost",
     "local",
@@ -40,7 +40,7 @@ const INNER_DOMAINS: &[&str] = &[
     "ip6.arpa",
 ];
 
-/// Public domains whose names stand for any address that is written into them.
+/// Public domains whose names resolve to any address that is written into them.
 const ADDRESS_DOMAINS: &[&str] = &[
     "nip.io",
     "sslip.io",
@@ -58,11 +58,11 @@ const ADDRESS_DOMAINS: &[&str] = &[
 ];
 
 impl Guard {
-    /// The rule with these trusted hosts, each `host` or `host:port` (`[::1]:9100` for IPv6): they
-    /// may be private and may speak plain http.
+    /// Builds the rule with these trusted hosts, each `host` or `host:port` (`[::1]:9100` for IPv6): they may be
+    /// private and may speak plain http.
     ///
     /// # Errors
-    /// [`GuardError::Setup`] when an entry is not of that form.
+    /// [`GuardError::Setup`] if an entry is malformed.
     pub fn new(trusted: &[String]) -> Result<Self, GuardError> {
         let mut hosts: HashMap<String, Ports> = HashMap::new();
         for entry in trusted {
@@ -78,10 +78,10 @@ impl Guard {
         Ok(Self { trusted: Arc::new(hosts) })
     }
 
-    /// Checks a base URL that somebody typed, before it is stored.
+    /// Checks a base URL from a user, before it is stored.
     ///
     /// # Errors
-    /// [`GuardError::Refused`] with a sentence for the one who typed it.
+    /// [`GuardError::Refused`] with a sentence for the user.
     pub fn check_base_url(&self, text: &str) -> Result<Url, GuardError> {
         if text.len() > MAX_URL_CHARS {
             return Err(GuardError::Refused("the URL is longer than 2048 characters"));
@@ -104,8 +104,8 @@ impl Guard {
         Ok(url)
     }
 
-    /// Checks a URL before it is called. This is the only check an address written into the URL
-    /// gets, because no name is resolved for it: nobody may connect without it.
+    /// Checks a URL before it is called. An address written into the URL gets no other check, because no name is
+    /// resolved for it: no code may connect without this one.
     ///
     /// # Errors
     /// [`GuardError::Refused`] with the reason.
@@ -152,8 +152,8 @@ impl Guard {
     /// Checks every address a name was resolved to.
     ///
     /// # Errors
-    /// [`GuardError::Unresolved`] when there is none, [`GuardError::Refused`] when one may not be
-    /// connected to: an answer that mixes allowed and refused addresses is refused as a whole.
+    /// [`GuardError::Unresolved`] if there is none, [`GuardError::Refused`] if one is not allowed: an answer that mixes
+    /// allowed and refused addresses is refused as a whole.
     pub fn check_addresses(&self, name: &str, addresses: &[IpAddr]) -> Result<(), GuardError> {
         let trusted = self.trusted.contains_key(&plain_name(name));
         if addresses.is_empty() {

@@ -1,5 +1,5 @@
-//! Organisations' reports in buckets of time, page after page, as OpenAI and Anthropic have them: they differ
-//! in names and in how they write a time.
+//! Organisations' reports in buckets of time, page by page, in the form of OpenAI and Anthropic, which differ in names
+//! and in the format of times.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) struct Report {
     bucket: Duration,
 }
 
-/// What a provider calls the parameters of its reports.
+/// Names of the parameters of a provider's reports.
 pub(super) struct Dialect {
     pub(super) start: &'static str,
     pub(super) end: &'static str,
@@ -37,8 +37,8 @@ impl Report {
         Self { path, group_by, bucket: DAY }
     }
 
-    /// The URL of one page. Buckets a page are few enough that a page of an organisation with many models stays
-    /// well below the size that is read.
+    /// Returns the URL of one page. The number of buckets per page keeps the page of an organisation with many models
+    /// well below the size limit.
     pub(super) fn url(&self, base: &Url, query: UsageQuery<'_>, names: &Dialect) -> Url {
         let (width, buckets) = if self.bucket == HOUR { ("1h", "24") } else { ("1d", "14") };
         let (start, end) = self.span(query.window);
@@ -69,15 +69,15 @@ pub(super) struct Page<B> {
 
 /// A bucket with its entries.
 pub(super) trait Bucket {
-    /// From when until when.
+    /// Returns start and end of the bucket.
     fn span(&self) -> (Timestamp, Timestamp);
 
-    /// A row of each entry.
+    /// Returns one row per entry.
     fn rows(self, source: &str) -> Vec<ReportedUsage>;
 }
 
 impl<B: Bucket> Page<B> {
-    /// The rows of the page, unless a bucket lies in no time.
+    /// Returns the rows of the page; fails if a bucket has no valid times.
     pub(super) fn read(self, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
         let spans: Vec<_> = self.data.iter().map(Bucket::span).collect();
         if spans.iter().any(|(start, end)| start.ms() < 0 || end <= start) {

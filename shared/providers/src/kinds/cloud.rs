@@ -1,5 +1,5 @@
-//! What clouds share: several hosts, and a credential that is exchanged for an access token. A token is
-//! fetched for each use and kept nowhere; no URL of a credential or an answer is ever followed.
+//! Code shared by clouds: several hosts, and a credential that is exchanged for an access token. A token is fetched for
+//! each use and kept nowhere; no URL of a credential or an answer is ever followed.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -13,8 +13,8 @@ use crate::{
     guard::{Answer, Question},
 };
 
-/// Where to send what the cloud takes at the host `own`: there, while the integration is bound to the
-/// catalog's base URL; else to the one host it is bound to.
+/// Returns the URL for calls to the cloud's host `own`: that host, if the integration is bound to the catalog's base
+/// URL; else the host it is bound to.
 pub(crate) fn host(spec: &ProviderSpec, base: &Url, own: &str) -> Result<Url, GuardError> {
     if *base != spec.base_url {
         return Ok(base.clone());
@@ -23,7 +23,7 @@ pub(crate) fn host(spec: &ProviderSpec, base: &Url, own: &str) -> Result<Url, Gu
         .map_err(|_| GuardError::Refused("this is no host; enter the credential again"))
 }
 
-/// Posts a form, as token endpoints take it.
+/// Posts a form to a token endpoint.
 pub(crate) async fn exchange(http: &GuardedClient, url: Url, form: &[(&str, &str)]) -> Result<Answer, GuardError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -32,7 +32,7 @@ pub(crate) async fn exchange(http: &GuardedClient, url: Url, form: &[(&str, &str
     http.ask(Question { method: Method::POST, url, headers, body: Bytes::from(body) }).await
 }
 
-/// The access token of an answer to [`exchange`], if it has one.
+/// Returns the access token in an answer to [`exchange`], if it has one.
 pub(crate) fn access_token(answer: &Answer) -> Option<SecretString> {
     #[derive(Deserialize)]
     struct Granted {
@@ -42,8 +42,8 @@ pub(crate) fn access_token(answer: &Answer) -> Option<SecretString> {
     granted?.ok().map(|granted| granted.access_token).filter(|token| !token.expose().is_empty())
 }
 
-/// What it means for a report that there was no token. Why a credential was
-/// refused is for its next verification to say.
+/// Returns the error of a fetch for which no token was issued. The next verification says why the credential was
+/// refused.
 pub(crate) const fn without_token(finding: &Finding) -> FetchError {
     match (finding.kind, finding.evidence.http_status) {
         (VerdictKind::RateLimited, _) => FetchError::RateLimited { retry_after: finding.retry_after },

@@ -1,5 +1,5 @@
-//! Cohere: OpenAI's shape under `/compatibility/v1`, and its own, whose answers bill units and do not say
-//! which model served. Only billed units count; the tokens it saw are more than it charges for.
+//! Cohere: OpenAI's shape under `/compatibility/v1`, and its own, whose answers bill units and do not name the model
+//! that served. Only billed units count; token counts beside them exceed the charge.
 
 use async_trait::async_trait;
 use http::HeaderMap;
@@ -10,10 +10,10 @@ use crate::{
     Target, UsagePage, UsageQuery,
 };
 
-/// Cohere's ways.
+/// Cohere as a provider.
 pub(crate) struct Cohere {
     shape: OpenAiCompatible,
-    /// Where its endpoints of OpenAI's shape begin.
+    /// Path prefix of its OpenAI-shaped endpoints.
     openai_path: String,
 }
 

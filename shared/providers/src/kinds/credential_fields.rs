@@ -1,6 +1,5 @@
-//! Credentials that are JSON objects, as clouds issue them: reads their fields one by one and says of
-//! one that cannot be right what is wrong with it. Keeps the values in memory that is wiped, and puts
-//! nothing of them into an error.
+//! Credentials that are JSON objects, as clouds issue them: reads their fields one by one and reports the fault of an
+//! invalid one. Keeps the values in memory that is wiped, and puts nothing of them into an error.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +15,7 @@ const MAX_BYTES: usize = 16 << 10;
 pub(crate) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'a> Fields<'a> {
-    /// Takes the object apart; `form` names what to paste instead of anything else.
+    /// Parses the object; `form` names the thing to paste instead of anything else.
     pub(crate) fn read(credentials: &'a str, form: &'static str) -> Result<Self, FormatError> {
         if credentials.trim().is_empty() {
             return Err(FormatError::Empty);
@@ -27,7 +26,7 @@ impl<'a> Fields<'a> {
         serde_json::from_str(credentials).map(Self).map_err(|_| FormatError::NotAnObject(form))
     }
 
-    /// A text with whatever it holds, line breaks included.
+    /// Returns a text field unchanged, line breaks included.
     pub(crate) fn text(&self, field: &'static str) -> Result<SecretString, FormatError> {
         let raw = self.present(field).ok_or(FormatError::Field { field, problem: "is missing; enter it too" })?;
         let text: SecretString = serde_json::from_str(raw)
@@ -38,7 +37,7 @@ impl<'a> Fields<'a> {
         Ok(text)
     }
 
-    /// A text of printable ASCII without spaces, as everything but a key's PEM is.
+    /// Returns a field of printable ASCII without spaces, which every field but a PEM key is.
     pub(crate) fn word(&self, field: &'static str) -> Result<SecretString, FormatError> {
         let text = self.text(field)?;
         let word = text.expose();
@@ -58,12 +57,12 @@ impl<'a> Fields<'a> {
         Ok(text)
     }
 
-    /// As [`Self::word`]; `None` when it is left out or null.
+    /// Works like [`Self::word`]; `None` if the field is missing or null.
     pub(crate) fn optional_word(&self, field: &'static str) -> Result<Option<SecretString>, FormatError> {
         self.present(field).map(|_| self.word(field)).transpose()
     }
 
-    /// As [`Self::word`], for a field that is public and has a form of its own.
+    /// Works like [`Self::word`], for a public field with a form of its own.
     pub(crate) fn public(
         &self,
         field: &'static str,
@@ -74,7 +73,7 @@ impl<'a> Fields<'a> {
         if has_form(word.expose()) { Ok(word.expose().clone()) } else { Err(FormatError::Field { field, problem }) }
     }
 
-    /// As [`Self::public`]; `None` when it is left out or null.
+    /// Works like [`Self::public`]; `None` if the field is missing or null.
     pub(crate) fn optional_public(
         &self,
         field: &'static str,
@@ -89,13 +88,13 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The finding about a stored credential whose form is no longer taken: nobody was asked.
+/// Builds the finding for a stored credential whose form is no longer accepted: no call was made.
 pub(crate) fn unreadable(error: FormatError) -> Finding {
     let evidence = Evidence { reason: format!("{error}; enter the credential again"), ..Evidence::default() };
     Finding { kind: VerdictKind::Unreachable, evidence, retry_after: None, provider_key_id: None }
 }
 
-/// Whether a text has the form of a UUID.
+/// Returns `true` if a text has the form of a UUID.
 pub(crate) fn is_uuid(text: &str) -> bool {
     let dashes = [8, 13, 18, 23];
     let fits = |(at, byte): (usize, u8)| if dashes.contains(&at) { byte == b'-' } else { byte.is_ascii_hexdigit() };

@@ -13,7 +13,7 @@ use crate::{
     guard::{Answer, Question},
 };
 
-/// Which quota is used up.
+/// JSON pointer to the id of the exhausted quota.
 const QUOTA: &str = "/error/details/*/violations/*/quotaId";
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-goog-api-key");
 const NOT_REPORTABLE: FetchError = FetchError::NotReportable {
@@ -21,7 +21,7 @@ const NOT_REPORTABLE: FetchError = FetchError::NotReportable {
           of the same project can report what the whole project used",
 };
 
-/// Gemini's ways.
+/// Gemini as a provider.
 pub(crate) struct Gemini {
     spec: ProviderSpec,
     signals: Vec<Signal>,
@@ -33,7 +33,7 @@ impl Gemini {
     }
 }
 
-/// What its answers mean. Google states its reason in one of several details, in no fixed order.
+/// Returns the meanings of its answers. Google states its reason in one of several details, in no fixed order.
 fn signals() -> Vec<Signal> {
     let reason = |status, reason, verdict| Signal::equals(status, "/error/details/*/reason", reason, verdict);
     let refused_type = "Google no longer accepts keys of this type; create a new one in AI Studio";

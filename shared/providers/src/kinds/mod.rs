@@ -1,4 +1,4 @@
-//! The list of provider kinds `models.yaml` may name: each a file or a directory here, and a line in the list.
+//! The provider kinds that `models.yaml` may name: each has a file or a directory here, and a line in the list.
 
 mod anthropic;
 mod aws;
@@ -34,10 +34,10 @@ const KINDS: &[(&str, Build)] = &[
     (OPENAI_COMPATIBLE, |spec| Arc::new(OpenAiCompatible::new(spec))),
 ];
 
-/// The kind of custom providers and of every stanza that only needs data.
+/// Kind of custom providers and of every stanza that needs no code of its own.
 pub(crate) const OPENAI_COMPATIBLE: &str = "openai_compatible";
 
-/// The ways of the provider that `spec` describes.
+/// Returns the implementation for the provider that `spec` describes.
 #[must_use]
 pub fn for_spec(spec: &ProviderSpec) -> Arc<dyn Provider> {
     KINDS
@@ -46,12 +46,12 @@ pub fn for_spec(spec: &ProviderSpec) -> Arc<dyn Provider> {
         .map_or_else(|| Arc::new(OpenAiCompatible::new(spec)) as Arc<dyn Provider>, |(_, build)| build(spec))
 }
 
-/// The kind's own name, if `kind` is one.
+/// Returns the kind's static name, if `kind` is one.
 pub(crate) fn kind_named(kind: &str) -> Option<&'static str> {
     KINDS.iter().map(|(name, _)| *name).find(|name| *name == kind)
 }
 
-/// Every kind, for messages.
+/// Returns the names of all kinds, for messages.
 pub(crate) fn kind_names() -> String {
     KINDS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }

@@ -1,6 +1,6 @@
-//! Every provider that speaks the OpenAI shape: those of the catalog by the data of their stanza,
-//! custom hosts by the shape's own conventions. A custom host that lists its models to anybody, or
-//! has no list, cannot prove a key; the finding then says so.
+//! Every provider that speaks the OpenAI shape: those of the catalog by the data of their stanza, custom hosts by the
+//! shape's own conventions. A custom host that lists its models without a key, or has no list, cannot prove a key; the
+//! finding then says so.
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
@@ -15,7 +15,7 @@ use crate::{
     grade::{self, Reading},
 };
 
-/// Sent to a custom host that accepted the real key: if it accepts this too, it checks no keys.
+/// Key sent to a custom host that accepted the real one: if it is accepted too, the host checks no keys.
 const CONTROL_KEY: &str = "sk-keyway-control-call-not-a-key";
 const UNPROVEN: &str =
     "the host answers, but it lists its models to anybody, so this check cannot tell whether the key is right";
@@ -23,7 +23,7 @@ const NO_LIST: &str = "there is no list of models at this address to check the k
                        the first call that the host serves proves the key";
 const NOT_REPORTABLE: FetchError = FetchError::NotReportable { why: "this provider has no usage report for API keys" };
 
-/// The ways of one OpenAI-compatible provider.
+/// One OpenAI-compatible provider.
 pub(crate) struct OpenAiCompatible {
     spec: ProviderSpec,
     probe: ProbeSpec,
@@ -55,7 +55,7 @@ impl OpenAiCompatible {
     }
 }
 
-/// How hosts of this shape say that a key is wrong, where nothing more is known of them.
+/// Returns the probe by the shape's conventions, for hosts of which nothing more is known.
 fn conventional_probe() -> ProbeSpec {
     const PARTS: [&str; 4] = ["invalid api key", "incorrect api key", "invalid token", "invalid authentication"];
     let restricted = |status| Signal::contains(status, "/error/message", "Missing scopes", SignalVerdict::Restricted);

@@ -1,5 +1,5 @@
-//! OpenRouter: OpenAI's shape, and a report of the account's activity that only a management key may read.
-//! What an ordinary key spends is metered exactly, since every answer says what it is charged.
+//! OpenRouter: OpenAI's shape, and a report of the account's activity that only a management key may read. The spending
+//! of an ordinary key is metered exactly, since every answer states its charge.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const NEEDS_MANAGEMENT_KEY: FetchError = FetchError::NotReportable {
     why: "OpenRouter reports usage only to a management key; calls through Keyway are metered with its own charge",
 };
 
-/// OpenRouter's ways.
+/// OpenRouter as a provider.
 pub(crate) struct OpenRouter {
     shape: OpenAiCompatible,
 }
@@ -98,7 +98,7 @@ struct Activity {
     data: Vec<Entry>,
 }
 
-/// A day's use of one model at one endpoint.
+/// Usage of one model at one endpoint on one day.
 #[derive(Deserialize)]
 struct Entry {
     date: String,

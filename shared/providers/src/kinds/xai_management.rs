@@ -1,5 +1,5 @@
-//! xAI's management keys: another credential than the keys that call models, at another host. One reads what the
-//! team of the key spent, by day and line of the bill. Nothing is called with it through the proxy.
+//! xAI's management keys: another credential than the keys that call models, at another host. A management key reads
+//! the spending of its team, by day and line of the bill. Nothing is called with it through the proxy.
 
 use std::time::Duration;
 
@@ -24,10 +24,10 @@ use crate::{
 const COSTS: &str = "costs";
 const HOUR: Duration = Duration::from_secs(3600);
 const DAY: Duration = Duration::from_secs(86_400);
-/// What only an accepted key's answer has.
+/// JSON pointer that only the answer to an accepted key has.
 const PROOF: &str = "/apiKeyId";
 
-/// The ways of xAI's management.
+/// xAI's management API as a provider.
 pub(crate) struct XaiManagement {
     spec: ProviderSpec,
     signals: Vec<Signal>,
@@ -46,13 +46,13 @@ impl XaiManagement {
         Self { spec: spec.clone(), signals }
     }
 
-    /// Whose key it is, and whether it is one.
+    /// Asks for the validation of the key, which names its team.
     async fn validation(&self, target: Target<'_>, http: &GuardedClient) -> Result<Answer, GuardError> {
         let url = join(target.base_url, "/auth/management-keys/validation");
         auth::ask(http, AuthStyle::Bearer, Method::GET, url, target.secret.expose()).await
     }
 
-    /// The team of the key, which the paths of its bills name.
+    /// Returns the team of the key, which is part of the paths of its bills.
     async fn team(&self, target: Target<'_>, http: &GuardedClient) -> Result<String, FetchError> {
         let answer = self.validation(target, http).await?;
         let reading = Reading::new(&answer, target.secret.expose());
@@ -107,7 +107,7 @@ impl Provider for XaiManagement {
     }
 }
 
-/// Whole days, of every line of the bill: all on one page.
+/// Returns the body of the request: whole days, every line of the bill, all on one page.
 fn question(query: UsageQuery<'_>) -> Bytes {
     let (start, end) = usage_page::whole_buckets(query.window, DAY);
     let midnight = |at: Timestamp| format!("{} 00:00:00", at.day());
@@ -163,7 +163,7 @@ struct Report {
     limit_reached: bool,
 }
 
-/// A line of the bill, day by day.
+/// A line of the bill, by day.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Line {

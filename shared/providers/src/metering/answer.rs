@@ -1,5 +1,5 @@
-//! The parts of an answer that say what it used, wherever a provider puts them: one form for all shapes. No content of
-//! an answer is read.
+//! The fields of an answer that hold its figures, for every provider: one struct for all shapes. No content of an
+//! answer is read.
 
 use serde::Deserialize;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::lenient::{Count, List, Maybe, Object, Present, Text};
 
-/// What is picked of an answer, or of one event of it, before it is parsed as an [`Answer`].
+/// Fields picked from an answer, or from one event of it, before they are parsed as an [`Answer`].
 pub(super) const PICKED: &[(&str, Pick)] = &[
     ("type", Pick::Whole),
     ("event_type", Pick::Whole),
@@ -43,7 +43,7 @@ pub(super) const PICKED: &[(&str, Pick)] = &[
     ("error", Pick::Presence),
 ];
 
-/// Of an answer that an event carries: OpenAI's and Cohere's `response`, Anthropic's `message`.
+/// Fields picked from an answer inside an event: OpenAI's and Cohere's `response`, Anthropic's `message`.
 const INNER: &[(&str, Pick)] = &[
     ("id", Pick::Whole),
     ("status", Pick::Whole),
@@ -81,14 +81,14 @@ const PREDICTION: &[(&str, Pick)] = &[(
 pub(super) struct Answer {
     #[serde(default, rename = "type")]
     pub(super) kind: Text,
-    /// Cohere's first shape calls it so.
+    /// `type` in Cohere's first shape.
     #[serde(default)]
     pub(super) event_type: Text,
     #[serde(default)]
     pub(super) id: Text,
     #[serde(default)]
     pub(super) status: Text,
-    /// Whether it is made after the call for it was answered, to be read later.
+    /// `true` if the answer is made in the background, to be read later.
     #[serde(default)]
     pub(super) background: Maybe<bool>,
     #[serde(default)]
@@ -101,25 +101,25 @@ pub(super) struct Answer {
     pub(super) usage: Maybe<Usage>,
     #[serde(default, rename = "usageMetadata")]
     pub(super) usage_metadata: Maybe<GeminiUsage>,
-    /// Where Groq puts the figures of a stream.
+    /// Figures of a stream at Groq.
     #[serde(default)]
     pub(super) x_groq: Maybe<Extension>,
-    /// Where Cohere puts the figures of all but its chats.
+    /// Cohere's figures, except those of chats.
     #[serde(default)]
     pub(super) meta: Maybe<Usage>,
     #[serde(default)]
     pub(super) delta: Maybe<Delta>,
-    /// The message that an event of Anthropic's begins.
+    /// Message that an event of Anthropic's begins.
     #[serde(default)]
     pub(super) message: Maybe<Box<Answer>>,
-    /// The response that an event of the Responses API tells of.
+    /// Response in an event of the Responses API.
     #[serde(default)]
     pub(super) response: Maybe<Box<Answer>>,
     #[serde(default)]
     pub(super) choices: Maybe<List<Choice>>,
     #[serde(default)]
     pub(super) output: Maybe<List<Item>>,
-    /// Mistral's conversations call it so.
+    /// `output` in Mistral's conversations.
     #[serde(default)]
     pub(super) outputs: Maybe<List<Item>>,
     #[serde(default)]
@@ -128,24 +128,24 @@ pub(super) struct Answer {
     pub(super) prompt_feedback: Maybe<Feedback>,
     #[serde(default)]
     pub(super) predictions: Maybe<List<Prediction>>,
-    /// All that Anthropic's and OpenAI's counting of tokens answers.
+    /// The whole answer of Anthropic's and OpenAI's token counting.
     #[serde(default)]
     pub(super) input_tokens: Count,
-    /// All that Google's counting of tokens answers.
+    /// The whole answer of Google's token counting.
     #[serde(default, rename = "totalTokens")]
     pub(super) total_tokens: Count,
-    /// Ollama's figures, in its own shape.
+    /// Input tokens in Ollama's own shape.
     #[serde(default)]
     pub(super) prompt_eval_count: Count,
     #[serde(default)]
     pub(super) eval_count: Count,
-    /// Whether it is the last of several documents, at Ollama.
+    /// `true` on the last of several documents, at Ollama.
     #[serde(default)]
     pub(super) done: Maybe<bool>,
-    /// The same in Cohere's first shape.
+    /// `true` on the last event of Cohere's first shape.
     #[serde(default)]
     pub(super) is_finished: Maybe<bool>,
-    /// Of a whole answer of Cohere's, and of the last event of its first shape.
+    /// Finish reason of a whole answer of Cohere's, and of the last event of its first shape.
     #[serde(default)]
     pub(super) finish_reason: Text,
     #[serde(default)]
@@ -158,7 +158,7 @@ pub(super) struct Extension {
     pub(super) usage: Maybe<Usage>,
 }
 
-/// The change that an event tells of: Anthropic's, or Cohere's.
+/// The delta of an event, of Anthropic's or Cohere's.
 #[derive(Default, Deserialize)]
 pub(super) struct Delta {
     #[serde(default)]
@@ -171,7 +171,7 @@ pub(super) struct Delta {
 
 #[derive(Default, Deserialize)]
 pub(super) struct Choice {
-    /// Where Moonshot puts the figures of a stream.
+    /// Figures of a stream at Moonshot.
     #[serde(default)]
     pub(super) usage: Maybe<Usage>,
     #[serde(default)]
@@ -187,7 +187,7 @@ pub(super) struct ChoiceMessage {
     pub(super) executed_tools: Maybe<List<Item>>,
 }
 
-/// A part of an answer: a text, or what a tool of the provider did for it.
+/// A part of an answer: a text, or the use of a provider's tool.
 #[derive(Default, Deserialize)]
 pub(super) struct Item {
     #[serde(default, rename = "type")]
@@ -232,7 +232,7 @@ struct Statistics {
 }
 
 impl Prediction {
-    /// Tokens of its input.
+    /// Returns the tokens of its input.
     pub(super) fn tokens(&self) -> Option<i64> {
         let statistics = self.embeddings.0.as_ref()?.statistics.0.as_ref()?;
         statistics.token_count.0.or(statistics.camel_token_count.0)

@@ -1,15 +1,15 @@
-//! JSON that arrives in pieces: kept while it is short, and only picked from there on.
+//! JSON that arrives in pieces: kept while it is short; from a certain length on only its figures are picked.
 
 use bytes::Bytes;
 
 use super::{Figures, answer::PICKED, pick::Picker};
 
-/// Longer documents are not kept.
+/// Length in bytes above which a document is not kept.
 const MAX_KEPT_BYTES: usize = 16 << 10;
-/// What is shorter a parser has read whole before its fields were picked.
+/// Length in bytes below which parsing a whole document is faster than picking its fields.
 const SHORT_BYTES: usize = 2048;
 
-/// The data of an event, or a message: one document.
+/// One document: the data of an event, or a message.
 #[derive(Default)]
 pub struct Document {
     kept: Vec<u8>,
@@ -17,19 +17,19 @@ pub struct Document {
     picked: Vec<u8>,
 }
 
-/// A body that is one document, or several in a row or in a list.
+/// A body of one document, or of several in a row or in a list.
 #[derive(Default)]
 pub struct JsonBody {
-    /// The first piece, shared and not copied: most answers have no other.
+    /// First piece, shared without a copy: most answers have no other.
     first: Bytes,
     picker: Option<Box<Picker>>,
-    /// The first document, until it is known whether there is another.
+    /// First document, kept until it is known whether there is another.
     only: Vec<u8>,
     is_several: bool,
 }
 
 impl Document {
-    /// Takes the next piece.
+    /// Appends the next piece.
     pub fn push(&mut self, piece: &[u8]) {
         if self.picker.is_none() && self.kept.len() + piece.len() <= MAX_KEPT_BYTES {
             self.kept.extend_from_slice(piece);
@@ -45,25 +45,25 @@ impl Document {
         picker.push(piece, &mut see);
     }
 
-    /// Whether nothing has come.
+    /// Returns `true` if no piece has come.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.kept.is_empty() && self.picker.is_none()
     }
 
-    /// Whether it was short enough to be there as a whole.
+    /// Returns `true` if the document was short enough to be kept whole.
     #[must_use]
     pub const fn is_whole(&self) -> bool {
         self.picker.is_none()
     }
 
-    /// The document, or what was picked of it.
+    /// Returns the document, or the fields picked from it.
     #[must_use]
     pub fn text(&self) -> &[u8] {
         if self.picker.is_none() { &self.kept } else { &self.picked }
     }
 
-    /// Begins the next one.
+    /// Begins the next document.
     pub fn clear(&mut self) {
         self.kept.clear();
         self.picked.clear();
@@ -72,7 +72,7 @@ impl Document {
 }
 
 impl JsonBody {
-    /// Takes the next piece.
+    /// Appends the next piece and reads the figures of completed documents.
     pub fn push(&mut self, figures: &mut Figures, piece: &Bytes) {
         if self.picker.is_none() && self.first.is_empty() {
             self.first = piece.clone();
@@ -83,7 +83,7 @@ impl JsonBody {
         self.pick(figures, piece);
     }
 
-    /// Reads what is left when the last piece has come.
+    /// Reads the rest when the last piece has come.
     pub fn finish(&mut self, figures: &mut Figures) {
         let first = std::mem::take(&mut self.first);
         if self.picker.is_none() && first.len() <= SHORT_BYTES && figures.whole(&first) {
@@ -102,7 +102,7 @@ impl JsonBody {
         }
     }
 
-    /// Whether it could not be read to its end, whatever the end is.
+    /// Returns `true` if the body could not be read to its end.
     #[must_use]
     pub fn is_unreadable(&self) -> bool {
         self.picker.as_ref().is_some_and(|picker| picker.is_broken())

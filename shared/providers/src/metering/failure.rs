@@ -1,8 +1,8 @@
-//! Errors that come with a status that says nothing of them: as the body of a 200, or as the first event of a stream.
+//! Errors behind a status that does not show them: in the body of a 200, or as the first event of a stream.
 
 use serde_json::Value;
 
-/// What else would be an error's status, by the word that providers use for it.
+/// HTTP statuses for the words that providers use for errors.
 const WORDS: &[(u16, &[&str])] = &[
     (
         400,
@@ -43,7 +43,7 @@ const WORDS: &[(u16, &[&str])] = &[
     (504, &["deadline_exceeded", "timeout_error"]),
     (529, &["overloaded", "overloaded_error"]),
 ];
-/// Where the word for it can stand, the more telling first.
+/// JSON pointers at which the word can stand, the more specific first.
 const PLACES: [&str; 8] = [
     "/error/code",
     "/error/type",
@@ -55,8 +55,8 @@ const PLACES: [&str; 8] = [
     "/error",
 ];
 
-/// The status that an answer, or the data of an event, should have come with: `None` where it is no error. One whose
-/// word nobody knows is the provider's own (500). Of several documents the first counts.
+/// Returns the status that an answer, or the data of an event, should have had; `None` if it is no error. An error with
+/// an unknown word counts as the provider's own (500). Of several documents the first counts.
 #[must_use]
 pub fn failed_with(data: &[u8]) -> Option<u16> {
     // Cheap, and enough to leave most alone.

@@ -1,4 +1,4 @@
-//! Where in an answer each of its figures stands.
+//! The place of each figure in an answer.
 
 use keyway_domain::{PriceTerms, TokenCounts};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::OutputTokens;
 
-/// Tools whose use is charged by tokens alone, or that run where the caller is.
+/// Tools that are charged by tokens alone, or that run on the caller's side.
 const FREE_CALLS: [&str; 10] = [
     "apply_patch_call",
     "computer_call",
@@ -23,10 +23,10 @@ const FREE_CALLS: [&str; 10] = [
     "web_search_call",
 ];
 const SEARCH: &str = "web_search_call";
-/// Longer texts are no ids.
+/// Longest accepted id in bytes.
 const MAX_ID_BYTES: usize = 200;
 
-/// The `usage` object, wherever it stands.
+/// Returns the `usage` object, wherever the provider puts it.
 pub(super) fn usage(answer: &Answer) -> Option<&Usage> {
     fn own(answer: &Answer) -> Option<&Usage> {
         answer.usage.0.as_ref().or(answer.meta.0.as_ref())
@@ -40,7 +40,7 @@ pub(super) fn usage(answer: &Answer) -> Option<&Usage> {
         .or_else(of_choice)
 }
 
-/// Its tokens over those that were said before.
+/// Returns the answer's tokens, merged over those of earlier events.
 pub(super) fn tokens(answer: &Answer, before: TokenCounts, output: OutputTokens, is_message: bool) -> TokenCounts {
     if let Some(usage) = usage(answer).filter(|usage| !usage.is_transcription()) {
         return usage.over(before, output, is_message);
@@ -59,7 +59,7 @@ pub(super) fn tokens(answer: &Answer, before: TokenCounts, output: OutputTokens,
     before
 }
 
-/// Adds the terms of its price, and what its tools did that is charged by number.
+/// Adds the answer's price terms, and the uses of tools that are charged by number.
 pub(super) fn terms(answer: &Answer, tokens: &mut TokenCounts, terms: &mut PriceTerms) {
     let inner = answer.response.0.as_deref();
     for tier in [&answer.service_tier.0, &inner.and_then(|inner| inner.service_tier.0.clone())].into_iter().flatten() {
@@ -89,12 +89,12 @@ pub(super) fn terms(answer: &Answer, tokens: &mut TokenCounts, terms: &mut Price
     }
 }
 
-/// Its id, or that of the response that an event tells of.
+/// Returns the id of the answer, or of the response in an event.
 pub(super) fn id(answer: &Answer) -> Option<String> {
     answer.response.0.as_ref().and_then(|inner| inner.id.0.clone()).or_else(|| answer.id.0.clone())
 }
 
-/// Its id, where it is made in the background and has come to its end: then it can be read again and again.
+/// Returns the id of an answer that was made in the background and has ended, which can be read again and again.
 pub(super) fn answer_id(answer: &Answer) -> Option<String> {
     let inner = answer.response.0.as_deref().unwrap_or(answer);
     let is_over = matches!(inner.status.0.as_deref(), Some("completed" | "incomplete" | "failed" | "cancelled"));
@@ -102,7 +102,7 @@ pub(super) fn answer_id(answer: &Answer) -> Option<String> {
     inner.id.0.clone().filter(is_id).filter(|_| is_over && inner.background.0 == Some(true))
 }
 
-/// The model that it names.
+/// Returns the model that the answer names.
 pub(super) fn model(answer: Answer) -> Option<String> {
     let of_items = |answer: &Answer| {
         answer.outputs.0.iter().chain(&answer.output.0).flat_map(|list| &list.0).find_map(|item| item.model.0.clone())
@@ -115,8 +115,7 @@ pub(super) fn model(answer: Answer) -> Option<String> {
     Some(named.strip_prefix("models/").map(str::to_owned).unwrap_or(named))
 }
 
-/// Counts searches of the web, and other uses of tools that may be charged. What was opened or looked through after a
-/// search is not.
+/// Counts web searches, and other charged uses of tools. Pages opened or searched after a search do not count.
 fn used(items: &[Item], tokens: &mut TokenCounts, terms: &mut PriceTerms) {
     let kind = |item: &Item| item.kind.0.clone().unwrap_or_default();
     let is_search = |item: &&Item| {

@@ -1,5 +1,5 @@
-//! Figures in Gemini's own shape: cumulative in a stream, so that the last ones count. A count of 0 is left out there, so
-//! only the total tells "none" from "not said".
+//! Figures in Gemini's own shape: cumulative in a stream, so that the last ones count. A count of 0 is left out, so
+//! only the total tells "none" from "unknown".
 
 use keyway_domain::{PriceTerms, TokenCounts};
 use serde::Deserialize;
@@ -11,18 +11,18 @@ use crate::lenient::{Count, List, Maybe, Object, Present, Text};
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct GeminiUsage {
-    /// Includes what came from the cache.
+    /// Prompt tokens, cached ones included.
     #[serde(default)]
     prompt_token_count: Count,
     #[serde(default)]
     cached_content_token_count: Count,
-    /// Not part of the prompt's count: what tools put into the context.
+    /// Tokens that tools put into the context; not part of the prompt's count.
     #[serde(default)]
     tool_use_prompt_token_count: Count,
-    /// Without thoughts.
+    /// Output tokens without thoughts.
     #[serde(default)]
     candidates_token_count: Count,
-    /// What live sessions call the same.
+    /// Output tokens in live sessions.
     #[serde(default)]
     response_token_count: Count,
     #[serde(default)]
@@ -31,7 +31,7 @@ pub(super) struct GeminiUsage {
     total_token_count: Count,
     #[serde(default)]
     prompt_tokens_details: Maybe<List<Share>>,
-    /// Embeddings leave the plural out.
+    /// `prompt_tokens_details` in answers to embeddings.
     #[serde(default)]
     prompt_token_details: Maybe<List<Share>>,
     #[serde(default)]
@@ -40,15 +40,15 @@ pub(super) struct GeminiUsage {
     candidates_tokens_details: Maybe<List<Share>>,
     #[serde(default)]
     response_tokens_details: Maybe<List<Share>>,
-    /// Vertex AI's word for what was sold: `ON_DEMAND`, `ON_DEMAND_PRIORITY`, `PROVISIONED_THROUGHPUT`.
+    /// Vertex AI's service tier: `ON_DEMAND`, `ON_DEMAND_PRIORITY`, `PROVISIONED_THROUGHPUT`.
     #[serde(default)]
     traffic_type: Text,
-    /// AI Studio's word for it: `standard`, `flex`, `priority`.
+    /// AI Studio's service tier: `standard`, `flex`, `priority`.
     #[serde(default)]
     service_tier: Text,
 }
 
-/// How many of the tokens are text, sound, pictures and so on.
+/// Number of tokens of one modality: text, audio, images and so on.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Share {
@@ -58,7 +58,7 @@ struct Share {
     token_count: Option<Count>,
 }
 
-/// One of the answers to choose from.
+/// One of the alternative answers.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Candidate {
@@ -90,7 +90,7 @@ impl Object for Grounding {}
 impl Object for Chunk {}
 
 impl GeminiUsage {
-    /// The figures in the normal form.
+    /// Returns the figures in the normal form.
     pub(super) fn tokens(&self) -> TokenCounts {
         let tools = self.tool_use_prompt_token_count.0.unwrap_or(0);
         let input = self.prompt_token_count.0.and_then(|prompt| prompt.checked_add(tools));
@@ -119,7 +119,7 @@ impl GeminiUsage {
         }
     }
 
-    /// The service tier, where the answer says one; `Some(None)` is the ordinary one.
+    /// Returns the service tier, if the answer states one; `Some(None)` is the ordinary one.
     pub(super) fn service_tier(&self) -> Option<Option<String>> {
         let traffic = self.traffic_type.0.as_deref().map(|kind| {
             let kind = kind.strip_prefix("ON_DEMAND").unwrap_or(kind).trim_start_matches('_');
@@ -145,7 +145,7 @@ pub(super) fn grounded(candidates: &[Candidate], tokens: &mut TokenCounts, terms
     }
 }
 
-/// Those of the tokens that are sound. A count of 0 is left out.
+/// Returns the audio tokens. A count of 0 is left out by the provider.
 fn audio(shares: &Maybe<List<Share>>) -> Option<Count> {
     let share = shares.0.as_ref()?.0.iter().find(|share| share.modality.0.as_deref() == Some("AUDIO"))?;
     Some(share.token_count.unwrap_or(Maybe(Some(0))))

@@ -1,5 +1,4 @@
-//! Marks by which an answer shows where it stands: finished, ended, failed. Most events have none of them, which is seen
-//! without parsing.
+//! Marks of an answer's state: finished, ended, failed. Most events have none of them, which is found without parsing.
 
 use std::sync::LazyLock;
 
@@ -9,7 +8,7 @@ use super::{Ending, Kind, answer::Answer};
 
 /// The last event of every stream in OpenAI's shape.
 const DONE: &[u8] = b"[DONE]";
-/// Types of events that end a response, or a message.
+/// Types of events that end a response or a message.
 const TERMINAL: [&str; 9] = [
     "conversation.response.done",
     "message-end",
@@ -21,9 +20,9 @@ const TERMINAL: [&str; 9] = [
     "response.incomplete",
     "stream-end",
 ];
-/// Types of events that say that something went wrong.
+/// Types of events that report an error.
 const FAILED: [&str; 3] = ["conversation.response.error", "error", "response.failed"];
-/// Reasons for which an answer stopped that make it a part of one: at Cohere, DeepSeek, Mistral and OpenRouter.
+/// Finish reasons that mean an incomplete answer: at Cohere, DeepSeek, Mistral and OpenRouter.
 const FAILED_REASONS: [&str; 5] = ["error", "error_limit", "error_toxic", "insufficient_system_resource", "timeout"];
 const BEGUN: &str = "response.created";
 
@@ -38,20 +37,20 @@ static EVAL_COUNT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"e
 static LAST: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"done\""));
 static NUMBER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"sequence_number\""));
 
-/// What an answer has shown so far.
+/// Marks seen so far.
 #[derive(Default)]
 pub(super) struct Marks {
-    /// Whether its figures are final.
+    /// `true` if the figures are final.
     pub(super) is_finished: bool,
     pub(super) has_ended: bool,
     has_failed: bool,
     has_begun: bool,
-    /// Number of the event that would come next, in the Responses API.
+    /// Number of the next event, in the Responses API.
     pub(super) next_number: u64,
 }
 
 impl Marks {
-    /// Whether the data of an event is no document but the end of the stream.
+    /// Returns `true` if the data of an event is the end mark of the stream instead of a document.
     pub(super) fn is_end(&mut self, data: &[u8]) -> bool {
         let is_end = data == DONE;
         self.is_finished |= is_end;
@@ -59,7 +58,7 @@ impl Marks {
         is_end
     }
 
-    /// Looks at an event.
+    /// Notes the marks of an event.
     pub(super) fn see(&mut self, kind: Kind, event: &Answer) {
         let name = event.kind.0.as_deref().or(event.event_type.0.as_deref()).unwrap_or_default();
         let is_terminal = TERMINAL.contains(&name);
@@ -80,13 +79,13 @@ impl Marks {
         }
     }
 
-    /// The whole answer is one document, which has been read to its end.
+    /// Notes that the whole answer is one document, read to its end.
     pub(super) fn whole(&mut self, answer: &Answer) {
         (self.is_finished, self.has_ended) = (true, true);
         self.has_failed |= answer.error.0.is_some() || stopped_short(answer);
     }
 
-    /// Counts the events of the Responses API.
+    /// Notes the sequence number of an event, in the Responses API.
     pub(super) fn number(&mut self, data: &[u8]) {
         let digits = NUMBER.find(data).map(|at| value(&data[at + NUMBER.needle().len()..])).unwrap_or_default();
         let end = digits.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(digits.len());
@@ -116,7 +115,7 @@ impl Marks {
     }
 }
 
-/// Whether a reason that stands there says that the answer failed.
+/// Returns `true` if a finish reason says that the answer failed.
 fn stopped_short(answer: &Answer) -> bool {
     let of_choices = answer.choices.0.iter().flat_map(|list| &list.0).map(|choice| &choice.finish_reason);
     let of_delta = answer.delta.0.iter().map(|delta| &delta.finish_reason);
@@ -124,8 +123,8 @@ fn stopped_short(answer: &Answer) -> bool {
     reasons.into_iter().any(|reason| FAILED_REASONS.iter().any(|failed| failed.eq_ignore_ascii_case(reason)))
 }
 
-/// Whether an event can have figures or marks. Inside a text every quote is escaped, so a name in its quotes is a name,
-/// or a text that is nothing else.
+/// Returns `true` if an event can have figures or marks. Inside a text every quote is escaped, so a quoted name is a
+/// name, or a text that consists of it.
 pub(super) fn is_telling(kind: Kind, data: &[u8], wants_model: bool) -> bool {
     if USAGE.find_iter(data).any(|at| is_said(&data[at + 1..])) || ERROR.find(data).is_some() {
         return true;
@@ -143,8 +142,8 @@ pub(super) fn is_telling(kind: Kind, data: &[u8], wants_model: bool) -> bool {
     }
 }
 
-/// Whether the first type that stands in an event is one that tells something. All shapes put it first; one that does
-/// not has figures in the same events.
+/// Returns `true` if the first `type` in an event is a mark. All shapes put it first; one that does not has figures in
+/// the same events.
 fn is_mark(data: &[u8]) -> bool {
     let Some(at) = TYPE.find(data) else { return false };
     let Some(name) = value(&data[at + TYPE.needle().len()..]).strip_prefix(b"\"") else { return false };
@@ -152,13 +151,13 @@ fn is_mark(data: &[u8]) -> bool {
     is(BEGUN) || TERMINAL.into_iter().chain(FAILED).any(is)
 }
 
-/// Whether the field whose name this is has a value that is not null.
+/// Returns `true` if the field with this name has a value that is not null.
 fn is_said(name: &[u8]) -> bool {
     let behind = memchr::memchr(b'"', name).map_or(&[][..], |end| &name[end + 1..]);
     behind.trim_ascii_start().starts_with(b":") && !value(behind).starts_with(b"null")
 }
 
-/// The value behind a name.
+/// Returns the value behind a name.
 fn value(behind_name: &[u8]) -> &[u8] {
     behind_name.trim_ascii_start().strip_prefix(b":").unwrap_or_default().trim_ascii_start()
 }

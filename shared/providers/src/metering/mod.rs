@@ -1,7 +1,7 @@
-//! Reads what an answer says of its own cost, whole or streamed, in the shape of any provider at any provider's path.
+//! Reads the figures in an answer, whole or streamed, in the shape of any provider at any provider's path.
 //!
-//! Keeps none of an answer's content, whatever its length. A figure of an unexpected kind is unknown, not 0; so is what a
-//! stream used that broke off before it said so.
+//! Keeps none of an answer's content, whatever its length. A figure of an unexpected kind is unknown, not 0; so is the
+//! usage of a stream that broke off before it stated it.
 
 mod answer;
 mod document;
@@ -26,33 +26,33 @@ pub use failure::failed_with;
 pub use session::session_model;
 pub(crate) use usage::CacheCreation;
 
-/// What one answer says about its cost.
+/// Figures of one answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metered {
-    /// The model the provider says it used.
+    /// Model that the provider says it used.
     pub model: Option<String>,
-    /// The tokens it counted.
+    /// Tokens as counted by the provider.
     pub tokens: TokenCounts,
-    /// Terms of the price beside tokens.
+    /// Price terms beside tokens.
     pub terms: PriceTerms,
-    /// What it says it charges, where it says so.
+    /// Charge in nano-USD that the answer states, if any.
     pub cost_nano_usd: Option<NanoUsd>,
-    /// Its id, where it is made in the background and can be read more than once.
+    /// Id of an answer made in the background, which can be read more than once.
     pub answer_id: Option<String>,
 }
 
-/// How an answer came to its end, as far as its own shape says.
+/// End of an answer, by its own shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// As its shape ends, or in a shape of which nobody knows how it ends.
+    /// Complete by its shape, or in a shape without a known end mark.
     Whole,
-    /// Without what its shape ends with.
+    /// Without the end mark of its shape.
     Cut,
     /// With an error of the provider.
     Failed,
 }
 
-/// Reads the figures of one answer: of a document, or of one event after the other.
+/// Reads the figures of one answer: of a document, or event by event.
 pub struct Figures {
     output_tokens: OutputTokens,
     states_charge: bool,
@@ -60,11 +60,11 @@ pub struct Figures {
     so_far: Metered,
     marks: Marks,
     id: Option<String>,
-    /// Whether the answer was made by an earlier call, and is only read again.
+    /// `true` if an earlier call made the answer, and it is only read again.
     is_reread: bool,
 }
 
-/// What a call is for, by its path: what its answer looks like, and what it cannot use.
+/// Endpoint of a call, from its path: decides the shape of the answer, and the kinds of tokens it cannot use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Completion,
@@ -73,17 +73,17 @@ enum Kind {
     Gemini,
     CohereChat,
     Conversations,
-    /// A WebSocket on which answers follow each other.
+    /// A WebSocket with many answers.
     Session,
-    /// Input alone is used.
+    /// Uses input tokens only.
     Embeddings,
-    /// Nothing is used.
+    /// Uses no tokens.
     Counting,
     Other,
 }
 
 impl Figures {
-    /// A reader of the answer to a call of `path` at a provider.
+    /// Builds a reader of the answer to a call of `path` at a provider.
     #[must_use]
     pub fn new(spec: &ProviderSpec, path: &str) -> Self {
         Self {
@@ -97,14 +97,15 @@ impl Figures {
         }
     }
 
-    /// A reader of an answer that an earlier call made. It has used nothing now, unless it was made in the background: then
-    /// nobody has seen its figures before.
+    /// Builds a reader of an answer that an earlier call made. It has used nothing now, unless it was made in the
+    /// background: then its figures were never read before.
     #[must_use]
     pub fn of_reread(spec: &ProviderSpec, path: &str) -> Self {
         Self { is_reread: true, ..Self::new(spec, path) }
     }
 
-    /// Reads the data of one event, or one of several documents; true when it has figures. Cheap for those without.
+    /// Reads the data of one event, or one of several documents; returns `true` if it has figures. Cheap for those
+    /// without.
     pub fn event(&mut self, data: &[u8]) -> bool {
         if self.marks.is_end(data) {
             return false;
@@ -128,14 +129,14 @@ impl Figures {
         has_figures
     }
 
-    /// Reads the one document that a whole answer is.
+    /// Reads a whole answer that is one document.
     pub fn document(&mut self, json: &[u8]) {
         if let Some(answer) = parsed(json) {
             self.answer(answer);
         }
     }
 
-    /// Reads bytes that are one object and nothing else; returns `false`, having read nothing, where they are not.
+    /// Reads bytes that are exactly one object; returns `false`, and reads nothing, if they are not.
     fn whole(&mut self, json: &[u8]) -> bool {
         let is_object = json.trim_ascii_start().starts_with(b"{");
         let Some(Ok(Maybe(Some(answer)))) = is_object.then(|| serde_json::from_slice(json)) else { return false };
@@ -158,38 +159,38 @@ impl Figures {
         }
     }
 
-    /// How the answer ended, now that nothing of it is left to come.
+    /// Returns how the answer ended. Call it once the whole answer was read.
     #[must_use]
     pub fn ending(&self) -> Ending {
         self.marks.ending(self.kind)
     }
 
-    /// Whether a session that sends this way has an answer under way.
+    /// Returns `true` if a session has an answer under way in this direction.
     #[must_use]
     pub const fn is_under_way(&self) -> bool {
         self.marks.is_under_way()
     }
 
-    /// Whether an answer has come to its end.
+    /// Returns `true` if an answer has ended.
     #[must_use]
     pub const fn has_answered(&self) -> bool {
         self.marks.has_ended
     }
 
-    /// The id of the answer, or of what it tells of.
+    /// Returns the id of the answer, or of the response in its events.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// The answer's next sequence number, where its events are numbered.
+    /// Returns the answer's next sequence number, if its events are numbered.
     #[must_use]
     pub const fn next_number(&self) -> u64 {
         self.marks.next_number
     }
 
-    /// What the answer has used. Of an answer that was not finished when it ended, what it gave is unknown, and so is
-    /// everything about one that says that it used nothing.
+    /// Returns the figures of the answer. Output and cost of an answer that was not finished are unknown, and so are
+    /// the figures of an answer that has only zeros.
     #[must_use]
     pub fn take(&mut self) -> Metered {
         let mut metered = std::mem::take(&mut self.so_far);
@@ -208,7 +209,7 @@ impl Figures {
         metered
     }
 
-    /// As [`Self::take`], for answers of a session that are read one after the other and add up.
+    /// Works like [`Self::take`], for answers of a session that are read one after the other and add up.
     pub fn add_to(&mut self, sum: &mut Metered) {
         if self.so_far == Metered::default() {
             return;
@@ -233,7 +234,7 @@ impl Figures {
         self.so_far.cost_nano_usd = Some(0);
     }
 
-    /// Takes over what an answer says; true when it has figures.
+    /// Merges the fields of an answer; returns `true` if it has figures.
     fn read(&mut self, answer: Answer) -> bool {
         let is_message = self.kind == Kind::Messages || is_anthropic(&answer);
         let before = self.so_far.tokens;
@@ -291,7 +292,7 @@ fn both(a: Option<NanoUsd>, b: Option<NanoUsd>) -> Option<NanoUsd> {
     a?.checked_add(b?)
 }
 
-/// Whether a count of a dearer kind says how many: otherwise the whole it is part of has no known price.
+/// Returns `true` if the count of a dearer kind is readable or absent: otherwise the price of the whole is unknown.
 fn is_readable(dearer: Option<Count>) -> bool {
     dearer.is_none_or(|count| count.0.is_some())
 }

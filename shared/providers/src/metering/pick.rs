@@ -1,20 +1,20 @@
 //! Picks a few fields out of JSON of any length while it arrives, and keeps nothing else of it.
 //!
-//! It checks only as much as it needs to find the end of each value; whoever parses what was picked checks the rest.
+//! It checks only as much as it needs to find the end of each value; the parser of the picked fields checks the rest.
 //! Several documents in a row, or the elements of one list, are picked one after the other.
 
 use std::mem;
 
-/// Longer picks are not figures; the document that has them says nothing.
+/// Largest size of picked fields in bytes; a document with more has no figures.
 const MAX_PICKED_BYTES: usize = 64 << 10;
-/// Longer names are none that is picked.
+/// Longest field name that is compared, in bytes.
 const MAX_NAME_BYTES: usize = 64;
-/// Deeper lists and objects are passed over, so that picking costs no more than its input's length.
+/// Deepest list or object that is searched, so that picking costs no more than its input's length.
 const MAX_DEPTH: usize = 16;
 
-/// Part of a document to keep. Lists are looked through: what is picked of a list is picked of each element.
+/// Part of a document to keep. Lists are searched: a pick applies to each element.
 pub(super) enum Pick {
-    /// The value as it is.
+    /// The value unchanged.
     Whole,
     /// `true` in place of any value but null.
     Presence,
@@ -26,10 +26,10 @@ pub(super) enum Pick {
 pub(super) struct Picker {
     root: &'static [(&'static str, Pick)],
     out: Vec<u8>,
-    /// Lists and objects that are being looked through, outermost first.
+    /// Open lists and objects that are searched, outermost first.
     open: Vec<Open>,
     state: State,
-    /// Lists that hold the documents themselves.
+    /// Number of lists around the documents themselves.
     outer_lists: usize,
     is_broken: bool,
 }
@@ -53,7 +53,7 @@ enum State {
     Colon(Option<&'static Pick>),
     /// Behind a value: before a comma or the end.
     Behind,
-    /// In a text, number or word.
+    /// In a string, number or word.
     InText {
         is_kept: bool,
         is_escaped: bool,
@@ -61,7 +61,7 @@ enum State {
     InWord {
         is_kept: bool,
     },
-    /// In a list or object that is passed over or kept as a whole.
+    /// In a list or object that is skipped or kept as a whole.
     Inside {
         is_kept: bool,
         depth: usize,
@@ -70,13 +70,13 @@ enum State {
 }
 
 impl Picker {
-    /// A picker of these fields, before the first byte.
+    /// Builds a picker of these fields, before the first byte.
     pub(super) fn new(root: &'static [(&'static str, Pick)]) -> Self {
         let state = State::Value(None);
         Self { root, out: Vec::new(), open: Vec::new(), state, outer_lists: 0, is_broken: false }
     }
 
-    /// Reads on. Gives what was picked of each document that ends in this piece to `see`, as JSON.
+    /// Reads the next bytes. Calls `see` with the picked JSON of each document that ends in them.
     pub(super) fn push(&mut self, mut bytes: &[u8], mut see: impl FnMut(&[u8])) {
         while let (Some(first), false) = (bytes.first(), self.is_broken) {
             let read = match &mut self.state {
@@ -93,17 +93,17 @@ impl Picker {
         }
     }
 
-    /// Whether a document has begun that has not ended.
+    /// Returns `true` while a document has begun and not ended.
     pub(super) const fn is_within(&self) -> bool {
         !self.open.is_empty()
     }
 
-    /// Whether what has come is no JSON, or more was picked of it than is kept: nothing more will be seen.
+    /// Returns `true` if the input is no JSON, or too much was picked: `see` is not called again.
     pub(super) const fn is_broken(&self) -> bool {
         self.is_broken
     }
 
-    /// Reads one byte that is no blank, outside of texts; returns how many were read.
+    /// Reads one byte that is no blank, outside of strings; returns how many were read.
     fn step(&mut self, byte: u8) -> usize {
         match (&self.state, byte) {
             (State::Value(_), b']') if self.is_in_list() => self.close(byte),
@@ -201,7 +201,7 @@ impl Picker {
         read + 1
     }
 
-    /// Passes over a text, a word, or a whole value; returns how many bytes were read.
+    /// Skips a string, a word, or a whole value; returns how many bytes were read.
     fn pass(&mut self, bytes: &[u8]) -> usize {
         let (read, is_kept, is_over) = match &mut self.state {
             State::InText { is_kept, is_escaped } => match end_of_text(bytes, is_escaped) {
@@ -265,7 +265,7 @@ impl Picker {
     }
 }
 
-/// Where the quote is that ends a text, and whether the byte behind `bytes` is escaped where it does not end there.
+/// Returns the index of the quote that ends a string. If there is none, sets `is_escaped` for the byte behind `bytes`.
 fn end_of_text(bytes: &[u8], is_escaped: &mut bool) -> Option<usize> {
     let mut at = usize::from(mem::take(is_escaped));
     loop {
@@ -278,8 +278,8 @@ fn end_of_text(bytes: &[u8], is_escaped: &mut bool) -> Option<usize> {
     }
 }
 
-/// Where what `depth` lists and objects hold has ended: behind the last bracket. `text` is a text that is open, and
-/// whether its next byte is escaped.
+/// Returns the index behind the bracket that closes `depth` lists and objects. `text` is set inside a string, to `true`
+/// if its next byte is escaped.
 fn end_of_container(bytes: &[u8], depth: &mut usize, text: &mut Option<bool>) -> Option<usize> {
     let mut at = 0;
     while at < bytes.len() {
@@ -301,7 +301,7 @@ fn end_of_container(bytes: &[u8], depth: &mut usize, text: &mut Option<bool>) ->
     None
 }
 
-/// The bytes that say where a value ends.
+/// Table of the bytes that matter for finding the end of a value.
 static TELLING: [bool; 256] = {
     let mut telling = [false; 256];
     let (bytes, mut at) = (*b"\"{}[]", 0);
@@ -312,7 +312,7 @@ static TELLING: [bool; 256] = {
     telling
 };
 
-/// A name as it is meant: an escaped one is another spelling of the same.
+/// Resolves escapes in a name: an escaped name is another spelling of the same.
 fn unescaped(name: Vec<u8>) -> Vec<u8> {
     if !name.contains(&b'\\') {
         return name;

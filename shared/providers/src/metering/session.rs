@@ -1,11 +1,11 @@
-//! The model that a caller names on a WebSocket, where neither path nor query does.
+//! The model that a caller names in a message on a WebSocket, if neither path nor query names it.
 
 use serde::Deserialize;
 
 use crate::lenient::{Maybe, Object, Text};
 
-/// The model in the message that opens a live session or asks for a response: Google's `setup`, OpenAI's `session` and
-/// `response`, or its own field.
+/// Returns the model in the message that opens a live session or asks for a response: in Google's `setup`, OpenAI's
+/// `session` and `response`, or a top-level `model`.
 #[must_use]
 pub fn session_model(message: &[u8]) -> Option<String> {
     let opening: Maybe<Opening> = serde_json::from_slice(message).ok()?;

@@ -1,5 +1,6 @@
-//! `usage` objects, whoever's they are: OpenAI's two generations of names, Anthropic's, Cohere's billed units, and what
-//! hosts make of them. A figure of an unexpected kind is unknown, not 0; a 0 beside or after a positive figure says nothing.
+//! `usage` objects of all providers: OpenAI's two generations of names, Anthropic's, Cohere's billed units, and the
+//! variants of other hosts. A figure of an unexpected kind is unknown, not 0; a 0 beside or after a positive figure is
+//! ignored.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +13,13 @@ use crate::{
     lenient::{Count, Dollars, List, Map, Maybe, Object, Text},
 };
 
-/// A `usage` object. What is absent or null says nothing.
+/// A `usage` object. A field that is absent or null is unknown.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Usage {
     prompt_tokens: Option<Count>,
     completion_tokens: Option<Count>,
-    /// The Responses API's and Anthropic's names; some hosts send both generations.
+    /// Input tokens under the Responses API's and Anthropic's name; some hosts send both generations.
     input_tokens: Option<Count>,
     output_tokens: Option<Count>,
     total_tokens: Count,
@@ -26,33 +27,34 @@ pub(super) struct Usage {
     completion_tokens_details: Maybe<OutputDetails>,
     input_tokens_details: Maybe<InputDetails>,
     output_tokens_details: Maybe<OutputDetails>,
-    /// Realtime sessions say it without the `s`.
+    /// `input_tokens_details` in realtime sessions.
     input_token_details: Maybe<InputDetails>,
     output_token_details: Maybe<OutputDetails>,
-    /// DeepSeek's name for what came from the cache.
+    /// Cached input tokens under DeepSeek's name.
     prompt_cache_hit_tokens: Count,
-    /// Anthropic's; some hosts put them beside OpenAI's names, whose input includes them then.
+    /// Anthropic's cached input tokens; some hosts put them beside OpenAI's names, whose input then includes them.
     cache_read_input_tokens: Option<Count>,
     cache_creation_input_tokens: Option<Count>,
     cache_creation: Maybe<CacheCreation>,
     server_tool_use: Maybe<Map<i64>>,
-    /// Anthropic's: each of the steps of one answer, all of which are charged.
+    /// Anthropic's steps of one answer, all of which are charged.
     iterations: Maybe<List<Usage>>,
-    /// Another model than the answer's, in an iteration.
+    /// Model of an iteration, if it is not the answer's.
     model: Text,
-    /// Mistral's: how often each connector was used.
+    /// Mistral's number of uses of each connector.
     connectors: Maybe<Map<i64>>,
-    /// Kind of figures where they are none of the model's own: `tokens` or `duration` of a transcription.
+    /// Kind of figures that are not the model's own: `tokens` or `duration` of a transcription.
     #[serde(rename = "type")]
     kind: Text,
-    /// Cohere's: what is charged, beside what was seen.
+    /// Cohere's charged units, beside the tokens it processed.
     billed_units: Maybe<Units>,
     service_tier: Text,
     speed: Text,
     inference_geo: Text,
     /// OpenRouter's charge.
     cost: Dollars,
-    /// Whether OpenRouter called with the account's own key: then `cost` is its fee, and the provider charges beside it.
+    /// `true` if OpenRouter called with the account's own key: then `cost` is its fee, and the provider charges beside
+    /// it.
     is_byok: Maybe<bool>,
     cost_details: Maybe<CostDetails>,
     /// xAI's charge, in tenths of a nano-USD.
@@ -89,7 +91,7 @@ struct OutputDetails {
     audio_tokens: Option<Count>,
 }
 
-/// What was written to the cache, by how long it is kept there.
+/// Cache writes by the time they are kept.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct CacheCreation {
@@ -127,14 +129,15 @@ impl Object for CostDetails {}
 const FREE_REQUESTS: [&str; 2] = ["web_fetch_requests", "tool_search_requests"];
 
 impl CacheCreation {
-    /// All that was written.
+    /// Returns all cache writes.
     pub(crate) fn total(self) -> Option<i64> {
         self.ephemeral_5m_input_tokens.0?.checked_add(self.ephemeral_1h_input_tokens.0?)
     }
 }
 
 impl Usage {
-    /// These figures over those that were said before. `is_message`: it is Anthropic's, by where it stands.
+    /// Returns these figures merged over those of earlier events. `is_message`: the place of the object makes it
+    /// Anthropic's.
     pub(super) fn over(&self, before: TokenCounts, output: OutputTokens, is_message: bool) -> TokenCounts {
         if let Some(units) = self.billed_units.0 {
             return units.tokens().over(before);
@@ -153,7 +156,7 @@ impl Usage {
         self.completion(output).over(before)
     }
 
-    /// What it says is charged.
+    /// Returns the stated charge in nano-USD.
     pub(super) fn cost_nano_usd(&self) -> Option<NanoUsd> {
         if self.is_byok.0 == Some(true) {
             let fee = self.cost.0.unwrap_or(0);
@@ -162,7 +165,7 @@ impl Usage {
         self.cost.0.or_else(|| Some(self.cost_in_usd_ticks.0?.checked_add(5)? / 10))
     }
 
-    /// Adds the terms it states to those that were said before.
+    /// Merges the stated price terms over those of earlier events.
     pub(super) fn terms_over(&self, terms: &mut PriceTerms) {
         let said = |text: &Text, term: &mut Option<String>| {
             if let Some(text) = &text.0 {
@@ -187,7 +190,7 @@ impl Usage {
         }
     }
 
-    /// Whether these are figures of a transcription within a session, which another model made.
+    /// Returns `true` for figures of a transcription within a session, which another model made.
     pub(super) fn is_transcription(&self) -> bool {
         self.kind.0.is_some()
     }
@@ -198,7 +201,7 @@ impl Usage {
             && self.input_tokens_details.0.is_none()
     }
 
-    /// OpenAI's figures, of either generation: input includes what came from the cache.
+    /// Returns OpenAI's figures, of either generation: input includes cached tokens.
     fn completion(&self, output: OutputTokens) -> TokenCounts {
         let input = larger([self.prompt_tokens, self.input_tokens]);
         let details = [self.prompt_tokens_details.0, self.input_tokens_details.0, self.input_token_details.0];
@@ -250,7 +253,7 @@ impl Usage {
         }
     }
 
-    /// Anthropic's figures: input is what neither came from the cache nor was written to it.
+    /// Returns Anthropic's figures, whose input excludes tokens read from or written to the cache, in the normal form.
     fn message_over(&self, before: TokenCounts) -> TokenCounts {
         let kinds = self.cache_creation.0;
         let cached_input = said(self.cache_read_input_tokens, before.cached_input);
@@ -276,7 +279,7 @@ impl Usage {
         self.server_tool_use.0.as_ref()?.0.get("web_search_requests").copied()
     }
 
-    /// All input. A part that was never named did not occur; one that cannot be read makes the sum unknown.
+    /// Returns all input. A part that was never named did not occur; an unreadable one makes the sum unknown.
     fn all(&self, uncached: Option<i64>, cached: Option<i64>, written: Option<i64>) -> Option<i64> {
         let unreadable = [self.cache_read_input_tokens, self.cache_creation_input_tokens].into_iter().flatten();
         if unreadable.into_iter().any(|count| count.0.is_none()) {
@@ -301,14 +304,14 @@ impl Units {
     }
 }
 
-/// Figures that replace what a stream said before.
+/// Figures that replace earlier ones of a stream.
 pub(super) trait Over {
     fn over(self, before: Self) -> Self;
 }
 
 impl Over for TokenCounts {
-    /// The figures of one place replace those of an earlier one as a whole, but for those that are 0 or not said at all
-    /// where there was a positive one.
+    /// Replaces the figures of an earlier event as a whole, except those that are now 0 or absent but were positive
+    /// before.
     fn over(self, before: Self) -> Self {
         if self == Self::default() {
             return before;
@@ -328,7 +331,7 @@ impl Over for TokenCounts {
     }
 }
 
-/// A term of the price; `None` is the ordinary one, whatever a provider calls it.
+/// Returns a price term; `None` for the ordinary one, by any of its names.
 pub(super) fn ordinary(text: String) -> Option<String> {
     const ORDINARY: [&str; 8] =
         ["", "auto", "default", "global", "not_available", "on_demand", "standard", "unspecified"];
@@ -337,7 +340,7 @@ pub(super) fn ordinary(text: String) -> Option<String> {
     (!ORDINARY.contains(&text.as_str()) && text.len() <= LONGEST_BYTES).then_some(text)
 }
 
-/// The counts by name, without those that cannot be read.
+/// Returns the readable counts by name.
 fn entries(counts: &Maybe<Map<i64>>) -> impl Iterator<Item = (&String, &i64)> {
     let map: Option<&BTreeMap<String, Count>> = counts.0.as_ref().map(|map| &map.0);
     map.into_iter().flatten().filter_map(|(name, count)| Some((name, count.0.as_ref()?)))
@@ -347,7 +350,7 @@ fn positive(count: Option<Count>) -> Option<i64> {
     count.and_then(|count| count.0).filter(|count| *count > 0)
 }
 
-/// The larger of two names for one figure; unknown where one was said and cannot be read.
+/// Returns the larger value of two names for one figure; unknown if one is present and unreadable.
 fn larger(counts: [Option<Count>; 2]) -> Option<i64> {
     if counts.into_iter().flatten().any(|count| count.0.is_none()) {
         return counts.into_iter().find_map(positive);
@@ -355,7 +358,7 @@ fn larger(counts: [Option<Count>; 2]) -> Option<i64> {
     counts.into_iter().flatten().filter_map(|count| count.0).max()
 }
 
-/// A figure that is said now, or else was said before; a 0 after a positive one says nothing.
+/// Returns the present figure, or else the earlier one; a 0 after a positive figure is ignored.
 fn said(now: Option<Count>, before: Option<i64>) -> Option<i64> {
     match now {
         None => before,

@@ -1,5 +1,5 @@
-//! AWS: what is taken as an access key, every recorded answer, and moto with its checks of signatures
-//! and permissions switched on.
+//! AWS: accepted forms of an access key, every recorded answer, and moto with its checks of signatures and permissions
+//! switched on.
 
 use keyway_domain::{
     Timestamp,

@@ -1,5 +1,5 @@
-//! Azure: what is taken as an application's credential, and every recorded answer of the token endpoint
-//! and of Cost Management.
+//! Azure: accepted forms of an application's credential, and every recorded answer of the token endpoint and of Cost
+//! Management.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Azure OpenAI: what its recorded answers mean at an address of one's own, and the tokens of its deployments.
+//! Azure OpenAI: the meaning of its recorded answers at a customer's own base URL, and the tokens of its deployments.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Cohere: what its recorded answers mean, and the units it bills in both its shapes.
+//! Cohere: the meaning of its recorded answers, and the billed units in both its shapes.
 
 use http::HeaderMap;
 use keyway_domain::VerdictKind::{Invalid, Misconfigured, NoCredit, RateLimited, Unreachable, Valid};

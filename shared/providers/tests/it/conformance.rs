@@ -1,5 +1,5 @@
-//! Every provider of the catalog through one list of checks against its recorded answers. The table they make
-//! is the one in `PROVIDERS.md`, so that the document never says more than what was just seen.
+//! Every provider of the catalog through one list of checks against its recorded answers. The resulting table is the
+//! one in `PROVIDERS.md`, so that the document never claims more than the checks prove.
 
 mod calls;
 mod reports;
@@ -35,11 +35,11 @@ const COLUMNS: [&str; 17] = [
     "whole answer",
     "stream",
 ];
-/// What everybody has to prove.
+/// Checks of every provider.
 const BY_ALL: [&str; 6] = ["format", "valid", "invalid", "rate limited", "failing", "key is sent in"];
-/// What everybody has to prove who has a report.
+/// Checks of every provider with a report.
 const OF_REPORTS: [&str; 3] = ["admin key", "pages read", "empty report"];
-/// What single ones have to prove.
+/// Checks of single providers.
 const BY_SOME: [(&str, &[&str]); 6] = [
     (
         "stream",
@@ -52,7 +52,7 @@ const BY_SOME: [(&str, &[&str]); 6] = [
     ("admin key", &["openai", "anthropic", "openrouter", "aws", "xai_management", "azure", "google_cloud"]),
 ];
 
-/// The ledger takes what is reported of a key from the report whose name comes before `.by_key`.
+/// Reports by key are named `<report>.by_key`: the ledger subtracts their figures from that report.
 #[test]
 fn a_report_of_keys_is_named_after_that_of_everything() -> anyhow::Result<()> {
     let mut found = 0;
@@ -93,7 +93,7 @@ async fn every_provider_passes_the_same_list_and_the_document_shows_what_it_prov
     Ok(())
 }
 
-/// One line of the table; what fails is told in `faults`.
+/// Returns one line of the table; adds failed checks to `faults`.
 async fn row(subject: &Subject, faults: &mut Vec<String>) -> Vec<String> {
     let mut cells = vec![subject.spec.name.clone(), verdicts::format(subject).into_cell("format", subject, faults)];
     cells.extend(verdicts::verdicts(subject, faults).await);

@@ -1,4 +1,4 @@
-//! Gemini: what its recorded answers mean, how it is asked, and the tokens of both its shapes.
+//! Gemini: the meaning of its recorded answers, the form of its requests, and the tokens of both its shapes.
 
 use std::time::Duration;
 

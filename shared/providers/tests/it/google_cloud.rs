@@ -1,5 +1,5 @@
-//! Google Cloud: what is taken as a service account's key, whether others can check what it signs, and
-//! every recorded answer of the token endpoint and of Cloud Monitoring. Keys are made when they are needed.
+//! Google Cloud: accepted forms of a service account's key, signatures that other software can verify, and every
+//! recorded answer of the token endpoint and of Cloud Monitoring. Keys are made when they are needed.
 
 use std::{fs, path::PathBuf, process::Command};
 

@@ -1,4 +1,4 @@
-//! What a probe finds: recorded answers of every predefined provider, and each fault of the simulator.
+//! Findings of probes: recorded answers of every predefined provider, and each fault of the simulator.
 
 use std::time::Duration;
 
@@ -278,7 +278,7 @@ async fn a_host_that_is_not_there_is_unreachable() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nothing of the secret, and nothing that only the provider could have written.
+/// Checks that a finding shows no part of the secret, and no text that only the provider could have written.
 fn assert_no_provider_text(finding: &Finding, name: &str) {
     let shown = format!("{finding:?}");
     for text in [CANARY, "canary", "***", "Incorrect", "platform.openai.com", "org-example", "xa*", "1a2b"] {

@@ -1,4 +1,4 @@
-//! Recorded answers through a provider: what a probe finds in one, and the figures it is to show.
+//! Recorded answers through a provider: the finding of a probe, and the expected figures.
 
 use bytes::Bytes;
 use keyway_domain::TokenCounts;
@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::world::{client, predefined, secret, target};
 
-/// What a probe with `key` finds when it is answered so, and what it asked.
+/// Returns the finding of a probe with `key` that gets this answer, and its request.
 pub(crate) async fn probed(provider: &str, case: Fixture, key: &str) -> anyhow::Result<(Finding, Received)> {
     let server = Replay::start(vec![case]).await?;
     let (ways, spec) = predefined(provider)?;
@@ -19,7 +19,7 @@ pub(crate) async fn probed(provider: &str, case: Fixture, key: &str) -> anyhow::
     Ok((finding, asked))
 }
 
-/// Figures as the fixtures write them: they tell nothing from none only where it matters.
+/// Converts figures to the fixtures' form, which tells nothing from none only where it matters.
 pub(crate) fn plain(tokens: TokenCounts) -> TokenCounts {
     let is_some = |count: &i64| *count > 0;
     let (cache_write, reasoning) = (Some(tokens.cache_write.unwrap_or(0)), Some(tokens.reasoning.unwrap_or(0)));
@@ -28,7 +28,7 @@ pub(crate) fn plain(tokens: TokenCounts) -> TokenCounts {
     TokenCounts { cache_write, reasoning, audio_input, cached_audio_input, audio_output, ..tokens }
 }
 
-/// What the fixture says the tokens are, in the ledger's normal form.
+/// Returns the fixture's tokens in the ledger's normal form.
 pub(crate) fn expected(usage: &Value) -> TokenCounts {
     let figure = |name: &str| usage[name].as_i64();
     let (cached, written) = (figure("input_cached"), figure("cache_write"));
@@ -43,7 +43,7 @@ pub(crate) fn expected(usage: &Value) -> TokenCounts {
     }
 }
 
-/// Figures of a whole answer to a call of `path`.
+/// Returns the figures of a whole answer to a call of `path`.
 pub(crate) fn metered(spec: &ProviderSpec, path: &str, body: &[u8]) -> Metered {
     let (mut figures, mut whole) = (Figures::new(spec, path), JsonBody::default());
     whole.push(&mut figures, &Bytes::copy_from_slice(body));
@@ -51,7 +51,7 @@ pub(crate) fn metered(spec: &ProviderSpec, path: &str, body: &[u8]) -> Metered {
     figures.take()
 }
 
-/// Figures of the events of a stream, each of which is one line; `None`: no event has any.
+/// Returns the figures of a stream's events, one per line; `None`: no event has any.
 pub(crate) fn metered_events(spec: &ProviderSpec, path: &str, stream: &[u8]) -> Option<Metered> {
     let lines = stream.split(|byte| *byte == b'\n').filter_map(|line| line.strip_prefix(b"data: "));
     let mut figures = Figures::new(spec, path);

@@ -1,4 +1,4 @@
-//! Reported usage: recorded pages, whole reports of the simulator, and who gets none.
+//! Reported usage: recorded pages, whole reports of the simulator, and keys without a report.
 
 use keyway_domain::{ReportedUsage, Timestamp, UsageWindow};
 use keyway_providers::{FetchError, KeyFamily, UsagePage, UsageQuery};

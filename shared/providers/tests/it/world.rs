@@ -1,4 +1,4 @@
-//! What every test here needs: a client that trusts one host, and a secret.
+//! Tools of every test here: a client that trusts one host, and a secret.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use keyway_providers::{
 use keyway_vault::SecretString;
 use url::Url;
 
-/// A secret whose every part would be recognised.
+/// A secret that would be recognised by any part of it.
 pub(crate) const CANARY: &str = "sk-canary-7h1s-mu5t-n3v3r-l34k-0123456789";
 
 /// A client that trusts `host` and waits briefly.
@@ -23,19 +23,19 @@ pub(crate) fn client(host: &str) -> anyhow::Result<GuardedClient> {
     })?)
 }
 
-/// The ways of a predefined provider.
+/// Returns the implementation of a predefined provider.
 pub(crate) fn predefined(name: &str) -> anyhow::Result<(Arc<dyn Provider>, ProviderSpec)> {
     let spec = Catalog::load(None)?.get(name).cloned();
     let spec = spec.ok_or_else(|| anyhow::anyhow!("no provider {name}"))?;
     Ok((for_spec(&spec), spec))
 }
 
-/// The ways of a custom host.
+/// Returns the implementation of a custom host.
 pub(crate) fn custom(base_url: &Url) -> Arc<dyn Provider> {
     custom_with(base_url, AuthStyle::Bearer)
 }
 
-/// The ways of a custom host that takes keys in some style.
+/// Returns the implementation of a custom host that takes keys in some style.
 pub(crate) fn custom_with(base_url: &Url, auth: AuthStyle) -> Arc<dyn Provider> {
     for_spec(&ProviderSpec::custom("acme", "Acme", base_url.clone(), auth, vec!["acme-1".to_owned()]))
 }
@@ -45,7 +45,7 @@ pub(crate) fn secret(text: &str) -> SecretString {
     SecretString::new(text.to_owned())
 }
 
-/// Reads a report to its end; how many pages it had.
+/// Reads a report to its end; returns the number of its pages.
 pub(crate) async fn whole_report(
     ways: &dyn Provider,
     target: Target<'_>,
@@ -71,7 +71,7 @@ pub(crate) const fn target<'a>(base_url: &'a Url, secret: &'a SecretString) -> T
     Target { base_url, secret }
 }
 
-/// The hours from one to the other, counted from 2026-11-01T00:00:00Z.
+/// Returns the hours from one to the other, counted from 2026-11-01T00:00:00Z.
 pub(crate) fn november(from: i64, to: i64) -> UsageWindow {
     let time = |hours| Timestamp::from_seconds(1_793_491_200 + hours * 3600);
     UsageWindow { from: time(from), to: time(to) }

@@ -1,4 +1,4 @@
-//! A message nobody could handle.
+//! A message that no handler could process.
 
 use sea_orm::entity::prelude::*;
 

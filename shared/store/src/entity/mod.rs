@@ -1,5 +1,5 @@
-//! Rows as they are stored, one entity per table that is read row by row. Nothing outside this crate sees them;
-//! the usage tables have none: they are only summed and upserted.
+//! Rows as stored, one entity per table that is read row by row; private to this crate. The usage tables have none:
+//! they are only summed and upserted.
 
 pub(crate) mod audit_events;
 pub(crate) mod data_keys;

@@ -1,4 +1,4 @@
-//! What a command started.
+//! A unit of work that a command started.
 
 use sea_orm::entity::prelude::*;
 

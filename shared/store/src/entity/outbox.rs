@@ -1,4 +1,4 @@
-//! A message that has not been handed over yet.
+//! A message whose effect has not been committed yet.
 
 use sea_orm::entity::prelude::*;
 

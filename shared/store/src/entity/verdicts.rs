@@ -1,4 +1,4 @@
-//! What one attempt of a verification found.
+//! The verdict of one attempt of a verification.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! What changes an integration: its owner, and notes about its use.
+//! Changes to an integration by its owner, and notes about its use.
 
 use keyway_domain::{IntegrationId, IntegrationStatus, Limits, TenantId, Timestamp};
 use sea_orm::Value;
@@ -11,35 +11,35 @@ use crate::{
     sql::{Sql, chunk, for_update, ms},
 };
 
-/// What its owner changes; `None` leaves a field as it is.
+/// Changes by the owner; `None` leaves a field as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
-    /// Another name.
+    /// New name.
     pub name: Option<String>,
-    /// Other settings of the provider.
+    /// New provider settings.
     pub config: Option<serde_json::Value>,
-    /// Another note.
+    /// New note.
     pub meta: Option<serde_json::Value>,
-    /// Another place among those that could serve the same call.
+    /// New priority.
     pub priority: Option<i32>,
-    /// Another share among equals.
+    /// New weight.
     pub weight: Option<i32>,
-    /// Other limits.
+    /// New limits.
     pub limits: Option<Limits>,
-    /// Another expiry; `Some(None)` takes it away.
+    /// New expiry; `Some(None)` removes it.
     pub expires_at: Option<Option<Timestamp>>,
 }
 
 /// Settings that come with a new secret.
 #[derive(Clone, Debug)]
 pub struct Binding {
-    /// Its own base URL, where it has one.
+    /// Base URL of the integration's own, if any.
     pub base_url: Option<String>,
-    /// Further settings of the provider.
+    /// Further provider settings.
     pub config: serde_json::Value,
 }
 
-/// Applies a change; with `expected`, only if the version is still that one.
+/// Applies a change; with `expected`, only if the version still equals it.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`], [`StoreError::NameTaken`].
@@ -76,8 +76,7 @@ pub async fn update(
     }
 }
 
-/// Switches an integration off, or on again: then it is verified anew. Nothing changes when it is
-/// that way already.
+/// Disables an integration, or enables it, which verifies it anew. Does nothing if it is in that state already.
 ///
 /// # Errors
 /// [`StoreError::NotFound`], [`StoreError::Stale`].
@@ -100,7 +99,7 @@ pub async fn set_enabled(
     assign(tx, id, vec![("status", status.name().into()), unsettled], Some(before.version), now).await
 }
 
-/// Shows that an integration is being tested; where it stood is kept until that has ended.
+/// Sets an integration to `verifying` for a test; its earlier status is kept until the test ends.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -110,13 +109,13 @@ pub async fn begin_test(tx: &TenantTx, id: IntegrationId) -> Result<(), StoreErr
     Sql::with(text, [tx.tenant_id().uuid().into(), id.uuid().into()]).run(tx).await.map(drop)
 }
 
-/// Replaces the secret at once: the new envelope is sealed for `version`, which [`crate::replacements::next_version`]
-/// gives. The status goes back to `verifying` unless the integration is disabled; what waited to replace the secret is gone. Without a `binding` its settings stay, but for the provider's
-/// own id, which was that of the key before.
+/// Replaces the secret at once. The new envelope is sealed for `version`, which comes from
+/// [`crate::replacements::next_version`]. The status becomes `verifying` unless the integration is disabled; a waiting
+/// replacement is deleted. Without a `binding` the settings stay, except for the provider's own id of the key, which
+/// belonged to the old one.
 ///
 /// # Errors
-/// [`StoreError::NotFound`], [`StoreError::Stale`] when the integration is not as in `before` any more,
-/// [`StoreError::Duplicate`].
+/// [`StoreError::NotFound`], [`StoreError::Stale`] if the integration differs from `before`, [`StoreError::Duplicate`].
 pub async fn replace_secret(
     tx: &TenantTx,
     before: &IntegrationRow,
@@ -167,7 +166,7 @@ pub async fn replace_secret(
     assign(tx, id, assignments, Some(before.version), now).await
 }
 
-/// Refuses a secret that another integration of the tenant has.
+/// Checks that no other integration of the tenant has this secret.
 ///
 /// # Errors
 /// [`StoreError::Duplicate`].
@@ -201,19 +200,18 @@ pub async fn delete(tx: &TenantTx, id: IntegrationId, expected: Option<i32>) -> 
     Ok(before)
 }
 
-/// What a fetch learned about one integration.
+/// Result of a usage fetch for one integration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UsageNote {
-    /// Which one.
+    /// Integration that was fetched.
     pub id: IntegrationId,
-    /// The version of the secret it was asked with.
+    /// Version of the secret used for the fetch.
     pub secret_version: i32,
-    /// Why usage cannot be fetched with that secret; `None`: it can.
+    /// Reason why usage cannot be fetched with that secret; `None`: it can.
     pub why: Option<String>,
 }
 
-/// Notes whether usage can be fetched for integrations. What was learned with an earlier secret does not
-/// hold for the current one and changes nothing.
+/// Stores whether usage can be fetched for integrations. Notes about a superseded secret change nothing.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -234,21 +232,21 @@ pub async fn set_usage_not_reportable(tx: &SystemTx, notes: &[UsageNote]) -> Res
     Ok(())
 }
 
-/// What a verification learned about a key's name at its provider.
+/// A provider's own id of a key, found by a verification.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyIdNote {
-    /// Which integration.
+    /// Integration that was verified.
     pub id: IntegrationId,
-    /// Whose it is.
+    /// Tenant that owns the integration.
     pub tenant_id: TenantId,
-    /// The version of the secret it was asked with.
+    /// Version of the secret that was verified.
     pub secret_version: i32,
     /// The provider's own id of the key.
     pub provider_key_id: String,
 }
 
-/// Notes the providers' own ids of keys. An owner's word stands, an id is that of one integration alone, and what
-/// was learned with an earlier secret does not hold for the current one.
+/// Stores the providers' own ids of keys. An id given by the owner stays, an id belongs to one integration only, and
+/// notes about a superseded secret change nothing.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -272,7 +270,7 @@ pub async fn set_provider_key_ids(tx: &SystemTx, notes: &[KeyIdNote]) -> Result<
     Ok(())
 }
 
-/// Notes when integrations last served a call; an older time than the stored one changes nothing.
+/// Stores when integrations last served a call; a time older than the stored one changes nothing.
 ///
 /// # Errors
 /// See [`StoreError`].

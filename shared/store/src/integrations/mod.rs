@@ -27,31 +27,31 @@ pub use row::{IntegrationRow, NewIntegration, SealedSecret, is_header_word};
 pub(crate) use row::{row, stored_verdict};
 pub use waiting::{Settled, look_again, served, settle, unattended, unreachable};
 
-/// Which integrations to list; `None` means any.
+/// Filter of a list of integrations; `None` accepts any value.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of this project.
+    /// Project.
     pub project_id: Option<ProjectId>,
-    /// Of the provider with this name.
+    /// Provider's name.
     pub provider: Option<String>,
-    /// With this status.
+    /// Status.
     pub status: Option<IntegrationStatus>,
-    /// With this text in its name, whatever the case of its letters.
+    /// Text in the name, ignoring case.
     pub search: Option<String>,
-    /// In which order.
+    /// Order of the list.
     pub sort: Sort,
 }
 
-/// What the planner needs to know of an integration.
+/// Fields of an active integration that the usage planner needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveIntegration {
     /// Its id.
     pub id: IntegrationId,
     /// The provider's name.
     pub provider: String,
-    /// What kind of key it is.
+    /// Key family, as the provider's format check names it.
     pub key_family: String,
-    /// Why its usage cannot be fetched, when that is known.
+    /// Reason why its usage cannot be fetched, if known.
     pub usage_not_reportable: Option<String>,
 }
 
@@ -60,9 +60,9 @@ pub struct ActiveIntegration {
 pub struct DueIntegration {
     /// Its id.
     pub id: IntegrationId,
-    /// Whose it is.
+    /// Tenant that owns the integration.
     pub tenant_id: TenantId,
-    /// Which version of its secret is current.
+    /// Current version of its secret.
     pub secret_version: i32,
 }
 
@@ -91,7 +91,7 @@ pub async fn insert(tx: &TenantTx, new: NewIntegration, now: Timestamp) -> Resul
     }
 }
 
-/// One integration.
+/// Returns one integration.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -101,7 +101,7 @@ pub async fn find(tx: &TenantTx, id: IntegrationId) -> Result<Option<Integration
     sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
 }
 
-/// Integrations, in the order of the filter.
+/// Returns integrations in the order of the filter.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -116,8 +116,7 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<Place>) -> Result<P
     Ok(Paged::of(&page, rows.into_iter().map(row).collect::<Result<_, _>>()?))
 }
 
-/// How many of the integrations that a filter lets through, but for its status, have each status; one that none has
-/// is left out.
+/// Counts the integrations that match the filter, ignoring its status, by status; a status without any is left out.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -128,7 +127,7 @@ pub async fn count_of_each(tx: &TenantTx, filter: &Filter) -> Result<Vec<(Integr
     counts(sql, tx).await
 }
 
-/// The rest of a condition on the tenant, but for the status.
+/// Completes a condition on the tenant with the filter's other fields except the status.
 fn within(sql: &mut Sql, tx: &TenantTx, filter: &Filter) {
     sql.bind(tx.tenant_id().uuid());
     if let Some(project_id) = filter.project_id {
@@ -140,7 +139,7 @@ fn within(sql: &mut Sql, tx: &TenantTx, filter: &Filter) {
     sort::search(sql, filter.search.as_deref());
 }
 
-/// The names of the providers that the tenant has an integration of, for "has a key" marks.
+/// Returns the names of the providers of the tenant's integrations, for "has a key" marks.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -154,7 +153,7 @@ pub async fn providers_with_keys(tx: &TenantTx) -> Result<Vec<String>, StoreErro
     Ok(names.into_iter().map(|name| name.provider).collect())
 }
 
-/// How many integrations of the tenant, or of one provider of it, are active, as [`active_page`] gives them.
+/// Counts the tenant's active integrations, of one provider or of all, by the rules of [`active_page`].
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -164,8 +163,8 @@ pub async fn count_active(tx: &TenantTx, provider: Option<&str>) -> Result<i64, 
     sql.number(tx).await
 }
 
-/// The rest of a condition on the tenant: active ones, of one provider or of all. Of those that share a secret, in
-/// several projects, it is the oldest: what a provider reports of a key counts once.
+/// Completes a condition on the tenant: active integrations of one provider or of all. Of integrations that share a
+/// secret, in several projects, only the oldest counts: a provider reports a key's usage once.
 fn active(sql: &mut Sql, tx: &TenantTx, provider: Option<&str>) {
     sql.bind(tx.tenant_id().uuid()).push(" AND status IN ('connected', 'verifying')");
     if let Some(provider) = provider {
@@ -178,7 +177,7 @@ fn active(sql: &mut Sql, tx: &TenantTx, provider: Option<&str>) {
     );
 }
 
-/// How many integrations of all tenants have each status; a status that none has is left out.
+/// Counts integrations of all tenants by status; a status without any is left out.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -197,8 +196,9 @@ async fn counts(sql: Sql, tx: &impl Tx) -> Result<Vec<(IntegrationStatus, i64)>,
     Ok(counts.collect())
 }
 
-/// Active integrations of the tenant, or of one provider of it, `connected` or `verifying`, one of each secret, in the
-/// order of their ids, from the one after `after`; with `reportable`, without those whose usage is known not to be.
+/// Returns active integrations (`connected` or `verifying`) of the tenant, of one provider or of all, one per secret,
+/// in the order of their ids, starting after `after`. With `reportable`, those known to be unable to report usage are
+/// left out.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -227,8 +227,8 @@ pub async fn active_page(
     Ok(sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect())
 }
 
-/// Tenants that have an active integration whose usage may be reportable, in the order of their ids, from
-/// the one after `after`: for the usage schedule.
+/// Returns tenants that have an active integration whose usage may be reportable, in the order of their ids, starting
+/// after `after`: for the usage schedule.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -248,8 +248,8 @@ pub async fn tenants_with_reportable(
     Ok(sql.ids(tx).await?.into_iter().map(TenantId::from_uuid).collect())
 }
 
-/// Takes integrations whose next verification is due at `now` and puts their next one off to
-/// `next`, so that nobody else takes them too. Disabled ones are left alone.
+/// Claims integrations whose next verification is due at `now` by moving it to `next`, so that no other process takes
+/// them too. Disabled ones are left alone.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -267,7 +267,7 @@ pub async fn due_for_verification(
     Ok(sql.models::<table::Entity>(tx).await?.iter().map(waiting::due).collect())
 }
 
-/// Sets when integrations are verified next: jitter for those that [`due_for_verification`] took.
+/// Sets when integrations are verified next: adds jitter to those that [`due_for_verification`] claimed.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -283,8 +283,8 @@ pub async fn set_next_check(tx: &SystemTx, checks: &[(IntegrationId, Timestamp)]
     Ok(())
 }
 
-/// Has those of the integrations verified now whose last check is older than `checked_before`: a provider
-/// refused a call with their secret.
+/// Makes verifications due now for those of the integrations that were last checked before `checked_before`, because a
+/// provider refused a call with their secret.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -306,7 +306,7 @@ pub async fn check_soon(
     Ok(())
 }
 
-/// The integration of a project that has this very secret, as its fingerprint under a data key tells.
+/// Returns the integration of a project that has an equal secret, found by its fingerprint under a data key.
 ///
 /// # Errors
 /// See [`StoreError`].

@@ -11,7 +11,7 @@ use crate::{
     sql::{ms, time},
 };
 
-/// The field of the settings that holds the provider's own id of the key.
+/// Field of the settings that holds the provider's own id of the key.
 pub(super) const KEY_ID: &str = "provider_key_id";
 
 /// An integration as stored.
@@ -19,65 +19,65 @@ pub(super) const KEY_ID: &str = "provider_key_id";
 pub struct IntegrationRow {
     /// Its id.
     pub id: IntegrationId,
-    /// Whose it is.
+    /// Tenant that owns it.
     pub tenant_id: TenantId,
-    /// The project it belongs to.
+    /// Project it belongs to.
     pub project_id: ProjectId,
     /// The provider's name.
     pub provider: String,
-    /// Its name, unique in the project.
+    /// Name, unique in the project.
     pub name: String,
-    /// Where it stands.
+    /// Status.
     pub status: IntegrationStatus,
-    /// Enough of the secret to recognise it by.
+    /// Redacted form of the secret, enough to recognise it: `sk-...4f2a`.
     pub hint: String,
-    /// Its own base URL, where it has one.
+    /// Base URL of its own, if any.
     pub base_url: Option<String>,
-    /// Further settings of the provider.
+    /// Further provider settings.
     pub config: serde_json::Value,
-    /// A note of its owner, an object that is shown as it came; never secret.
+    /// The owner's note: a JSON object, returned unchanged; never secret.
     pub meta: serde_json::Value,
-    /// What kind of key it is, as the provider's format check names it.
+    /// Key family, as the provider's format check names it.
     pub key_family: String,
-    /// Why its usage cannot be fetched, when that is known.
+    /// Reason why its usage cannot be fetched, if known.
     pub usage_not_reportable: Option<String>,
-    /// Its secret.
+    /// Id of its secret.
     pub secret_id: SecretId,
-    /// Which version of the secret is current.
+    /// Current version of the secret.
     pub secret_version: i32,
-    /// When its owner says the secret expires.
+    /// Expiry of the secret, as given by the owner.
     pub expires_at: Option<Timestamp>,
-    /// What the latest verification found.
+    /// Latest verdict.
     pub verdict: Option<Verdict>,
-    /// When it is verified next.
+    /// Time of the next verification.
     pub next_check_at: Option<Timestamp>,
-    /// When it last served a call, give or take the interval at which that is written.
+    /// Time of the last call it served, exact to the interval at which that is written.
     pub last_used_at: Option<Timestamp>,
-    /// When it was made.
+    /// Time of creation.
     pub created_at: Timestamp,
-    /// When its owner or a verdict last changed it.
+    /// Time of the last change by its owner or a verdict.
     pub updated_at: Timestamp,
-    /// Counts its owner's changes, for ETag and If-Match.
+    /// Number of the owner's changes, for ETag and If-Match.
     pub version: i32,
-    /// Its place among those that could serve the same call.
+    /// Priority and weight among integrations that can serve the same call.
     pub routing: Routing,
-    /// What it may serve.
+    /// Limits of its use.
     pub limits: Limits,
-    /// Where it stood before the test that runs, if one does.
+    /// Status before the running test; `None` if no test runs.
     pub settled: Option<IntegrationStatus>,
-    /// When a call last proved its secret while no verification could.
+    /// Time at which a call last proved its secret while no verification could.
     pub served_at: Option<Timestamp>,
 }
 
 impl IntegrationRow {
-    /// Whether its secret is known to work: what replaces it is verified first.
+    /// Returns `true` if its secret is known to work, so that a replacement is verified before it is swapped in.
     #[must_use]
     pub fn is_proven(&self) -> bool {
         let accepted = self.verdict.as_ref().is_some_and(|verdict| verdict.kind.accepts());
         self.status == IntegrationStatus::Connected || self.status == IntegrationStatus::Verifying && accepted
     }
 
-    /// Whether calls may go out with its secret: the provider takes it, or nobody could tell whether it does.
+    /// Returns `true` if calls may use its secret: the provider accepts it, or no verdict could be reached.
     #[must_use]
     pub fn may_serve(&self) -> bool {
         let refused = self.verdict.as_ref().is_some_and(|verdict| verdict.kind.refuses());
@@ -89,7 +89,7 @@ impl IntegrationRow {
         }
     }
 
-    /// Its settings without the provider's own id of its key: what is left of them for another key.
+    /// Returns the settings without the provider's own id of the key: the part that stays valid for another key.
     #[must_use]
     pub fn settings_without_key_id(&self) -> serde_json::Value {
         let mut settings = self.config.clone();
@@ -99,7 +99,7 @@ impl IntegrationRow {
         settings
     }
 
-    /// Where it stands in a list that is sorted by this.
+    /// Returns its place in a list sorted by `by`.
     #[must_use]
     pub fn place(&self, by: SortBy) -> Place {
         let value = match by {
@@ -113,10 +113,11 @@ impl IntegrationRow {
         Place { by, value, id: self.id.uuid() }
     }
 
-    /// Headers that its settings add to each call, lower case. One that the caller sends itself comes first.
+    /// Returns the headers that its settings add to each call, lower case. The caller's own header of the same name
+    /// wins.
     ///
-    /// The organisation and the project of an OpenAI key, from `config`, else from `meta`, where people who had
-    /// no `config` kept them.
+    /// These are the organisation and the project of an OpenAI key, from `config`, else from `meta`, where
+    /// some owners keep them.
     #[must_use]
     pub fn forwarded_headers(&self) -> Vec<(&'static str, String)> {
         if self.provider != "openai" {
@@ -131,7 +132,7 @@ impl IntegrationRow {
     }
 }
 
-/// Whether a text can be the value of a header and is no longer than an id.
+/// Returns `true` if a text can be a header's value and is no longer than an id: 1 to 200 visible ASCII characters.
 #[must_use]
 pub fn is_header_word(text: &str) -> bool {
     (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -144,20 +145,20 @@ pub struct SealedSecret {
     pub envelope: Vec<u8>,
     /// The data key that sealed it.
     pub data_key_id: DataKeyId,
-    /// The fingerprint by which duplicates are found.
+    /// Fingerprint that finds duplicates.
     pub fingerprint: [u8; 32],
-    /// Enough of the secret to recognise it by.
+    /// Redacted form of the secret, enough to recognise it.
     pub hint: String,
-    /// What kind of key it is, as the provider's format check names it.
+    /// Key family, as the provider's format check names it.
     pub key_family: String,
 }
 
-/// What a new integration is made of. Id and secret id are the caller's: the envelope is bound to them.
+/// Fields of a new integration. The caller chooses id and secret id, as the envelope is bound to them.
 #[derive(Clone, Debug)]
 pub struct NewIntegration {
     /// Its id.
     pub id: IntegrationId,
-    /// Its secret's id; the envelope is sealed for version 1 of it.
+    /// Its secret's id; the envelope is sealed for version 1.
     pub secret_id: SecretId,
     /// The project it belongs to.
     pub project_id: ProjectId,
@@ -165,21 +166,21 @@ pub struct NewIntegration {
     pub provider: String,
     /// Its name, unique in the project.
     pub name: String,
-    /// Its own base URL, where it has one.
+    /// Base URL of its own, if any.
     pub base_url: Option<String>,
-    /// Further settings of the provider.
+    /// Further provider settings.
     pub config: serde_json::Value,
-    /// A note of its owner: an object.
+    /// The owner's note: a JSON object.
     pub meta: serde_json::Value,
-    /// When its owner says the secret expires.
+    /// Expiry of the secret, as given by the owner.
     pub expires_at: Option<Timestamp>,
     /// The secret.
     pub secret: SealedSecret,
-    /// Its place among those that could serve the same call.
+    /// Priority and weight among integrations that can serve the same call.
     pub routing: Routing,
-    /// What it may serve.
+    /// Limits of its use.
     pub limits: Limits,
-    /// When the schedule may verify it, should the first verification get nowhere.
+    /// Time at which the schedule may verify it, should the first verification end without a verdict.
     pub next_check_at: Option<Timestamp>,
 }
 
@@ -237,7 +238,7 @@ impl NewIntegration {
     }
 }
 
-/// The verdict in the columns of a row.
+/// Reads the verdict from the columns of a row.
 macro_rules! stored_verdict {
     ($model:expr) => {
         match ($model.verdict_kind, $model.checked_at_ms) {

@@ -1,5 +1,5 @@
-//! Integrations whose verification came to nothing, or has to wait: until their provider is back, or until a call has
-//! proved their key. None of them may say that it is being verified while nobody verifies it.
+//! Integrations whose verification ended without a verdict or has to wait: until their provider is back, or until a
+//! call proves their key. None of them may stay `verifying` while no operation verifies it.
 
 use keyway_domain::{IntegrationId, IntegrationStatus, TenantId, Timestamp};
 
@@ -10,29 +10,29 @@ use crate::{
     sql::{Sql, chunk, limit},
 };
 
-/// A call proves a key once in this time at most.
+/// Shortest time in milliseconds between two proofs of a key by calls.
 const PROVED_AT_MOST_EVERY_MS: i64 = 60_000;
 
-/// A host is left alone for this part of the time that it is away.
+/// Divisor of a host's time away that gives the time until it is asked again.
 const AWAY_PART: i64 = 120;
 
-/// Whether a verification of the integration is under way.
+/// SQL condition: a verification of the integration is under way.
 const UNDER_WAY: &str = "EXISTS (SELECT 1 FROM operations AS job WHERE job.integration_id = integrations.id \
                          AND job.kind = 'verify_key' AND job.state IN ('queued', 'running'))";
 
 /// An integration whose verification ended without a verdict.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// Whose it is.
+    /// Tenant that owns the integration.
     pub tenant_id: TenantId,
-    /// Which one.
+    /// Id of the integration.
     pub integration_id: IntegrationId,
-    /// Its status now.
+    /// New status.
     pub to: IntegrationStatus,
 }
 
-/// Ends the status `verifying` of those integrations that nobody verifies any more: one that was connected before its
-/// test is so again, any other is in error. Returns those that it ended.
+/// Ends the status `verifying` of integrations that no operation verifies any more: one that was connected before its
+/// test becomes `connected` again, any other `error`. Returns those whose status it ended.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -56,7 +56,7 @@ pub async fn settle(tx: &impl Tx, ids: &[IntegrationId], now: Timestamp) -> Resu
     Ok(settled)
 }
 
-/// Integrations that are `verifying` since before `since` although nobody verifies them.
+/// Returns integrations that are `verifying` since before `since` although no operation verifies them.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -66,9 +66,9 @@ pub async fn unattended(tx: &SystemTx, since: Timestamp, rows: u64) -> Result<Ve
     Ok(sql.models::<table::Entity>(tx).await?.iter().map(due).collect())
 }
 
-/// One integration for each host that could not be reached, and that nobody asks at the moment: the one that was
-/// checked longest ago, before `since`. It finds out for all of them whether the host is back. The longer a host is
-/// away, the longer it is left alone: within two hours, never for more than a minute.
+/// Returns one integration per unreachable host that has no verification under way: the one checked longest ago, before
+/// `since`. Its verification finds out for all of them whether the host is back. The wait grows with the time the host
+/// is away: at most a minute during the first two hours.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -90,8 +90,8 @@ pub async fn unreachable(
     Ok(sql.models::<table::Entity>(tx).await?.iter().map(due).collect())
 }
 
-/// Has every integration verified now whose host could not be reached, and has just answered one of `ids`; those whose
-/// verification is under way come by themselves.
+/// Makes verifications due now for every integration whose host was unreachable and has just answered one of `ids`;
+/// verifications under way are left alone.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -108,8 +108,8 @@ pub async fn look_again(tx: &SystemTx, ids: &[IntegrationId], now: Timestamp) ->
     Ok(())
 }
 
-/// Notes that calls were served with secrets that no verification could judge, and has them verified now. A call that
-/// began before the secret was stored proves an earlier one.
+/// Notes that calls were served with secrets that no verification could judge, and makes their verification due now. A
+/// call that began before the secret was stored proves an earlier one and is ignored.
 ///
 /// # Errors
 /// See [`StoreError`].

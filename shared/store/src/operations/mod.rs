@@ -1,7 +1,7 @@
-//! Operations: what commands started and what the dashboard polls.
+//! Operations: units of work that commands start and that the dashboard polls.
 //!
-//! They are written by whoever accepts a command; after that, only the status writer moves them
-//! ([`crate::transitions`]), and their owner may call them off.
+//! Commands insert them; after that, only the status writer changes their state ([`crate::transitions`]), and their
+//! owner may cancel them.
 
 pub mod rounds;
 mod row;
@@ -23,30 +23,30 @@ use crate::{
 pub use row::{NewOperation, OperationRow, Origin, Progress};
 pub(crate) use row::{command_text, row};
 
-/// Which operations to list; `None` means any.
+/// Filter of a list of operations; `None` accepts any value.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Filter {
-    /// Of this kind.
+    /// Kind.
     pub kind: Option<OperationKind>,
-    /// In this state.
+    /// State.
     pub state: Option<OperationState>,
-    /// Children of this operation.
+    /// Parent operation.
     pub parent_id: Option<OperationId>,
-    /// About this integration.
+    /// Integration.
     pub integration_id: Option<IntegrationId>,
 }
 
 /// Adds an operation in state `queued`, attempt 1.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when the id or its parent is not right.
+/// [`StoreError::Conflict`] if the id is taken or the parent does not exist.
 pub async fn insert(tx: &impl Tx, new: NewOperation, now: Timestamp) -> Result<OperationRow, StoreError> {
     let row = new.clone().row(now);
     insert_children(tx, std::slice::from_ref(&new), now).await?;
     Ok(row)
 }
 
-/// Adds many operations; those that exist already, by id, are passed over. Returns how many were added.
+/// Adds many operations; skips ids that exist already. Returns the number added.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -54,7 +54,7 @@ pub async fn insert_children(tx: &impl Tx, new: &[NewOperation], now: Timestamp)
     Ok(insert_missing(tx, new, now).await?.len() as u64)
 }
 
-/// Like [`insert_children`], but returns which were added.
+/// Works like [`insert_children`], but returns the ids that were added.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -80,7 +80,7 @@ pub async fn insert_missing(
     Ok(added)
 }
 
-/// One operation, with its progress.
+/// Returns one operation with its progress.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -91,7 +91,7 @@ pub async fn find(tx: &TenantTx, id: OperationId) -> Result<Option<OperationRow>
     Ok(with_progress(tx, found).await?.pop())
 }
 
-/// Operations, newest first, with their progress.
+/// Returns operations, newest first, with their progress.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -118,8 +118,8 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<OperationId>) -> Re
     Ok(Paged::of(&page, with_progress(tx, found).await?))
 }
 
-/// Calls off an operation that has not ended, with its children, and takes back those of their
-/// messages that nobody has claimed yet. Returns whether it was still to be called off.
+/// Cancels an operation that has not ended, with its children, and deletes their messages that are not claimed yet.
+/// Returns `true` if the operation had not ended.
 ///
 /// # Errors
 /// [`StoreError::NotFound`].
@@ -141,9 +141,8 @@ pub async fn cancel(tx: &TenantTx, id: OperationId, now: Timestamp) -> Result<bo
     Ok(cancelled.contains(&id.uuid()))
 }
 
-/// Puts an operation that failed or was called off back in the queue, one attempt further, as `command`. The
-/// caller writes the message of that attempt in the same transaction. Returns it, or `None` when it is
-/// in another state or at another attempt than `attempt`.
+/// Puts a failed or cancelled operation back in the queue, one attempt further, as `command`. The caller writes the
+/// message of that attempt in the same transaction. Returns the operation, or `None` if its state or attempt differs.
 ///
 /// # Errors
 /// [`StoreError::NotFound`].

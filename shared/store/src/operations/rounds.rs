@@ -1,4 +1,4 @@
-//! The rounds of the usage schedule that still run: what the next round leaves to them.
+//! Rounds of the usage schedule that still run, whose tenants and integrations the next round skips.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,10 @@ use crate::{
     sql::{Sql, chunk},
 };
 
-/// Rounds that have not ended. Word for word the condition of the index.
+/// Rounds that have not ended; word for word the condition of the index.
 const RUNNING: &str = "kind = 'plan_usage' AND origin = 'schedule' AND state IN ('queued', 'running')";
 
-/// Those of the tenants that have a round which is not even written yet.
+/// Returns the tenants among `tenants` with a round whose children are not written yet.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -27,7 +27,7 @@ pub async fn unplanned(tx: &SystemTx, tenants: &[TenantId]) -> Result<HashSet<Te
     Ok(found)
 }
 
-/// Those of the integrations that a round of the tenant, but for `round` itself, still fetches.
+/// Returns the integrations among `integrations` that a round of the tenant other than `round` still fetches.
 ///
 /// # Errors
 /// See [`StoreError`].

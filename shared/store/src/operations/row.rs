@@ -11,7 +11,7 @@ use crate::{
     sql::{ms, time, uint},
 };
 
-/// Who set an operation off.
+/// Trigger of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// A request.
@@ -26,7 +26,7 @@ impl Origin {
     /// Every origin.
     pub const ALL: [Self; 3] = [Self::Request, Self::Schedule, Self::Parent];
 
-    /// The text in the table and in JSON.
+    /// Returns the text in the table and in JSON.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -37,16 +37,16 @@ impl Origin {
     }
 }
 
-/// How far an operation's children are; of a revocation, the replicas.
+/// Progress of an operation with children; for a revocation, of its replicas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Children written so far; replicas that were to acknowledge.
+    /// Children written so far. Of a revocation: replicas that must acknowledge.
     pub total: i64,
-    /// Those that succeeded; those that did.
+    /// Children that succeeded. Of a revocation: replicas that acknowledged.
     pub done: i64,
-    /// Those that failed or were called off; once the operation ended, those that did not.
+    /// Failed or cancelled children. Of a finished revocation: replicas that never acknowledged.
     pub failed: i64,
-    /// The replicas that have not acknowledged a revocation.
+    /// Replicas that have not acknowledged a revocation.
     pub unanswered: Vec<ReplicaId>,
 }
 
@@ -66,52 +66,52 @@ impl Progress {
 pub struct OperationRow {
     /// Its id.
     pub id: OperationId,
-    /// Whose it is.
+    /// Tenant that owns it.
     pub tenant_id: TenantId,
-    /// The fan-out it belongs to.
+    /// Fan-out it is a child of.
     pub parent_id: Option<OperationId>,
-    /// What it does.
+    /// Kind.
     pub kind: OperationKind,
-    /// Who set it off.
+    /// Trigger.
     pub origin: Origin,
-    /// What it is about.
+    /// Integration it is about, if any.
     pub integration_id: Option<IntegrationId>,
-    /// Where it stands.
+    /// State.
     pub state: OperationState,
     /// The current attempt, from 1.
     pub attempt: u32,
-    /// For a fan-out: how far it is. `total` is at least the number that was announced.
+    /// Progress of a fan-out or revocation; `total` is at least the announced number.
     pub progress: Option<Progress>,
-    /// Why the last attempt did not succeed.
+    /// Reason why the last attempt did not succeed.
     pub error: Option<Code>,
-    /// When the next attempt is due, while it is queued.
+    /// Due time of the next attempt, while queued.
     pub due_at: Option<Timestamp>,
-    /// When it was accepted.
+    /// Time of acceptance.
     pub created_at: Timestamp,
-    /// When its first attempt was taken up.
+    /// Time at which its first attempt began.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// Time at which it ended.
     pub finished_at: Option<Timestamp>,
-    /// What the current attempt does.
+    /// Command of the current attempt.
     pub command: Command,
 }
 
-/// What a new operation is made of; its kind and integration follow from the command.
+/// Fields of a new operation; kind and integration follow from the command.
 #[derive(Clone, Debug)]
 pub struct NewOperation {
-    /// Its id; derive it to make writing it twice one row.
+    /// Id; derive it so that writing the operation twice makes one row.
     pub id: OperationId,
-    /// Whose it is.
+    /// Tenant that owns it.
     pub tenant_id: TenantId,
-    /// The fan-out it belongs to.
+    /// Fan-out it is a child of.
     pub parent_id: Option<OperationId>,
-    /// Who set it off.
+    /// Trigger.
     pub origin: Origin,
-    /// How many children it is expected to have, to be shown until they are written.
+    /// Expected number of children, shown until they are written.
     pub total: Option<i64>,
-    /// When it is due.
+    /// Due time.
     pub due_at: Timestamp,
-    /// What it does.
+    /// Command of the first attempt.
     pub command: Command,
 }
 
@@ -154,7 +154,7 @@ impl NewOperation {
     }
 }
 
-/// The stored form of a command.
+/// Returns the stored form of a command.
 pub(crate) fn command_text(command: &Command) -> String {
     serde_json::to_value(command).map_or_else(|_| String::new(), |json| json.to_string())
 }
@@ -191,7 +191,7 @@ pub(crate) fn row(model: table::Model, progress: Option<Progress>) -> Result<Ope
     })
 }
 
-/// Whether an operation of this kind counts children or replicas.
+/// Returns `true` if operations of this kind count children or replicas.
 pub(crate) const fn has_progress(kind: OperationKind) -> bool {
     matches!(kind, OperationKind::PlanUsage | OperationKind::Revoke)
 }

@@ -1,5 +1,5 @@
-//! Answers that can be read again and again: each counts in the first call that shows what it used. Forgets none before
-//! the ledger forgets its calls.
+//! Answers that can be read again and again: each counts in the first call that shows its usage. Kept at least as long
+//! as the ledger keeps its calls.
 
 use std::collections::HashMap;
 
@@ -13,10 +13,10 @@ use crate::{
     sql::{Sql, chunk},
 };
 
-/// Instead of a price list's version: another call has counted the same answer.
+/// Stands for the price list's version where another call has counted the same answer.
 const COUNTED: &str = "counted";
 
-/// Has the answers of these calls counted once: what another call has counted already, a later one did not use.
+/// Counts each answer once: removes the figures of calls whose answer another call has counted already.
 pub(super) async fn count_once(tx: &SystemTx, tenant_id: TenantId, rows: &mut [MeteredRow]) -> Result<(), StoreError> {
     let mut readings: Vec<_> = rows.iter().filter_map(reading).collect();
     // In one order, so that no two transactions wait for each other.
@@ -53,7 +53,7 @@ pub(super) async fn count_once(tx: &SystemTx, tenant_id: TenantId, rows: &mut [M
     Ok(())
 }
 
-/// Who has counted an answer.
+/// Call that has counted an answer.
 #[derive(FromQueryResult)]
 struct Owner {
     answer_id: String,

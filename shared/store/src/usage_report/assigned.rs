@@ -1,21 +1,21 @@
-//! The reported ledger by integration: what a provider says of a single key belongs to the integration with that
-//! key, and the credential that reported the whole keeps what is left.
+//! The reported ledger by integration: usage that a provider reports for a single key belongs to the integration with
+//! that key, and the credential that reported the whole keeps the rest.
 //!
-//! Never counts anything twice: each figure of a key is taken from the whole it is part of. Where the keys of a day
-//! and model are said to have used more than the whole, or more of what the whole leaves unknown, the two were read
-//! at different times; then nothing of it is taken until they agree.
+//! Never counts anything twice: each figure of a key is subtracted from the whole it is part of. Where the keys of a
+//! day and model add up to more than the whole, or to more than its unknown part, the two reports were read at
+//! different times; then nothing is subtracted until they agree.
 
 use super::{ReportQuery, within};
 use crate::{TenantTx, key_usage::BY_KEY, sql::Sql};
 
-/// The figures of both tables, but for costs: no provider says what a key costs.
+/// Figures of both tables except the cost: no provider reports a key's cost.
 const FIGURES: [&str; 6] =
     ["requests", "input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "output_tokens"];
 
-/// What [`begin`] makes: it has the columns that a report reads of `reported_usage`.
+/// Name of the table that [`begin`] makes, with the columns of `reported_usage` that a report reads.
 pub(super) const TABLE: &str = "assigned";
 
-/// Begins a statement with a table of its own: [`TABLE`].
+/// Begins a statement that defines [`TABLE`].
 pub(super) fn begin(tx: &TenantTx, query: &ReportQuery) -> Sql {
     let sums = each(|figure| format!("CAST(sum({figure}) AS BIGINT) AS {figure}"));
     let mut sql = Sql::new("WITH parts AS (SELECT key_usage.*, replace(source, ");

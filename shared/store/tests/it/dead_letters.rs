@@ -1,4 +1,4 @@
-//! Dead letters: filed once, seen by whom they belong to, and gone when nobody waits for them.
+//! Dead letters: filed once, visible to their tenant, and deleted when none waits for a decision.
 
 use anyhow::{Context, Result};
 use keyway_domain::{MessageId, TenantId, Timestamp};

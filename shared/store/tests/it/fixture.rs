@@ -14,7 +14,7 @@ use keyway_store::{
 };
 use keyway_testkit::postgres::TestDatabase;
 
-/// When everything in the tests happens.
+/// Time of all events in the tests.
 pub(crate) const NOW: Timestamp = Timestamp::from_ms(1_793_491_200_000);
 
 /// A database, and one tenant in it.

@@ -1,4 +1,4 @@
-//! What is reported of single keys is part of what their organisation reports.
+//! Usage reported by key is part of the usage that the organisation reports.
 
 use anyhow::Result;
 use keyway_domain::{IntegrationId, Ledger, ProjectId, ReportedUsage, Timestamp, TokenCounts};
@@ -80,7 +80,7 @@ fn bucket(model: &str, hour: i64, requests: Option<i64>, input: Option<i64>) -> 
     }
 }
 
-/// Stores what was read with the admin key: the whole, a cost, and what it says of keys, twice.
+/// Stores the reports read with the admin key: the whole, a cost, and the figures by key, twice.
 async fn store(
     fixture: &Fixture,
     admin: IntegrationId,

@@ -1,4 +1,4 @@
-//! Leases on limits: what several processes take together, and windows that move on.
+//! Leases on limits: the total that several processes take, and windows that move on.
 
 use anyhow::{Context, Result};
 use keyway_domain::{Measure, Timestamp};

@@ -1,4 +1,4 @@
-//! Migrating: by several processes at once, and what it leaves behind.
+//! Migrating: by several processes at once, and the resulting schema.
 
 use anyhow::{Context, Result};
 use keyway_store::{DatabaseLimits, Store, raw};

@@ -29,7 +29,7 @@ async fn insert(fixture: &Fixture, tenant: TenantId, count: usize, due_ms: i64) 
     Ok(messages)
 }
 
-/// How many rows each tenant got.
+/// Returns the number of rows that each tenant got.
 async fn claim(fixture: &Fixture, rows: u64) -> Result<HashMap<TenantId, usize>> {
     let tx = fixture.store.system().await?;
     let claimed = outbox::claim(&tx, ROUTE, rows, FAR).await?;

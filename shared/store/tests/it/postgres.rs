@@ -1,4 +1,4 @@
-//! PostgreSQL as people run it: logins without the roles, servers that only read, several hosts, poolers, TLS.
+//! PostgreSQL as operated in practice: logins without the roles, read-only servers, several hosts, poolers, TLS.
 
 use std::{net::SocketAddr, path::Path, process::Command, time::Duration};
 
@@ -40,7 +40,7 @@ async fn write(store: &Store) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-/// Waits until something succeeds; it may only fail as what is away does.
+/// Waits until an attempt succeeds; it may only fail with `Unavailable`.
 async fn until_it_works(what: &str, mut attempt: impl AsyncFnMut() -> Result<(), StoreError>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -97,7 +97,7 @@ async fn a_session_that_only_reads_is_left_for_a_new_one() -> Result<()> {
     until_it_works("what is missing is nowhere", async || absent(&store).await).await
 }
 
-/// Asks, as a handler does that found nothing, whether that can be believed.
+/// Asks, like a handler that found no row, whether the absence is reliable.
 async fn absent(store: &Store) -> Result<(), StoreError> {
     store.tenant_read(TenantId::new()).await?.ensure_current().await
 }

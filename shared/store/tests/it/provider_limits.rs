@@ -1,4 +1,4 @@
-//! Limits of a provider in a tenant, and what an integration's settings add to its calls.
+//! Limits of a provider in a tenant, and the headers that an integration's settings add to its calls.
 
 use anyhow::{Context, Result};
 use keyway_domain::Limits;

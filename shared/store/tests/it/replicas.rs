@@ -24,7 +24,7 @@ async fn beat(fixture: &Fixture, replicas: &[ReplicaId]) -> Result<()> {
     Ok(tx.commit().await?)
 }
 
-/// Starts a revocation; says how many replicas it waits for.
+/// Starts a revocation; returns the number of replicas it waits for.
 async fn revoke(fixture: &Fixture) -> Result<(OperationId, i64)> {
     let tx = fixture.store.tenant(fixture.tenant).await?;
     let new = operation(fixture.tenant, Command::Revoke { what: Invalidation::Integrations }, None);
@@ -36,7 +36,7 @@ async fn revoke(fixture: &Fixture) -> Result<(OperationId, i64)> {
     Ok((id, progress(fixture, id).await?.1.total))
 }
 
-/// Writes these acknowledgements; says whether the operation ended with them.
+/// Writes these acknowledgements; returns `true` if the operation ended with them.
 async fn ack(fixture: &Fixture, id: OperationId, replicas: &[ReplicaId]) -> Result<bool> {
     let tx = fixture.store.system().await?;
     let ack =

@@ -1,4 +1,4 @@
-//! The request log: what a filter lets through, page by page, and nothing of another tenant.
+//! The request log: the calls that a filter accepts, page by page, and nothing of another tenant.
 
 use anyhow::{Context, Result};
 use keyway_domain::{CallOutcome, CredentialSource, IntegrationId, MeteredCall, RequestId, Timestamp, VirtualKeyId};

@@ -1,5 +1,5 @@
-//! The least of a pooler in transaction mode: every client shares one session of the server, a transaction at a time.
-//! It speaks only simple queries.
+//! A minimal pooler in transaction mode: every client shares one session of the server, a transaction at a time. It
+//! handles simple queries only.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -11,10 +11,10 @@ use tokio::{
 };
 
 const SSL_REQUEST: i32 = 80_877_103;
-/// What the server says when it waits for the next statement, outside of a transaction.
+/// Message of a server that waits for the next statement, outside of a transaction.
 const IDLE: (u8, &[u8]) = (b'Z', b"I");
 
-/// The one session with the server, and what the server said when it began; nobody has it between transactions.
+/// The one session with the server, and the messages at its start; `None` during a transaction.
 type Kept = Arc<Mutex<Option<(TcpStream, Vec<u8>)>>>;
 
 /// Starts one in front of a server that trusts everybody; it ends with the test's runtime.

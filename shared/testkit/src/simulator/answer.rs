@@ -16,21 +16,21 @@ const HUGE_BYTES: usize = 1 << 20;
 pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 pub(super) type Answer = Response<Body>;
 
-/// What a good call is answered with.
+/// Content of a good answer.
 pub(super) enum Content {
     /// One JSON body.
     Json(Value),
-    /// The data of server-sent events; `[DONE]` is added.
+    /// Data of server-sent events; `[DONE]` is added.
     Events(Vec<Value>),
-    /// Server-sent events, each written out up to its blank line; nothing is added.
+    /// Server-sent events, each complete with its blank line; nothing is added.
     Frames(Vec<String>),
-    /// Bytes of this type.
+    /// Bytes with a content type.
     Bytes(String, Bytes),
-    /// An error of the provider's.
+    /// An error of the provider.
     Error(StatusCode, Value),
 }
 
-/// OpenAI's error body.
+/// Builds OpenAI's error body.
 pub(super) fn error(message: &str, kind: &str, param: Option<&str>, code: Option<&str>) -> Value {
     json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
 }
@@ -48,7 +48,7 @@ pub(super) fn missing_scopes(scope: &str) -> Content {
     invalid_request(StatusCode::FORBIDDEN, &message, None)
 }
 
-/// OpenAI's error of a fault.
+/// Returns OpenAI's status and error body for a fault.
 pub(super) fn refusal(fault: Fault, key: &str) -> Option<(u16, Value)> {
     let (status, message, kind, code) = match fault {
         Fault::Revoked => {
@@ -80,7 +80,7 @@ pub(super) fn refusal(fault: Fault, key: &str) -> Option<(u16, Value)> {
     Some((status, error(message, kind, None, code)))
 }
 
-/// The answer of a fault that replaces the good one; `None` for those that alter it.
+/// Returns the answer of a fault that replaces the good one; `None` for faults that alter it.
 pub(super) fn of_fault(shape: Shape, fault: Fault, key: &str, number: u64) -> Option<Answer> {
     if let Some((status, body)) = shape.refusal(fault, key) {
         let builder = shape.headers(with_status(status), number);
@@ -113,12 +113,12 @@ pub(super) fn of_fault(shape: Shape, fault: Fault, key: &str, number: u64) -> Op
     }
 }
 
-/// 307 to somebody else.
+/// Builds a 307 to another host.
 pub(super) fn redirect(location: &str) -> Answer {
     whole(with_status(307).header(header::LOCATION, location), Bytes::new())
 }
 
-/// Turns content into an answer, broken as the fault wants.
+/// Turns content into an answer, broken as the fault demands.
 pub(super) fn of_content(shape: Shape, content: Content, fault: Fault, key: &str, number: u64) -> Answer {
     let builder = |status| shape.headers(with_status(status), number);
     match content {
@@ -151,7 +151,7 @@ pub(super) fn of_content(shape: Shape, content: Content, fault: Fault, key: &str
     }
 }
 
-/// A plain JSON answer.
+/// Builds a plain JSON answer.
 pub(super) fn finish(builder: Builder, body: &Value) -> Answer {
     whole(builder.header(header::CONTENT_TYPE, "application/json"), body.to_string().into())
 }

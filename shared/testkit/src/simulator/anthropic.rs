@@ -1,5 +1,5 @@
-//! Anthropic's own endpoints: messages, whole and streamed, the count of their tokens, models, and
-//! who an admin key belongs to. Words marked with `cache_control` are counted as written to the cache.
+//! Anthropic's own endpoints: messages, whole and streamed, the count of their tokens, models, and the owner of an
+//! admin key. Words marked with `cache_control` are counted as written to the cache.
 
 use std::collections::HashMap;
 
@@ -25,7 +25,7 @@ const MODELS: &[(&str, &str, &str)] = &[
 ];
 const ORGANIZATION: &str = "00000000-0000-4000-8000-000000000001";
 
-/// What a call with a key that works is answered.
+/// Answers a call with a working key.
 pub(super) fn content(state: &State, call: &Call, turn: &Turn, query: &HashMap<String, String>) -> Content {
     let key = call.key.as_deref().unwrap_or_default();
     if call.headers.get("x-api-key").is_none() {
@@ -60,7 +60,7 @@ pub(super) fn content(state: &State, call: &Call, turn: &Turn, query: &HashMap<S
     }
 }
 
-/// Anthropic's error body.
+/// Builds Anthropic's error body.
 pub(super) fn error(status: u16, kind: &str, message: &str) -> Content {
     let status = StatusCode::from_u16(status).unwrap_or_default();
     Content::Error(status, error_body(kind, message))
@@ -87,7 +87,7 @@ pub(super) fn refusal(fault: Fault) -> Option<(u16, Value)> {
     Some((status, error_body(kind, message)))
 }
 
-/// What a call without any key is answered.
+/// Answers a call without a key.
 pub(super) fn missing_key() -> Content {
     error(401, "authentication_error", "x-api-key header is required")
 }
@@ -131,10 +131,10 @@ fn not_found(model: &str) -> Content {
     error(404, "not_found_error", &format!("model: {model}"))
 }
 
-/// A request that was read.
+/// A parsed request.
 struct Asked {
     model: String,
-    /// Words outside of the cache, written to it for five minutes, and for an hour.
+    /// Words outside the cache, written to it for five minutes, and for an hour.
     input: [i64; 3],
     reply: Reply,
     streamed: bool,
@@ -152,7 +152,7 @@ fn count(body: &[u8]) -> Content {
     }
 }
 
-/// An answer of a model.
+/// Builds a message of a model.
 pub(super) fn message(body: &[u8], number: u64) -> Content {
     let asked = match Asked::read(body, false) {
         Ok(asked) => asked,
@@ -217,7 +217,7 @@ impl Asked {
         })
     }
 
-    /// The answer piece by piece: the input's figures first, the output's last.
+    /// Returns the answer as events: the input's figures first, the output's last.
     fn events(&self, mut whole: Value) -> Vec<Value> {
         let mut block = whole["content"][0].take();
         let (empty, kind, field) = match &self.reply {
@@ -248,7 +248,7 @@ impl Asked {
 }
 
 impl Reply {
-    /// Who brings tools is asked to call the first, until its result is there.
+    /// Chooses the reply: a call of the first tool, if the request has tools and no result of one yet.
     fn to(request: &Value, words: i64) -> Self {
         let has_result = request["messages"].to_string().contains("\"tool_result\"");
         if let Some(name) = request["tools"][0]["name"].as_str().filter(|_| !has_result) {
@@ -273,7 +273,7 @@ impl Reply {
     }
 }
 
-/// What pictures count for: a token for each thousand of their bytes; `None` where one cannot be read.
+/// Counts pictures: one token per thousand bytes; `None` if one cannot be read.
 fn pictures(prompt: &Value) -> Option<i64> {
     match prompt {
         Value::Array(items) => items.iter().map(pictures).sum(),
@@ -286,7 +286,7 @@ fn pictures(prompt: &Value) -> Option<i64> {
     }
 }
 
-/// Words that are marked to be kept: for an hour, or for the usual five minutes.
+/// Counts words marked to be cached: for an hour, or for the usual five minutes.
 fn written(prompt: &Value, for_an_hour: bool) -> i64 {
     match prompt {
         Value::Array(items) => items.iter().map(|item| written(item, for_an_hour)).sum(),

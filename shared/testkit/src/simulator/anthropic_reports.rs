@@ -1,5 +1,5 @@
-//! `GET /v1/organizations/usage_report/messages` and `/cost_report`: Anthropic's reports, with the same
-//! figures for the same key, bucket and model as often as they are read.
+//! `GET /v1/organizations/usage_report/messages` and `/cost_report`: Anthropic's reports. The same key, bucket and
+//! model give the same figures on every reading.
 
 use std::collections::HashMap;
 
@@ -59,8 +59,8 @@ fn read(report: Report, query: &HashMap<String, String>) -> Result<Ask, &'static
     Ok(Ask { width, start: resumed.unwrap_or(from.div_euclid(width) * width), end, limit })
 }
 
-/// So many calls of 80 fresh input tokens, 10 read from the cache, 6 and 4 written to it and 20 output
-/// tokens, at a hundredth of a cent each.
+/// Builds a result of `calls` calls, each with 80 fresh input tokens, 10 read from the cache, 6 and 4 written to it and
+/// 20 output tokens, at a hundredth of a cent.
 fn result(report: Report, model: &str, calls: i64) -> Value {
     match report {
         Report::Messages => json!({

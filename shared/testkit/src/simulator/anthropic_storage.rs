@@ -1,4 +1,4 @@
-//! What Anthropic keeps for its callers: files, and batches of messages with their results.
+//! Stored objects of Anthropic's API: files, and batches of messages with their results.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ const EXPIRES: &str = "2026-11-02T00:00:00Z";
 const FILES: &str = "file_sim";
 const BATCHES: &str = "msgbatch_sim";
 
-/// `/files` and what is below it.
+/// Serves `/files` and paths below it.
 pub(super) fn files(state: &State, call: &Call, rest: &str, query: &HashMap<String, String>) -> Content {
     let betas = call.headers.get("anthropic-beta").and_then(|value| value.to_str().ok()).unwrap_or_default();
     if query.contains_key("beta") && !betas.contains(BETA) {
@@ -45,7 +45,7 @@ pub(super) fn files(state: &State, call: &Call, rest: &str, query: &HashMap<Stri
     }
 }
 
-/// `/messages/batches` and what is below it. A batch has ended when it is looked at for the first time.
+/// Serves `/messages/batches` and paths below it. A batch ends the first time it is read.
 pub(super) fn batches(state: &State, call: &Call, rest: &str, number: u64) -> Content {
     let host = call.headers.get(header::HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let located = |mut batch: Value| {

@@ -1,11 +1,11 @@
-//! A gzip stream that is small on the wire and large when somebody unpacks it.
+//! A gzip stream that is small on the wire and large once decompressed.
 
 use bytes::Bytes;
 
-/// So many times 258 zeros: 150 MB.
+/// Number of runs of 258 zeros: 150 MB.
 const RUNS: usize = 600_000;
 
-/// Zeros in one deflate block of fixed codes: 13 bits for each 258 of them.
+/// Compresses zeros into one deflate block of fixed codes: 13 bits per 258 of them.
 pub(super) fn gzip() -> Bytes {
     let mut bits = Bits::default();
     // The last block, with fixed codes; then one zero to be repeated.
@@ -22,7 +22,7 @@ pub(super) fn gzip() -> Bytes {
     [&head[..], &bits.bytes, &[0; 4], &unpacked].concat().into()
 }
 
-/// Bits in the order in which deflate reads them.
+/// A bit buffer in the order in which deflate reads bits.
 #[derive(Default)]
 struct Bits {
     bytes: Vec<u8>,

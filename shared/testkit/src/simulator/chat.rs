@@ -1,5 +1,5 @@
-//! Chat completions, completions and embeddings. Tokens are words, so that a test can compute what
-//! a call costs from what it sends.
+//! Chat completions, completions and embeddings. Tokens are words, so that a test can compute the cost of a call from
+//! its request.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http::StatusCode;
@@ -10,7 +10,7 @@ use super::{
     models,
 };
 
-/// How many tokens the simulator counts in a text: its words.
+/// Counts the simulator's tokens of a text: its words.
 #[must_use]
 pub fn tokens_of(text: &str) -> i64 {
     i64::try_from(text.split_whitespace().count()).unwrap_or(i64::MAX)
@@ -26,7 +26,7 @@ struct Call {
     reply: Vec<String>,
     streamed: bool,
     include_usage: bool,
-    /// The tool call it makes, when it must make one.
+    /// Tool call of the answer, if the request demands one.
     tool: Option<Value>,
 }
 
@@ -158,7 +158,7 @@ impl Call {
         })
     }
 
-    /// With `include_usage` every chunk has the field, null but for one more at the end.
+    /// Adds `usage` as `include_usage` does: null in every chunk, and one more chunk with figures at the end.
     fn with_usage(&self, mut chunks: Vec<Value>, mut last: Value) -> Vec<Value> {
         if self.include_usage {
             for chunk in &mut chunks {
@@ -171,7 +171,7 @@ impl Call {
     }
 }
 
-/// Words of a prompt: a text, texts, or messages whose content is a text or parts with a text.
+/// Counts the words of a prompt: a text, texts, or messages whose content is a text or parts with a text.
 pub(super) fn words_in(prompt: &Value) -> i64 {
     match prompt {
         Value::String(text) => tokens_of(text),

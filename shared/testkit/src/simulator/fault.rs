@@ -1,12 +1,12 @@
-//! What can be wrong with an answer.
+//! Faults of an answer.
 
 use serde::Deserialize;
 
-/// What can be wrong with an answer.
+/// Fault of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fault {
-    /// Nothing: the key is good.
+    /// No fault: the key is good.
     None,
     /// 401 `invalid_api_key`.
     Revoked,
@@ -16,7 +16,7 @@ pub enum Fault {
     NoCredit,
     /// 429 `rate_limit_exceeded` with `retry-after: 20`.
     RateLimited,
-    /// As [`Self::RateLimited`], with a `retry-after` of 31 years.
+    /// Works like [`Self::RateLimited`], with a `retry-after` of 31 years.
     AbsurdRetryAfter,
     /// 500 with OpenAI's error body.
     ServerError,
@@ -26,7 +26,7 @@ pub enum Fault {
     Truncated,
     /// The connection breaks off in the middle of the body.
     Cut,
-    /// 307 to another host: the machine's metadata, or what [`super::Simulator::redirect_to`] says.
+    /// 307 to another host: the machine's metadata service, or the target set with [`super::Simulator::redirect_to`].
     Redirect,
     /// 200 with a megabyte of gzip that unpacks to 150.
     GzipBomb,

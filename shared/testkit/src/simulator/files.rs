@@ -1,4 +1,4 @@
-//! Files and sound: what is uploaded as a form, and what comes back as bytes.
+//! Files and audio: form uploads, and answers that are bytes.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
@@ -19,12 +19,12 @@ const SPOKEN: &str = "one two three";
 pub(super) struct Part<'a> {
     pub name: String,
     pub filename: Option<String>,
-    /// Its own type.
+    /// Content type of the part.
     pub kind: Option<String>,
     pub body: &'a [u8],
 }
 
-/// `/files` and what is below it; `None`: no such endpoint.
+/// Serves `/files` and paths below it; `None`: no such endpoint.
 pub(super) fn files(state: &State, method: &str, path: &str, headers: &HeaderMap, body: &[u8]) -> Option<Content> {
     let rest = path.strip_prefix("/files")?;
     let (id, content) = match rest.strip_prefix('/').map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
@@ -51,7 +51,7 @@ pub(super) fn files(state: &State, method: &str, path: &str, headers: &HeaderMap
     })
 }
 
-/// What is heard in any sound.
+/// Transcribes any sound to the same text.
 pub(super) fn transcribe(headers: &HeaderMap, body: &[u8]) -> Content {
     let parts = parts(headers, body);
     let Some(sound) = parts.iter().find(|part| part.name == "file") else { return no_form() };
@@ -62,7 +62,7 @@ pub(super) fn transcribe(headers: &HeaderMap, body: &[u8]) -> Content {
     Content::Json(json!({ "text": SPOKEN, "usage": usage }))
 }
 
-/// A sound for a text: its bytes, over and over.
+/// Returns a sound for a text: its bytes, repeated.
 pub(super) fn speak(body: &[u8]) -> Content {
     let request: Value = serde_json::from_slice(body).unwrap_or_default();
     match request["input"].as_str() {
@@ -81,7 +81,7 @@ fn upload(state: &State, headers: &HeaderMap, body: &[u8]) -> Content {
     }))
 }
 
-/// The parts of a form; none of what is not one.
+/// Returns the parts of a form; none if the body is not a form.
 pub(super) fn parts<'a>(headers: &HeaderMap, body: &'a [u8]) -> Vec<Part<'a>> {
     let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some((_, boundary)) = kind.split_once("boundary=") else { return Vec::new() };

@@ -1,5 +1,5 @@
-//! Gemini's own shapes, for keys that begin with `AIzaSim-`. Half of a prompt counts as read from the
-//! cache, and every answer is thought about for [`THOUGHTS`] tokens.
+//! Gemini's own shapes, for keys that begin with `AIzaSim-`. Half of a prompt counts as read from the cache, and every
+//! answer has [`THOUGHTS`] reasoning tokens.
 
 use http::StatusCode;
 use serde_json::{Map, Value, json};
@@ -13,18 +13,18 @@ use super::{
     state::State,
 };
 
-/// What every answer's thoughts are counted as.
+/// Reasoning tokens of every answer.
 const THOUGHTS: i64 = 3;
 const MODELS: [&str; 3] = ["gemini-2.5-flash", "gemini-2.5-pro", "gemini-embedding-001"];
-/// The model whose embeddings are counted.
+/// Model whose embeddings report token counts.
 const COUNTED_EMBEDDING: &str = "gemini-embedding-2";
 
-/// Whether a key is one of Google's here.
+/// Returns `true` if the key has the form of Google's.
 pub(super) fn is_key(key: &str) -> bool {
     key.starts_with("AIza")
 }
 
-/// Google's own words for what is wrong with a key; `None` for the faults that have no words.
+/// Returns Google's status and error body for a faulty key; `None` for faults without an error body.
 pub(super) fn refusal(fault: Fault) -> Option<(u16, Value)> {
     let info = |reason: &str| json!([{ "@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason }]);
     let quota = |id: &str| {
@@ -55,7 +55,7 @@ pub(super) fn refusal(fault: Fault) -> Option<(u16, Value)> {
     Some((code, json!({ "error": error })))
 }
 
-/// What a good key is answered with at `path`, which begins with the version of the API.
+/// Answers a good key at `path`, which begins with the version of the API.
 pub(super) fn content(state: &State, call: &Call, number: u64) -> Content {
     let (method, path, query, body) = (&call.method, call.path.as_str(), call.query.as_str(), &call.body);
     let path = path.strip_prefix("/v1beta").or_else(|| path.strip_prefix("/v1")).unwrap_or(path);
@@ -97,7 +97,7 @@ fn answered(model: &str, verb: &str, query: &str, body: &[u8]) -> Content {
     }
 }
 
-/// Server-sent events with Google's line ends and without an end of their own, or one list of the same.
+/// Returns server-sent events with Google's line ends and without `[DONE]`, or one JSON list of the same.
 fn streamed(model: &str, input: i64, parts: &[Value], as_events: bool) -> Content {
     let chunks = (1..=parts.len())
         .map(|count| chunk(model, input, &parts[count - 1], written(&parts[..count]), count == parts.len()));
@@ -108,7 +108,8 @@ fn streamed(model: &str, input: i64, parts: &[Value], as_events: bool) -> Conten
     }
 }
 
-/// What is answered, whole or word by word. Who brings functions is asked to call the first, until its result is there.
+/// Returns the parts of the answer, whole or word by word: a call of the first function, if the request has functions
+/// and no result of one yet.
 fn pieces(request: &Value, input: i64, by_word: bool) -> Vec<Value> {
     let function = &request["tools"][0]["functionDeclarations"][0];
     if function.is_object() && !request["contents"].to_string().contains("\"functionResponse\"") {
@@ -125,12 +126,12 @@ fn pieces(request: &Value, input: i64, by_word: bool) -> Vec<Value> {
     }
 }
 
-/// The tokens of parts of an answer.
+/// Counts the tokens of parts of an answer.
 fn written(parts: &[Value]) -> i64 {
     parts.iter().map(|part| part["text"].as_str().map_or_else(|| tokens_of(&part.to_string()), tokens_of)).sum()
 }
 
-/// A part of an answer. Its figures are those of the whole up to here; a count of 0 is left out.
+/// Builds a chunk of an answer. Its figures are those of the whole up to here; a count of 0 is left out.
 fn chunk(model: &str, input: i64, part: &Value, output: i64, is_last: bool) -> Value {
     let mut candidate = json!({ "index": 0, "content": { "role": "model", "parts": [part] } });
     if is_last {
@@ -146,7 +147,7 @@ fn chunk(model: &str, input: i64, part: &Value, output: i64, is_last: bool) -> V
     json!({ "candidates": [candidate], "usageMetadata": figures, "modelVersion": model, "responseId": "simulated" })
 }
 
-/// Only newer models count what they embed.
+/// Adds a token count, which only newer models report for embeddings.
 fn with_count(model: &str, requests: &Value, mut embedded: Value) -> Content {
     if model == COUNTED_EMBEDDING {
         embedded["usageMetadata"] = json!({ "promptTokenCount": words_in(requests) });
@@ -164,7 +165,7 @@ fn described(name: &str) -> Value {
         "inputTokenLimit": 1_048_576, "outputTokenLimit": 65_536, "supportedGenerationMethods": verbs })
 }
 
-/// One page of the models; its token is how many came before.
+/// Returns one page of the models; its token is the number of models before it.
 fn page(query: &str) -> Content {
     let number = |name: &str| {
         query.split('&').filter_map(|pair| pair.split_once('=')).find(|pair| pair.0 == name)?.1.parse::<usize>().ok()

@@ -1,5 +1,5 @@
-//! Google's files. An upload is begun with the key, and goes on at an address that is a permission of its own: what
-//! is sent there carries no key.
+//! Google's files. An upload begins with the key, and continues at an address that is a permission of its own: requests
+//! to it carry no key.
 
 use http::header;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ const FILES: &str = "files/sim";
 const UPLOADS: &str = "upload_sim";
 const TIME: &str = "2026-11-01T00:00:00.000000Z";
 
-/// Begins an upload, where a call with a good key asks for one.
+/// Begins an upload, if a call with a good key asks for one.
 pub(super) fn begin(state: &State, call: &Call) -> Option<Answer> {
     if !call.path.starts_with("/upload/") || text(call, "x-goog-upload-command") != "start" {
         return None;
@@ -36,7 +36,7 @@ pub(super) fn begin(state: &State, call: &Call) -> Option<Answer> {
     Some(answer::whole(headers, bytes::Bytes::new()))
 }
 
-/// Takes a piece of an upload that was begun; the last one makes it a file.
+/// Accepts a piece of a running upload; the last one completes the file.
 pub(super) fn go_on(state: &State, call: &Call) -> Option<Answer> {
     let id = call.query.split('&').find_map(|pair| pair.strip_prefix("upload_id="))?;
     let offset = text(call, "x-goog-upload-offset").parse().ok()?;
@@ -57,7 +57,7 @@ pub(super) fn go_on(state: &State, call: &Call) -> Option<Answer> {
     Some(answer::finish(headers, &json!({ "file": file })))
 }
 
-/// What is known of files, for calls whose path ends with `path`: `/files`, `/files/...`.
+/// Returns metadata of files, for calls whose path ends with `path`: `/files`, `/files/...`.
 pub(super) fn content(state: &State, method: &str, path: &str) -> Content {
     let name = path.trim_start_matches('/');
     match (method, name) {

@@ -12,7 +12,7 @@ use tokio_tungstenite::{
 
 use super::chat::{tokens_of, words_in};
 
-/// What the paths of such sessions end with.
+/// Suffix of the paths of live sessions.
 pub(super) const METHOD: &str = ".GenerativeService.BidiGenerateContent";
 
 /// Holds the conversation to its end.

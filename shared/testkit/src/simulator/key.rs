@@ -1,22 +1,22 @@
-//! What the text of a key says about how it is to be answered.
+//! Keys as scripts: the text of a key says how it is answered.
 
 use super::Fault;
 
-/// What a key is.
+/// Behaviour of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct KeyScript {
-    /// What is wrong with its answers.
+    /// Fault of its answers.
     pub fault: Fault,
-    /// For how many calls; `None`: for ever.
+    /// Number of faulty calls; `None`: all.
     pub times: Option<u32>,
-    /// Whether it is an admin key.
+    /// `true` for an admin key.
     pub admin: bool,
 }
 
-/// How many calls of a flaky key fail before it works, unless its text says otherwise.
+/// Number of failing calls of a flaky key, unless its text says otherwise.
 const FLAKY_CALLS: u32 = 2;
 
-/// What keys begin with that the providers know, and whether those are admin keys.
+/// Prefixes of keys that the providers know, with `true` for admin keys.
 const KNOWN: &[(&str, bool)] = &[
     ("sk-sim-", false),
     ("sk-admin-sim-", true),
@@ -26,8 +26,8 @@ const KNOWN: &[(&str, bool)] = &[
 ];
 const ADMIN: &[&str] = &["sk-admin-", "sk-ant-admin"];
 
-/// Reads `sk-sim-<word>-...` and the others of [`KNOWN`]; any other key is unknown to the provider. A
-/// flaky key says how often it fails: `sk-sim-flaky3-...`.
+/// Reads `sk-sim-<word>-...` and the others of [`KNOWN`]; any other key is unknown to the provider. A flaky key names
+/// the number of failures: `sk-sim-flaky3-...`.
 pub(super) fn read(key: &str) -> KeyScript {
     let known = KNOWN.iter().find_map(|(prefix, admin)| Some((key.strip_prefix(prefix)?, *admin)));
     let Some((rest, admin)) = known else {

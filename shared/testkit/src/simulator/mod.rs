@@ -1,6 +1,6 @@
-//! A provider simulator: speaks its providers' real shapes over plain HTTP on this machine, scripted by
-//! the text of the key or by `POST /__sim/script`, and counts what it was asked. Its figures are
-//! computed from what it is sent, so a test knows them beforehand. It never calls anybody.
+//! A provider simulator: speaks its providers' real shapes over plain HTTP on this machine, scripted by the text of the
+//! key or by `POST /__sim/script`, and counts its calls. Its figures are computed from the request, so a test knows
+//! them beforehand. It never calls another host.
 
 mod answer;
 mod anthropic;
@@ -37,18 +37,18 @@ pub use state::Script;
 
 use state::State;
 
-/// A running simulator; it stops when this is dropped.
+/// A running simulator; stops on drop.
 pub struct Simulator {
-    /// What a provider's base URL is to be: `http://127.0.0.1:<port>/v1`.
+    /// Base URL for a provider: `http://127.0.0.1:<port>/v1`.
     pub base_url: String,
-    /// Where it listens.
+    /// Address it listens on.
     pub address: SocketAddr,
     state: Arc<State>,
     _stop: oneshot::Sender<()>,
 }
 
 impl Simulator {
-    /// Starts one on a free port of this machine, in the caller's runtime.
+    /// Starts a simulator on a free port of this machine, in the caller's runtime.
     ///
     /// # Errors
     /// No port could be opened.
@@ -56,7 +56,7 @@ impl Simulator {
         Self::start_at((Ipv4Addr::LOCALHOST, 0).into()).await
     }
 
-    /// Starts one on this address.
+    /// Starts a simulator on this address.
     ///
     /// # Errors
     /// The port is taken.
@@ -70,35 +70,35 @@ impl Simulator {
         Ok(Self { base_url: format!("http://{address}/v1"), address, state, _stop: stop })
     }
 
-    /// `host:port`, for the list of trusted upstreams.
+    /// Returns `host:port`, for the list of trusted upstreams.
     #[must_use]
     pub fn host(&self) -> String {
         self.address.to_string()
     }
 
-    /// How a key is answered from now on; replaces what its text says.
+    /// Scripts the answers to a key from now on, in place of the script in its text.
     pub fn script(&self, script: Script) {
         self.state.script(script);
     }
 
-    /// Where redirects lead from now on.
+    /// Sets the target of redirects.
     pub fn redirect_to(&self, location: String) {
         self.state.redirect_to(location);
     }
 
-    /// How often `key` has called `path` (`/v1/models`).
+    /// Counts the calls of `key` to `path` (`/v1/models`).
     #[must_use]
     pub fn calls(&self, key: &str, path: &str) -> u64 {
         self.state.calls(key, path)
     }
 
-    /// Every count so far: key, then path.
+    /// Returns all counts so far, by key, then path.
     #[must_use]
     pub fn all_calls(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
         self.state.all_calls()
     }
 
-    /// The body of the last request `key` made to `path`.
+    /// Returns the body of the last request `key` made to `path`.
     #[must_use]
     pub fn last_body(&self, key: &str, path: &str) -> Option<Vec<u8>> {
         self.state.last_body(key, path)

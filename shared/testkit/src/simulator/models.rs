@@ -1,8 +1,8 @@
-//! `GET /v1/models`, and which models there are.
+//! `GET /v1/models`, and the models of the simulator.
 
 use serde_json::{Value, json};
 
-/// The models it lists. Any other name works too, unless it contains one of [`MISSING`].
+/// Models in the list. Any other name works too, unless it contains one of [`MISSING`].
 const MODELS: &[(&str, i64)] = &[
     ("gpt-4o", 1_715_367_049),
     ("gpt-4o-mini", 1_721_172_741),
@@ -25,7 +25,7 @@ pub(super) fn exists(model: &str) -> bool {
     !model.is_empty() && !MISSING.iter().any(|part| model.contains(part))
 }
 
-/// The name an answer carries: for some models the dated snapshot that served it.
+/// Returns the model name in an answer: for some models the dated snapshot that served it.
 pub(super) fn served_as(model: &str) -> &str {
     match model {
         "gpt-5.4-mini" => "gpt-5.4-mini-2026-03-17",

@@ -1,5 +1,5 @@
-//! OpenAI's realtime endpoint over a WebSocket: each `response.create` is answered with as many words as
-//! the conversation has, and with the tokens it took.
+//! OpenAI's realtime endpoint over a WebSocket: each `response.create` is answered with as many words as the
+//! conversation has, and with its token counts.
 
 use futures::{SinkExt, StreamExt};
 use http::{HeaderValue, Response, StatusCode, header, request::Parts};
@@ -14,10 +14,10 @@ use tokio_tungstenite::{
 
 use super::{answer::Answer, chat, gemini_live};
 
-/// Where it is.
+/// Path of the endpoint.
 pub(super) const PATH: &str = "/v1/realtime";
 
-/// Agrees to a WebSocket; `None`: the request asks for none. The conversation begins when the answer has been sent.
+/// Accepts a WebSocket; `None`: the request asks for none. The conversation begins when the answer has been sent.
 pub(super) fn agree(head: &mut Parts) -> Option<(Answer, OnUpgrade)> {
     let key = head.headers.get(header::SEC_WEBSOCKET_KEY)?.clone();
     if head.uri.path() != PATH && !head.uri.path().ends_with(gemini_live::METHOD) {

@@ -21,7 +21,7 @@ pub(super) enum Report {
     Costs,
 }
 
-/// Which page, as asked.
+/// Requested page.
 pub(super) struct Ask {
     pub width: i64,
     pub start: i64,
@@ -52,12 +52,12 @@ pub(super) fn page(report: Report, query: &HashMap<String, String>, key: &str, f
 }
 
 impl Ask {
-    /// Where the buckets of the page begin.
+    /// Returns the start times of the page's buckets.
     pub(super) fn starts(&self) -> Vec<i64> {
         (0..self.limit).map(|at| self.start + at * self.width).take_while(|at| *at < self.end).collect()
     }
 
-    /// The token of the next page.
+    /// Returns the token of the next page.
     pub(super) fn next(&self, fault: Fault) -> Option<String> {
         let start = self.start + self.limit * self.width;
         match fault {
@@ -96,10 +96,10 @@ impl Ask {
     }
 }
 
-/// How a report is split.
+/// Split of a report.
 struct Split<'q> {
     by_model: bool,
-    /// The ids of keys, separated by commas, if it is split by them.
+    /// Comma-separated ids of keys, if the report is split by key.
     keys: Option<&'q String>,
 }
 
@@ -128,7 +128,7 @@ impl Split<'_> {
     }
 }
 
-/// 1 to 100, from key, bucket and model alone (FNV-1a).
+/// Returns 1 to 100, from key, bucket and model alone (FNV-1a).
 pub(super) fn figure(key: &str, start: i64, model: &str) -> i64 {
     let bytes = key.bytes().chain(start.to_be_bytes()).chain(model.bytes());
     let hash =
@@ -136,8 +136,8 @@ pub(super) fn figure(key: &str, start: i64, model: &str) -> i64 {
     i64::try_from(hash % 100).unwrap_or(0) + 1
 }
 
-/// One result: so many requests of 100 input and 20 output tokens, a tenth of the input cached, at
-/// a hundredth of a cent each.
+/// Builds one result of `requests` requests, each with 100 input and 20 output tokens, a tenth of the input cached, at
+/// a hundredth of a cent.
 fn result(report: Report, model: Option<&str>, requests: i64) -> Value {
     let none = json!({ "project_id": null, "user_id": null, "api_key_id": null, "api_source": null });
     let figures = match report {

@@ -8,7 +8,7 @@ use super::{
     models,
 };
 
-/// Answers a call. Who brings functions is asked to call the first, until its output is there.
+/// Answers a call: with a call of the first function, if the request has functions and no output of one yet.
 pub(super) fn respond(body: &[u8], number: u64) -> Content {
     let Ok(request) = serde_json::from_slice::<Value>(body) else { return malformed() };
     let model = request["model"].as_str().unwrap_or_default();
@@ -87,7 +87,7 @@ fn events(whole: &Value) -> Vec<String> {
     numbered.collect()
 }
 
-/// An event about a place.
+/// Builds an event about a place.
 fn with(at: &Value, kind: &str, fields: &[(&str, &Value)]) -> Value {
     let mut event = at.clone();
     event["type"] = json!(kind);

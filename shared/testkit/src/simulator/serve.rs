@@ -1,4 +1,4 @@
-//! The server: accepts, reads a request whole, finds what its key is to get, and answers.
+//! The server: accepts, reads a request whole, finds the turn of its key, and answers.
 
 use std::{
     collections::HashMap,
@@ -174,7 +174,7 @@ fn administer(state: &State, call: &Call, path: &str) -> Answer {
     }
 }
 
-/// The key from where the providers want it; each has a header of its own.
+/// Returns the key from the header in which each provider expects it.
 fn key_of(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     let bearer = text("authorization").and_then(|value| value.strip_prefix("Bearer "));

@@ -1,11 +1,11 @@
-//! Whose shape an answer has: what an error looks like and which headers come along.
+//! Providers' shapes: the form of an error and the headers of an answer.
 
 use http::response::Builder;
 use serde_json::Value;
 
 use super::{Fault, answer, anthropic, gemini};
 
-/// Whose shape a call is answered in.
+/// Provider whose shape an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     OpenAi,
@@ -14,7 +14,7 @@ pub(super) enum Shape {
 }
 
 impl Shape {
-    /// The shape of a call: its path says so, or the key of a path that several providers have.
+    /// Returns the shape of a call, from its path or, for a path that several providers have, from its key.
     pub(super) fn of(path: &str, key: &str) -> Self {
         let is_native = path.starts_with("/v1/messages") || path.starts_with("/v1/organizations/");
         let is_shared = ["/v1/models", "/v1/files"].iter().any(|shared| path.starts_with(shared));
@@ -28,7 +28,7 @@ impl Shape {
         }
     }
 
-    /// The error of a fault that is one in every shape.
+    /// Returns status and error body of a fault that every shape has.
     pub(super) fn refusal(self, fault: Fault, key: &str) -> Option<(u16, Value)> {
         match self {
             Self::OpenAi => answer::refusal(fault, key),
@@ -37,7 +37,7 @@ impl Shape {
         }
     }
 
-    /// The headers of the provider's own.
+    /// Adds the provider's own headers.
     pub(super) fn headers(self, builder: Builder, number: u64) -> Builder {
         match self {
             Self::OpenAi | Self::Gemini => answer::provider_headers(builder, number),

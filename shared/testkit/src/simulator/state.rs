@@ -1,4 +1,4 @@
-//! What the simulator remembers: scripts, counts, and the last body of each key and path.
+//! Memory of the simulator: scripts, counts, and the last body of each key and path.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -15,32 +15,32 @@ use super::{
     key::{self, KeyScript},
 };
 
-/// How a key is answered from now on.
+/// Scripted answers to a key.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
-    /// Which key.
+    /// The key.
     pub key: String,
-    /// What is wrong with its answers.
+    /// Fault of its answers.
     pub fault: Fault,
-    /// For how many calls; left out: for ever.
+    /// Number of faulty calls; if absent: all.
     #[serde(default)]
     pub times: Option<u32>,
-    /// How long each answer waits.
+    /// Delay of each answer in milliseconds.
     #[serde(default)]
     pub latency_ms: u64,
 }
 
-/// What one call is to get.
+/// Turn of one call.
 pub(super) struct Turn {
     pub fault: Fault,
     pub admin: bool,
     pub latency: Duration,
-    /// The number of this call, for ids.
+    /// Number of this call, for ids.
     pub number: u64,
 }
 
-/// Where a cloud's machines find their credentials.
+/// Metadata service of cloud machines, which hands out their credentials.
 const METADATA: &str = "http://169.254.169.254/latest/meta-data/";
 
 #[derive(Default)]
@@ -80,12 +80,12 @@ impl State {
         self.lock().elsewhere = Some(location);
     }
 
-    /// Where redirects go.
+    /// Returns the target of redirects.
     pub(super) fn elsewhere(&self) -> String {
         self.lock().elsewhere.clone().unwrap_or_else(|| METADATA.to_owned())
     }
 
-    /// Counts a call and says what it is to get.
+    /// Counts a call and returns its turn.
     pub(super) fn take_turn(&self, key: &str, path: &str, body: &[u8]) -> Turn {
         let mut inner = self.lock();
         inner.total += 1;
@@ -105,7 +105,7 @@ impl State {
         Turn { fault, admin: entry.script.admin, latency: entry.latency, number }
     }
 
-    /// Keeps a file under an id of its own, which begins with `prefix`, as `describe` shows it.
+    /// Keeps a file under an id of its own, which begins with `prefix`, as described by `describe`.
     pub(super) fn keep_file(&self, prefix: &str, bytes: Bytes, describe: impl FnOnce(&str) -> Value) -> Value {
         let mut inner = self.lock();
         let id = format!("{prefix}{:06}", inner.files.len() + 1);
@@ -114,7 +114,7 @@ impl State {
         file
     }
 
-    /// Adds to a file, when it is so long so far; gives all of it.
+    /// Appends to a file if its length equals `offset`; returns the whole file.
     pub(super) fn extend_file(&self, id: &str, more: &[u8], offset: usize) -> Option<(Value, Bytes)> {
         let mut inner = self.lock();
         let (file, bytes) = inner.files.get_mut(id).filter(|(_, bytes)| bytes.len() == offset)?;
@@ -122,7 +122,7 @@ impl State {
         Some((file.clone(), bytes.clone()))
     }
 
-    /// The files whose ids begin so.
+    /// Returns the files whose ids begin with `prefix`.
     pub(super) fn files(&self, prefix: &str) -> Vec<Value> {
         self.lock().files.iter().filter(|(id, _)| id.starts_with(prefix)).map(|(_, (file, _))| file.clone()).collect()
     }

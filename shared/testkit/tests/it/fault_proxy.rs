@@ -17,7 +17,7 @@ use tokio::{
 const LONG: Duration = Duration::from_secs(20);
 const MOMENT: Duration = Duration::from_millis(300);
 
-/// A server that answers every chunk with itself, and says what it got.
+/// Starts a server that echoes every chunk, and reports the chunks it got.
 async fn echo() -> Result<(SocketAddr, mpsc::UnboundedReceiver<Vec<u8>>)> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -1,4 +1,4 @@
-//! What no compiler checks: the shape of the repository, and the test tools themselves.
+//! Rules that no compiler checks: the shape of the repository, and the test tools themselves.
 
 mod fault_proxy;
 mod imports;

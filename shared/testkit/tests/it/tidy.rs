@@ -1,4 +1,4 @@
-//! The rules of the house: the crate graph, file sizes and heads, names, and where a job is handled.
+//! The rules of the house: the crate graph, file sizes and heads, names, and the place of each job's handler.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -156,7 +156,7 @@ fn every_link_of_the_documents_leads_somewhere() -> Result<()> {
     Ok(())
 }
 
-/// What a heading is called in a link.
+/// Returns the anchor of a heading in links.
 fn anchor_of(line: &str) -> Option<String> {
     let heading = line.strip_prefix('#')?.trim_start_matches('#').trim().to_lowercase();
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));

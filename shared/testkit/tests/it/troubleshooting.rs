@@ -4,7 +4,8 @@ use std::{fs, path::Path};
 
 use anyhow::{Context as _, Result, ensure};
 
-/// Where the words of answers, operations, verdicts and dead letters are listed, between which texts, and the fewest.
+/// Lists of the words of answers, operations, verdicts and dead letters: file, texts around the list, and smallest
+/// count.
 const WORDS: &[(&str, &str, &str, usize)] = &[
     ("api/src/code.rs", "codes! {", "\n}", 25),
     ("proxy/src/refusal/mod.rs", "codes! {", "\n}", 30),
@@ -13,14 +14,14 @@ const WORDS: &[(&str, &str, &str, usize)] = &[
     ("shared/domain/src/dead_reason.rs", "pub const fn name(self)", "\n    }", 5),
     ("shared/store/src/dead_letters.rs", "pub const EXHAUSTED", ";", 1),
 ];
-/// Errors that end a command or a start, or stand in the log.
+/// Errors that end a command or a start, or are logged.
 const ENUMS: &[&str] = &[
     "shared/config/src/read.rs",
     "shared/vault/src/lib.rs",
     "shared/telemetry/src/logs.rs",
     "shared/bus/src/error.rs",
 ];
-/// Errors that are only met by code.
+/// Errors that only code sees.
 const NEVER_SAID: &[&str] = &[
     "logging was already set up in this process",
     "the bus is closed",
@@ -31,7 +32,7 @@ const NEVER_SAID: &[&str] = &[
     "the handler failed, the message is put back: ",
     "whether the broker has the message is unknown, it is to be published again: ",
 ];
-/// What begins a message that ends a command.
+/// Beginnings of messages that end a command.
 const ENDS: &[&str] = &["bail!(", "anyhow!(", ".context(", "with_context("];
 
 #[test]
@@ -117,14 +118,14 @@ const KINDS: &[&str] = &[
     "billing_error",
 ];
 
-/// The longest part of a message that is always the same.
+/// Returns the longest constant part of a message.
 fn longest(message: &str) -> &str {
     let parts = message.split('{').enumerate();
     let fixed = parts.map(|(at, part)| if at == 0 { part } else { part.split_once('}').map_or("", |(_, rest)| rest) });
     fixed.max_by_key(|part| part.len()).unwrap_or_default()
 }
 
-/// What stands in a call's parentheses, the first of which is gone.
+/// Returns the content of a call's parentheses; the opening one is not part of `text`.
 fn arguments(text: &str) -> &str {
     let (mut depth, mut quoted, mut escaped) = (1_usize, false, false);
     for (at, byte) in text.bytes().enumerate() {

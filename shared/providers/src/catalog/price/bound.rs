@@ -1,4 +1,4 @@
-//! What a call can cost at most, before it is made.
+//! Upper bound of a call's cost, before it is made.
 
 use keyway_domain::{NanoUsd, PriceTerms, Timestamp};
 
@@ -9,9 +9,9 @@ use super::{
 };
 
 impl Price {
-    /// Says what a call of so many tokens and searches of the web costs at most that asks for these terms and comes
-    /// in at `at`: at the highest rates of any length of input up to this one, of any kind of token, at the dearest
-    /// hour, whether it gets the terms or ordinary ones. `None` when one of those prices is unknown.
+    /// Returns the highest cost in nano-USD of a call with so many tokens and web searches that asks for these terms
+    /// and comes in at `at`: at the highest rates of any input length up to this one, any kind of token and the dearest
+    /// hour, whether it gets the terms or ordinary ones. `None` if one of those prices is unknown.
     #[must_use]
     pub fn bound(&self, input: i64, output: i64, searches: i64, asked: &PriceTerms, at: Timestamp) -> Option<NanoUsd> {
         let period = self.at(at)?;
@@ -50,7 +50,8 @@ impl Period {
 }
 
 impl Effective {
-    /// Finds the highest rate of such kinds; `None`: that of `plain`, which every call has, is unknown.
+    /// Returns the highest rate among the kinds that `of` accepts; `None` if that of `plain`, which every call has, is
+    /// unknown.
     fn most(&self, of: impl Fn(Rate) -> bool, plain: Rate) -> Option<i128> {
         self.get(plain)?;
         Rate::ALL.into_iter().filter(|rate| of(*rate)).filter_map(|rate| self.get(rate)).max()

@@ -58,13 +58,13 @@ fn the_highest_price_that_can_apply_counts() {
     }
 }
 
-/// How much of something is something else: nobody said, none, all or a part.
+/// Generates the percentage that a part has of a whole: unknown, none, all or some.
 fn any_share() -> impl Strategy<Value = Option<u32>> {
     prop_oneof![2 => Just(None), 1 => Just(Some(0)), 2 => Just(Some(100)), 2 => (0_u32..=100).prop_map(Some)]
 }
 
 prop_compose! {
-    /// Counts that do not contradict each other.
+    /// Generates token counts that do not contradict each other.
     fn any_counts()(
         input in proptest::option::weighted(0.9, 0_i64..1_000_000),
         output in proptest::option::weighted(0.9, 0_i64..1_000_000),

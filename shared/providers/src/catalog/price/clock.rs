@@ -1,4 +1,4 @@
-//! Hours of the week, in UTC, in which other prices hold.
+//! Hours of the week, in UTC, at which different prices hold.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 const HOURS: u32 = 24;
 const HOUR_SECONDS: i64 = 3600;
 const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
-/// The first of January 1970 was a Thursday, the fourth day of a week that begins on Monday.
+/// Weekday of 1970-01-01, a Thursday, counted from Monday as 0.
 const THURSDAY: i64 = 3;
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -25,12 +25,12 @@ pub(super) enum Weekday {
     Sun,
 }
 
-/// Whole hours of the week: for each day from Monday on, a bit for each hour.
+/// Whole hours of the week: a 24-bit mask of hours per day, from Monday on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock([u32; 7]);
 
 impl Clock {
-    /// Reads spans of hours like `04-06`, the end exclusive, on these days; without any it is all day, or every day.
+    /// Reads spans of hours like `04-06`, end exclusive, on these days; `None` means all day, or every day.
     pub(super) fn read(days: Option<&[Weekday]>, spans: Option<&[String]>) -> Result<Self, String> {
         let hours = match spans {
             None => (1 << HOURS) - 1,
@@ -44,7 +44,7 @@ impl Clock {
         Ok(Self(week))
     }
 
-    /// Says whether that moment is in one of its hours.
+    /// Returns `true` if the moment is in one of the hours.
     #[must_use]
     pub fn holds(self, at: Timestamp) -> bool {
         let seconds = at.seconds();
@@ -53,7 +53,7 @@ impl Clock {
         usize::try_from(day).is_ok_and(|day| self.0[day] & (1 << hour) != 0)
     }
 
-    /// Says whether there is an hour that is in both.
+    /// Returns `true` if any hour is in both.
     pub(super) fn overlaps(self, other: Self) -> bool {
         self.0.iter().zip(other.0).any(|(one, other)| one & other != 0)
     }
@@ -76,7 +76,7 @@ impl fmt::Display for Clock {
     }
 }
 
-/// Writes hours as they are read: `04-06, 10-24`.
+/// Writes hours in the form they are read: `04-06, 10-24`.
 fn spans(hours: u32) -> String {
     let is_on = |hour: &u32| hours & (1 << hour) != 0;
     let begins = (0..HOURS).filter(|hour| is_on(hour) && (*hour == 0 || !is_on(&(hour - 1))));

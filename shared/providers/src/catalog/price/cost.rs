@@ -1,17 +1,17 @@
-//! What a call costs. An unknown part makes the whole cost unknown.
+//! The cost of a call. An unknown part makes the whole cost unknown.
 
 use keyway_domain::{NanoUsd, PriceTerms, Timestamp, TokenCounts};
 
 use super::{Fees, Price, Rate};
 
-/// Prices are for a million tokens, and fees for a thousand of what they are for.
+/// Divisor of rates, which are per million tokens; fees are per thousand uses.
 pub(super) const MILLION: i128 = 1_000_000;
 const THOUSAND: i128 = 1000;
 
 impl Price {
-    /// Says what one call with these counts costs on these terms when it came in at `at`, rounded half up to a
-    /// nano-USD. `None` when a count, a price or a rule that matters is unknown; what did not occur needs no price,
-    /// and what is free needs no count.
+    /// Returns the cost in nano-USD, rounded half up, of a call with these counts on these terms that came in at `at`.
+    /// `None` if a count, a price or a rule that matters is unknown; a kind with count 0 needs no price, and a free
+    /// kind needs no count.
     #[must_use]
     pub fn cost(&self, tokens: &TokenCounts, terms: &PriceTerms, at: Timestamp) -> Option<NanoUsd> {
         let period = self.at(at)?;
@@ -46,7 +46,7 @@ impl Fees {
         searched.checked_add(fee(units, self.search_unit)?)
     }
 
-    /// Sums those for the call itself and its searches of the web, in millionths of a nano-USD.
+    /// Sums the fees of the call itself and of its web searches, in millionths of a nano-USD.
     pub(super) fn of_call(&self, searches: i64) -> Option<i128> {
         let searched = match self.grounded_prompt {
             Some(_) => fee(Some(searches.min(1)), self.grounded_prompt)?,
@@ -56,12 +56,12 @@ impl Fees {
     }
 }
 
-/// Computes what a fee for a thousand comes to, in millionths of a nano-USD.
+/// Computes a fee that is charged per thousand, in millionths of a nano-USD.
 pub(super) fn fee(count: Option<i64>, for_thousand: Option<i64>) -> Option<i128> {
     part(count, for_thousand.map(i128::from))?.checked_mul(THOUSAND)
 }
 
-/// Computes what so many cost at that price; `None`: unknown.
+/// Multiplies count and price; `None`: unknown.
 pub(super) fn part(count: Option<i64>, price: Option<i128>) -> Option<i128> {
     match (count, price) {
         (Some(0), _) | (_, Some(0)) => Some(0),
@@ -70,8 +70,8 @@ pub(super) fn part(count: Option<i64>, price: Option<i128>) -> Option<i128> {
     }
 }
 
-/// Splits the tokens by kind, each in one; a kind that nobody counted is `None`. `None` when the counts contradict each
-/// other, or do not say how much of the sound had to do with the cache.
+/// Splits the tokens into disjoint kinds; a kind without a count is `None`. Returns `None` if the counts contradict
+/// each other, or do not say how much of the audio was cached.
 fn split(tokens: &TokenCounts) -> Option<[(Rate, Option<i64>); Rate::ALL.len()]> {
     let known = |count: Option<i64>| count.unwrap_or(0);
     let (cached, written) = (known(tokens.cached_input), known(tokens.cache_write));

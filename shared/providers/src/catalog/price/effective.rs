@@ -1,4 +1,4 @@
-//! Rates after the rules that hold, exact: whole numbers over one denominator.
+//! Rates after the applicable rules, exact: integers over one denominator.
 
 use keyway_domain::{PriceTerms, Timestamp};
 
@@ -7,16 +7,16 @@ use super::{
     rule::{Effect, Term},
 };
 
-/// Rates in parts of a nano-USD, for a million tokens.
+/// Rates in parts of a nano-USD, per million tokens.
 #[derive(Clone, Copy)]
 pub(super) struct Effective {
     rates: [Option<i128>; Rate::ALL.len()],
-    /// So many parts has a nano-USD.
+    /// Number of parts in one nano-USD.
     pub(super) denominator: i128,
 }
 
 impl Price {
-    /// Applies the rules that hold for a call on these terms at that moment; `None`: a term without a rule.
+    /// Applies the rules that hold for a call on these terms at that moment; `None`: a term has no rule.
     pub(super) fn effective(
         &self,
         period: &Period,
@@ -35,7 +35,7 @@ impl Price {
         Some(effective)
     }
 
-    /// Finds the rule of each of these terms that is not ordinary; `None`: one of them has none.
+    /// Returns the rule of each term that is not ordinary; `None`: a term has no rule.
     pub(super) fn asked(&self, terms: &PriceTerms, is_long: bool) -> Option<Vec<&Rule>> {
         let values = Term::ALL.into_iter().filter_map(|term| Some((term, term.of(terms)?)));
         let rule = |(term, value): (Term, &str)| {
@@ -45,7 +45,7 @@ impl Price {
         values.map(rule).collect()
     }
 
-    /// Lists the rules that hold by the clock.
+    /// Returns the rules that depend on the clock.
     pub(super) fn clocks(&self) -> impl Iterator<Item = (super::Clock, &Rule)> {
         self.rules.iter().filter_map(|rule| match rule.when {
             When::Clock(clock) => Some((clock, rule)),
@@ -55,12 +55,12 @@ impl Price {
 }
 
 impl Effective {
-    /// Gives parts of a nano-USD for a million tokens of that kind.
+    /// Returns the rate of that kind, in parts of a nano-USD per million tokens.
     pub(super) const fn get(&self, rate: Rate) -> Option<i128> {
         self.rates[rate as usize]
     }
 
-    /// Applies a rule. `None`: the numbers grow too large.
+    /// Applies a rule. `None`: the numbers overflow.
     pub(super) fn after(&self, effect: &Effect, is_long: bool) -> Option<Self> {
         let denominator = self.denominator.checked_mul(effect.multiply.denominator)?;
         let mut rates = self.rates;
@@ -77,7 +77,7 @@ impl Effective {
         Some(Self { rates, denominator })
     }
 
-    /// Applies a rule that may hold or not: the higher of both counts. `None`: the numbers grow too large.
+    /// Applies a rule that may or may not hold: takes the higher of both rates. `None`: the numbers overflow.
     pub(super) fn at_most_after(&self, effect: &Effect, is_long: bool) -> Option<Self> {
         let mut after = self.after(effect, is_long)?;
         for (after, before) in after.rates.iter_mut().zip(self.rates) {

@@ -1,13 +1,13 @@
-//! What a rate is multiplied by: an exact fraction, read from decimal text.
+//! Factors of rates: exact fractions, read from decimal text.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
-/// So many decimals are read, and so many parts has a whole.
+/// Number of decimals read, and parts of a whole.
 const DECIMALS: usize = 3;
 const PARTS: i128 = 1000;
-/// Nothing costs more than that many times its ordinary price.
+/// Largest factor.
 const MOST: i128 = 100;
 
 /// A factor above 0 and up to 100, reduced to its lowest terms.
@@ -18,7 +18,7 @@ pub struct Factor {
 }
 
 impl Factor {
-    /// Changes nothing.
+    /// The factor that changes nothing.
     pub(super) const ONE: Self = Self { numerator: 1, denominator: 1 };
 
     /// Reads decimal text: `2`, `0.5`, `1.125`.

@@ -1,5 +1,4 @@
-//! Prices in whole nano-USD: of which day, for how long an input, on which terms. Never a float; what nobody knows
-//! is `None`, never 0.
+//! Prices in whole nano-USD, by date, input length and terms. Never a float; an unknown price is `None`, never 0.
 
 mod bound;
 mod clock;
@@ -28,72 +27,72 @@ pub(super) use stanza::{PriceStanza, check_source, read};
 pub struct Price {
     /// Ordinary prices by date, earliest first, without a gap between them.
     pub periods: Vec<Period>,
-    /// Rules that change their rates: by the terms of a call, by the clock.
+    /// Rules that change the rates, by the terms of a call or by the clock.
     pub rules: Vec<Rule>,
     /// Fees for the provider's own tools, by the tool's name.
     pub tools: BTreeMap<String, ToolPrice>,
 }
 
-/// What the use of a tool is charged with.
+/// Fee for the use of a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ToolPrice {
-    /// Nano-USD for a thousand uses.
+    /// Nano-USD per thousand uses.
     pub per_thousand: i64,
-    /// Where it was seen, and when.
+    /// Source of the figure.
     pub source: Source,
 }
 
-/// What a model costs in a span of time.
+/// Prices of a model in a span of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Period {
-    /// Its start, inclusive; `None`: since ever.
+    /// Start, inclusive; `None`: unbounded.
     pub from: Option<Timestamp>,
-    /// Its end, exclusive; `None`: until further notice.
+    /// End, exclusive; `None`: until further notice.
     pub until: Option<Timestamp>,
     /// Ordinary rates.
     pub rates: Rates,
-    /// Other rates for whole calls with very long input, shortest first.
+    /// Rates of whole calls with very long input, shortest first.
     pub long_context: Vec<Tier>,
     /// Fees beside tokens.
     pub fees: Fees,
-    /// Where it was seen, and when.
+    /// Source of the figures.
     pub source: Option<Source>,
 }
 
-/// The rates of every token of a call with so long an input.
+/// Rates of every token of a call with at least so long an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tier {
-    /// Input tokens of the shortest call that has them.
+    /// Input tokens of the shortest such call.
     pub from_input_tokens: i64,
-    /// What it costs then.
+    /// Rates of such a call.
     pub rates: Rates,
 }
 
-/// What is charged beside tokens, in nano-USD; `None`: unknown.
+/// Fees beside tokens, in nano-USD; `None`: unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fees {
-    /// For a thousand searches of the web.
+    /// Fee per thousand web searches.
     pub web_search: Option<i64>,
-    /// For a thousand calls that searched the web at all, however often; takes the place of `web_search`.
+    /// Fee per thousand calls with any web search; replaces `web_search`.
     pub grounded_prompt: Option<i64>,
-    /// For a thousand units of searching documents; `None`: they are not how the model is charged.
+    /// Fee per thousand search units; `None`: the model is not charged by them.
     pub search_unit: Option<i64>,
-    /// For the call itself; `None`: nothing is charged for it.
+    /// Fee per call; `None`: there is none.
     pub per_request: Option<i64>,
 }
 
-/// Where a figure was seen, and when.
+/// Source of a figure.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
-    /// Name of a list, or an address.
+    /// Name of a price list, or a URL.
     pub source: String,
-    /// The day, `2026-11-28`.
+    /// Day on which it was read, `2026-11-28`.
     pub seen: String,
 }
 
 impl Price {
-    /// Gives the ordinary price of that moment; `None`: nobody said.
+    /// Returns the ordinary price of that moment; `None`: unknown.
     #[must_use]
     pub fn at(&self, at: Timestamp) -> Option<&Period> {
         let is_in =
@@ -101,7 +100,7 @@ impl Price {
         self.periods.iter().find(is_in)
     }
 
-    /// Writes all that a cost depends on, and nothing else.
+    /// Writes everything that a cost depends on, and nothing else, as text to hash.
     pub(in crate::catalog) fn version_text(&self) -> String {
         let figures = |one: &Period| (one.from, one.until, one.rates, one.long_context.clone(), one.fees);
         let periods: Vec<_> = self.periods.iter().map(figures).collect();
@@ -112,7 +111,7 @@ impl Price {
 }
 
 impl Period {
-    /// Gives the rates of a call with so long an input, and whether they are those of long input.
+    /// Returns the rates for so long an input, and `true` if they are those of long input.
     pub(super) fn rates(&self, input: i64) -> (&Rates, bool) {
         let tier = self.long_context.iter().rev().find(|tier| input >= tier.from_input_tokens);
         tier.map_or((&self.rates, false), |tier| (&tier.rates, true))

@@ -6,34 +6,34 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rate {
-    /// Input that has nothing to do with the provider's cache.
+    /// Input that was neither read from nor written to the provider's cache.
     Input,
     /// Input read from the provider's cache.
     CachedInput,
     /// Input written to the provider's cache.
     CacheWrite,
-    /// What of it is kept for an hour.
+    /// Cache writes kept for one hour.
     #[serde(rename = "cache_write_1h")]
     CacheWrite1h,
-    /// What of it is kept for twelve hours.
+    /// Cache writes kept for twelve hours.
     #[serde(rename = "cache_write_12h")]
     CacheWrite12h,
     /// Output.
     Output,
-    /// Input that is sound.
+    /// Audio input.
     AudioInput,
-    /// What of it is read from the provider's cache.
+    /// Audio input read from the provider's cache.
     CachedAudioInput,
-    /// Output that is sound.
+    /// Audio output.
     AudioOutput,
 }
 
-/// Nano-USD for a million tokens of each kind; `None`: unknown.
+/// Nano-USD per million tokens of each kind; `None`: unknown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates([Option<i64>; Rate::ALL.len()]);
 
 impl Rate {
-    /// Every kind, in the order of tables.
+    /// All kinds, in the order of the tables.
     pub const ALL: [Self; 9] = [
         Self::Input,
         Self::CachedInput,
@@ -46,7 +46,7 @@ impl Rate {
         Self::AudioOutput,
     ];
 
-    /// Says whether it is a kind of output.
+    /// Returns `true` for kinds of output.
     #[must_use]
     pub const fn is_output(self) -> bool {
         matches!(self, Self::Output | Self::AudioOutput)
@@ -54,13 +54,13 @@ impl Rate {
 }
 
 impl Rates {
-    /// Gives nano-USD for a million tokens of that kind.
+    /// Returns the rate of that kind in nano-USD per million tokens.
     #[must_use]
     pub const fn get(&self, rate: Rate) -> Option<i64> {
         self.0[rate as usize]
     }
 
-    /// Puts another figure for that kind.
+    /// Returns the rates with another figure for that kind.
     #[must_use]
     pub const fn with(mut self, rate: Rate, nano_usd: Option<i64>) -> Self {
         self.0[rate as usize] = nano_usd;

@@ -1,4 +1,4 @@
-//! What changes the rates of a call: the terms it was served on, or the hour it came in at.
+//! Rules that change the rates of a call, by the terms it was served on or the hour it came in at.
 
 use std::fmt;
 
@@ -9,15 +9,15 @@ use super::{Clock, Factor, Rate, Rates, Source};
 /// One rule of a model's price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// When it holds.
+    /// Condition of the rule.
     pub when: When,
-    /// What it does.
+    /// Effect of the rule.
     pub effect: Effect,
-    /// Where it was seen, and when.
+    /// Source of the rule.
     pub source: Source,
 }
 
-/// When a rule holds.
+/// Condition of a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum When {
     /// The call was served on this term.
@@ -26,7 +26,7 @@ pub enum When {
     Clock(Clock),
 }
 
-/// A term of a price, of which a call has one value or the ordinary one.
+/// A term of a price; each call has one value of it, or the ordinary one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Term {
     /// `priority`, `flex`, `batch`.
@@ -37,24 +37,24 @@ pub enum Term {
     Region,
 }
 
-/// What a rule does to rates; fees beside tokens stay as they are.
+/// Effect of a rule on rates; fees beside tokens do not change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
-    /// What the rates are multiplied by.
+    /// Factor of the rates.
     pub multiply: Factor,
-    /// Those that are not.
+    /// Rates that the factor leaves unchanged.
     pub unchanged: Vec<Rate>,
-    /// Those that are these instead, up to the border of long input.
+    /// Rates that replace the ordinary ones, up to the threshold of long input.
     pub instead: Rates,
-    /// Whether the rule is known to hold beyond the border of long input, too.
+    /// `true` if the rule is known to hold for long input as well.
     pub long_context: bool,
 }
 
 impl Term {
-    /// Every term.
+    /// All terms.
     pub const ALL: [Self; 3] = [Self::ServiceTier, Self::Speed, Self::Region];
 
-    /// Gives the text in the models file.
+    /// Returns the name in the models file.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl Term {
         }
     }
 
-    /// Gives its value; `None`: the ordinary one.
+    /// Returns the term's value in `terms`; `None`: the ordinary one.
     #[must_use]
     pub fn of(self, terms: &PriceTerms) -> Option<&str> {
         match self {

@@ -1,4 +1,4 @@
-//! The form of rules in the models file, and which of them are for which model.
+//! Rules in the models file, and the models that each of them is for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub(in crate::catalog) struct RuleStanza {
     seen: String,
 }
 
-/// What the provider charges for the use of a tool of its own.
+/// Fee for the use of a provider's own tool.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in crate::catalog) struct ToolStanza {
@@ -42,13 +42,13 @@ pub(in crate::catalog) struct ToolStanza {
     seen: String,
 }
 
-/// Something that is said of some models, or of all.
+/// A statement about some models, or about all.
 struct Said<T> {
     models: Option<Vec<String>>,
     what: T,
 }
 
-/// Adds to each model's price what the provider's rules say of it.
+/// Adds the provider's rules to each model's price.
 pub(in crate::catalog) fn add_rules<'m>(
     models: impl Iterator<Item = (&'m str, Option<&'m mut Price>)>,
     rules: Vec<RuleStanza>,
@@ -78,7 +78,7 @@ pub(in crate::catalog) fn add_rules<'m>(
     }
 }
 
-/// Finds what is said of a model by name, and where nothing is, what is said of all. Refuses what is said twice.
+/// Returns the statements that name a model, or else those about all. Fails with a statement that is made twice.
 fn said_of<'s, T>(all: &'s [Said<T>], model: &str, same: impl Fn(&T, &T) -> bool) -> Result<Vec<&'s T>, &'s T> {
     let is_named = |models: &Vec<String>| models.iter().any(|name| name == model);
     let mut said: Vec<&T> = Vec::new();
@@ -116,7 +116,7 @@ impl ToolStanza {
 }
 
 impl RuleStanza {
-    /// Makes a rule of each value of its term, or the one of its hours.
+    /// Makes one rule per value of the stanza's term, or one for its hours.
     fn check(self) -> Result<Vec<Said<Rule>>, String> {
         let terms = [(Term::ServiceTier, self.service_tier), (Term::Speed, self.speed), (Term::Region, self.region)];
         let mut terms = terms.into_iter().filter_map(|(term, values)| Some((term, values?)));

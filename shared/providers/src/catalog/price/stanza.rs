@@ -1,4 +1,4 @@
-//! The form of prices in the models file: what is read, and what is refused with a sentence that helps.
+//! Prices in the models file: parsing, and refusals with a sentence that helps.
 
 use keyway_domain::Timestamp;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -6,10 +6,10 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use super::{Fees, Period, Price, Rate, Rates, Source, Tier};
 use crate::decimal;
 
-/// A thousand dollars: nothing costs more, neither a million tokens nor a thousand searches.
+/// Largest accepted price: a thousand dollars per million tokens or per thousand searches.
 const MOST_NANO_USD: i64 = 1_000_000_000_000;
 
-/// Dollars as decimal text, held as nano-USD. YAML hands an unquoted number over as it is written.
+/// Dollars as decimal text, held as nano-USD. YAML hands over an unquoted number as written.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Dollars(pub(super) i64);
 
@@ -26,7 +26,7 @@ impl<'de> Deserialize<'de> for Dollars {
     }
 }
 
-/// A price, that of a span of time, or one for long input.
+/// A price, of a span of time, or for long input.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(in crate::catalog) struct PriceStanza {
@@ -52,7 +52,7 @@ pub(in crate::catalog) struct PriceStanza {
     long_context: Vec<PriceStanza>,
 }
 
-/// Checks where something was seen, and when.
+/// Checks that a source has a name and a day.
 pub(in crate::catalog) fn check_source(source: Source) -> Result<Source, String> {
     if source.source.is_empty() {
         return Err("`source` is empty".to_owned());
@@ -61,7 +61,7 @@ pub(in crate::catalog) fn check_source(source: Source) -> Result<Source, String>
     Ok(source)
 }
 
-/// Reads the ordinary prices of a model. `free_output`: its output tokens are none, so their price is known.
+/// Reads the ordinary prices of a model. `free_output`: its output is not tokens, so that their price is known to be 0.
 pub(in crate::catalog) fn read(
     stanzas: Vec<PriceStanza>,
     free_output: bool,
@@ -97,7 +97,7 @@ pub(in crate::catalog) fn read(
 }
 
 impl PriceStanza {
-    /// Reads it; `is_one`: it is the only one of its model.
+    /// Reads the period; `is_one`: it is the only one of its model.
     fn period(mut self, free_output: bool, is_one: bool, default: Option<&Source>) -> Result<Period, String> {
         self.check()?;
         let tiers = std::mem::take(&mut self.long_context).into_iter().map(|tier| tier.tier(free_output));
@@ -170,7 +170,7 @@ impl PriceStanza {
     }
 }
 
-/// Reads the first moment of a day, in UTC.
+/// Returns the first moment of a day, in UTC.
 fn day(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(&format!("{text}T00:00:00Z")).ok_or_else(|| format!("`{text}` is no day like 2026-11-28"))
 }

@@ -19,7 +19,7 @@ struct Https {
 }
 
 impl GuardedClient {
-    /// A client with these limits. Installs the process's TLS provider (ring) if there is none yet.
+    /// Builds a client with these limits. Installs the process's TLS provider (ring) if there is none yet.
     ///
     /// # Errors
     /// [`GuardError::Setup`].
@@ -74,7 +74,7 @@ impl reqwest::dns::Resolve for Resolver {
     }
 }
 
-/// What went wrong, without any of the error's text: it contains the URL.
+/// Classifies an error without any of its text, which contains the URL.
 fn judge(error: &reqwest::Error) -> GuardError {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

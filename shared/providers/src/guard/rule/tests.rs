@@ -1,4 +1,4 @@
-//! The list of known ways around such a rule, each of which must be refused.
+//! Known ways around such a rule, each of which must be refused.
 
 use super::*;
 

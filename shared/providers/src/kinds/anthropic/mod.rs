@@ -19,14 +19,14 @@ use crate::{
 };
 
 const ADMIN_PREFIX: &str = "sk-ant-admin";
-/// Tokens of a person's login, which expire and are not meant for other programs.
+/// Prefixes of login tokens, which expire and are not meant for other programs.
 const LOGIN_PREFIXES: [&str; 3] = ["sk-ant-oat", "sk-ant-ort", "sk-ant-sid"];
 const KEY_HEADER: HeaderName = HeaderName::from_static("x-api-key");
 const VERSION_HEADER: HeaderName = HeaderName::from_static("anthropic-version");
-/// The version whose shapes are read here; every native call has to name one.
+/// API version of the shapes read here; every native call must name one.
 const VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
-/// Anthropic's ways.
+/// Anthropic as a provider.
 pub(crate) struct Anthropic {
     spec: ProviderSpec,
     signals: Vec<Signal>,
@@ -38,7 +38,7 @@ impl Anthropic {
     }
 }
 
-/// What its answers mean; `billing_error` is one of the codes that mean the same everywhere.
+/// Returns the meanings of its answers; `billing_error` is among the codes with the same meaning everywhere.
 fn signals() -> Vec<Signal> {
     let says = |status, part, verdict| Signal::contains(status, "/error/message", part, verdict);
     vec![
@@ -53,7 +53,7 @@ fn family(key: &str) -> KeyFamily {
     if key.starts_with(ADMIN_PREFIX) { KeyFamily::Admin } else { KeyFamily::Ordinary }
 }
 
-/// Where a key proves itself, and what only an accepted key's answer has.
+/// Returns the URL of the probe, and the JSON pointer that only the answer to an accepted key has.
 fn probe_of(base: &Url, family: KeyFamily) -> (Url, &'static str) {
     match family {
         KeyFamily::Ordinary => {

@@ -1,6 +1,5 @@
-//! Anthropic's organisation reports: usage of messages by the hour, costs by the day. Costs are
-//! decimal text of cents. What is absent, negative or in another currency is unknown; how many calls
-//! there were is never reported.
+//! Anthropic's organisation reports: usage of messages by the hour, costs by the day. Costs are decimal text of cents.
+//! A figure that is absent, negative or in another currency is unknown; the number of calls is never reported.
 
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
 use serde::Deserialize;
@@ -18,11 +17,11 @@ use crate::{
     usage_page,
 };
 
-/// The reports, in the order they are fetched.
+/// Reports, in the order they are fetched.
 pub(crate) const SOURCES: &[&str] = &[MESSAGES, COSTS];
-/// Those of single keys.
+/// Reports by key.
 pub(crate) const KEY_SOURCES: &[&str] = &[MESSAGES_BY_KEY];
-/// What an ordinary key gets.
+/// Result of a fetch with an ordinary key.
 pub(crate) const NEEDS_ADMIN_KEY: FetchError = FetchError::NotReportable {
     why: "Anthropic reports usage only to an organisation's admin key (sk-ant-admin01-...); calls through Keyway are \
           metered all the same",
@@ -52,7 +51,7 @@ fn report(source: &str) -> Option<Report> {
     }
 }
 
-/// The URL of one page.
+/// Returns the URL of one page.
 pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> {
     let report = report(query.source).ok_or(FetchError::NotReportable { why: "Anthropic has no such report" })?;
     Ok(report.url(base, query, &DIALECT))
@@ -79,7 +78,7 @@ struct Results {
     results: Vec<Entry>,
 }
 
-/// What was used of one model, or one line of the bill.
+/// Usage of one model, or one line of the bill.
 #[derive(Deserialize)]
 struct Entry {
     #[serde(default)]

@@ -29,10 +29,10 @@ use sigv4::Signer;
 
 const FORM: &str = "`access_key_id` and `secret_access_key`, with `session_token` for a temporary key, and `region`";
 const DEFAULT_REGION: &str = "us-east-1";
-/// Where a JSON answer of STS has the account; it answers so when it is asked to, some stand-ins in XML.
+/// JSON pointer to the account in an answer of STS, which is JSON on request; some stand-ins answer in XML.
 const ACCOUNT: &str = "/GetCallerIdentityResponse/GetCallerIdentityResult/Account";
 
-/// AWS's ways.
+/// AWS as a provider.
 pub(crate) struct Aws {
     spec: ProviderSpec,
 }
@@ -45,28 +45,28 @@ pub(crate) struct AccessKey {
     region: String,
 }
 
-/// A signed call to come: everything is in its body.
+/// A call to be signed; its parameters are all in the body.
 pub(crate) struct Call {
-    /// The service's name in its host and in the signature.
+    /// Name of the service in its host and in the signature.
     pub(crate) service: &'static str,
-    /// The type of the body.
+    /// Content type of the body.
     pub(crate) content_type: &'static str,
-    /// The operation, where the body does not name it.
+    /// Operation, if the body does not name it.
     pub(crate) operation: Option<&'static str>,
     /// The body.
     pub(crate) body: Bytes,
 }
 
-/// What AWS says is wrong with a call.
+/// Reason why AWS refused a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// There is no such access key id, or it is inactive.
+    /// The access key id does not exist or is inactive.
     UnknownKey,
-    /// The secret is not that of the id.
+    /// The secret does not match the id.
     WrongSecret,
     /// The session of a temporary key has ended.
     SessionOver,
-    /// The time of the signature is not now: our clock, not the key.
+    /// The signature's time differs from now: our clock is wrong, not the key.
     Clock,
     /// Too many calls.
     Throttled,
@@ -146,14 +146,14 @@ impl AccessKey {
         Ok(Self { id, secret, session, region: region.unwrap_or_else(|| DEFAULT_REGION.to_owned()) })
     }
 
-    /// The secret, for nothing but keeping it out of what is told.
+    /// Returns the secret, only to redact it.
     pub(crate) fn secret(&self) -> &str {
         self.secret.expose()
     }
 
-    /// The region to ask, and what its host names end with: of each partition the one that is always enabled,
-    /// since any other says of a key of an account that has not enabled it that there is no such key. The
-    /// credential's own region only tells the partition.
+    /// Returns the region to ask, and the domain of its hosts. It is the region of the partition that is always
+    /// enabled: in any other, a key of an account that has not enabled the region seems not to exist. The credential's
+    /// own region only selects the partition.
     fn place_of(&self, service: &str) -> (&'static str, &'static str) {
         match self.region.as_str() {
             region if region.starts_with("cn-") && service == usage::SERVICE => ("cn-northwest-1", "amazonaws.com.cn"),
@@ -173,13 +173,13 @@ const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'+' | b'=')
 }
 
-/// It becomes part of a host's name.
+/// Returns `true` if the text is safe as a part of a host's name.
 fn is_region(region: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     (5..=32).contains(&region.len()) && region.bytes().all(plain) && region.contains('-') && !region.ends_with('-')
 }
 
-/// What AWS says is wrong, with its code.
+/// Returns the reason of a refusal, with AWS's code.
 pub(crate) fn refusal(answer: &Answer, reading: &Reading<'_>) -> Option<(&'static str, Refusal)> {
     let json = |pointers: [&str; 3]| {
         let text = pointers.iter().find_map(|pointer| reading.json_at(pointer)?.as_str());
@@ -193,7 +193,7 @@ pub(crate) fn refusal(answer: &Answer, reading: &Reading<'_>) -> Option<(&'stati
     Some((code, if of_time && refusal == Refusal::WrongSecret { Refusal::Clock } else { refusal }))
 }
 
-/// The text of the first XML element of that name, which has no attributes.
+/// Returns the text of the first XML element of that name; elements have no attributes here.
 fn element(xml: &str, name: &str) -> Option<String> {
     let (_, rest) = xml.split_once(&format!("<{name}>"))?;
     let (text, _) = rest.split_once(&format!("</{name}>"))?;

@@ -1,5 +1,5 @@
-//! AWS Signature Version 4 for requests whose whole question is in the body, as those of STS and Cost
-//! Explorer are: no query is signed, so none may be sent. The secret is used here and kept nowhere.
+//! AWS Signature Version 4 for requests whose parameters are all in the body, like those of STS and Cost Explorer: no
+//! query is signed, so none may be sent. The secret is used here and kept nowhere.
 
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -14,7 +14,7 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const SECURITY_TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// Whose signature, and for which service where.
+/// Key, region and service of a signature.
 pub(crate) struct Signer<'a> {
     pub(crate) access_key_id: &'a str,
     pub(crate) secret_access_key: &'a SecretString,
@@ -56,7 +56,7 @@ impl Signer<'_> {
     }
 }
 
-/// `20261101T000000Z`.
+/// Formats a time as `20261101T000000Z`.
 fn amz_date(now: Timestamp) -> String {
     Timestamp::from_seconds(now.seconds()).to_string().replace(['-', ':'], "")
 }
@@ -67,8 +67,7 @@ fn sensitive(text: &str) -> Result<HeaderValue, BadSecret> {
     Ok(value)
 }
 
-/// The canonical request, and the names of the headers it signs: the type of the body, the host and
-/// all of AWS's own.
+/// Returns the canonical request, and the names of the headers it signs: content type, host and all of AWS's own.
 fn canonical_request(question: &Question) -> (String, String) {
     let mut headers = signed(&question.headers);
     headers.push(("host", host(&question.url)));
@@ -86,13 +85,13 @@ fn signed(headers: &HeaderMap) -> Vec<(&str, String)> {
     headers.iter().map(|(name, value)| (name.as_str(), text(value))).filter(|(name, _)| own(name)).collect()
 }
 
-/// As the client sends it: with the port, unless it is the scheme's own.
+/// Returns the host header as the client sends it: with the port, unless it is the scheme's default.
 fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// A path is encoded once more than it is sent.
+/// Percent-encodes a path, once more than it is sent.
 fn encoded(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte);
     path.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
@@ -116,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// Made with botocore, with AWS's public example key.
+    /// Known answers computed with botocore, for AWS's public example key.
     const VECTORS: &str = include_str!("../../../../testkit/fixtures/aws/sigv4_vectors.json");
 
     #[test]

@@ -1,6 +1,6 @@
-//! AWS Cost Explorer: what each service cost, by the day. AWS charges 0.01 US dollars for every page,
-//! so it is asked rarely and for nothing but this; the latest days are restated for a while. What is
-//! not in US dollars, or less than nothing (a credit), is unknown.
+//! AWS Cost Explorer: the cost of each service by the day. AWS charges 0.01 US dollars for every page, so it is called
+//! rarely and for costs only; the latest days are restated for a while. An amount that is not in US dollars, or
+//! negative (a credit), is unknown.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use crate::{
     usage_page,
 };
 
-/// The reports.
+/// Reports.
 pub(crate) const SOURCES: &[&str] = &[COSTS];
-/// Its figures are renewed up to three times a day, and each look at them costs money.
+/// Interval of fetches: figures are renewed up to three times a day, and each fetch costs money.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(12 * 3600);
-/// Cost Explorer's name in hosts and signatures.
+/// Name of Cost Explorer in hosts and signatures.
 pub(crate) const SERVICE: &str = "ce";
 
 const COSTS: &str = "costs";
@@ -34,7 +34,7 @@ const NOT_ENABLED: FetchError = FetchError::NotReportable {
           access to billing",
 };
 
-/// The question for one page.
+/// Builds the call for one page.
 pub(crate) fn call(query: UsageQuery<'_>) -> Result<Call, FetchError> {
     if query.source != COSTS {
         return Err(FetchError::NotReportable { why: "AWS has no such report" });
@@ -97,7 +97,7 @@ struct Bucket {
     groups: Vec<Group>,
 }
 
-/// Days: `2026-11-01`; the end is the first one that is not in it.
+/// Days: `2026-11-01`; the end is exclusive.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Period {

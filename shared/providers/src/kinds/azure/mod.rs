@@ -32,7 +32,7 @@ const SCOPE: &str = "https://management.azure.com/.default";
 const NO_ROLE: &str = "the credential works, but its application has no role on the subscription; give it the role \
                        Cost Management Reader";
 
-/// Entra's error codes that say something about the credential, and what.
+/// Entra's error codes that say something about the credential, with verdict and sentence.
 const TOKEN_ERRORS: &[(i64, VerdictKind, &str)] = &[
     (7_000_215, VerdictKind::Invalid, "the client secret is wrong; enter its value, which is not its ID"),
     (7_000_222, VerdictKind::Invalid, "the client secret has expired; make a new one and enter it"),
@@ -43,7 +43,7 @@ const TOKEN_ERRORS: &[(i64, VerdictKind, &str)] = &[
     (53_003, VerdictKind::Unreachable, "a Conditional Access policy refuses this sign-in; no verdict on the secret"),
 ];
 
-/// Azure's ways.
+/// Azure as a provider.
 pub(crate) struct Azure {
     spec: ProviderSpec,
 }
@@ -77,7 +77,7 @@ impl Application {
     }
 }
 
-/// It becomes part of a path.
+/// Returns `true` if the text is a domain name, safe as a part of a path.
 fn is_domain(text: &str) -> bool {
     let label = |label: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -91,7 +91,7 @@ impl Azure {
         Self { spec: spec.clone() }
     }
 
-    /// An access token for Azure's management.
+    /// Returns an access token for Azure's management.
     async fn token(&self, base: &Url, app: &Application, http: &GuardedClient) -> Result<SecretString, Finding> {
         let host = cloud::host(&self.spec, base, LOGIN_HOST).map_err(grade::no_answer)?;
         let url = join(&host, &format!("/{}/oauth2/v2.0/token", app.tenant_id));
@@ -106,7 +106,7 @@ impl Azure {
         cloud::access_token(&answer).ok_or_else(|| without_token(&Reading::new(&answer, secret)))
     }
 
-    /// The subscription whose costs are reported: the one of the credential, else the first it may see.
+    /// Returns the subscription whose costs are reported: the credential's, else the first it may see.
     async fn subscription(
         &self,
         base: &Url,
@@ -131,7 +131,7 @@ impl Azure {
     }
 }
 
-/// Entra decides by codes; its sentences quote the application.
+/// Grades an answer without a token. Entra decides by codes; its sentences quote the application.
 fn without_token(reading: &Reading<'_>) -> Finding {
     let codes = reading.json_at("/error_codes").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let known = |code: &Value| TOKEN_ERRORS.iter().find(|(known, ..)| code.as_i64() == Some(*known));

@@ -1,6 +1,5 @@
-//! Azure's Cost Management: what each service of a subscription cost, by the day. What is in another
-//! currency than US dollars, or less than nothing, is unknown. A link to a next page is taken apart,
-//! never followed.
+//! Azure's Cost Management: the cost of each service of a subscription by the day. An amount in another currency than
+//! US dollars, or negative, is unknown. A link to a next page is taken apart, never followed.
 
 use std::time::Duration;
 
@@ -19,11 +18,11 @@ use crate::{
     retry_after, usage_page,
 };
 
-/// The reports.
+/// Reports.
 pub(crate) const SOURCES: &[&str] = &[COSTS];
-/// Its figures are renewed every few hours; Azure asks to be read about once a day.
+/// Interval of fetches: figures are renewed every few hours, and Azure asks to read them about once a day.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(12 * 3600);
-/// What an application without a role gets.
+/// Result of a fetch for an application without a role.
 pub(crate) const NO_ROLE: FetchError = FetchError::NotReportable {
     why: "this application may not read the subscription's costs; give it the role Cost Management Reader on it",
 };
@@ -35,7 +34,7 @@ const OF_PARTNER: FetchError = FetchError::NotReportable {
     why: "the partner who sells this subscription has not released its costs; ask for them there",
 };
 
-/// Where the costs of a subscription are asked for.
+/// Returns the URL at which the costs of a subscription are asked for.
 pub(crate) fn url(base: &Url, subscription: &str, query: UsageQuery<'_>) -> Url {
     let mut url = join(base, &format!("/subscriptions/{subscription}/providers/Microsoft.CostManagement/query"));
     url.query_pairs_mut().append_pair("api-version", "2025-03-01");
@@ -45,7 +44,7 @@ pub(crate) fn url(base: &Url, subscription: &str, query: UsageQuery<'_>) -> Url 
     url
 }
 
-/// The question, which is the same for every page.
+/// Returns the body of the request, the same for every page.
 pub(crate) fn question(query: UsageQuery<'_>) -> Result<String, FetchError> {
     if query.source != COSTS {
         return Err(FetchError::NotReportable { why: "Azure has no such report" });
@@ -64,7 +63,7 @@ pub(crate) fn question(query: UsageQuery<'_>) -> Result<String, FetchError> {
     Ok(question.to_string())
 }
 
-/// Reads the answer to [`question`], asked at a host of `base`.
+/// Reads the answer to [`question`], sent to a host of `base`.
 pub(crate) fn read(answer: &Answer, token: &str, base: &Url, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
     match answer.status.as_u16() {
         200 => {}
@@ -80,7 +79,7 @@ pub(crate) fn read(answer: &Answer, token: &str, base: &Url, query: UsageQuery<'
     Ok(UsagePage { rows: usage_page::merged(rows), next, complete_to: None })
 }
 
-/// The token of the next page; `None` for a link to another host.
+/// Returns the token of the next page; `None` for a link to another host.
 fn skip_token(link: &str, base: &Url) -> Option<String> {
     let link = Url::parse(link).ok().filter(|link| link.origin() == base.origin())?;
     link.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case(SKIP_TOKEN)).map(|(_, token)| token.into_owned())
@@ -97,7 +96,8 @@ fn failure(answer: &Answer, token: &str) -> FetchError {
     }
 }
 
-/// Azure counts by tenant, client and more, each with a header of its own, in seconds.
+/// Returns the longest wait in the headers. Azure counts by tenant, client and more, each with a header of its own, in
+/// seconds.
 fn longest_wait(headers: &HeaderMap) -> Option<Duration> {
     let waits = headers.iter().filter(|(name, _)| name.as_str().ends_with("-retry-after"));
     let seconds = waits.filter_map(|(_, value)| value.to_str().ok()?.trim().parse().ok());
@@ -109,7 +109,7 @@ struct Report {
     properties: Properties,
 }
 
-/// A table: which column holds what is told beside it.
+/// A table with named columns.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Properties {

@@ -1,5 +1,5 @@
-//! A service account's key as Google hands it out, a JSON file: checked without asking anybody, and
-//! signed with. The private key leaves it only as a signature.
+//! A service account's key as Google issues it, a JSON file: checked without a call, and used to sign. The private key
+//! leaves this module only as a signature.
 
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use super::super::credential_fields::Fields;
 use crate::FormatError;
 
 const FORM: &str = "the whole JSON file of a service account's key";
-/// The only endpoint a token is asked of, and who its assertions are for.
+/// The only token endpoint, and the audience of assertions.
 const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
-/// All that a token is used for.
+/// The only scope of a token.
 const SCOPE: &str = "https://www.googleapis.com/auth/monitoring.read";
-/// The longest that Google takes.
+/// Longest lifetime that Google accepts.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// A parsed key.
@@ -55,17 +55,17 @@ impl ServiceAccount {
         Ok(Self { client_email, private_key_id, private_key, project_id })
     }
 
-    /// The project whose usage is reported.
+    /// Returns the project whose usage is reported.
     pub(crate) fn project_id(&self) -> &str {
         &self.project_id
     }
 
-    /// Whose key, and which one.
+    /// Returns the redacted form: the account's address, and the beginning of the key's id.
     pub(crate) fn hint(&self) -> String {
         format!("{} {}", self.client_email, self.private_key_id.get(..8).unwrap_or_default())
     }
 
-    /// A JSON web token (RFC 7523) that is good for one exchange.
+    /// Returns a JSON web token (RFC 7523) for one exchange.
     pub(crate) fn assertion(&self, now: Timestamp) -> Result<SecretString, FormatError> {
         let header = json!({ "alg": "RS256", "typ": "JWT", "kid": self.private_key_id });
         let claims = json!({
@@ -112,7 +112,7 @@ fn is_key_id(text: &str) -> bool {
     text.len() == 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// It becomes part of a path.
+/// Returns `true` if the text is a project id, safe as a part of a path.
 fn is_project_id(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.:".contains(&byte);
     (4..=100).contains(&text.len())

@@ -25,10 +25,10 @@ use key::ServiceAccount;
 const TOKEN_HOST: &str = "oauth2.googleapis.com";
 const MONITORING_HOST: &str = "monitoring.googleapis.com";
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-/// Where an answer of the token endpoint has its proof.
+/// JSON pointer that proves the key in an answer of the token endpoint.
 const PROOF: &str = "/access_token";
 
-/// What the token endpoint's `error` and a part of its description say about the key.
+/// Values of the token endpoint's `error`, with a part of its description, that say something about the key.
 const TOKEN_ERRORS: &[(&str, &str, VerdictKind, &str)] = &[
     (
         "invalid_grant",
@@ -53,7 +53,7 @@ const TOKEN_ERRORS: &[(&str, &str, VerdictKind, &str)] = &[
     ("rate_limit_exceeded", "", VerdictKind::RateLimited, "Google asks to wait"),
 ];
 
-/// Google Cloud's ways.
+/// Google Cloud as a provider.
 pub(crate) struct GoogleCloud {
     spec: ProviderSpec,
 }
@@ -63,7 +63,7 @@ impl GoogleCloud {
         Self { spec: spec.clone() }
     }
 
-    /// An access token, and what proves that there was one.
+    /// Returns an access token, with the finding that proves the key.
     async fn token(
         &self,
         base: &Url,

@@ -1,5 +1,5 @@
-//! Google's Cloud Monitoring: tokens and calls of each model that a project used, by the day. Money is
-//! not in it; Google reports that only in exports to BigQuery, so cost stays unknown.
+//! Google's Cloud Monitoring: tokens and calls of each model that a project used, by the day. Costs are not in it;
+//! Google reports them only in exports to BigQuery, so cost stays unknown.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::{
     lenient::Text, usage_page,
 };
 
-/// The reports. Input and output are apart, so that a series on a later page never replaces a figure.
+/// Reports. Input and output are separate, so that a series on a later page never replaces a figure.
 pub(crate) const SOURCES: &[&str] = &[INPUT, OUTPUT, REQUESTS];
-/// New figures are there within minutes.
+/// Interval of fetches; new figures appear within minutes.
 pub(crate) const INTERVAL: Duration = Duration::from_secs(3600);
 
 const INPUT: &str = "vertex.input_tokens";
@@ -29,7 +29,7 @@ const DISABLED: FetchError = FetchError::NotReportable {
     why: "the Cloud Monitoring API is disabled in this project; enable it (monitoring.googleapis.com)",
 };
 
-/// What is counted, and of which type.
+/// Returns the metric of a report, and the token type that filters it.
 fn metric(source: &str) -> Option<(&'static str, Option<&'static str>)> {
     match source {
         INPUT => Some(("token_count", Some("input"))),
@@ -39,7 +39,7 @@ fn metric(source: &str) -> Option<(&'static str, Option<&'static str>)> {
     }
 }
 
-/// The URL of one page: a sum for each day and model.
+/// Returns the URL of one page: a sum per day and model.
 pub(crate) fn url(host: &Url, project_id: &str, query: UsageQuery<'_>) -> Result<Url, FetchError> {
     let none = FetchError::NotReportable { why: "Google Cloud has no such report" };
     let (metric, of_type) = metric(query.source).ok_or(none)?;
@@ -92,7 +92,7 @@ pub(crate) fn read(answer: &Answer, token: &str, query: UsageQuery<'_>) -> Resul
     Ok(UsagePage { rows: usage_page::merged(rows), next, complete_to: None })
 }
 
-/// An answer without any series is an empty object.
+/// One page; without any series it is an empty object.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {

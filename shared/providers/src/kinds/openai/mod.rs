@@ -18,7 +18,7 @@ use crate::{
 
 const ADMIN_PREFIX: &str = "sk-admin-";
 
-/// OpenAI's ways.
+/// OpenAI as a provider.
 pub(crate) struct OpenAi {
     spec: ProviderSpec,
     signals: Vec<Signal>,

@@ -1,6 +1,5 @@
-//! OpenAI's organisation reports: usage of completions and embeddings by the hour, costs by the
-//! day. Every figure is read from the answer's own digits; what is absent, negative or in another
-//! currency is unknown.
+//! OpenAI's organisation reports: usage of completions and embeddings by the hour, costs by the day. Every figure is
+//! read from the answer's own digits; one that is absent, negative or in another currency is unknown.
 
 use std::time::Duration;
 
@@ -17,14 +16,14 @@ use crate::{
     usage_page,
 };
 
-/// The reports, in the order they are fetched.
+/// Reports, in the order they are fetched.
 pub(crate) const SOURCES: &[&str] = &[COMPLETIONS, EMBEDDINGS, COSTS];
-/// Those of single keys.
+/// Reports by key.
 pub(crate) const KEY_SOURCES: &[&str] = &[COMPLETIONS_BY_KEY, EMBEDDINGS_BY_KEY];
-/// What an ordinary key gets.
+/// Result of a fetch with an ordinary key.
 pub(crate) const NEEDS_ADMIN_KEY: FetchError =
     FetchError::NotReportable { why: "OpenAI reports usage only to an organisation's admin key (sk-admin-...)" };
-/// The bucket of costs.
+/// Width of a cost bucket.
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 const COMPLETIONS: &str = "usage.completions";
@@ -56,7 +55,7 @@ fn report(source: &str) -> Option<Report> {
     }
 }
 
-/// The URL of one page.
+/// Returns the URL of one page.
 pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> {
     let report = report(query.source).ok_or(FetchError::NotReportable { why: "OpenAI has no such report" })?;
     Ok(report.url(base, query, &DIALECT))

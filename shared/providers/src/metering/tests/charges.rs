@@ -1,4 +1,4 @@
-//! What a price depends on beside tokens: charges, terms, sound, searches and tools.
+//! Factors of a price beside tokens: charges, terms, audio, searches and tools.
 
 use super::*;
 

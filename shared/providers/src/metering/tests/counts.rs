@@ -1,4 +1,4 @@
-//! Counts of tokens in every generation of names, and what only looks like one.
+//! Token counts in every generation of names, and fields that only look like one.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! How answers end, and which of their figures hold then.
+//! Ends of answers, and the figures that hold for each.
 
 use super::*;
 

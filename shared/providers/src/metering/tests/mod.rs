@@ -1,4 +1,4 @@
-//! Figures of answers in every shape, and of what only looks like them.
+//! Figures of answers in every shape, and fields that only look like them.
 
 mod charges;
 mod counts;

@@ -1,4 +1,4 @@
-//! What a proxied call carries, and that recorded answers are metered to the token.
+//! The headers of a proxied call, and the figures metered from recorded answers, to the token.
 
 use anyhow::{Context, Result, ensure};
 use keyway_domain::TokenCounts;

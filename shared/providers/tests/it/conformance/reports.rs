@@ -1,5 +1,5 @@
-//! What the recorded pages of reports prove: who gets a report, that every page of it is read, that an empty one
-//! is no failure, and that nobody follows a page to itself.
+//! Proofs by the recorded pages of reports: the kind of key that gets a report, every page read, an empty report that
+//! is no failure, and a page that names itself as the next refused.
 
 use anyhow::{Context, Result, ensure};
 use keyway_domain::ReportedUsage;
@@ -41,10 +41,10 @@ const RECORDED: [Recorded; 15] = [
     ("google_cloud", "vertex.output_tokens", SERIES, "monitoring_empty"),
     ("google_cloud", "vertex.requests", SERIES, "monitoring_empty"),
 ];
-/// What an ordinary key gets where only the answer tells that it is one.
+/// Answers to an ordinary key, for providers where only the answer tells its kind.
 const REFUSED: [(&str, &str); 1] = [("openrouter", "credits_forbidden")];
 
-/// An ordinary key is told why it gets no report; nobody is asked where its form already tells.
+/// Checks that an ordinary key gets the reason why there is no report, without a call if its form tells its kind.
 pub(super) async fn ordinary(subject: &Subject) -> Result<String> {
     let Some(key) = &subject.ordinary else { return Ok(NONE.to_owned()) };
     let refused = REFUSED.iter().find(|(provider, _)| *provider == subject.spec.name).map(|(_, case)| *case);
@@ -64,7 +64,7 @@ pub(super) async fn ordinary(subject: &Subject) -> Result<String> {
     Ok("not reportable".to_owned())
 }
 
-/// How many reports an admin key gets; each one is read to its end.
+/// Counts the reports of an admin key; each one is read to its end.
 pub(super) async fn admin(subject: &Subject) -> Result<String> {
     Ok(match walked(subject).await?.len() {
         0 => NONE.to_owned(),
@@ -73,7 +73,7 @@ pub(super) async fn admin(subject: &Subject) -> Result<String> {
     })
 }
 
-/// How many pages of each report were read.
+/// Counts the pages read of each report.
 pub(super) async fn pages(subject: &Subject) -> Result<String> {
     let walked = walked(subject).await?;
     let longest = walked.iter().max().copied().unwrap_or_default();
@@ -129,7 +129,7 @@ pub(super) async fn single_keys(subject: &Subject) -> Result<String> {
     Ok(format!("{} report{}", sources.len(), if sources.len() == 1 { "" } else { "s" }))
 }
 
-/// How many pages each report of an admin key has, once all are read.
+/// Returns the number of pages of each report of an admin key, once all are read.
 async fn walked(subject: &Subject) -> Result<Vec<usize>> {
     let Some(key) = &subject.admin else { return Ok(Vec::new()) };
     let mut walked = Vec::new();

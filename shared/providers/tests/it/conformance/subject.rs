@@ -1,4 +1,4 @@
-//! A provider under test: its ways, its recorded answers, and keys of its form whose secret part would be
+//! A provider under test: its implementation, its recorded answers, and keys of its form whose secret part would be
 //! recognised wherever it shows up.
 
 use std::{fs, sync::Arc};
@@ -16,7 +16,7 @@ use crate::{
 };
 
 const BODY: &str = "C4n4ryThi5MustN3v3rL34kAnywh3r3WhatsoEver9876";
-/// Nothing shows as much of a secret as this.
+/// Length of a part of a secret that nothing may show.
 const TELLING_CHARS: usize = 8;
 
 /// A provider under test.
@@ -31,7 +31,7 @@ pub(super) struct Subject {
     pub(super) admin: Option<Key>,
 }
 
-/// A credential as it is entered, and what of it is secret.
+/// A credential as entered, and its secret part.
 pub(super) struct Key {
     pub(super) text: String,
     pub(super) secret: String,
@@ -50,7 +50,7 @@ impl Subject {
         self.cases.iter().find(|case| case.name == name).with_context(|| format!("{name} is not recorded"))
     }
 
-    /// What a probe finds when it is answered so. A credential that is exchanged gets its token before.
+    /// Returns the finding of a probe that gets this answer. A credential that is exchanged gets its token before.
     pub(super) async fn probed(&self, key: &Key, case: &Fixture) -> Result<Finding> {
         let (server, base, http) = self.host(case).await?;
         let finding = self.ways.probe(target(&base, &secret(&key.text)), &http).await;
@@ -59,7 +59,7 @@ impl Subject {
         Ok(finding)
     }
 
-    /// A host that answers so, its base URL, and a client that trusts it.
+    /// Starts a host with this answer; returns it with its base URL, and a client that trusts it.
     pub(super) async fn host(&self, case: &Fixture) -> Result<(Replay, Url, GuardedClient)> {
         let token = self.case("token_ok").ok().filter(|_| case.kind != "token").cloned();
         // What links to the provider's own host links to this one.
@@ -76,7 +76,7 @@ impl Subject {
         Ok((server, base, GuardedClient::new(&settings)?))
     }
 
-    /// The names of the headers that carry the key of a call.
+    /// Returns the names of the headers that carry the key of a call.
     pub(super) fn headers_with(&self, key: &Key, path: &str) -> Result<Vec<String>> {
         let mut headers = HeaderMap::new();
         self.ways.authorize(path, &mut headers, key.text.as_bytes())?;
@@ -92,19 +92,19 @@ impl Key {
         Self { text: format!("{prefix}{BODY}"), secret: BODY.to_owned() }
     }
 
-    /// Whether a text shows a part of the secret.
+    /// Returns `true` if a text shows a part of the secret.
     pub(super) fn shows_in(&self, text: &str) -> bool {
         let parts = self.secret.as_bytes().windows(TELLING_CHARS);
         parts.into_iter().any(|part| text.as_bytes().windows(TELLING_CHARS).any(|shown| shown == part))
     }
 }
 
-/// What was asked of a host, the exchange of a credential aside.
+/// Returns the last request of a host, after any exchange of a credential.
 pub(super) fn asked(server: &Replay) -> Option<Received> {
     server.received().pop()
 }
 
-/// An ordinary and an admin key. A provider that only the catalog knows has keys of its first prefix.
+/// Returns an ordinary and an admin key. A provider without a kind of its own has keys of its first prefix.
 fn keys(spec: &ProviderSpec) -> Result<(Option<Key>, Option<Key>)> {
     let admin_prefix = spec.key_prefixes.iter().find(|prefix| prefix.contains("admin"));
     let prefix = spec.key_prefixes.iter().find(|prefix| !prefix.contains("admin"));

@@ -1,4 +1,4 @@
-//! What is taken as a key, and what the recorded answers to a probe prove about one.
+//! Accepted forms of a key, and the verdicts that recorded answers to a probe prove.
 
 use anyhow::{Context, Result, ensure};
 use keyway_domain::VerdictKind::{self, Invalid, Misconfigured, NoCredit, RateLimited, Restricted, Unreachable, Valid};
@@ -35,7 +35,7 @@ pub(super) fn format(subject: &Subject) -> Result<String> {
     Ok("passes".to_owned())
 }
 
-/// For each verdict whether a recorded answer proves it.
+/// Returns a cell for each verdict: whether a recorded answer proves it.
 pub(super) async fn verdicts(subject: &Subject, faults: &mut Vec<String>) -> Vec<String> {
     let mut proven = [false; VERDICTS.len()];
     for case in subject.cases.iter().filter(|case| is_about_a_key(case)) {
@@ -51,13 +51,14 @@ pub(super) async fn verdicts(subject: &Subject, faults: &mut Vec<String>) -> Vec
     proven.iter().map(|proven| if *proven { "proven" } else { NONE }.to_owned()).collect()
 }
 
-/// Whether it was an answer, and none of a report. That a permission is missing is told in one way everywhere.
+/// Returns `true` for an answer to a key that is not about a report, except for missing permissions, which look the
+/// same everywhere.
 fn is_about_a_key(case: &Fixture) -> bool {
     let is_no_report = ["verify", "token", "balance", "chat"].contains(&case.kind.as_str());
     case.status != 0 && (is_no_report || case.expect["state"] == "valid_limited")
 }
 
-/// What is found in an answer. It may be no verdict, but never one that the answer does not allow.
+/// Returns the finding for an answer, which must be one that the answer allows, if it is a verdict.
 async fn found(subject: &Subject, case: &Fixture) -> Result<Finding> {
     let of_admin = case.name.contains("/admin_");
     let (first, other) =
@@ -69,7 +70,7 @@ async fn found(subject: &Subject, case: &Fixture) -> Result<Finding> {
     Ok(finding)
 }
 
-/// The verdicts that an answer allows.
+/// Returns the verdicts that an answer allows.
 fn allowed(case: &Fixture) -> &'static [VerdictKind] {
     match case.expect["state"].as_str().unwrap_or_default() {
         "valid" | "valid_limited" => &[Valid, Restricted],
@@ -81,7 +82,7 @@ fn allowed(case: &Fixture) -> &'static [VerdictKind] {
     }
 }
 
-/// Whether the answer is one of those the finding is made for.
+/// Returns `true` if the answer is one of those the finding is made for.
 fn is_proof(case: &Fixture, finding: &Finding) -> bool {
     match finding.kind {
         RateLimited => case.expect["state"] == "rate_limited",

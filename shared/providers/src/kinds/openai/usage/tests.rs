@@ -1,4 +1,4 @@
-//! What a page of a report is read as.
+//! Pages of reports and the rows they are read as.
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
