@@ -17,7 +17,7 @@ use crate::{
     error::ApiError,
     etag,
     idempotency::Reservation,
-    work::{self, Command, Work},
+    work::{self, Command},
 };
 
 /// Argument of a handler.
@@ -116,25 +116,11 @@ impl Call {
     /// Carries out a command in one transaction, once per `Idempotency-Key`.
     pub(crate) async fn commit(&self, command: impl Command) -> Result<Answer, ApiError> {
         let reservation = self.reserve()?;
-        let admitted = if command.starts_work() { self.app.admission.check() } else { Ok(()) };
+        let starts_work = command.starts_work();
+        let admit = || if starts_work { self.app.admission.check() } else { Ok(()) };
         if reservation.is_none() {
-            admitted?;
-            return work::carry_out(&self.app, &self.by, command).await;
+            admit()?;
         }
-        let mut work = Work::begin(&self.app, &self.by).await?;
-        if let Some(reservation) = &reservation
-            && let Some(answer) = reservation.earlier(&self.app.keys, &work.tx).await?
-        {
-            return Ok(answer);
-        }
-        // Only now: what was accepted before is answered as before.
-        admitted?;
-        let answer = command.run(&mut work).await?;
-        work.write_messages().await?;
-        if let Some(reservation) = &reservation {
-            reservation.keep(&self.app.keys, &work.tx, &answer, work.now).await?;
-        }
-        work.commit().await?;
-        Ok(answer)
+        work::carry_out(&self.app, &self.by, command, (reservation.as_ref(), admit)).await
     }
 }

@@ -25,7 +25,7 @@ use crate::{
     routes::default_from,
     trace,
     view::{DeadLetterView, OperationView},
-    work,
+    work::{self, Command},
 };
 
 /// The operator's commands.
@@ -88,7 +88,7 @@ impl Console {
             limits: LimitsInput::default(),
             expires_at: None,
         };
-        let answer = work::carry_out(&self.app, &caller, command).await.map_err(refused)?;
+        let answer = self.carry_out(&caller, command).await.map_err(refused)?;
         Ok(serde_json::from_slice(answer.body().expose()).unwrap_or_default())
     }
 
@@ -101,7 +101,7 @@ impl Console {
         let to = Timestamp::now();
         let command = FetchUsage { from: default_from(to), to, integration_id: None, provider };
         let caller = operator(tenant.unwrap_or(self.app.default_tenant));
-        let answer = work::carry_out(&self.app, &caller, command).await.map_err(refused)?;
+        let answer = self.carry_out(&caller, command).await.map_err(refused)?;
         let mut started: Value = serde_json::from_slice(answer.body().expose()).unwrap_or_default();
         Ok(started["operation"].take())
     }
@@ -147,7 +147,7 @@ impl Console {
     /// See [`ConsoleError`].
     pub async fn replay(&self, id: MessageId) -> Result<Value, ConsoleError> {
         let answered = match self.owner(id).await? {
-            Some(owner) => work::carry_out(&self.app, &operator(owner), ReplayDeadLetter { id }).await,
+            Some(owner) => self.carry_out(&operator(owner), ReplayDeadLetter { id }).await,
             None => replay_unowned(&self.app, &operator(self.app.default_tenant), None, id).await,
         };
         let answer: Answer = answered.map_err(refused)?;
@@ -160,7 +160,7 @@ impl Console {
     /// See [`ConsoleError`].
     pub async fn discard(&self, id: MessageId) -> Result<(), ConsoleError> {
         let answered = match self.owner(id).await? {
-            Some(owner) => work::carry_out(&self.app, &operator(owner), DiscardDeadLetter { id }).await,
+            Some(owner) => self.carry_out(&operator(owner), DiscardDeadLetter { id }).await,
             None => discard_unowned(&self.app, &operator(self.app.default_tenant), None, id).await,
         };
         answered.map(drop).map_err(refused)
@@ -169,6 +169,11 @@ impl Console {
     async fn owner(&self, id: MessageId) -> Result<Option<TenantId>, ConsoleError> {
         let tx = self.app.store.system_read().await?;
         Ok(dead_letters::find_any(&tx, id).await?.ok_or_else(missing)?.tenant_id)
+    }
+
+    /// Carries out a command, whatever waits: the operator decides.
+    async fn carry_out(&self, caller: &Caller, command: impl Command) -> Result<Answer, ApiError> {
+        work::carry_out(&self.app, caller, command, (None, || Ok(()))).await
     }
 }
 

@@ -4,7 +4,7 @@
 use std::future::Future;
 
 use keyway_domain::{
-    AuditEvent, AuditOutcome, Body, Command as Job, Event, Invalidation, Message, MessageId, OperationId, Timestamp,
+    AuditEvent, AuditOutcome, Body, Command as Job, Event, Invalidation, Message, MessageId, Timestamp,
 };
 use keyway_store::{
     StoreError, TenantTx, Tx,
@@ -14,7 +14,7 @@ use keyway_store::{
 use keyway_telemetry::{failpoint, metrics};
 use serde_json::Value;
 
-use crate::{App, answer::Answer, auth::Caller, error::ApiError};
+use crate::{App, answer::Answer, auth::Caller, error::ApiError, idempotency::Reservation};
 
 /// A change that a caller can request; one file in `commands/` each.
 pub(crate) trait Command: Send {
@@ -38,11 +38,26 @@ pub(crate) struct Work<'a> {
     journal: Journal<'a>,
 }
 
-/// Carries out a command in a transaction of its own.
-pub(crate) async fn carry_out(app: &App, caller: &Caller, command: impl Command) -> Result<Answer, ApiError> {
+/// Carries out a command in a transaction of its own. A command with a reservation runs once: its repetition gets the
+/// first answer, even if `admit` would refuse it now.
+pub(crate) async fn carry_out(
+    app: &App,
+    caller: &Caller,
+    command: impl Command,
+    (reservation, admit): (Option<&Reservation>, impl FnOnce() -> Result<(), ApiError>),
+) -> Result<Answer, ApiError> {
     let mut work = Work::begin(app, caller).await?;
+    if let Some(reservation) = reservation
+        && let Some(answer) = reservation.earlier(&app.keys, &work.tx).await?
+    {
+        return Ok(answer);
+    }
+    admit()?;
     let answer = command.run(&mut work).await?;
     work.write_messages().await?;
+    if let Some(reservation) = reservation {
+        reservation.keep(&app.keys, &work.tx, &answer, work.now).await?;
+    }
     work.commit().await?;
     Ok(answer)
 }
@@ -75,15 +90,8 @@ impl<'a> Work<'a> {
     /// Starts an operation: its row and the message of its first attempt. `total` announces a
     /// fan-out's children.
     pub(crate) async fn start(&mut self, job: Job, total: Option<i64>) -> Result<OperationRow, StoreError> {
-        let new = NewOperation {
-            id: OperationId::new(),
-            tenant_id: self.tx.tenant_id(),
-            parent_id: None,
-            origin: Origin::Request,
-            total,
-            due_at: self.now,
-            command: job.clone(),
-        };
+        let new = NewOperation::of(self.tx.tenant_id(), Origin::Request, job.clone(), self.now);
+        let new = NewOperation { total, ..new };
         self.send(Message::command(new.tenant_id, new.id, job));
         operations::insert(&self.tx, new, self.now).await
     }
@@ -91,15 +99,7 @@ impl<'a> Work<'a> {
     /// Starts the operation that ends when every replica has dropped the entries that the transaction revokes, and adds
     /// the invalidation.
     pub(crate) async fn revoke(&mut self, what: Invalidation) -> Result<OperationRow, StoreError> {
-        let new = NewOperation {
-            id: OperationId::new(),
-            tenant_id: self.tx.tenant_id(),
-            parent_id: None,
-            origin: Origin::Request,
-            total: None,
-            due_at: self.now,
-            command: Job::Revoke { what },
-        };
+        let new = NewOperation::of(self.tx.tenant_id(), Origin::Request, Job::Revoke { what }, self.now);
         let row = operations::insert(&self.tx, new, self.now).await?;
         let event = Body::Event(Event::Invalidated(what));
         let message = Message::new(MessageId::of_attempt(row.id, row.attempt), row.tenant_id, event);

@@ -19,7 +19,7 @@ mod virtual_key;
 pub(crate) use audit::AuditView;
 pub(crate) use dead_letter::DeadLetterView;
 pub(crate) use drift::DriftView;
-pub(crate) use integration::{IntegrationDetail, IntegrationView, Submitted};
+pub(crate) use integration::{IntegrationDetail, IntegrationView, ReplacementView, Submitted};
 pub(crate) use model::{MODEL_PREFIX, ModelView};
 pub(crate) use operation::{OperationView, Started};
 pub(crate) use project::ProjectView;

@@ -140,11 +140,11 @@ impl Run {
 
     /// Starts a command as the API does: its operation and its message in one transaction.
     async fn start(&self, command: Command) -> Result<OperationId> {
-        let (id, now) = (OperationId::new(), Timestamp::now());
-        let (tenant_id, origin) = (self.ground.tenant, Origin::Request);
-        let message = Message::command(tenant_id, id, command.clone());
+        let (tenant_id, now) = (self.ground.tenant, Timestamp::now());
+        let new = NewOperation::of(tenant_id, Origin::Request, command.clone(), now);
+        let id = new.id;
+        let message = Message::command(tenant_id, id, command);
         let tx = self.ground.store.tenant(tenant_id).await?;
-        let new = NewOperation { id, tenant_id, parent_id: None, origin, total: None, due_at: now, command };
         operations::insert(&tx, new, now).await?;
         outbox::insert(&tx, &[message], now).await?;
         tx.commit().await?;

@@ -146,8 +146,7 @@ async fn operations(ground: &Ground, messages: &[Message], commands: &[Command])
     let now = Timestamp::now();
     let new = messages.iter().zip(commands).map(|(message, command)| {
         let id = message.operation_id.context("a command of no operation")?;
-        let (tenant_id, origin, command) = (ground.tenant, Origin::Request, command.clone());
-        anyhow::Ok(NewOperation { id, tenant_id, parent_id: None, origin, total: None, due_at: now, command })
+        anyhow::Ok(NewOperation { id, ..NewOperation::of(ground.tenant, Origin::Request, command.clone(), now) })
     });
     let new = new.collect::<Result<Vec<_>>>()?;
     let tx = ground.store.tenant(ground.tenant).await?;

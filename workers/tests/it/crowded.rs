@@ -1,7 +1,7 @@
 //! Many jobs of one provider or tenant beside one of another: nobody's crowd holds up anybody else.
 
 use anyhow::{Result, ensure};
-use keyway_domain::{Code, Message, OperationId, OperationState, TenantId, Timestamp};
+use keyway_domain::{Code, Message, OperationState, TenantId, Timestamp};
 use keyway_store::{
     operations::{self, NewOperation, Origin},
     outbox,
@@ -98,15 +98,7 @@ async fn place_many(world: &World, tenant: Tenant, key: &str, count: usize) -> R
 /// Very many verifications of one integration, in one transaction.
 async fn flood(world: &World, submitted: &Submitted) -> Result<()> {
     let (now, tenant_id, command) = (Timestamp::now(), submitted.tenant.id, verify(submitted.id, 1));
-    let new = |_| NewOperation {
-        id: OperationId::new(),
-        tenant_id,
-        parent_id: None,
-        origin: Origin::Request,
-        total: None,
-        due_at: now,
-        command: command.clone(),
-    };
+    let new = |_| NewOperation::of(tenant_id, Origin::Request, command.clone(), now);
     let operations: Vec<_> = (0..FLOOD).map(new).collect();
     let messages: Vec<_> = operations.iter().map(|new| Message::command(tenant_id, new.id, command.clone())).collect();
     let tx = world.store.tenant(tenant_id).await?;

@@ -32,10 +32,10 @@ async fn beat(world: &World, replicas: &[ReplicaId]) -> Result<()> {
 }
 
 async fn revoke(world: &World, at: Timestamp) -> Result<OperationId> {
-    let (id, tenant_id) = (OperationId::new(), world.tenant.id);
+    let tenant_id = world.tenant.id;
     let command = Command::Revoke { what: Invalidation::Integrations };
-    let new =
-        NewOperation { id, tenant_id, parent_id: None, origin: Origin::Request, total: None, due_at: at, command };
+    let new = NewOperation::of(tenant_id, Origin::Request, command, at);
+    let id = new.id;
     let tx = world.store.tenant(tenant_id).await?;
     operations::insert(&tx, new, at).await?;
     tx.commit().await?;

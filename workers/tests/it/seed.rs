@@ -160,9 +160,9 @@ pub(crate) const fn verify(integration_id: IntegrationId, secret_version: i32) -
 }
 
 async fn open(tx: &TenantTx, tenant: Tenant, command: Command, parent_id: Option<OperationId>) -> Result<Message> {
-    let (id, now) = (OperationId::new(), Timestamp::now());
-    let (tenant_id, origin) = (tenant.id, Origin::Request);
-    let new = NewOperation { id, tenant_id, parent_id, origin, total: None, due_at: now, command: command.clone() };
+    let now = Timestamp::now();
+    let new = NewOperation { parent_id, ..NewOperation::of(tenant.id, Origin::Request, command.clone(), now) };
+    let id = new.id;
     operations::insert(tx, new, now).await?;
     Ok(Message::command(tenant.id, id, command))
 }

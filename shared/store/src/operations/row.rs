@@ -116,6 +116,12 @@ pub struct NewOperation {
 }
 
 impl NewOperation {
+    /// Creates an operation without a parent, due at `due_at`, under a new id.
+    #[must_use]
+    pub fn of(tenant_id: TenantId, origin: Origin, command: Command, due_at: Timestamp) -> Self {
+        Self { id: OperationId::new(), tenant_id, parent_id: None, origin, total: None, due_at, command }
+    }
+
     pub(crate) fn row(self, now: Timestamp) -> OperationRow {
         let progress = has_progress(kind(&self.command))
             .then(|| Progress { total: self.total.unwrap_or(0), ..Progress::default() });

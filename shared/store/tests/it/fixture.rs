@@ -137,8 +137,7 @@ pub(crate) fn integration(project_id: ProjectId, data_key_id: DataKeyId, name: &
 }
 
 pub(crate) fn operation(tenant_id: TenantId, command: Command, parent_id: Option<OperationId>) -> NewOperation {
-    let id = OperationId::new();
-    NewOperation { id, tenant_id, parent_id, origin: Origin::Request, total: None, due_at: NOW, command }
+    NewOperation { parent_id, ..NewOperation::of(tenant_id, Origin::Request, command, NOW) }
 }
 
 pub(crate) fn verify(integration_id: IntegrationId) -> Command {
