@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use keyway_api::{
-    App, AppParts, CorsOrigins, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key,
-};
+use keyway_api::{App, AppParts, OutboxLimits};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
+use keyway_http::ServerLimits;
+use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{settings, tenants};
-use keyway_vault::{SecretString, from_hex, to_hex};
+use keyway_vault::{
+    SecretString, from_hex, to_hex,
+    token::{admin_key_hash, new_admin_key},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    front::{self, Beside},
     parts::{self, Parts},
     places, say,
 };
@@ -39,19 +43,6 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     let config = &parts.config;
     let listener = places::listen(places::LISTEN, config.api.listen).await?;
     let (admin_key_sha256, default_tenant) = identity(parts).await?;
-    let app = App::new(AppParts {
-        store: parts.store.clone(),
-        keys: parts.keys.clone(),
-        catalog: parts.catalog.clone(),
-        guard: parts.http.guard().clone(),
-        admin_key_sha256,
-        default_tenant,
-        body_bytes: config.api.api_body_bytes,
-        body_timeout: std::time::Duration::from_secs(30),
-        verify_interval: config.workers.verify_interval,
-        drift_percent: config.workers.drift_percent,
-        outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
-    });
     let proxy = Proxy::new(ProxyParts {
         store: parts.store.clone(),
         keys: parts.keys.clone(),
@@ -64,6 +55,20 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         cors: config.proxy.cors_origins.clone().map_or(CorsOrigins::Any, CorsOrigins::Listed),
         fallback_key: config.proxy.fallback_key.as_ref().map(|key| SecretString::new(key.expose().clone())),
     })?;
+    let app = App::new(AppParts {
+        store: parts.store.clone(),
+        keys: parts.keys.clone(),
+        catalog: parts.catalog.clone(),
+        guard: parts.http.guard().clone(),
+        admin_key_sha256,
+        default_tenant,
+        body_bytes: config.api.api_body_bytes,
+        body_timeout: std::time::Duration::from_secs(30),
+        verify_interval: config.workers.verify_interval,
+        drift_percent: config.workers.drift_percent,
+        outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
+        proxy: Some(Arc::new(Beside(proxy.clone()))),
+    });
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));
     parts.say_ready();
@@ -74,7 +79,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         drain: config.process.drain,
         ..ServerLimits::default()
     };
-    keyway_api::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
+    front::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
     proxy.drain().await;
     Ok(())
 }

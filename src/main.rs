@@ -4,6 +4,7 @@ mod api;
 mod console;
 mod dead_letters;
 mod fetch_usage;
+mod front;
 mod harden;
 mod healthcheck;
 mod import_env;

@@ -5,24 +5,31 @@
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark prints, and is its own client")]
 
+#[path = "../../src/front.rs"]
+mod doors;
+
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::{Result, ensure};
 use futures::StreamExt as _;
-use keyway_api::{App, AppParts, CorsOrigins, Proxy, ProxyParts, ServerLimits, admin_key_hash};
+use keyway_api::{App, AppParts};
 use keyway_bus::{EmbeddedBus, Journal};
 use keyway_domain::{ProjectId, TenantId, Timestamp};
+use keyway_http::ServerLimits;
 use keyway_providers::{LiveCatalog, guard::Guard};
+use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, projects, tenants};
 use keyway_testkit::{
     figures::{Effort, Figure, Meter, Wanted, median},
     postgres::TestDatabase,
 };
-use keyway_vault::{Keyring, Vault};
+use keyway_vault::{Keyring, Vault, token::admin_key_hash};
 use sqlx::{Connection as _, Executor as _, PgPool, postgres::PgPoolOptions};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use doors::Beside;
 
 const ADMIN_KEY: &str = "intake-benchmark-admin-key-0123456789";
 const AT_ONCE: usize = 32;
@@ -71,26 +78,13 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
     keys.current(&tx).await?;
     tx.commit().await?;
     let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[])?);
-    let app = App::new(AppParts {
+    let data_dir = std::env::temp_dir().join(format!("keyway-intake-{}", Uuid::now_v7().simple()));
+    let bus = Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 1));
+    let proxy = Proxy::new(ProxyParts {
         store: store.clone(),
         keys: keys.clone(),
         catalog: catalog.clone(),
         guard: guard.clone(),
-        admin_key_sha256: admin_key_hash(ADMIN_KEY),
-        default_tenant: tenant.id,
-        body_bytes: 1 << 20,
-        body_timeout: std::time::Duration::from_secs(30),
-        verify_interval: std::time::Duration::from_secs(86_400),
-        drift_percent: 5,
-        outbox: keyway_api::OutboxLimits { max_rows: u64::MAX, max_age: std::time::Duration::from_secs(3600) },
-    });
-    let data_dir = std::env::temp_dir().join(format!("keyway-intake-{}", Uuid::now_v7().simple()));
-    let bus = Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 1));
-    let proxy = Proxy::new(ProxyParts {
-        store,
-        keys,
-        catalog,
-        guard,
         bus,
         data_dir,
         body_bytes: 1 << 20,
@@ -98,9 +92,23 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
         cors: CorsOrigins::Any,
         fallback_key: None,
     })?;
+    let app = App::new(AppParts {
+        store,
+        keys,
+        catalog,
+        guard,
+        admin_key_sha256: admin_key_hash(ADMIN_KEY),
+        default_tenant: tenant.id,
+        body_bytes: 1 << 20,
+        body_timeout: std::time::Duration::from_secs(30),
+        verify_interval: std::time::Duration::from_secs(86_400),
+        drift_percent: 5,
+        outbox: keyway_api::OutboxLimits { max_rows: u64::MAX, max_age: std::time::Duration::from_secs(3600) },
+        proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
+    });
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(keyway_api::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()));
+    tokio::spawn(doors::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()));
     Ok((address, tenant.id, project.map(|project| project.id).unwrap_or_else(ProjectId::new)))
 }
 

@@ -13,7 +13,7 @@ use keyway_store::{Store, StoreError, outbox};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
-use crate::error::{ApiError, Code};
+use crate::{code::Code, error::ApiError};
 
 const EVERY: Duration = Duration::from_secs(1);
 const RETRY_AFTER_SECONDS: u16 = 10;

@@ -1,9 +1,6 @@
 //! State shared by all management requests.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use keyway_domain::{Invalidation, TenantId};
 use keyway_providers::{LiveCatalog, guard::Guard};
@@ -11,8 +8,8 @@ use keyway_store::{Store, TenantKeyCache};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Proxy,
     admission::{Admission, OutboxLimits},
+    beside::ProxyBeside,
     idempotency::InFlight,
 };
 
@@ -40,6 +37,8 @@ pub struct AppParts {
     pub drift_percent: u64,
     /// Limits of the outbox above which new work is refused.
     pub outbox: OutboxLimits,
+    /// The proxy that is served beside it; `None`: none is.
+    pub proxy: Option<Arc<dyn ProxyBeside>>,
 }
 
 /// The management API's state, shared by all requests.
@@ -56,7 +55,7 @@ pub struct App {
     pub(crate) drift_percent: u64,
     pub(crate) in_flight: InFlight,
     pub(crate) admission: Admission,
-    proxy: OnceLock<Arc<Proxy>>,
+    pub(crate) proxy: Option<Arc<dyn ProxyBeside>>,
 }
 
 impl App {
@@ -76,7 +75,7 @@ impl App {
             drift_percent: parts.drift_percent,
             in_flight: InFlight::default(),
             admission: Admission::new(parts.outbox),
-            proxy: OnceLock::new(),
+            proxy: parts.proxy,
         })
     }
 
@@ -86,21 +85,9 @@ impl App {
         self.admission.watch(&self.store, &stop).await;
     }
 
-    /// Registers the proxy served in this process, to be told of changes before their answers are sent. Other processes
-    /// learn of them through the bus.
-    pub(crate) fn serves_beside(&self, proxy: &Arc<Proxy>) {
-        // An app is served once; a second proxy would hear of changes through the bus.
-        let _ = self.proxy.set(Arc::clone(proxy));
-    }
-
-    /// Returns the proxy served in this process, if any.
-    pub(crate) fn proxy(&self) -> Option<&Arc<Proxy>> {
-        self.proxy.get()
-    }
-
     /// Drops cache entries of this process that a committed change affects.
     pub(crate) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
-        if let Some(proxy) = self.proxy.get() {
+        if let Some(proxy) = &self.proxy {
             proxy.forget(tenant_id, what);
         }
     }

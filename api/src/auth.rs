@@ -6,13 +6,9 @@ use std::net::SocketAddr;
 use http::{HeaderMap, header};
 use keyway_domain::{Actor, RequestId, TenantId};
 use keyway_store::{audit, tenants};
+use keyway_vault::token::{self, VirtualKeyToken};
 
-use crate::{
-    App,
-    error::{ApiError, Code},
-    token::{self, VirtualKeyToken},
-    wrong_keys::Wrong,
-};
+use crate::{App, code::Code, error::ApiError};
 
 /// Header by which the admin key chooses a tenant.
 pub(crate) const TENANT: &str = "keyway-tenant";
@@ -52,8 +48,8 @@ pub(crate) async fn caller(
 ) -> Result<Caller, ApiError> {
     let key = bearer(headers)?;
     if !token::is_admin_key(key, &app.admin_key_sha256) {
-        if let (Some(peer), Some(proxy)) = (peer, app.proxy()) {
-            proxy.wrong_keys().refuse(peer, Wrong::Admin).await;
+        if let (Some(peer), Some(proxy)) = (peer, &app.proxy) {
+            proxy.refuse_admin_key(peer).await;
         }
         return Err(refusal(key));
     }

@@ -10,7 +10,7 @@ use http::{HeaderMap, header};
 use keyway_vault::SecretBytes;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::error::{ApiError, Code};
+use crate::{code::Code, error::ApiError};
 
 /// Longest field name that a message repeats, in characters.
 const MAX_FIELD_NAME_CHARS: usize = 64;

@@ -12,6 +12,7 @@ use crate::{
     App,
     answer::Answer,
     auth::Caller,
+    code::Code,
     commands::{
         discard_dead_letter::{DiscardDeadLetter, discard_unowned},
         fetch_usage::FetchUsage,
@@ -19,11 +20,11 @@ use crate::{
         submit_integration::SubmitIntegration,
     },
     config::Settings,
-    error::{ApiError, Code},
+    error::ApiError,
     limits::LimitsInput,
-    routes::{DeadLetterView, default_from},
+    routes::default_from,
     trace,
-    view::OperationView,
+    view::{DeadLetterView, OperationView},
     work::{self, Command},
 };
 

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, header};
 use keyway_vault::to_hex;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::{ApiError, Code};
+use crate::{code::Code, error::ApiError};
 
 /// Returns the ETag of a row's version.
 pub(crate) fn of(version: i32) -> HeaderValue {

@@ -20,10 +20,7 @@ use keyway_vault::{SecretBytes, VaultError};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{
-    answer::Answer,
-    error::{ApiError, Code},
-};
+use crate::{answer::Answer, code::Code, error::ApiError};
 
 /// Name of the header.
 pub(crate) const HEADER: &str = "idempotency-key";

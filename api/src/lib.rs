@@ -1,51 +1,40 @@
-//! HTTP in, rows out: the management API (warp), the accept loop, and the proxy.
+//! The management API: a request is parsed, authorised and committed (HTTP in, rows out).
 //!
-//! A management request is parsed, authorised and committed; it never calls a provider, never publishes to the bus and
-//! never opens a provider's secret. The proxy lives in [`proxy`]; the routes share the listener with it, and tell it
-//! which cache entries to drop.
+//! It never calls a provider, never publishes to the bus and never opens a provider's secret. It knows of the proxy of its
+//! process only what [`ProxyBeside`] says.
 
 mod admission;
 mod answer;
 mod app;
 mod auth;
+mod beside;
 mod body;
 mod call;
-mod caller_stream;
-#[macro_use]
-mod codes;
+mod code;
 mod commands;
 mod config;
 mod console;
 mod cursor;
+mod door;
 mod error;
 mod etag;
-mod event_loop;
 mod fallback;
-mod grouped_audit;
-mod home;
+mod groupings;
 mod idempotency;
 mod input;
 mod limits;
 mod listing;
 mod openapi;
 mod provider_names;
-pub mod proxy;
 mod routes;
-mod server;
 mod service;
-mod token;
 mod trace;
-mod traffic;
 mod view;
 mod work;
-mod wrong_keys;
 
 pub use admission::OutboxLimits;
 pub use app::{App, AppParts};
-pub use caller_stream::{CallerStream, Patience};
+pub use beside::{OpenApi, ProxyBeside};
 pub use console::{Console, ConsoleError, Submission};
+pub use door::{ApiBody, door, refuse_head};
 pub use openapi::document as openapi_document;
-pub use proxy::{CorsOrigins, Proxy, ProxyParts};
-pub use server::{ServerLimits, serve};
-pub use token::{VirtualKeyToken, admin_key_hash, new_admin_key};
-pub use traffic::Traffic;

@@ -8,10 +8,7 @@ use keyway_store::{
     virtual_keys,
 };
 
-use crate::{
-    error::{ApiError, Code},
-    input,
-};
+use crate::{code::Code, error::ApiError, input};
 
 /// Largest edit distance at which a name counts as misspelt.
 const MAX_SLIPS: usize = 2;

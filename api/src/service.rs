@@ -23,7 +23,8 @@ use crate::{
     answer::Answer,
     auth, body,
     call::Call,
-    error::{ApiError, Code},
+    code::Code,
+    error::ApiError,
     openapi,
     routes::{self, Endpoint, Found},
     trace,
@@ -31,6 +32,7 @@ use crate::{
 
 /// Returns the filter that answers everything under `/api`, and every path that is no route.
 pub(crate) fn routes(app: Arc<App>) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone + Send + Sync {
+    let document = Arc::clone(&app);
     let query = warp::query::raw().or(warp::any().map(String::new)).unify();
     let management = warp::path::full()
         .and(warp::method())
@@ -44,7 +46,7 @@ pub(crate) fn routes(app: Arc<App>) -> impl Filter<Extract = (Response,), Error 
             let request = Request { found, path, query, headers, peer: peer.map(|Peer(peer)| peer) };
             handle(Arc::clone(&app), request, stream)
         });
-    openapi::routes().or(management).unify().recover(refuse).unify()
+    openapi::routes(document).or(management).unify().recover(refuse).unify()
 }
 
 struct Request {

@@ -12,7 +12,7 @@ use sea_orm_migration::{
     },
 };
 
-use crate::{Migrator, protect};
+use crate::{migrator::Migrator, protect};
 
 /// Longest wait for another process that is migrating.
 const WAIT: Duration = Duration::from_secs(300);

@@ -9,7 +9,7 @@ use crate::{
     cursor::List,
     error::ApiError,
     provider_names,
-    routes::ModelView,
+    view::ModelView,
     work::{Command, Work},
 };
 

@@ -12,11 +12,12 @@ use serde_json::json;
 use super::submit_integration::SubmitIntegration;
 use crate::{
     answer::Answer,
+    code::Code,
     config::Settings,
-    error::{ApiError, Code},
+    error::ApiError,
     input::Credentials,
     limits::LimitsInput,
-    routes::{Marks, ProviderAccepted, ProviderView},
+    view::{Marks, ProviderAccepted, ProviderView},
     work::{Command, Work},
 };
 

@@ -2,14 +2,15 @@
 
 use keyway_domain::{Limits, ProjectId, Timestamp};
 use keyway_store::virtual_keys::{self, NewVirtualKey};
+use keyway_vault::token::VirtualKeyToken;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
-    VirtualKeyToken,
     answer::Answer,
-    error::{ApiError, Code},
+    code::Code,
+    error::ApiError,
     limits::LimitsInput,
     provider_names,
     view::VirtualKeyView,

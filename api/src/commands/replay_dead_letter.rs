@@ -15,9 +15,10 @@ use crate::{
     answer::Answer,
     auth::Caller,
     call::Call,
-    error::{ApiError, Code},
+    code::Code,
+    error::ApiError,
     idempotency::Reservation,
-    routes::DeadLetterView,
+    view::DeadLetterView,
     work::{Command, Journal, Work},
 };
 

@@ -9,17 +9,20 @@ use keyway_store::{
     operations::OperationRow,
     virtual_keys,
 };
-use keyway_vault::SecretString;
+use keyway_vault::{
+    SecretString,
+    token::{self, VirtualKeyToken},
+};
 use serde_json::{Value, json};
 
 use crate::{
-    VirtualKeyToken,
     answer::Answer,
+    code::Code,
     config::Settings,
-    error::{ApiError, Code},
+    error::ApiError,
     input::Credentials,
     limits::LimitsInput,
-    provider_names, token,
+    provider_names,
     view::Submitted,
     work::{Command, Work},
 };

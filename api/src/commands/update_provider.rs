@@ -21,7 +21,7 @@ use crate::{
     input::Credentials,
     limits::LimitsInput,
     provider_names::{self, Named},
-    routes::{Marks, ProviderAccepted, ProviderView},
+    view::{Marks, ProviderAccepted, ProviderView},
     work::{Command, Work},
 };
 

@@ -4,7 +4,6 @@
 //! description can forget them.
 
 mod complete;
-mod proxy;
 pub(crate) mod words;
 
 use std::sync::{Arc, LazyLock};
@@ -24,14 +23,16 @@ use utoipa_swagger_ui::Config;
 use warp::{Filter, Rejection, Reply, path::FullPath, reply};
 
 use crate::{
-    error::{self, Code, ErrorBody},
+    app::App,
+    code::Code,
+    error::{self, ErrorBody},
     routes::Paths,
 };
 
 const DOCUMENT_PATH: &str = "/api/openapi.json";
 const SCHEME: &str = "admin_key";
 
-/// Returns the document of every route: the management API in full, the proxy in words.
+/// The document of every route of the management API.
 #[must_use]
 pub fn document() -> openapi::OpenApi {
     let mut document = OpenApiBuilder::from(Paths::openapi())
@@ -55,7 +56,6 @@ pub fn document() -> openapi::OpenApi {
     name_items(&mut document);
     document.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
     document.paths.paths.iter_mut().for_each(|(path, item)| complete::item(path, item));
-    proxy::add(&mut document);
     document
 }
 
@@ -74,11 +74,14 @@ fn name_items(document: &mut openapi::OpenApi) {
 }
 
 /// Serves `/api/openapi.json` and `/api/docs`. Compares the whole path: warp's own segment filters log path segments.
-pub(crate) fn routes() -> impl Filter<Extract = (reply::Response,), Error = Rejection> + Clone + Send + Sync {
+pub(crate) fn routes(
+    app: Arc<App>,
+) -> impl Filter<Extract = (reply::Response,), Error = Rejection> + Clone + Send + Sync {
     let config = Arc::new(Config::from(DOCUMENT_PATH));
+    let document = Arc::new(LazyLock::new(move || json(&app)));
     let found = warp::path::full().and_then(move |path: FullPath| {
         let response = match path.as_str() {
-            DOCUMENT_PATH => Some(json()),
+            DOCUMENT_PATH => Some(with_type("application/json", Bytes::clone(&document))),
             // The page's own links are relative to the directory.
             "/api/docs" => Some(moved("/api/docs/")),
             path => path.strip_prefix("/api/docs/").and_then(|file| page(file, Arc::clone(&config))),
@@ -105,9 +108,13 @@ fn referenced() -> Vec<(String, RefOr<openapi::Schema>)> {
     schemas
 }
 
-fn json() -> Response<Bytes> {
-    static JSON: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec(&document()).unwrap_or_default().into());
-    with_type("application/json", JSON.clone())
+/// Writes the document down, with the routes of the proxy that is served beside the API.
+fn json(app: &App) -> Bytes {
+    let mut document = document();
+    if let Some(proxy) = &app.proxy {
+        proxy.describe(&mut document);
+    }
+    serde_json::to_vec(&document).unwrap_or_default().into()
 }
 
 fn page(file: &str, config: Arc<Config<'static>>) -> Option<Response<Bytes>> {

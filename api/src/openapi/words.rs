@@ -71,7 +71,7 @@ schemas! {
     /// Ledger: usage metered by the proxy, or reported by the provider.
     Ledger(one_of, names!([domain::Ledger::Metered, domain::Ledger::Reported]));
     /// Column that a usage report can be split by.
-    GroupBy(one_of, crate::routes::GROUPINGS.iter().map(|(name, _)| *name).collect());
+    GroupBy(one_of, crate::groupings::GROUPINGS.iter().map(|(name, _)| *name).collect());
     /// Source of the secret that serves a call: the project's own integration or, with its consent, the operator's key.
     Credential(one_of, names!([domain::CredentialSource::Own, domain::CredentialSource::Fallback]));
     /// Outcome of a proxied call.
@@ -87,7 +87,7 @@ schemas! {
     /// Scope of a list of dead letters: the tenant's, or those of every tenant and of none.
     DeadLetterScope(one_of, vec!["tenant", "installation"]);
     /// Kind of an error.
-    ErrorType(one_of, crate::error::kinds());
+    ErrorType(one_of, crate::code::kinds());
 
     /// The id of a tenant.
     TenantId(id, "tnt");

@@ -1,9 +1,9 @@
 //! `/audit`: the audit log.
 
-use keyway_domain::{Actor, AuditOutcome, MessageId, RequestId, Timestamp};
+use keyway_domain::Timestamp;
 use keyway_store::audit::{self, AuditKey, AuditRecord, Filter};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     answer::Answer,
@@ -11,33 +11,8 @@ use crate::{
     cursor::{self, List},
     error::ApiError,
     openapi::words,
+    view::AuditView,
 };
-
-/// One event of the audit log.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct AuditView {
-    #[schema(value_type = words::MessageId)]
-    id: MessageId,
-    /// Action: `integration.created`.
-    #[schema(example = "integration.created")]
-    action: String,
-    /// Actor: `{"type": "admin"}`, or a virtual key or part of Keyway.
-    #[schema(value_type = Object)]
-    actor: Actor,
-    /// Id of the resource that was acted on.
-    target: String,
-    /// Outcome of the act.
-    #[schema(value_type = words::AuditOutcome)]
-    outcome: AuditOutcome,
-    #[schema(value_type = String, format = DateTime)]
-    occurred_at: Timestamp,
-    /// Id of the HTTP request; null for acts of Keyway itself.
-    #[schema(value_type = Option<words::RequestId>)]
-    request_id: Option<RequestId>,
-    /// New values by field name; never a secret.
-    #[schema(value_type = Object)]
-    changes: serde_json::Value,
-}
 
 /// Filter of the audit log.
 #[derive(Deserialize, IntoParams)]
@@ -73,20 +48,4 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let lines = audit::list(&call.read().await?, &Filter { action, target, actor_type, from, to }, page).await?;
     let key = |line: &AuditRecord| AuditKey { occurred_at: line.event.occurred_at, event_id: line.event_id };
     Ok(Answer::ok(&List::of(lines, key, AuditView::from)))
-}
-
-impl From<AuditRecord> for AuditView {
-    fn from(record: AuditRecord) -> Self {
-        let event = record.event;
-        Self {
-            id: record.event_id,
-            action: event.action,
-            actor: event.actor,
-            target: event.target,
-            outcome: event.outcome,
-            occurred_at: event.occurred_at,
-            request_id: event.request_id,
-            changes: event.changes,
-        }
-    }
 }

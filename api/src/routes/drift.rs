@@ -1,18 +1,12 @@
 //! `/usage/drift`: usage that providers report for keys, beside the metered calls.
 
-use keyway_domain::{IntegrationId, Timestamp};
-use keyway_store::drift::{self, Days, Drift, MAX_LINES};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use keyway_domain::Timestamp;
+use keyway_store::drift::{self, Days, MAX_LINES};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::usage;
-use crate::{
-    answer::Answer,
-    call::Call,
-    cursor::List,
-    error::{ApiError, Code},
-    openapi::words,
-};
+use crate::{answer::Answer, call::Call, code::Code, cursor::List, error::ApiError, view::DriftView};
 
 const DEFAULT_DAYS: i64 = 7;
 const MAX_DAYS: i64 = 92;
@@ -27,28 +21,6 @@ pub(crate) struct DriftQuery {
     from: Option<String>,
     /// End, exclusive, a day or time; now if left out.
     to: Option<String>,
-}
-
-/// One integration on one day. Listed are integrations whose `config.provider_key_id` is in an organisation's report,
-/// from their creation on: earlier usage need not have gone through the proxy.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct DriftView {
-    /// UTC day.
-    day: String,
-    #[schema(value_type = words::IntegrationId)]
-    integration_id: IntegrationId,
-    /// Calls that the provider reports; null if not reported.
-    reported_requests: Option<i64>,
-    /// Reported input and output tokens, summed.
-    reported_tokens: Option<i64>,
-    /// Calls through the proxy.
-    metered_requests: i64,
-    /// Metered input and output tokens, summed, as far as known.
-    metered_tokens: i64,
-    /// Calls whose tokens are unknown; `metered_tokens` leaves them out.
-    unknown_token_requests: i64,
-    /// `true` if more than KEYWAY_DRIFT_PERCENT of the reported usage did not go through the proxy.
-    used_outside: bool,
 }
 
 /// Compare the usage that providers report for keys with the metered calls, by day and integration.
@@ -68,19 +40,4 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     }
     let percent = call.app.drift_percent;
     Ok(Answer::ok(&List::whole(lines.into_iter().map(|line| DriftView::of(line, percent)).collect())))
-}
-
-impl DriftView {
-    fn of(line: Drift, percent: u64) -> Self {
-        Self {
-            used_outside: line.is_outside(percent),
-            day: line.day,
-            integration_id: line.integration_id,
-            reported_requests: line.reported_requests,
-            reported_tokens: line.reported_tokens,
-            metered_requests: line.metered_requests,
-            metered_tokens: line.metered_tokens,
-            unknown_token_requests: line.unknown_token_requests,
-        }
-    }
 }

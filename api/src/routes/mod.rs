@@ -29,12 +29,7 @@ use crate::{
     error::ApiError,
 };
 
-pub(crate) use self::{
-    dead_letters::DeadLetterView,
-    models::ModelView,
-    providers::{Marks, ProviderAccepted, ProviderView},
-    usage::{GROUPINGS, default_from},
-};
+pub(crate) use usage::default_from;
 
 /// One row of the table.
 pub(crate) struct Endpoint {

@@ -1,16 +1,11 @@
 //! `/routing`: the integration that would serve a call, and the reasons against the others, without calling a provider.
 
-use keyway_domain::{CredentialSource, IntegrationId, ProjectId, Timestamp};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use keyway_domain::{ProjectId, Wanted};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
-    answer::Answer,
-    call::Call,
-    error::{ApiError, Code},
-    openapi::words,
-    provider_names,
-    proxy::explain::{Candidate, Wanted},
+    answer::Answer, call::Call, code::Code, error::ApiError, openapi::words, provider_names, view::RoutingView,
 };
 
 /// Call to route: one to a provider's own endpoint, or one for a model at `/v1`.
@@ -30,49 +25,6 @@ pub(crate) struct RoutingQuery {
     endpoint: Option<String>,
 }
 
-/// Candidates for a call, and the reasons against the others.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct RoutingView {
-    /// Integration that would be tried first; among several of its priority it is chosen by weight. Null: the
-    /// operator's key would be tried, or no candidate can serve, and `refusal` has the caller's error.
-    #[schema(value_type = Option<words::IntegrationId>)]
-    integration_id: Option<IntegrationId>,
-    refusal: Option<RefusalView>,
-    /// Every integration of the project, and the operator's key: those that would be tried, in that order, then the
-    /// others.
-    candidates: Vec<CandidateView>,
-}
-
-/// State of an integration or of the operator's key for the call.
-#[derive(Serialize, ToSchema)]
-struct CandidateView {
-    /// Id of the integration; null: the operator's key, for projects that consent to it.
-    #[schema(value_type = Option<words::IntegrationId>)]
-    integration_id: Option<IntegrationId>,
-    /// `own`, or `fallback` for the operator's key.
-    #[schema(value_type = words::Credential)]
-    credential: CredentialSource,
-    provider: String,
-    name: String,
-    /// Priority; null for the operator's key.
-    priority: Option<i32>,
-    weight: Option<i32>,
-    can_serve: bool,
-    /// Time until which it is tried after the others, as far as the replica that answers knows.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    cools_until: Option<Timestamp>,
-    /// Reason why it cannot serve.
-    refusal: Option<RefusalView>,
-}
-
-/// Error that a caller of the proxy would get.
-#[derive(Serialize, ToSchema)]
-struct RefusalView {
-    #[schema(example = "integration_disabled")]
-    code: &'static str,
-    message: String,
-}
-
 /// Explain which integration would serve a call, and why the others would not. No provider is called.
 #[utoipa::path(get, path = "/api/v1/routing", operation_id = "explain_routing", tag = "integrations", params(RoutingQuery),
     responses((status = 200, body = RoutingView), (status = 404, description = "no such project")))]
@@ -90,36 +42,9 @@ pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {
     }
     let project_id = provider_names::project(&tx, query.project_id).await?;
     drop(tx);
-    let Some(proxy) = call.app.proxy() else {
+    let Some(proxy) = &call.app.proxy else {
         return Err(ApiError::new(Code::Internal, "no proxy runs beside this API"));
     };
     let judged = proxy.explain(call.by.tenant_id, project_id, wanted).await;
-    let first = judged.candidates.first().filter(|it| it.can_serve && judged.refusal.is_none());
-    Ok(Answer::ok(&RoutingView {
-        integration_id: first.and_then(|it| it.integration_id),
-        refusal: judged.refusal.map(RefusalView::from),
-        candidates: judged.candidates.into_iter().map(CandidateView::from).collect(),
-    }))
-}
-
-impl From<(&'static str, String)> for RefusalView {
-    fn from((code, message): (&'static str, String)) -> Self {
-        Self { code, message }
-    }
-}
-
-impl From<Candidate> for CandidateView {
-    fn from(it: Candidate) -> Self {
-        Self {
-            integration_id: it.integration_id,
-            credential: if it.integration_id.is_some() { CredentialSource::Own } else { CredentialSource::Fallback },
-            provider: it.provider,
-            name: it.name,
-            priority: it.priority,
-            weight: it.weight,
-            can_serve: it.can_serve,
-            cools_until: it.cools_until,
-            refusal: it.refusal.map(RefusalView::from),
-        }
-    }
+    Ok(Answer::ok(&RoutingView::from(judged)))
 }

@@ -2,17 +2,20 @@
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use keyway_api::VirtualKeyToken;
+use keyway_vault::token::VirtualKeyToken;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::fixture::{Api, KEY, on_both, send};
+use crate::{
+    document::document,
+    fixture::{Api, KEY, on_both, send},
+};
 
 on_both! { ids_of_another_tenant_are_not_found }
 
 /// Returns every method and path of the management API in the document, with an unknown id for each placeholder.
 fn documented() -> Result<Vec<(Method, String)>> {
-    let document = serde_json::to_value(keyway_api::openapi_document())?;
+    let document = document()?;
     let mut routes = Vec::new();
     let paths = document["paths"].as_object().context("no paths")?;
     for (path, methods) in paths.iter().filter(|(path, _)| path.starts_with("/api/")) {
@@ -63,7 +66,7 @@ async fn but_for_the_audit(api: &Api) -> Result<Vec<(&'static str, i64)>> {
 #[tokio::test]
 async fn every_proxied_route_of_the_document_asks_for_a_virtual_key() -> Result<()> {
     let api = Api::sqlite().await?;
-    let document = serde_json::to_value(keyway_api::openapi_document())?;
+    let document = document()?;
     let paths = document["paths"].as_object().context("no paths")?;
     let mut asked = Vec::new();
     for (path, methods) in paths.iter().filter(|(path, _)| !path.starts_with("/api/")) {

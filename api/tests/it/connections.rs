@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use keyway_api::ServerLimits;
+use keyway_http::ServerLimits;
 use keyway_testkit::postgres::TestDatabase;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -23,8 +23,11 @@ async fn the_document_and_its_page_are_open_and_complete() -> Result<()> {
     Ok(())
 }
 
-fn document() -> Result<Value> {
-    Ok(serde_json::to_value(keyway_api::openapi_document())?)
+/// The document of both doors.
+pub(crate) fn document() -> Result<Value> {
+    let mut document = keyway_api::openapi_document();
+    keyway_proxy::describe(&mut document);
+    Ok(serde_json::to_value(document)?)
 }
 
 /// Returns every operation, by its method and path.

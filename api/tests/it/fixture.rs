@@ -3,17 +3,24 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use keyway_api::{App, AppParts, OutboxLimits, Proxy, ProxyParts, ServerLimits, admin_key_hash, new_admin_key};
+use keyway_api::{App, AppParts, OutboxLimits};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{Message, MessageId, TenantId, Timestamp};
+use keyway_http::ServerLimits;
 use keyway_providers::{LiveCatalog, guard::Guard};
+use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, raw, tenants};
 use keyway_testkit::postgres::TestDatabase;
-use keyway_vault::{Keyring, SecretString, Vault};
+use keyway_vault::{
+    Keyring, SecretString, Vault,
+    token::{admin_key_hash, new_admin_key},
+};
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::doors::{self, Beside};
 
 /// A key of the right form that nobody else uses.
 pub(crate) const KEY: &str = "sk-proj-AAAAAAAAAAAAAAAAAAAAwxyz";
@@ -135,7 +142,7 @@ impl Api {
             data_dir: data_dir.clone(),
             body_bytes: 1 << 20,
             first_byte_timeout: std::time::Duration::from_secs(60),
-            cors: keyway_api::CorsOrigins::Any,
+            cors: CorsOrigins::Any,
             fallback_key: options.fallback_key,
         })?;
         let app = App::new(AppParts {
@@ -150,12 +157,13 @@ impl Api {
             verify_interval: Duration::from_secs(86_400),
             drift_percent: 5,
             outbox: options.outbox,
+            proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let base = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(stop.clone()));
-        let serving = keyway_api::serve(listener, app, proxy, options.limits, stop.clone());
+        let serving = doors::serve(listener, app, proxy, options.limits, stop.clone());
         let served = Some(keyway_telemetry::spawn("api under test", serving));
         Ok(Self {
             base,

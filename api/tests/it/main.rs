@@ -6,6 +6,8 @@ mod bad_input;
 mod connections;
 mod database_away;
 mod document;
+#[path = "../../../src/front.rs"]
+mod doors;
 mod drift;
 mod fallback;
 mod fixture;
@@ -17,7 +19,6 @@ mod messages;
 mod own_address;
 mod pasted_keys;
 mod providers;
-mod proxy;
 mod replacements;
 mod requests;
 mod resources;

@@ -50,7 +50,7 @@ async fn a_session_goes_as_documented(api: Api) -> Result<()> {
     let key =
         api.post("/api/v1/virtual-keys", json!({ "project_id": project_id, "name": "app" })).await?.expect(201)?;
     ensure!(key.text_at("/id").starts_with("vk_"));
-    ensure!(keyway_api::VirtualKeyToken::is_well_formed(key.text_at("/key")), "{}", key.text);
+    ensure!(keyway_vault::token::VirtualKeyToken::is_well_formed(key.text_at("/key")), "{}", key.text);
     let shown = api.get(&format!("/api/v1/virtual-keys/{}", key.text_at("/id"))).await?.expect(200)?;
     ensure!(shown.json.get("key").is_none() && !shown.text.contains(key.text_at("/key")));
 

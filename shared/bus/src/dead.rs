@@ -1,55 +1,9 @@
 //! Dead letters: messages that no handler can process, on their way to the `dead_letters` table.
 
-use keyway_domain::{DecodeError, Lane, MessageId};
+use keyway_domain::{DeadReason, Lane, MessageId};
 use uuid::Uuid;
 
 use crate::{BusError, settle::Ticket};
-
-/// Reason why a message is dead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DeadReason {
-    /// The body is not a message.
-    Malformed,
-    /// The body's kind is unknown to this build.
-    UnknownKind,
-    /// The body was written by a newer build.
-    Version,
-    /// The message was put back too often.
-    Crashed,
-    /// The broker gave the message up before a worker could name a reason.
-    Broker,
-}
-
-impl DeadReason {
-    /// All reasons, for metrics.
-    pub const ALL: [Self; 5] = [Self::Malformed, Self::UnknownKind, Self::Version, Self::Crashed, Self::Broker];
-    /// Reasons that only say that this build cannot read the message: another build may.
-    pub const UNREAD: [Self; 3] = [Self::Malformed, Self::UnknownKind, Self::Version];
-
-    /// Returns the text in tables, headers and metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Malformed => "malformed",
-            Self::UnknownKind => "unknown_kind",
-            Self::Version => "version",
-            Self::Crashed => "crashed",
-            Self::Broker => "broker",
-        }
-    }
-
-    pub(crate) fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
-
-    pub(crate) const fn of(error: &DecodeError) -> Self {
-        match error {
-            DecodeError::Malformed(_) | DecodeError::TooLarge(_) => Self::Malformed,
-            DecodeError::UnknownKind(_) => Self::UnknownKind,
-            DecodeError::Version(_) => Self::Version,
-        }
-    }
-}
 
 /// A message to file. Dropped without [`Self::ack`], it is delivered again.
 #[derive(Debug)]

@@ -36,12 +36,13 @@ mod topology;
 
 pub use consume_options::ConsumeOptions;
 pub use contract::{Bus, Handover, Journal, Outgoing};
-pub use dead::{DeadLetter, DeadLetterStream, DeadReason};
+pub use dead::{DeadLetter, DeadLetterStream};
 pub use delivery::Delivery;
 pub use embedded::EmbeddedBus;
 pub use error::BusError;
 pub use health::{Health, LaneDepth, LaneHealth};
 pub use invalidations::{InvalidationSignal, InvalidationStream, Revocation};
+pub use keyway_domain::DeadReason;
 pub use rabbit::RabbitBus;
 pub use rabbit_settings::RabbitSettings;
 pub use settle::{SettleLayer, SettleService};

@@ -6,7 +6,9 @@
 mod audit;
 mod code;
 mod command;
+mod dead_reason;
 mod event;
+mod explanation;
 mod id;
 mod integration;
 mod invalidation;
@@ -25,7 +27,9 @@ mod usage;
 pub use audit::{Actor, AuditEvent, AuditOutcome};
 pub use code::Code;
 pub use command::Command;
+pub use dead_reason::DeadReason;
 pub use event::Event;
+pub use explanation::{Candidate, Explanation, Wanted};
 pub use id::{
     DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, ReplicaId, RequestId, SecretId,
     TenantId, VirtualKeyId,

@@ -1,14 +1,17 @@
-//! Telemetry: log output, every metric, the ops listener, and the one place that spawns tasks.
+//! Telemetry: log output, every metric, the ops listener, and the one place that spawns tasks, from any runtime into
+//! the process' own.
 //!
 //! Metric labels are closed sets (lane, outcome, provider kind ...), never ids, models or free text.
 
 mod failpoint;
+mod home;
 mod logs;
 mod metrics;
 mod ops;
 mod task;
 
 pub use failpoint::failpoint;
+pub use home::Home;
 pub use logs::{LogFormat, LogSettings, TelemetryError, init};
 pub use metrics::{Metrics, metrics};
 pub use ops::{Readiness, serve};

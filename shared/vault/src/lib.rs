@@ -1,4 +1,5 @@
-//! The vault: secrets, the keyring, envelopes and fingerprints, and the URLs that hold a password.
+//! The vault: secrets, the keyring, envelopes and fingerprints, the keys that Keyway itself hands out, and the URLs that
+//! hold a password.
 //!
 //! A keyring file outside the database holds root keys. HKDF derives a key-encryption key per tenant
 //! from the active one; it wraps the tenant's random data keys; the data key seals secrets with
@@ -15,6 +16,7 @@ mod keys;
 mod postgres_url;
 mod secret;
 mod service_url;
+pub mod token;
 
 pub use envelope::{Sealed, sealed_under};
 pub use error::VaultError;

@@ -68,11 +68,33 @@ fn invariant_5_the_api_changes_a_status_only_where_its_owner_acts() -> Result<()
         ("transitions::", &[]),
         ("verdicts::record", &[]),
         ("audit::append", &[]),
-        (".publish(", &[]),
     ] {
         let found = using("api/src", what)?;
         ensure!(found == homes, "{what} belongs in {homes:?} and is in {found:?}");
     }
+    Ok(())
+}
+
+/// The proxy has the bus, to hear what is out of date.
+#[test]
+fn invariant_5_the_proxy_publishes_nothing_and_changes_no_status() -> Result<()> {
+    for what in [
+        ".publish(",
+        ".relay(",
+        "operations::",
+        "transitions::",
+        "verdicts::",
+        "integrations::settle(",
+        "integrations::set_enabled(",
+        "integrations::replace_secret(",
+        "integrations::begin_test(",
+        "replacements::",
+        "audit::append",
+    ] {
+        let found = using("proxy/src", what)?;
+        ensure!(found.is_empty(), "{what} is no business of the proxy and is in {found:?}");
+    }
+    ensure!(!using("proxy/src", "outbox::insert")?.is_empty(), "the search finds what the proxy writes");
     Ok(())
 }
 

@@ -1,14 +1,18 @@
 //! The guarded HTTP client: one request, one answer, within deadlines and a size. No redirects, no
-//! proxy, no cookies, no referer, no retry; its errors carry neither URL nor header.
+//! proxy, no cookies, no referer, no retry; its errors carry neither URL nor header. Only crates that ask for the feature
+//! `client` can make one.
 
-use std::time::Duration;
+#[cfg(feature = "client")]
+mod https;
 
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt;
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
-use super::{Guard, GuardError, Resolver};
+use super::{Guard, GuardError};
 
 /// Limits of the client.
 #[derive(Clone, Debug)]
@@ -72,38 +76,18 @@ pub struct Answer {
 /// The client. Cheap to clone; clones share the connections.
 #[derive(Clone, Debug)]
 pub struct GuardedClient {
-    http: reqwest::Client,
     guard: Guard,
-    max_body_bytes: usize,
+    way: Arc<dyn Way>,
+}
+
+/// The way out behind the rule.
+#[async_trait]
+trait Way: Debug + Send + Sync {
+    /// Sends a request and reads the whole answer.
+    async fn send(&self, question: Question) -> Result<Answer, GuardError>;
 }
 
 impl GuardedClient {
-    /// Builds a client with these limits. Installs the process's TLS provider (ring) if there is none yet.
-    ///
-    /// # Errors
-    /// [`GuardError::Setup`].
-    pub fn new(settings: &GuardSettings) -> Result<Self, GuardError> {
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Losing the race means that somebody else has installed one.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let guard = Guard::new(&settings.trusted)?;
-        #[expect(clippy::disallowed_methods, reason = "this is the guarded client")]
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .dns_resolver(Resolver::new(guard.clone()))
-            .connect_timeout(settings.connect_timeout)
-            .read_timeout(settings.read_timeout)
-            .timeout(settings.total_timeout)
-            .user_agent(concat!("keyway/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|_| GuardError::Setup("TLS is not usable; check the machine's certificates"))?;
-        Ok(Self { http, guard, max_body_bytes: settings.max_body_bytes })
-    }
-
     /// Returns the rule that this client obeys, for checks at write time and for other clients.
     #[must_use]
     pub const fn guard(&self) -> &Guard {
@@ -124,37 +108,6 @@ impl GuardedClient {
     /// See [`GuardError`]; any HTTP status is an answer, not an error.
     pub async fn ask(&self, question: Question) -> Result<Answer, GuardError> {
         self.guard.check_url(&question.url)?;
-        let request = self.http.request(question.method, question.url).headers(question.headers).body(question.body);
-        let response = request.send().await.map_err(|error| judge(&error))?;
-        let status = response.status();
-        let headers = response.headers().clone();
-        let mut body = BytesMut::new();
-        let mut pieces = response.bytes_stream();
-        while let Some(piece) = pieces.next().await {
-            let piece = piece.map_err(|error| judge(&error))?;
-            if body.len() + piece.len() > self.max_body_bytes {
-                return Err(GuardError::TooLarge);
-            }
-            body.extend_from_slice(&piece);
-        }
-        Ok(Answer { status, headers, body: body.freeze() })
-    }
-}
-
-/// Classifies an error without any of its text, which contains the URL.
-fn judge(error: &reqwest::Error) -> GuardError {
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        if let Some(own) = inner.downcast_ref::<GuardError>() {
-            return *own;
-        }
-        cause = inner.source();
-    }
-    if error.is_timeout() {
-        GuardError::TimedOut
-    } else if error.is_connect() {
-        GuardError::Connect
-    } else {
-        GuardError::Broken
+        self.way.send(question).await
     }
 }

@@ -28,7 +28,8 @@ impl Resolver {
         Self { guard }
     }
 
-    async fn resolve(self, name: String) -> Result<Resolved, GuardError> {
+    /// Finds the addresses of a name, as far as the rule allows them.
+    pub(super) async fn addresses(self, name: String) -> Result<Resolved, GuardError> {
         let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| GuardError::Unresolved)?;
         let sockets: Vec<SocketAddr> = found.collect();
         let addresses: Vec<IpAddr> = sockets.iter().map(SocketAddr::ip).collect();
@@ -47,14 +48,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        Box::pin(self.clone().resolve(name.as_str().to_owned()))
-    }
-}
-
-impl reqwest::dns::Resolve for Resolver {
-    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let resolving = self.clone().resolve(name.as_str().to_owned());
-        Box::pin(async move { Ok(Box::new(resolving.await?) as reqwest::dns::Addrs) })
+        Box::pin(self.clone().addresses(name.as_str().to_owned()))
     }
 }
 

@@ -9,7 +9,7 @@ use keyway_domain::{
 use keyway_store::{
     integrations::{self, IntegrationRow},
     operations, raw,
-    transitions::{self, Deferral, Step},
+    transitions::{self, Deferral, Failure, Step},
     verdicts::{self, VerdictRecord},
 };
 
@@ -75,7 +75,7 @@ async fn move_operation(fixture: &Fixture, id: OperationId, integration_id: Inte
     match act {
         "start" => drop(transitions::start(&tx, &[step]).await?),
         "succeed" => drop(transitions::succeed(&tx, &[step]).await?),
-        "fail" => drop(transitions::fail(&tx, &[(step, Code::Refused)]).await?),
+        "fail" => drop(transitions::fail(&tx, &[Failure { step, code: Code::Refused }]).await?),
         _ => {
             let next = verify(integration_id);
             let deferral = Deferral { step, code: Code::Unreachable, due_at: NOW, next, keeps_attempt: false };

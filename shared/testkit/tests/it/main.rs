@@ -1,5 +1,6 @@
 //! Rules that no compiler checks: the shape of the repository, and the test tools themselves.
 
 mod fault_proxy;
+mod imports;
 mod tidy;
 mod troubleshooting;

@@ -7,11 +7,11 @@ use anyhow::{Context as _, Result, ensure};
 /// Lists of the words of answers, operations, verdicts and dead letters: file, texts around the list, and smallest
 /// count.
 const WORDS: &[(&str, &str, &str, usize)] = &[
-    ("api/src/error.rs", "codes! {", "\n}", 25),
-    ("api/src/proxy/refusal.rs", "codes! {", "\n}", 30),
+    ("api/src/code.rs", "codes! {", "\n}", 25),
+    ("proxy/src/refusal/mod.rs", "codes! {", "\n}", 30),
     ("shared/domain/src/code.rs", "pub const fn name(self)", "\n    }", 10),
     ("shared/domain/src/integration.rs", "impl VerdictKind", "pub fn parse", 7),
-    ("shared/bus/src/dead.rs", "pub const fn name(self)", "\n    }", 5),
+    ("shared/domain/src/dead_reason.rs", "pub const fn name(self)", "\n    }", 5),
     ("shared/store/src/dead_letters.rs", "pub const EXHAUSTED", ";", 1),
 ];
 /// Errors that end a command or a start, or are logged.
@@ -64,7 +64,15 @@ fn every_alert_is_on_the_page() -> Result<()> {
 #[test]
 fn every_message_that_ends_a_command_or_is_an_error_in_the_log_is_on_the_page() -> Result<()> {
     let mut messages = Vec::new();
-    for (path, text) in sources(&["src", "api/src", "workers/src", "shared/bus/src", "shared/telemetry/src"])? {
+    for (path, text) in sources(&[
+        "src",
+        "api/src",
+        "proxy/src",
+        "workers/src",
+        "shared/bus/src",
+        "shared/http/src",
+        "shared/telemetry/src",
+    ])? {
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         let ends = if path.starts_with("src/") { ENDS } else { &[] };
         for begin in ends.iter().chain(&["tracing::error!("]) {

@@ -1,0 +1,16 @@
+//! The listener: accepts connections, gives each to an event loop, and holds it to its deadlines. Behind it hang doors, which
+//! answer what callers ask.
+//!
+//! It knows no path and no key, and asks no database. What both doors need to write their errors down is here, too.
+
+mod caller_stream;
+mod codes;
+mod door;
+mod event_loop;
+mod server;
+mod traffic;
+
+pub use caller_stream::{CallerStream, Patience};
+pub use door::{Connection, Door, head_bytes};
+pub use server::{ServerLimits, serve};
+pub use traffic::{Flushed, Traffic};
