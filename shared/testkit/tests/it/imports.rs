@@ -27,9 +27,7 @@ const CRATES: &[&str] = &[
 ];
 
 /// Crates that still have circles, each with the reason. One that has none any more may not be here.
-const LEFT_OUT: &[(&str, &str)] = &[
-    ("shared/testkit/src", "the simulator's parts name its state"),
-];
+const LEFT_OUT: &[(&str, &str)] = &[("shared/testkit/src", "the simulator's parts name its state")];
 
 /// A module, by its path from the root of its crate.
 type Module = Vec<String>;
