@@ -93,7 +93,7 @@ pub enum Event {
     /// An entry for the audit log.
     Audited(AuditEvent),
     /// A cached entry is out of date.
-    Invalidated(Invalidation),
+    Invalidated(#[serde(with = "apart")] Invalidation),
 }
 
 impl Event {
@@ -137,6 +137,47 @@ impl Event {
             Self::Audited(_) => Route::Lane(Lane::Audit),
             Self::Invalidated(_) => Route::Invalidate,
             _ => Route::Lane(Lane::Status),
+        }
+    }
+}
+
+/// What is out of date travels in a field of its own: the message beside it has an `id` too.
+mod apart {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Invalidation;
+
+    #[derive(Serialize, Deserialize)]
+    struct Apart {
+        what: Invalidation,
+    }
+
+    pub(super) fn serialize<S: Serializer>(what: &Invalidation, serializer: S) -> Result<S::Ok, S::Error> {
+        Apart { what: *what }.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Invalidation, D::Error> {
+        Apart::deserialize(deserializer).map(|apart| apart.what)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Body, Message, MessageId, TenantId};
+
+    #[test]
+    fn what_a_cache_has_to_drop_arrives_as_it_was_sent() {
+        let key = VirtualKeyId::new();
+        for (what, json) in [
+            (Invalidation::Integrations, r#"{"of":"integrations"}"#.to_owned()),
+            (Invalidation::VirtualKey { id: key }, format!(r#"{{"of":"virtual_key","id":"{key}"}}"#)),
+        ] {
+            let message = Message::new(MessageId::new(), TenantId::new(), Body::Event(Event::Invalidated(what)));
+            let bytes = message.encode().unwrap();
+            assert!(String::from_utf8_lossy(&bytes).contains(&format!(r#""what":{json}"#)), "{json}");
+            assert_eq!(message.route(), Route::Invalidate);
+            assert_eq!(Message::decode(&bytes).unwrap(), message);
         }
     }
 }
