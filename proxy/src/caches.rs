@@ -32,6 +32,8 @@ impl Caches {
                 self.projects.forget(tenant_id.uuid());
                 tenant_id.uuid()
             }
+            // Neither people nor services call providers.
+            Invalidation::User { .. } | Invalidation::Service { .. } => return,
         };
         self.answers.forget(scope);
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{RequestId, Timestamp, VirtualKeyId};
+use crate::{RequestId, ServiceId, Timestamp, UserId, VirtualKeyId};
 
 /// Actor of an audit event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,16 @@ pub enum Actor {
     VirtualKey {
         /// Id of the virtual key.
         id: VirtualKeyId,
+    },
+    /// A person, by a session.
+    User {
+        /// Which one.
+        id: UserId,
+    },
+    /// A program, by its service token.
+    Service {
+        /// Which one.
+        id: ServiceId,
     },
     /// Keyway itself: a worker or a schedule.
     System {

@@ -168,10 +168,12 @@ mod tests {
 
     #[test]
     fn what_a_cache_has_to_drop_arrives_as_it_was_sent() {
-        let key = VirtualKeyId::new();
+        let (key, user, service) = (VirtualKeyId::new(), UserId::new(), ServiceId::new());
         for (what, json) in [
             (Invalidation::Integrations, r#"{"of":"integrations"}"#.to_owned()),
             (Invalidation::VirtualKey { id: key }, format!(r#"{{"of":"virtual_key","id":"{key}"}}"#)),
+            (Invalidation::User { id: user }, format!(r#"{{"of":"user","id":"{user}"}}"#)),
+            (Invalidation::Service { id: service }, format!(r#"{{"of":"service","id":"{service}"}}"#)),
         ] {
             let message = Message::new(MessageId::new(), TenantId::new(), Body::Event(Event::Invalidated(what)));
             let bytes = message.encode().unwrap();

@@ -106,6 +106,16 @@ ids! {
     MessageId, "msg";
     /// One HTTP request; shown to the caller, in logs and in the metered ledger.
     RequestId, "req";
+    /// A person who can sign in; a member of any number of tenants.
+    UserId, "usr";
+    /// A sign-in of a person that still holds.
+    SessionId, "ses";
+    /// What makes a person a member of a tenant, or of one of its projects.
+    MembershipId, "mem";
+    /// An offer of a membership, bound to an address.
+    InvitationId, "inv";
+    /// A program that calls the management API in one tenant.
+    ServiceId, "svc";
 }
 
 impl IntegrationId {

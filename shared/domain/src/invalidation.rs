@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::VirtualKeyId;
+use crate::{ServiceId, UserId, VirtualKeyId};
 
 /// Cache entries to drop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,4 +17,14 @@ pub enum Invalidation {
     Integrations,
     /// A custom provider of the tenant changed.
     Providers,
+    /// A person's account, sessions or memberships changed, in any tenant.
+    User {
+        /// Id of the person.
+        id: UserId,
+    },
+    /// A service was changed, revoked or deleted.
+    Service {
+        /// Id of the service.
+        id: ServiceId,
+    },
 }

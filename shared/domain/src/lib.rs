@@ -18,7 +18,10 @@ mod limit;
 mod message;
 mod operation;
 mod outcome;
+mod permission;
+mod resource;
 mod retry;
+mod role;
 mod routing;
 mod served_by;
 mod timestamp;
@@ -31,8 +34,8 @@ pub use dead_reason::DeadReason;
 pub use event::Event;
 pub use explanation::{Candidate, Explanation, Wanted};
 pub use id::{
-    DataKeyId, IdError, IntegrationId, MessageId, OperationId, ProjectId, ProviderId, ReplicaId, RequestId, SecretId,
-    TenantId, VirtualKeyId,
+    DataKeyId, IdError, IntegrationId, InvitationId, MembershipId, MessageId, OperationId, ProjectId, ProviderId,
+    ReplicaId, RequestId, SecretId, ServiceId, SessionId, TenantId, UserId, VirtualKeyId,
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use invalidation::Invalidation;
@@ -42,7 +45,10 @@ pub use limit::{LimitScope, LimitWindow, Limits, Measure};
 pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
 pub use operation::{OperationKind, OperationState};
 pub use outcome::Outcome;
+pub use permission::{Permission, Permissions, UnknownPermission, Verb};
+pub use resource::{Level, Resource};
 pub use retry::RetryPolicy;
+pub use role::{Grant, Reach, Rights, Role, UnknownRole};
 pub use routing::Routing;
 pub use served_by::ServedBy;
 pub use timestamp::Timestamp;

@@ -104,6 +104,8 @@ fn values(record: &AuditRecord) -> [Value; 10] {
     let actor_type = match event.actor {
         Actor::Admin => "admin",
         Actor::VirtualKey { .. } => "virtual_key",
+        Actor::User { .. } => "user",
+        Actor::Service { .. } => "service",
         Actor::System { .. } => "system",
     };
     [
