@@ -18,4 +18,7 @@ pub enum VaultError {
     /// The bytes were not sealed with these keys for this tenant, secret and version.
     #[error("the envelope does not open with the keys at hand")]
     Unauthentic,
+    /// The stored hash of a password asks for too much work, or is none: have the password set anew.
+    #[error("the stored password hash is not one this build verifies")]
+    StoredHash,
 }
