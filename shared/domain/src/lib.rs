@@ -7,6 +7,7 @@ mod audit;
 mod code;
 mod command;
 mod dead_reason;
+mod email;
 mod event;
 mod explanation;
 mod id;
@@ -31,6 +32,7 @@ pub use audit::{Actor, AuditEvent, AuditOutcome};
 pub use code::Code;
 pub use command::Command;
 pub use dead_reason::DeadReason;
+pub use email::{Email, EmailError};
 pub use event::Event;
 pub use explanation::{Candidate, Explanation, Wanted};
 pub use id::{
