@@ -45,6 +45,16 @@ pub(crate) fn to_tenant(from: &'static str) -> ForeignKeyCreateStatement {
     ForeignKey::create().from(from, "tenant_id").to("tenants", "id").on_delete(ForeignKeyAction::Cascade).to_owned()
 }
 
+/// A reference to a person; the row goes with it.
+pub(crate) fn to_user(from: &'static str) -> ForeignKeyCreateStatement {
+    to_user_in(from, "user_id")
+}
+
+/// A reference to a person in this column; the row goes with it.
+pub(crate) fn to_user_in(from: &'static str, column: &'static str) -> ForeignKeyCreateStatement {
+    ForeignKey::create().from(from, column).to("users", "id").on_delete(ForeignKeyAction::Cascade).to_owned()
+}
+
 /// A table under construction.
 pub(crate) struct NewTable {
     pub(crate) name: &'static str,

@@ -71,7 +71,19 @@ async fn every_table_of_tenants_forces_row_level_security_and_no_role_owns_one()
                 WHERE n.nspname = 'public' AND c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)";
     let mut open = raw::names(&tx, open).await?;
     open.sort_unstable();
-    assert_eq!(open, ["replicas", "schedule_fires", "seaql_migrations", "settings"], "these belong to no tenant");
+    let of_no_tenant = [
+        "link_tokens",
+        "recovery_codes",
+        "replicas",
+        "schedule_fires",
+        "seaql_migrations",
+        "sessions",
+        "settings",
+        "sign_in_attempts",
+        "totp_factors",
+        "users",
+    ];
+    assert_eq!(open, of_no_tenant, "these belong to no tenant");
     let owned = "SELECT c.relname::text AS name FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner \
                  WHERE r.rolname IN ('keyway_app', 'keyway_system')";
     assert_eq!(raw::names(&tx, owned).await?, Vec::<String>::new());

@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 25] = [
+const TABLES: [(&str, &str, &str); 29] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -106,11 +106,32 @@ const TABLES: [(&str, &str, &str); 25] = [
         "INSERT INTO revocation_acks SELECT id, '{new}', '{t}', 1 FROM operations WHERE tenant_id = '{t}' LIMIT 1",
     ),
     (
+        "memberships",
+        "tenant_id",
+        "INSERT INTO memberships VALUES ('{new}', '{t}', '01930000-0000-7000-8000-000000000001', 'owner', NULL, false, 1, 1)",
+    ),
+    (
+        "invitations",
+        "tenant_id",
+        "INSERT INTO invitations VALUES ('{new}', '{t}', 'a@x.org', 'a@x.org', 'owner', NULL, sha256('{new}'), NULL, 1, \
+         2, NULL, NULL, NULL)",
+    ),
+    (
+        "services",
+        "tenant_id",
+        "INSERT INTO services VALUES ('{new}', '{t}', '{new}', '{new}', '', '[]', NULL, 1, 2, NULL, NULL, 1)",
+    ),
+    ("reveal_allowances", "tenant_id", "INSERT INTO reveal_allowances VALUES ('{t}', NULL, 1)"),
+    (
         "audit_events",
         "tenant_id",
         "INSERT INTO audit_events VALUES ('{new}', '{t}', 'a', 'admin', '{}', 't', 'success', 1, NULL, '{}')",
     ),
 ];
+
+/// A person to be a member, of whom no tenant's transaction sees the row.
+const ANA: &str = "INSERT INTO users VALUES ('01930000-0000-7000-8000-000000000001', 'a@x.org', 'a@x.org', 'Ana', 'en', \
+                   NULL, NULL, NULL, 1, 1)";
 
 fn statement(template: &str, tenant: TenantId) -> String {
     template.replace("{new}", &MessageId::new().uuid().to_string()).replace("{t}", &tenant.uuid().to_string())
@@ -120,6 +141,9 @@ fn statement(template: &str, tenant: TenantId) -> String {
 async fn two_tenants() -> Result<(Fixture, TenantId)> {
     let fixture = Fixture::postgres().await?;
     let (other, project, data_key) = add_tenant(&fixture.store, "second").await?;
+    let tx = fixture.store.system().await?;
+    raw::execute(&tx, ANA).await?;
+    tx.commit().await?;
     for (tenant, project, data_key) in [(fixture.tenant, fixture.project, fixture.data_key), (other, project, data_key)]
     {
         let tx = fixture.store.tenant(tenant).await?;
