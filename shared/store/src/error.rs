@@ -40,6 +40,9 @@ pub enum StoreError {
     /// Another row refers to this one, or the row it refers to is gone: resolve that first.
     #[error("another row stands in the way")]
     Conflict,
+    /// The tenant would be left without an owner: have somebody else made one first.
+    #[error("the tenant needs an owner")]
+    LastOwner,
     /// A stored value is not readable by this build: report it, retrying cannot help.
     #[error("a stored {0} is not readable")]
     Corrupt(&'static str),

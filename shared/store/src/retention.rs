@@ -120,6 +120,46 @@ pub async fn delete_schedule_fires(tx: &SystemTx, before: Timestamp, rows: u64) 
     slice(tx, text, before, rows).await
 }
 
+/// Sessions that ended before `before`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_ended_sessions(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE idle_ends_at_ms < $1 \
+                ORDER BY idle_ends_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
+/// Tokens of links that were good until before `before`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_expired_link_tokens(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM link_tokens WHERE token_sha256 IN (SELECT token_sha256 FROM link_tokens \
+                WHERE expires_at_ms < $1 ORDER BY expires_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
+/// Counts of sign-ins of which the last was before `before`: they would begin anew.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_sign_in_attempts(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM sign_in_attempts WHERE subject IN (SELECT subject FROM sign_in_attempts \
+                WHERE last_at_ms < $1 ORDER BY last_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
+/// Invitations that could no longer be taken up before `before`, however they ended.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_old_invitations(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at_ms < $1 \
+                ORDER BY expires_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
 async fn slice(tx: &SystemTx, text: &str, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
     Sql::with(text, [before.ms().into(), limit(rows).into()]).run(tx).await
 }
