@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_store::{StoreError, retention};
+use keyway_store::{StoreError, retention, sign_in_attempts::FORGOTTEN_AFTER};
 
 use super::{
     fire::fire_alone,
@@ -39,6 +39,10 @@ pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), Store
             retention::delete_key_usage(&tx, ledger_before, SLICE).await?,
             retention::delete_drift_alarms(&tx, ledger_before, SLICE).await?,
             retention::delete_limit_windows(&tx, now.before(LONGEST_LIMIT), SLICE).await?,
+            retention::delete_ended_sessions(&tx, now, SLICE).await?,
+            retention::delete_expired_link_tokens(&tx, now, SLICE).await?,
+            retention::delete_sign_in_attempts(&tx, now.before(FORGOTTEN_AFTER), SLICE).await?,
+            retention::delete_old_invitations(&tx, before, SLICE).await?,
         ];
         tx.commit().await?;
         left = deleted.contains(&SLICE);
