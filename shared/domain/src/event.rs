@@ -165,6 +165,7 @@ mod apart {
 mod tests {
     use super::*;
     use crate::{Body, Message, MessageId, TenantId};
+    use crate::{ServiceId, UserId, VirtualKeyId};
 
     #[test]
     fn what_a_cache_has_to_drop_arrives_as_it_was_sent() {

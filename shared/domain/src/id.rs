@@ -127,6 +127,14 @@ impl IntegrationId {
     }
 }
 
+impl UserId {
+    /// The id under which the secret of a person's authenticator app is sealed.
+    #[must_use]
+    pub fn totp_secret(self) -> SecretId {
+        SecretId(Uuid::new_v5(&self.0, b"totp"))
+    }
+}
+
 impl OperationId {
     /// Returns the id of the child that a fan-out writes for an integration: planning twice names it the same.
     #[must_use]
@@ -195,6 +203,14 @@ mod tests {
         ] {
             assert_eq!(bad.parse::<IntegrationId>(), Err(IdError { prefix: "int" }), "{bad}");
         }
+    }
+
+    #[test]
+    fn the_secret_of_a_person_s_app_is_known_by_the_person_alone() {
+        let (ana, ben) = (UserId::new(), UserId::new());
+        assert_eq!(ana.totp_secret(), ana.totp_secret());
+        assert_ne!(ana.totp_secret(), ben.totp_secret());
+        assert_ne!(ana.totp_secret().uuid(), ana.uuid());
     }
 
     #[test]

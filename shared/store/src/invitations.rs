@@ -7,8 +7,8 @@ use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx,
     entity::invitations as table,
     memberships,
-    sql::{Sql, limit, time},
-    tx::sealed::Inner,
+    sql::{Sql, time},
+    transaction::sealed::Inner,
     users::UserRow,
 };
 
@@ -117,10 +117,7 @@ pub async fn find(tx: &TenantTx, id: InvitationId) -> Result<Option<InvitationRo
 pub async fn list(tx: &TenantTx, page: Page<InvitationId>) -> Result<Paged<InvitationRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM invitations WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    page.newest_first(&mut sql, ["id"], |id| [id.uuid().into()]);
     let rows = sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect::<Result<_, _>>()?;
     Ok(Paged::of(&page, rows))
 }

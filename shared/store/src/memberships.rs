@@ -8,7 +8,7 @@ use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx, Tx,
     entity::memberships as table,
     sessions,
-    sql::{Sql, for_update, limit},
+    sql::{Sql, for_update},
 };
 
 /// A membership as stored.
@@ -74,10 +74,7 @@ pub async fn find(tx: &impl Tx, tenant_id: TenantId, id: MembershipId) -> Result
 pub async fn list(tx: &TenantTx, page: Page<MembershipId>) -> Result<Paged<MembershipRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM memberships WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    page.newest_first(&mut sql, ["id"], |id| [id.uuid().into()]);
     Ok(Paged::of(&page, rows(tx, sql).await?))
 }
 

@@ -9,8 +9,8 @@ use sea_orm::EntityTrait;
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx,
     entity::services as table,
-    sql::{Sql, limit, time},
-    tx::sealed::Inner,
+    sql::{Sql, time},
+    transaction::sealed::Inner,
 };
 
 /// How often at most it is written that a service was used, in milliseconds.
@@ -115,10 +115,7 @@ pub async fn find(tx: &TenantTx, id: ServiceId) -> Result<Option<ServiceRow>, St
 pub async fn list(tx: &TenantTx, page: Page<ServiceId>) -> Result<Paged<ServiceRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM services WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
-    if let Some(after) = page.after {
-        sql.push(" AND id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    page.newest_first(&mut sql, ["id"], |id| [id.uuid().into()]);
     let rows = sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect::<Result<_, _>>()?;
     Ok(Paged::of(&page, rows))
 }

@@ -9,7 +9,7 @@ use crate::{
     StoreError, SystemTx,
     entity::sessions as table,
     sql::{Sql, for_share},
-    tx::sealed::Inner,
+    transaction::sealed::Inner,
     users::{self, UserRow},
 };
 

@@ -21,6 +21,8 @@ pub const FORGOTTEN_AFTER: Duration = Duration::from_secs(86_400);
 
 /// Behind one address there are many people: so many attempts in a row are free of any wait there.
 const FREE_FROM_NETWORK: i32 = 20;
+/// And as often one of them is forgiven there, or an office would wait for the mistakes of a whole day.
+const FORGIVEN_EVERY: Duration = Duration::from_secs(60);
 
 /// What attempts are counted by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +56,25 @@ impl Subject {
             Self::Network(_) => FREE_FROM_NETWORK,
         }
     }
+
+    /// How many of these attempts still count, and the time that the next ones are forgiven from.
+    fn still_counted(&self, attempts: i32, last_at: Timestamp, now: Timestamp) -> (i32, Timestamp) {
+        let rest = now.since(last_at);
+        let forgiven = match self {
+            Self::Network(_) => u32::try_from(rest.as_secs() / FORGIVEN_EVERY.as_secs()).unwrap_or(u32::MAX),
+            Self::Account(_) | Self::SecondFactor(_) => 0,
+        };
+        let left = attempts.saturating_sub(i32::try_from(forgiven).unwrap_or(i32::MAX));
+        if rest >= FORGOTTEN_AFTER || left <= 0 {
+            (0, now)
+        } else if forgiven > 0 {
+            (left, last_at.after(FORGIVEN_EVERY * forgiven))
+        } else if matches!(self, Self::Network(_)) {
+            (left, last_at)
+        } else {
+            (left, now)
+        }
+    }
 }
 
 /// Asks whether an attempt may be judged now by all it is counted by, and if so, counts it as a wrong one until
@@ -79,9 +100,9 @@ pub async fn begin(tx: &SystemTx, subjects: &[Subject], now: Timestamp) -> Resul
         return Ok(longest);
     }
     for (subject, row) in held {
-        let is_forgotten = now.since(Timestamp::from_ms(row.last_at_ms)) >= FORGOTTEN_AFTER;
-        let attempts = if is_forgotten { 1 } else { row.attempts.saturating_add(1) };
-        set(tx, subject, attempts, (now, now.after(wait(attempts, subject.free())))).await?;
+        let (before, since) = subject.still_counted(row.attempts, Timestamp::from_ms(row.last_at_ms), now);
+        let attempts = before.saturating_add(1);
+        set(tx, subject, attempts, (since, now.after(wait(attempts, subject.free())))).await?;
     }
     Ok(None)
 }
@@ -109,7 +130,7 @@ pub async fn succeeded(tx: &SystemTx, subjects: &[Subject], now: Timestamp) -> R
         } else if let Some(row) = hold(tx, subject).await? {
             let attempts = row.attempts.saturating_sub(1).max(0);
             let next_at = now.after(wait(attempts, subject.free())).min(Timestamp::from_ms(row.next_at_ms));
-            set(tx, subject, attempts, (now, next_at)).await?;
+            set(tx, subject, attempts, (Timestamp::from_ms(row.last_at_ms), next_at)).await?;
         }
     }
     Ok(())
@@ -175,6 +196,31 @@ mod tests {
             (i32::MIN, 20, 0),
         ] {
             assert_eq!(wait(attempts, free), Duration::from_secs(seconds), "{attempts} of which {free}");
+        }
+    }
+
+    #[test]
+    fn an_account_forgets_after_a_day_and_a_network_by_the_minute() {
+        let (ana, here) =
+            (Subject::Account("ana@example.org".parse().unwrap()), Subject::Network([203, 0, 113, 7].into()));
+        let at = |seconds: i64| Timestamp::from_seconds(1_000_000 + seconds);
+        for (subject, attempts, rest, expected) in [
+            (&ana, 5, 0, (5, 0)),
+            (&ana, 5, 3600, (5, 3600)),
+            (&ana, 5, 86_400, (0, 86_400)),
+            (&here, 30, 0, (30, 0)),
+            (&here, 30, 59, (30, 0)),
+            (&here, 30, 60, (29, 60)),
+            (&here, 30, 150, (28, 120)),
+            (&here, 30, 1800, (0, 1800)),
+            (&here, 100_000, 86_400, (0, 86_400)),
+        ] {
+            let (left, since) = expected;
+            assert_eq!(
+                subject.still_counted(attempts, at(0), at(rest)),
+                (left, at(since)),
+                "{subject:?} after {rest} s"
+            );
         }
     }
 

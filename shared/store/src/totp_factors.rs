@@ -14,7 +14,7 @@ use crate::{
 pub struct TotpFactorRow {
     /// Whose it is.
     pub user_id: UserId,
-    /// The sealed secret.
+    /// The secret, sealed under [`UserId::totp_secret`].
     pub envelope: Vec<u8>,
     /// What it is sealed with.
     pub data_key_id: DataKeyId,

@@ -10,8 +10,8 @@ use crate::{
     Page, Paged, StoreError, SystemTx,
     entity::users as table,
     link_tokens, sessions,
-    sql::{Sql, limit, time},
-    tx::sealed::Inner,
+    sql::{Sql, time},
+    transaction::sealed::Inner,
 };
 
 /// A person as stored.
@@ -138,11 +138,8 @@ pub async fn find_for_proof(tx: &SystemTx, id: UserId) -> Result<Option<SignIn>,
 /// # Errors
 /// See [`StoreError`].
 pub async fn list(tx: &SystemTx, page: Page<UserId>) -> Result<Paged<UserRow>, StoreError> {
-    let mut sql = Sql::new("SELECT * FROM users");
-    if let Some(after) = page.after {
-        sql.push(" WHERE id < ").bind(after.uuid());
-    }
-    sql.push(" ORDER BY id DESC LIMIT ").bind(limit(page.probe()));
+    let mut sql = Sql::new("SELECT * FROM users WHERE 1 = 1");
+    page.newest_first(&mut sql, ["id"], |id| [id.uuid().into()]);
     let rows = sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect::<Result<_, _>>()?;
     Ok(Paged::of(&page, rows))
 }

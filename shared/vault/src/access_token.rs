@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::{Secret, SecretString, VaultError, from_hex, keys::random, to_hex};
+use crate::{Secret, SecretString, VaultError, derive::random, from_hex, to_hex};
 
 const RANDOM_BYTES: usize = 32;
 const PUBLIC_BYTES: usize = 12;

@@ -13,7 +13,7 @@ use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization as _;
 use zeroize::{Zeroize as _, Zeroizing};
 
-use crate::{Secret, SecretString, VaultError, keys::random};
+use crate::{Secret, SecretString, VaultError, derive::random};
 
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;

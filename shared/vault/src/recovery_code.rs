@@ -6,7 +6,7 @@ use keyway_domain::UserId;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use crate::{Secret, SecretString, VaultError, keys::random};
+use crate::{Secret, SecretString, VaultError, derive::random};
 
 /// How many a person is given at a time.
 pub const RECOVERY_CODES: usize = 10;

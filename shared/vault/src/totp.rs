@@ -5,7 +5,7 @@ use keyway_domain::Timestamp;
 use totp_rs::{Algorithm, Builder};
 use zeroize::Zeroizing;
 
-use crate::{Secret, SecretBytes, SecretString, VaultError, keys::random};
+use crate::{Secret, SecretBytes, SecretString, VaultError, derive::random};
 
 const SECRET_BYTES: usize = 20;
 const STEP_SECONDS: u64 = 30;

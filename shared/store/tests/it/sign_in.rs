@@ -102,6 +102,10 @@ async fn a_right_password_gives_back_its_attempt_only(fixture: Fixture) -> Resul
     assert_eq!(begin(&fixture, &ana, NOW).await?, None, "one attempt was given back");
     assert_eq!(begin(&fixture, &[here], NOW).await?, Some(Duration::from_secs(1)), "and no more than one");
     assert_eq!(begin(&fixture, &eve[..1], NOW).await?, None, "the account began anew");
+    for seconds in [120, 121, 122] {
+        assert_eq!(begin(&fixture, &eve[1..], later(seconds)).await?, None, "two minutes forgive two attempts");
+    }
+    assert_eq!(begin(&fixture, &eve[1..], later(122)).await?, Some(Duration::from_secs(2)));
 
     // A right password in between does not begin the second factor anew.
     let factor = [Subject::SecondFactor(UserId::new())];
