@@ -42,6 +42,26 @@ const GRAPH: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// Documents that name files by their paths.
+const NAMING: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/proxy.md",
+    "docs/walkthrough.md",
+    "docs/choices.md",
+];
+/// Documents beside those in `docs/`.
+const ROOT_DOCUMENTS: [&str; 7] = [
+    "README.md",
+    "ARCHITECTURE.md",
+    "BENCHMARKS.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "PROVIDERS.md",
+    "SECURITY.md",
+];
 const MOST_LINES: usize = 400;
 const VAGUE: &[&str] = &["utils", "util", "common", "helpers", "helper", "manager", "misc", "types"];
 
@@ -109,7 +129,7 @@ fn dashboards_and_alerts_name_only_metrics_that_exist() -> Result<()> {
 #[test]
 fn every_file_the_documents_name_exists() -> Result<()> {
     let mut named = 0;
-    for document in ["README.md", "ARCHITECTURE.md", "docs/proxy.md"] {
+    for document in NAMING {
         let text = fs::read_to_string(root().join(document))?;
         // A path from the root, in backticks; `<placeholders>`, globs and bare file names are not paths.
         let paths = text
@@ -128,8 +148,7 @@ fn every_file_the_documents_name_exists() -> Result<()> {
 
 #[test]
 fn every_link_of_the_documents_leads_somewhere() -> Result<()> {
-    let mut documents: Vec<_> =
-        ["README.md", "ARCHITECTURE.md", "PROVIDERS.md", "BENCHMARKS.md"].map(PathBuf::from).into();
+    let mut documents: Vec<_> = ROOT_DOCUMENTS.map(PathBuf::from).into();
     for entry in fs::read_dir(root().join("docs"))? {
         documents.push(Path::new("docs").join(entry?.file_name()));
     }
