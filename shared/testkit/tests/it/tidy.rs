@@ -53,15 +53,8 @@ const NAMING: [&str; 7] = [
     "docs/choices.md",
 ];
 /// Documents beside those in `docs/`.
-const ROOT_DOCUMENTS: [&str; 7] = [
-    "README.md",
-    "ARCHITECTURE.md",
-    "BENCHMARKS.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "PROVIDERS.md",
-    "SECURITY.md",
-];
+const ROOT_DOCUMENTS: [&str; 7] =
+    ["README.md", "ARCHITECTURE.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "PROVIDERS.md", "SECURITY.md"];
 const MOST_LINES: usize = 400;
 const VAGUE: &[&str] = &["utils", "util", "common", "helpers", "helper", "manager", "misc", "types"];
 
