@@ -11,7 +11,7 @@ use tokio::time::Sleep;
 
 use super::{
     arriving::Arriving,
-    judge::{self, Judgement},
+    judge::{self, Judgement, Turn},
 };
 use crate::{
     client::{ProviderClient, pool::Carrying},
@@ -118,18 +118,22 @@ impl Attempts<'_> {
         for (at, upstream) in upstreams.iter().take(most).enumerate() {
             let is_last = at + 1 == most;
             let (outcome, judgement) = self.attempt(upstream, is_last, &mut tried).await;
-            if leads_nowhere(upstream, &outcome, judgement) && (!is_last || upstream.is_fallback()) {
-                self.passed_on(upstream, &outcome, &mut tried);
-                if upstreams.get(at + 1).is_some_and(|next| next.is_fallback()) {
-                    own = Some((upstream, outcome));
+            let status = outcome.as_ref().map(Answered::status);
+            match Turn::after(status, judgement, upstream.is_fallback(), is_last) {
+                Turn::Next => {
+                    self.passed_on(upstream, &outcome, &mut tried);
+                    if upstreams.get(at + 1).is_some_and(|next| next.is_fallback()) {
+                        own = Some((upstream, outcome));
+                    }
                 }
-                continue;
+                Turn::Ends => {
+                    let answered = outcome?;
+                    if !tried.is_empty() {
+                        note(&mut tried, upstream, answered.status().as_str());
+                    }
+                    return Ok((answered, tried));
+                }
             }
-            let answered = outcome?;
-            if !tried.is_empty() {
-                note(&mut tried, upstream, answered.status().as_str());
-            }
-            return Ok((answered, tried));
         }
         match own {
             Some((upstream, said)) => {
@@ -255,19 +259,6 @@ impl Attempts<'_> {
             Some(status) => self.record.refused(upstream.integration_id, status),
             None => {}
         }
-    }
-}
-
-/// Returns `true` if another upstream should be asked, or its answer used, instead.
-fn leads_nowhere(upstream: &Upstream, outcome: &Result<Answered, Refusal>, judgement: Judgement) -> bool {
-    match outcome {
-        // Its caller knows nothing of OpenRouter, and can mend nothing that it says.
-        Ok(answered) if upstream.is_fallback() => !answered.status().is_success(),
-        Ok(_) => judgement.moves_on,
-        Err(refusal) if upstream.is_fallback() => {
-            !matches!(refusal.code(), Code::UpstreamBroken | Code::UpstreamTimeout | Code::SpoolFull)
-        }
-        Err(refusal) => judgement.moves_on || refusal.is_limit(),
     }
 }
 

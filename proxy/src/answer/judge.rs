@@ -8,7 +8,7 @@ use keyway_providers::{Provider, SignalVerdict, retry_after, sign};
 use memchr::memmem;
 
 use crate::{
-    refusal::Code,
+    refusal::{Code, Refusal},
     route::cooling::{AFTER_FAILURE, AFTER_FORBIDDEN, AFTER_REFUSAL, CoolDown, Scope},
 };
 
@@ -70,6 +70,36 @@ impl Judgement {
     }
 }
 
+/// What follows an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// The caller gets the outcome.
+    Ends,
+    /// The next upstream is asked.
+    Next,
+}
+
+impl Turn {
+    /// Decides by an attempt's status or refusal. Of the operator's key an outcome that serves nobody never ends the
+    /// call: its caller knows nothing of OpenRouter, and can mend nothing that it says.
+    pub(crate) fn after(
+        outcome: Result<StatusCode, &Refusal>,
+        judgement: Judgement,
+        is_fallback: bool,
+        is_last: bool,
+    ) -> Self {
+        let leads_nowhere = match outcome {
+            Ok(status) if is_fallback => !status.is_success(),
+            Ok(_) => judgement.moves_on,
+            Err(refusal) if is_fallback => {
+                !matches!(refusal.code(), Code::UpstreamBroken | Code::UpstreamTimeout | Code::SpoolFull)
+            }
+            Err(refusal) => judgement.moves_on || refusal.is_limit(),
+        };
+        if leads_nowhere && (is_fallback || !is_last) { Self::Next } else { Self::Ends }
+    }
+}
+
 /// Returns `true` if an error is about the `include_usage` that Keyway added, and not about the caller's request.
 pub(crate) fn refuses_usage(status: StatusCode, text: &[u8]) -> bool {
     matches!(status.as_u16(), 400 | 422) && contains(text, &USAGE_OPTION)
@@ -84,9 +114,11 @@ mod tests {
     use std::time::Duration;
 
     use http::{HeaderValue, header};
+    use keyway_domain::LimitScope;
     use keyway_providers::{Catalog, for_spec};
 
     use super::*;
+    use crate::refusal::exceeded::{Exceeded, State};
 
     fn judged(provider: &str, status: u16, text: &'static str, refers: bool) -> (Option<(Scope, u64)>, bool, bool) {
         let catalog = Catalog::load(None).unwrap();
@@ -129,6 +161,37 @@ mod tests {
             ("xai", 400, r#"{"error":"Incorrect API key provided: xa***"}"#, (Some((all, 60)), true, true)),
         ] {
             assert_eq!(judged(provider, status, text, false), expected, "{provider} {status} {text}");
+        }
+    }
+
+    #[test]
+    fn the_next_one_is_asked_only_where_it_may_do_better() {
+        let stays = Judgement::default();
+        let moves_on = Judgement { moves_on: true, ..stays };
+        let status = |status| Ok(StatusCode::from_u16(status).unwrap());
+        let [broken, timeout, unreachable, limited] =
+            [Code::UpstreamBroken, Code::UpstreamTimeout, Code::UpstreamUnreachable, Code::RateLimited]
+                .map(|code| Refusal::new(code, "x"));
+        let state = State { limit: 1, remaining: 0, reset: Duration::ZERO, used_up: true };
+        let limited =
+            limited.with_limit(Exceeded { scope: LimitScope::Integration, measure: None, state, retry_after: None });
+        let (own, fallback) = (false, true);
+        for (name, outcome, judgement, is_fallback, expected) in [
+            ("an answer", status(200), stays, own, [Turn::Ends, Turn::Ends]),
+            ("the caller's fault", status(400), stays, own, [Turn::Ends, Turn::Ends]),
+            ("a key that is refused", status(401), moves_on, own, [Turn::Next, Turn::Ends]),
+            ("nobody there", Err(&unreachable), moves_on, own, [Turn::Next, Turn::Ends]),
+            ("perhaps acted on", Err(&timeout), stays, own, [Turn::Ends, Turn::Ends]),
+            ("a limit of the integration", Err(&limited), stays, own, [Turn::Next, Turn::Ends]),
+            ("served by the operator's key", status(200), stays, fallback, [Turn::Ends, Turn::Ends]),
+            ("refused to the operator's key", status(400), stays, fallback, [Turn::Next, Turn::Next]),
+            ("no way to the operator's provider", Err(&unreachable), moves_on, fallback, [Turn::Next, Turn::Next]),
+            ("broken by the operator's provider", Err(&broken), stays, fallback, [Turn::Ends, Turn::Ends]),
+        ] {
+            for (is_last, expected) in [false, true].into_iter().zip(expected) {
+                let turn = Turn::after(outcome, judgement, is_fallback, is_last);
+                assert_eq!(turn, expected, "{name}, last: {is_last}");
+            }
         }
     }
 

@@ -4,9 +4,9 @@
 pub(crate) mod affinity;
 pub(crate) mod caller;
 pub(crate) mod cors;
+pub(crate) mod document;
 pub(crate) mod headers;
 pub(crate) mod hint;
-pub(crate) mod inspect;
 pub(crate) mod intake;
 pub(crate) mod multipart;
 pub(crate) mod path;

@@ -12,10 +12,7 @@ use super::{
 };
 use crate::{
     refusal::Refusal,
-    request::{
-        inspect::Fields,
-        intake::{self, Source},
-    },
+    request::intake::{self, Source},
 };
 
 impl Planner<'_> {
@@ -52,7 +49,7 @@ impl Planner<'_> {
         path: PathThere,
         mut read: Read,
     ) -> Result<Plan, Refusal> {
-        let asked = path.model().or_else(|| read.fields.model(&read.body));
+        let asked = path.model().or_else(|| read.document.model());
         let endpoint = match (&path, provider) {
             (PathThere::Given(path), Some(provider)) => self.project.fallback.endpoint_at(provider, Some(path)),
             (PathThere::Chat, Some(provider)) => self.project.fallback.endpoint_at(provider, None),
@@ -61,13 +58,12 @@ impl Planner<'_> {
         };
         let Ok(alone) = self.project.helped_out(provider, endpoint, asked.as_deref()) else { return Err(refusal) };
         if asked.as_deref() != Some(alone.model) {
-            read.body = read.fields.with_model(&read.body, alone.model);
-            read.fields = Fields::of(&read.body).map_err(|_| Refusal::nobody())?;
+            read.document.set_model(alone.model);
         }
         let (upstreams, model) = (vec![Arc::clone(alone.upstream)], alone.model.to_owned());
         let at: Cow<'_, str> = endpoint.unwrap_or_default().into();
-        let asks = intake::is_completion(&Method::POST, &at) && read.fields.streams(&read.body);
-        let payload = Payload::read(read.body, read.fields, asks, read.from);
+        let asks = intake::is_completion(&Method::POST, &at) && read.document.streams();
+        let payload = Payload::read(read.document, asks, read.from);
         Ok(Plan { upstreams, path, payload, model: Some(model), refers: false, own_refusal: Some(refusal) })
     }
 }

@@ -8,7 +8,7 @@ use hyper::body::{Body, Incoming};
 use super::upstream::Upstream;
 use crate::{
     client::body::RequestBody,
-    request::{inspect::Fields, intake::Source},
+    request::{document::Document, intake::Source},
 };
 
 /// Body to send.
@@ -21,13 +21,16 @@ pub(crate) enum Payload {
 
 /// A body that was read.
 pub(crate) struct Whole {
-    body: Bytes,
-    /// Ranges of its fields, if it is JSON.
-    fields: Option<Fields>,
+    body: Read,
     /// `true` if it asks for a stream that has figures only on request.
     streams: bool,
     /// Its share of memory.
     from: Option<Source>,
+}
+
+enum Read {
+    Bytes(Bytes),
+    Json(Document),
 }
 
 impl Payload {
@@ -39,12 +42,12 @@ impl Payload {
 
     /// Builds a body that was read and is not changed.
     pub(crate) const fn whole(body: Bytes, from: Source) -> Self {
-        Self::Whole(Whole { body, fields: None, streams: false, from: Some(from) })
+        Self::Whole(Whole { body: Read::Bytes(body), streams: false, from: Some(from) })
     }
 
     /// Builds a body whose fields may be changed. `streams`: it asks for a stream that has figures only on request.
-    pub(crate) const fn read(body: Bytes, fields: Fields, streams: bool, from: Source) -> Self {
-        Self::Whole(Whole { body, fields: Some(fields), streams, from: Some(from) })
+    pub(crate) const fn read(document: Document, streams: bool, from: Source) -> Self {
+        Self::Whole(Whole { body: Read::Json(document), streams, from: Some(from) })
     }
 
     /// Returns `true` if it can be sent more than once.
@@ -55,7 +58,8 @@ impl Payload {
     /// Returns the bytes that were read.
     pub(crate) const fn text(&self) -> Option<&Bytes> {
         match self {
-            Self::Whole(whole) => Some(&whole.body),
+            Self::Whole(Whole { body: Read::Bytes(body), .. }) => Some(body),
+            Self::Whole(Whole { body: Read::Json(document), .. }) => Some(document.text()),
             Self::Passing(_) => None,
         }
     }
@@ -76,16 +80,19 @@ impl Payload {
                 return (body, false);
             }
         };
-        let mut sent = whole.body.clone();
-        let renamed = upstream.renamed(model).zip(whole.fields.as_ref());
-        let renamed = renamed.map(|(name, fields)| fields.with_model(&sent, &name));
-        let fields = renamed.as_ref().map(|body| Fields::of(body).ok());
-        sent = renamed.unwrap_or(sent);
-        let fields = fields.as_ref().map_or(whole.fields.as_ref(), Option::as_ref);
-        // What cannot be read as it is meant is sent as it is.
-        let asked = fields.filter(|_| asks_usage && whole.streams).and_then(|it| it.with_usage(&sent).ok().flatten());
-        let asks = asked.is_some();
         let from = if is_last { whole.from.take() } else { None };
-        (RequestBody::Whole(Full::new(asked.unwrap_or(sent)), from), asks)
+        let (sent, asks) = match &whole.body {
+            Read::Bytes(body) => (body.clone(), false),
+            Read::Json(document) => {
+                let mut sent = document.clone();
+                if let Some(name) = upstream.renamed(model) {
+                    sent.set_model(&name);
+                }
+                // Options that cannot be read as they are meant are sent as they are.
+                let asks = asks_usage && whole.streams && sent.ask_usage().unwrap_or(false);
+                (sent.into_text(), asks)
+            }
+        };
+        (RequestBody::Whole(Full::new(sent), from), asks)
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     refusal::{Code, Refusal},
     request::{
         affinity::Ties,
-        inspect::Fields,
+        document::Document,
         intake::{self, Room, Source},
         multipart,
         path::{self, Route},
@@ -73,8 +73,7 @@ pub(crate) struct Planner<'a> {
 
 /// A body that was parsed as JSON.
 pub(crate) struct Read {
-    pub(crate) body: Bytes,
-    pub(crate) fields: Fields,
+    pub(crate) document: Document,
     pub(crate) from: Source,
 }
 
@@ -111,13 +110,13 @@ impl Planner<'_> {
             return Ok(Plan { refers: id.is_some(), ..plan });
         }
         let body = self.room.read(&mut from).await?;
-        let Ok(fields) = Fields::of(&body) else {
+        let Ok(document) = Document::of(body.clone()) else {
             // Not for us to judge: the provider says what is wrong with it.
             let model = there.model();
             return planner.as_it_is(offered, there, Payload::whole(body, from), model);
         };
         let asks = intake::is_completion(&Method::POST, path);
-        planner.call(offered, there, parts, Read { body, fields, from }, asks)
+        planner.call(offered, there, parts, Read { document, from }, asks)
     }
 
     async fn wrapped(
@@ -131,14 +130,13 @@ impl Planner<'_> {
         if let Ok(offered) = offered {
             self.check(offered)?;
         }
-        let mut body = intake::payload(&self.json(parts, &mut from).await?)?;
-        let mut fields = Fields::of(&body).map_err(|_| malformed())?;
+        let body = intake::payload(&self.json(parts, &mut from).await?)?;
+        let mut document = Document::of(body).map_err(|_| malformed())?;
         if stream {
-            body = fields.with_stream(&body);
-            fields = Fields::of(&body).map_err(|_| malformed())?;
+            document.set_stream();
         }
         parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let read = Read { body, fields, from };
+        let read = Read { document, from };
         let offered = match offered {
             Ok(offered) => offered,
             Err(refusal) => return self.alone(refusal, Some(provider), PathThere::Chat, read),
@@ -149,7 +147,7 @@ impl Planner<'_> {
 
     async fn unified(&self, path: &'static str, parts: &Parts, from: Source) -> Result<Plan, Refusal> {
         let read = self.read(parts, from).await?;
-        let Some(model) = read.fields.model(&read.body) else {
+        let Some(model) = read.document.model() else {
             let message = "the body needs a model: it says which integration serves";
             return Err(Refusal::new(Code::MissingModel, message));
         };
@@ -192,10 +190,10 @@ impl Planner<'_> {
     /// Plans the creation of an object, asked for in JSON.
     async fn made(&self, path: Cow<'static, str>, parts: &Parts, from: Source) -> Result<Plan, Refusal> {
         let read = self.read(parts, from).await?;
-        let Some(model) = read.fields.model(&read.body) else {
-            let ties = Ties::of(&parts.headers, &read.body);
+        let Some(model) = read.document.model() else {
+            let ties = Ties::of(&parts.headers, read.document.text());
             let planner = self.keeping(ties.refers_to.as_deref());
-            return planner.kept(path, Payload::whole(read.body, read.from), ties.refers_to.is_some());
+            return planner.kept(path, Payload::whole(read.document.into_text(), read.from), ties.refers_to.is_some());
         };
         let offered = self.project.by_model(&model, Language::OpenAi)?;
         self.choice.check(offered.upstreams.iter().copied())?;
@@ -261,8 +259,7 @@ impl Planner<'_> {
         is_completion: bool,
     ) -> Result<Plan, Refusal> {
         if let Some(renamed) = offered.renamed {
-            read.body = read.fields.with_model(&read.body, renamed);
-            read.fields = Fields::of(&read.body).map_err(|_| malformed())?;
+            read.document.set_model(renamed);
         }
         self.call(offered.upstreams.iter().copied(), PathThere::Endpoint(path), parts, read, is_completion)
     }
@@ -273,10 +270,10 @@ impl Planner<'_> {
         offered: impl IntoIterator<Item = &'u Arc<Upstream>> + Clone,
         path: PathThere,
         parts: &Parts,
-        Read { body, fields, from }: Read,
+        Read { document, from }: Read,
         is_completion: bool,
     ) -> Result<Plan, Refusal> {
-        let model = path.model().or_else(|| fields.model(&body));
+        let model = path.model().or_else(|| document.model());
         let (mut fallback, mut own_refusal) = (None, None);
         if self.may_fall_back() {
             fallback = self.fallback(offered.clone(), &path, model.as_deref());
@@ -288,14 +285,14 @@ impl Planner<'_> {
         let mut choice = self.choice;
         let mut refers = false;
         if offered.clone().into_iter().nth(1).is_some() {
-            let ties = Ties::of(&parts.headers, &body);
+            let ties = Ties::of(&parts.headers, document.text());
             refers |= ties.refers_to.is_some();
             choice.session = ties.session;
             choice.keeper = self.keeping(ties.refers_to.as_deref()).choice.keeper;
         }
         let upstreams = choice.order(offered, fallback, model.as_deref());
-        let asks = is_completion && fields.streams(&body);
-        Ok(Plan { upstreams, path, payload: Payload::read(body, fields, asks, from), model, refers, own_refusal })
+        let asks = is_completion && document.streams();
+        Ok(Plan { upstreams, path, payload: Payload::read(document, asks, from), model, refers, own_refusal })
     }
 
     /// Returns a planner that asks the owner of this id first, if known.
@@ -325,8 +322,8 @@ impl Planner<'_> {
 
     pub(crate) async fn read(&self, parts: &Parts, mut from: Source) -> Result<Read, Refusal> {
         let body = self.json(parts, &mut from).await?;
-        let fields = Fields::of(&body).map_err(|_| malformed())?;
-        Ok(Read { body, fields, from })
+        let document = Document::of(body).map_err(|_| malformed())?;
+        Ok(Read { document, from })
     }
 
     async fn json(&self, parts: &Parts, from: &mut Source) -> Result<Bytes, Refusal> {
