@@ -136,8 +136,15 @@ async fn move_integration(fixture: &Fixture, id: IntegrationId, act: &str, numbe
     let Some(kind) = VerdictKind::parse(act) else { return Ok(()) };
     let operation_id = fixture.add_operation(verify(id), None).await?;
     let verdict = Verdict { kind, evidence: Evidence::default(), checked_at: Timestamp::from_ms(NOW.ms() + 1) };
-    let record =
-        VerdictRecord { operation_id, attempt: 1, integration_id: id, secret_version: 1, verdict, next_check_at: None };
+    let record = VerdictRecord {
+        tenant_id: fixture.tenant,
+        operation_id,
+        attempt: 1,
+        integration_id: id,
+        secret_version: 1,
+        verdict,
+        next_check_at: None,
+    };
     let tx = fixture.store.system().await?;
     verdicts::record(&tx, &[record]).await?;
     Ok(tx.commit().await?)
