@@ -38,7 +38,7 @@ mod table;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait};
 
-pub use migrate::{MigrateError, is_current, migrate};
+pub use migrate::{LockWaits, MigrateError, is_current, migrate, migrate_patiently};
 
 /// All migrations, in order.
 pub struct Migrator;
