@@ -315,6 +315,10 @@ impl From<VaultError> for Refusal {
 }
 
 #[cfg(test)]
+#[path = "refusal_snapshots.rs"]
+mod snapshots;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
