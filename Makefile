@@ -3,6 +3,7 @@
 TOOLS := $(CURDIR)/target/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.1
 CARGO_MACHETE_VERSION := 0.9.2
 CARGO_NEXTEST_VERSION := 0.9.143
 NEXTEST_PROFILE ?= default
@@ -13,7 +14,7 @@ export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check chaos seeded bench prices clients infra fmt deny doc document deps files nextest machete clean
+.PHONY: help run demo test lint check chaos seeded bench prices clients infra fmt deny doc document deps files nextest fuzz machete clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,6 +68,13 @@ infra: ## Run Keyway on newer brokers and databases and break those (KEYWAY_BIN=
 	$(if $(SIMULATOR_BIN),,cargo build --locked --package keyway-testkit --bin simulator)
 	KEYWAY_BIN="$(KEYWAY_BIN)" SIMULATOR_BIN="$(SIMULATOR_BIN)" SUITES="$(SUITES)" SCENARIOS="$(SCENARIOS)" KEEP="$(KEEP)" \
 	    python3 -B scripts/infra/run.py
+
+# Not part of CI, which checks the same properties with random inputs in the crates' own tests: cargo-fuzz builds every
+# dependency again with flags of its own, which takes longer than all of them run there.
+fuzz: ## Send strangers' bytes to the code that reads them, on any toolchain (SECONDS=60 TARGET=)
+	@command -v cargo-fuzz >/dev/null || \
+	    cargo install --locked --debug --quiet --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+	scripts/fuzz.sh $(or $(SECONDS),60) $(TARGET)
 
 fmt: ## Format the code
 	cargo fmt --all

@@ -25,6 +25,8 @@ pub(crate) mod explain;
 mod fallback;
 mod forward;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod headers;
 pub(crate) mod hint;
 mod inspect;

@@ -8,6 +8,8 @@ mod auth;
 mod catalog;
 mod decimal;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod grade;
 pub mod guard;
 mod kinds;
