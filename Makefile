@@ -3,6 +3,8 @@
 TOOLS := $(CURDIR)/target/tools
 export PATH := $(TOOLS)/bin:$(PATH)
 CARGO_DENY_VERSION := 0.20.2
+CARGO_FUZZ_VERSION := 0.13.1
+CARGO_MACHETE_VERSION := 0.9.2
 CARGO_NEXTEST_VERSION := 0.9.143
 NEXTEST_PROFILE ?= default
 
@@ -12,7 +14,7 @@ export RUSTFLAGS ?= -C link-arg=-fuse-ld=mold
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint check chaos seeded bench prices clients infra fmt deny doc document deps files nextest clean
+.PHONY: help run demo test lint check chaos seeded bench prices clients infra fmt deny doc document deps files nextest fuzz machete clean
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,7 +29,7 @@ test: deps files nextest ## Run every test (starts its own PostgreSQL, RabbitMQ,
 	cargo nextest run --locked --workspace --features failpoints --profile $(NEXTEST_PROFILE)
 	cargo test --locked --workspace --features failpoints --doc --quiet
 
-lint: deps ## Formatting, clippy without a warning, shell scripts
+lint: deps machete ## Formatting, clippy without a warning, unused dependencies, shell scripts
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --features failpoints -- -D warnings
 	shellcheck scripts/*.sh scripts/infra/*.sh grafana/*.sh .ci/run
@@ -67,6 +69,13 @@ infra: ## Run Keyway on newer brokers and databases and break those (KEYWAY_BIN=
 	KEYWAY_BIN="$(KEYWAY_BIN)" SIMULATOR_BIN="$(SIMULATOR_BIN)" SUITES="$(SUITES)" SCENARIOS="$(SCENARIOS)" KEEP="$(KEEP)" \
 	    python3 -B scripts/infra/run.py
 
+# Not part of CI, which checks the same properties with random inputs in the crates' own tests: cargo-fuzz builds every
+# dependency again with flags of its own, which takes longer than all of them run there.
+fuzz: ## Send strangers' bytes to the code that reads them, on any toolchain (SECONDS=60 TARGET=)
+	@command -v cargo-fuzz >/dev/null || \
+	    cargo install --locked --debug --quiet --root $(TOOLS) cargo-fuzz@$(CARGO_FUZZ_VERSION)
+	scripts/fuzz.sh $(or $(SECONDS),60) $(TARGET)
+
 fmt: ## Format the code
 	cargo fmt --all
 
@@ -77,6 +86,12 @@ deny: ## Licences, banned crates and sources of every dependency
 	@command -v cargo-deny >/dev/null || \
 	    cargo install --locked --debug --quiet --root $(TOOLS) cargo-deny@$(CARGO_DENY_VERSION)
 	cargo deny --all-features check --hide-inclusion-graph bans licenses sources
+
+# Reads manifests and sources only. An exception stands in a crate's [package.metadata.cargo-machete], with its reason.
+machete:
+	@command -v cargo-machete >/dev/null || \
+	    cargo install --locked --debug --quiet --root $(TOOLS) cargo-machete@$(CARGO_MACHETE_VERSION)
+	cargo machete
 
 files: deps ## Check the compose file, the Prometheus rules with their tests, and the dashboards
 	scripts/check_files.sh

@@ -210,6 +210,10 @@ impl From<GuardError> for ApiError {
 }
 
 #[cfg(test)]
+#[path = "error_snapshots.rs"]
+mod snapshots;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

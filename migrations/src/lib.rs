@@ -40,5 +40,5 @@ mod migrator;
 mod protect;
 mod table;
 
-pub use migrate::{MigrateError, is_current, migrate};
+pub use migrate::{LockWaits, MigrateError, is_current, migrate, migrate_patiently};
 pub use migrator::Migrator;

@@ -7,7 +7,7 @@ use sea_orm_migration::{
     MigratorTrait,
     sea_orm::{
         ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-        SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+        RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
         sqlx::{ConnectOptions as _, postgres::PgConnectOptions, sqlite::SqliteJournalMode},
     },
 };
@@ -25,6 +25,24 @@ const CONNECT_TO_ONE_OF_SEVERAL: Duration = Duration::from_secs(4);
 /// Key of the advisory lock held while migrating; nothing else uses it in this database.
 const ADVISORY_LOCK: i64 = 0x6b65_7977_6179;
 
+/// Patience with transactions that hold a table which a migration changes. PostgreSQL lets nobody, not even a reader, past
+/// a migration that waits for such a table: so each wait is short, and the whole is repeated.
+#[derive(Clone, Copy, Debug)]
+pub struct LockWaits {
+    /// Longest wait for one lock.
+    pub each: Duration,
+    /// Number of attempts before the migration gives up.
+    pub attempts: u32,
+    /// Time between two attempts, in which the readers that waited behind one run.
+    pub pause: Duration,
+}
+
+impl Default for LockWaits {
+    fn default() -> Self {
+        Self { each: Duration::from_secs(2), attempts: 20, pause: Duration::from_secs(3) }
+    }
+}
+
 /// Reason why the schema could not be brought up to date. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -37,6 +55,12 @@ pub enum MigrateError {
     /// A statement was refused: the login needs the right to create tables and, once per cluster, roles.
     #[error("a migration was refused: {0}")]
     Refused(DbErr),
+    /// A table that a migration changes stayed locked at every attempt: end the transaction that holds it.
+    #[error(
+        "another transaction held a table that a migration changes at each of {0} attempts; nothing was changed: end \
+         that transaction and migrate again"
+    )]
+    Locked(u32),
 }
 
 impl From<DbErr> for MigrateError {
@@ -51,11 +75,19 @@ impl From<DbErr> for MigrateError {
 /// # Errors
 /// See [`MigrateError`].
 pub async fn migrate(url: &str) -> Result<usize, MigrateError> {
+    migrate_patiently(url, LockWaits::default()).await
+}
+
+/// Works like [`migrate`], with another patience.
+///
+/// # Errors
+/// See [`MigrateError`].
+pub async fn migrate_patiently(url: &str, waits: LockWaits) -> Result<usize, MigrateError> {
     let pool = connect(url).await?;
-    let result = migrate_alone(&pool).await;
+    let result = migrate_repeatedly(&pool, waits).await;
     // The connection is of no use any more, whatever closing it says.
     let _ = pool.close().await;
-    Ok(result?)
+    result
 }
 
 /// Returns `true` if the schema at `url` has every migration of this build. Changes nothing, but waits for a process
@@ -117,17 +149,60 @@ async fn reads_only(pool: &DatabaseConnection) -> Result<bool, DbErr> {
     row.ok_or_else(|| DbErr::RecordNotFound("no answer".to_owned()))?.try_get("", "reads_only")
 }
 
-async fn migrate_alone(pool: &DatabaseConnection) -> Result<usize, DbErr> {
+async fn migrate_repeatedly(pool: &DatabaseConnection, waits: LockWaits) -> Result<usize, MigrateError> {
+    for attempt in 1..=waits.attempts {
+        match migrate_alone(pool, waits.each).await {
+            Err(error) if is_lock_timeout(&error) => {
+                tracing::warn!(
+                    attempt,
+                    attempts = waits.attempts,
+                    "another transaction holds a table that a migration changes"
+                );
+                if attempt < waits.attempts {
+                    tokio::time::sleep(waits.pause).await;
+                }
+            }
+            result => return Ok(result?),
+        }
+    }
+    Err(MigrateError::Locked(waits.attempts))
+}
+
+async fn migrate_alone(pool: &DatabaseConnection, lock_wait: Duration) -> Result<usize, DbErr> {
     let tx = begin_alone(pool).await?;
-    if pool.get_database_backend() == DbBackend::Postgres {
-        protect::create_roles(&tx).await?;
+    match apply(&tx, lock_wait).await {
+        Ok(applied) => tx.commit().await.map(|()| applied),
+        Err(error) => {
+            // Every lock is free before the next attempt, also that of processes that migrate; the error says more than
+            // a rollback that fails.
+            let _ = tx.rollback().await;
+            Err(error)
+        }
     }
-    let pending = pending(&tx).await?;
+}
+
+async fn apply(tx: &DatabaseTransaction, lock_wait: Duration) -> Result<usize, DbErr> {
+    let is_postgres = tx.get_database_backend() == DbBackend::Postgres;
+    if is_postgres {
+        protect::create_roles(tx).await?;
+    }
+    let pending = pending(tx).await?;
     if pending > 0 {
-        Migrator::up(&tx, None).await?;
+        if is_postgres {
+            // From here on: before, it waited for other processes that migrate, behind which nobody else waits.
+            tx.execute_unprepared(&format!("SET LOCAL lock_timeout = {}", lock_wait.as_millis())).await?;
+        }
+        Migrator::up(tx, None).await?;
     }
-    tx.commit().await?;
     Ok(pending)
+}
+
+/// Returns `true` for PostgreSQL's `lock_not_available`.
+fn is_lock_timeout(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error else {
+        return false;
+    };
+    error.as_database_error().and_then(|error| error.code()).as_deref() == Some("55P03")
 }
 
 /// Begins a transaction that holds the lock, so that no other process migrates at the same time.

@@ -29,6 +29,8 @@ mod document;
 mod door;
 mod explain;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod grouped_audit;
 mod invalidations;
 mod ledger;

@@ -31,7 +31,7 @@ pub(crate) fn document() -> Result<Value> {
 }
 
 /// Returns every operation, by its method and path.
-fn operations() -> Result<Vec<(String, Value)>> {
+pub(crate) fn operations() -> Result<Vec<(String, Value)>> {
     let mut found = Vec::new();
     for (path, methods) in document()?["paths"].as_object().context("no paths")? {
         for (method, operation) in methods.as_object().context("no methods")? {

@@ -1,7 +1,7 @@
 //! The provider's own id of a key, and the reports by that id beside the metered calls.
 
 use anyhow::{Context as _, Result, ensure};
-use keyway_domain::{ProjectId, ReportedUsage, Timestamp, TokenCounts};
+use keyway_domain::{IntegrationId, ProjectId, ReportedUsage, Timestamp, TokenCounts};
 use keyway_store::key_usage::{self, KeyFigures, ReportedKey};
 use serde_json::json;
 
@@ -41,24 +41,7 @@ async fn a_key_is_known_by_its_providers_id_and_its_drift_is_shown(api: Api) -> 
     let drift = "/api/v1/usage/drift?from=2026-11-01&to=2026-11-03";
     ensure!(api.get(drift).await?.expect(200)?.at("/items").as_array().is_some_and(Vec::is_empty));
     let bucket_start = Timestamp::parse("2026-11-02T10:00:00Z").context("a time")?;
-    let row = ReportedUsage {
-        source: "usage.completions.by_key".to_owned(),
-        bucket_start,
-        bucket_end: bucket_start.after(std::time::Duration::from_secs(3600)),
-        model: Some("gpt-4o-mini".to_owned()),
-        line_item: None,
-        requests: Some(12),
-        tokens: TokenCounts { input: Some(4_000), output: Some(1_000), ..TokenCounts::default() },
-        cost_nano_usd: None,
-    };
-    let tx = api.store.tenant(api.tenant).await?;
-    let integration_id = id.parse().map_err(|_| anyhow::anyhow!("{id}"))?;
-    let key = ReportedKey { integration_id, project_id: ProjectId::new(), provider_key_id: "key_other".to_owned() };
-    let source = row.source.clone();
-    let rows = [(key, row)];
-    let figures = KeyFigures { reported_by: integration_id, provider: "openai", source: &source, rows: &rows };
-    key_usage::upsert(&tx, &figures, bucket_start).await?;
-    tx.commit().await?;
+    report(&api, id.parse()?, "key_other", bucket_start).await?;
     let before = api.get(drift).await?.expect(200)?;
     ensure!(before.at("/items").as_array().is_some_and(Vec::is_empty), "before the key came: {}", before.text);
     api.execute(&format!("UPDATE integrations SET created_at_ms = {}", bucket_start.ms())).await?;
@@ -71,4 +54,30 @@ async fn a_key_is_known_by_its_providers_id_and_its_drift_is_shown(api: Api) -> 
     ensure!(elsewhere.at("/items").as_array().is_some_and(Vec::is_empty), "{}", elsewhere.text);
     api.get("/api/v1/usage/drift?from=2026-01-01&to=2026-11-03").await?.expect_error(400, "invalid_parameter")?;
     Ok(())
+}
+
+/// Keeps a report of an hour's usage by the provider's own id of a key.
+pub(crate) async fn report(
+    api: &Api,
+    integration_id: IntegrationId,
+    provider_key_id: &str,
+    bucket_start: Timestamp,
+) -> Result<()> {
+    let row = ReportedUsage {
+        source: "usage.completions.by_key".to_owned(),
+        bucket_start,
+        bucket_end: bucket_start.after(std::time::Duration::from_secs(3600)),
+        model: Some("gpt-4o-mini".to_owned()),
+        line_item: None,
+        requests: Some(12),
+        tokens: TokenCounts { input: Some(4_000), output: Some(1_000), ..TokenCounts::default() },
+        cost_nano_usd: None,
+    };
+    let tx = api.store.tenant(api.tenant).await?;
+    let key = ReportedKey { integration_id, project_id: ProjectId::new(), provider_key_id: provider_key_id.to_owned() };
+    let source = row.source.clone();
+    let rows = [(key, row)];
+    let figures = KeyFigures { reported_by: integration_id, provider: "openai", source: &source, rows: &rows };
+    key_usage::upsert(&tx, &figures, bucket_start).await?;
+    Ok(tx.commit().await?)
 }

@@ -1,6 +1,7 @@
 //! The management API as its callers see it: a real server on a free port, on both databases.
 
 mod access;
+mod answers;
 mod backpressure;
 mod bad_input;
 mod connections;

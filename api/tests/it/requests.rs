@@ -37,7 +37,7 @@ fn refusal() -> MeteredCall {
     MeteredCall { tokens: TokenCounts::default(), http_status: None, ..call }.refused_with("sealed")
 }
 
-async fn append(api: &Api, calls: &[&MeteredCall]) -> Result<()> {
+pub(crate) async fn append(api: &Api, calls: &[&MeteredCall]) -> Result<()> {
     let (cost_nano_usd, price_version) = (Some(9_000), Some("2026-11".to_owned()));
     let row = |call: &&MeteredCall| {
         let (call, price_version) = ((*call).clone(), price_version.clone());

@@ -138,8 +138,8 @@ async fn tenants_have_names_and_an_end(mut api: Api) -> Result<()> {
     its_log_outlives_it(&mut api, made.text_at("/id")).await
 }
 
-async fn its_log_outlives_it(api: &mut Api, id: &str) -> Result<()> {
-    // As the audit writer does.
+/// Appends the waiting audit events to the log, as the audit writer does.
+pub(crate) async fn write_log(api: &Api) -> Result<()> {
     let tx = api.store.system().await?;
     let rows = outbox::claim(&tx, Route::Lane(Lane::Audit), 100, Timestamp::now()).await?;
     let messages = rows.iter().map(|row| Message::decode(&row.body)).collect::<Result<Vec<_>, _>>()?;
@@ -150,7 +150,11 @@ async fn its_log_outlives_it(api: &mut Api, id: &str) -> Result<()> {
         _ => None,
     });
     audit::append(&tx, &records.collect::<Vec<_>>()).await?;
-    tx.commit().await?;
+    Ok(tx.commit().await?)
+}
+
+async fn its_log_outlives_it(api: &mut Api, id: &str) -> Result<()> {
+    write_log(api).await?;
     let named = "/api/v1/audit?action=tenant.deleted";
     ensure!(api.get(named).await?.text_at("/items/0/target") == id, "the operator's own log says so");
     api.acting_in = Some(id.to_owned());

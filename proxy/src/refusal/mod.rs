@@ -284,6 +284,9 @@ impl From<VaultError> for Refusal {
 }
 
 #[cfg(test)]
+mod snapshots;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

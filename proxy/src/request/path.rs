@@ -186,7 +186,8 @@ fn is_ambiguous(path: &str) -> bool {
         || bytes.iter().rev().take(2).any(|byte| *byte == b'%')
 }
 
-/// Returns `true` for a dot segment, or one that would contain a dot segment if its encoded slashes were decoded.
+/// Returns `true` for a dot segment, or one that would contain a dot segment if its encoded slashes and semicolons were
+/// decoded.
 fn is_ambiguous_segment(segment: &str) -> bool {
     let is_dots = |name: &str| matches!(name.split(';').next(), Some("." | ".."));
     if !segment.contains('%') {
@@ -194,6 +195,7 @@ fn is_ambiguous_segment(segment: &str) -> bool {
     }
     let unfolded = segment.replace("%2f", "/").replace("%2F", "/");
     let is_one = unfolded == segment;
+    let unfolded = unfolded.replace("%3b", ";").replace("%3B", ";");
     unfolded.split('/').any(|name| is_dots(name) || name.is_empty() && !is_one)
 }
 
@@ -214,7 +216,8 @@ const fn hex(digit: u8) -> Option<u8> {
     }
 }
 
-fn decoded(text: &str) -> Cow<'_, str> {
+/// Decodes percent escapes, once.
+pub(crate) fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
         return Cow::Borrowed(text);
     }
@@ -271,6 +274,8 @@ mod tests {
             "/proxy/openai/./v1",
             "/proxy/openai/v1/..",
             "/proxy/openai/..;/admin",
+            "/proxy/openai/..%3b/admin",
+            "/proxy/openai/v1/a%2f..%3Bx%2fb",
             "/proxy/openai/%2e%2e/admin",
             "/proxy/openai/v1/%2E/x",
             "/proxy/openai/v1/..%2fadmin",

@@ -9,6 +9,8 @@ mod catalog;
 mod decimal;
 mod finding;
 mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod grade;
 pub mod guard;
 mod kinds;

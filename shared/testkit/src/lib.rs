@@ -9,3 +9,4 @@ mod programs;
 pub mod rabbitmq;
 pub mod replay;
 pub mod simulator;
+pub mod snapshots;

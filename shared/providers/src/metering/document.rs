@@ -74,7 +74,8 @@ impl Document {
 impl JsonBody {
     /// Appends the next piece and reads the figures of completed documents.
     pub fn push(&mut self, figures: &mut Figures, piece: &Bytes) {
-        if self.picker.is_none() && self.first.is_empty() {
+        // White space before the first document says nothing, least of all whether it is one of a list.
+        if self.picker.is_none() && is_blank(&self.first) {
             self.first = piece.clone();
             return;
         }
@@ -126,4 +127,8 @@ impl JsonBody {
             figures.event(document);
         });
     }
+}
+
+fn is_blank(json: &[u8]) -> bool {
+    json.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }

@@ -1,9 +1,12 @@
 //! Migrating: by several processes at once, and the resulting schema.
 
-use anyhow::{Context, Result};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use keyway_migrations::{LockWaits, MigrateError};
 use keyway_store::{DatabaseLimits, Store, raw};
 use keyway_testkit::postgres::TestDatabase;
-use sea_orm::{ConnectionTrait as _, Database};
+use sea_orm::{ConnectionTrait as _, Database, DatabaseConnection, TransactionTrait as _};
 
 use crate::fixture::Fixture;
 
@@ -60,6 +63,58 @@ async fn several_databases_of_one_cluster_migrate_at_once() -> Result<()> {
     let (a, b) = tokio::try_join!(TestDatabase::postgres(), TestDatabase::postgres())?;
     let (a, b) = tokio::join!(keyway_migrations::migrate(&a.url), keyway_migrations::migrate(&b.url));
     assert_eq!(a?, b?);
+    Ok(())
+}
+
+/// Takes the latest migration back, which changes `operations`, and returns a pool of the tables' owner.
+async fn one_migration_behind(database: &TestDatabase) -> Result<DatabaseConnection> {
+    keyway_migrations::migrate(&database.url).await?;
+    let owner = Database::connect(&database.url).await?;
+    owner.execute_unprepared("DROP INDEX operations_rounds").await?;
+    let forget = "DELETE FROM seaql_migrations WHERE version = 'm0024_rounds'";
+    ensure!(owner.execute_unprepared(forget).await?.rows_affected() == 1);
+    Ok(owner)
+}
+
+#[tokio::test]
+async fn a_migration_that_waits_for_a_table_lets_others_past_and_is_applied_in_the_end() -> Result<()> {
+    let database = TestDatabase::postgres().await?;
+    let owner = one_migration_behind(&database).await?;
+    let holder = owner.begin().await?;
+    holder.execute_unprepared("INSERT INTO operations SELECT * FROM operations").await?;
+    let waits = LockWaits { pause: Duration::from_millis(50), attempts: 1000, ..LockWaits::default() };
+    let others = async {
+        let until = Instant::now() + Duration::from_secs(60);
+        let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'operations'::regclass";
+        while owner.execute_unprepared(waiting).await?.rows_affected() == 0 {
+            ensure!(Instant::now() < until, "it never came to the table");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // It conflicts with the lock that the migration waits for, not with the one that is held.
+        let past = owner.execute_unprepared("INSERT INTO operations SELECT * FROM operations");
+        tokio::time::timeout(Duration::from_secs(30), past).await.context("others are held up as well")??;
+        let applied = "SELECT 1 FROM seaql_migrations WHERE version = 'm0024_rounds'";
+        ensure!(owner.execute_unprepared(applied).await?.rows_affected() == 0, "it is still to be applied");
+        Ok(holder.rollback().await?)
+    };
+    let (migrated, others) = tokio::join!(keyway_migrations::migrate_patiently(&database.url, waits), others);
+    others?;
+    ensure!(migrated? == 1 && keyway_migrations::is_current(&database.url).await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_that_never_gets_its_table_ends_and_changes_nothing() -> Result<()> {
+    let database = TestDatabase::postgres().await?;
+    let owner = one_migration_behind(&database).await?;
+    let holder = owner.begin().await?;
+    holder.execute_unprepared("LOCK TABLE operations IN ROW EXCLUSIVE MODE").await?;
+    let waits = LockWaits { each: Duration::from_millis(20), attempts: 2, pause: Duration::from_millis(5) };
+    let given_up = keyway_migrations::migrate_patiently(&database.url, waits).await;
+    ensure!(matches!(given_up, Err(MigrateError::Locked(2))), "{given_up:?}");
+    ensure!(!keyway_migrations::is_current(&database.url).await?);
+    holder.rollback().await?;
+    ensure!(keyway_migrations::migrate_patiently(&database.url, waits).await? == 1);
     Ok(())
 }
 

@@ -1,0 +1,230 @@
+//! The good answer of every route, as a snapshot that a review sees: on both databases the same. Ids, times, secrets and
+//! cursors are replaced by their kind. A route of the document without a snapshot fails, and so does a snapshot without
+//! a route.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context as _, Result, ensure};
+use keyway_domain::{Body, Command, Message, MessageId, MeteredCall, ServedBy, Timestamp};
+use keyway_store::dead_letters::{self, DeadLetterRow};
+use keyway_testkit::snapshots;
+use reqwest::Method;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    document, drift,
+    fixture::{Api, KEY, Reply, on_both, send},
+    requests, resources,
+};
+
+on_both! { every_route_answers_as_its_snapshot_says }
+
+/// Answers so far, by the route's method and template.
+struct Answers {
+    api: Api,
+    seen: BTreeMap<&'static str, Value>,
+}
+
+async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
+    let mut answers = Answers { api, seen: BTreeMap::new() };
+    tenants(&mut answers).await?;
+    projects_and_keys(&mut answers).await?;
+    providers(&mut answers).await?;
+    let integration = integrations(&mut answers).await?;
+    usage(&mut answers, &integration).await?;
+    operations(&mut answers).await?;
+    dead_letters(&mut answers).await?;
+    resources::write_log(&answers.api).await?;
+    answers.get("GET /api/v1/audit", "", "?action=project.created&limit=1").await?;
+
+    let mut snapshots = BTreeMap::new();
+    for (route, _) in document::operations()?.into_iter().filter(|(route, _)| route.contains(" /api/")) {
+        let (method, path) = route.split_once(' ').context("a method")?;
+        let upper = format!("{} {path}", method.to_uppercase());
+        let answer =
+            answers.seen.remove(upper.as_str()).with_context(|| format!("{upper}: it is called nowhere here"))?;
+        let name = path.trim_start_matches("/api/v1/").replace('/', ".").replace(['{', '}'], "");
+        snapshots.insert(format!("{name}.{method}"), answer);
+    }
+    ensure!(answers.seen.is_empty(), "they are of no route: {:?}", answers.seen.keys());
+    snapshots::compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/routes"), &snapshots)
+}
+
+async fn tenants(answers: &mut Answers) -> Result<()> {
+    let made = answers.send("POST /api/v1/tenants", "", json!({ "name": "other" })).await?;
+    let id = made.text_at("/id");
+    answers.get("GET /api/v1/tenants", "", "").await?;
+    answers.get("GET /api/v1/tenants/{id}", id, "").await?;
+    answers.send("PATCH /api/v1/tenants/{id}", id, json!({ "name": "renamed" })).await?;
+    answers.act("DELETE /api/v1/tenants/{id}", id).await
+}
+
+async fn projects_and_keys(answers: &mut Answers) -> Result<()> {
+    let limits = json!({ "requests_per_minute": 60, "monthly_budget_nano_usd": 5_000_000_000_i64 });
+    let project = json!({ "name": "shop", "limits": limits });
+    let made = answers.send("POST /api/v1/projects", "", project).await?;
+    let id = made.text_at("/id");
+    answers.get("GET /api/v1/projects", "", "?search=shop").await?;
+    answers.get("GET /api/v1/projects/{id}", id, "").await?;
+    answers.send("PATCH /api/v1/projects/{id}", id, json!({ "name": "shop 2" })).await?;
+
+    let key = json!({ "project_id": id, "name": "app", "expires_at": "2999-01-01T00:00:00Z" });
+    let made = answers.send("POST /api/v1/virtual-keys", "", key).await?;
+    let key = made.text_at("/id");
+    answers.get("GET /api/v1/virtual-keys", "", "?search=app").await?;
+    answers.get("GET /api/v1/virtual-keys/{id}", key, "").await?;
+    answers.send("PATCH /api/v1/virtual-keys/{id}", key, json!({ "cache_ttl_seconds": 60 })).await?;
+    answers.act("POST /api/v1/virtual-keys/{id}/revoke", key).await?;
+    answers.act("DELETE /api/v1/virtual-keys/{id}", key).await?;
+    answers.act("DELETE /api/v1/projects/{id}", id).await
+}
+
+async fn providers(answers: &mut Answers) -> Result<()> {
+    let own = json!({ "name": "acme", "base_url": "https://api.acme.dev/v1", "models": ["acme-1"], "api_key": KEY });
+    answers.send("POST /api/v1/providers", "", own).await?;
+    answers.get("GET /api/v1/providers", "", "").await?;
+    answers.get("GET /api/v1/providers/with-keys", "", "").await?;
+    answers.get("GET /api/v1/providers/{id}", "acme", "").await?;
+    let models = json!({ "models": ["acme-2"] });
+    let added = answers.send("POST /api/v1/providers/{id}/models", "acme", models).await?;
+    answers.get("GET /api/v1/providers/{id}/models", "acme", "").await?;
+    answers.act("DELETE /api/v1/providers/models/{id}", added.text_at("/items/0/id")).await?;
+    let change = json!({ "display_name": "Acme Ltd", "base_url": "https://api.acme.dev/v1" });
+    answers.send("PUT /api/v1/providers/{id}", "acme", change).await?;
+    let bare = json!({ "name": "bare", "base_url": "https://api.bare.dev/v1" });
+    answers.api.post("/api/v1/providers", bare).await?.expect(201)?;
+    answers.act("DELETE /api/v1/providers/{id}", "bare").await
+}
+
+/// Returns the id of one that stays.
+async fn integrations(answers: &mut Answers) -> Result<String> {
+    let key = |end: &str| KEY.replace("wxyz", end);
+    let body = json!({ "provider": "openai", "name": "prod", "credentials": key("0001") });
+    let made = answers.send("POST /api/v1/integrations", "", body).await?;
+    let id = made.text_at("/integration/id");
+    answers.get("GET /api/v1/integrations", "", "?search=prod").await?;
+    answers.get("GET /api/v1/integrations/{id}", id, "").await?;
+    answers.send("PATCH /api/v1/integrations/{id}", id, json!({ "name": "main", "priority": 2 })).await?;
+    answers.act("POST /api/v1/integrations/{id}/test", id).await?;
+    let new = json!({ "credentials": key("0002") });
+    answers.send("PUT /api/v1/integrations/{id}/credentials", id, new).await?;
+    answers.get("GET /api/v1/routing", "", "?model=gpt-4o-mini").await?;
+    let gone = answers.api.submit("gone", &key("0003")).await?;
+    answers.act("DELETE /api/v1/integrations/{id}", &gone).await?;
+    Ok(id.to_owned())
+}
+
+async fn usage(answers: &mut Answers, integration: &str) -> Result<()> {
+    let integration_id = integration.parse()?;
+    let served = MeteredCall { served_by: ServedBy::Integration(integration_id), ..requests::call(0) };
+    requests::append(&answers.api, &[&served]).await?;
+    answers.get("GET /api/v1/usage", "", "?from=2026-10-30&to=2026-11-02&group_by=day,model").await?;
+    answers.get("GET /api/v1/requests", "", "").await?;
+    answers.get("GET /api/v1/requests/{id}", &served.request_id.to_string(), "").await?;
+    let from = Timestamp::parse("2026-11-02T10:00:00Z").context("a time")?;
+    drift::report(&answers.api, integration_id, "key_other", from).await?;
+    answers.api.execute(&format!("UPDATE integrations SET created_at_ms = {}", from.ms())).await?;
+    answers.get("GET /api/v1/usage/drift", "", "?from=2026-11-01&to=2026-11-03").await?;
+    let some = json!({ "from": "2026-10-30T00:00:00Z", "to": "2026-11-01T00:00:00Z", "provider": "openai" });
+    answers.send("POST /api/v1/usage/fetch", "", some).await.map(drop)
+}
+
+async fn operations(answers: &mut Answers) -> Result<()> {
+    let integration = answers.api.submit("fresh", &KEY.replace("wxyz", "0004")).await?;
+    let listed = answers.get("GET /api/v1/operations", "", &format!("?integration_id={integration}")).await?;
+    let id = listed.text_at("/items/0/id");
+    answers.get("GET /api/v1/operations/{id}", id, "").await?;
+    answers.act("POST /api/v1/operations/{id}/cancel", id).await?;
+    answers.act("POST /api/v1/operations/{id}/retry", id).await
+}
+
+async fn dead_letters(answers: &mut Answers) -> Result<()> {
+    let api = &answers.api;
+    let message = Message::new(MessageId::new(), api.tenant, Body::Command(Command::MeterCalls { calls: vec![] }));
+    let letter = DeadLetterRow {
+        id: message.id,
+        tenant_id: Some(api.tenant),
+        lane: "meter".to_owned(),
+        reason: "crashed".to_owned(),
+        error: "too often".to_owned(),
+        body: message.encode()?,
+        attempts: 3,
+        created_at: Timestamp::now(),
+        replayed_at: None,
+    };
+    let tx = api.store.system().await?;
+    dead_letters::insert(&tx, letter).await?;
+    tx.commit().await?;
+    let id = message.id.to_string();
+    answers.get("GET /api/v1/dead-letters", "", "").await?;
+    answers.act("POST /api/v1/dead-letters/{id}/replay", &id).await?;
+    answers.act("POST /api/v1/dead-letters/{id}/discard", &id).await
+}
+
+impl Answers {
+    async fn get(&mut self, route: &'static str, id: &str, query: &str) -> Result<Reply> {
+        self.call(route, id, query, None).await
+    }
+
+    async fn act(&mut self, route: &'static str, id: &str) -> Result<()> {
+        self.call(route, id, "", None).await.map(drop)
+    }
+
+    async fn send(&mut self, route: &'static str, id: &str, body: Value) -> Result<Reply> {
+        self.call(route, id, "", Some(body)).await
+    }
+
+    /// Calls a route of the table, with the text of its placeholder, and keeps its answer.
+    async fn call(&mut self, route: &'static str, id: &str, query: &str, body: Option<Value>) -> Result<Reply> {
+        let (method, template) = route.split_once(' ').context("a method")?;
+        let path = format!("{}{query}", template.replace("{id}", id));
+        let request = self.api.request(Method::from_bytes(method.as_bytes())?, &path);
+        let reply = send(if let Some(body) = body { request.json(&body) } else { request }).await?;
+        ensure!((200..300).contains(&reply.status), "{route}: {} {}", reply.status, reply.text);
+        let mut headers = Map::new();
+        for name in ["content-type", "location", "etag", "cache-control"] {
+            let Some(value) = reply.headers.get(name) else { continue };
+            let text = without_ids(value.to_str()?);
+            // A resource has its version, a list the hash of what it shows.
+            let is_hash = name == "etag" && text.len() > 20;
+            headers.insert(name.to_owned(), json!(if is_hash { "[hash]" } else { &text }));
+        }
+        let answer = json!({ "status": reply.status, "headers": headers, "body": redacted("", reply.json.clone()) });
+        ensure!(self.seen.insert(route, answer).is_none(), "{route} was called before");
+        Ok(reply)
+    }
+}
+
+/// Replaces what differs from run to run by its kind.
+fn redacted(name: &str, value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields
+            .into_iter()
+            .map(|(name, value)| {
+                let value = redacted(&name, value);
+                (name, value)
+            })
+            .collect(),
+        // The catalog has a review of its own.
+        Value::Array(items) => {
+            let of_catalog = |item: &Value| item["custom"] == false && item["name"] != "openai";
+            items.into_iter().filter(|item| !of_catalog(item)).map(|item| redacted(name, item)).collect()
+        }
+        Value::String(_) if matches!(name, "key" | "hint" | "next_cursor") => json!(format!("[{name}]")),
+        Value::String(text) if name.ends_with("_at") && Timestamp::parse(&text).is_some() => json!("[time]"),
+        Value::String(text) => json!(without_ids(&text)),
+        value => value,
+    }
+}
+
+/// Replaces each id by its prefix.
+fn without_ids(text: &str) -> String {
+    let mut words: Vec<String> = text.split('_').map(str::to_owned).collect();
+    for word in words.iter_mut().skip(1) {
+        let digits = word.bytes().take_while(u8::is_ascii_hexdigit).count();
+        if digits == 32 {
+            *word = format!("[id]{}", &word[32..]);
+        }
+    }
+    words.join("_")
+}
