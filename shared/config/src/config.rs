@@ -8,15 +8,15 @@ use crate::{
 /// All settings, validated.
 #[derive(Debug)]
 pub struct Config {
-    /// Those of every process.
+    /// Settings of every process.
     pub process: ProcessConfig,
-    /// Those of the database.
+    /// Settings of the database.
     pub store: StoreConfig,
-    /// Those of what serves people.
+    /// Settings of the management API and the listener.
     pub api: ApiConfig,
-    /// Those of what serves applications.
+    /// Settings of the proxy.
     pub proxy: ProxyConfig,
-    /// Those of workers.
+    /// Settings of workers.
     pub workers: WorkersConfig,
     /// Lines of the `.env` file that could not be read and were skipped; none of them is a setting.
     pub unread_lines: Vec<UnreadLine>,

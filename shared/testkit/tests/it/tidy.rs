@@ -56,6 +56,9 @@ const NAMING: [&str; 7] = [
 const ROOT_DOCUMENTS: [&str; 7] =
     ["README.md", "ARCHITECTURE.md", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "PROVIDERS.md", "SECURITY.md"];
 const MOST_LINES: usize = 400;
+/// Words by which a clause begins where a verb or a noun should stand.
+const CLAUSES: [&str; 8] = ["What", "Whether", "How", "Which", "Who", "Whose", "That", "Those"];
+const MOST_CLAUSES_PERCENT: usize = 3;
 const VAGUE: &[&str] = &["utils", "util", "common", "helpers", "helper", "manager", "misc", "types"];
 
 #[test]
@@ -85,6 +88,29 @@ fn every_file_says_what_it_is_and_stays_short() -> Result<()> {
         ensure!(text.lines().count() <= MOST_LINES, "{} has more than {MOST_LINES} lines", path.display());
         ensure!(!VAGUE.contains(&name), "{} has a name that says nothing", path.display());
     }
+    Ok(())
+}
+
+#[test]
+fn comments_begin_with_a_verb_or_a_noun() -> Result<()> {
+    let (mut comments, mut clauses) = (0, Vec::new());
+    for (path, text) in rust_files()? {
+        let mut before = "";
+        for (number, line) in text.lines().enumerate() {
+            let comment = |line: &str| line.trim_start().starts_with("//!") || line.trim_start().starts_with("///");
+            if comment(line) && !comment(before) {
+                comments += 1;
+                let word = line.trim_start().get(3..).unwrap_or_default().split_whitespace().next();
+                if word.is_some_and(|word| CLAUSES.contains(&word)) {
+                    clauses.push(format!("{}:{}", path.display(), number + 1));
+                }
+            }
+            before = line;
+        }
+    }
+    ensure!(comments > 4000, "the search finds the comments: {comments}");
+    let most = comments * MOST_CLAUSES_PERCENT / 100;
+    ensure!(clauses.len() <= most, "{} of {comments} comments begin with a clause: {clauses:#?}", clauses.len());
     Ok(())
 }
 
