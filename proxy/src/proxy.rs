@@ -260,7 +260,7 @@ impl Proxy {
     pub(crate) async fn caller(&self, hash: &KeyHash, now: Instant) -> Result<Held<KeyHolder>, Refusal> {
         match self.caches.callers.peek(hash, now) {
             Some(caller) => Ok(caller),
-            None => self.caches.callers.get(hash, self.look_up(hash)).await,
+            None => self.caches.callers.get(hash, Box::pin(self.look_up(hash))).await,
         }
     }
 
@@ -279,7 +279,7 @@ impl Proxy {
     ) -> Result<Held<Project>, Refusal> {
         match self.caches.projects.peek(&project_id, now) {
             Some(project) => Ok(project),
-            None => self.caches.projects.get(&project_id, self.sources.project(tenant_id, project_id)).await,
+            None => self.caches.projects.get(&project_id, Box::pin(self.sources.project(tenant_id, project_id))).await,
         }
     }
 }

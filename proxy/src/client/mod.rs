@@ -47,7 +47,8 @@ impl ProviderClient {
                 Err(mut error) => request = error.take_message().ok_or_else(broken)?,
             }
         }
-        let connected = self.connector.connect(to, upgrades).await.map_err(|error| unreachable(&*error))?;
+        // Rare and large: in place, its state would be copied with every request, through each function above.
+        let connected = Box::pin(self.connector.connect(to, upgrades)).await.map_err(|error| unreachable(&*error))?;
         self.pool.add(to, connected).send(request).await.map_err(|_| broken())
     }
 }

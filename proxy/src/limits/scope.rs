@@ -100,7 +100,7 @@ impl Scope {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         // A task of its own: a caller that leaves must not leave behind what nobody knows to be leased.
         let leasing = Arc::clone(self).lease_and_take(needs, limits, store.clone(), turn);
-        home.spawn("limit lease", leasing).await.unwrap_or(Err(Refused::Away))
+        home.spawn("limit lease", Box::pin(leasing)).await.unwrap_or(Err(Refused::Away))
     }
 
     /// Hands back what it has more than it needs; `all`: everything.
