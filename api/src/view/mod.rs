@@ -13,6 +13,7 @@ mod request;
 mod routing;
 mod tenant;
 mod usage;
+mod user;
 mod verdict;
 mod virtual_key;
 
@@ -28,5 +29,6 @@ pub(crate) use request::RequestView;
 pub(crate) use routing::RoutingView;
 pub(crate) use tenant::TenantView;
 pub(crate) use usage::UsageView;
+pub(crate) use user::{OwnTenantView, SessionView, UserView};
 pub(crate) use verdict::{HistoryView, VerdictView};
 pub(crate) use virtual_key::{RevokedKeyView, VirtualKeyView};
