@@ -27,6 +27,7 @@ mod routing;
 mod served_by;
 mod timestamp;
 mod usage;
+mod verb;
 
 pub use audit::{Actor, AuditEvent, AuditOutcome};
 pub use code::Code;
@@ -47,7 +48,7 @@ pub use limit::{LimitScope, LimitWindow, Limits, Measure};
 pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
 pub use operation::{OperationKind, OperationState};
 pub use outcome::Outcome;
-pub use permission::{Permission, Permissions, UnknownPermission, Verb};
+pub use permission::{Permission, Permissions, UnknownPermission};
 pub use resource::{Level, Resource};
 pub use retry::RetryPolicy;
 pub use role::{Grant, Reach, Rights, Role, UnknownRole};
@@ -58,3 +59,4 @@ pub use usage::{
     CallOutcome, CredentialSource, Ledger, MeteredCall, NanoUsd, PriceTerms, RefusedAttempt, ReportedUsage,
     TokenCounts, UsageProgress, UsageWindow,
 };
+pub use verb::Verb;

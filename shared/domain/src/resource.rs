@@ -2,7 +2,7 @@
 //!
 //! A resource that belongs to the installation is in no role of a tenant: only the operator has it.
 
-use crate::permission::Verb::{self, Create, Delete, Export, Manage, Read, Reveal, Rotate, Update, Use};
+use crate::verb::Verb::{self, Create, Delete, Export, Manage, Read, Reveal, Rotate, Update, Use};
 
 /// Whose a resource is, and thus where a permission on it can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

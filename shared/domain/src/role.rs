@@ -9,8 +9,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     ProjectId,
-    permission::{Permission, Permissions, Verb},
+    permission::{Permission, Permissions},
     resource::{Level, Resource, bits},
+    verb::Verb,
 };
 
 /// What a member is in a tenant.
