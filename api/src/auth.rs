@@ -87,6 +87,17 @@ impl Caller {
         }
     }
 
+    /// Checks another permission than that of the route, in the whole tenant.
+    ///
+    /// # Errors
+    /// 403 that names it.
+    pub(crate) fn check(&self, permission: Permission) -> Result<(), ApiError> {
+        match self.principal.reach(self.tenant_id, permission) {
+            Reach::Tenant => Ok(()),
+            Reach::Projects(_) => Err(lacks(permission)),
+        }
+    }
+
     /// Checks that what the route does may be done to the tenant as a whole.
     ///
     /// # Errors

@@ -30,6 +30,11 @@ pub(crate) fn clear(headers: &HeaderMap) -> Option<(HeaderName, HeaderValue)> {
     made(headers, "", "; Max-Age=0")
 }
 
+/// Returns the scheme of the address that browsers reach this host by.
+pub(crate) fn scheme(host: &str) -> &'static str {
+    if is_loopback(host) { "http" } else { "https" }
+}
+
 /// Refuses a request that changes something if another site's page may have sent it.
 ///
 /// # Errors

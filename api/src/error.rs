@@ -193,7 +193,7 @@ impl From<VaultError> for ApiError {
         match error {
             VaultError::StoredHash => Self::new(
                 Code::Internal,
-                "the stored password is not readable by this build; an operator can set a new one",
+                "the stored password is not readable by this build; run the newer build that wrote it",
             ),
             VaultError::Sealed(_) => {
                 Self::new(Code::Sealed, "the vault is sealed; an operator has to restore the keyring").retry_after(30)

@@ -96,7 +96,7 @@ fn judge(typed: &SecretString, stored: Option<&SecretString>, memory: &mut HashM
         Ok(found) => found,
         Err(VaultError::StoredHash) => {
             // Nobody who guesses learns from the answer that there is such an account.
-            tracing::error!("a stored password is not readable by this build; an operator can set a new one");
+            tracing::error!("a stored password is not readable by this build");
             PasswordMatch::Wrong
         }
         Err(error) => return Err(error),

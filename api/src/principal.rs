@@ -69,6 +69,16 @@ impl Principal {
         }
     }
 
+    /// Returns what it may do in the whole tenant, to hand on; `None`: everything a role can have.
+    pub(crate) fn to_hand_on(&self, tenant_id: TenantId) -> Option<Permissions> {
+        match self {
+            Self::Nobody => Some(Permissions::NONE),
+            Self::Operator(_) => None,
+            Self::User(signed_in) => Some(signed_in.rights(tenant_id).of_tenant()),
+            Self::Service(service) => Some(service.permissions()),
+        }
+    }
+
     /// Returns `true` for the operator.
     pub(crate) const fn is_operator(&self) -> bool {
         matches!(self, Self::Operator(_))

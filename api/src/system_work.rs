@@ -1,7 +1,7 @@
 //! The transaction of a change that is no single tenant's: people, sessions and memberships. Its change, its audit
 //! events and its invalidations commit together or not at all.
 
-use keyway_domain::{Invalidation, Timestamp};
+use keyway_domain::{Invalidation, TenantId, Timestamp};
 use keyway_store::{StoreError, SystemTx};
 use serde_json::Value;
 
@@ -13,7 +13,7 @@ pub(crate) struct SystemWork<'a> {
     pub(crate) tx: SystemTx,
     pub(crate) now: Timestamp,
     by: Caller,
-    audited: Vec<(&'static str, String, Value)>,
+    audited: Vec<(Option<TenantId>, &'static str, String, Value)>,
     invalidated: Vec<Invalidation>,
 }
 
@@ -34,7 +34,18 @@ impl<'a> SystemWork<'a> {
 
     /// Adds an audit event. `changes` holds ids, names, numbers and states only.
     pub(crate) fn audit(&mut self, action: &'static str, target: impl ToString, changes: Value) {
-        self.audited.push((action, target.to_string(), changes));
+        self.audited.push((None, action, target.to_string(), changes));
+    }
+
+    /// Adds an audit event to the log of a tenant.
+    pub(crate) fn audit_in(
+        &mut self,
+        tenant_id: TenantId,
+        action: &'static str,
+        target: impl ToString,
+        changes: Value,
+    ) {
+        self.audited.push((Some(tenant_id), action, target.to_string(), changes));
     }
 
     /// Adds an invalidation for every cache.
@@ -48,8 +59,8 @@ impl<'a> SystemWork<'a> {
     /// See [`StoreError`].
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         let mut journal = Journal::new(&self.by, self.now);
-        for (action, target, changes) in self.audited {
-            journal.audit(action, target, changes);
+        for (tenant_id, action, target, changes) in self.audited {
+            journal.audit_in(tenant_id.unwrap_or(self.by.tenant_id), action, target, changes);
         }
         for what in self.invalidated {
             // People are no tenant's, but every message names one.

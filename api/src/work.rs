@@ -126,7 +126,12 @@ impl<'a> Journal<'a> {
 
     /// Works like [`Work::audit`].
     pub(crate) fn audit(&mut self, action: &str, target: impl ToString, changes: Value) {
-        self.event(Event::Audited(AuditEvent {
+        self.audit_in(self.caller.tenant_id, action, target, changes);
+    }
+
+    /// Adds an audit event to the log of a tenant.
+    pub(crate) fn audit_in(&mut self, tenant_id: TenantId, action: &str, target: impl ToString, changes: Value) {
+        let event = Event::Audited(AuditEvent {
             action: action.to_owned(),
             actor: self.caller.principal.actor(),
             target: target.to_string(),
@@ -134,7 +139,8 @@ impl<'a> Journal<'a> {
             occurred_at: self.now,
             request_id: Some(self.caller.request_id),
             changes: with_address(changes, self.caller.address),
-        }));
+        });
+        self.push(Message::new(MessageId::new(), tenant_id, Body::Event(event)));
     }
 
     /// Adds an invalidation, in the message of a tenant.

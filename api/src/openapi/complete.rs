@@ -19,7 +19,8 @@ use crate::{access::Access, error::ErrorBody, routes::all};
 /// Completes each operation of a path.
 pub(super) fn item(path: &str, item: &mut PathItem) {
     // Only these rows have no version.
-    let has_version = !["/tenants", "/providers/models", "/sessions"].iter().any(|rows| path.contains(rows));
+    let has_version =
+        !["/tenants", "/providers/models", "/sessions", "/invitations"].iter().any(|rows| path.contains(rows));
     let change: &[_] = if has_version { &[IF_MATCH] } else { &[] };
     operation(item.get.as_mut(), (Method::GET, path), &[IF_NONE_MATCH]);
     operation(item.post.as_mut(), (Method::POST, path), &[IDEMPOTENCY_KEY]);

@@ -115,6 +115,10 @@ schemas! {
     UserId(id, "usr");
     /// The id of a session.
     SessionId(id, "ses");
+    /// The id of a membership.
+    MembershipId(id, "mem");
+    /// The id of an invitation.
+    InvitationId(id, "inv");
     /// The id of a service.
     ServiceId(id, "svc");
     /// The id of a process that serves.

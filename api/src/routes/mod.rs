@@ -7,13 +7,16 @@ mod audit;
 mod dead_letters;
 mod drift;
 mod integrations;
+mod invitations;
 mod me;
+mod members;
 mod models;
 mod operations;
 mod projects;
 mod providers;
 mod requests;
 mod routing;
+mod services;
 mod sessions;
 mod setup;
 mod tenants;
@@ -98,6 +101,20 @@ table! {
     GET    "/api/v1/me"                              Known()                           me::detail;
     PATCH  "/api/v1/me"                              Own()                             me::update;
     POST   "/api/v1/me/password"                     Own()                             me::change_password;
+
+    GET    "/api/v1/members"                         Tenant(Members Read)              members::list;
+    GET    "/api/v1/members/{id}"                    Tenant(Members Read)              members::detail;
+    PATCH  "/api/v1/members/{id}"                    Tenant(Members Update)            members::update;
+    DELETE "/api/v1/members/{id}"                    Tenant(Members Delete)            members::delete;
+    POST   "/api/v1/invitations"                     Tenant(Invitations Create)        invitations::create;
+    GET    "/api/v1/invitations"                     Tenant(Invitations Read)          invitations::list;
+    POST   "/api/v1/invitations/accept"              Anybody()                         invitations::accept;
+    DELETE "/api/v1/invitations/{id}"                Tenant(Invitations Delete)        invitations::delete;
+    POST   "/api/v1/services"                        Tenant(Services Create)           services::create;
+    GET    "/api/v1/services"                        Tenant(Services Read)             services::list;
+    GET    "/api/v1/services/{id}"                   Tenant(Services Read)             services::detail;
+    POST   "/api/v1/services/{id}/rotate"            Tenant(Services Rotate)           services::rotate;
+    DELETE "/api/v1/services/{id}"                   Tenant(Services Delete)           services::delete;
 
     POST   "/api/v1/tenants"                         Installation(Installation Manage) tenants::create;
     GET    "/api/v1/tenants"                         Installation(Installation Read)   tenants::list;

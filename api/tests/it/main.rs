@@ -29,3 +29,4 @@ mod routing;
 mod secrets;
 mod session;
 mod settings;
+mod sharing;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use keyway_domain::{Permission, Permissions, ProjectId, Role, TenantId};
+use keyway_domain::{Permission, Permissions, ProjectId, Role, TenantId, Timestamp};
 use keyway_store::users::UserRow;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
@@ -73,6 +73,13 @@ async fn ids(api: &mut Api, tenant: TenantId) -> Result<Vec<(&'static str, Strin
     let custom = json!({ "name": "acme", "base_url": "https://api.acme.dev/v1", "models": ["acme-1"] });
     let provider = api.post("/api/v1/providers", custom).await?.expect(201)?.text_at("/id").to_owned();
     let model = api.get("/api/v1/providers/acme/models").await?.expect(200)?.text_at("/items/0/id").to_owned();
+    member(api, tenant, Role::Auditor, None).await?;
+    let members = api.get("/api/v1/members").await?.expect(200)?;
+    let invitation = json!({ "email": "ben@example.org", "role": "auditor" });
+    let invitation = api.post("/api/v1/invitations", invitation).await?.expect(201)?.text_at("/id").to_owned();
+    let expires_at = Timestamp::now().after(Duration::from_secs(3600));
+    let service = json!({ "name": "billing", "permissions": ["usage.read"], "expires_at": expires_at });
+    let service = api.post("/api/v1/services", service).await?.expect(201)?.text_at("/id").to_owned();
     api.acting_in = None;
     Ok(vec![
         ("tenants", tenant.to_string()),
@@ -84,6 +91,9 @@ async fn ids(api: &mut Api, tenant: TenantId) -> Result<Vec<(&'static str, Strin
         ("providers", provider),
         ("requests", "req_00000000000000000000000000000000".to_owned()),
         ("dead-letters", "msg_00000000000000000000000000000000".to_owned()),
+        ("members", members.text_at("/items/0/id").to_owned()),
+        ("invitations", invitation),
+        ("services", service),
         ("sessions", "ses_00000000000000000000000000000000".to_owned()),
     ])
 }
@@ -104,6 +114,7 @@ fn with_body(row: &Row, request: RequestBuilder) -> RequestBuilder {
     request.json(&match row.path.as_str() {
         "/api/v1/tenants/{id}" => json!({ "name": "another" }),
         "/api/v1/integrations/{id}/credentials" => json!({ "credentials": KEY }),
+        "/api/v1/services/{id}/rotate" => json!({ "expires_at": Timestamp::now().after(Duration::from_secs(3600)) }),
         "/api/v1/providers/{id}" => json!({ "display_name": "x", "base_url": "https://x.example.com" }),
         "/api/v1/providers/{id}/models" => json!({ "models": ["x"] }),
         _ => json!({}),
