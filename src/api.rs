@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use keyway_api::{App, AppParts, OutboxLimits};
+use keyway_bus::{InvalidationSignal, InvalidationStream};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_http::ServerLimits;
 use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
-use keyway_store::{settings, tenants};
+use keyway_store::{settings, setup_token, tenants};
 use keyway_vault::{
-    SecretString, from_hex, to_hex,
+    AccessToken, AccessTokenKind, SecretString, from_hex, to_hex,
     token::{admin_key_hash, new_admin_key},
 };
 use tokio_util::sync::CancellationToken;
@@ -71,8 +72,11 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     });
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));
+    let changes = forget_principals(app.clone(), parts.bus.invalidations(), parts.stop.clone());
+    drop(keyway_telemetry::spawn("principals", changes));
     parts.say_ready();
     parts::announce(config, "API");
+    offer_setup(parts).await?;
     let limits = ServerLimits {
         max_connections: config.api.max_connections,
         idle_timeout: config.api.idle,
@@ -81,6 +85,33 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     };
     front::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
     proxy.drain().await;
+    Ok(())
+}
+
+/// Drops what the API has in memory of people and services when the bus says that it has changed.
+async fn forget_principals(app: Arc<App>, mut changes: InvalidationStream, stop: CancellationToken) {
+    while let Some(Some(signal)) = stop.run_until_cancelled(changes.next()).await {
+        match signal {
+            InvalidationSignal::Changed(_, what, _) => app.forget_principal(what),
+            InvalidationSignal::Lost => app.forget_principals(),
+        }
+    }
+}
+
+/// Prints the setup token, once, while there is nobody who could sign in.
+async fn offer_setup(parts: &Parts) -> anyhow::Result<()> {
+    let token = AccessToken::generate(AccessTokenKind::Setup).context("the system gives no random bytes")?;
+    let tx = parts.store.system().await?;
+    let is_offered = setup_token::offer(&tx, &token.sha256()).await?;
+    tx.commit().await?;
+    if is_offered {
+        let address = parts.config.api.listen;
+        say::line(&format!(
+            "Nobody can sign in yet. The first owner is made with POST http://{address}/api/v1/setup and this setup token \
+             (shown once, works once): {}",
+            token.expose()
+        ));
+    }
     Ok(())
 }
 

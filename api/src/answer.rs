@@ -68,6 +68,12 @@ impl Answer {
         self
     }
 
+    /// Adds a header, if there is one.
+    pub(crate) fn with_header(mut self, header: Option<(HeaderName, HeaderValue)>) -> Self {
+        self.headers.extend(header);
+        self
+    }
+
     /// Marks the answer as holding a secret that is shown once: it must be sealed if stored.
     pub(crate) const fn secret(mut self) -> Self {
         self.is_secret = true;

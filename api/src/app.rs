@@ -10,7 +10,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     admission::{Admission, OutboxLimits},
     beside::ProxyBeside,
+    hashing::Hashing,
     idempotency::InFlight,
+    principals::Principals,
 };
 
 /// Parts of an [`App`].
@@ -55,6 +57,8 @@ pub struct App {
     pub(crate) drift_percent: u64,
     pub(crate) in_flight: InFlight,
     pub(crate) admission: Admission,
+    pub(crate) principals: Principals,
+    pub(crate) hashing: Hashing,
     pub(crate) proxy: Option<Arc<dyn ProxyBeside>>,
 }
 
@@ -75,6 +79,8 @@ impl App {
             drift_percent: parts.drift_percent,
             in_flight: InFlight::default(),
             admission: Admission::new(parts.outbox),
+            principals: Principals::default(),
+            hashing: Hashing::new(),
             proxy: parts.proxy,
         })
     }
@@ -85,8 +91,19 @@ impl App {
         self.admission.watch(&self.store, &stop).await;
     }
 
+    /// Drops what this API has in memory of people and services, when another process has changed it.
+    pub fn forget_principal(&self, what: Invalidation) {
+        self.principals.forget(what);
+    }
+
+    /// Drops all that this API has in memory of people and services, when changes may have been missed.
+    pub fn forget_principals(&self) {
+        self.principals.forget_all();
+    }
+
     /// Drops cache entries of this process that a committed change affects.
     pub(crate) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
+        self.principals.forget(what);
         if let Some(proxy) = &self.proxy {
             proxy.forget(tenant_id, what);
         }

@@ -10,13 +10,15 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     App,
+    access::{Access, Scope},
     answer::Answer,
-    auth::{Access, Caller},
+    auth::Caller,
     body,
     code::Code,
     error::ApiError,
     etag,
     idempotency::Reservation,
+    principal::Principal,
     work::{self, Command},
 };
 
@@ -74,13 +76,14 @@ impl Call {
     /// Checks that the call may touch rows outside its tenant.
     ///
     /// # Errors
-    /// 403 on a route that is about the tenant alone.
+    /// 403 for all but the operator, and on a route that is about the tenant alone.
     pub(crate) fn beyond_tenant(&self) -> Result<(), ApiError> {
-        match self.access {
-            Access::Tenant | Access::TenantOrDeleted => {
-                Err(ApiError::new(Code::NotAllowed, "this route is about one tenant alone"))
+        match self.access.scope() {
+            Some(Scope::TenantAndBeyond | Scope::Installation) if self.by.principal.is_operator() => Ok(()),
+            Some(Scope::TenantAndBeyond | Scope::Installation) => {
+                Err(ApiError::new(Code::NotAllowed, "rows that are no tenant's are the operator's: use the admin key"))
             }
-            Access::TenantAndBeyond | Access::Installation => Ok(()),
+            _ => Err(ApiError::new(Code::NotAllowed, "this route is about one tenant alone")),
         }
     }
 
@@ -89,8 +92,14 @@ impl Call {
         if !self.route.starts_with("POST ") {
             return Ok(None);
         }
-        let request = [self.path.as_bytes(), self.body.expose()];
-        let digest = || self.app.keys.vault().request_digest(self.by.tenant_id, &request);
+        // Two principals that choose the same key must never get each other's answer.
+        let actor = match &*self.by.principal {
+            Principal::Operator(_) => String::new(),
+            principal => format!("{:?}", principal.actor()),
+        };
+        let parts = [self.path.as_bytes(), self.body.expose(), actor.as_bytes()];
+        let request = if actor.is_empty() { &parts[..2] } else { &parts[..] };
+        let digest = || self.app.keys.vault().request_digest(self.by.tenant_id, request);
         self.app.in_flight.reserve(self.by.tenant_id, self.route, &self.headers, digest)
     }
 
@@ -105,7 +114,11 @@ impl Call {
         beyond: impl FnOnce(Option<Reservation>) -> F,
     ) -> Result<Answer, ApiError> {
         match self.commit(command).await {
-            Err(error) if error.is(Code::NotFound) && self.by.tenant_id == self.app.default_tenant => {
+            Err(error)
+                if error.is(Code::NotFound)
+                    && self.by.tenant_id == self.app.default_tenant
+                    && self.by.principal.is_operator() =>
+            {
                 self.beyond_tenant()?;
                 beyond(self.reserve()?).await
             }

@@ -11,8 +11,14 @@ keyway_http::codes! {
     InvalidParameter, "invalid_parameter", BAD_REQUEST, "invalid_request";
     /// No key, or a wrong one.
     Unauthenticated, "unauthenticated", UNAUTHORIZED, "authentication";
-    /// The key is valid, but does not permit this.
+    /// Address and password, or what stands for them, do not fit.
+    InvalidCredentials, "invalid_credentials", UNAUTHORIZED, "authentication";
+    /// The principal is known, but does not have the permission.
     NotAllowed, "not_allowed", FORBIDDEN, "permission";
+    /// The person has to prove anew who it is.
+    StepUpRequired, "step_up_required", FORBIDDEN, "permission";
+    /// A page of another site may have sent the request.
+    CrossSite, "cross_site", FORBIDDEN, "permission";
     /// No resource has this path or id in this tenant.
     NotFound, "not_found", NOT_FOUND, "not_found";
     /// The path exists, the method does not.
@@ -25,6 +31,8 @@ keyway_http::codes! {
     DuplicateKey, "duplicate_key", CONFLICT, "conflict";
     /// The name is in use.
     NameTaken, "name_taken", CONFLICT, "conflict";
+    /// The tenant would be left without an owner.
+    LastOwner, "last_owner", CONFLICT, "conflict";
     /// The tenant has as many resources of this kind as it may have.
     LimitReached, "limit_reached", CONFLICT, "conflict";
     /// Another request with this idempotency key is under way.
@@ -49,6 +57,8 @@ keyway_http::codes! {
     ForbiddenHost, "forbidden_host", UNPROCESSABLE_ENTITY, "invalid_request";
     /// The idempotency key was used with another body.
     KeyReused, "idempotency_key_reused", UNPROCESSABLE_ENTITY, "invalid_request";
+    /// Too many wrong attempts: the next one has to wait.
+    TooManyAttempts, "too_many_attempts", TOO_MANY_REQUESTS, "rate_limit";
     /// The request's headers are too large.
     HeadersTooLarge, "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "invalid_request";
     /// A defect or a stored value this build cannot read.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use keyway_domain::{Actor, MessageId, OperationId, ProjectId, RequestId, Routing, TenantId, Timestamp};
+use keyway_domain::{Actor, MessageId, OperationId, ProjectId, Reach, RequestId, Routing, TenantId, Timestamp};
 use keyway_store::{Page, StoreError, dead_letters, operations};
 use keyway_vault::SecretString;
 use serde_json::{Value, json};
@@ -22,6 +22,7 @@ use crate::{
     config::Settings,
     error::ApiError,
     limits::LimitsInput,
+    principal::Principal,
     routes::default_from,
     trace,
     view::{DeadLetterView, OperationView},
@@ -179,7 +180,14 @@ impl Console {
 
 fn operator(tenant_id: TenantId) -> Caller {
     let actor = Actor::System { part: "console".to_owned() };
-    Caller { tenant_id, actor, request_id: RequestId::new(), traceparent: trace::fresh() }
+    Caller {
+        tenant_id,
+        principal: Arc::new(Principal::Operator(actor)),
+        reach: Reach::Tenant,
+        address: None,
+        request_id: RequestId::new(),
+        traceparent: trace::fresh(),
+    }
 }
 
 fn missing() -> ConsoleError {

@@ -1,7 +1,8 @@
 //! Keyset cursors: opaque to the caller; for Keyway the key of the last item.
 
 use keyway_domain::{
-    IntegrationId, MessageId, OperationId, ProjectId, ProviderId, RequestId, TenantId, Timestamp, VirtualKeyId,
+    IntegrationId, InvitationId, MembershipId, MessageId, OperationId, ProjectId, ProviderId, RequestId, ServiceId,
+    TenantId, Timestamp, VirtualKeyId,
 };
 use keyway_store::{Page, Paged, audit::AuditKey, request_log::RequestKey};
 use serde::Serialize;
@@ -74,7 +75,18 @@ macro_rules! id_keys {
     )*};
 }
 
-id_keys!(IntegrationId, MessageId, OperationId, ProjectId, ProviderId, TenantId, VirtualKeyId);
+id_keys!(
+    IntegrationId,
+    MessageId,
+    OperationId,
+    ProjectId,
+    ProviderId,
+    TenantId,
+    VirtualKeyId,
+    MembershipId,
+    InvitationId,
+    ServiceId
+);
 
 macro_rules! time_keys {
     ($($key:ident { $at:ident, $id:ident: $kind:ident })*) => {$(

@@ -2,7 +2,7 @@
 //! `proxy/refusal.rs`. A message says what to do. It may name a field; it must never repeat a value the caller sent,
 //! because that may be a secret.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, header};
@@ -95,6 +95,11 @@ impl ApiError {
         self
     }
 
+    /// Adds `Retry-After`, rounded up to whole seconds.
+    pub(crate) fn retry_after_wait(self, wait: Duration) -> Self {
+        self.retry_after(u16::try_from(wait.as_millis().div_ceil(1000).max(1)).unwrap_or(u16::MAX))
+    }
+
     /// Adds `Retry-After` in seconds.
     pub(crate) fn retry_after(self, seconds: u16) -> Self {
         self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
@@ -163,6 +168,9 @@ impl From<StoreError> for ApiError {
                 Code::PreconditionFailed,
                 "it has changed since it was read; read it again and repeat the change with its new ETag",
             ),
+            StoreError::LastOwner => {
+                Self::new(Code::LastOwner, "a tenant needs an owner: make another member one first")
+            }
             StoreError::Conflict => Self::conflict("something else refers to it; remove that first"),
             StoreError::Unavailable(_) => {
                 tracing::warn!(%error, "the database is not available");
@@ -183,6 +191,10 @@ impl From<VaultError> for ApiError {
     fn from(error: VaultError) -> Self {
         tracing::error!(%error, "the vault did not do its work");
         match error {
+            VaultError::StoredHash => Self::new(
+                Code::Internal,
+                "the stored password is not readable by this build; run the newer build that wrote it",
+            ),
             VaultError::Sealed(_) => {
                 Self::new(Code::Sealed, "the vault is sealed; an operator has to restore the keyring").retry_after(30)
             }

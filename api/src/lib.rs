@@ -3,6 +3,7 @@
 //! It never calls a provider, never publishes to the bus and never opens a provider's secret. It knows of the proxy of its
 //! process only what [`ProxyBeside`] says.
 
+mod access;
 mod admission;
 mod answer;
 mod app;
@@ -14,20 +15,26 @@ mod code;
 mod commands;
 mod config;
 mod console;
+mod cookie;
 mod cursor;
 mod door;
 mod error;
 mod etag;
 mod fallback;
 mod groupings;
+mod hashing;
 mod idempotency;
 mod input;
 mod limits;
 mod listing;
 mod openapi;
+mod people;
+mod principal;
+mod principals;
 mod provider_names;
 mod routes;
 mod service;
+mod system_work;
 mod trace;
 mod view;
 mod work;

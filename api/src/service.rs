@@ -21,7 +21,8 @@ use warp::{Filter, Rejection, Reply, filters::path::FullPath, reject::MethodNotA
 use crate::{
     App,
     answer::Answer,
-    auth, body,
+    auth::{self, Asked},
+    body,
     call::Call,
     code::Code,
     error::ApiError,
@@ -123,7 +124,9 @@ async fn run<B: Buf>(
     (request_id, traceparent): (RequestId, String),
 ) -> Result<Answer, ApiError> {
     let Request { found: Matched { endpoint, params }, path, query, headers, peer } = request;
-    let by = auth::caller(&app, endpoint.access, (&headers, peer), (request_id, traceparent)).await?;
+    let (method, access) = (&endpoint.method, endpoint.access);
+    let asked = Asked { method, access, params: &params, headers: &headers, peer };
+    let by = auth::caller(&app, asked, (request_id, traceparent)).await?;
     Span::current().record("tenant_id", display(by.tenant_id));
     let body = if matches!(endpoint.method, Method::GET | Method::DELETE) {
         SecretBytes::new(Vec::new())

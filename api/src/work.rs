@@ -1,10 +1,10 @@
 //! The transaction of a writing command: its change, the audit event and the outbox rows commit together or not at all.
 //! Nothing is answered before the commit.
 
-use std::future::Future;
+use std::{future::Future, net::IpAddr};
 
 use keyway_domain::{
-    AuditEvent, AuditOutcome, Body, Command as Job, Event, Invalidation, Message, MessageId, Timestamp,
+    AuditEvent, AuditOutcome, Body, Command as Job, Event, Invalidation, Message, MessageId, TenantId, Timestamp,
 };
 use keyway_store::{
     StoreError, TenantTx, Tx,
@@ -35,6 +35,7 @@ pub(crate) struct Work<'a> {
     pub(crate) app: &'a App,
     pub(crate) tx: TenantTx,
     pub(crate) now: Timestamp,
+    pub(crate) by: &'a Caller,
     journal: Journal<'a>,
 }
 
@@ -74,7 +75,7 @@ impl<'a> Work<'a> {
     pub(crate) async fn begin(app: &'a App, caller: &'a Caller) -> Result<Self, StoreError> {
         let now = Timestamp::now();
         let tx = app.store.tenant(caller.tenant_id).await?;
-        Ok(Self { app, tx, now, journal: Journal::new(caller, now) })
+        Ok(Self { app, tx, now, by: caller, journal: Journal::new(caller, now) })
     }
 
     /// Adds an audit event. `changes` holds ids, names, numbers and states only.
@@ -125,15 +126,26 @@ impl<'a> Journal<'a> {
 
     /// Works like [`Work::audit`].
     pub(crate) fn audit(&mut self, action: &str, target: impl ToString, changes: Value) {
-        self.event(Event::Audited(AuditEvent {
+        self.audit_in(self.caller.tenant_id, action, target, changes);
+    }
+
+    /// Adds an audit event to the log of a tenant.
+    pub(crate) fn audit_in(&mut self, tenant_id: TenantId, action: &str, target: impl ToString, changes: Value) {
+        let event = Event::Audited(AuditEvent {
             action: action.to_owned(),
-            actor: self.caller.actor.clone(),
+            actor: self.caller.principal.actor(),
             target: target.to_string(),
             outcome: AuditOutcome::Success,
             occurred_at: self.now,
             request_id: Some(self.caller.request_id),
-            changes,
-        }));
+            changes: with_address(changes, self.caller.address),
+        });
+        self.push(Message::new(MessageId::new(), tenant_id, Body::Event(event)));
+    }
+
+    /// Adds an invalidation, in the message of a tenant.
+    pub(crate) fn invalidate(&mut self, tenant_id: TenantId, what: Invalidation) {
+        self.push(Message::new(MessageId::new(), tenant_id, Body::Event(Event::Invalidated(what))));
     }
 
     /// Writes the messages into a transaction of either kind.
@@ -159,6 +171,14 @@ impl<'a> Journal<'a> {
     fn push(&mut self, message: Message) {
         self.messages.push(Message { traceparent: Some(self.caller.traceparent.clone()), ..message });
     }
+}
+
+/// Adds the address that the request came from.
+fn with_address(mut changes: Value, address: Option<IpAddr>) -> Value {
+    if let (Some(address), Value::Object(changes)) = (address, &mut changes) {
+        changes.entry("address").or_insert_with(|| address.to_string().into());
+    }
+    changes
 }
 
 impl Work<'_> {

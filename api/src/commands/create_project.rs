@@ -24,6 +24,7 @@ pub(crate) struct CreateProject {
 
 impl Command for CreateProject {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        work.by.check_whole_tenant()?;
         let (limits, fallback) = (self.limits.over(Limits::default()), self.fallback_budget_nano_usd);
         let inserted = projects::insert(&work.tx, &self.name, limits, fallback, work.now).await;
         let project = inserted.map_err(|error| ApiError::or_taken(error, NAME_TAKEN))?;

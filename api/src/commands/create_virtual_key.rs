@@ -39,6 +39,7 @@ pub(crate) struct NewKeyView {
 impl Command for CreateVirtualKey {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let project_id = provider_names::project(&work.tx, self.project_id).await?;
+        work.by.check_project(project_id, "project")?;
         let token = VirtualKeyToken::generate()
             .ok_or_else(|| ApiError::new(Code::Internal, "the system gives no random bytes at the moment"))?;
         let new = NewVirtualKey {

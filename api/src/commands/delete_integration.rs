@@ -23,6 +23,8 @@ impl Command for DeleteIntegration {
             StoreError::NotFound => ApiError::not_found("integration"),
             error => error.into(),
         })?;
+        // The transaction ends with the error, and the integration stays.
+        work.by.check_project(row.project_id, "integration")?;
         work.audit("integration.deleted", row.id, json!({ "provider": row.provider, "name": row.name }));
         let operation = work.revoke(Invalidation::Integrations).await?;
         Ok(Answer::no_content().located(&format!("/api/v1/operations/{}", operation.id)))

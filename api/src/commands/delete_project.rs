@@ -20,6 +20,7 @@ pub(crate) struct DeleteProject {
 impl Command for DeleteProject {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let project = projects::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("project"))?;
+        work.by.check_project(project.id, "project")?;
         etag::check(self.expected, project.version)?;
         if project.name == projects::DEFAULT_NAME {
             return Err(ApiError::conflict(

@@ -20,7 +20,7 @@ pub(crate) async fn run(call: &Call, id: TenantId) -> Result<Answer, ApiError> {
     tenants::delete(&tx, id).await.map_err(|error| {
         ApiError::or_conflict(error, "a tenant that has integrations is kept; delete its integrations first")
     })?;
-    for tenant_id in [call.by.tenant_id, id] {
+    for tenant_id in [call.app.default_tenant, id] {
         let by = Caller { tenant_id, ..call.by.clone() };
         let mut journal = Journal::new(&by, now);
         journal.audit("tenant.deleted", id, json!({ "name": tenant.name }));

@@ -30,12 +30,14 @@ impl Command for FetchUsage {
             Some(integration_id) => {
                 let found = integrations::find(&work.tx, integration_id).await?;
                 let integration = found.ok_or_else(|| ApiError::not_found("integration"))?;
+                work.by.check_project(integration.project_id, "integration")?;
                 if integration.status == IntegrationStatus::Disabled {
                     return Err(ApiError::conflict("the integration is disabled"));
                 }
                 work.start(Job::FetchUsage { integration_id, window, resume: None }, None).await?
             }
             None => {
+                work.by.check_whole_tenant()?;
                 if let Some(provider) = &self.provider {
                     provider_names::spec(&work.app.catalog.now(), &work.tx, provider).await?;
                 }

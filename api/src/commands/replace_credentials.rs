@@ -49,6 +49,7 @@ impl Command for ReplaceCredentials {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let id = self.id;
         let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
+        work.by.check_project(before.project_id, "integration")?;
         etag::check(self.expected, before.version)?;
         let replaced = replace(work, &before, &self.credentials, self.binding, self.force).await?;
         let location = replaced.operation.as_ref().map_or_else(

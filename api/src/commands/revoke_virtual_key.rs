@@ -22,6 +22,7 @@ pub(crate) struct RevokeVirtualKey {
 impl Command for RevokeVirtualKey {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let before = virtual_keys::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("virtual key"))?;
+        work.by.check_project(before.project_id, "virtual key")?;
         etag::check(self.expected, before.version)?;
         let row = virtual_keys::revoke(&work.tx, self.id, self.expected, work.now).await?;
         if before.revoked_at.is_none() {

@@ -66,6 +66,7 @@ impl SubmitIntegration {
         let config = config(work, &spec.name, None, self.settings).await?;
         let meta = noted(self.meta, &self.credentials)?;
         let project_id = provider_names::project(&work.tx, self.project_id).await?;
+        work.by.check_project(project_id, "project")?;
         let secret_id = SecretId::new();
         let secret = seal(work, &spec, (secret_id, 1), self.credentials.text(), facts).await?;
         let new = NewIntegration {

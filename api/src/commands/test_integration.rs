@@ -21,6 +21,7 @@ impl Command for TestIntegration {
 
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let row = integrations::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
+        work.by.check_project(row.project_id, "integration")?;
         if row.status == IntegrationStatus::Disabled {
             return Err(ApiError::conflict("the integration is disabled; switch it on, which verifies it"));
         }

@@ -35,6 +35,7 @@ impl Command for UpdateIntegration {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let id = self.id;
         let before = integrations::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
+        work.by.check_project(before.project_id, "integration")?;
         etag::check(self.expected, before.version)?;
         check_base_url(work, self.base_url.as_deref(), &before).await?;
         let (mut row, mut expected) = (before.clone(), self.expected);

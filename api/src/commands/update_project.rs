@@ -27,6 +27,7 @@ pub(crate) struct UpdateProject {
 impl Command for UpdateProject {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let before = projects::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("project"))?;
+        work.by.check_project(before.id, "project")?;
         etag::check(self.expected, before.version)?;
         let name = self.name.unwrap_or(before.name);
         let limits = self.limits.over(before.limits);

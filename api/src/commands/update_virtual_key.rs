@@ -26,6 +26,7 @@ pub(crate) struct UpdateVirtualKey {
 impl Command for UpdateVirtualKey {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
         let before = virtual_keys::find(&work.tx, self.id).await?.ok_or_else(|| ApiError::not_found("virtual key"))?;
+        work.by.check_project(before.project_id, "virtual key")?;
         etag::check(self.expected, before.version)?;
         if before.revoked_at.is_some() {
             return Err(ApiError::conflict("the virtual key is revoked; make a new one"));

@@ -1,29 +1,41 @@
 //! Parts that all operations of the management API have in common: parameters in headers, descriptions of answers,
 //! errors.
 
+use http::Method;
+use serde_json::json;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         self, ContentBuilder, Ref, RefOr, ResponseBuilder,
+        extensions::ExtensionsBuilder,
         header::HeaderBuilder,
         path::{Operation, ParameterBuilder, ParameterIn, PathItem},
+        security::SecurityRequirement,
     },
 };
 
-use crate::{auth::Access, error::ErrorBody, routes::all};
+use crate::{access::Access, error::ErrorBody, routes::all};
 
 /// Completes each operation of a path.
 pub(super) fn item(path: &str, item: &mut PathItem) {
     // Only these rows have no version.
-    let change: &[_] = if path.contains("/tenants") || path.contains("/providers/models") { &[] } else { &[IF_MATCH] };
-    operation(item.get.as_mut(), path, &[IF_NONE_MATCH]);
-    operation(item.post.as_mut(), path, &[IDEMPOTENCY_KEY]);
-    operation(item.put.as_mut(), path, change);
-    operation(item.patch.as_mut(), path, change);
-    operation(item.delete.as_mut(), path, change);
+    let has_version =
+        !["/tenants", "/providers/models", "/sessions", "/invitations"].iter().any(|rows| path.contains(rows));
+    let change: &[_] = if has_version { &[IF_MATCH] } else { &[] };
+    operation(item.get.as_mut(), (Method::GET, path), &[IF_NONE_MATCH]);
+    operation(item.post.as_mut(), (Method::POST, path), &[IDEMPOTENCY_KEY]);
+    operation(item.put.as_mut(), (Method::PUT, path), change);
+    operation(item.patch.as_mut(), (Method::PATCH, path), change);
+    operation(item.delete.as_mut(), (Method::DELETE, path), change);
 }
 
-const KEYWAY_TENANT: (&str, &str) = ("Keyway-Tenant", "The tenant to act in, by its id; `default` if left out.");
+const KEYWAY_TENANT: (&str, &str) = (
+    "Keyway-Tenant",
+    "The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the \
+     admin key `default`.",
+);
+/// Permission that an operation needs, and whether a person has to have proved itself in the last minutes.
+const ACCESS: &str = "x-keyway-access";
 const IDEMPOTENCY_KEY: (&str, &str) = (
     "Idempotency-Key",
     "A text of your choice. The same request sent again with it is answered again, not done again.",
@@ -34,12 +46,23 @@ const IF_MATCH: (&str, &str) =
 const IF_NONE_MATCH: (&str, &str) =
     ("If-None-Match", "The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304).");
 
-fn operation(operation: Option<&mut Operation>, path: &str, headers: &[(&str, &str)]) {
+fn operation(operation: Option<&mut Operation>, (method, path): (Method, &str), headers: &[(&str, &str)]) {
     let Some(operation) = operation else { return };
-    let in_tenant = all().iter().any(|row| row.template == path && row.access != Access::Installation);
-    add_headers(operation, in_tenant, headers);
+    let Some(row) = all().iter().find(|row| row.template == path && row.method == method) else { return };
+    let in_tenant = row.access.is_in_tenant();
+    // Nothing of a person's own is done twice by being sent twice.
+    let is_stored = row.access.permission().is_some();
+    let headers: Vec<_> = headers.iter().copied().filter(|it| *it != IDEMPOTENCY_KEY || is_stored).collect();
+    if row.access == Access::Anybody {
+        operation.security = Some(vec![SecurityRequirement::default()]);
+    }
+    if let Some(permission) = row.access.permission() {
+        let access = json!({ "permission": permission, "step_up": row.access.needs_step_up() });
+        operation.extensions = Some(ExtensionsBuilder::new().add(ACCESS, access).build());
+    }
+    add_headers(operation, in_tenant, &headers);
     describe(operation, headers.contains(&IF_NONE_MATCH));
-    add_errors(operation, in_tenant || path.contains('{'), headers);
+    add_errors(operation, in_tenant || path.contains('{'), &headers);
 }
 
 fn add_headers(operation: &mut Operation, in_tenant: bool, headers: &[(&str, &str)]) {
@@ -84,8 +107,8 @@ fn describe(operation: &mut Operation, is_read: bool) {
 fn add_errors(operation: &mut Operation, may_be_missing: bool, headers: &[(&str, &str)]) {
     let mut errors = vec![
         ("400", "a parameter, a header or the JSON is not usable"),
-        ("401", "no key, or not the admin key"),
-        ("403", "a virtual key"),
+        ("401", "no session or key, or a wrong one"),
+        ("403", "the permission is missing, or a new proof of who it is"),
         ("500", "a defect; the log has the details"),
         ("503", "the database is away or the vault is sealed; come back after `Retry-After`"),
     ];

@@ -16,7 +16,7 @@ use utoipa::{
     openapi::{
         self, ComponentsBuilder, InfoBuilder, OpenApiBuilder, Ref, RefOr,
         schema::ArrayItems,
-        security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme},
     },
 };
 use utoipa_swagger_ui::Config;
@@ -25,12 +25,15 @@ use warp::{Filter, Rejection, Reply, path::FullPath, reply};
 use crate::{
     app::App,
     code::Code,
+    cookie,
     error::{self, ErrorBody},
     routes::Paths,
 };
 
 const DOCUMENT_PATH: &str = "/api/openapi.json";
+/// Name of the scheme for everything that is sent as `Authorization: Bearer`: the admin key, a session or a service token.
 const SCHEME: &str = "admin_key";
+const COOKIE_SCHEME: &str = "session_cookie";
 
 /// The document of every route of the management API.
 #[must_use]
@@ -51,10 +54,12 @@ pub fn document() -> openapi::OpenApi {
         .schemas_from_iter(referenced())
         .schemas_from_iter(words::all())
         .security_scheme(SCHEME, bearer)
+        .security_scheme(COOKIE_SCHEME, SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(cookie::SECURE))))
         .build();
     document.components = Some(components);
     name_items(&mut document);
-    document.security = Some(vec![SecurityRequirement::new(SCHEME, Vec::<String>::new())]);
+    let of = |scheme: &str| SecurityRequirement::new(scheme, Vec::<String>::new());
+    document.security = Some(vec![of(SCHEME), of(COOKIE_SCHEME)]);
     document.paths.paths.iter_mut().for_each(|(path, item)| complete::item(path, item));
     document
 }

@@ -78,8 +78,12 @@ schemas! {
     CallOutcome(one_of, names!(domain::CallOutcome::ALL));
     /// Outcome of an audited act.
     AuditOutcome(one_of, vec!["success", "denied"]);
-    /// Type of the actor: the holder of the admin key, an application, or Keyway itself.
-    ActorType(one_of, vec!["admin", "virtual_key", "system"]);
+    /// Type of the actor: the holder of the admin key, an application, a person, a service, or Keyway itself.
+    ActorType(one_of, vec!["admin", "virtual_key", "user", "service", "system"]);
+    /// Kind of a caller: a person, a service, or the operator with the admin key.
+    PrincipalKind(one_of, vec!["user", "service", "operator"]);
+    /// Role of a member.
+    Role(one_of, names!(domain::Role::ALL));
     /// Family of a key: one that calls models, or one that reads an organisation's usage.
     KeyFamily(one_of, names!(keyway_domain::KeyFamily::ALL));
     /// Header in which a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
@@ -107,6 +111,16 @@ schemas! {
     RequestId(id, "req");
     /// The id of an audited act, or of a dead letter.
     MessageId(id, "msg");
+    /// The id of a person.
+    UserId(id, "usr");
+    /// The id of a session.
+    SessionId(id, "ses");
+    /// The id of a membership.
+    MembershipId(id, "mem");
+    /// The id of an invitation.
+    InvitationId(id, "inv");
+    /// The id of a service.
+    ServiceId(id, "svc");
     /// The id of a process that serves.
     ReplicaId(id, "rep");
 }

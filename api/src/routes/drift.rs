@@ -33,7 +33,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let from = query.from.as_deref().map(|text| usage::time("from", text)).transpose()?.unwrap_or(default_from);
     usage::check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
     let days = Days { from: from.day(), to: Timestamp::from_ms(to.ms() - 1).day() };
-    let lines = drift::report(&call.read().await?, &days).await?;
+    let lines = drift::report(&call.read().await?, &days, call.by.within(None)?.as_deref()).await?;
     if lines.len() as u64 > MAX_LINES {
         let message = format!("there are more than {MAX_LINES} lines; ask for a shorter time");
         return Err(ApiError::new(Code::TooManyGroups, message));

@@ -221,7 +221,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let sort = listing::sort(query.sort.as_deref(), SORTED_BY)?;
     let page = listing::page(query.limit, query.cursor.as_deref(), sort)?;
     let (project_id, provider, status) = (query.project_id, query.provider, query.status);
-    let filter = Filter { project_id, provider, status, search: listing::search(query.search)?, sort };
+    let within = call.by.within(project_id)?;
+    let filter = Filter { project_id, within, provider, status, search: listing::search(query.search)?, sort };
     let tx = call.read().await?;
     let is_first = page.after.is_none();
     let found = integrations::list(&tx, &filter, page).await?;
@@ -244,6 +245,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: IntegrationId = call.id("integration")?;
     let tx = call.read().await?;
     let row = integrations::find(&tx, id).await?.ok_or_else(|| ApiError::not_found("integration"))?;
+    call.by.check_project(row.project_id, "integration")?;
     let history = verdicts::history(&tx, id, HISTORY_ROWS).await?;
     let replacement = replacements::find(&tx, id).await?.map(Into::into);
     let version = row.version;

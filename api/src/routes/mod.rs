@@ -7,12 +7,18 @@ mod audit;
 mod dead_letters;
 mod drift;
 mod integrations;
+mod invitations;
+mod me;
+mod members;
 mod models;
 mod operations;
 mod projects;
 mod providers;
 mod requests;
 mod routing;
+mod services;
+mod sessions;
+mod setup;
 mod tenants;
 mod usage;
 mod virtual_keys;
@@ -21,10 +27,11 @@ use std::{future::Future, sync::LazyLock};
 
 use futures::future::BoxFuture;
 use http::Method;
+use keyway_domain::{Resource, Verb};
 
 use crate::{
+    access::{Access, Scope},
     answer::Answer,
-    auth::Access::{self, Installation, Tenant, TenantAndBeyond, TenantOrDeleted},
     call::Call,
     error::ApiError,
 };
@@ -53,15 +60,24 @@ pub(crate) enum Found {
     Nothing,
 }
 
+macro_rules! access {
+    ($nobody:ident) => {
+        Access::$nobody
+    };
+    ($scope:ident $resource:ident $verb:ident) => {
+        Access::needs(Resource::$resource, Verb::$verb, Scope::$scope)
+    };
+}
+
 macro_rules! table {
-    ($($method:ident $template:literal $access:ident $module:ident::$handler:ident;)*) => {
+    ($($method:ident $template:literal $access:ident($($of:ident)*) $module:ident::$handler:ident;)*) => {
         /// Returns every row.
         pub(crate) fn all() -> &'static [Endpoint] {
             static TABLE: LazyLock<Vec<Endpoint>> = LazyLock::new(|| vec![$(Endpoint {
                 method: Method::$method,
                 template: $template,
                 name: concat!(stringify!($method), " ", $template),
-                access: $access,
+                access: const { access!($access $($of)*) },
                 handler: boxed($module::$handler),
             }),*]);
             &TABLE
@@ -75,61 +91,86 @@ macro_rules! table {
 }
 
 table! {
-    POST   "/api/v1/tenants"                        Installation tenants::create;
-    GET    "/api/v1/tenants"                        Installation tenants::list;
-    GET    "/api/v1/tenants/{id}"                   Installation tenants::detail;
-    PATCH  "/api/v1/tenants/{id}"                   Installation tenants::update;
-    DELETE "/api/v1/tenants/{id}"                   Installation tenants::delete;
+    POST   "/api/v1/setup"                           Anybody()                         setup::create;
+    POST   "/api/v1/sessions"                        Anybody()                         sessions::create;
+    GET    "/api/v1/sessions"                        Own()                             sessions::list;
+    DELETE "/api/v1/sessions"                        Own()                             sessions::delete_others;
+    DELETE "/api/v1/sessions/current"                Own()                             sessions::delete_current;
+    DELETE "/api/v1/sessions/{id}"                   Own()                             sessions::delete;
+    POST   "/api/v1/sessions/step-up"                Own()                             sessions::step_up;
+    GET    "/api/v1/me"                              Known()                           me::detail;
+    PATCH  "/api/v1/me"                              Own()                             me::update;
+    POST   "/api/v1/me/password"                     Own()                             me::change_password;
 
-    POST   "/api/v1/projects"                       Tenant projects::create;
-    GET    "/api/v1/projects"                       Tenant projects::list;
-    GET    "/api/v1/projects/{id}"                  Tenant projects::detail;
-    PATCH  "/api/v1/projects/{id}"                  Tenant projects::update;
-    DELETE "/api/v1/projects/{id}"                  Tenant projects::delete;
+    GET    "/api/v1/members"                         Tenant(Members Read)              members::list;
+    GET    "/api/v1/members/{id}"                    Tenant(Members Read)              members::detail;
+    PATCH  "/api/v1/members/{id}"                    Tenant(Members Update)            members::update;
+    DELETE "/api/v1/members/{id}"                    Tenant(Members Delete)            members::delete;
+    POST   "/api/v1/invitations"                     Tenant(Invitations Create)        invitations::create;
+    GET    "/api/v1/invitations"                     Tenant(Invitations Read)          invitations::list;
+    POST   "/api/v1/invitations/accept"              Anybody()                         invitations::accept;
+    DELETE "/api/v1/invitations/{id}"                Tenant(Invitations Delete)        invitations::delete;
+    POST   "/api/v1/services"                        Tenant(Services Create)           services::create;
+    GET    "/api/v1/services"                        Tenant(Services Read)             services::list;
+    GET    "/api/v1/services/{id}"                   Tenant(Services Read)             services::detail;
+    POST   "/api/v1/services/{id}/rotate"            Tenant(Services Rotate)           services::rotate;
+    DELETE "/api/v1/services/{id}"                   Tenant(Services Delete)           services::delete;
 
-    POST   "/api/v1/virtual-keys"                   Tenant virtual_keys::create;
-    GET    "/api/v1/virtual-keys"                   Tenant virtual_keys::list;
-    GET    "/api/v1/virtual-keys/{id}"              Tenant virtual_keys::detail;
-    PATCH  "/api/v1/virtual-keys/{id}"              Tenant virtual_keys::update;
-    POST   "/api/v1/virtual-keys/{id}/revoke"       Tenant virtual_keys::revoke;
-    DELETE "/api/v1/virtual-keys/{id}"              Tenant virtual_keys::delete;
+    POST   "/api/v1/tenants"                         Installation(Installation Manage) tenants::create;
+    GET    "/api/v1/tenants"                         Installation(Installation Read)   tenants::list;
+    GET    "/api/v1/tenants/{id}"                    NamedTenant(Tenants Read)         tenants::detail;
+    PATCH  "/api/v1/tenants/{id}"                    NamedTenant(Tenants Update)       tenants::update;
+    DELETE "/api/v1/tenants/{id}"                    NamedTenant(Tenants Delete)       tenants::delete;
 
-    POST   "/api/v1/integrations"                   Tenant integrations::create;
-    GET    "/api/v1/integrations"                   Tenant integrations::list;
-    GET    "/api/v1/integrations/{id}"              Tenant integrations::detail;
-    PATCH  "/api/v1/integrations/{id}"              Tenant integrations::update;
-    DELETE "/api/v1/integrations/{id}"              Tenant integrations::delete;
-    POST   "/api/v1/integrations/{id}/test"         Tenant integrations::test;
-    PUT    "/api/v1/integrations/{id}/credentials"  Tenant integrations::replace_credentials;
+    POST   "/api/v1/projects"                        Tenant(Projects Create)           projects::create;
+    GET    "/api/v1/projects"                        Tenant(Projects Read)             projects::list;
+    GET    "/api/v1/projects/{id}"                   Tenant(Projects Read)             projects::detail;
+    PATCH  "/api/v1/projects/{id}"                   Tenant(Projects Update)           projects::update;
+    DELETE "/api/v1/projects/{id}"                   Tenant(Projects Delete)           projects::delete;
 
-    GET    "/api/v1/routing"                        Tenant routing::explain;
+    POST   "/api/v1/virtual-keys"                    Tenant(VirtualKeys Create)        virtual_keys::create;
+    GET    "/api/v1/virtual-keys"                    Tenant(VirtualKeys Read)          virtual_keys::list;
+    GET    "/api/v1/virtual-keys/{id}"               Tenant(VirtualKeys Read)          virtual_keys::detail;
+    PATCH  "/api/v1/virtual-keys/{id}"               Tenant(VirtualKeys Update)        virtual_keys::update;
+    POST   "/api/v1/virtual-keys/{id}/revoke"        Tenant(VirtualKeys Delete)        virtual_keys::revoke;
+    DELETE "/api/v1/virtual-keys/{id}"               Tenant(VirtualKeys Delete)        virtual_keys::delete;
 
-    GET    "/api/v1/operations"                     Tenant operations::list;
-    GET    "/api/v1/operations/{id}"                Tenant operations::detail;
-    POST   "/api/v1/operations/{id}/cancel"         Tenant operations::cancel;
-    POST   "/api/v1/operations/{id}/retry"          Tenant operations::retry;
+    POST   "/api/v1/integrations"                    Tenant(Integrations Create)       integrations::create;
+    GET    "/api/v1/integrations"                    Tenant(Integrations Read)         integrations::list;
+    GET    "/api/v1/integrations/{id}"               Tenant(Integrations Read)         integrations::detail;
+    PATCH  "/api/v1/integrations/{id}"               Tenant(Integrations Update)       integrations::update;
+    DELETE "/api/v1/integrations/{id}"               Tenant(Integrations Delete)       integrations::delete;
+    POST   "/api/v1/integrations/{id}/test"          Tenant(Integrations Use)          integrations::test;
+    PUT    "/api/v1/integrations/{id}/credentials"   Tenant(Integrations Rotate)       integrations::replace_credentials;
 
-    GET    "/api/v1/usage"                          Tenant usage::report;
-    GET    "/api/v1/usage/drift"                    Tenant drift::list;
-    POST   "/api/v1/usage/fetch"                    Tenant usage::fetch;
+    GET    "/api/v1/routing"                         Tenant(Routing Read)              routing::explain;
 
-    GET    "/api/v1/requests"                       Tenant requests::list;
-    GET    "/api/v1/requests/{id}"                  Tenant requests::detail;
+    GET    "/api/v1/operations"                      Tenant(Operations Read)           operations::list;
+    GET    "/api/v1/operations/{id}"                 Tenant(Operations Read)           operations::detail;
+    POST   "/api/v1/operations/{id}/cancel"          Tenant(Operations Update)         operations::cancel;
+    POST   "/api/v1/operations/{id}/retry"           Tenant(Operations Update)         operations::retry;
 
-    GET    "/api/v1/providers"                      Tenant providers::list;
-    GET    "/api/v1/providers/with-keys"            Tenant providers::with_keys;
-    POST   "/api/v1/providers"                      Tenant providers::create;
-    GET    "/api/v1/providers/{id}"                 Tenant providers::detail;
-    PUT    "/api/v1/providers/{id}"                 Tenant providers::update;
-    DELETE "/api/v1/providers/{id}"                 Tenant providers::delete;
-    GET    "/api/v1/providers/{id}/models"          Tenant models::list;
-    POST   "/api/v1/providers/{id}/models"          Tenant models::add;
-    DELETE "/api/v1/providers/models/{id}"          Tenant models::delete;
+    GET    "/api/v1/usage"                           Tenant(Usage Read)                usage::report;
+    GET    "/api/v1/usage/drift"                     Tenant(Usage Read)                drift::list;
+    POST   "/api/v1/usage/fetch"                     Tenant(Usage Update)              usage::fetch;
 
-    GET    "/api/v1/audit"                          TenantOrDeleted audit::list;
-    GET    "/api/v1/dead-letters"                   TenantAndBeyond dead_letters::list;
-    POST   "/api/v1/dead-letters/{id}/replay"       TenantAndBeyond dead_letters::replay;
-    POST   "/api/v1/dead-letters/{id}/discard"      TenantAndBeyond dead_letters::discard;
+    GET    "/api/v1/requests"                        Tenant(Requests Read)             requests::list;
+    GET    "/api/v1/requests/{id}"                   Tenant(Requests Read)             requests::detail;
+
+    GET    "/api/v1/providers"                       Tenant(Providers Read)            providers::list;
+    GET    "/api/v1/providers/with-keys"             Tenant(Providers Read)            providers::with_keys;
+    POST   "/api/v1/providers"                       Tenant(Providers Create)          providers::create;
+    GET    "/api/v1/providers/{id}"                  Tenant(Providers Read)            providers::detail;
+    PUT    "/api/v1/providers/{id}"                  Tenant(Providers Update)          providers::update;
+    DELETE "/api/v1/providers/{id}"                  Tenant(Providers Delete)          providers::delete;
+    GET    "/api/v1/providers/{id}/models"           Tenant(Models Read)               models::list;
+    POST   "/api/v1/providers/{id}/models"           Tenant(Models Create)             models::add;
+    DELETE "/api/v1/providers/models/{id}"           Tenant(Models Delete)             models::delete;
+
+    GET    "/api/v1/audit"                           TenantOrDeleted(Audit Read)       audit::list;
+    GET    "/api/v1/dead-letters"                    TenantAndBeyond(DeadLetters Read) dead_letters::list;
+    POST   "/api/v1/dead-letters/{id}/replay"        TenantAndBeyond(DeadLetters Update) dead_letters::replay;
+    POST   "/api/v1/dead-letters/{id}/discard"       TenantAndBeyond(DeadLetters Delete) dead_letters::discard;
 }
 
 /// Returns the row for a request; of several templates that match, the first one.

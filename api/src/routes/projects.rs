@@ -89,7 +89,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let sort = listing::sort(query.sort.as_deref(), SORTED_BY)?;
     let page = listing::page(query.limit, query.cursor.as_deref(), sort)?;
     let search = listing::search(query.search)?;
-    let projects = projects::list(&call.read().await?, search.as_deref(), sort, page).await?;
+    let within = call.by.within(None)?;
+    let projects = projects::list(&call.read().await?, (search.as_deref(), within.as_deref()), sort, page).await?;
     Ok(Answer::ok(&List::of(projects, |row| row.place(sort.by), ProjectView::from)))
 }
 
@@ -98,6 +99,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     responses((status = 200, body = ProjectView)))]
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: ProjectId = call.id("project")?;
+    call.by.check_project(id, "project")?;
     let tx = call.read().await?;
     let project = projects::find(&tx, id).await?.ok_or_else(|| ApiError::not_found("project"))?;
     let version = project.version;

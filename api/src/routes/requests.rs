@@ -72,6 +72,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
         only: Only {
             provider: query.provider,
             project_id: query.project_id,
+            within: call.by.within(query.project_id)?,
             integration_id: query.integration_id,
             virtual_key_id: query.virtual_key_id,
         },
@@ -98,6 +99,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: RequestId = call.id("request")?;
     let found = request_log::find(&call.read().await?, id).await?.ok_or_else(|| ApiError::not_found("request"))?;
+    call.by.check_project(found.call.project_id, "request")?;
     Ok(Answer::ok(&RequestView::from(found)))
 }
 

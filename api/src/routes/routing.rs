@@ -41,6 +41,7 @@ pub(crate) async fn explain(call: Call) -> Result<Answer, ApiError> {
         provider_names::require(&call.app.catalog.now(), &tx, provider).await?;
     }
     let project_id = provider_names::project(&tx, query.project_id).await?;
+    call.by.check_project(project_id, "project")?;
     drop(tx);
     let Some(proxy) = &call.app.proxy else {
         return Err(ApiError::new(Code::Internal, "no proxy runs beside this API"));

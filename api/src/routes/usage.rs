@@ -99,7 +99,8 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
     if virtual_key_id.is_some() && ledgers.contains(&Ledger::Reported) {
         return Err(ApiError::parameter("`virtual_key_id` is for the metered ledger: providers know nothing of it"));
     }
-    let only = Only { provider: query.provider, project_id, integration_id, virtual_key_id };
+    let within = call.by.within(project_id)?;
+    let only = Only { provider: query.provider, project_id, within, integration_id, virtual_key_id };
     let tx = call.read().await?;
     let mut items = Vec::new();
     for ledger in ledgers {

@@ -110,7 +110,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let query: VirtualKeyQuery = call.query()?;
     let sort = listing::sort(query.sort.as_deref(), SORTED_BY)?;
     let page = listing::page(query.limit, query.cursor.as_deref(), sort)?;
-    let filter = Filter { project_id: query.project_id, search: listing::search(query.search)?, sort };
+    let within = call.by.within(query.project_id)?;
+    let filter = Filter { project_id: query.project_id, within, search: listing::search(query.search)?, sort };
     let (tx, is_first) = (call.read().await?, page.after.is_none());
     let keys = virtual_keys::list(&tx, &filter, page).await?;
     if keys.items.is_empty() && is_first {
@@ -126,6 +127,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let id: VirtualKeyId = call.id("virtual key")?;
     let key = virtual_keys::find(&call.read().await?, id).await?.ok_or_else(|| ApiError::not_found("virtual key"))?;
+    call.by.check_project(key.project_id, "virtual key")?;
     let version = key.version;
     Ok(Answer::ok(&VirtualKeyView::from(key)).tagged(version))
 }

@@ -15,7 +15,7 @@ pub(crate) struct AuditView {
     /// Action: `integration.created`.
     #[schema(example = "integration.created")]
     action: String,
-    /// Actor: `{"type": "admin"}`, or a virtual key or part of Keyway.
+    /// Actor: `{"type": "admin"}`, or a person, a service, a virtual key or a part of Keyway.
     #[schema(value_type = Object)]
     actor: Actor,
     /// Id of the resource that was acted on.

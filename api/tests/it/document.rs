@@ -63,7 +63,17 @@ fn every_operation_in_a_tenant_takes_the_header_that_chooses_it() -> Result<()> 
     for (name, operation) in operations()?.iter().filter(|(name, _)| name.contains(" /api/")) {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         let takes = parameters.filter(|parameter| parameter["name"] == "Keyway-Tenant").count();
-        ensure!(takes == usize::from(!name.contains("/api/v1/tenants")), "{name}: {takes}");
+        let is_of_one = ![
+            "/api/v1/tenants",
+            "/api/v1/sessions",
+            "/api/v1/setup",
+            "/invitations/accept",
+            "patch /api/v1/me",
+            "/me/password",
+        ]
+        .iter()
+        .any(|other| name == other || *other != "patch /api/v1/me" && name.contains(other));
+        ensure!(takes == usize::from(is_of_one), "{name}: {takes}");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Verbs: what is done to a resource.
+//! Verbs: what permissions allow to be done to a resource.
 
 /// What is done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -2,12 +2,12 @@
 //! UTC day. Usage that is reported but not metered happened outside Keyway. Days before the key came to Keyway are left
 //! out.
 
-use keyway_domain::{IntegrationId, TenantId, Timestamp};
+use keyway_domain::{IntegrationId, ProjectId, TenantId, Timestamp};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use crate::{
-    StoreError, SystemTx, TenantTx, Tx,
+    StoreError, SystemTx, TenantTx, Tx, only,
     sql::{Sql, limit},
 };
 
@@ -76,13 +76,18 @@ struct Row {
     unknown_token_requests: i64,
 }
 
-/// Returns the drift of the tenant's integrations whose provider reports usage, by day and integration. [`MAX_LINES`] +
+/// Returns the drift of the tenant's integrations (of these projects, or of all) whose provider reports usage, by day and integration. [`MAX_LINES`] +
 /// 1 lines mean that the report is truncated.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn report(tx: &TenantTx, days: &Days) -> Result<Vec<Drift>, StoreError> {
+pub async fn report(tx: &TenantTx, days: &Days, within: Option<&[ProjectId]>) -> Result<Vec<Drift>, StoreError> {
     let mut sql = compare(days, tx.tenant_id());
+    if within.is_some() {
+        sql.push(" WHERE EXISTS (SELECT 1 FROM integrations AS own WHERE own.id = reported.integration_id");
+        only::within(&mut sql, "own.project_id", within);
+        sql.push(")");
+    }
     sql.push(" ORDER BY reported.day, reported.integration_id LIMIT ").bind(limit(MAX_LINES + 1));
     read(tx, sql).await
 }

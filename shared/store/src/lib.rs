@@ -45,6 +45,7 @@ pub mod retention;
 pub mod reveal_allowances;
 pub mod schedules;
 pub mod services;
+mod session_ends;
 pub mod sessions;
 pub mod settings;
 pub mod setup_token;

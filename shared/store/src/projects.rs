@@ -7,7 +7,7 @@ use crate::{
     Page, Paged, Place, PlaceValue, Sort, SortBy, StoreError, SystemTx, TenantTx, Tx,
     entity::projects as table,
     limits::{assign, columns, stored_limits},
-    sort,
+    only, sort,
     sql::Sql,
 };
 
@@ -96,18 +96,19 @@ pub async fn find_by_name(tx: &TenantTx, name: &str) -> Result<Option<ProjectRow
     one(tx, Sql::with(text, [tx.tenant_id().uuid().into(), name.into()])).await
 }
 
-/// Returns projects in the given order: those whose name contains the searched text, or all.
+/// Returns projects in the given order: those whose name contains the searched text and that are among `within`, or all.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn list(
     tx: &TenantTx,
-    search: Option<&str>,
+    (search, within): (Option<&str>, Option<&[ProjectId]>),
     sort: Sort,
     page: Page<Place>,
 ) -> Result<Paged<ProjectRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM projects WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
+    only::within(&mut sql, "id", within);
     sort::search(&mut sql, search);
     sort::page(&mut sql, sort, &page);
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))

@@ -13,6 +13,8 @@ use crate::{
     users::{self, UserRow},
 };
 
+pub use crate::session_ends::end_all_of;
+
 /// How often at most it is written that a session was used.
 pub const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
@@ -203,19 +205,6 @@ pub async fn end(tx: &SystemTx, user_id: UserId, id: SessionId) -> Result<(), St
     let text = "DELETE FROM sessions WHERE user_id = $1 AND id = $2";
     let ended = Sql::with(text, [user_id.uuid().into(), id.uuid().into()]).run(tx).await?;
     if ended == 0 { Err(StoreError::NotFound) } else { Ok(()) }
-}
-
-/// Ends all sessions of a person except `keep`, and says how many there were.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn end_all_of(tx: &SystemTx, user_id: UserId, keep: Option<SessionId>) -> Result<u64, StoreError> {
-    let mut sql = Sql::new("DELETE FROM sessions WHERE user_id = ");
-    sql.bind(user_id.uuid());
-    if let Some(keep) = keep {
-        sql.push(" AND id <> ").bind(keep.uuid());
-    }
-    sql.run(tx).await
 }
 
 fn row(model: table::Model) -> Result<SessionRow, StoreError> {

@@ -138,7 +138,8 @@ pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup
         .collect();
     let splits = query.group_by.iter().any(|by| matches!(by, GroupBy::Integration | GroupBy::Project))
         || query.only.integration_id.is_some()
-        || query.only.project_id.is_some();
+        || query.only.project_id.is_some()
+        || query.only.within.is_some();
     let assigns = splits && !metered;
     let mut sql = if assigns { assigned::begin(tx, query) } else { Sql::new("") };
     sql.push("SELECT ");

@@ -9,7 +9,7 @@ use sea_orm::EntityTrait;
 use crate::{
     Page, Paged, StoreError, SystemTx,
     entity::users as table,
-    link_tokens, sessions,
+    link_tokens, session_ends,
     sql::{Sql, time},
     transaction::sealed::Inner,
 };
@@ -170,7 +170,7 @@ pub async fn set_password(
     let text = "UPDATE users SET version = version + 1, password_hash = $1, password_changed_at_ms = $2 WHERE id = $3";
     let values = [hash.expose().as_str().into(), now.ms().into(), id.uuid().into()];
     changed(Sql::with(text, values).run(tx).await?)?;
-    let _ = sessions::end_all_of(tx, id, keep).await?;
+    let _ = session_ends::end_all_of(tx, id, keep).await?;
     link_tokens::delete_of_user(tx, id).await
 }
 
@@ -192,7 +192,7 @@ pub async fn replace_hash(tx: &SystemTx, id: UserId, old: &SecretString, new: &S
 pub async fn disable(tx: &SystemTx, id: UserId, now: Timestamp) -> Result<(), StoreError> {
     let text = "UPDATE users SET version = version + 1, disabled_at_ms = COALESCE(disabled_at_ms, $1) WHERE id = $2";
     changed(Sql::with(text, [now.ms().into(), id.uuid().into()]).run(tx).await?)?;
-    let _ = sessions::end_all_of(tx, id, None).await?;
+    let _ = session_ends::end_all_of(tx, id, None).await?;
     link_tokens::delete_of_user(tx, id).await
 }
 

@@ -7,7 +7,7 @@ use crate::{
     Page, Paged, Place, PlaceValue, Sort, SortBy, StoreError, SystemTx, TenantTx,
     entity::virtual_keys as table,
     limits::{assign, stored_limits},
-    sort,
+    only, sort,
     sql::{Sql, chunk, limit, ms, time},
     transaction::sealed::Inner,
 };
@@ -46,6 +46,8 @@ pub struct VirtualKeyRow {
 pub struct Filter {
     /// Project.
     pub project_id: Option<ProjectId>,
+    /// Projects that any of them must be in.
+    pub within: Option<Vec<ProjectId>>,
     /// Text in the name, ignoring case.
     pub search: Option<String>,
     /// Order of the list.
@@ -135,6 +137,7 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<Place>) -> Result<P
     if let Some(project_id) = filter.project_id {
         sql.push(" AND project_id = ").bind(project_id.uuid());
     }
+    only::within(&mut sql, "project_id", filter.within.as_deref());
     sort::search(&mut sql, filter.search.as_deref());
     sort::page(&mut sql, filter.sort, &page);
     Ok(Paged::of(&page, sql.models::<table::Entity>(tx).await?.into_iter().map(row).collect()))

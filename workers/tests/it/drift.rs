@@ -122,5 +122,5 @@ async fn reported(world: &World, from: Timestamp, group_by: Vec<GroupBy>) -> Res
 
 async fn report(world: &World, day: Timestamp) -> Result<Vec<Drift>> {
     let tx = world.store.tenant_read(world.tenant.id).await?;
-    Ok(drift::report(&tx, &Days { from: day.day(), to: day.day() }).await?)
+    Ok(drift::report(&tx, &Days { from: day.day(), to: day.day() }, None).await?)
 }

@@ -14,7 +14,7 @@ use sea_orm::{EntityTrait, FromQueryResult, TryInsertResult, sea_query::OnConfli
 use crate::{
     Page, Paged, Place, Sort, StoreError, SystemTx, TenantTx, Tx,
     entity::{integrations as table, secrets},
-    sort,
+    only, sort,
     sql::{Sql, chunk, limit, skip_locked},
     transaction::sealed::Inner,
 };
@@ -36,6 +36,8 @@ pub use waiting::{DueIntegration, Settled, look_again, served, settle, unattende
 pub struct Filter {
     /// Project.
     pub project_id: Option<ProjectId>,
+    /// Projects that any of them must be in.
+    pub within: Option<Vec<ProjectId>>,
     /// Provider's name.
     pub provider: Option<String>,
     /// Status.
@@ -116,6 +118,7 @@ fn within(sql: &mut Sql, tx: &TenantTx, filter: &Filter) {
     if let Some(project_id) = filter.project_id {
         sql.push(" AND project_id = ").bind(project_id.uuid());
     }
+    only::within(sql, "project_id", filter.within.as_deref());
     if let Some(provider) = &filter.provider {
         sql.push(" AND provider = ").bind(provider.as_str());
     }

@@ -44,7 +44,7 @@ async fn projects_page_by_key_and_names_are_unique(fixture: Fixture) -> Result<(
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     let (mut names, mut page) = (Vec::new(), Page::first(2));
     loop {
-        let found = projects::list(&tx, None, Sort::default(), page.clone()).await?;
+        let found = projects::list(&tx, (None, None), Sort::default(), page.clone()).await?;
         assert!(found.items.len() <= 2);
         page.after = found.items.last().map(|project| Place::of_id(project.id.uuid()));
         names.extend(found.items.into_iter().map(|project| project.name));

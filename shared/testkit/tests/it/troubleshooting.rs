@@ -108,6 +108,7 @@ fn is_code(word: &str) -> bool {
 
 /// The families of codes, which stand in the same rows.
 const KINDS: &[&str] = &[
+    "rate_limit",
     "invalid_request",
     "authentication",
     "permission",

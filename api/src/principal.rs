@@ -1,0 +1,156 @@
+//! Principals: who acts, as far as what it sent has proved it, and where it may do what. Read from the database; the
+//! cache is in [`crate::principals`].
+
+use std::time::Duration;
+
+use keyway_domain::{Actor, Permission, Permissions, Reach, Rights, TenantId, Timestamp, UserId};
+use keyway_store::{
+    StoreError, SystemTx,
+    memberships::{self, MembershipRow},
+    services::{self, ServiceRow},
+    sessions::{self, SessionRow},
+    users::UserRow,
+};
+
+/// Age up to which a proof counts as recent.
+pub(crate) const PROOF_HOLDS: Duration = Duration::from_secs(5 * 60);
+
+/// Who acts.
+#[derive(Debug)]
+pub(crate) enum Principal {
+    /// Nobody that is known: on routes that anybody may call.
+    Nobody,
+    /// The operator, by the admin key or at the console.
+    Operator(Actor),
+    /// A person, by a session.
+    User(SignedIn),
+    /// A program, by its token.
+    Service(KnownService),
+}
+
+/// A person in a session.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedIn {
+    pub(crate) user: UserRow,
+    pub(crate) session: SessionRow,
+    pub(crate) memberships: Vec<MembershipRow>,
+}
+
+/// A service, with what its maker may do now.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownService {
+    pub(crate) row: ServiceRow,
+    /// Rights of its maker in its tenant; `None`: the operator made it.
+    pub(crate) maker: Option<Rights>,
+}
+
+impl Principal {
+    /// Returns the actor of audit events.
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Self::Nobody => Actor::System { part: "access".to_owned() },
+            Self::Operator(actor) => actor.clone(),
+            Self::User(signed_in) => Actor::User { id: signed_in.user.id },
+            Self::Service(service) => Actor::Service { id: service.row.id },
+        }
+    }
+
+    /// Returns where in the tenant it may do this.
+    pub(crate) fn reach(&self, tenant_id: TenantId, permission: Permission) -> Reach {
+        let whole = |allowed| if allowed { Reach::Tenant } else { Reach::Projects(Vec::new()) };
+        match self {
+            Self::Nobody => whole(false),
+            Self::Operator(_) => whole(permission != Permission::REVEAL),
+            Self::User(signed_in) => signed_in.rights(tenant_id).reach(permission),
+            Self::Service(service) => {
+                let is_there = service.row.tenant_id == tenant_id;
+                whole(is_there && service.permissions().allow(permission))
+            }
+        }
+    }
+
+    /// Returns what it may do in the whole tenant, to hand on; `None`: everything a role can have.
+    pub(crate) fn to_hand_on(&self, tenant_id: TenantId) -> Option<Permissions> {
+        match self {
+            Self::Nobody => Some(Permissions::NONE),
+            Self::Operator(_) => None,
+            Self::User(signed_in) => Some(signed_in.rights(tenant_id).of_tenant()),
+            Self::Service(service) => Some(service.permissions()),
+        }
+    }
+
+    /// Returns `true` for the operator.
+    pub(crate) const fn is_operator(&self) -> bool {
+        matches!(self, Self::Operator(_))
+    }
+}
+
+impl SignedIn {
+    /// Returns what the person may do in a tenant.
+    pub(crate) fn rights(&self, tenant_id: TenantId) -> Rights {
+        self.memberships.iter().filter(|row| row.tenant_id == tenant_id).map(|row| row.grant).collect()
+    }
+
+    /// Returns the tenants that the person is a member of, each once.
+    pub(crate) fn tenants(&self) -> Vec<TenantId> {
+        let mut tenants = Vec::new();
+        for row in &self.memberships {
+            if !tenants.contains(&row.tenant_id) {
+                tenants.push(row.tenant_id);
+            }
+        }
+        tenants
+    }
+
+    /// Returns `true` if the person proved itself in the last minutes.
+    pub(crate) fn has_recent_proof(&self, now: Timestamp) -> bool {
+        now.since(self.session.proof_at) <= PROOF_HOLDS
+    }
+}
+
+impl KnownService {
+    /// Returns what it may do now: no more than its maker.
+    pub(crate) fn permissions(&self) -> Permissions {
+        match &self.maker {
+            None => self.row.permissions,
+            Some(maker) => self.row.permissions.and(&maker.of_tenant()),
+        }
+    }
+}
+
+/// Reads the person whose session's token has this hash.
+///
+/// # Errors
+/// See [`StoreError`].
+pub(crate) async fn signed_in(
+    tx: &SystemTx,
+    token_sha256: &[u8; 32],
+    now: Timestamp,
+) -> Result<Option<SignedIn>, StoreError> {
+    let Some((session, user)) = sessions::find_by_token_hash(tx, token_sha256, now).await? else { return Ok(None) };
+    let memberships = memberships::of_user(tx, user.id).await?;
+    Ok(Some(SignedIn { user, session, memberships }))
+}
+
+/// Reads the service whose token has this public part.
+///
+/// # Errors
+/// See [`StoreError`].
+pub(crate) async fn service(
+    tx: &SystemTx,
+    public_id: &str,
+    now: Timestamp,
+) -> Result<Option<KnownService>, StoreError> {
+    let Some(row) = services::find_by_public_id(tx, public_id).await?.filter(|row| row.is_valid(now)) else {
+        return Ok(None);
+    };
+    let maker = match row.made_by {
+        Some(user_id) => Some(rights(tx, row.tenant_id, user_id).await?),
+        None => None,
+    };
+    Ok(Some(KnownService { row, maker }))
+}
+
+async fn rights(tx: &SystemTx, tenant_id: TenantId, user_id: UserId) -> Result<Rights, StoreError> {
+    memberships::rights_of(tx, tenant_id, user_id).await
+}
