@@ -44,7 +44,7 @@ const WRONG: &str = "the invitation is wrong, was used, or has ended: ask for an
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InvitationInput {
-    #[schema(value_type = String, format = Email, example = "ben@example.org")]
+    #[schema(value_type = String, max_length = 254, example = "ben@example.org")]
     email: Email,
     /// Role. Inviting an owner is for owners.
     #[schema(value_type = words::Role)]

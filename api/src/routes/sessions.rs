@@ -32,7 +32,7 @@ use crate::{
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SignInInput {
-    #[schema(value_type = String, format = Email, example = "ana@example.org")]
+    #[schema(value_type = String, max_length = 254, example = "ana@example.org")]
     email: Email,
     #[schema(value_type = String, format = Password)]
     password: SecretString,

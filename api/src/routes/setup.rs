@@ -30,7 +30,7 @@ pub(crate) struct SetupInput {
     /// Token that the first start printed.
     #[schema(value_type = String, example = "kw_setup_...")]
     token: SecretString,
-    #[schema(value_type = String, format = Email, example = "ana@example.org")]
+    #[schema(value_type = String, max_length = 254, example = "ana@example.org")]
     email: Email,
     /// Name, 1 to 100 characters.
     #[schema(min_length = 1, max_length = 100, example = "Ana")]

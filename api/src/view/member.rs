@@ -14,7 +14,7 @@ pub(crate) struct MemberView {
     id: MembershipId,
     #[schema(value_type = words::UserId)]
     user_id: UserId,
-    #[schema(value_type = Option<String>, format = Email)]
+    #[schema(value_type = Option<String>, max_length = 254)]
     email: Option<Email>,
     name: Option<String>,
     #[schema(value_type = words::Role)]
@@ -35,7 +35,7 @@ pub(crate) struct MemberView {
 pub(crate) struct InvitationView {
     #[schema(value_type = words::InvitationId)]
     id: InvitationId,
-    #[schema(value_type = String, format = Email)]
+    #[schema(value_type = String, max_length = 254)]
     email: Email,
     #[schema(value_type = words::Role)]
     role: Role,

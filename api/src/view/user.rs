@@ -12,7 +12,7 @@ use crate::openapi::words;
 pub(crate) struct UserView {
     #[schema(value_type = words::UserId)]
     id: UserId,
-    #[schema(value_type = String, format = Email, example = "ana@example.org")]
+    #[schema(value_type = String, max_length = 254, example = "ana@example.org")]
     email: Email,
     name: String,
     /// Language it is written to in.

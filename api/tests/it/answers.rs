@@ -2,7 +2,7 @@
 //! cursors are replaced by their kind. A route of the document without a snapshot fails, and so does a snapshot without
 //! a route.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use keyway_domain::{Body, Command, Message, MessageId, MeteredCall, ServedBy, Timestamp};
@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     document, drift,
     fixture::{Api, KEY, Reply, on_both, send},
-    requests, resources,
+    members, people, requests, resources,
 };
 
 on_both! { every_route_answers_as_its_snapshot_says }
@@ -22,11 +22,13 @@ on_both! { every_route_answers_as_its_snapshot_says }
 /// Answers so far, by the route's method and template.
 struct Answers {
     api: Api,
+    /// Token of the session that calls; `None`: the admin key does.
+    token: Option<String>,
     seen: BTreeMap<&'static str, Value>,
 }
 
 async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
-    let mut answers = Answers { api, seen: BTreeMap::new() };
+    let mut answers = Answers { api, token: None, seen: BTreeMap::new() };
     tenants(&mut answers).await?;
     projects_and_keys(&mut answers).await?;
     providers(&mut answers).await?;
@@ -36,6 +38,8 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     dead_letters(&mut answers).await?;
     resources::write_log(&answers.api).await?;
     answers.get("GET /api/v1/audit", "", "?action=project.created&limit=1").await?;
+
+    people(&mut answers).await?;
 
     let mut snapshots = BTreeMap::new();
     for (route, _) in document::operations()?.into_iter().filter(|(route, _)| route.contains(" /api/")) {
@@ -48,6 +52,53 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     }
     ensure!(answers.seen.is_empty(), "they are of no route: {:?}", answers.seen.keys());
     snapshots::compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/routes"), &snapshots)
+}
+
+async fn people(answers: &mut Answers) -> Result<()> {
+    let (email, password, next) = ("ana@example.org", "a quiet orchard at dusk", "a louder orchard at dawn");
+    let setup = people::offered(&answers.api).await?;
+    let first = json!({ "token": setup, "email": email, "name": "Ana", "password": password });
+    let made = answers.send("POST /api/v1/setup", "", first).await?;
+    let proof = json!({ "email": email, "password": password });
+    let other = answers.send("POST /api/v1/sessions", "", proof).await?;
+    answers.token = Some(made.text_at("/session/token").to_owned());
+    answers.get("GET /api/v1/me", "", "").await?;
+    answers.send("PATCH /api/v1/me", "", json!({ "locale": "es" })).await?;
+    answers.get("GET /api/v1/sessions", "", "").await?;
+    answers.act("DELETE /api/v1/sessions/{id}", other.text_at("/session/id")).await?;
+    let proved = answers.send("POST /api/v1/sessions/step-up", "", json!({ "password": password })).await?;
+    answers.token = Some(proved.text_at("/session/token").to_owned());
+
+    let invite = json!({ "email": "ben@example.org", "role": "developer" });
+    let invited = answers.send("POST /api/v1/invitations", "", invite).await?;
+    answers.get("GET /api/v1/invitations", "", "").await?;
+    let accept = json!({ "token": invited.text_at("/token"), "name": "Ben", "password": "another quiet orchard" });
+    answers.send("POST /api/v1/invitations/accept", "", accept).await?;
+    let unused =
+        answers.api.post("/api/v1/invitations", json!({ "email": "cy@example.org", "role": "auditor" })).await?;
+    answers.act("DELETE /api/v1/invitations/{id}", unused.expect(201)?.text_at("/id")).await?;
+    let listed = answers.get("GET /api/v1/members", "", "").await?;
+    let ben = listed.text_at("/items/0/id");
+    answers.get("GET /api/v1/members/{id}", ben, "").await?;
+    answers.send("PATCH /api/v1/members/{id}", ben, json!({ "role": "auditor" })).await?;
+    answers.act("DELETE /api/v1/members/{id}", ben).await?;
+
+    let expires_at = json!(Timestamp::now().after(Duration::from_secs(86_400)));
+    let service = json!({ "name": "billing", "permissions": ["usage.read"], "expires_at": expires_at });
+    let made = answers.send("POST /api/v1/services", "", service).await?;
+    let id = made.text_at("/id");
+    answers.get("GET /api/v1/services", "", "").await?;
+    answers.get("GET /api/v1/services/{id}", id, "").await?;
+    answers.send("POST /api/v1/services/{id}/rotate", id, json!({ "expires_at": expires_at })).await?;
+    answers.act("DELETE /api/v1/services/{id}", id).await?;
+
+    let change = json!({ "current_password": password, "password": next });
+    answers.send("POST /api/v1/me/password", "", change).await?;
+    let proof = json!({ "email": email, "password": next });
+    let last = send(answers.api.anonymous(Method::POST, "/api/v1/sessions").json(&proof)).await?.expect(201)?;
+    answers.token = Some(last.text_at("/session/token").to_owned());
+    answers.act("DELETE /api/v1/sessions", "").await?;
+    answers.act("DELETE /api/v1/sessions/current", "").await
 }
 
 async fn tenants(answers: &mut Answers) -> Result<()> {
@@ -178,7 +229,11 @@ impl Answers {
     async fn call(&mut self, route: &'static str, id: &str, query: &str, body: Option<Value>) -> Result<Reply> {
         let (method, template) = route.split_once(' ').context("a method")?;
         let path = format!("{}{query}", template.replace("{id}", id));
-        let request = self.api.request(Method::from_bytes(method.as_bytes())?, &path);
+        let method = Method::from_bytes(method.as_bytes())?;
+        let request = match &self.token {
+            Some(token) => members::with(&self.api, token, method, &path),
+            None => self.api.request(method, &path),
+        };
         let reply = send(if let Some(body) = body { request.json(&body) } else { request }).await?;
         ensure!((200..300).contains(&reply.status), "{route}: {} {}", reply.status, reply.text);
         let mut headers = Map::new();
@@ -210,7 +265,9 @@ fn redacted(name: &str, value: Value) -> Value {
             let of_catalog = |item: &Value| item["custom"] == false && item["name"] != "openai";
             items.into_iter().filter(|item| !of_catalog(item)).map(|item| redacted(name, item)).collect()
         }
-        Value::String(_) if matches!(name, "key" | "hint" | "next_cursor") => json!(format!("[{name}]")),
+        Value::String(_) if matches!(name, "key" | "hint" | "next_cursor" | "token" | "link" | "public_id") => {
+            json!(format!("[{name}]"))
+        }
         Value::String(text) if name.ends_with("_at") && Timestamp::parse(&text).is_some() => json!("[time]"),
         Value::String(text) => json!(without_ids(&text)),
         value => value,

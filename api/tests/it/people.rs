@@ -19,7 +19,8 @@ on_both! { the_session_of_the_design wrong_passwords_wait sessions_end_where_the
 const EMAIL: &str = "ana@example.org";
 const PASSWORD: &str = "a quiet orchard at dusk";
 
-async fn offered(api: &Api) -> Result<String> {
+/// Offers a setup token, as the first start does.
+pub(crate) async fn offered(api: &Api) -> Result<String> {
     let token = AccessToken::generate(AccessTokenKind::Setup)?;
     let tx = api.store.system().await?;
     ensure!(setup_token::offer(&tx, &token.sha256()).await?, "no token is offered");
