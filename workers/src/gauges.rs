@@ -2,8 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_bus::DeadReason;
-use keyway_domain::{IntegrationStatus, Lane, Route, Timestamp};
+use keyway_domain::{DeadReason, IntegrationStatus, Lane, Route, Timestamp};
 use keyway_providers::Catalog;
 use keyway_store::{StoreError, dead_letters, drift, expiry, integrations, outbox};
 use keyway_telemetry::metrics;

@@ -7,8 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_bus::DeadReason;
-use keyway_domain::{AuditEvent, Body, Event, Message, Timestamp};
+use keyway_domain::{AuditEvent, Body, DeadReason, Event, Message, Timestamp};
 use keyway_store::{
     StoreError, SystemTx,
     dead_letters::{self, DeadLetterRow},

@@ -8,10 +8,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
 };
 
-use keyway_domain::{Lane, Message, MessageId, Route};
+use keyway_domain::{DeadReason, Lane, Message, MessageId, Route};
 use tokio::sync::{Notify, broadcast};
 
-use crate::{BusError, DeadReason, Handover, InvalidationSignal, Journal, Outgoing, batch::Batcher, lane_map::LaneMap};
+use crate::{BusError, Handover, InvalidationSignal, Journal, Outgoing, batch::Batcher, lane_map::LaneMap};
 
 /// Number of invalidations that a cache may lag behind before it must drop everything.
 pub(crate) const INVALIDATIONS: usize = 1024;

@@ -12,12 +12,12 @@ use std::{
 
 use async_trait::async_trait;
 use futures::{StreamExt as _, stream::select_all};
-use keyway_domain::{Lane, Message};
+use keyway_domain::{DeadReason, Lane, Message};
 use tokio::{runtime::Handle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BusError, ConsumeOptions, DeadLetter, DeadLetterStream, DeadReason, Delivery, Source,
+    BusError, ConsumeOptions, DeadLetter, DeadLetterStream, Delivery, Source,
     backoff::Backoff,
     embedded_inner::{Inner, Waiting},
     settle::{Settle, Ticket},

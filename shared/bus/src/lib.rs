@@ -42,7 +42,6 @@ pub use embedded::EmbeddedBus;
 pub use error::BusError;
 pub use health::{Health, LaneDepth, LaneHealth};
 pub use invalidations::{InvalidationSignal, InvalidationStream, Revocation};
-pub use keyway_domain::DeadReason;
 pub use rabbit::RabbitBus;
 pub use rabbit_settings::RabbitSettings;
 pub use settle::{SettleLayer, SettleService};

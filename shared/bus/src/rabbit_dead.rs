@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use futures::{Stream, StreamExt as _, stream::select_all};
-use keyway_domain::Lane;
+use keyway_domain::{DeadReason, Lane};
 use lapin::{
     Channel, Connection,
     message::Delivery as Raw,
@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BusError, DeadLetter, DeadLetterStream, DeadReason,
+    BusError, DeadLetter, DeadLetterStream,
     rabbit_headers::{self, ATTEMPTS, ERROR, REASON},
     rabbit_session::{Link, Reconnect, close},
     rabbit_ticket::{RabbitTicket, Session},

@@ -2,13 +2,13 @@
 //!
 //! Never fails: what cannot be read counts as not said.
 
-use keyway_domain::MessageId;
+use keyway_domain::{DeadReason, MessageId};
 use lapin::{
     message::Delivery as Raw,
     types::{AMQPValue, FieldTable},
 };
 
-use crate::{DeadReason, dead, topology};
+use crate::{dead, topology};
 
 pub(crate) const REASON: &str = "keyway-reason";
 pub(crate) const ERROR: &str = "keyway-error";

@@ -12,7 +12,7 @@ use std::{
 };
 
 use futures::{FutureExt as _, StreamExt as _};
-use keyway_domain::{Lane, Message};
+use keyway_domain::{DeadReason, Lane, Message};
 use lapin::{
     Channel, Connection, Consumer,
     message::Delivery as Raw,
@@ -23,7 +23,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BusError, ConsumeOptions, DeadReason, Delivery, Source,
+    BusError, ConsumeOptions, Delivery, Source,
     looks::Looks,
     packet::Packet,
     publisher::Publisher,

@@ -9,8 +9,8 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use keyway_bus::{DeadReason, InvalidationSignal, InvalidationStream};
-use keyway_domain::{Body, Event, Invalidation, Lane, Message, MessageId, Route, TenantId};
+use keyway_bus::{InvalidationSignal, InvalidationStream};
+use keyway_domain::{Body, DeadReason, Event, Invalidation, Lane, Message, MessageId, Route, TenantId};
 use tokio::sync::{Barrier, Semaphore};
 use tokio_util::sync::CancellationToken;
 

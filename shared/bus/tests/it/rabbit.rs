@@ -1,8 +1,8 @@
 //! Events on RabbitMQ while it is up: queues deleted or declared by others, connections closed.
 
 use anyhow::{Context as _, Result, ensure};
-use keyway_bus::{Bus as _, BusError, DeadReason, RabbitBus, RabbitSettings};
-use keyway_domain::{Lane, Route};
+use keyway_bus::{Bus as _, BusError, RabbitBus, RabbitSettings};
+use keyway_domain::{DeadReason, Lane, Route};
 use keyway_testkit::rabbitmq::TestBroker;
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
