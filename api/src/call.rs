@@ -7,6 +7,7 @@ use keyway_domain::IdError;
 use keyway_store::{StoreError, TenantTx};
 use keyway_vault::SecretBytes;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 
 use crate::{
     App,
@@ -95,7 +96,8 @@ impl Call {
         // Two principals that choose the same key must never get each other's answer.
         let actor = match &*self.by.principal {
             Principal::Operator(_) => String::new(),
-            principal => format!("{:?}", principal.actor()),
+            // Its stored form: the next build has to find what this one keeps.
+            principal => json!(principal.actor()).to_string(),
         };
         let parts = [self.path.as_bytes(), self.body.expose(), actor.as_bytes()];
         let request = if actor.is_empty() { &parts[..2] } else { &parts[..] };
