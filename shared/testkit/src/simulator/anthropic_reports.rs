@@ -8,8 +8,8 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::{
     Fault,
-    answer::Content,
-    anthropic,
+    anthropic_shape::error,
+    content::Content,
     reports::{Ask, DAY, HOUR, figure},
 };
 
@@ -24,7 +24,7 @@ pub(super) enum Report {
 pub(super) fn page(report: Report, query: &HashMap<String, String>, key: &str, fault: Fault) -> Content {
     let ask = match read(report, query) {
         Ok(ask) => ask,
-        Err(message) => return anthropic::error(400, "invalid_request_error", message),
+        Err(message) => return error(400, "invalid_request_error", message),
     };
     let buckets: Vec<Value> = ask
         .starts()

@@ -7,10 +7,11 @@ use http::header;
 use serde_json::{Value, json};
 
 use super::{
-    answer::Content,
-    anthropic::{error, message},
+    anthropic_messages::message,
+    anthropic_shape::error,
+    call::Call,
+    content::Content,
     files::{self, Part},
-    serve::Call,
     state::State,
 };
 

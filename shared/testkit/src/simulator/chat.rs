@@ -6,8 +6,9 @@ use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{Content, error, invalid_request},
+    content::Content,
     models,
+    openai::{error, invalid_request},
 };
 
 /// Counts the simulator's tokens of a text: its words.

@@ -5,11 +5,7 @@ use http::{HeaderMap, StatusCode, header};
 use memchr::memmem;
 use serde_json::{Value, json};
 
-use super::{
-    answer::{Content, invalid_request},
-    chat::tokens_of,
-    state::State,
-};
+use super::{chat::tokens_of, content::Content, openai::invalid_request, state::State};
 
 const FILES: &str = "file-sim";
 const CREATED: i64 = 1_793_500_000;

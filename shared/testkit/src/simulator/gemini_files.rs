@@ -5,9 +5,10 @@ use http::header;
 use serde_json::{Value, json};
 
 use super::{
-    answer::{self, Answer, Content},
-    gemini,
-    serve::Call,
+    answer::{self, Answer},
+    call::Call,
+    content::Content,
+    gemini_shape,
     state::State,
 };
 
@@ -66,7 +67,7 @@ pub(super) fn content(state: &State, method: &str, path: &str) -> Content {
             state.delete_file(name);
             Content::Json(json!({}))
         }
-        (_, name) => state.file(name).map_or_else(|| gemini::not_found(name), |(file, _)| Content::Json(file)),
+        (_, name) => state.file(name).map_or_else(|| gemini_shape::not_found(name), |(file, _)| Content::Json(file)),
     }
 }
 

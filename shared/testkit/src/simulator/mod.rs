@@ -4,17 +4,23 @@
 
 mod answer;
 mod anthropic;
+mod anthropic_messages;
 mod anthropic_reports;
+mod anthropic_shape;
 mod anthropic_storage;
 mod bomb;
+mod call;
 mod chat;
+mod content;
 mod fault;
 mod files;
 mod gemini;
 mod gemini_files;
 mod gemini_live;
+mod gemini_shape;
 mod key;
 mod models;
+mod openai;
 mod realtime;
 mod reports;
 mod responses;

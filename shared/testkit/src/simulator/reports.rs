@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::{
     Fault,
-    answer::{Content, error, invalid_request},
+    content::Content,
+    openai::{error, invalid_request},
 };
 
 pub(super) const HOUR: i64 = 3_600;

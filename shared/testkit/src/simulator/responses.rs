@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    answer::Content,
     chat::{CREATED, malformed, model_not_found, tokens_of, words_in},
+    content::Content,
     models,
 };
 

@@ -6,8 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bytes::Bytes;
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
@@ -16,8 +15,12 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
 
 use super::{
     Fault, Script,
-    answer::{self, Answer, Content},
-    anthropic, chat, files, gemini, gemini_files, gemini_live, models, realtime,
+    answer::{self, Answer},
+    anthropic, anthropic_shape,
+    call::Call,
+    chat,
+    content::Content,
+    files, gemini, gemini_files, gemini_live, models, openai, realtime,
     reports::{self, Report},
     responses,
     shape::Shape,
@@ -53,16 +56,6 @@ pub(super) async fn run(listener: TcpListener, state: Arc<State>, mut stopped: o
             served
         });
     }
-}
-
-/// A request, read whole.
-pub(super) struct Call {
-    pub method: Method,
-    pub path: String,
-    pub query: String,
-    pub headers: HeaderMap,
-    pub key: Option<String>,
-    pub body: Bytes,
 }
 
 async fn respond(
@@ -120,11 +113,11 @@ async fn respond(
 
 fn missing_key(shape: Shape) -> Content {
     if shape == Shape::Anthropic {
-        return anthropic::missing_key();
+        return anthropic_shape::missing_key();
     }
     let message = "You didn't provide an API key. You need to provide your API key in an Authorization header using \
                    Bearer auth (i.e. Authorization: Bearer YOUR_KEY).";
-    answer::invalid_request(StatusCode::UNAUTHORIZED, message, None)
+    openai::invalid_request(StatusCode::UNAUTHORIZED, message, None)
 }
 
 fn content(state: &State, call: &Call, key: &str, turn: &Turn) -> Content {
@@ -137,9 +130,9 @@ fn content(state: &State, call: &Call, key: &str, turn: &Turn) -> Content {
     };
     match (call.method.as_str(), path, report, turn.admin) {
         ("GET", _, Some(report), true) => reports::page(report, &pairs(&call.query), key, turn.fault),
-        ("GET", _, Some(_), false) => answer::missing_scopes("api.usage.read"),
+        ("GET", _, Some(_), false) => openai::missing_scopes("api.usage.read"),
         (_, "/models" | "/chat/completions" | "/completions" | "/embeddings", _, true) => {
-            answer::missing_scopes("model.request")
+            openai::missing_scopes("model.request")
         }
         ("GET", "/models", ..) => Content::Json(models::list()),
         ("POST", "/chat/completions", ..) => chat::chat(&call.body, turn.number),
@@ -157,7 +150,7 @@ fn content(state: &State, call: &Call, key: &str, turn: &Turn) -> Content {
 
 fn unknown(call: &Call) -> Content {
     let message = format!("Invalid URL ({} {})", call.method, call.path);
-    answer::invalid_request(StatusCode::NOT_FOUND, &message, None)
+    openai::invalid_request(StatusCode::NOT_FOUND, &message, None)
 }
 
 fn administer(state: &State, call: &Call, path: &str) -> Answer {
