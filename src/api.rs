@@ -11,7 +11,7 @@ use keyway_http::ServerLimits;
 use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{settings, setup_token, tenants};
 use keyway_vault::{
-    AccessToken, AccessTokenKind, SecretString, from_hex, to_hex,
+    AccessToken, AccessTokenKind, ProviderSecret, from_hex, to_hex,
     token::{admin_key_hash, new_admin_key},
 };
 use tokio_util::sync::CancellationToken;
@@ -54,7 +54,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         body_bytes: config.proxy.proxy_body_bytes,
         first_byte_timeout: config.proxy.first_byte,
         cors: config.proxy.cors_origins.clone().map_or(CorsOrigins::Any, CorsOrigins::Listed),
-        fallback_key: config.proxy.fallback_key.as_ref().map(|key| SecretString::new(key.expose().clone())),
+        fallback_key: config.proxy.fallback_key.as_ref().map(ProviderSecret::copy),
     })?;
     let app = App::new(AppParts {
         store: parts.store.clone(),
@@ -109,7 +109,7 @@ async fn offer_setup(parts: &Parts) -> anyhow::Result<()> {
         say::line(&format!(
             "Nobody can sign in yet. The first owner is made with POST http://{address}/api/v1/setup and this setup token \
              (shown once, works once): {}",
-            token.expose()
+            token.plain()
         ));
     }
     Ok(())
@@ -131,7 +131,7 @@ async fn identity(parts: &Parts) -> anyhow::Result<([u8; 32], TenantId)> {
     let default = tenants::ensure_default(&tx, Timestamp::now()).await?;
     let stored = match &parts.config.api.admin_key {
         Some(key) => {
-            let hash = to_hex(&admin_key_hash(key.expose()));
+            let hash = to_hex(&admin_key_hash(key.plain()));
             settings::put(&tx, ADMIN_KEY, &hash).await?;
             hash
         }
@@ -139,10 +139,10 @@ async fn identity(parts: &Parts) -> anyhow::Result<([u8; 32], TenantId)> {
             Some(stored) => stored,
             None => {
                 let key = new_admin_key().context("the system gives no random bytes")?;
-                let own = to_hex(&admin_key_hash(key.expose()));
+                let own = to_hex(&admin_key_hash(key.plain()));
                 let stored = settings::put_if_absent(&tx, ADMIN_KEY, &own).await?;
                 if stored == own {
-                    say::line(&format!("Admin key (shown once, stored only as a hash): {}", key.expose()));
+                    say::line(&format!("Admin key (shown once, stored only as a hash): {}", key.plain()));
                 }
                 stored
             }

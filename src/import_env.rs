@@ -11,7 +11,7 @@ use keyway_config::Config;
 use keyway_domain::{IntegrationId, ProjectId, TenantId};
 use keyway_providers::{EnvCredential, EnvPlace, LiveCatalog, for_spec, pasted};
 use keyway_store::{Store, TenantKeyCache, data_keys, integrations, projects, tenants};
-use keyway_vault::{Keyring, SecretString, TenantKeys, Vault};
+use keyway_vault::{Keyring, ProviderSecret, SecretString, TenantKeys, Vault};
 
 use crate::{console, keyring, parts, places, say};
 
@@ -87,16 +87,16 @@ enum Into {
 
 async fn import(into: &Into, from: &ImportEnv, one: EnvCredential<'_>) -> anyhow::Result<String> {
     let credentials = match one.place {
-        EnvPlace::Here(text) => text,
+        EnvPlace::Here(secret) => secret,
         EnvPlace::File(path) => {
-            SecretString::new(fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?)
+            let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            pasted(SecretString::new(text))
         }
     };
-    let credentials = SecretString::new(pasted(credentials.expose()).to_owned());
     let console = match into {
         Into::Database(console) => console,
         Into::Nothing(known) => {
-            let facts = for_spec(one.provider).check_format(credentials.expose())?;
+            let facts = for_spec(one.provider).check_format(&credentials)?;
             let existing = match known {
                 Some(known) => known.holder(&one.provider.name, &credentials).await?,
                 None => None,
@@ -153,7 +153,7 @@ impl Known {
             say::error("there is no database yet, so nothing is there already");
             return Ok(None);
         }
-        if !keyway_migrations::is_current(config.store.database_url.expose()).await? {
+        if !keyway_migrations::is_current(config.store.database_url.plain()).await? {
             say::error(
                 "the database is not up to date, so what is there already is not looked at; run: keyway migrate",
             );
@@ -183,7 +183,8 @@ impl Known {
     }
 
     /// Returns the integration of the project that has an equal key.
-    async fn holder(&self, provider: &str, credentials: &SecretString) -> anyhow::Result<Option<IntegrationId>> {
+    async fn holder(&self, provider: &str, credentials: &ProviderSecret) -> anyhow::Result<Option<IntegrationId>> {
+        // Equal keys are found by their fingerprints, which only the text gives.
         let fingerprint = self.keys.fingerprint(provider, credentials.expose().as_bytes());
         let tx = self.store.tenant_read(self.tenant_id).await?;
         let project = match self.project_id {
@@ -198,5 +199,5 @@ impl Known {
 }
 
 fn copy(secret: &SecretString) -> SecretString {
-    SecretString::new(secret.expose().clone())
+    SecretString::new(secret.plain().clone())
 }

@@ -18,7 +18,7 @@ pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
         let is_own = directory == config.process.data_dir;
         places::make_directory(if is_own { places::DATA_DIR } else { "KEYWAY_DATABASE_URL" }, directory)?;
     }
-    let migrated = keyway_migrations::migrate(config.store.database_url.expose()).await;
+    let migrated = keyway_migrations::migrate(config.store.database_url.plain()).await;
     migrated.with_context(|| format!("migrating {}", places::database_name(config)))?;
     tracing::info!("the database's schema is up to date");
     Ok(())

@@ -93,7 +93,7 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
     let bus: Arc<dyn Bus> = if config.process.amqp_urls.is_empty() {
         Arc::new(EmbeddedBus::new(Arc::new(OutboxJournal::new(store.clone())), EMBEDDED_LANE_CAPACITY))
     } else {
-        let amqp_urls = config.process.amqp_urls.iter().map(|url| url.expose().clone()).collect();
+        let amqp_urls = config.process.amqp_urls.iter().map(|url| url.plain().clone()).collect();
         Arc::new(RabbitBus::start(RabbitSettings { amqp_urls, name: format!("keyway {role}") })?)
     };
     drop(keyway_telemetry::spawn("lost queues", hand_over_again(store.clone(), Arc::clone(&bus), stop.clone())));
@@ -112,7 +112,7 @@ pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
         );
     }
     let limits = DatabaseLimits { connections: config.store.database_connections, ..DatabaseLimits::default() };
-    let connected = Store::connect(config.store.database_url.expose(), limits).await;
+    let connected = Store::connect(config.store.database_url.plain(), limits).await;
     connected.with_context(|| places::database_name(config))
 }
 
@@ -143,7 +143,7 @@ pub(crate) fn require_services(config: &Config, role: &str) -> anyhow::Result<()
 
 /// Returns `true` if the database is a file of this machine.
 pub(crate) fn is_sqlite(config: &Config) -> bool {
-    config.store.database_url.expose().starts_with("sqlite:")
+    config.store.database_url.plain().starts_with("sqlite:")
 }
 
 /// Prints that the role is ready, with the addresses of the API and of the ops listener.
@@ -168,7 +168,7 @@ async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {
         return connect(config).await;
     }
     loop {
-        let waiting_for = match keyway_migrations::is_current(config.store.database_url.expose()).await {
+        let waiting_for = match keyway_migrations::is_current(config.store.database_url.plain()).await {
             Ok(true) => match connect(config).await {
                 Ok(store) => return Ok(store),
                 // The database is named beside it.
@@ -183,7 +183,7 @@ async fn connect_when_ready(config: &Config) -> anyhow::Result<Store> {
 }
 
 fn warn_of_plain_text(config: &Config) {
-    if PostgresUrl::parse(config.store.database_url.expose()).is_ok_and(|url| url.may_be_plain()) {
+    if PostgresUrl::parse(config.store.database_url.plain()).is_ok_and(|url| url.may_be_plain()) {
         tracing::warn!(
             database = places::database_name(config),
             "the connection to the database may go over the network as plain text; add ?sslmode=verify-full to its URL"

@@ -66,7 +66,7 @@ pub(crate) fn make_directory(setting: &str, path: &Path) -> anyhow::Result<()> {
 
 /// Returns the path of an SQLite database; `None` for PostgreSQL and for one in memory.
 pub(crate) fn database_file(config: &Config) -> Option<PathBuf> {
-    let path = config.store.database_url.expose().strip_prefix("sqlite:")?;
+    let path = config.store.database_url.plain().strip_prefix("sqlite:")?;
     let path = path.strip_prefix("//").unwrap_or(path).split('?').next().unwrap_or_default();
     (!path.is_empty() && path != ":memory:").then(|| PathBuf::from(path))
 }
@@ -78,7 +78,7 @@ pub(crate) fn is_database_missing(config: &Config) -> bool {
 
 /// Returns the database's name for messages: its file, or its name, host and port on a server.
 pub(crate) fn database_name(config: &Config) -> String {
-    match (database_file(config), PostgresUrl::parse(config.store.database_url.expose())) {
+    match (database_file(config), PostgresUrl::parse(config.store.database_url.plain())) {
         (Some(file), _) => format!("the database {}", file.display()),
         (None, Ok(url)) => format!("the database {}", url.name()),
         (None, Err(_)) => "the database of KEYWAY_DATABASE_URL".to_owned(),

@@ -62,7 +62,7 @@ pub(crate) fn json<T: DeserializeOwned>(headers: &HeaderMap, body: &SecretBytes)
             "send JSON with the header `Content-Type: application/json`",
         ));
     }
-    let body = body.expose();
+    let body = body.plain();
     // serde would take an array for a struct, field by field.
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
         return Err(match serde_json::from_slice::<IgnoredAny>(body) {

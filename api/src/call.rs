@@ -61,7 +61,7 @@ impl Call {
 
     /// Parses the JSON body; an absent one gives the default.
     pub(crate) fn json_or_default<T: DeserializeOwned + Default>(&self) -> Result<T, ApiError> {
-        if self.body.expose().is_empty() { Ok(T::default()) } else { self.json() }
+        if self.body.plain().is_empty() { Ok(T::default()) } else { self.json() }
     }
 
     /// Returns the version in `If-Match`.
@@ -99,7 +99,7 @@ impl Call {
             // Its stored form: the next build has to find what this one keeps.
             principal => json!(principal.actor()).to_string(),
         };
-        let parts = [self.path.as_bytes(), self.body.expose(), actor.as_bytes()];
+        let parts = [self.path.as_bytes(), self.body.plain(), actor.as_bytes()];
         let request = if actor.is_empty() { &parts[..2] } else { &parts[..] };
         let digest = || self.app.keys.vault().request_digest(self.by.tenant_id, request);
         self.app.in_flight.reserve(self.by.tenant_id, self.route, &self.headers, digest)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use keyway_domain::{Actor, MessageId, OperationId, ProjectId, Reach, RequestId, Routing, TenantId, Timestamp};
 use keyway_store::{Page, StoreError, dead_letters, operations};
-use keyway_vault::SecretString;
+use keyway_vault::ProviderSecret;
 use serde_json::{Value, json};
 
 use crate::{
@@ -45,7 +45,7 @@ pub struct Submission {
     /// The integration's name.
     pub name: String,
     /// A key, or the JSON text of an object.
-    pub credentials: SecretString,
+    pub credentials: ProviderSecret,
     /// Base URL of the credential, if not the provider's own.
     pub base_url: Option<String>,
 }
@@ -90,7 +90,7 @@ impl Console {
             expires_at: None,
         };
         let answer = self.carry_out(&caller, command).await.map_err(refused)?;
-        Ok(serde_json::from_slice(answer.body().expose()).unwrap_or_default())
+        Ok(serde_json::from_slice(answer.body().plain()).unwrap_or_default())
     }
 
     /// Starts fetching usage of every active integration of a tenant, of one provider or of all; returns the operation,
@@ -103,7 +103,7 @@ impl Console {
         let command = FetchUsage { from: default_from(to), to, integration_id: None, provider };
         let caller = operator(tenant.unwrap_or(self.app.default_tenant));
         let answer = self.carry_out(&caller, command).await.map_err(refused)?;
-        let mut started: Value = serde_json::from_slice(answer.body().expose()).unwrap_or_default();
+        let mut started: Value = serde_json::from_slice(answer.body().plain()).unwrap_or_default();
         Ok(started["operation"].take())
     }
 
@@ -152,7 +152,7 @@ impl Console {
             None => replay_unowned(&self.app, &operator(self.app.default_tenant), None, id).await,
         };
         let answer: Answer = answered.map_err(refused)?;
-        Ok(serde_json::from_slice(answer.body().expose()).unwrap_or_default())
+        Ok(serde_json::from_slice(answer.body().plain()).unwrap_or_default())
     }
 
     /// Discards a dead letter.

@@ -92,7 +92,7 @@ fn judge(typed: &SecretString, stored: Option<&SecretString>, memory: &mut HashM
         None => (Password::typed(&SecretString::new(String::new())), None),
     };
     let Some(password) = password else { return Ok(Judged { is_right: false, new_hash: None }) };
-    let found = match password.compare(stored.map(|hash| hash.expose().as_str()), memory) {
+    let found = match password.compare(stored.map(|hash| hash.plain().as_str()), memory) {
         Ok(found) => found,
         Err(VaultError::StoredHash) => {
             // Nobody who guesses learns from the answer that there is such an account.

@@ -59,7 +59,7 @@ struct Opened(SecretBytes);
 
 impl AsRef<[u8]> for Opened {
     fn as_ref(&self) -> &[u8] {
-        self.0.expose()
+        self.0.plain()
     }
 }
 
@@ -156,7 +156,7 @@ impl Reservation {
         if !answer.is_secret() {
             return self.keep_open(tx, answer, now).await;
         }
-        let envelope = keys.current(tx).await?.seal(self.secret_id(), SECRET_VERSION, answer.body().expose())?;
+        let envelope = keys.current(tx).await?.seal(self.secret_id(), SECRET_VERSION, answer.body().plain())?;
         self.store(tx, answer, Head::of(answer).before(&envelope)?, now).await
     }
 
@@ -175,7 +175,7 @@ impl Reservation {
     /// # Errors
     /// As for [`Self::keep`].
     pub(crate) async fn keep_open(&self, tx: &impl Tx, answer: &Answer, now: Timestamp) -> Result<(), ApiError> {
-        self.store(tx, answer, Head::of(answer).before(answer.body().expose())?, now).await
+        self.store(tx, answer, Head::of(answer).before(answer.body().plain())?, now).await
     }
 
     async fn stored(&self, tx: &impl Tx) -> Result<Option<StoredAnswer>, ApiError> {

@@ -3,7 +3,7 @@
 use keyway_domain::{Routing, Timestamp};
 use keyway_providers::pasted;
 use keyway_store::provider_models::NewModel;
-use keyway_vault::{Secret, SecretString};
+use keyway_vault::{ProviderSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 use utoipa::ToSchema;
 
@@ -154,20 +154,19 @@ pub(crate) enum CredentialsSchema {
 
 /// A credential: a key as text, or a cloud provider's credential as a JSON object.
 #[derive(Debug)]
-pub(crate) struct Credentials(SecretString);
+pub(crate) struct Credentials(ProviderSecret);
 
 impl Credentials {
-    /// Returns the text to check and to seal: a key without surrounding blanks and invisible characters, an object as
+    /// Returns the secret to check and to seal: a key without surrounding blanks and invisible characters, an object as
     /// compact JSON.
-    pub(crate) const fn text(&self) -> &SecretString {
+    pub(crate) const fn secret(&self) -> &ProviderSecret {
         &self.0
     }
 }
 
-impl From<SecretString> for Credentials {
-    fn from(text: SecretString) -> Self {
-        let pasted = pasted(text.expose());
-        Self(if pasted.len() == text.expose().len() { text } else { Secret::new(pasted.to_owned()) })
+impl From<ProviderSecret> for Credentials {
+    fn from(secret: ProviderSecret) -> Self {
+        Self(secret)
     }
 }
 
@@ -182,16 +181,16 @@ impl<'de> Deserialize<'de> for Credentials {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Credentials, E> {
-                Ok(Secret::new(text.to_owned()).into())
+                Ok(Credentials(pasted(SecretString::new(text.to_owned()))))
             }
 
             fn visit_string<E: de::Error>(self, text: String) -> Result<Credentials, E> {
-                Ok(Secret::new(text).into())
+                Ok(Credentials(pasted(SecretString::new(text))))
             }
 
             fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Credentials, A::Error> {
                 let object = serde_json::Map::deserialize(de::value::MapAccessDeserializer::new(map))?;
-                Ok(Credentials(Secret::new(serde_json::Value::Object(object).to_string())))
+                Ok(Credentials(ProviderSecret::new(serde_json::Value::Object(object).to_string())))
             }
         }
         de.deserialize_any(Either)
@@ -220,9 +219,9 @@ mod tests {
     #[test]
     fn credentials_are_text_or_an_object_and_print_nothing() {
         let read = |json| serde_json::from_str::<Credentials>(json);
-        assert_eq!(read(r#""sk-canary""#).unwrap().text().expose(), "sk-canary");
-        assert_eq!(read(r#""\ufeff sk-canary\u200b\r\n""#).unwrap().text().expose(), "sk-canary");
-        assert_eq!(read(r#"{"b": 1, "a": "x"}"#).unwrap().text().expose(), r#"{"a":"x","b":1}"#);
+        assert_eq!(read(r#""sk-canary""#).unwrap().secret().expose(), "sk-canary");
+        assert_eq!(read(r#""\ufeff sk-canary\u200b\r\n""#).unwrap().secret().expose(), "sk-canary");
+        assert_eq!(read(r#"{"b": 1, "a": "x"}"#).unwrap().secret().expose(), r#"{"a":"x","b":1}"#);
         assert!(!format!("{:?}", read(r#""sk-canary""#).unwrap()).contains("canary"));
         for bad in ["1", "null", "[]", "true"] {
             assert!(read(bad).is_err(), "{bad}");

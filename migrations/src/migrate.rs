@@ -124,7 +124,7 @@ async fn postgres(url: &PostgresUrl) -> Result<DatabaseConnection, MigrateError>
     let mut failed = MigrateError::BadUrl("it names no host");
     for one in each_host {
         // The driver's own error may quote what it could not read.
-        let parsed = one.expose().parse::<PgConnectOptions>();
+        let parsed = one.plain().parse::<PgConnectOptions>();
         let parsed = parsed.map_err(|_| MigrateError::BadUrl("a parameter behind its ? does not fit"))?;
         // Poolers refuse startup parameters they do not know.
         let parsed = parsed.extra_float_digits(None).disable_statement_logging();

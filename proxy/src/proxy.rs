@@ -13,7 +13,7 @@ use keyway_domain::{Invalidation, ProjectId, TenantId};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
 use keyway_telemetry::{Home, metrics, spawn};
-use keyway_vault::SecretString;
+use keyway_vault::ProviderSecret;
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
@@ -85,7 +85,7 @@ pub struct ProxyParts {
     /// Origins of web pages that may call.
     pub cors: CorsOrigins,
     /// The operator's OpenRouter key, for projects that consent to it.
-    pub fallback_key: Option<SecretString>,
+    pub fallback_key: Option<ProviderSecret>,
 }
 
 /// Reason why the proxy cannot start.

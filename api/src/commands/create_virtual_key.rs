@@ -56,7 +56,7 @@ impl Command for CreateVirtualKey {
             "limits": row.limits, "cache_ttl_seconds": row.cache_ttl_seconds });
         work.audit("virtual_key.created", row.id, changes);
         let (location, version) = (format!("/api/v1/virtual-keys/{}", row.id), row.version);
-        let view = NewKeyView { virtual_key: row.into(), key: token.expose().to_owned() };
+        let view = NewKeyView { virtual_key: row.into(), key: token.plain().to_owned() };
         Ok(Answer::created(&view, &location).tagged(version).secret())
     }
 }

@@ -86,7 +86,7 @@ pub(super) async fn replace(
         None => None,
     };
     let version = replacements::next_version(&work.tx, before).await?;
-    let secret = seal(work, &spec, (before.secret_id, version), credentials.text(), facts).await?;
+    let secret = seal(work, &spec, (before.secret_id, version), credentials.secret(), facts).await?;
     match before.is_proven() && !force {
         true => keep_beside(work, before, (version, secret), binding).await,
         false => replace_now(work, before, (version, secret), binding).await,

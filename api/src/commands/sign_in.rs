@@ -32,7 +32,7 @@ pub(crate) async fn run(call: &Call, email: Email, password: SecretString) -> Re
         Some(SignIn { user, password_hash }) => (Some(user), password_hash),
         None => (None, None),
     };
-    let old = stored.as_ref().map(|hash| SecretString::new(hash.expose().clone()));
+    let old = stored.as_ref().map(|hash| SecretString::new(hash.plain().clone()));
     let judged = app.hashing.judge(password, stored).await?;
     let Some(user) = user.filter(|user| judged.is_right && user.disabled_at.is_none()) else {
         return Err(attempts::wrong(WRONG));

@@ -10,7 +10,7 @@ use keyway_store::{
     virtual_keys,
 };
 use keyway_vault::{
-    SecretString,
+    ProviderSecret,
     token::{self, VirtualKeyToken},
 };
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ impl SubmitIntegration {
         let project_id = provider_names::project(&work.tx, self.project_id).await?;
         work.by.check_project(project_id, "project")?;
         let secret_id = SecretId::new();
-        let secret = seal(work, &spec, (secret_id, 1), self.credentials.text(), facts).await?;
+        let secret = seal(work, &spec, (secret_id, 1), self.credentials.secret(), facts).await?;
         let new = NewIntegration {
             id: IntegrationId::new(),
             secret_id,
@@ -121,7 +121,8 @@ pub(super) async fn config(
 /// Returns the note to store. It is visible to every reader, so it may not hold the credential.
 fn noted(meta: Option<Value>, credentials: &Credentials) -> Result<Value, ApiError> {
     let Some(meta) = meta else { return Ok(json!({})) };
-    let key = credentials.text().expose();
+    // Searched for, so that it does not end where anybody reads it.
+    let key = credentials.secret().expose();
     if is_secret(key.as_bytes()) && meta.to_string().contains(key) {
         return Err(ApiError::field("`meta` holds the credential, and is shown as it came: take it out"));
     }
@@ -134,10 +135,11 @@ pub(super) async fn check(
     spec: &ProviderSpec,
     credentials: &Credentials,
 ) -> Result<KeyFacts, ApiError> {
-    let text = credentials.text().expose();
+    // Compared with the hashes of Keyway's own keys.
+    let text = credentials.secret().expose();
     let is_own = token::is_admin_key(text, &work.app.admin_key_sha256)
         || VirtualKeyToken::is_meant(text) && is_given_out(work, text).await?;
-    let checked = if is_own { Err(FormatError::Keyways) } else { for_spec(spec).check_format(text) };
+    let checked = if is_own { Err(FormatError::Keyways) } else { for_spec(spec).check_format(credentials.secret()) };
     checked.map_err(|error| ApiError::new(Code::MalformedKey, format!("`credentials`: {error}")))
 }
 
@@ -172,10 +174,11 @@ pub(super) async fn seal(
     work: &Work<'_>,
     spec: &ProviderSpec,
     (secret_id, version): (SecretId, i32),
-    credentials: &SecretString,
+    credentials: &ProviderSecret,
     facts: KeyFacts,
 ) -> Result<SealedSecret, ApiError> {
     let keys = work.app.keys.current(&work.tx).await?;
+    // Sealed and fingerprinted: the last use of the plaintext here.
     let plaintext = credentials.expose().as_bytes();
     // A word that a host takes from anybody may be given to it more than once.
     let fingerprint = match is_secret(plaintext) {

@@ -95,11 +95,11 @@ pub(crate) fn renewed(call: &Call, session: &SessionRow, token: &AccessToken) ->
 }
 
 fn new_token(token: &AccessToken, session: &SessionRow) -> NewToken {
-    NewToken { id: session.id, token: token.expose().to_owned(), expires_at: session.ends_at }
+    NewToken { id: session.id, token: token.plain().to_owned(), expires_at: session.ends_at }
 }
 
 fn with_cookie(call: &Call, answer: Answer, token: &AccessToken) -> Answer {
-    answer.secret().with_header(cookie::set(&call.headers, token.expose()))
+    answer.secret().with_header(cookie::set(&call.headers, token.plain()))
 }
 
 fn by(call: &Call, user: &UserRow, session: &SessionRow) -> Caller {

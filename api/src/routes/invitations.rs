@@ -103,7 +103,7 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
 pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
     let AcceptInput { token, name, password } = call.json()?;
     let name = input::name("name", &name)?;
-    let token = AccessToken::sha256_of_sent(AccessTokenKind::Link, token.expose());
+    let token = AccessToken::sha256_of_sent(AccessTokenKind::Link, token.plain());
     let token = token.ok_or_else(|| attempts::wrong(WRONG))?;
     let app = Arc::clone(&call.app);
     let network = attempts::subjects(None, call.by.address);
@@ -182,9 +182,9 @@ impl Command for Invite {
         let changes = json!({ "role": row.role, "project_id": row.project_id });
         work.audit("invitation.created", row.id, changes);
         // Behind the mark, so that no server on the way has it in its log.
-        let link = format!("{}#{}", self.page, token.expose());
+        let link = format!("{}#{}", self.page, token.plain());
         let location = format!("/api/v1/invitations/{}", row.id);
-        let view = NewInvitationView { invitation: row.into(), link, token: token.expose().to_owned() };
+        let view = NewInvitationView { invitation: row.into(), link, token: token.plain().to_owned() };
         Ok(Answer::created(&view, &location).secret())
     }
 }

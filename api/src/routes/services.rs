@@ -151,7 +151,7 @@ impl Command for Make {
         let changes = json!({ "name": row.name, "permissions": row.permissions, "expires_at": row.expires_at });
         work.audit("service.created", row.id, changes);
         let (location, version) = (format!("/api/v1/services/{}", row.id), row.version);
-        let view = NewServiceView { service: row.into(), token: token.expose().to_owned() };
+        let view = NewServiceView { service: row.into(), token: token.plain().to_owned() };
         Ok(Answer::created(&view, &location).tagged(version).secret())
     }
 }
@@ -175,7 +175,7 @@ impl Command for Rotate {
         work.audit("service.rotated", row.id, json!({ "name": row.name, "expires_at": row.expires_at }));
         work.invalidate(Invalidation::Service { id: row.id });
         let version = row.version;
-        let view = NewServiceView { service: row.into(), token: token.expose().to_owned() };
+        let view = NewServiceView { service: row.into(), token: token.plain().to_owned() };
         Ok(Answer::ok(&view).tagged(version).secret())
     }
 }

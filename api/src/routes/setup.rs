@@ -48,7 +48,7 @@ const WRONG: &str = "the setup token is wrong, or was used: whoever used it is a
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let SetupInput { token, email, name, password } = call.json()?;
     let name = input::name("name", &name)?;
-    let token = AccessToken::sha256_of_sent(AccessTokenKind::Setup, token.expose());
+    let token = AccessToken::sha256_of_sent(AccessTokenKind::Setup, token.plain());
     let token = token.ok_or_else(|| attempts::wrong(WRONG))?;
     let app = Arc::clone(&call.app);
     let subjects = attempts::subjects(None, call.by.address);

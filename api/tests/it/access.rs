@@ -49,7 +49,7 @@ async fn every_route_asks_for_the_admin_key() -> Result<()> {
         }
         let basic = send(api.anonymous(method.clone(), &path).basic_auth("admin", Some(&api.admin_key))).await?;
         basic.expect_error(401, "unauthenticated").map_err(named)?;
-        let reply = send(api.anonymous(method.clone(), &path).bearer_auth(virtual_key.expose())).await?;
+        let reply = send(api.anonymous(method.clone(), &path).bearer_auth(virtual_key.plain())).await?;
         reply.expect_error(403, "not_allowed").map_err(named)?;
         Ok(())
     };

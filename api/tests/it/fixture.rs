@@ -12,7 +12,7 @@ use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, raw, tenants};
 use keyway_testkit::postgres::TestDatabase;
 use keyway_vault::{
-    Keyring, SecretString, Vault,
+    Keyring, ProviderSecret, Vault,
     token::{admin_key_hash, new_admin_key},
 };
 use reqwest::{Method, RequestBuilder, header::HeaderMap};
@@ -74,7 +74,7 @@ pub(crate) struct Options {
     pub(crate) vault: Vault,
     pub(crate) outbox: OutboxLimits,
     /// The operator's OpenRouter key.
-    pub(crate) fallback_key: Option<SecretString>,
+    pub(crate) fallback_key: Option<ProviderSecret>,
     /// The admin key; `None`: one that was made at the first start.
     pub(crate) admin_key: Option<String>,
 }
@@ -130,7 +130,7 @@ impl Api {
         let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[TRUSTED.to_owned()])?);
         let admin_key = match options.admin_key {
             Some(key) => key,
-            None => new_admin_key().context("no random bytes")?.expose().clone(),
+            None => new_admin_key().context("no random bytes")?.plain().clone(),
         };
         let data_dir = std::env::temp_dir().join(format!("keyway-api-{}", MessageId::new()));
         let proxy = Proxy::new(ProxyParts {

@@ -41,7 +41,7 @@ pub(crate) async fn session(api: &Api, user: &UserRow, proved_ago: Duration) -> 
     };
     sessions::insert(&tx, &user, new, Timestamp::now().before(proved_ago)).await?;
     tx.commit().await?;
-    Ok(token.expose().to_owned())
+    Ok(token.plain().to_owned())
 }
 
 /// A service of a tenant; returns its token.
@@ -63,7 +63,7 @@ pub(crate) async fn service(
     };
     services::insert(&tx, new, now).await?;
     tx.commit().await?;
-    Ok(token.expose().to_owned())
+    Ok(token.plain().to_owned())
 }
 
 /// A request with a token.

@@ -100,7 +100,7 @@ async fn a_host_of_ones_own_takes_any_word_but_no_key_of_keyway(api: Api) -> Res
     ensure!(api.rows().await? == before, "something was written");
     // Another Keyway's virtual key is for that one, which may be a host of the tenant's own.
     let other = keyway_vault::token::VirtualKeyToken::generate().context("no random bytes")?;
-    submitted(&api, "local", "other", other.expose()).await?.expect(202)?;
+    submitted(&api, "local", "other", other.plain()).await?.expect(202)?;
     Ok(())
 }
 

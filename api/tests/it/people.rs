@@ -25,7 +25,7 @@ pub(crate) async fn offered(api: &Api) -> Result<String> {
     let tx = api.store.system().await?;
     ensure!(setup_token::offer(&tx, &token.sha256()).await?, "no token is offered");
     tx.commit().await?;
-    Ok(token.expose().to_owned())
+    Ok(token.plain().to_owned())
 }
 
 fn ana(token: &str) -> Value {
@@ -44,7 +44,7 @@ async fn set_up(api: &Api) -> Result<String> {
 async fn the_session_of_the_design(api: Api) -> Result<()> {
     let setup = offered(&api).await?;
     let other = AccessToken::generate(AccessTokenKind::Setup)?;
-    anybody(&api, "/api/v1/setup", ana(other.expose())).await?.expect_error(401, "invalid_credentials")?;
+    anybody(&api, "/api/v1/setup", ana(other.plain())).await?.expect_error(401, "invalid_credentials")?;
     let mut weak = ana(&setup);
     weak["password"] = json!("passwordpassword");
     anybody(&api, "/api/v1/setup", weak).await?.expect_error(422, "invalid_field")?;

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use keyway_testkit::postgres::TestDatabase;
+use keyway_vault::ProviderSecret;
 use serde_json::{Value, json};
 
 use crate::fixture::{Api, KEY, Options, Reply, on_both};
@@ -70,7 +71,8 @@ async fn the_operators_key_is_named_with_why_it_does_not_help_out(api: Api) -> R
 
 #[tokio::test]
 async fn the_operators_key_is_the_last_that_would_be_tried() -> Result<()> {
-    let options = Options { fallback_key: Some("sk-or-v1-operators".to_owned().into()), ..Options::usual()? };
+    let options =
+        Options { fallback_key: Some(ProviderSecret::new("sk-or-v1-operators".to_owned())), ..Options::usual()? };
     let api = Api::start(TestDatabase::sqlite()?, options).await?;
     let project = api.get("/api/v1/projects").await?.text_at("/items/0/id").to_owned();
     let given = json!({ "fallback": { "monthly_budget_nano_usd": 9 } });

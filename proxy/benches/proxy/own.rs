@@ -137,5 +137,5 @@ async fn virtual_key(tx: &keyway_store::TenantTx, project_id: ProjectId) -> Resu
         cache_ttl_seconds: None,
     };
     virtual_keys::insert(tx, new, Timestamp::now()).await?;
-    Ok(token.expose().to_owned())
+    Ok(token.plain().to_owned())
 }

@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt::Write, mem, pin::Pin, sync::Arc};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
 use keyway_domain::Timestamp;
 use keyway_telemetry::metrics;
-use keyway_vault::SecretBytes;
+use keyway_vault::ProviderSecret;
 use tokio::time::Sleep;
 
 use super::{
@@ -53,7 +53,7 @@ pub(crate) struct Attempts<'a> {
 struct Answered {
     answer: Response<Arriving>,
     connection: Carrying,
-    secret: SecretBytes,
+    secret: ProviderSecret,
     /// `true` if Keyway added `include_usage` to the request.
     asked_usage: bool,
     /// Status that an error should have had, if it came with another one.
@@ -68,7 +68,7 @@ pub(crate) struct Begun {
     /// Connection that the answer comes on.
     pub(crate) connection: Carrying,
     /// Opened secret, to redact it from the answer.
-    pub(crate) secret: SecretBytes,
+    pub(crate) secret: ProviderSecret,
     pub(crate) record: Record,
     /// Attempts, if there was more than one: `int_a;429, int_b;200`.
     pub(crate) attempts: Option<HeaderValue>,
@@ -82,7 +82,7 @@ impl Begun {
     /// Replaces the headers by those for the caller.
     pub(crate) fn dress(&mut self) {
         let headers = self.answer.headers_mut();
-        headers::clean_response(headers, self.secret.expose());
+        headers::clean_response(headers, &self.secret);
         let upstream = self.record.upstream();
         headers.insert(headers::CREDENTIAL, HeaderValue::from_static(upstream.credential.name()));
         if let Some(integration) = &upstream.header {
@@ -242,7 +242,7 @@ impl Attempts<'_> {
         };
         answered.refuses_usage = answered.asked_usage && judge::refuses_usage(status, &text);
         let answer = (answered.status(), answered.answer.headers(), &text);
-        Judgement::of(answer, &*upstream.ways, self.refers, Timestamp::now())
+        Judgement::of(answer, &*upstream.provider, self.refers, Timestamp::now())
     }
 
     /// Notes why another upstream is asked next.

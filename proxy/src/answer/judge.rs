@@ -34,14 +34,14 @@ impl Judgement {
     /// keeps.
     pub(crate) fn of(
         (status, headers, text): (StatusCode, &HeaderMap, &Bytes),
-        ways: &dyn Provider,
+        provider: &dyn Provider,
         refers: bool,
         now: Timestamp,
     ) -> Self {
         let rest = |scope, wait| Some(CoolDown { scope, wait });
         let asked = || retry_after(headers, now).unwrap_or(AFTER_FAILURE);
         let status_code = status.as_u16();
-        let found = sign(ways.signals(), status, text.clone());
+        let found = sign(provider.signals(), status, text.clone());
         let down = match (found.map(|sign| (sign.verdict, sign.is_of_one_model)), status_code) {
             (Some((SignalVerdict::NoCredit, true)), _) => rest(Scope::Model, AFTER_REFUSAL),
             (Some((SignalVerdict::Invalid | SignalVerdict::NoCredit, _)), _) | (_, 401 | 402) => {
@@ -125,8 +125,8 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("17"));
         let answer = (StatusCode::from_u16(status).unwrap(), &headers, &Bytes::from_static(text.as_bytes()));
-        let ways = for_spec(catalog.get(provider).unwrap());
-        let Judgement { down, doubts, moves_on } = Judgement::of(answer, &*ways, refers, Timestamp::from_ms(0));
+        let provider = for_spec(catalog.get(provider).unwrap());
+        let Judgement { down, doubts, moves_on } = Judgement::of(answer, &*provider, refers, Timestamp::from_ms(0));
         (down.map(|down| (down.scope, down.wait.as_secs())), doubts, moves_on)
     }
 

@@ -48,7 +48,7 @@ impl Reads {
         } else if *method == Method::GET && Shape::of(path) == Shape::Responses {
             // What was made in the background shows its figures when it is read.
             Self::Again
-        } else if first.ways.link_field(path).is_some() {
+        } else if first.provider.link_field(path).is_some() {
             Self::Links
         } else {
             Self::Nothing
@@ -62,7 +62,7 @@ impl Reads {
             Self::Figures => Figures::new(spec, record.path()),
             Self::Again => Figures::of_reread(spec, record.path()),
             Self::Links => {
-                let field = record.upstream().ways.link_field(record.path());
+                let field = record.upstream().provider.link_field(record.path());
                 let is_compressed = headers.contains_key(header::CONTENT_ENCODING);
                 return field.filter(|_| !is_compressed).map_or(Meter::Silent, |field| Meter::Links(Links::new(field)));
             }

@@ -5,25 +5,26 @@
 
 use bytes::Bytes;
 use keyway_providers::is_secret;
-use keyway_vault::SecretBytes;
+use keyway_vault::ProviderSecret;
 use memchr::memmem;
 
 /// Searches one answer for the key.
 pub(crate) struct Redactor {
-    secret: SecretBytes,
+    secret: ProviderSecret,
     /// End of the last chunk, if it may be the beginning of the key.
     held_back: Vec<u8>,
 }
 
 impl Redactor {
     /// Builds a search for this secret.
-    pub(crate) const fn new(secret: SecretBytes) -> Self {
+    pub(crate) const fn new(secret: ProviderSecret) -> Self {
         Self { secret, held_back: Vec::new() }
     }
 
     /// Takes a chunk and returns the bytes that may pass now.
     pub(crate) fn pass(&mut self, chunk: Bytes) -> Bytes {
-        let secret = self.secret.expose().as_slice();
+        // Searched for in the answer, so that it does not leave in one.
+        let secret = self.secret.expose().as_bytes();
         if !is_secret(secret) {
             return chunk;
         }
@@ -55,14 +56,12 @@ pub(crate) fn begun(text: &[u8], secret: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use keyway_vault::Secret;
-
     use super::*;
 
     #[test]
     fn a_word_that_is_no_secret_is_left_where_it_stands() {
         for word in ["ollama", "none", "a"] {
-            let mut redactor = Redactor::new(Secret::new(word.as_bytes().to_vec()));
+            let mut redactor = Redactor::new(ProviderSecret::new(word.to_owned()));
             let body = Bytes::from(format!("none of ollama's {word}"));
             assert_eq!(redactor.pass(body.clone()), body);
             assert!(redactor.finish().is_empty());
@@ -81,7 +80,7 @@ mod tests {
             ("", ""),
         ] {
             for cut in 1..=body.len().max(1) {
-                let mut redactor = Redactor::new(Secret::new(secret.as_bytes().to_vec()));
+                let mut redactor = Redactor::new(ProviderSecret::new(secret.to_owned()));
                 let mut out = Vec::new();
                 for piece in body.as_bytes().chunks(cut) {
                     out.extend_from_slice(&redactor.pass(Bytes::copy_from_slice(piece)));

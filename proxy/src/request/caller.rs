@@ -164,10 +164,10 @@ mod tests {
         ] {
             let mut headers = HeaderMap::new();
             headers.insert("authorization", HeaderValue::from_static("Basic eDp5"));
-            headers.insert(name, HeaderValue::try_from(format!("{prefix}{}", token.expose())).unwrap());
+            headers.insert(name, HeaderValue::try_from(format!("{prefix}{}", token.plain())).unwrap());
             assert_eq!(key_hash(&headers, None).unwrap(), token.sha256(), "{name}");
         }
-        assert_eq!(key_hash(&HeaderMap::new(), Some(token.expose())).unwrap(), token.sha256());
+        assert_eq!(key_hash(&HeaderMap::new(), Some(token.plain())).unwrap(), token.sha256());
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         assert_eq!(key_hash(&headers, None).unwrap_err().code(), Code::MissingKey);
         assert_eq!(key_hash(&headers, Some("AIza")).unwrap_err().code(), Code::InvalidKey);
-        let mut text = VirtualKeyToken::generate().unwrap().expose().to_owned();
+        let mut text = VirtualKeyToken::generate().unwrap().plain().to_owned();
         text.replace_range(12..13, if &text[12..13] == "a" { "b" } else { "a" });
         headers.insert("x-api-key", HeaderValue::try_from(text).unwrap());
         assert_eq!(key_hash(&headers, None).unwrap_err().code(), Code::InvalidKey);

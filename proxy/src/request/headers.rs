@@ -4,6 +4,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyway_domain::IntegrationId;
 use keyway_providers::is_secret;
+use keyway_vault::ProviderSecret;
 
 use super::{caller::KEY_HEADERS, cors};
 use crate::refusal::{Code, Refusal};
@@ -73,7 +74,9 @@ pub(crate) fn clean_request(headers: &mut HeaderMap) {
 }
 
 /// Drops headers that are not for the caller from a response, and every header whose value contains the secret.
-pub(crate) fn clean_response(headers: &mut HeaderMap, secret: &[u8]) {
+pub(crate) fn clean_response(headers: &mut HeaderMap, secret: &ProviderSecret) {
+    // Searched for in the headers, so that it does not leave in one.
+    let secret = secret.expose().as_bytes();
     drop_hop_by_hop(headers);
     let finder = memchr::memmem::Finder::new(secret);
     drop_matching(headers, |header, value| {
@@ -221,7 +224,7 @@ mod tests {
             ("access-control-allow-origin", "https://provider.dev"),
             ("content-length", "5"),
         ]);
-        clean_response(&mut headers, b"sk-secret");
+        clean_response(&mut headers, &ProviderSecret::new("sk-secret".to_owned()));
         assert_eq!(
             names(&headers),
             ["content-length", "retry-after-ms", "x-ratelimit-remaining-requests", "x-request-id"]

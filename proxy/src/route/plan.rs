@@ -99,7 +99,7 @@ impl Planner<'_> {
         let id = path::id_in(path);
         let planner = self.keeping(id);
         // Only for its model, its bounds or another try a body is not refused for its length.
-        let names_model = || offered.iter().any(|upstream| upstream.ways.names_model(path));
+        let names_model = || offered.iter().any(|upstream| upstream.provider.names_model(path));
         let has_others = offered.len() > 1 && path::is_inference(path);
         let is_wanted = || (self.reads_bodies || has_others || !names_model()) && self.room.has(&from);
         let is_read = intake::is_completion(&parts.method, path) || parts.method == Method::POST && is_wanted();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache};
 use keyway_telemetry::Home;
-use keyway_vault::{SecretString, VaultError};
+use keyway_vault::{ProviderSecret, VaultError};
 
 use super::{outage::Outage, stand_ins::StandIns};
 use crate::{
@@ -24,7 +24,7 @@ pub(crate) struct Sources {
     pub(crate) catalog: LiveCatalog,
     pub(crate) guard: Guard,
     /// The operator's OpenRouter key.
-    pub(crate) fallback_key: Option<Arc<SecretString>>,
+    pub(crate) fallback_key: Option<Arc<ProviderSecret>>,
     /// The memory of whether asking is of any use.
     pub(crate) outage: Arc<Outage>,
     /// OpenRouter in the place of other providers.

@@ -13,7 +13,7 @@ use super::endpoint::{ENDPOINTS, OPENROUTER};
 /// OpenRouter in the place of one provider.
 pub(crate) struct StandIn {
     pub(crate) spec: Arc<ProviderSpec>,
-    pub(crate) ways: Arc<dyn Provider>,
+    pub(crate) provider: Arc<dyn Provider>,
     /// The provider's own paths of [`ENDPOINTS`], in that order.
     paths: [String; ENDPOINTS.len()],
     /// Path of its own chats.
@@ -60,7 +60,7 @@ impl StandIn {
         let spec = ProviderSpec { models, openrouter: Some(author), ..openrouter.clone() };
         let base = provider.base_url.path().trim_end_matches('/');
         Some(Self {
-            ways: for_spec(&spec),
+            provider: for_spec(&spec),
             spec: Arc::new(spec),
             paths: ENDPOINTS.map(|endpoint| [base, &provider.endpoint(endpoint)].concat()),
             chat_path: [base, &provider.chat_endpoint()].concat(),

@@ -11,7 +11,7 @@ use keyway_domain::{
 use keyway_providers::{Provider, ProviderSpec, for_spec, guard::Guard};
 use keyway_store::credentials::Credential;
 use keyway_telemetry::metrics;
-use keyway_vault::{SecretBytes, SecretString, TenantKeys, VaultError};
+use keyway_vault::{ProviderSecret, TenantKeys, VaultError};
 use prometheus::{Histogram, IntCounter};
 use uuid::Uuid;
 
@@ -38,7 +38,7 @@ pub(crate) struct Upstream {
     pub(crate) integration_id: IntegrationId,
     pub(crate) credential: CredentialSource,
     pub(crate) spec: Arc<ProviderSpec>,
-    pub(crate) ways: Arc<dyn Provider>,
+    pub(crate) provider: Arc<dyn Provider>,
     pub(crate) name: String,
     pub(crate) status: IntegrationStatus,
     /// `true` if its secret may serve calls, whatever its status.
@@ -87,7 +87,7 @@ enum Secret {
         keys: Result<Arc<TenantKeys>, VaultError>,
     },
     /// The operator's key from the settings of this process, stored nowhere.
-    Operators(Arc<SecretString>),
+    Operators(Arc<ProviderSecret>),
 }
 
 impl Upstream {
@@ -107,7 +107,7 @@ impl Upstream {
         Self {
             integration_id: id,
             credential: CredentialSource::Own,
-            ways: for_spec(&spec),
+            provider: for_spec(&spec),
             name: integration.name,
             status: integration.status,
             may_serve,
@@ -132,14 +132,14 @@ impl Upstream {
         stand_in: &StandIn,
         (id, created_at): (IntegrationId, Timestamp),
         limits: Limits,
-        key: Arc<SecretString>,
+        key: Arc<ProviderSecret>,
         guard: &Guard,
     ) -> Self {
         let spec = Arc::clone(&stand_in.spec);
         Self {
             integration_id: id,
             credential: CredentialSource::Fallback,
-            ways: Arc::clone(&stand_in.ways),
+            provider: Arc::clone(&stand_in.provider),
             name: OPERATORS.to_owned(),
             status: IntegrationStatus::Connected,
             may_serve: true,
@@ -240,12 +240,12 @@ impl Upstream {
 
     /// Opens the secret and adds it to the headers of a call of `path`, with those of its settings that the caller has
     /// not sent. The opened secret is wiped on drop.
-    pub(crate) fn authorize(&self, path: &str, headers: &mut HeaderMap) -> Result<SecretBytes, Refusal> {
+    pub(crate) fn authorize(&self, path: &str, headers: &mut HeaderMap) -> Result<ProviderSecret, Refusal> {
         let secret = self.secret.open()?;
         for (name, value) in &self.added {
             headers.entry(name).or_insert_with(|| value.clone());
         }
-        self.ways.authorize(path, headers, secret.expose()).map_err(|_| {
+        self.provider.authorize(path, headers, &secret).map_err(|_| {
             Refusal::new(Code::Unreadable, "the integration's secret cannot be sent in a header; enter it again")
         })?;
         Ok(secret)
@@ -260,12 +260,13 @@ pub(crate) fn show_counters() {
 }
 
 impl Secret {
-    fn open(&self) -> Result<SecretBytes, VaultError> {
+    fn open(&self) -> Result<ProviderSecret, VaultError> {
         match self {
             Self::Sealed { secret_id, version, envelope, keys } => {
-                keys.as_ref().map_err(Clone::clone)?.open(*secret_id, *version, envelope)
+                let opened = keys.as_ref().map_err(Clone::clone)?.open(*secret_id, *version, envelope)?;
+                ProviderSecret::from_opened(opened)
             }
-            Self::Operators(key) => Ok(SecretBytes::new(key.expose().as_bytes().to_vec())),
+            Self::Operators(key) => Ok(key.copy()),
         }
     }
 }

@@ -20,7 +20,7 @@ use keyway_store::{
     virtual_keys::{self, NewVirtualKey},
 };
 use keyway_testkit::{postgres::TestDatabase, simulator::Simulator};
-use keyway_vault::{Keyring, Vault, token::VirtualKeyToken};
+use keyway_vault::{Keyring, ProviderSecret, Vault, token::VirtualKeyToken};
 use serde_json::json;
 use tokio::net::TcpListener;
 use uuid::Uuid;
@@ -241,7 +241,7 @@ impl Harness {
         let tx = self.store.tenant(self.tenant).await.unwrap();
         let row = virtual_keys::insert(&tx, new, Timestamp::now()).await.unwrap();
         tx.commit().await.unwrap();
-        Key { id: row.id, text: token.expose().to_owned() }
+        Key { id: row.id, text: token.plain().to_owned() }
     }
 
     pub(super) async fn revoke(&self, key: &Key) {
@@ -343,7 +343,7 @@ fn proxy(
         body_bytes: 64 << 10,
         first_byte_timeout: settings.first_byte_timeout,
         cors: settings.cors.clone(),
-        fallback_key: helped.then(|| OPERATORS.to_owned().into()),
+        fallback_key: helped.then(|| ProviderSecret::new(OPERATORS.to_owned())),
     };
     Proxy::new(parts).unwrap()
 }

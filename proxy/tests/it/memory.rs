@@ -58,7 +58,7 @@ async fn a_silent_database_holds_no_call_up_whose_key_is_not_in_memory() -> anyh
     assert_eq!(get(&known.text).await.0, 200);
 
     link.set(Weather { holds_answers: true, ..Weather::default() });
-    let fresh = || keyway_vault::token::VirtualKeyToken::generate().unwrap().expose().to_owned();
+    let fresh = || keyway_vault::token::VirtualKeyToken::generate().unwrap().plain().to_owned();
     let same = fresh();
     for _ in 0..4 {
         // As many ask for one key as for keys of their own.
@@ -104,7 +104,7 @@ async fn a_new_key_works_within_the_time_that_absence_is_believed() {
         let call = harness.http.get(format!("{}/proxy/openai/v1/models", harness.url)).bearer_auth(text);
         call.send().await.unwrap().status().as_u16()
     };
-    assert_eq!(get(token.expose()).await, 401);
+    assert_eq!(get(token.plain()).await, 401);
     let new = keyway_store::virtual_keys::NewVirtualKey {
         project_id: harness.project,
         name: "late".to_owned(),
@@ -117,7 +117,7 @@ async fn a_new_key_works_within_the_time_that_absence_is_believed() {
     let tx = harness.store.tenant(harness.tenant).await.unwrap();
     keyway_store::virtual_keys::insert(&tx, new, keyway_domain::Timestamp::now()).await.unwrap();
     tx.commit().await.unwrap();
-    until("the key to be known", async || get(token.expose()).await == 200).await;
+    until("the key to be known", async || get(token.plain()).await == 200).await;
 }
 
 #[tokio::test]

@@ -38,7 +38,7 @@ async fn a_wrong_revoked_or_expired_key_is_told_apart() {
     harness.revoke(&key).await;
     assert_eq!(refused(&harness, &key).await, code(401, "virtual_key_revoked"));
     let unknown =
-        Key { id: key.id, text: keyway_vault::token::VirtualKeyToken::generate().unwrap().expose().to_owned() };
+        Key { id: key.id, text: keyway_vault::token::VirtualKeyToken::generate().unwrap().plain().to_owned() };
     assert_eq!(refused(&harness, &unknown).await, code(401, "invalid_virtual_key"));
     let mistyped = Key { id: key.id, text: format!("{}x", &key.text[..key.text.len() - 1]) };
     assert_eq!(refused(&harness, &mistyped).await, code(401, "invalid_virtual_key"));

@@ -91,7 +91,7 @@ impl ProcessConfig {
 fn brokers(values: &mut Values) -> Result<Vec<SecretString>, ConfigError> {
     let Some(text) = values.url(&AMQP_URL, &["amqp", "amqps"])? else { return Ok(Vec::new()) };
     let fault = |fault: UrlFault| invalid(&AMQP_URL, fault.to_string());
-    let addresses = text.expose().split(',').map(|address| broker(address.trim()));
+    let addresses = text.plain().split(',').map(|address| broker(address.trim()));
     addresses.collect::<Result<_, _>>().map_err(fault)
 }
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use keyway_vault::SecretString;
+use keyway_vault::ProviderSecret;
 
 use crate::{
     ConfigError, Setting,
@@ -37,7 +37,7 @@ pub(crate) const SETTINGS: &[Setting] = &[FALLBACK_KEY, FIRST_BYTE, CORS_ORIGINS
 #[derive(Debug)]
 pub struct ProxyConfig {
     /// The operator's OpenRouter key, for projects that consent to it.
-    pub fallback_key: Option<SecretString>,
+    pub fallback_key: Option<ProviderSecret>,
     /// Time that a provider has to begin its answer to a proxied request.
     pub first_byte: Duration,
     /// Origins of web pages that may call the proxy; `None`: all.
@@ -80,11 +80,11 @@ fn cors_origins(values: &mut Values) -> Result<Option<Vec<String>>, ConfigError>
     Err(invalid(&CORS_ORIGINS, "each must be an origin, like https://app.example.com; * is any, none is no page"))
 }
 
-fn fallback_key(values: &mut Values) -> Result<Option<SecretString>, ConfigError> {
+fn fallback_key(values: &mut Values) -> Result<Option<ProviderSecret>, ConfigError> {
     match values.set(&FALLBACK_KEY) {
         Some(key) if !key.bytes().all(|byte| byte.is_ascii_graphic()) => {
             Err(invalid(&FALLBACK_KEY, "a key has no spaces and no signs beyond ASCII"))
         }
-        key => Ok(key.map(SecretString::from)),
+        key => Ok(key.map(ProviderSecret::new)),
     }
 }

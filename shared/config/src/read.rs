@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn nothing_set_is_the_embedded_default() {
         let config = load(&[("HOME", "/root"), ("KEYWAY_KEYRING", "")]).unwrap();
-        assert_eq!(config.store.database_url.expose(), "sqlite://./data/keyway.db");
+        assert_eq!(config.store.database_url.plain(), "sqlite://./data/keyway.db");
         assert_eq!(config.process.keyring, Path::new("./data/keyring.json"));
         assert!(config.process.amqp_urls.is_empty() && config.api.admin_key.is_none());
         assert_eq!(config.workers.usage_interval, Duration::from_secs(900));

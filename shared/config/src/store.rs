@@ -50,8 +50,8 @@ fn database_url(values: &mut Values, data_dir: &Path) -> Result<SecretString, Co
     let Some(url) = values.url(&DATABASE_URL, &["postgres", "postgresql", "sqlite"])? else {
         return Ok(format!("sqlite://{}", data_dir.join("keyway.db").display()).into());
     };
-    if PostgresUrl::is_one(url.expose()) {
-        PostgresUrl::parse(url.expose()).map_err(|fault| invalid(&DATABASE_URL, fault.to_string()))?;
+    if PostgresUrl::is_one(url.plain()) {
+        PostgresUrl::parse(url.plain()).map_err(|fault| invalid(&DATABASE_URL, fault.to_string()))?;
     }
     Ok(url)
 }

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use keyway_vault::{ProviderSecret, SecretString};
 use url::Url;
 
 use crate::{
@@ -10,26 +11,23 @@ use crate::{
 };
 
 /// Adds the key in the provider's style, replacing an earlier one. The key may be empty for a host that checks no keys.
-pub(crate) fn add(style: AuthStyle, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+pub(crate) fn add(style: AuthStyle, headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
     match style {
         _ if secret.is_empty() => Ok(()),
         AuthStyle::Bearer => bearer(headers, secret),
-        AuthStyle::ApiKey => plain(headers, HeaderName::from_static("api-key"), secret),
-        AuthStyle::XApiKey => plain(headers, HeaderName::from_static("x-api-key"), secret),
+        AuthStyle::ApiKey => alone(headers, HeaderName::from_static("api-key"), secret),
+        AuthStyle::XApiKey => alone(headers, HeaderName::from_static("x-api-key"), secret),
     }
 }
 
 /// Sets `Authorization: Bearer <secret>`.
-pub(crate) fn bearer(headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
-    plain(headers, header::AUTHORIZATION, &[b"Bearer ", secret].concat())
+pub(crate) fn bearer(headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
+    set(headers, header::AUTHORIZATION, "Bearer ", secret)
 }
 
 /// Sets a header to the key alone.
-pub(crate) fn plain(headers: &mut HeaderMap, name: HeaderName, secret: &[u8]) -> Result<(), BadSecret> {
-    let mut value = HeaderValue::from_bytes(secret).map_err(|_| BadSecret)?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
-    Ok(())
+pub(crate) fn alone(headers: &mut HeaderMap, name: HeaderName, secret: &ProviderSecret) -> Result<(), BadSecret> {
+    set(headers, name, "", secret)
 }
 
 /// Sends a request with the key that accepts JSON.
@@ -38,15 +36,24 @@ pub(crate) async fn ask(
     style: AuthStyle,
     method: Method,
     url: Url,
-    key: &str,
+    secret: &ProviderSecret,
 ) -> Result<Answer, GuardError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    add(style, &mut headers, key.as_bytes()).map_err(|_| unsendable())?;
+    add(style, &mut headers, secret).map_err(|_| unsendable())?;
     http.ask(Question { method, url, headers, body: Bytes::new() }).await
 }
 
 /// Returns the error for a key that no header can carry: nothing was sent.
 pub(crate) const fn unsendable() -> GuardError {
     GuardError::Refused("the key holds characters that no header can carry; enter it again")
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, scheme: &str, secret: &ProviderSecret) -> Result<(), BadSecret> {
+    // A provider is told its own secret, in the header of a call to it: what the secret is for.
+    let text = SecretString::new([scheme, secret.expose()].concat());
+    let mut value = HeaderValue::from_str(text.plain()).map_err(|_| BadSecret)?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
 }

@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use keyway_domain::{Evidence, Timestamp, VerdictKind};
+use keyway_vault::Confidential;
 use serde_json::Value;
 
 use crate::{Finding, GuardError, Matcher, Signal, SignalVerdict, guard::Answer, retry_after};
@@ -13,7 +14,7 @@ pub(crate) struct Reading<'a> {
     answer: &'a Answer,
     json: Option<Value>,
     request_id: Option<String>,
-    secret: &'a str,
+    secret: Option<&'a dyn Confidential>,
 }
 
 /// JSON pointers to an error's code; Google's is in one of several details.
@@ -71,7 +72,11 @@ const NO_CREDIT_CODES: &[&str] = &[
 
 impl<'a> Reading<'a> {
     /// Parses an answer to a call that was made with `secret`.
-    pub(crate) fn new(answer: &'a Answer, secret: &'a str) -> Self {
+    pub(crate) fn new(answer: &'a Answer, secret: &'a dyn Confidential) -> Self {
+        Self::of(answer, Some(secret))
+    }
+
+    fn of(answer: &'a Answer, secret: Option<&'a dyn Confidential>) -> Self {
         let json = serde_json::from_slice(&answer.body).ok().map(without_list);
         Self { answer, json, request_id: request_id(&answer.headers, secret), secret }
     }
@@ -208,7 +213,7 @@ pub struct Sign {
 #[must_use]
 pub fn sign(signals: &[Signal], status: StatusCode, body: Bytes) -> Option<Sign> {
     let answer = Answer { status, headers: HeaderMap::new(), body };
-    let reading = Reading::new(&answer, "");
+    let reading = Reading::of(&answer, None);
     if reading.says_no_credit() {
         return Some(Sign { verdict: SignalVerdict::NoCredit, is_of_one_model: false });
     }
@@ -254,7 +259,7 @@ const fn reason_of(verdict: SignalVerdict) -> &'static str {
 }
 
 /// Returns the provider's id of the call.
-fn request_id(headers: &HeaderMap, secret: &str) -> Option<String> {
+fn request_id(headers: &HeaderMap, secret: Option<&dyn Confidential>) -> Option<String> {
     let id = ["x-request-id", "request-id", "x-amzn-requestid", "x-ms-request-id"]
         .iter()
         .find_map(|name| headers.get(*name))?
@@ -263,10 +268,9 @@ fn request_id(headers: &HeaderMap, secret: &str) -> Option<String> {
     plain_id(id, secret)
 }
 
-fn plain_id(id: &str, secret: &str) -> Option<String> {
+fn plain_id(id: &str, secret: Option<&dyn Confidential>) -> Option<String> {
     const LONGEST: usize = 100;
-    const TELLING: usize = 6;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
-    let repeats = secret.as_bytes().windows(TELLING).any(|part| memchr::memmem::find(id.as_bytes(), part).is_some());
+    let repeats = secret.is_some_and(|secret| secret.is_repeated_in(id));
     (!id.is_empty() && id.len() <= LONGEST && id.bytes().all(plain) && !repeats).then(|| id.to_owned())
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::HeaderMap;
 use keyway_domain::KeyFamily;
-use keyway_vault::SecretString;
+use keyway_vault::ProviderSecret;
 use url::Url;
 
 use crate::{FetchError, Finding, FormatError, GuardedClient, KeyFacts, Signal, UsagePage, UsageQuery};
@@ -17,7 +17,7 @@ pub struct Target<'a> {
     /// Base URL that the secret is bound to: `https://api.openai.com/v1`.
     pub base_url: &'a Url,
     /// Secret.
-    pub secret: &'a SecretString,
+    pub secret: &'a ProviderSecret,
 }
 
 /// Whom to ask for which page, and how.
@@ -43,7 +43,7 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`FormatError`], which says what is wrong and what to enter instead.
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError>;
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError>;
 
     /// Asks the provider, free of charge, whether it accepts the secret.
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding;
@@ -81,7 +81,7 @@ pub trait Provider: Send + Sync + 'static {
     ///
     /// # Errors
     /// The secret cannot be sent; answer as for a broken integration.
-    fn authorize(&self, _path: &str, _headers: &mut HeaderMap, _secret: &[u8]) -> Result<(), BadSecret> {
+    fn authorize(&self, _path: &str, _headers: &mut HeaderMap, _secret: &ProviderSecret) -> Result<(), BadSecret> {
         Err(BadSecret)
     }
 

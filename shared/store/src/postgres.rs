@@ -66,7 +66,7 @@ impl Postgres {
         let url = PostgresUrl::parse(url).map_err(|fault| StoreError::BadUrl(fault.0))?;
         let each_host = url.each_host().into_iter().map(|url| {
             // The driver's own error may quote what it could not read.
-            let options: PgConnectOptions = url.expose().parse().map_err(|_| {
+            let options: PgConnectOptions = url.plain().parse().map_err(|_| {
                 StoreError::BadUrl("it is not postgres://user:password@host:port/name with parameters that fit")
             })?;
             // Poolers refuse startup parameters they do not know; everything else is set in the session.

@@ -71,7 +71,7 @@ pub async fn insert(tx: &SystemTx, new: NewUser, now: Timestamp) -> Result<UserR
         email_key: new.email.key().to_owned(),
         name: new.name,
         locale: new.locale,
-        password_hash: new.password_hash.map(|hash| hash.expose().clone()),
+        password_hash: new.password_hash.map(|hash| hash.plain().clone()),
         password_changed_at_ms: password_changed_at.map(Timestamp::ms),
         disabled_at_ms: None,
         created_at_ms: now.ms(),
@@ -168,7 +168,7 @@ pub async fn set_password(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let text = "UPDATE users SET version = version + 1, password_hash = $1, password_changed_at_ms = $2 WHERE id = $3";
-    let values = [hash.expose().as_str().into(), now.ms().into(), id.uuid().into()];
+    let values = [hash.plain().as_str().into(), now.ms().into(), id.uuid().into()];
     changed(Sql::with(text, values).run(tx).await?)?;
     let _ = session_ends::end_all_of(tx, id, keep).await?;
     link_tokens::delete_of_user(tx, id).await
@@ -181,7 +181,7 @@ pub async fn set_password(
 /// See [`StoreError`].
 pub async fn replace_hash(tx: &SystemTx, id: UserId, old: &SecretString, new: &SecretString) -> Result<(), StoreError> {
     let text = "UPDATE users SET password_hash = $1 WHERE id = $2 AND password_hash = $3";
-    let values = [new.expose().as_str().into(), id.uuid().into(), old.expose().as_str().into()];
+    let values = [new.plain().as_str().into(), id.uuid().into(), old.plain().as_str().into()];
     Sql::with(text, values).run(tx).await.map(drop)
 }
 

@@ -65,14 +65,14 @@ impl AccessToken {
 
     /// The text to show, or to set as a cookie.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose()
+    pub fn plain(&self) -> &str {
+        self.0.plain()
     }
 
     /// What is stored in its place.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
-        sha256(self.expose())
+        sha256(self.plain())
     }
 
     /// What is stored in the place of a token that somebody sent; `None` where the text cannot be one of this kind.
@@ -95,8 +95,8 @@ impl ServiceToken {
 
     /// The text to show.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        self.text.expose()
+    pub fn plain(&self) -> &str {
+        self.text.plain()
     }
 
     /// The part that is no secret.
@@ -108,7 +108,7 @@ impl ServiceToken {
     /// What is stored in its place.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
-        sha256(self.expose())
+        sha256(self.plain())
     }
 }
 
@@ -157,7 +157,7 @@ mod tests {
     fn a_token_is_found_by_its_hash_and_is_of_its_kind_only() {
         for kind in KINDS {
             let token = AccessToken::generate(kind).unwrap();
-            let text = token.expose();
+            let text = token.plain();
             assert_eq!(text.len(), kind.prefix().len() + 43);
             for other in KINDS {
                 let found = AccessToken::sha256_of_sent(other, text);
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_text_that_cannot_be_a_token_is_told_apart() {
         let token = AccessToken::generate(AccessTokenKind::Session).unwrap();
-        let text = token.expose();
+        let text = token.plain();
         for bad in [
             "",
             "kw_ses_",
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_service_is_found_by_its_public_part_and_proved_by_the_rest() {
         let token = ServiceToken::generate().unwrap();
-        let text = token.expose();
+        let text = token.plain();
         let sent = SentServiceToken::read(text).unwrap();
         assert_eq!(sent.public_id, token.public_id());
         assert!(sent.is(&token.sha256()));

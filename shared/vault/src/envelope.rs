@@ -130,11 +130,11 @@ fn split(bytes: &[u8], header_bytes: usize, kind: u8) -> Result<(&[u8], &[u8]), 
 }
 
 fn encrypt<H: AsRef<[u8]>>(key: &SivKey, headers: &[H], plaintext: &[u8]) -> Result<Vec<u8>, VaultError> {
-    Aes256Siv::new(key.expose().into()).encrypt(headers, plaintext).map_err(|_| VaultError::Malformed)
+    Aes256Siv::new(key.plain().into()).encrypt(headers, plaintext).map_err(|_| VaultError::Malformed)
 }
 
 fn decrypt<H: AsRef<[u8]>>(key: &SivKey, headers: &[H], ciphertext: &[u8]) -> Result<SecretBytes, VaultError> {
-    Aes256Siv::new(key.expose().into())
+    Aes256Siv::new(key.plain().into())
         .decrypt(headers, ciphertext)
         .map(Secret::new)
         .map_err(|_| VaultError::Unauthentic)

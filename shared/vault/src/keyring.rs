@@ -137,7 +137,7 @@ impl Keyring {
             .iter()
             .filter_map(|root| {
                 let mut value = [0; 8];
-                derive::derive(&self.salt, root.key.expose(), "kcv", root.version, b"", &mut value).ok()?;
+                derive::derive(&self.salt, root.key.plain(), "kcv", root.version, b"", &mut value).ok()?;
                 Some(CheckValue { version: root.version, value })
             })
             .collect()
@@ -148,7 +148,7 @@ impl Keyring {
         let root = self.keys.iter().find(|key| key.version == version).ok_or(VaultError::UnknownVersion(version))?;
         let mut kek = Zeroizing::new([0; 64]);
         let tenant = tenant_id.uuid();
-        derive::derive(&self.salt, root.key.expose(), "kek", version, tenant.as_bytes(), kek.as_mut())?;
+        derive::derive(&self.salt, root.key.plain(), "kek", version, tenant.as_bytes(), kek.as_mut())?;
         Ok(Secret::new(*kek))
     }
 
@@ -158,7 +158,7 @@ impl Keyring {
         let root = self.keys.iter().find(|key| key.version == version).ok_or(VaultError::UnknownVersion(version))?;
         let mut key = Zeroizing::new([0; 32]);
         let tenant = tenant_id.uuid();
-        derive::derive(&self.salt, root.key.expose(), "request", version, tenant.as_bytes(), key.as_mut())?;
+        derive::derive(&self.salt, root.key.plain(), "request", version, tenant.as_bytes(), key.as_mut())?;
         Ok(Secret::new(*key))
     }
 
@@ -185,7 +185,7 @@ impl Keyring {
             version: key.version,
             state: key.state,
             created_at: key.created_at,
-            key: to_hex(key.key.expose()),
+            key: to_hex(key.key.plain()),
         });
         let file = File { format: 1, salt: to_hex(&self.salt), keys: keys.collect() };
         serde_json::to_string_pretty(&file).map(Zeroizing::new)

@@ -86,8 +86,8 @@ impl Vault {
             id,
             tenant_id,
             root_version,
-            wrapped_enc: envelope::wrap(&kek, root_version, &labels(b"dek", tenant_id, id), keys.enc.expose())?,
-            wrapped_fp: envelope::wrap(&kek, root_version, &labels(b"fp", tenant_id, id), keys.fp.expose())?,
+            wrapped_enc: envelope::wrap(&kek, root_version, &labels(b"dek", tenant_id, id), keys.enc.plain())?,
+            wrapped_fp: envelope::wrap(&kek, root_version, &labels(b"fp", tenant_id, id), keys.fp.plain())?,
         };
         Ok(NewDataKey { row, keys })
     }
@@ -170,7 +170,7 @@ impl TenantKeys {
 fn mac(key: &Secret<[u8; 32]>, parts: &[&[u8]]) -> [u8; 32] {
     // HMAC pads a key to its block of 64 bytes with zeros: the padded key is the same key.
     let mut block = Zeroizing::new([0; 64]);
-    block[..32].copy_from_slice(key.expose());
+    block[..32].copy_from_slice(key.plain());
     let mut mac = Hmac::<Sha256>::new((&*block).into());
     for part in parts {
         mac.update(&length(part));
@@ -185,10 +185,10 @@ fn labels(label: &'static [u8], tenant_id: TenantId, id: DataKeyId) -> [Vec<u8>;
 
 fn fixed<const N: usize>(bytes: &SecretBytes) -> Result<Secret<[u8; N]>, VaultError> {
     let mut array = [0; N];
-    if bytes.expose().len() != N {
+    if bytes.plain().len() != N {
         return Err(VaultError::Malformed);
     }
-    array.copy_from_slice(bytes.expose());
+    array.copy_from_slice(bytes.plain());
     let secret = Secret::new(array);
     array.zeroize();
     Ok(secret)

@@ -50,12 +50,12 @@ fn known_answers() {
     let keyring = Keyring::fixed(range(0), range(0x20));
     let kek = keyring.derive_kek(1, tenant()).unwrap();
     assert_eq!(
-        hex(kek.expose()),
+        hex(kek.plain()),
         "e200aef58947477d128d44f695754a548238a0fcc9c87f25ac606a3c60553c9606ae65e5541f8f4b5434b3b15dfd78df3b2d93d544a98d3569d0d7d5ed60338e"
     );
     assert_eq!(hex(&keyring.check_values()[0].value), "98c765659f3bdd2f");
     let keys = known_keys();
-    let wrapped = envelope::wrap(&kek, 1, &labels(b"dek", tenant(), data_key_id()), keys.enc.expose()).unwrap();
+    let wrapped = envelope::wrap(&kek, 1, &labels(b"dek", tenant(), data_key_id()), keys.enc.plain()).unwrap();
     assert_eq!(
         hex(&wrapped),
         "4b57010100000001053da17a82972751fc9a624f196bbfd0a640825bf034040213d05741dc82bb4c766743179d93fe2d52f2c960d0ea3bd0abbfbb9ea1113a820d9c5fef4914e117e005a3a47ea7b20451d0b7bb01b9e75d"
@@ -66,7 +66,7 @@ fn known_answers() {
         hex(&envelope),
         "4b570102000000000000000000000000000000d1000102030405060708090a0b0c0d0e0f0567e70a1b830580e2bf60cb2d346e5f32ec7c271a4d25f1cce99d4e64298911c6b4"
     );
-    assert_eq!(keys.open(sealed.secret_id, 7, &envelope).unwrap().expose(), b"sk-test-0123456789");
+    assert_eq!(keys.open(sealed.secret_id, 7, &envelope).unwrap().plain(), b"sk-test-0123456789");
     let fingerprint = keys.fingerprint("openai", b"sk-test-0123456789");
     assert_eq!(hex(&fingerprint), "18eb8248b172d837e6ea2cd1976b44b3743118bfc8acd40873abc05eeb60a197");
 }
@@ -148,7 +148,7 @@ fn data_keys_open_only_for_their_tenant_under_their_keyring() {
     let secret = SecretId::new();
     let envelope = made.keys.seal(secret, 1, b"sk-1").unwrap();
     assert_eq!(crate::sealed_under(&envelope), Ok(made.row.id));
-    assert_eq!(vault.unwrap(&made.row).unwrap().open(secret, 1, &envelope).unwrap().expose(), b"sk-1");
+    assert_eq!(vault.unwrap(&made.row).unwrap().open(secret, 1, &envelope).unwrap().plain(), b"sk-1");
     assert_ne!(envelope, made.keys.seal(secret, 1, b"sk-1").unwrap(), "a nonce makes each envelope different");
 
     let stolen = WrappedDataKey { tenant_id: TenantId::new(), ..made.row.clone() };
@@ -168,7 +168,7 @@ proptest! {
         let secret = SecretId::from_uuid(Uuid::from_u128(5));
         let envelope = keys.seal(secret, 3, &plaintext).unwrap();
         let opened = keys.open(secret, 3, &envelope).unwrap();
-        prop_assert_eq!(opened.expose(), &plaintext);
+        prop_assert_eq!(opened.plain(), &plaintext);
         prop_assert!(keys.open(secret, 4, &envelope).is_err());
         prop_assert!(keys.open(SecretId::from_uuid(Uuid::from_u128(6)), 3, &envelope).is_err());
         let mut flipped = envelope.clone();

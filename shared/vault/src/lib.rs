@@ -17,6 +17,7 @@ mod keys;
 mod password;
 mod password_rules;
 mod postgres_url;
+mod provider_secret;
 mod recovery_code;
 mod secret;
 mod service_url;
@@ -34,7 +35,8 @@ pub use password_rules::{
     MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, MIN_PASSWORD_CHARS_WITH_FACTOR, PasswordFault, PasswordOwner,
 };
 pub use postgres_url::PostgresUrl;
+pub use provider_secret::ProviderSecret;
 pub use recovery_code::{RECOVERY_CODES, RecoveryCode};
-pub use secret::{Secret, SecretBytes, SecretString};
+pub use secret::{Confidential, Secret, SecretBytes, SecretString};
 pub use service_url::{Host, ServiceUrl, UrlFault};
 pub use totp::Totp;

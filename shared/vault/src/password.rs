@@ -49,7 +49,7 @@ impl Password {
     /// Takes over what was typed; `None` when it is longer than any password.
     #[must_use]
     pub fn typed(text: &SecretString) -> Option<Self> {
-        let text = text.expose();
+        let text = text.plain();
         if text.len() > MOST_TYPED_BYTES {
             return None;
         }
@@ -90,7 +90,7 @@ impl Password {
 
     /// The normalised text, for the rules.
     pub(crate) fn text(&self) -> &str {
-        self.0.expose()
+        self.0.plain()
     }
 
     fn tag(

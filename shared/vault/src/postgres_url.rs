@@ -200,7 +200,7 @@ mod tests {
         let url =
             PostgresUrl::parse("postgres://u:p@h1:1,h2:2/db?target_session_attrs=read-write&pool_mode=transaction")
                 .unwrap();
-        let each: Vec<_> = url.each_host().into_iter().map(|url| url.expose().clone()).collect();
+        let each: Vec<_> = url.each_host().into_iter().map(|url| url.plain().clone()).collect();
         assert_eq!(each, ["postgres://u:p@h1:1/db", "postgres://u:p@h2:2/db"]);
         assert!(url.pools_transactions);
     }
@@ -219,7 +219,7 @@ mod tests {
             assert_eq!(PostgresUrl::parse(url).unwrap().may_be_plain(), plain, "{url}");
         }
         let url = PostgresUrl::parse("postgres://h/db?sslmode=require&sslrootcert=/ca.pem").unwrap();
-        assert_eq!(url.each_host()[0].expose(), "postgres://h/db?sslrootcert=/ca.pem&sslmode=verify-ca");
+        assert_eq!(url.each_host()[0].plain(), "postgres://h/db?sslrootcert=/ca.pem&sslmode=verify-ca");
     }
 
     #[test]

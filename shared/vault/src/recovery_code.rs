@@ -39,14 +39,14 @@ impl RecoveryCode {
 
     /// The text to show.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose()
+    pub fn plain(&self) -> &str {
+        self.0.plain()
     }
 
     /// What is stored in its place.
     #[must_use]
     pub fn sha256(&self, owner: UserId) -> Option<[u8; 32]> {
-        Self::sha256_of_typed(owner, self.expose())
+        Self::sha256_of_typed(owner, self.plain())
     }
 
     /// What is stored in the place of a code that somebody typed, with hyphens and capitals or without, and with
@@ -76,7 +76,7 @@ mod tests {
     fn a_code_is_read_back_however_it_is_typed_and_is_its_owner_s_alone() {
         let (ana, ben) = (UserId::new(), UserId::new());
         let code = RecoveryCode::generate().unwrap();
-        let text = code.expose();
+        let text = code.plain();
         assert_eq!(text.len(), 19);
         let hash = code.sha256(ana).unwrap();
         for typed in [
@@ -111,7 +111,7 @@ mod tests {
     fn every_letter_comes_up() {
         let codes: Vec<_> = (0..100).map(|_| RecoveryCode::generate().unwrap()).collect();
         let mut seen: Vec<u8> =
-            codes.iter().flat_map(|code| code.expose().bytes()).filter(|byte| *byte != b'-').collect();
+            codes.iter().flat_map(|code| code.plain().bytes()).filter(|byte| *byte != b'-').collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 32);

@@ -11,7 +11,8 @@ pub type SecretString = Secret<String>;
 /// Secret bytes.
 pub type SecretBytes = Secret<Vec<u8>>;
 
-/// A secret value. [`Secret::expose`] is the only access to it, so a search for that word finds every use.
+/// A secret value of Keyway's own: a token, a password, a key of the keyring, a URL with a login. A provider's secret is a
+/// [`ProviderSecret`](crate::ProviderSecret). [`Secret::plain`] is the only access to it.
 pub struct Secret<T: Zeroize>(T);
 
 impl<T: Zeroize> Secret<T> {
@@ -23,8 +24,22 @@ impl<T: Zeroize> Secret<T> {
 
     /// Returns the value. Keep the reference no longer than needed.
     #[must_use]
-    pub const fn expose(&self) -> &T {
+    pub const fn plain(&self) -> &T {
         &self.0
+    }
+}
+
+/// A secret that a text can be searched for.
+pub trait Confidential: Sync {
+    /// Returns `true` if the text holds six or more characters of it in a row.
+    fn is_repeated_in(&self, text: &str) -> bool;
+}
+
+impl Confidential for SecretString {
+    fn is_repeated_in(&self, text: &str) -> bool {
+        const TELLING_BYTES: usize = 6;
+        let parts = || self.0.as_bytes().windows(TELLING_BYTES);
+        text.as_bytes().windows(TELLING_BYTES).any(|seen| parts().any(|part| part == seen))
     }
 }
 
@@ -67,7 +82,30 @@ impl<'de> serde::Deserialize<'de> for SecretString {
 
 #[cfg(test)]
 mod tests {
+    use static_assertions::assert_not_impl_any;
+
     use super::*;
+    use crate::{
+        AccessToken, HashMemory, Password, ProviderSecret, RecoveryCode, ServiceToken, token::VirtualKeyToken,
+    };
+
+    assert_not_impl_any!(Secret<String>: Clone, fmt::Display, serde::Serialize, PartialEq, AsRef<str>);
+    assert_not_impl_any!(Secret<Vec<u8>>: Clone, fmt::Display, serde::Serialize, PartialEq, AsRef<[u8]>);
+    assert_not_impl_any!(ProviderSecret: Clone, fmt::Display, serde::Serialize, PartialEq, AsRef<str>);
+    assert_not_impl_any!(Password: Clone, fmt::Display, serde::Serialize);
+    assert_not_impl_any!(HashMemory: Clone, fmt::Debug, serde::Serialize);
+    assert_not_impl_any!(AccessToken: Clone, fmt::Display, serde::Serialize);
+    assert_not_impl_any!(ServiceToken: Clone, fmt::Display, serde::Serialize);
+    assert_not_impl_any!(VirtualKeyToken: Clone, fmt::Display, serde::Serialize);
+    assert_not_impl_any!(RecoveryCode: Clone, fmt::Display, serde::Serialize);
+
+    #[test]
+    fn a_text_that_repeats_a_part_is_told_from_one_that_does_not() {
+        let secret = SecretString::new("sk-canary".to_owned());
+        for (text, expected) in [("req_canary_1", true), ("req_anary_1", false), ("", false)] {
+            assert_eq!(secret.is_repeated_in(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn debug_shows_nothing() {

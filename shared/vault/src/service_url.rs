@@ -114,7 +114,7 @@ impl ServiceUrl {
     #[must_use]
     pub fn parameter(&self, names: &[&str]) -> Option<&str> {
         let found = self.query.iter().rev().find(|(name, _)| names.contains(&name.as_str()));
-        found.map(|(_, value)| value.expose().as_str())
+        found.map(|(_, value)| value.plain().as_str())
     }
 
     /// Returns the names of the parameters.
@@ -127,7 +127,7 @@ impl ServiceUrl {
     pub fn of(&self, host: &Host, keeps: impl Fn(&str) -> bool, more: &[(&str, &str)]) -> SecretString {
         let mut url = format!("{}://", self.scheme);
         if let Some(login) = &self.login {
-            url.push_str(login.expose());
+            url.push_str(login.plain());
             url.push('@');
         }
         url.push_str(&host.name);
@@ -136,7 +136,7 @@ impl ServiceUrl {
         }
         url.push('/');
         url.push_str(&self.path);
-        let kept = self.query.iter().map(|(name, value)| (name.as_str(), value.expose().as_str()));
+        let kept = self.query.iter().map(|(name, value)| (name.as_str(), value.plain().as_str()));
         let all = kept.filter(|(name, _)| keeps(name)).chain(more.iter().copied());
         for (index, (name, value)) in all.enumerate() {
             url.push(if index == 0 { '?' } else { '&' });
@@ -159,8 +159,8 @@ mod tests {
         assert_eq!((url.hosts[0].port, url.hosts[1].is_loopback()), (Some(5433), true));
         assert_eq!(url.parameter(&["sslmode"]), Some("require"));
         let one = url.of(&url.hosts[0], |name| name != "x", &[("y", "2")]);
-        assert_eq!(one.expose(), "postgres://u:p%2F%40@h1:5433/db?sslmode=require&y=2");
-        assert_eq!(url.of(&url.hosts[1], |_| false, &[]).expose(), "postgres://u:p%2F%40@[::1]/db");
+        assert_eq!(one.plain(), "postgres://u:p%2F%40@h1:5433/db?sslmode=require&y=2");
+        assert_eq!(url.of(&url.hosts[1], |_| false, &[]).plain(), "postgres://u:p%2F%40@[::1]/db");
         assert!(!format!("{url:?}").contains("p%2F"), "the password is not shown");
     }
 

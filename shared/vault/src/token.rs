@@ -28,20 +28,20 @@ impl VirtualKeyToken {
 
     /// Returns the key to show.
     #[must_use]
-    pub fn expose(&self) -> &str {
-        self.0.expose()
+    pub fn plain(&self) -> &str {
+        self.0.plain()
     }
 
     /// Returns the SHA-256 that is stored in place of the key.
     #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
-        sha256(self.expose())
+        sha256(self.plain())
     }
 
     /// Returns the redacted form: the prefix and the last four characters.
     #[must_use]
     pub fn hint(&self) -> String {
-        let text = self.expose();
+        let text = self.plain();
         format!("{PREFIX}...{}", &text[text.len() - 4..])
     }
 
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn a_key_has_its_form_and_its_checksum_finds_typing_mistakes() {
         let token = VirtualKeyToken::generate().unwrap();
-        let text = token.expose();
+        let text = token.plain();
         assert_eq!(text.len(), 8 + 43 + 6);
         assert!(VirtualKeyToken::is_well_formed(text));
         for at in 0..text.len() {
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn keys_differ_and_use_the_whole_alphabet() {
         let keys: Vec<_> = (0..200).map(|_| VirtualKeyToken::generate().unwrap()).collect();
-        let mut seen: Vec<u8> = keys.iter().flat_map(|key| key.expose().bytes().skip(8)).collect();
+        let mut seen: Vec<u8> = keys.iter().flat_map(|key| key.plain().bytes().skip(8)).collect();
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), 62);
@@ -152,10 +152,10 @@ mod tests {
     #[test]
     fn only_the_admin_key_is_the_admin_key() {
         let key = new_admin_key().unwrap();
-        let hash = admin_key_hash(key.expose());
-        assert!(key.expose().starts_with("kw_admin_") && key.expose().len() >= 32);
-        assert!(is_admin_key(key.expose(), &hash));
+        let hash = admin_key_hash(key.plain());
+        assert!(key.plain().starts_with("kw_admin_") && key.plain().len() >= 32);
+        assert!(is_admin_key(key.plain(), &hash));
         assert!(!is_admin_key("", &hash));
-        assert!(!is_admin_key(&key.expose()[1..], &hash));
+        assert!(!is_admin_key(&key.plain()[1..], &hash));
     }
 }

@@ -37,7 +37,7 @@ impl Totp {
             .with_digits(DIGITS)
             .with_skew(SKEW_STEPS)
             .with_step_duration(STEP_SECONDS)
-            .with_secret(secret.expose().clone())
+            .with_secret(secret.plain().clone())
             .with_issuer(Some(ISSUER))
             .with_account_name(account)
             .build()
@@ -126,13 +126,13 @@ mod tests {
     fn an_app_reads_the_secret_from_the_address() {
         let url = of_the_rfc().url().unwrap();
         let secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
-        assert!(url.expose().starts_with("otpauth://totp/Keyway:ana%40example.org?"), "{}", url.expose());
-        assert!(url.expose().contains(&format!("secret={secret}")) && url.expose().contains("issuer=Keyway"));
-        assert_eq!(of_the_rfc().typed_secret().expose(), secret);
+        assert!(url.plain().starts_with("otpauth://totp/Keyway:ana%40example.org?"), "{}", url.plain());
+        assert!(url.plain().contains(&format!("secret={secret}")) && url.plain().contains("issuer=Keyway"));
+        assert_eq!(of_the_rfc().typed_secret().plain(), secret);
         assert!(Totp::new(&Secret::new(vec![1; 10]), "ana").is_err(), "too short");
         let fresh = Totp::new_secret().unwrap();
-        assert_eq!(fresh.expose().len(), 20);
-        assert_ne!(fresh.expose(), Totp::new_secret().unwrap().expose());
+        assert_eq!(fresh.plain().len(), 20);
+        assert_ne!(fresh.plain(), Totp::new_secret().unwrap().plain());
         assert!(Totp::new(&fresh, "a:b").unwrap().url().is_ok());
     }
 }

@@ -11,7 +11,7 @@ use keyway_store::{
     integrations::IntegrationRow,
     providers,
 };
-use keyway_vault::{SecretString, VaultError};
+use keyway_vault::{ProviderSecret, VaultError};
 use url::Url;
 
 use crate::{
@@ -27,7 +27,7 @@ pub(super) struct Opened {
     pub(super) provider: Arc<dyn Provider>,
     line: LineKey,
     base_url: Url,
-    secret: SecretString,
+    secret: ProviderSecret,
 }
 
 /// Reason why a call is impossible; each becomes an outcome.
@@ -108,7 +108,7 @@ pub(super) async fn open(
     drop(tx);
     let (id, version, envelope) = (integration.secret_id, integration.secret_version, &credential.envelope);
     let opened = ctx.keys.unwrapped(credential.data_key).and_then(|keys| keys.open(id, version, envelope));
-    match opened.and_then(keyway_vault::SecretBytes::into_text) {
+    match opened.and_then(ProviderSecret::from_opened) {
         Ok(secret) => Ok(Ok(Opened { provider: for_spec(&spec), integration, line, base_url, secret })),
         // The keyring at hand is not the one the data needs: that says nothing about the key.
         Err(error @ (VaultError::Sealed(_) | VaultError::UnknownVersion(_))) => {

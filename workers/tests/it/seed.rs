@@ -117,7 +117,8 @@ impl World {
         Given { provider, key, .. }: Given<'_>,
     ) -> Result<SealedSecret> {
         let keys = self.keys.current(tx).await?;
-        let facts = for_spec(self.catalog.now().get(provider).context("no such provider")?).check_format(key)?;
+        let facts = for_spec(self.catalog.now().get(provider).context("no such provider")?)
+            .check_format(&keyway_vault::ProviderSecret::new(key.to_owned()))?;
         Ok(SealedSecret {
             envelope: keys.seal(id, version, key.as_bytes())?,
             data_key_id: keys.id(),

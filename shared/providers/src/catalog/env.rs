@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
-use keyway_vault::SecretString;
+use keyway_vault::{ProviderSecret, SecretString};
 use url::Url;
 
 use super::{Catalog, EnvNames, ProviderSpec};
+use crate::pasted;
 
 /// A credential found in variables.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ pub struct EnvCredential<'c> {
 #[derive(Debug)]
 pub enum EnvPlace {
     /// In the variable: a key, or the JSON text of an object.
-    Here(SecretString),
+    Here(ProviderSecret),
     /// In the file at this path.
     File(PathBuf),
 }
@@ -44,11 +45,11 @@ fn credentials_of<'c>(
     variable: &impl Fn(&str) -> Option<SecretString>,
 ) -> Vec<EnvCredential<'c>> {
     let names = &spec.env;
-    let base_url = names.base_url.as_deref().and_then(variable).map(|url| whole(url.expose(), spec));
+    let base_url = names.base_url.as_deref().and_then(variable).map(|url| whole(url.plain(), spec));
     let found =
         |variable: &'c str, place| EnvCredential { provider: spec, variable, place, base_url: base_url.clone() };
-    let keys = names.key.iter().filter_map(|name| Some(found(name, EnvPlace::Here(variable(name)?))));
-    let files = names.file.iter().filter_map(|name| Some(found(name, EnvPlace::File(variable(name)?.expose().into()))));
+    let keys = names.key.iter().filter_map(|name| Some(found(name, EnvPlace::Here(pasted(variable(name)?)))));
+    let files = names.file.iter().filter_map(|name| Some(found(name, EnvPlace::File(variable(name)?.plain().into()))));
     keys.chain(files).chain(object(names, variable).map(|(name, text)| found(name, EnvPlace::Here(text)))).collect()
 }
 
@@ -56,7 +57,7 @@ fn credentials_of<'c>(
 fn object<'c>(
     names: &'c EnvNames,
     variable: &impl Fn(&str) -> Option<SecretString>,
-) -> Option<(&'c str, SecretString)> {
+) -> Option<(&'c str, ProviderSecret)> {
     let set: Vec<_> =
         names.fields.iter().filter_map(|(field, name)| Some((field, name.as_str(), variable(name)?))).collect();
     let is_set = |field: &String| set.iter().any(|(set, ..)| *set == field);
@@ -65,8 +66,8 @@ fn object<'c>(
     }
     let (_, first, _) = set.first()?;
     let object: serde_json::Map<_, _> =
-        set.iter().map(|(field, _, value)| ((*field).clone(), value.expose().as_str().into())).collect();
-    Some((*first, SecretString::new(serde_json::Value::Object(object).to_string())))
+        set.iter().map(|(field, _, value)| ((*field).clone(), value.plain().as_str().into())).collect();
+    Some((*first, ProviderSecret::new(serde_json::Value::Object(object).to_string())))
 }
 
 /// Completes a base URL; a text that is no URL is returned unchanged, to be refused where it is used.
@@ -93,7 +94,7 @@ providers:
         let catalog = Catalog::parse(YAML).expect("a catalog");
         let variable = |name: &str| variables.get(name).map(|value| SecretString::new((*value).to_owned()));
         let shown = |place| match place {
-            EnvPlace::Here(text) => text.expose().clone(),
+            EnvPlace::Here(secret) => secret.expose().to_owned(),
             EnvPlace::File(path) => format!("in {}", path.display()),
         };
         let found = catalog.credentials_in(variable);

@@ -6,6 +6,7 @@ mod example;
 mod foreign;
 
 use keyway_domain::KeyFamily;
+use keyway_vault::{ProviderSecret, SecretString};
 
 use crate::ProviderSpec;
 
@@ -27,9 +28,14 @@ const TAIL_CHARS: usize = 4;
 /// Fewest characters after the prefix with which the last four are shown.
 const MIN_CHARS_FOR_TAIL: usize = 12;
 
-/// Returns the pasted text without surrounding blanks, line ends, byte order mark and invisible characters.
+/// Takes a pasted text as a secret, without surrounding blanks, line ends, byte order mark and invisible characters.
 #[must_use]
-pub fn pasted(text: &str) -> &str {
+pub fn pasted(text: SecretString) -> ProviderSecret {
+    let trimmed = trimmed(text.plain());
+    if trimmed.len() == text.plain().len() { text.into() } else { ProviderSecret::new(trimmed.to_owned()) }
+}
+
+fn trimmed(text: &str) -> &str {
     let is_invisible = |it: char| {
         let is_zero_width = matches!(it, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
         is_zero_width || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
@@ -45,7 +51,9 @@ pub const fn is_secret(key: &[u8]) -> bool {
 }
 
 /// Runs the checks that every provider shares; the caller judges the family.
-pub(crate) fn check(spec: &ProviderSpec, key: &str) -> Result<(), FormatError> {
+pub(crate) fn check(spec: &ProviderSpec, secret: &ProviderSecret) -> Result<(), FormatError> {
+    // Only its text can say that it is no key; nothing of it gets into the error.
+    let key = secret.expose();
     if key.is_empty() {
         // A host of somebody's own may check no keys at all.
         return if spec.custom { Ok(()) } else { Err(FormatError::Empty) };
@@ -78,7 +86,9 @@ pub(crate) fn check(spec: &ProviderSpec, key: &str) -> Result<(), FormatError> {
 }
 
 /// Returns the redacted form of a key.
-pub(crate) fn hint(spec: &ProviderSpec, key: &str) -> String {
+pub(crate) fn hint(spec: &ProviderSpec, secret: &ProviderSecret) -> String {
+    // The prefix is public, and the end tells a team's keys apart.
+    let key = secret.expose();
     let known = spec.key_prefixes.iter().map(String::as_str).find(|prefix| key.starts_with(prefix));
     let prefix = known.unwrap_or_else(|| if key.starts_with("sk-") { "sk-" } else { "" });
     let secret_part = key.get(prefix.len()..).unwrap_or_default();
@@ -94,10 +104,14 @@ mod tests {
     use super::*;
     use crate::Catalog;
 
+    fn secret(key: &str) -> ProviderSecret {
+        ProviderSecret::new(key.to_owned())
+    }
+
     fn checked(provider: &str, key: &str) -> Result<String, FormatError> {
         let catalog = Catalog::load(None).expect("the compiled-in catalog");
         let spec = catalog.get(provider).expect("a predefined provider");
-        check(spec, key).map(|()| hint(spec, key))
+        check(spec, &secret(key)).map(|()| hint(spec, &secret(key)))
     }
 
     #[test]
@@ -177,7 +191,7 @@ mod tests {
             // Whose it is only the Keyway that gave it out can tell.
             "kw_live_AAAAAAAAAAAAAAAA",
         ] {
-            assert_eq!(check(&spec, key), Ok(()), "{key}");
+            assert_eq!(check(&spec, &secret(key)), Ok(()), "{key}");
         }
         for (key, expected) in [
             ("sk-***", FormatError::Masked),
@@ -187,7 +201,7 @@ mod tests {
             ("ghp_AAAAAAAAAAAAAAAA", FormatError::OtherService("GitHub")),
             ("AKIAIOSFODNN7EXAMPLE", FormatError::OtherProvider("AWS")),
         ] {
-            assert_eq!(check(&spec, key), Err(expected), "{key}");
+            assert_eq!(check(&spec, &secret(key)), Err(expected), "{key}");
         }
     }
 
@@ -198,12 +212,12 @@ mod tests {
             ProviderSpec::custom("acme", "Acme", url, crate::AuthStyle::Bearer, vec![])
         };
         let key = "github_pat_AAAAAAAAAAAAAAAA";
-        assert_eq!(check(&custom("https://models.github.ai/inference"), key), Ok(()));
-        assert_eq!(check(&custom("https://notgithub.ai/"), key), Err(FormatError::OtherService("GitHub")));
+        assert_eq!(check(&custom("https://models.github.ai/inference"), &secret(key)), Ok(()));
+        assert_eq!(check(&custom("https://notgithub.ai/"), &secret(key)), Err(FormatError::OtherService("GitHub")));
         let catalog = Catalog::load(None).expect("the compiled-in catalog");
         let mut spec = catalog.get("mistral").expect("mistral").clone();
         spec.key_prefixes = vec!["hf_".to_owned()];
-        assert_eq!(check(&spec, "hf_AAAAAAAAAAAAAAAA"), Ok(()));
+        assert_eq!(check(&spec, &secret("hf_AAAAAAAAAAAAAAAA")), Ok(()));
     }
 
     #[test]
@@ -215,9 +229,9 @@ mod tests {
             "\u{200b}sk-proj-abc\u{200d}\n",
             "\u{a0}sk-proj-abc\t\u{2060}",
         ] {
-            assert_eq!(pasted(text), "sk-proj-abc", "{text:?}");
+            assert_eq!(trimmed(text), "sk-proj-abc", "{text:?}");
         }
-        assert_eq!(pasted("\u{feff} \n"), "");
-        assert_eq!(pasted("sk-proj\u{200b}-abc"), "sk-proj\u{200b}-abc", "within it, it is another text");
+        assert_eq!(trimmed("\u{feff} \n"), "");
+        assert_eq!(trimmed("sk-proj\u{200b}-abc"), "sk-proj\u{200b}-abc", "within it, it is another text");
     }
 }

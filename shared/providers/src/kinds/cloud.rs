@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use keyway_domain::VerdictKind;
-use keyway_vault::SecretString;
+use keyway_vault::ProviderSecret;
 use serde::Deserialize;
 use url::{Url, form_urlencoded};
 
@@ -33,13 +33,13 @@ pub(crate) async fn exchange(http: &GuardedClient, url: Url, form: &[(&str, &str
 }
 
 /// Returns the access token in an answer to [`exchange`], if it has one.
-pub(crate) fn access_token(answer: &Answer) -> Option<SecretString> {
+pub(crate) fn access_token(answer: &Answer) -> Option<ProviderSecret> {
     #[derive(Deserialize)]
     struct Granted {
-        access_token: SecretString,
+        access_token: ProviderSecret,
     }
     let granted = answer.status.is_success().then(|| serde_json::from_slice::<Granted>(&answer.body));
-    granted?.ok().map(|granted| granted.access_token).filter(|token| !token.expose().is_empty())
+    granted?.ok().map(|granted| granted.access_token).filter(|token| !token.is_empty())
 }
 
 /// Returns the error of a fetch for which no token was issued. The next verification says why the credential was

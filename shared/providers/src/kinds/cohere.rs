@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use http::HeaderMap;
 
 use keyway_domain::KeyFamily;
+use keyway_vault::ProviderSecret;
 
 use super::openai_compatible::OpenAiCompatible;
 use crate::{
@@ -31,7 +32,7 @@ impl Cohere {
 
 #[async_trait]
 impl Provider for Cohere {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         self.shape.check_format(credentials)
     }
 
@@ -51,7 +52,7 @@ impl Provider for Cohere {
         self.shape.usage_page(call).await
     }
 
-    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
         self.shape.authorize(path, headers, secret)
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use keyway_domain::{Evidence, VerdictKind};
-use keyway_vault::SecretString;
+use keyway_vault::{ProviderSecret, SecretString};
 use serde_json::value::RawValue;
 
 use crate::{Finding, FormatError, format};
@@ -16,7 +16,9 @@ pub(crate) struct Fields<'a>(BTreeMap<String, &'a RawValue>);
 
 impl<'a> Fields<'a> {
     /// Parses the object; `form` names the thing to paste instead of anything else.
-    pub(crate) fn read(credentials: &'a str, form: &'static str) -> Result<Self, FormatError> {
+    pub(crate) fn read(credentials: &'a ProviderSecret, form: &'static str) -> Result<Self, FormatError> {
+        // Its fields are used one by one, and wiped with the value that holds them.
+        let credentials = credentials.expose();
         if credentials.trim().is_empty() {
             return Err(FormatError::Empty);
         }
@@ -31,7 +33,7 @@ impl<'a> Fields<'a> {
         let raw = self.present(field).ok_or(FormatError::Field { field, problem: "is missing; enter it too" })?;
         let text: SecretString = serde_json::from_str(raw)
             .map_err(|_| FormatError::Field { field, problem: "is not a text; enter it in quotes" })?;
-        if text.expose().is_empty() {
+        if text.plain().is_empty() {
             return Err(FormatError::Field { field, problem: "is empty; paste it whole" });
         }
         Ok(text)
@@ -40,7 +42,7 @@ impl<'a> Fields<'a> {
     /// Returns a field of printable ASCII without spaces, which every field but a PEM key is.
     pub(crate) fn word(&self, field: &'static str) -> Result<SecretString, FormatError> {
         let text = self.text(field)?;
-        let word = text.expose();
+        let word = text.plain();
         let fault = |problem| Err(FormatError::Field { field, problem });
         if format::is_keyways(word) {
             return fault("is a key of Keyway itself, which no provider knows; enter the provider's own");
@@ -70,7 +72,7 @@ impl<'a> Fields<'a> {
         problem: &'static str,
     ) -> Result<String, FormatError> {
         let word = self.word(field)?;
-        if has_form(word.expose()) { Ok(word.expose().clone()) } else { Err(FormatError::Field { field, problem }) }
+        if has_form(word.plain()) { Ok(word.plain().clone()) } else { Err(FormatError::Field { field, problem }) }
     }
 
     /// Works like [`Self::public`]; `None` if the field is missing or null.

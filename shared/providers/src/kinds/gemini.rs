@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use keyway_domain::KeyFamily;
+use keyway_vault::ProviderSecret;
 
 use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, Provider, ProviderSpec, Signal,
@@ -59,20 +60,20 @@ async fn ask(target: Target<'_>, http: &GuardedClient) -> Result<Answer, GuardEr
     url.query_pairs_mut().append_pair("pageSize", "1");
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    auth::plain(&mut headers, KEY_HEADER, target.secret.expose().as_bytes()).map_err(|_| auth::unsendable())?;
+    auth::alone(&mut headers, KEY_HEADER, target.secret).map_err(|_| auth::unsendable())?;
     http.ask(Question::get(url, headers)).await
 }
 
 #[async_trait]
 impl Provider for Gemini {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         format::check(&self.spec, credentials)?;
         Ok(KeyFacts { hint: format::hint(&self.spec, credentials), family: KeyFamily::Ordinary })
     }
 
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
         match ask(target, http).await {
-            Ok(answer) => Reading::new(&answer, target.secret.expose()).grade(&self.signals, "/models"),
+            Ok(answer) => Reading::new(&answer, target.secret).grade(&self.signals, "/models"),
             Err(error) => grade::no_answer(error),
         }
     }
@@ -89,8 +90,8 @@ impl Provider for Gemini {
         Err(NOT_REPORTABLE)
     }
 
-    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
-        if is_openai_shaped(path) { auth::bearer(headers, secret) } else { auth::plain(headers, KEY_HEADER, secret) }
+    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
+        if is_openai_shaped(path) { auth::bearer(headers, secret) } else { auth::alone(headers, KEY_HEADER, secret) }
     }
 }
 

@@ -5,6 +5,7 @@
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use keyway_domain::{KeyFamily, VerdictKind};
+use keyway_vault::ProviderSecret;
 use url::Url;
 
 use crate::{
@@ -34,16 +35,16 @@ impl OpenAiCompatible {
         Self { probe: spec.probe.clone().unwrap_or_else(conventional_probe), spec: spec.clone() }
     }
 
-    async fn grade(&self, base: &Url, key: &str, http: &GuardedClient) -> Finding {
+    async fn grade(&self, base: &Url, secret: &ProviderSecret, http: &GuardedClient) -> Finding {
         let method = match self.probe.method {
             ProbeMethod::Get => Method::GET,
             ProbeMethod::Post => Method::POST,
         };
-        let answer = match auth::ask(http, self.spec.auth, method, join(base, &self.probe.path), key).await {
+        let answer = match auth::ask(http, self.spec.auth, method, join(base, &self.probe.path), secret).await {
             Ok(answer) => answer,
             Err(error) => return grade::no_answer(error),
         };
-        let reading = Reading::new(&answer, key);
+        let reading = Reading::new(&answer, secret);
         let finding = match reading.grade(&self.probe.signals, &self.probe.proof) {
             graded if !self.spec.custom || graded.kind != VerdictKind::Misconfigured => graded,
             _ if reading.lists_models() => reading.finding(VerdictKind::Valid, "the host accepts the key"),
@@ -79,15 +80,16 @@ fn conventional_probe() -> ProbeSpec {
 
 #[async_trait]
 impl Provider for OpenAiCompatible {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         format::check(&self.spec, credentials)?;
         Ok(KeyFacts { hint: format::hint(&self.spec, credentials), family: KeyFamily::Ordinary })
     }
 
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
-        let mut finding = self.grade(target.base_url, target.secret.expose(), http).await;
+        let mut finding = self.grade(target.base_url, target.secret, http).await;
         if self.spec.custom && finding.kind == VerdictKind::Valid {
-            let control = self.grade(target.base_url, CONTROL_KEY, http).await;
+            let control = ProviderSecret::new(CONTROL_KEY.to_owned());
+            let control = self.grade(target.base_url, &control, http).await;
             if control.kind == VerdictKind::Valid {
                 finding.evidence.reason = UNPROVEN.to_owned();
             }
@@ -107,7 +109,7 @@ impl Provider for OpenAiCompatible {
         Err(NOT_REPORTABLE)
     }
 
-    fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
         auth::add(self.spec.auth, headers, secret)
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use keyway_domain::{KeyFamily, ReportedUsage, Timestamp, TokenCounts};
+use keyway_vault::ProviderSecret;
 use serde::Deserialize;
 
 use super::openai_compatible::OpenAiCompatible;
@@ -39,7 +40,7 @@ impl OpenRouter {
 
 #[async_trait]
 impl Provider for OpenRouter {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         self.shape.check_format(credentials)
     }
 
@@ -62,19 +63,18 @@ impl Provider for OpenRouter {
     }
 
     async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
-        let key = target.secret.expose();
         // The last 30 completed days, all on one page.
         let url = join(target.base_url, "/activity");
-        read(&auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?, key, query)
+        read(&auth::ask(http, AuthStyle::Bearer, Method::GET, url, target.secret).await?, target.secret, query)
     }
 
-    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
         self.shape.authorize(path, headers, secret)
     }
 }
 
-fn read(answer: &Answer, key: &str, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
-    let reading = Reading::new(answer, key);
+fn read(answer: &Answer, secret: &ProviderSecret, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+    let reading = Reading::new(answer, secret);
     match answer.status.as_u16() {
         200 => {}
         403 if reading.json_at("/error/code").is_some() => return Err(NEEDS_MANAGEMENT_KEY),

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use keyway_domain::{KeyFamily, ReportedUsage, Timestamp, TokenCounts};
+use keyway_vault::ProviderSecret;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -49,13 +50,13 @@ impl XaiManagement {
     /// Asks for the validation of the key, which names its team.
     async fn validation(&self, target: Target<'_>, http: &GuardedClient) -> Result<Answer, GuardError> {
         let url = join(target.base_url, "/auth/management-keys/validation");
-        auth::ask(http, AuthStyle::Bearer, Method::GET, url, target.secret.expose()).await
+        auth::ask(http, AuthStyle::Bearer, Method::GET, url, target.secret).await
     }
 
     /// Returns the team of the key, which is part of the paths of its bills.
     async fn team(&self, target: Target<'_>, http: &GuardedClient) -> Result<String, FetchError> {
         let answer = self.validation(target, http).await?;
-        let reading = Reading::new(&answer, target.secret.expose());
+        let reading = Reading::new(&answer, target.secret);
         match answer.status.as_u16() {
             200 => {}
             401 if reading.json_at("/code").is_some() => return Err(FetchError::Refused),
@@ -70,14 +71,14 @@ impl XaiManagement {
 
 #[async_trait]
 impl Provider for XaiManagement {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         format::check(&self.spec, credentials)?;
         Ok(KeyFacts { hint: format::hint(&self.spec, credentials), family: KeyFamily::Admin })
     }
 
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
         match self.validation(target, http).await {
-            Ok(answer) => Reading::new(&answer, target.secret.expose()).grade(&self.signals, PROOF),
+            Ok(answer) => Reading::new(&answer, target.secret).grade(&self.signals, PROOF),
             Err(error) => grade::no_answer(error),
         }
     }
@@ -95,10 +96,10 @@ impl Provider for XaiManagement {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        auth::bearer(&mut headers, target.secret.expose().as_bytes()).map_err(|_| FetchError::Refused)?;
+        auth::bearer(&mut headers, target.secret).map_err(|_| FetchError::Refused)?;
         let url = join(target.base_url, &format!("/v1/billing/teams/{team}/usage"));
         let question = Question { method: Method::POST, url, headers, body: question(query) };
-        read(&http.ask(question).await?, target.secret.expose(), query)
+        read(&http.ask(question).await?, target.secret, query)
     }
 }
 
@@ -116,9 +117,9 @@ fn question(query: UsageQuery<'_>) -> Bytes {
     asked.to_string().into()
 }
 
-fn read(answer: &Answer, key: &str, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+fn read(answer: &Answer, secret: &ProviderSecret, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
     if !answer.status.is_success() {
-        return Err(usage_page::failure(&Reading::new(answer, key)));
+        return Err(usage_page::failure(&Reading::new(answer, secret)));
     }
     let report: Report = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
     if report.limit_reached {

@@ -65,7 +65,7 @@ fn keys_are_told_from_login_tokens_and_from_each_other() -> anyhow::Result<()> {
         (format!("sk-ant-admin01-{tail}wxyzAA"), KeyFamily::Admin, "sk-ant-admin01-...yzAA"),
         (format!("sk-ant-new99-{tail}wxyz"), KeyFamily::Ordinary, "sk-ant-...wxyz"),
     ] {
-        let facts = ways.check_format(&key)?;
+        let facts = ways.check_format(&secret(&key))?;
         assert_eq!((facts.family, facts.hint.as_str()), (family, hint));
     }
     for (key, expected) in [
@@ -76,7 +76,7 @@ fn keys_are_told_from_login_tokens_and_from_each_other() -> anyhow::Result<()> {
         ("sk-ant-api03-R2D...igAA", FormatError::Masked),
         ("sk-proj-abcdefghijklmnop", FormatError::OtherProvider("OpenAI")),
     ] {
-        assert_eq!(ways.check_format(key), Err(expected), "{key}");
+        assert_eq!(ways.check_format(&secret(key)), Err(expected), "{key}");
     }
     assert!([Capability::Chat, Capability::Messages, Capability::Usage].into_iter().all(|it| spec.can(it)));
     assert_eq!((spec.chat_endpoint().as_str(), spec.host_root().as_str()), ("/messages", "https://api.anthropic.com"));

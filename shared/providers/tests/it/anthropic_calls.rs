@@ -30,7 +30,7 @@ fn a_key_goes_where_each_shape_wants_it() -> anyhow::Result<()> {
             .extend(version.map(|version| {
                 (http::HeaderName::from_static("anthropic-version"), HeaderValue::from_static(version))
             }));
-        ways.authorize(path, &mut headers, b"sk-ant-x")?;
+        ways.authorize(path, &mut headers, &secret("sk-ant-x"))?;
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         Ok([text("x-api-key"), text("authorization"), text("anthropic-version")])
     };
@@ -40,7 +40,7 @@ fn a_key_goes_where_each_shape_wants_it() -> anyhow::Result<()> {
     }
     assert_eq!(sent(MESSAGES, Some("2029-01-01"))?, [some("sk-ant-x"), None, some("2029-01-01")]);
     assert_eq!(sent("/v1/chat/completions", None)?, [None, some("Bearer sk-ant-x"), None]);
-    assert!(ways.authorize(MESSAGES, &mut HeaderMap::new(), b"sk-ant\n").is_err());
+    assert!(ways.authorize(MESSAGES, &mut HeaderMap::new(), &secret("sk-ant\n")).is_err());
     Ok(())
 }
 

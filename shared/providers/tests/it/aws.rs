@@ -38,12 +38,12 @@ fn query(page: Option<&str>) -> UsageQuery<'_> {
 #[test]
 fn what_cannot_be_an_access_key_is_refused_by_its_field() -> anyhow::Result<()> {
     let (aws, _) = predefined("aws")?;
-    let facts = aws.check_format(&credential().to_string())?;
+    let facts = aws.check_format(&secret(&credential().to_string()))?;
     assert_eq!((facts.hint.as_str(), facts.family), (ID, KeyFamily::Admin));
     let temporary = json!({ "access_key_id": "ASIAAAAAAAAAAAAAAAAA", "secret_access_key": SECRET,
         "session_token": "FwoGZXIvYXdzEXAMPLETOKEN==", "region": "us-gov-west-1" });
-    assert_eq!(aws.check_format(&temporary.to_string())?.hint, "ASIAAAAAAAAAAAAAAAAA");
-    assert!(aws.check_format(&with("region", Value::Null)).is_ok());
+    assert_eq!(aws.check_format(&secret(&temporary.to_string()))?.hint, "ASIAAAAAAAAAAAAAAAAA");
+    assert!(aws.check_format(&secret(&with("region", Value::Null))).is_ok());
 
     for (credential, expected) in [
         (String::new(), "the key is empty"),
@@ -66,7 +66,8 @@ fn what_cannot_be_an_access_key_is_refused_by_its_field() -> anyhow::Result<()> 
         (with("region", json!("us-east-1.evil.dev/")), "is not a region's name"),
         (with("region", json!("localhost")), "is not a region's name"),
     ] {
-        let error: FormatError = aws.check_format(&credential).err().ok_or_else(|| anyhow::anyhow!("{credential}"))?;
+        let error: FormatError =
+            aws.check_format(&secret(&credential)).err().ok_or_else(|| anyhow::anyhow!("{credential}"))?;
         assert!(error.to_string().contains(expected), "{credential}: {error}");
         assert!(!format!("{error} {error:?}").contains("7H1SMU5T") && !error.to_string().contains("c4n4ry"), "{error}");
     }

@@ -30,10 +30,10 @@ pub(crate) fn with(field: &str, value: Value) -> String {
 #[test]
 fn what_cannot_be_an_applications_credential_is_refused_by_its_field() -> anyhow::Result<()> {
     let (azure, _) = predefined("azure")?;
-    let facts = azure.check_format(&credential().to_string())?;
+    let facts = azure.check_format(&secret(&credential().to_string()))?;
     assert_eq!((facts.hint.as_str(), facts.family), (CLIENT, KeyFamily::Admin));
-    assert!(azure.check_format(&with("tenant_id", json!("contoso.onmicrosoft.com"))).is_ok());
-    assert!(azure.check_format(&with("subscription_id", json!(SUBSCRIPTION))).is_ok());
+    assert!(azure.check_format(&secret(&with("tenant_id", json!("contoso.onmicrosoft.com")))).is_ok());
+    assert!(azure.check_format(&secret(&with("subscription_id", json!(SUBSCRIPTION)))).is_ok());
     for (credential, expected) in [
         ("{".to_owned(), "a JSON object"),
         (json!({ "tenant_id": TENANT, "client_id": CLIENT }).to_string(), "`client_secret` is missing"),
@@ -46,7 +46,7 @@ fn what_cannot_be_an_applications_credential_is_refused_by_its_field() -> anyhow
         (with("client_secret", json!("c4n8Q~***********************xyz")), "masked"),
         (with("subscription_id", json!("Production")), "`subscription_id` is not an id"),
     ] {
-        let error = azure.check_format(&credential).err().ok_or_else(|| anyhow::anyhow!("{credential}"))?;
+        let error = azure.check_format(&secret(&credential)).err().ok_or_else(|| anyhow::anyhow!("{credential}"))?;
         assert!(error.to_string().contains(expected), "{credential}: {error}");
         assert!(!error.to_string().contains("c4n8") && !error.to_string().contains("6666"), "{error}");
     }

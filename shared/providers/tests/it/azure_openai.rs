@@ -25,7 +25,7 @@ fn a_key_without_a_prefix_shows_its_end_only() -> anyhow::Result<()> {
         ("sk-proj-AAAAAAAAAAAAAAAAAAAA", Err(FormatError::OtherProvider("OpenAI"))),
         ("eyJhbGciOi.eyJzdWIi.c2ln", Err(FormatError::LoginToken)),
     ] {
-        assert_eq!(ways.check_format(key).map(|facts| facts.hint), expected.map(str::to_owned), "{key}");
+        assert_eq!(ways.check_format(&secret(key)).map(|facts| facts.hint), expected.map(str::to_owned), "{key}");
     }
     assert!(spec.needs_base_url, "everybody has an address of their own");
     Ok(())
@@ -105,7 +105,7 @@ fn a_deployments_answers_are_metered_by_the_model_behind_it() -> anyhow::Result<
 fn a_key_is_sent_in_its_own_header_and_has_no_usage_report() -> anyhow::Result<()> {
     let (ways, spec) = predefined("azure_openai")?;
     let mut headers = HeaderMap::new();
-    ways.authorize(DEPLOYMENT, &mut headers, KEY.as_bytes())?;
+    ways.authorize(DEPLOYMENT, &mut headers, &secret(KEY))?;
     assert!(headers.get("api-key").is_some_and(|value| value.is_sensitive()) && headers.len() == 1);
     let told = ways.usage_sources(KeyFamily::Ordinary);
     assert!(matches!(told, Err(FetchError::NotReportable { .. })), "{told:?}");

@@ -8,7 +8,7 @@ use keyway_testkit::replay::Fixture;
 
 use crate::{
     recorded::{expected, metered, metered_events, plain, probed},
-    world::{CANARY, predefined},
+    world::{CANARY, predefined, secret},
 };
 
 #[test]
@@ -19,7 +19,7 @@ fn a_key_without_a_prefix_shows_its_end_only() -> anyhow::Result<()> {
         ("gsk_AAAAAAAAAAAAAAAAAAAA", Err(FormatError::OtherProvider("Groq"))),
         ("your_api_key", Err(FormatError::Placeholder)),
     ] {
-        assert_eq!(ways.check_format(key).map(|facts| facts.hint), expected.map(str::to_owned), "{key}");
+        assert_eq!(ways.check_format(&secret(key)).map(|facts| facts.hint), expected.map(str::to_owned), "{key}");
     }
     Ok(())
 }
@@ -128,7 +128,7 @@ fn what_is_not_billed_by_the_token_leaves_the_cost_unknown() -> anyhow::Result<(
 fn a_key_is_sent_as_bearer_and_has_no_usage_report() -> anyhow::Result<()> {
     let (ways, spec) = predefined("cohere")?;
     let mut headers = HeaderMap::new();
-    ways.authorize("/v2/chat", &mut headers, CANARY.as_bytes())?;
+    ways.authorize("/v2/chat", &mut headers, &secret(CANARY))?;
     assert!(headers.get("authorization").is_some_and(|value| value.is_sensitive()) && headers.len() == 1);
     let told = ways.usage_sources(KeyFamily::Ordinary);
     assert!(matches!(told, Err(FetchError::NotReportable { .. })), "{told:?}");

@@ -28,7 +28,7 @@ fn keys_of_both_forms_pass_and_show_their_public_parts_only() -> anyhow::Result<
         ("ya29.a0AfH6SMBabcdef", Err(FormatError::LoginToken)),
         ("sk-proj-AAAAAAAAAAAAAAAAAAAA", Err(FormatError::OtherProvider("OpenAI"))),
     ] {
-        let hint = ways.check_format(key).map(|facts| facts.hint);
+        let hint = ways.check_format(&secret(key)).map(|facts| facts.hint);
         assert_eq!(hint, expected.map(str::to_owned), "{key}");
     }
     Ok(())
@@ -136,10 +136,10 @@ fn each_path_gets_one_credential_in_its_own_header() -> anyhow::Result<()> {
         ("/v1beta/openai/chat/completions", "authorization", format!("Bearer {KEY}")),
     ] {
         let mut headers = HeaderMap::new();
-        ways.authorize(path, &mut headers, KEY.as_bytes())?;
+        ways.authorize(path, &mut headers, &secret(KEY))?;
         assert_eq!(headers.len(), 1, "{path}");
         assert!(headers.get(name).is_some_and(|sent| sent.is_sensitive() && sent.as_bytes() == value.as_bytes()));
-        assert!(ways.authorize(path, &mut headers, b"a\nb").is_err(), "{path}");
+        assert!(ways.authorize(path, &mut headers, &secret("a\nb")).is_err(), "{path}");
     }
     Ok(())
 }

@@ -58,12 +58,15 @@ pub(crate) fn account(pem: &str) -> Value {
 fn what_cannot_be_a_service_accounts_key_is_refused_by_its_field() -> Result<()> {
     let (google, _) = predefined("google_cloud")?;
     let (pem, folder) = rsa("format")?;
-    let facts = google.check_format(&account(&pem).to_string())?;
+    let facts = google.check_format(&secret(&account(&pem).to_string()))?;
     assert_eq!((facts.hint, facts.family), (format!("{EMAIL} 01234567"), KeyFamily::Admin));
-    assert!(google.check_format(&serde_json::to_string_pretty(&account(&pem))?).is_ok(), "as it was downloaded");
+    assert!(
+        google.check_format(&secret(&serde_json::to_string_pretty(&account(&pem))?)).is_ok(),
+        "as it was downloaded"
+    );
 
     let refused = |credential: &Value, expected: &str| -> Result<()> {
-        let error = google.check_format(&credential.to_string()).err().with_context(|| expected.to_owned())?;
+        let error = google.check_format(&secret(&credential.to_string())).err().with_context(|| expected.to_owned())?;
         assert!(error.to_string().contains(expected), "{expected}: {error}");
         let shown = format!("{error} {error:?}");
         assert!(!shown.contains(EMAIL) && !shown.contains("someone") && !shown.contains("MII"), "{shown}");

@@ -225,7 +225,7 @@ async fn a_custom_host_gets_the_key_where_it_wants_it_and_nowhere_else() -> anyh
         let (ways, key) = (custom_with(&base, *style), secret(CANARY));
         assert_eq!(ways.probe(target(&base, &key), &client(&server.host)?).await.kind, Valid);
         let mut called = HeaderMap::new();
-        ways.authorize("/v1/chat/completions", &mut called, CANARY.as_bytes())?;
+        ways.authorize("/v1/chat/completions", &mut called, &secret(CANARY))?;
         let received = server.received();
         let probed = &received.first().ok_or_else(|| anyhow::anyhow!("nothing was asked"))?.headers;
         for headers in [probed, &called] {

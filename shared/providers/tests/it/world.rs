@@ -7,7 +7,7 @@ use keyway_providers::{
     AuthStyle, Catalog, GuardSettings, GuardedClient, PageTrail, Provider, ProviderSpec, Target, UsageCall, UsageQuery,
     for_spec,
 };
-use keyway_vault::SecretString;
+use keyway_vault::ProviderSecret;
 use url::Url;
 
 /// A secret that would be recognised by any part of it.
@@ -42,8 +42,8 @@ pub(crate) fn custom_with(base_url: &Url, auth: AuthStyle) -> Arc<dyn Provider> 
 }
 
 /// A secret.
-pub(crate) fn secret(text: &str) -> SecretString {
-    SecretString::new(text.to_owned())
+pub(crate) fn secret(text: &str) -> ProviderSecret {
+    ProviderSecret::new(text.to_owned())
 }
 
 /// Reads a report to its end; returns the number of its pages.
@@ -68,7 +68,7 @@ pub(crate) async fn whole_report(
 }
 
 /// A target.
-pub(crate) const fn target<'a>(base_url: &'a Url, secret: &'a SecretString) -> Target<'a> {
+pub(crate) const fn target<'a>(base_url: &'a Url, secret: &'a ProviderSecret) -> Target<'a> {
     Target { base_url, secret }
 }
 

@@ -59,6 +59,8 @@ const MOST_LINES: usize = 400;
 /// Words by which a clause begins where a verb or a noun should stand.
 const CLAUSES: [&str; 8] = ["What", "Whether", "How", "Which", "Who", "Whose", "That", "Those"];
 const MOST_CLAUSES_PERCENT: usize = 3;
+/// Most places at which a provider's secret is exposed.
+const MOST_EXPOSED: usize = 12;
 const VAGUE: &[&str] = &["utils", "util", "common", "helpers", "helper", "manager", "misc", "types"];
 
 #[test]
@@ -111,6 +113,26 @@ fn comments_begin_with_a_verb_or_a_noun() -> Result<()> {
     ensure!(comments > 4000, "the search finds the comments: {comments}");
     let most = comments * MOST_CLAUSES_PERCENT / 100;
     ensure!(clauses.len() <= most, "{} of {comments} comments begin with a clause: {clauses:#?}", clauses.len());
+    Ok(())
+}
+
+#[test]
+fn a_provider_s_secret_is_exposed_in_few_places_each_with_its_reason() -> Result<()> {
+    let mut places = Vec::new();
+    for (path, text) in rust_files()? {
+        let is_test = path.iter().any(|part| part == "tests" || part == "benches");
+        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let mut before = "";
+        for (number, line) in code.lines().enumerate().filter(|_| !is_test) {
+            if line.contains(".expose()") {
+                let place = format!("{}:{}", path.display(), number + 1);
+                ensure!(before.trim_start().starts_with("// "), "{place} exposes a secret and does not say why");
+                places.push(place);
+            }
+            before = line;
+        }
+    }
+    ensure!((6..=MOST_EXPOSED).contains(&places.len()), "{} places expose a secret: {places:#?}", places.len());
     Ok(())
 }
 

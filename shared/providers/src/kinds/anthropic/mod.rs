@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
 
 use keyway_domain::KeyFamily;
+use keyway_vault::ProviderSecret;
 
 use crate::{
     BadSecret, FetchError, Finding, FormatError, GuardError, GuardedClient, KeyFacts, Provider, ProviderSpec, Signal,
@@ -51,8 +52,8 @@ fn signals() -> Vec<Signal> {
     ]
 }
 
-fn family(key: &str) -> KeyFamily {
-    if key.starts_with(ADMIN_PREFIX) { KeyFamily::Admin } else { KeyFamily::Ordinary }
+fn family(secret: &ProviderSecret) -> KeyFamily {
+    if secret.has_prefix(ADMIN_PREFIX) { KeyFamily::Admin } else { KeyFamily::Ordinary }
 }
 
 /// Returns the URL of the probe, and the JSON pointer that only the answer to an accepted key has.
@@ -71,33 +72,32 @@ fn is_openai_shaped(path: &str) -> bool {
     path.ends_with("/chat/completions")
 }
 
-fn native(headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+fn native(headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
     headers.entry(VERSION_HEADER).or_insert(VERSION);
-    auth::plain(headers, KEY_HEADER, secret)
+    auth::alone(headers, KEY_HEADER, secret)
 }
 
-async fn ask(http: &GuardedClient, url: Url, key: &str) -> Result<Answer, GuardError> {
+async fn ask(http: &GuardedClient, url: Url, secret: &ProviderSecret) -> Result<Answer, GuardError> {
     let mut headers = HeaderMap::new();
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    native(&mut headers, key.as_bytes()).map_err(|_| auth::unsendable())?;
+    native(&mut headers, secret).map_err(|_| auth::unsendable())?;
     http.ask(Question::get(url, headers)).await
 }
 
 #[async_trait]
 impl Provider for Anthropic {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         format::check(&self.spec, credentials)?;
-        if LOGIN_PREFIXES.iter().any(|prefix| credentials.starts_with(prefix)) {
+        if LOGIN_PREFIXES.iter().any(|prefix| credentials.has_prefix(prefix)) {
             return Err(FormatError::LoginToken);
         }
         Ok(KeyFacts { hint: format::hint(&self.spec, credentials), family: family(credentials) })
     }
 
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
-        let key = target.secret.expose();
-        let (url, proof) = probe_of(target.base_url, family(key));
-        match ask(http, url, key).await {
-            Ok(answer) => Reading::new(&answer, key).grade(&self.signals, proof),
+        let (url, proof) = probe_of(target.base_url, family(target.secret));
+        match ask(http, url, target.secret).await {
+            Ok(answer) => Reading::new(&answer, target.secret).grade(&self.signals, proof),
             Err(error) => grade::no_answer(error),
         }
     }
@@ -114,10 +114,9 @@ impl Provider for Anthropic {
     }
 
     async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
-        let key = target.secret.expose();
-        self.usage_sources(family(key))?;
+        self.usage_sources(family(target.secret))?;
         let url = usage::url(target.base_url, query)?;
-        usage::read(&ask(http, url, key).await?, key, query)
+        usage::read(&ask(http, url, target.secret).await?, target.secret, query)
     }
 
     fn key_sources(&self, family: KeyFamily) -> &'static [&'static str] {
@@ -127,7 +126,7 @@ impl Provider for Anthropic {
         }
     }
 
-    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    fn authorize(&self, path: &str, headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
         if is_openai_shaped(path) { auth::bearer(headers, secret) } else { native(headers, secret) }
     }
 

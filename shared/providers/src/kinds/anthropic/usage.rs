@@ -2,6 +2,7 @@
 //! A figure that is absent, negative or in another currency is unknown; the number of calls is never reported.
 
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
+use keyway_vault::ProviderSecret;
 use serde::Deserialize;
 use url::Url;
 
@@ -58,8 +59,8 @@ pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> 
 }
 
 /// Reads the answer to [`url`].
-pub(crate) fn read(answer: &Answer, key: &str, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
-    let reading = Reading::new(answer, key);
+pub(crate) fn read(answer: &Answer, secret: &ProviderSecret, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+    let reading = Reading::new(answer, secret);
     let kind = reading.json_at("/error/type").and_then(|kind| kind.as_str());
     match (answer.status.as_u16(), kind) {
         (200, _) => {}

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use keyway_domain::{KeyFamily, Timestamp, VerdictKind};
-use keyway_vault::SecretString;
+use keyway_vault::{ProviderSecret, SecretString};
 use url::Url;
 
 use super::{
@@ -121,7 +121,7 @@ impl Aws {
 }
 
 impl AccessKey {
-    fn parse(credentials: &str) -> Result<Self, FormatError> {
+    fn parse(credentials: &ProviderSecret) -> Result<Self, FormatError> {
         let fields = Fields::read(credentials, FORM)?;
         let id = fields.public(
             "access_key_id",
@@ -129,7 +129,7 @@ impl AccessKey {
             "is not an access key id; one begins with AKIA, or ASIA if it is temporary, and 16 letters and digits follow",
         )?;
         let secret = fields.word("secret_access_key")?;
-        if secret.expose().len() != 40 || !secret.expose().bytes().all(is_base64) {
+        if secret.plain().len() != 40 || !secret.plain().bytes().all(is_base64) {
             let problem = "is not a secret access key, which has 40 letters, digits, `/` and `+`; copy it again";
             return Err(FormatError::Field { field: "secret_access_key", problem });
         }
@@ -147,8 +147,8 @@ impl AccessKey {
     }
 
     /// Returns the secret, only to redact it.
-    pub(crate) fn secret(&self) -> &str {
-        self.secret.expose()
+    pub(crate) const fn secret(&self) -> &SecretString {
+        &self.secret
     }
 
     /// Returns the region to ask, and the domain of its hosts. It is the region of the partition that is always
@@ -235,13 +235,13 @@ fn judge(answer: &Answer, key: &AccessKey) -> Finding {
 
 #[async_trait]
 impl Provider for Aws {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         let key = AccessKey::parse(credentials)?;
         Ok(KeyFacts { hint: key.id, family: KeyFamily::Admin })
     }
 
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
-        let key = match AccessKey::parse(target.secret.expose()) {
+        let key = match AccessKey::parse(target.secret) {
             Ok(key) => key,
             Err(error) => return credential_fields::unreadable(error),
         };
@@ -267,7 +267,7 @@ impl Provider for Aws {
     }
 
     async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
-        let key = AccessKey::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
+        let key = AccessKey::parse(target.secret).map_err(|_| FetchError::Refused)?;
         let answer = self.ask(target.base_url, &key, usage::call(query)?, http).await?;
         usage::read(&answer, &key, query)
     }

@@ -29,7 +29,7 @@ impl Signer<'_> {
         let date = amz_date(now);
         question.headers.insert(AMZ_DATE, HeaderValue::from_str(&date).map_err(|_| BadSecret)?);
         if let Some(token) = self.session_token {
-            question.headers.insert(SECURITY_TOKEN, sensitive(token.expose())?);
+            question.headers.insert(SECURITY_TOKEN, sensitive(token.plain())?);
         }
         let (canonical, signed_headers) = canonical_request(question);
         let scope = self.scope(&date);
@@ -48,11 +48,11 @@ impl Signer<'_> {
     }
 
     fn signature(&self, date: &str, string_to_sign: &str) -> String {
-        let mut key = SecretBytes::new([b"AWS4", self.secret_access_key.expose().as_bytes()].concat());
+        let mut key = SecretBytes::new([b"AWS4", self.secret_access_key.plain().as_bytes()].concat());
         for part in [date.get(..8).unwrap_or_default(), self.region, self.service, "aws4_request"] {
-            key = SecretBytes::new(hmac(key.expose(), part));
+            key = SecretBytes::new(hmac(key.plain(), part));
         }
-        to_hex(&hmac(key.expose(), string_to_sign))
+        to_hex(&hmac(key.plain(), string_to_sign))
     }
 }
 

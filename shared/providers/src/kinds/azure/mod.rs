@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use keyway_domain::{KeyFamily, VerdictKind};
-use keyway_vault::SecretString;
+use keyway_vault::{ProviderSecret, SecretString};
 use serde_json::Value;
 use url::Url;
 
@@ -57,14 +57,14 @@ struct Application {
 }
 
 impl Application {
-    fn parse(credentials: &str) -> Result<Self, FormatError> {
+    fn parse(credentials: &ProviderSecret) -> Result<Self, FormatError> {
         const NO_UUID: &str = "is not an id like 00000000-0000-0000-0000-000000000000";
         let fields = Fields::read(credentials, FORM)?;
         let is_tenant = |text: &str| is_uuid(text) || is_domain(text);
         let tenant_id = fields.public("tenant_id", is_tenant, "is neither a tenant's id nor its domain")?;
         let client_id = fields.public("client_id", is_uuid, NO_UUID)?;
         let client_secret = fields.word("client_secret")?;
-        let problem = match client_secret.expose().as_str() {
+        let problem = match client_secret.plain().as_str() {
             id if is_uuid(id) => Some("is the secret's ID; enter its value, which Azure shows once when it is made"),
             value if !(16..=128).contains(&value.len()) => Some("is not a client secret, which has some 40 characters"),
             _ => None,
@@ -92,10 +92,10 @@ impl Azure {
     }
 
     /// Returns an access token for Azure's management.
-    async fn token(&self, base: &Url, app: &Application, http: &GuardedClient) -> Result<SecretString, Finding> {
+    async fn token(&self, base: &Url, app: &Application, http: &GuardedClient) -> Result<ProviderSecret, Finding> {
         let host = cloud::host(&self.spec, base, LOGIN_HOST).map_err(grade::no_answer)?;
         let url = join(&host, &format!("/{}/oauth2/v2.0/token", app.tenant_id));
-        let secret = app.client_secret.expose();
+        let secret = app.client_secret.plain();
         let form = [
             ("client_id", app.client_id.as_str()),
             ("client_secret", secret),
@@ -103,7 +103,7 @@ impl Azure {
             ("grant_type", "client_credentials"),
         ];
         let answer = cloud::exchange(http, url, &form).await.map_err(grade::no_answer)?;
-        cloud::access_token(&answer).ok_or_else(|| without_token(&Reading::new(&answer, secret)))
+        cloud::access_token(&answer).ok_or_else(|| without_token(&Reading::new(&answer, &app.client_secret)))
     }
 
     /// Returns the subscription whose costs are reported: the credential's, else the first it may see.
@@ -111,14 +111,14 @@ impl Azure {
         &self,
         base: &Url,
         app: &Application,
-        token: &SecretString,
+        token: &ProviderSecret,
         http: &GuardedClient,
     ) -> Result<String, FetchError> {
         if let Some(id) = &app.subscription_id {
             return Ok(id.clone());
         }
         let answer = subscriptions(base, token, http).await?;
-        let reading = Reading::new(&answer, token.expose());
+        let reading = Reading::new(&answer, token);
         if !answer.status.is_success() {
             return Err(usage_page::failure(&reading));
         }
@@ -145,10 +145,10 @@ fn without_token(reading: &Reading<'_>) -> Finding {
     }
 }
 
-async fn subscriptions(base: &Url, token: &SecretString, http: &GuardedClient) -> Result<Answer, GuardError> {
+async fn subscriptions(base: &Url, token: &ProviderSecret, http: &GuardedClient) -> Result<Answer, GuardError> {
     let mut url = join(base, "/subscriptions");
     url.query_pairs_mut().append_pair("api-version", "2022-12-01");
-    auth::ask(http, AuthStyle::Bearer, Method::GET, url, token.expose()).await
+    auth::ask(http, AuthStyle::Bearer, Method::GET, url, &token).await
 }
 
 fn ids<'a>(reading: &'a Reading<'_>) -> Option<Vec<&'a str>> {
@@ -156,8 +156,8 @@ fn ids<'a>(reading: &'a Reading<'_>) -> Option<Vec<&'a str>> {
     Some(list.iter().filter_map(|subscription| subscription.get("subscriptionId")?.as_str()).collect())
 }
 
-fn judge(answer: &Answer, app: &Application, token: &SecretString) -> Finding {
-    let reading = Reading::new(answer, token.expose());
+fn judge(answer: &Answer, app: &Application, token: &ProviderSecret) -> Finding {
+    let reading = Reading::new(answer, token);
     let Some(ids) = ids(&reading).filter(|_| answer.status.is_success()) else { return reading.grade(&[], "/value") };
     // A list that goes on may have it on a later page.
     let all = reading.json_at("/nextLink").is_none_or(Value::is_null);
@@ -170,13 +170,13 @@ fn judge(answer: &Answer, app: &Application, token: &SecretString) -> Finding {
 
 #[async_trait]
 impl Provider for Azure {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         let app = Application::parse(credentials)?;
         Ok(KeyFacts { hint: app.client_id, family: KeyFamily::Admin })
     }
 
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
-        let app = match Application::parse(target.secret.expose()) {
+        let app = match Application::parse(target.secret) {
             Ok(app) => app,
             Err(error) => return credential_fields::unreadable(error),
         };
@@ -199,15 +199,15 @@ impl Provider for Azure {
     }
 
     async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
-        let app = Application::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
+        let app = Application::parse(target.secret).map_err(|_| FetchError::Refused)?;
         let body = usage::question(query)?;
         let token = self.token(target.base_url, &app, http).await.map_err(|finding| cloud::without_token(&finding))?;
         let subscription = self.subscription(target.base_url, &app, &token, http).await?;
         let url = usage::url(target.base_url, &subscription, query);
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        auth::bearer(&mut headers, token.expose().as_bytes()).map_err(|_| FetchError::BadAnswer)?;
+        auth::bearer(&mut headers, &token).map_err(|_| FetchError::BadAnswer)?;
         let question = Question { method: Method::POST, url, headers, body: Bytes::from(body) };
-        usage::read(&http.ask(question).await?, token.expose(), target.base_url, query)
+        usage::read(&http.ask(question).await?, &token, target.base_url, query)
     }
 }

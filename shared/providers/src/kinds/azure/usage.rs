@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
+use keyway_vault::ProviderSecret;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{json, value::RawValue};
 use url::Url;
@@ -64,11 +65,16 @@ pub(crate) fn question(query: UsageQuery<'_>) -> Result<String, FetchError> {
 }
 
 /// Reads the answer to [`question`], sent to a host of `base`.
-pub(crate) fn read(answer: &Answer, token: &str, base: &Url, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+pub(crate) fn read(
+    answer: &Answer,
+    secret: &ProviderSecret,
+    base: &Url,
+    query: UsageQuery<'_>,
+) -> Result<UsagePage, FetchError> {
     match answer.status.as_u16() {
         200 => {}
         204 => return Ok(UsagePage::default()),
-        _ => return Err(failure(answer, token)),
+        _ => return Err(failure(answer, secret)),
     }
     let report: Report = serde_json::from_slice(&answer.body).map_err(|_| FetchError::BadAnswer)?;
     let report = report.properties;
@@ -85,8 +91,8 @@ fn skip_token(link: &str, base: &Url) -> Option<String> {
     link.query_pairs().find(|(name, _)| name.eq_ignore_ascii_case(SKIP_TOKEN)).map(|(_, token)| token.into_owned())
 }
 
-fn failure(answer: &Answer, token: &str) -> FetchError {
-    let reading = Reading::new(answer, token);
+fn failure(answer: &Answer, secret: &ProviderSecret) -> FetchError {
+    let reading = Reading::new(answer, secret);
     let code = reading.json_at("/error/code").and_then(|code| code.as_str());
     match (answer.status.as_u16(), code) {
         (401 | 403, Some("AuthorizationFailed" | "RBACAccessDenied")) => NO_ROLE,

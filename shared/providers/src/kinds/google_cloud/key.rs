@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use keyway_domain::Timestamp;
-use keyway_vault::SecretString;
+use keyway_vault::{ProviderSecret, SecretString};
 use rustls::{
     SignatureScheme,
     crypto::ring::sign::RsaSigningKey,
@@ -34,7 +34,7 @@ pub(crate) struct ServiceAccount {
 }
 
 impl ServiceAccount {
-    pub(crate) fn parse(credentials: &str) -> Result<Self, FormatError> {
+    pub(crate) fn parse(credentials: &ProviderSecret) -> Result<Self, FormatError> {
         let fields = Fields::read(credentials, FORM)?;
         check_type(&fields)?;
         let private_key = fields.text("private_key")?;
@@ -88,7 +88,7 @@ const NOT_RSA: FormatError =
     FormatError::Field { field: "private_key", problem: "is not an RSA key of 2048 bits or more; make a new one" };
 
 fn check_type(fields: &Fields<'_>) -> Result<(), FormatError> {
-    let problem = match fields.word("type")?.expose().as_str() {
+    let problem = match fields.word("type")?.plain().as_str() {
         "service_account" => return Ok(()),
         "authorized_user" => "says that this is a person's own login; make a key for a service account",
         "external_account" => "says that this is a workload identity's configuration, which holds no key; make one",
@@ -100,10 +100,10 @@ fn check_type(fields: &Fields<'_>) -> Result<(), FormatError> {
 
 fn signing_key(pem: &SecretString) -> Result<RsaSigningKey, FormatError> {
     let fault = |problem| FormatError::Field { field: "private_key", problem };
-    if pem.expose().contains("\\n") {
+    if pem.plain().contains("\\n") {
         return Err(fault("has `\\n` where its line breaks belong; paste the file as it was downloaded"));
     }
-    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.expose().as_bytes())
+    let der = PrivatePkcs8KeyDer::from_pem_slice(pem.plain().as_bytes())
         .map_err(|_| fault("is not a whole PEM private key; paste the file as it was downloaded"))?;
     RsaSigningKey::new(&PrivateKeyDer::Pkcs8(der)).map_err(|_| NOT_RSA)
 }

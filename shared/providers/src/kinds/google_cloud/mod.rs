@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::Method;
 use keyway_domain::{KeyFamily, Timestamp, VerdictKind};
-use keyway_vault::SecretString;
+use keyway_vault::ProviderSecret;
 use url::Url;
 
 use super::{cloud, credential_fields};
@@ -69,12 +69,12 @@ impl GoogleCloud {
         base: &Url,
         account: &ServiceAccount,
         http: &GuardedClient,
-    ) -> Result<(SecretString, Finding), Finding> {
+    ) -> Result<(ProviderSecret, Finding), Finding> {
         let host = cloud::host(&self.spec, base, TOKEN_HOST).map_err(grade::no_answer)?;
         let assertion = account.assertion(Timestamp::now()).map_err(credential_fields::unreadable)?;
-        let form = [("grant_type", GRANT), ("assertion", assertion.expose().as_str())];
+        let form = [("grant_type", GRANT), ("assertion", assertion.plain().as_str())];
         let answer = cloud::exchange(http, join(&host, "/token"), &form).await.map_err(grade::no_answer)?;
-        let reading = Reading::new(&answer, assertion.expose());
+        let reading = Reading::new(&answer, &assertion);
         match cloud::access_token(&answer) {
             Some(token) => Ok((token, reading.finding(VerdictKind::Valid, "Google accepts the key"))),
             None => Err(judge(&reading)),
@@ -98,12 +98,12 @@ fn judge(reading: &Reading<'_>) -> Finding {
 
 #[async_trait]
 impl Provider for GoogleCloud {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         Ok(KeyFacts { hint: ServiceAccount::parse(credentials)?.hint(), family: KeyFamily::Admin })
     }
 
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
-        let account = match ServiceAccount::parse(target.secret.expose()) {
+        let account = match ServiceAccount::parse(target.secret) {
             Ok(account) => account,
             Err(error) => return credential_fields::unreadable(error),
         };
@@ -121,12 +121,12 @@ impl Provider for GoogleCloud {
     }
 
     async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
-        let account = ServiceAccount::parse(target.secret.expose()).map_err(|_| FetchError::Refused)?;
+        let account = ServiceAccount::parse(target.secret).map_err(|_| FetchError::Refused)?;
         let host = cloud::host(&self.spec, target.base_url, MONITORING_HOST)?;
         let url = usage::url(&host, account.project_id(), query)?;
         let token = self.token(target.base_url, &account, http).await;
         let (token, _) = token.map_err(|finding| cloud::without_token(&finding))?;
-        let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, token.expose()).await?;
-        usage::read(&answer, token.expose(), query)
+        let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, &token).await?;
+        usage::read(&answer, &token, query)
     }
 }

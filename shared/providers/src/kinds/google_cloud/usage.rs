@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
+use keyway_vault::ProviderSecret;
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
@@ -66,8 +67,8 @@ pub(crate) fn url(host: &Url, project_id: &str, query: UsageQuery<'_>) -> Result
 }
 
 /// Reads the answer to [`url`].
-pub(crate) fn read(answer: &Answer, token: &str, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
-    let reading = Reading::new(answer, token);
+pub(crate) fn read(answer: &Answer, secret: &ProviderSecret, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+    let reading = Reading::new(answer, secret);
     let says =
         |pointer: &str, what: &str| reading.matches(&Signal::equals(403, pointer, what, SignalVerdict::Restricted));
     if says("/error/details/*/reason", "SERVICE_DISABLED") {

@@ -6,6 +6,7 @@ mod usage;
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 use keyway_domain::{KeyFamily, Timestamp};
+use keyway_vault::ProviderSecret;
 use url::Url;
 
 use crate::{
@@ -33,8 +34,8 @@ impl OpenAi {
     }
 }
 
-fn family(key: &str) -> KeyFamily {
-    if key.starts_with(ADMIN_PREFIX) { KeyFamily::Admin } else { KeyFamily::Ordinary }
+fn family(secret: &ProviderSecret) -> KeyFamily {
+    if secret.has_prefix(ADMIN_PREFIX) { KeyFamily::Admin } else { KeyFamily::Ordinary }
 }
 
 fn probe_url(base: &Url, family: KeyFamily) -> Url {
@@ -51,19 +52,18 @@ fn probe_url(base: &Url, family: KeyFamily) -> Url {
 
 #[async_trait]
 impl Provider for OpenAi {
-    fn check_format(&self, credentials: &str) -> Result<KeyFacts, FormatError> {
+    fn check_format(&self, credentials: &ProviderSecret) -> Result<KeyFacts, FormatError> {
         format::check(&self.spec, credentials)?;
         Ok(KeyFacts { hint: format::hint(&self.spec, credentials), family: family(credentials) })
     }
 
     async fn probe(&self, target: Target<'_>, http: &GuardedClient) -> Finding {
-        let key = target.secret.expose();
-        let url = probe_url(target.base_url, family(key));
-        let answer = match auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await {
+        let url = probe_url(target.base_url, family(target.secret));
+        let answer = match auth::ask(http, AuthStyle::Bearer, Method::GET, url, target.secret).await {
             Ok(answer) => answer,
             Err(error) => return grade::no_answer(error),
         };
-        Reading::new(&answer, key).grade(&self.signals, "/data")
+        Reading::new(&answer, target.secret).grade(&self.signals, "/data")
     }
 
     fn signals(&self) -> &[Signal] {
@@ -78,11 +78,10 @@ impl Provider for OpenAi {
     }
 
     async fn usage_page(&self, UsageCall { target, query, http }: UsageCall<'_>) -> Result<UsagePage, FetchError> {
-        let key = target.secret.expose();
-        self.usage_sources(family(key))?;
+        self.usage_sources(family(target.secret))?;
         let url = usage::url(target.base_url, query)?;
-        let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, key).await?;
-        usage::read(&answer, key, query)
+        let answer = auth::ask(http, AuthStyle::Bearer, Method::GET, url, target.secret).await?;
+        usage::read(&answer, target.secret, query)
     }
 
     fn key_sources(&self, family: KeyFamily) -> &'static [&'static str] {
@@ -92,7 +91,7 @@ impl Provider for OpenAi {
         }
     }
 
-    fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &[u8]) -> Result<(), BadSecret> {
+    fn authorize(&self, _: &str, headers: &mut HeaderMap, secret: &ProviderSecret) -> Result<(), BadSecret> {
         auth::bearer(headers, secret)
     }
 }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use keyway_domain::{ReportedUsage, Timestamp, TokenCounts};
+use keyway_vault::ProviderSecret;
 use serde::Deserialize;
 use url::Url;
 
@@ -62,8 +63,8 @@ pub(crate) fn url(base: &Url, query: UsageQuery<'_>) -> Result<Url, FetchError> 
 }
 
 /// Reads the answer to [`url`].
-pub(crate) fn read(answer: &Answer, key: &str, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
-    let reading = Reading::new(answer, key);
+pub(crate) fn read(answer: &Answer, secret: &ProviderSecret, query: UsageQuery<'_>) -> Result<UsagePage, FetchError> {
+    let reading = Reading::new(answer, secret);
     match answer.status.as_u16() {
         200 => {}
         401 | 403 if says(&reading, "Missing scopes") => return Err(LACKS_SCOPE),

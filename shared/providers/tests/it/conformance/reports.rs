@@ -156,7 +156,7 @@ async fn walked(subject: &Subject) -> Result<Vec<usize>> {
 
 fn sources(subject: &Subject) -> Result<&'static [&'static str]> {
     let key = subject.admin.as_ref().context("no admin key")?;
-    Ok(subject.ways.usage_sources(subject.ways.check_format(&key.text)?.family)?)
+    Ok(subject.ways.usage_sources(subject.ways.check_format(&secret(&key.text))?.family)?)
 }
 
 fn recorded(subject: &Subject, source: &str) -> Result<Recorded> {

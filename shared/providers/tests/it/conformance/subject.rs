@@ -79,7 +79,7 @@ impl Subject {
     /// Returns the names of the headers that carry the key of a call.
     pub(super) fn headers_with(&self, key: &Key, path: &str) -> Result<Vec<String>> {
         let mut headers = HeaderMap::new();
-        self.ways.authorize(path, &mut headers, key.text.as_bytes())?;
+        self.ways.authorize(path, &mut headers, &secret(&key.text))?;
         let with_key = headers.iter().filter(|(_, value)| value.as_bytes().ends_with(key.text.as_bytes()));
         let with_key: Vec<_> = with_key.collect();
         ensure!(with_key.iter().all(|(_, value)| value.is_sensitive()), "{path}: the header is not marked sensitive");

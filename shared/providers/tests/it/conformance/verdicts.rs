@@ -6,6 +6,8 @@ use keyway_domain::VerdictKind::{self, Invalid, Misconfigured, NoCredit, RateLim
 use keyway_providers::Finding;
 use keyway_testkit::replay::Fixture;
 
+use crate::world::secret;
+
 use super::{
     NONE,
     subject::{Key, Subject},
@@ -18,7 +20,7 @@ const VERDICTS: [VerdictKind; 6] = [Valid, Invalid, RateLimited, Unreachable, Re
 pub(super) fn format(subject: &Subject) -> Result<String> {
     for (key, family) in [(&subject.ordinary, KeyFamily::Ordinary), (&subject.admin, KeyFamily::Admin)] {
         let Some(key) = key else { continue };
-        let facts = subject.ways.check_format(&key.text)?;
+        let facts = subject.ways.check_format(&secret(&key.text))?;
         // Where both kinds look alike, only an answer tells which one it is.
         let look_alike = subject.ordinary.as_ref().is_some_and(|ordinary| ordinary.text == key.text);
         ensure!(facts.family == family || look_alike, "a key of the wrong family: {facts:?}");
@@ -29,7 +31,7 @@ pub(super) fn format(subject: &Subject) -> Result<String> {
             ("a malformed key", format!("Bearer {}", key.text)),
         ] {
             ensure!(text != key.text, "{what} is the key itself");
-            let error = subject.ways.check_format(&text).err().with_context(|| format!("{what} is taken"))?;
+            let error = subject.ways.check_format(&secret(&text)).err().with_context(|| format!("{what} is taken"))?;
             ensure!(!key.shows_in(&format!("{error} {error:?}")), "the refusal of {what} shows the key");
         }
     }

@@ -15,7 +15,7 @@ fn query(source: &'static str, page: Option<&'static str>) -> UsageQuery<'static
 fn read_body(status: u16, body: &str, page: Option<&'static str>) -> Result<UsagePage, FetchError> {
     let status = StatusCode::from_u16(status).expect("a status");
     let answer = Answer { status, headers: HeaderMap::new(), body: Bytes::copy_from_slice(body.as_bytes()) };
-    read(&answer, "sk-admin-canary", query(COSTS, page))
+    read(&answer, &ProviderSecret::new("sk-admin-canary".to_owned()), query(COSTS, page))
 }
 
 fn entries(results: &str) -> String {
@@ -56,7 +56,7 @@ fn a_report_of_keys_names_them_and_no_other_does() -> Result<(), FetchError> {
     let answer =
         Answer { status: StatusCode::OK, headers: HeaderMap::new(), body: Bytes::from_static(body.as_bytes()) };
     let figures = |source| -> Result<Vec<_>, FetchError> {
-        let page = read(&answer, "sk-admin-canary", query(source, None))?;
+        let page = read(&answer, &ProviderSecret::new("sk-admin-canary".to_owned()), query(source, None))?;
         Ok(page.rows.into_iter().map(|row| (row.line_item, row.tokens.input)).collect())
     };
     let named = |id: &str, tokens| (Some(id.to_owned()), Some(tokens));
