@@ -91,4 +91,13 @@ impl Command {
             Self::MeterCalls { .. } => None,
         }
     }
+
+    /// Returns the integration that the command is about; `None`: none, or several.
+    #[must_use]
+    pub const fn integration_id(&self) -> Option<IntegrationId> {
+        match self {
+            Self::VerifyKey { integration_id, .. } | Self::FetchUsage { integration_id, .. } => Some(*integration_id),
+            Self::PlanUsage { .. } | Self::Revoke { .. } | Self::MeterCalls { .. } => None,
+        }
+    }
 }

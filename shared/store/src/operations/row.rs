@@ -131,7 +131,7 @@ impl NewOperation {
             parent_id: self.parent_id,
             kind: kind(&self.command),
             origin: self.origin,
-            integration_id: integration(&self.command),
+            integration_id: self.command.integration_id(),
             state: OperationState::Queued,
             attempt: 1,
             progress,
@@ -151,7 +151,7 @@ impl NewOperation {
             self.parent_id.map(OperationId::uuid).into(),
             kind(&self.command).name().into(),
             self.origin.name().into(),
-            integration(&self.command).map(IntegrationId::uuid).into(),
+            self.command.integration_id().map(IntegrationId::uuid).into(),
             self.total.into(),
             ms(Some(self.due_at)).into(),
             now.ms().into(),
@@ -205,11 +205,4 @@ pub(crate) const fn has_progress(kind: OperationKind) -> bool {
 fn kind(command: &Command) -> OperationKind {
     // Metering has no operation of its own; nobody writes one for it.
     command.operation_kind().unwrap_or(OperationKind::FetchUsage)
-}
-
-const fn integration(command: &Command) -> Option<IntegrationId> {
-    match command {
-        Command::VerifyKey { integration_id, .. } | Command::FetchUsage { integration_id, .. } => Some(*integration_id),
-        Command::PlanUsage { .. } | Command::Revoke { .. } | Command::MeterCalls { .. } => None,
-    }
 }
