@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use keyway_api::{App, AppParts, OutboxLimits};
-use keyway_bus::{InvalidationSignal, InvalidationStream};
+use keyway_bus::{InvalidationSignal, InvalidationStream, NoticeSignal, NoticeStream};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_http::ServerLimits;
@@ -72,8 +72,9 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     });
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
     keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(parts.stop.clone()));
-    let changes = forget_principals(app.clone(), parts.bus.invalidations(), parts.stop.clone());
+    let changes = take_note(app.clone(), parts.bus.invalidations(), parts.stop.clone());
     drop(keyway_telemetry::spawn("principals", changes));
+    drop(keyway_telemetry::spawn("notices", tell_pages(app.clone(), parts.bus.notices(), parts.stop.clone())));
     parts.say_ready();
     parts::announce(config, "API");
     offer_setup(parts).await?;
@@ -88,11 +89,22 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Drops what the API has in memory of people and services when the bus says that it has changed.
-async fn forget_principals(app: Arc<App>, mut changes: InvalidationStream, stop: CancellationToken) {
+/// Tells open pages what the bus says has changed, and ends their streams with the process.
+async fn tell_pages(app: Arc<App>, mut notices: NoticeStream, stop: CancellationToken) {
+    while let Some(Some(signal)) = stop.run_until_cancelled(notices.next()).await {
+        match signal {
+            NoticeSignal::Changed(notices) => app.notify(notices),
+            NoticeSignal::Lost => app.notices_lost(),
+        }
+    }
+    app.end_streams();
+}
+
+/// Hands to the API what the bus says has changed.
+async fn take_note(app: Arc<App>, mut changes: InvalidationStream, stop: CancellationToken) {
     while let Some(Some(signal)) = stop.run_until_cancelled(changes.next()).await {
         match signal {
-            InvalidationSignal::Changed(_, what, _) => app.forget_principal(what),
+            InvalidationSignal::Changed(tenant_id, what, _) => app.note(tenant_id, what),
             InvalidationSignal::Lost => app.forget_principals(),
         }
     }

@@ -5,8 +5,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use keyway_domain::RequestId;
 use keyway_vault::SecretBytes;
 use serde::Serialize;
+use warp::Reply;
 
-use crate::{error, etag};
+use crate::{error, etag, live::EventStream};
 
 /// Successful answer of a route.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Answer {
     body: Bytes,
     headers: Vec<(HeaderName, HeaderValue)>,
     is_secret: bool,
+    /// What follows for as long as the caller listens, in place of a body.
+    events: Option<EventStream>,
 }
 
 impl Answer {
@@ -33,16 +36,21 @@ impl Answer {
         Self::json(StatusCode::ACCEPTED, body).located(location)
     }
 
+    /// Builds a 200 with a stream of events.
+    pub(crate) fn events(events: EventStream) -> Self {
+        Self { status: StatusCode::OK, events: Some(events), ..Self::no_content() }
+    }
+
     /// Builds a 204.
     pub(crate) const fn no_content() -> Self {
-        Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false }
+        Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false, events: None }
     }
 
     /// Rebuilds a stored answer, with its headers.
     pub(crate) fn again(status: u16, mut headers: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Self {
         headers.push((HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true")));
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-        Self { status, body, headers, is_secret: false }
+        Self { status, body, headers, is_secret: false, events: None }
     }
 
     /// Returns one of the answer's own headers.
@@ -58,6 +66,9 @@ impl Answer {
 
     /// Adds an ETag of the whole answer to a GET; drops the body if the caller has it already (304).
     pub(crate) fn for_reader(mut self, headers: &HeaderMap) -> Self {
+        if self.events.is_some() {
+            return self;
+        }
         let version = self.header(&header::ETAG).and_then(|etag| etag.trim_matches('"').parse().ok());
         let etag = etag::of_answer(version, &self.body);
         if etag::is_known(headers, &etag) {
@@ -94,11 +105,15 @@ impl Answer {
     }
 
     /// Converts the answer to a response.
-    pub(crate) fn into_response(self, request_id: RequestId) -> Response<Bytes> {
-        let mut response = Response::new(self.body);
+    pub(crate) fn into_response(self, request_id: RequestId) -> warp::reply::Response {
+        let is_stream = self.events.is_some();
+        let mut response = match self.events {
+            Some(EventStream(events)) => warp::sse::reply(warp::sse::keep_alive().stream(events)).into_response(),
+            None => Response::new(self.body).into_response(),
+        };
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        if !is_stream && !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -110,7 +125,7 @@ impl Answer {
     fn json(status: StatusCode, body: &impl Serialize) -> Self {
         // Our own types always serialise; an empty body would be a defect that the tests see.
         let body = serde_json::to_vec(body).unwrap_or_default().into();
-        Self { status, body, headers: Vec::new(), is_secret: false }
+        Self { status, body, headers: Vec::new(), is_secret: false, events: None }
     }
 
     /// Adds a `Location`.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{Invalidation, TenantId};
+use keyway_domain::{Invalidation, Notice, Noticed, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache};
 use tokio_util::sync::CancellationToken;
@@ -12,6 +12,7 @@ use crate::{
     beside::ProxyBeside,
     hashing::Hashing,
     idempotency::InFlight,
+    live::Live,
     principals::Principals,
 };
 
@@ -59,6 +60,7 @@ pub struct App {
     pub(crate) admission: Admission,
     pub(crate) principals: Principals,
     pub(crate) hashing: Hashing,
+    pub(crate) live: Live,
     pub(crate) proxy: Option<Arc<dyn ProxyBeside>>,
 }
 
@@ -81,6 +83,7 @@ impl App {
             admission: Admission::new(parts.outbox),
             principals: Principals::default(),
             hashing: Hashing::new(),
+            live: Live::new(Timestamp::now()),
             proxy: parts.proxy,
         })
     }
@@ -91,9 +94,32 @@ impl App {
         self.admission.watch(&self.store, &stop).await;
     }
 
-    /// Drops what this API has in memory of people and services, when another process has changed it.
-    pub fn forget_principal(&self, what: Invalidation) {
+    /// Takes note of what another process has changed: drops what this API has in memory of people and services, and
+    /// tells pages of a tenant whose integrations changed.
+    pub fn note(&self, tenant_id: TenantId, what: Invalidation) {
         self.principals.forget(what);
+        match what {
+            Invalidation::Integrations => {
+                self.live.tell([Notice::new(tenant_id, Noticed::Status(None), Timestamp::now())]);
+            }
+            Invalidation::User { .. } | Invalidation::Service { .. } => self.live.forget(what),
+            Invalidation::VirtualKey { .. } | Invalidation::Providers => {}
+        }
+    }
+
+    /// Tells open pages what has changed.
+    pub fn notify(&self, notices: Vec<Notice>) {
+        self.live.tell(notices);
+    }
+
+    /// Tells open pages that notices may have been missed.
+    pub fn notices_lost(&self) {
+        self.live.gap();
+    }
+
+    /// Ends the streams of open pages, so that a stop does not wait for them.
+    pub fn end_streams(&self) {
+        self.live.end();
     }
 
     /// Drops all that this API has in memory of people and services, when changes may have been missed.

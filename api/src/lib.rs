@@ -27,6 +27,7 @@ mod idempotency;
 mod input;
 mod limits;
 mod listing;
+mod live;
 mod openapi;
 mod people;
 mod principal;

@@ -106,7 +106,7 @@ async fn handle<B: Buf>(
     let response = span.in_scope(|| {
         let (code, response) = match result {
             Ok(answer) => (None, answer.into_response(request_id)),
-            Err(error) => (Some(error.code().text()), error.into_response(request_id)),
+            Err(error) => (Some(error.code().text()), error.into_response(request_id).into_response()),
         };
         let took_ms = took_ms(started);
         tracing::info!(status = response.status().as_u16(), code, took_ms, "a request was answered");
@@ -114,7 +114,7 @@ async fn handle<B: Buf>(
     });
     metrics().api_seconds.with_label_values(&[endpoint.template]).observe(started.elapsed().as_secs_f64());
     count(endpoint.template, endpoint.method.as_str(), &response);
-    response.into_response()
+    response
 }
 
 async fn run<B: Buf>(

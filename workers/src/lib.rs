@@ -75,7 +75,7 @@ pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), Stor
 /// What handlers are given.
 fn context(parts: WorkerParts) -> Ctx {
     let WorkerParts { store, keys, bus, catalog, http, settings } = parts;
-    let Writers { status, audit } = Writers::start(&store, settings.verify_interval);
+    let Writers { status, audit } = Writers::start(&store, &bus, settings.verify_interval);
     let gate = Gate::new(settings.provider_concurrency);
     Ctx { store, keys, bus, catalog, http, settings, gate, status, audit }
 }

@@ -39,6 +39,7 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     resources::write_log(&answers.api).await?;
     answers.get("GET /api/v1/audit", "", "?action=project.created&limit=1").await?;
 
+    answers.get("GET /api/v1/events", "", "").await?;
     people(&mut answers).await?;
 
     let mut snapshots = BTreeMap::new();

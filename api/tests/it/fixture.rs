@@ -15,7 +15,10 @@ use keyway_vault::{
     Keyring, ProviderSecret, Vault,
     token::{admin_key_hash, new_admin_key},
 };
-use reqwest::{Method, RequestBuilder, header::HeaderMap};
+use reqwest::{
+    Method, RequestBuilder,
+    header::{CONTENT_TYPE, HeaderMap},
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -49,6 +52,7 @@ pub(crate) struct Api {
     pub(crate) admin_key: String,
     pub(crate) store: Store,
     pub(crate) tenant: TenantId,
+    pub(crate) app: Arc<App>,
     pub(crate) is_postgres: bool,
     pub(crate) stop: CancellationToken,
     pub(crate) served: Option<tokio::task::JoinHandle<std::io::Result<()>>>,
@@ -163,13 +167,14 @@ impl Api {
         let base = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(stop.clone()));
-        let serving = doors::serve(listener, app, proxy, options.limits, stop.clone());
+        let serving = doors::serve(listener, Arc::clone(&app), proxy, options.limits, stop.clone());
         let served = Some(keyway_telemetry::spawn("api under test", serving));
         Ok(Self {
             base,
             admin_key,
             store,
             tenant,
+            app,
             is_postgres: database.url.starts_with("postgres"),
             stop,
             served,
@@ -287,7 +292,9 @@ impl Reply {
 pub(crate) async fn send(request: RequestBuilder) -> Result<Reply> {
     let response = request.send().await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    let text = response.text().await?;
+    // A stream of events has no end: its head is the answer.
+    let is_stream = headers.get(CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+    let text = if is_stream { String::new() } else { response.text().await? };
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
     Ok(Reply { status, headers, text, json })
 }

@@ -10,6 +10,7 @@ mod document;
 #[path = "../../../src/front.rs"]
 mod doors;
 mod drift;
+mod events;
 mod fallback;
 mod fixture;
 mod idempotency;

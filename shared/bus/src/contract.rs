@@ -3,10 +3,10 @@
 //! Never holds code of an implementation.
 
 use async_trait::async_trait;
-use keyway_domain::{Lane, Message, MessageId, Route};
+use keyway_domain::{Lane, Message, MessageId, Notice, Route};
 use tokio_util::sync::CancellationToken;
 
-use crate::{BusError, ConsumeOptions, DeadLetterStream, Health, InvalidationStream, LaneDepth, Source};
+use crate::{BusError, ConsumeOptions, DeadLetterStream, Health, InvalidationStream, LaneDepth, NoticeStream, Source};
 
 /// One outbox row on its way to the bus.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +56,12 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Subscribes this process's caches to invalidations, best effort.
     fn invalidations(&self) -> InvalidationStream;
+
+    /// Tells the pages of every process what has changed, best effort. Never waits; what cannot be told now is dropped.
+    fn notify(&self, notices: Vec<Notice>);
+
+    /// Subscribes this process's pages to notices, best effort.
+    fn notices(&self) -> NoticeStream;
 
     /// Waits until a queue was found missing and its messages with it: every row handed over whose effect has not
     /// committed must be handed over again. Only one task per process may wait.

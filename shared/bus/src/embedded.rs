@@ -9,12 +9,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use keyway_domain::{Lane, Message, Route};
+use keyway_domain::{Lane, Message, Notice, Route};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationSignal, InvalidationStream, Journal,
-    LaneDepth, LaneHealth, Outgoing, Source,
+    LaneDepth, LaneHealth, NoticeSignal, NoticeStream, Outgoing, Source,
     embedded_inner::{INVALIDATIONS, Inner},
     embedded_source,
 };
@@ -76,6 +76,15 @@ impl Bus for EmbeddedBus {
 
     fn invalidations(&self) -> InvalidationStream {
         InvalidationStream::new(self.0.subscribe())
+    }
+
+    fn notify(&self, notices: Vec<Notice>) {
+        // Nobody listening is nothing to do.
+        let _ = self.0.notices.send(NoticeSignal::Changed(notices));
+    }
+
+    fn notices(&self) -> NoticeStream {
+        NoticeStream::new(self.0.notices.subscribe())
     }
 
     /// Never returns: messages in memory are lost only with the process.

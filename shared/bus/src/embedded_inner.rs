@@ -11,10 +11,15 @@ use std::{
 use keyway_domain::{DeadReason, Lane, Message, MessageId, Route};
 use tokio::sync::{Notify, broadcast};
 
-use crate::{BusError, Handover, InvalidationSignal, Journal, Outgoing, batch::Batcher, lane_map::LaneMap};
+use crate::{
+    BusError, Handover, InvalidationSignal, Journal, NoticeSignal, Outgoing, batch::Batcher, lane_map::LaneMap,
+};
 
 /// Number of invalidations that a cache may lag behind before it must drop everything.
 pub(crate) const INVALIDATIONS: usize = 1024;
+
+/// Number of notices that a page's stream may lag behind before it is told of a gap.
+const NOTICES: usize = 1024;
 
 /// One message in memory; its row is in the journal.
 #[derive(Debug)]
@@ -41,6 +46,7 @@ pub(crate) struct Inner {
     append: Batcher<Message>,
     remove: Batcher<MessageId>,
     invalidations: broadcast::Sender<InvalidationSignal>,
+    pub(crate) notices: broadcast::Sender<NoticeSignal>,
 }
 
 impl fmt::Debug for Inner {
@@ -69,6 +75,7 @@ impl Inner {
                 Box::pin(async move { journal.remove(&ids).await })
             }),
             invalidations: broadcast::Sender::new(INVALIDATIONS),
+            notices: broadcast::Sender::new(NOTICES),
         }
     }
 

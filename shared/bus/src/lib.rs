@@ -1,4 +1,4 @@
-//! The bus: carries outbox rows and events to the lanes' workers, and invalidations to caches.
+//! The bus: carries outbox rows and events to the lanes' workers, invalidations to caches, and notices to pages.
 //!
 //! Two implementations stand behind [`Bus`]: [`RabbitBus`] over RabbitMQ and [`EmbeddedBus`] inside one process.
 //! Handlers cannot tell them apart. This crate never decides about retries: those live in the database.
@@ -18,13 +18,14 @@ mod health;
 mod invalidations;
 mod lane_map;
 mod looks;
+mod notices;
 mod packet;
 mod publisher;
 mod rabbit;
 mod rabbit_address;
 mod rabbit_dead;
+mod rabbit_fanout;
 mod rabbit_headers;
-mod rabbit_invalidations;
 mod rabbit_session;
 mod rabbit_settings;
 mod rabbit_source;
@@ -42,6 +43,7 @@ pub use embedded::EmbeddedBus;
 pub use error::BusError;
 pub use health::{Health, LaneDepth, LaneHealth};
 pub use invalidations::{InvalidationSignal, InvalidationStream, Revocation};
+pub use notices::{NoticeSignal, NoticeStream};
 pub use rabbit::RabbitBus;
 pub use rabbit_settings::RabbitSettings;
 pub use settle::{SettleLayer, SettleService};

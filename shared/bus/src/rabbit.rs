@@ -4,15 +4,20 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use keyway_domain::{Lane, Message, Route};
+use keyway_domain::{Lane, Message, MessageId, Notice, Route};
 use lapin::{Connection, options::QueueDeclareOptions, types::FieldTable};
 use serde::Deserialize;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
-    Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationStream, LaneDepth, Outgoing,
-    RabbitSettings, Source, packet::Packet, publisher::Publisher, rabbit_dead, rabbit_invalidations::Invalidations,
-    rabbit_session::Link, rabbit_source, topology,
+    Bus, BusError, ConsumeOptions, DeadLetterStream, Handover, Health, InvalidationSignal, InvalidationStream,
+    LaneDepth, NoticeSignal, NoticeStream, Outgoing, RabbitSettings, Source, notices,
+    packet::Packet,
+    publisher::Publisher,
+    rabbit_dead,
+    rabbit_fanout::{Exchange, Fanout},
+    rabbit_session::Link,
+    rabbit_source, task, topology,
 };
 
 /// Interval at which a waiting relay checks the capacity.
@@ -23,7 +28,8 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct RabbitBus {
     link: Arc<Link>,
     publisher: Arc<Publisher>,
-    invalidations: Invalidations,
+    invalidations: Fanout<InvalidationSignal>,
+    notices: Fanout<NoticeSignal>,
     asking: tokio::sync::Mutex<Option<Connection>>,
     _stop: DropGuard,
 }
@@ -37,7 +43,26 @@ impl RabbitBus {
         let (link, stop) = (Arc::new(Link::new(settings)?), CancellationToken::new());
         Ok(Self {
             publisher: Arc::new(Publisher::start(&link, stop.clone())),
-            invalidations: Invalidations::new(&link, stop.clone()),
+            invalidations: Fanout::new(
+                &link,
+                stop.clone(),
+                Exchange {
+                    name: topology::INVALIDATE,
+                    connection: "invalidations",
+                    decode: InvalidationSignal::decode,
+                    lost: || InvalidationSignal::Lost,
+                },
+            ),
+            notices: Fanout::new(
+                &link,
+                stop.clone(),
+                Exchange {
+                    name: topology::NOTICES,
+                    connection: "notices",
+                    decode: NoticeSignal::decode,
+                    lost: || NoticeSignal::Lost,
+                },
+            ),
             asking: tokio::sync::Mutex::new(None),
             link,
             _stop: stop.drop_guard(),
@@ -117,7 +142,27 @@ impl Bus for RabbitBus {
     }
 
     fn invalidations(&self) -> InvalidationStream {
-        self.invalidations.subscribe()
+        InvalidationStream::new(self.invalidations.subscribe())
+    }
+
+    fn notify(&self, notices: Vec<Notice>) {
+        // The room is kept for what must arrive.
+        if self.publisher.capacity(None) == 0 {
+            return;
+        }
+        let Some(body) = notices::encode(notices) else { return };
+        let (exchange, kind, headers) = (topology::NOTICES, Some("noticed".into()), FieldTable::default());
+        let packet = Packet { exchange, key: "", mandatory: false, id: MessageId::new(), kind, headers, body };
+        let publisher = Arc::clone(&self.publisher);
+        task::spawn(async move {
+            if let Err(error) = publisher.publish(packet).await {
+                tracing::debug!(%error, "pages were not told of a change");
+            }
+        });
+    }
+
+    fn notices(&self) -> NoticeStream {
+        NoticeStream::new(self.notices.subscribe())
     }
 
     async fn lost(&self) {

@@ -18,6 +18,8 @@ use crate::{BusError, looks::Looks, rabbit_session::Link};
 pub(crate) const DEAD: &str = "keyway.dead";
 /// Fanout exchange of invalidations.
 pub(crate) const INVALIDATE: &str = "keyway.invalidate";
+/// Fanout exchange of notices.
+pub(crate) const NOTICES: &str = "keyway.notices";
 
 const COMMANDS: &str = "keyway.commands";
 const EVENTS: &str = "keyway.events";
@@ -29,7 +31,7 @@ const DELIVERY_LIMIT: i32 = 20;
 const DEAD_DELIVERY_LIMIT: i32 = 1_000_000;
 const LANE_MESSAGES: i32 = 500_000;
 const DEAD_MESSAGES: i32 = 100_000;
-const INVALIDATIONS: i32 = 10_000;
+const SIGNALS: i32 = 10_000;
 
 const PRECONDITION_FAILED: u16 = 406;
 const ANSWER: Duration = Duration::from_secs(10);
@@ -82,8 +84,10 @@ pub(crate) async fn declare(link: &Link, connection: &Connection) -> Result<Vec<
 }
 
 pub(crate) async fn declare_exchanges(channel: &Channel) -> Result<(), BusError> {
-    let direct = ExchangeKind::Direct;
-    for (name, kind) in [(COMMANDS, &direct), (EVENTS, &direct), (DEAD, &direct), (INVALIDATE, &ExchangeKind::Fanout)] {
+    let (direct, fanout) = (ExchangeKind::Direct, ExchangeKind::Fanout);
+    let exchanges =
+        [(COMMANDS, &direct), (EVENTS, &direct), (DEAD, &direct), (INVALIDATE, &fanout), (NOTICES, &fanout)];
+    for (name, kind) in exchanges {
         let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
         let declared = channel.exchange_declare(name.into(), kind.clone(), options, FieldTable::default()).await;
         declared.map_err(|error| refused(name, error))?;
@@ -124,16 +128,16 @@ pub(crate) async fn declare_lane(
     durable_queue(channel, &queue(lane), table(live), address(Route::Lane(lane))).await
 }
 
-/// Declares this process's own queue for invalidations and returns its name.
-pub(crate) async fn declare_invalidations(channel: &Channel) -> Result<String, BusError> {
+/// Declares this process's own queue for the signals of a fanout exchange and returns its name.
+pub(crate) async fn declare_own(channel: &Channel, exchange: &'static str) -> Result<String, BusError> {
     declare_exchanges(channel).await?;
     let options = QueueDeclareOptions { exclusive: true, auto_delete: true, ..QueueDeclareOptions::default() };
-    let arguments = table([("x-max-length", AMQPValue::LongInt(INVALIDATIONS))]);
+    let arguments = table([("x-max-length", AMQPValue::LongInt(SIGNALS))]);
     let queue = channel.queue_declare("".into(), options, arguments).await?.name().to_string();
     let bound = channel
         .queue_bind(
             queue.as_str().into(),
-            INVALIDATE.into(),
+            exchange.into(),
             "".into(),
             QueueBindOptions::default(),
             FieldTable::default(),

@@ -8,10 +8,11 @@ mod by_hand;
 #[path = "../fan_out/ground.rs"]
 mod ground;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use futures::StreamExt as _;
+use keyway_bus::{Bus, EmbeddedBus};
 use keyway_domain::{
     Actor, AuditEvent, AuditOutcome, Command, Event, Evidence, IntegrationId, Message, MessageId, OperationId,
     Timestamp, Verdict, VerdictKind,
@@ -24,7 +25,7 @@ use keyway_store::{
 use keyway_telemetry::metrics;
 use keyway_testkit::figures::{Effort, Figure, Meter, Wanted, count, median};
 use keyway_vault::Keyring;
-use keyway_workers::{HandlerError, Writers};
+use keyway_workers::{HandlerError, OutboxJournal, Writers};
 
 use ground::Ground;
 
@@ -44,7 +45,9 @@ async fn main() -> Result<()> {
     let mut ground = Ground::new(Keyring::generate()?).await?;
     ground.add(keys, "http://127.0.0.1:9/v1").await?;
     let mut by_hand = by_hand::connect(&ground.database.url).await?;
-    let writers = Writers::start(&ground.store, Duration::from_secs(86_400));
+    let journal = Arc::new(OutboxJournal::new(ground.store.clone()));
+    let bus: Arc<dyn Bus> = Arc::new(EmbeddedBus::new(journal, AT_ONCE));
+    let writers = Writers::start(&ground.store, &bus, Duration::from_secs(86_400));
     let (mut status_limit, mut status_own, mut audit_limit, mut audit_own) = (vec![], vec![], vec![], vec![]);
     for round in 1..=ROUNDS {
         let events = verifications(&ground).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use keyway_bus::Bus;
 use keyway_domain::{AuditEvent, Body, Event, Message};
 use keyway_store::{
     Store,
@@ -10,15 +11,16 @@ use keyway_store::{
 };
 use keyway_telemetry::failpoint;
 
+use super::noticed;
 use crate::{Ctx, HandlerError, group::Group, patience};
 
 /// Largest number of events in one transaction.
 const GROUP: usize = 128;
 
 /// Starts the group that commits audit events.
-pub(crate) fn start(store: Store) -> Group<AuditRecord> {
+pub(crate) fn start(store: Store, bus: Arc<dyn Bus>) -> Group<AuditRecord> {
     Group::start("audit", GROUP, move |events: Arc<Vec<AuditRecord>>| {
-        let store = store.clone();
+        let (store, bus) = (store.clone(), Arc::clone(&bus));
         async move {
             let tx = store.system().await?;
             audit::append(&tx, &events).await?;
@@ -26,6 +28,7 @@ pub(crate) fn start(store: Store) -> Group<AuditRecord> {
             failpoint("audit.before_commit");
             tx.commit().await?;
             failpoint("audit.after_commit");
+            bus.notify(noticed::of_audit(&events));
             Ok(())
         }
     })

@@ -3,11 +3,13 @@
 
 pub(crate) mod audit;
 mod exhausted;
+mod noticed;
 pub(crate) mod status;
 mod told;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
+use keyway_bus::Bus;
 use keyway_domain::Message;
 use keyway_store::{Store, audit::AuditRecord};
 
@@ -21,10 +23,13 @@ pub struct Writers {
 
 impl Writers {
     /// Starts both groups; they end on drop. `verify_interval` is the time after which a verified key is verified
-    /// again.
+    /// again. Pages are told over the bus what was committed.
     #[must_use]
-    pub fn start(store: &Store, verify_interval: Duration) -> Self {
-        Self { status: status::start(store.clone(), verify_interval), audit: audit::start(store.clone()) }
+    pub fn start(store: &Store, bus: &Arc<dyn Bus>, verify_interval: Duration) -> Self {
+        Self {
+            status: status::start(store.clone(), Arc::clone(bus), verify_interval),
+            audit: audit::start(store.clone(), Arc::clone(bus)),
+        }
     }
 
     /// Applies a status event; returns when its group is committed.

@@ -10,8 +10,10 @@ use std::{
     time::Duration,
 };
 
+use keyway_bus::Bus;
 use keyway_domain::{
-    Body, Code, Event, Lane, Message, MessageId, OperationId, OperationKind, Route, Timestamp, Verdict, VerdictKind,
+    Body, Code, Event, Lane, Message, MessageId, Notice, OperationId, OperationKind, Route, Timestamp, Verdict,
+    VerdictKind,
 };
 use keyway_store::{
     Store, SystemTx,
@@ -28,7 +30,7 @@ use keyway_telemetry::failpoint;
 
 use super::{
     exhausted::{self, Exhausted},
-    told,
+    noticed, told,
 };
 use crate::{Ctx, HandlerError, dead_letters, group::Group, patience, schedules::next_check};
 
@@ -40,17 +42,18 @@ const RATE_LIMITED: Duration = Duration::from_secs(600);
 const MISCONFIGURED: Duration = Duration::from_secs(3600);
 
 /// Starts the group that applies status events.
-pub(crate) fn start(store: Store, verify_interval: Duration) -> Group<Message> {
+pub(crate) fn start(store: Store, bus: Arc<dyn Bus>, verify_interval: Duration) -> Group<Message> {
     Group::start("status", GROUP, move |events: Arc<Vec<Message>>| {
-        let store = store.clone();
+        let (store, bus) = (store.clone(), Arc::clone(&bus));
         async move {
             let batch = Batch::sort(&events, verify_interval);
             let tx = store.system().await?;
-            let filed = batch.apply(&tx).await?;
+            let Effects { filed, notices } = batch.apply(&tx).await?;
             failpoint("status.before_commit");
             tx.commit().await?;
             failpoint("status.after_commit");
             filed.iter().for_each(dead_letters::report);
+            bus.notify(notices);
             Ok(())
         }
     })
@@ -62,6 +65,13 @@ pub(crate) async fn run(message: &Message, ctx: &Ctx) -> Result<(), HandlerError
         return Err(HandlerError::Defect("not a status event of an operation".to_owned()));
     }
     patience::until_well("status", || ctx.status.write(message.clone())).await
+}
+
+/// Effects of a batch that are told once it is committed.
+struct Effects {
+    /// Dead letters it filed.
+    filed: Vec<DeadLetterRow>,
+    notices: Vec<Notice>,
 }
 
 /// Events sorted by their effect.
@@ -153,8 +163,8 @@ impl<'m> Batch<'m> {
         }
     }
 
-    /// Applies everything; returns the dead letters it filed.
-    async fn apply(mut self, tx: &SystemTx) -> Result<Vec<DeadLetterRow>, HandlerError> {
+    /// Applies everything.
+    async fn apply(mut self, tx: &SystemTx) -> Result<Effects, HandlerError> {
         let ids: Vec<_> = self.operations.iter().copied().collect();
         let locked = transitions::lock(tx, &ids).await?;
         self.forget_overtaken(&locked);
@@ -185,7 +195,7 @@ impl<'m> Batch<'m> {
         let back: Vec<_> = applied.iter().filter(|change| change.is_back).map(|it| it.integration_id).collect();
         integrations::look_again(tx, &back, Timestamp::now()).await?;
         outbox::delete(tx, &self.done.into_iter().collect::<Vec<_>>()).await?;
-        Ok(filed)
+        Ok(Effects { filed, notices: noticed::of_status(&locked, &applied, &settled) })
     }
 
     /// Ends the verifications with a conclusive verdict: as failed if the verdict refuses a secret that was to replace

@@ -9,8 +9,10 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail, ensure};
-use keyway_bus::{InvalidationSignal, InvalidationStream};
-use keyway_domain::{Body, DeadReason, Event, Invalidation, Lane, Message, MessageId, Route, TenantId};
+use keyway_bus::{InvalidationSignal, InvalidationStream, NoticeSignal};
+use keyway_domain::{
+    Body, DeadReason, Event, Invalidation, Lane, Message, MessageId, Notice, Noticed, Route, TenantId, Timestamp,
+};
 use tokio::sync::{Barrier, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +46,7 @@ on_both![
     a_dead_letter_that_was_not_filed_comes_again,
     a_stopped_pool_finishes_what_it_started_and_leaves_the_rest,
     invalidations_reach_every_subscriber,
+    notices_reach_every_subscriber,
     a_duplicate_has_the_same_id,
     the_bus_tells_when_it_can_take_more,
 ];
@@ -254,6 +257,32 @@ async fn invalidations_reach_every_subscriber(world: World) -> Result<()> {
     ensure!(world.bus.relay(vec![row]).await == [Ok(keyway_bus::Handover::Done)]);
     for subscriber in &mut subscribers {
         until_heard(subscriber, tenants[1]).await?;
+    }
+    Ok(())
+}
+
+async fn notices_reach_every_subscriber(world: World) -> Result<()> {
+    let mut subscribers = [world.bus.notices(), world.bus.notices()];
+    let told = |at| Notice::new(TenantId::new(), Noticed::Status(None), Timestamp::from_ms(at));
+    let (first, second) = (vec![told(1)], vec![told(2), told(3)]);
+    world.bus.notify(Vec::new());
+    // Until the subscriptions stand, notices go nowhere: that is what best effort means.
+    for subscriber in &mut subscribers {
+        tokio::time::timeout(DEADLINE, async {
+            loop {
+                world.bus.notify(first.clone());
+                let heard = tokio::time::timeout(Duration::from_millis(50), subscriber.next()).await;
+                if heard == Ok(Some(NoticeSignal::Changed(first.clone()))) {
+                    return;
+                }
+            }
+        })
+        .await?;
+    }
+    world.bus.notify(second.clone());
+    for subscriber in &mut subscribers {
+        let until = async { while subscriber.next().await != Some(NoticeSignal::Changed(second.clone())) {} };
+        tokio::time::timeout(DEADLINE, until).await?;
     }
     Ok(())
 }
