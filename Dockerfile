@@ -1,8 +1,14 @@
 # syntax=docker/dockerfile:1
+FROM node:24-bookworm-slim AS dashboard
+WORKDIR /dashboard
+COPY dashboard .
+RUN --mount=type=cache,target=/root/.npm npm ci --no-progress && npm run --silent build
+
 FROM rust:1.95-slim-bookworm AS build
 RUN apt-get update && apt-get install -y --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+COPY --from=dashboard /dashboard/dist dashboard/dist
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --bin keyway && install -D -s target/release/keyway /out/keyway && mkdir /out/data

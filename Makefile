@@ -15,17 +15,18 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test lint check chaos seeded bench prices clients infra fmt deny doc document deps files nextest fuzz machete clean
+.PHONY: dashboard dashboard-check dashboard-client
 
 help: ## List the tasks
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Start Keyway: embedded, data in ./data, no services needed
+run: dashboard ## Start Keyway: embedded, data in ./data, no services needed
 	cargo run --locked --release -- serve
 
-demo: ## Show everything with a simulated provider, then leave it running
+demo: dashboard ## Show everything with a simulated provider, then leave it running
 	scripts/demo.sh
 
-test: deps files nextest ## Run every test (starts its own PostgreSQL, RabbitMQ, Prometheus and Alertmanager)
+test: deps files nextest dashboard ## Run every test (starts its own PostgreSQL, RabbitMQ, Prometheus, Alertmanager and browser)
 	cargo nextest run --locked --workspace --features failpoints --profile $(NEXTEST_PROFILE)
 	cargo test --locked --workspace --features failpoints --doc --quiet
 
@@ -34,7 +35,30 @@ lint: deps machete ## Formatting, clippy without a warning, unused dependencies,
 	cargo clippy --locked --workspace --all-targets --features failpoints -- -D warnings
 	shellcheck scripts/*.sh scripts/infra/*.sh grafana/*.sh .ci/run
 
-check: lint doc deny document test ## All that CI checks
+check: lint doc deny dashboard-check document test ## All that CI checks
+
+# Node is the installed one, or comes with the Python registry's wheel (scripts/node.sh): nothing is installed by hand.
+NPM := cd dashboard && ../scripts/node.sh npm
+DASHBOARD_INSTALLED := target/dashboard/installed
+DASHBOARD_SOURCES := $(shell find dashboard/src dashboard/public -type f) $(wildcard dashboard/*.ts dashboard/*.json dashboard/*.html)
+
+$(DASHBOARD_INSTALLED): dashboard/package-lock.json dashboard/package.json dashboard/.npmrc dashboard/codegen/package.json
+	$(NPM) ci --no-progress
+	@mkdir -p $(@D) && touch $@
+
+# Only a build that differs is compiled into the binary again.
+dashboard/dist/index.html: $(DASHBOARD_INSTALLED) $(DASHBOARD_SOURCES)
+	$(NPM) run --silent build
+
+dashboard: dashboard/dist/index.html ## Build the dashboard, which the binary holds once it is compiled after that
+
+dashboard-check: $(DASHBOARD_INSTALLED) ## The dashboard's types, lints, words, generated client and unit tests
+	$(NPM) run --silent check
+
+dashboard-client: $(DASHBOARD_INSTALLED) ## Make the dashboard's client from the API's own document, after a change of routes
+	cargo build --locked
+	scripts/check_document.py --write dashboard/openapi.json
+	$(NPM) run --silent api
 
 # SCENARIO=5,9 chooses by number (0: the random mix); SEED repeats a random choice; ROUNDS repeats each fault.
 # SEEDS shares the random mix among so many seeds: SCENARIO=0 SECONDS=600 SEEDS=5 is ten minutes from five.

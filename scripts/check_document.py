@@ -3,7 +3,9 @@
 
 Needs a built keyway (KEYWAY_BIN, else target/release or target/debug), node with npm, and python3 with venv.
 Each tool is pinned and installed once, below target/document; names as arguments choose some of them.
+`--write <file>` writes the part of the document that the dashboard's client is made from instead.
 """
+import json
 import os
 import re
 import shutil
@@ -74,6 +76,18 @@ def fetch(path):
             process.wait(timeout=60)
     with open(path, "wb") as file:
         file.write(document)
+
+
+def write(path):
+    """Writes the management API's part of the document, readable."""
+    with tempfile.TemporaryDirectory() as directory:
+        whole = os.path.join(directory, "openapi.json")
+        fetch(whole)
+        with open(whole, encoding="utf-8") as file:
+            document = json.load(file)
+    document["paths"] = {at: routes for at, routes in document["paths"].items() if at.startswith("/api/")}
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
 def npm(name, *packages):
@@ -198,6 +212,9 @@ TOOLS = {
 
 
 def main():
+    if sys.argv[1:2] == ["--write"] and len(sys.argv) == 3:
+        write(sys.argv[2])
+        return
     chosen = sys.argv[1:] or list(TOOLS)
     unknown = [name for name in chosen if name not in TOOLS]
     if unknown:

@@ -186,7 +186,10 @@ def table(rows, heading):
 
 def farewell(keyway, ops, key):
     title("It keeps running")
-    print(f"""   open   http://127.0.0.1:{keyway}/api/docs      the API, to try out (authorise with the admin key)
+    with open(os.path.join(HOME, "keyway.log"), encoding="utf-8") as log:
+        token = next((word for word in log.read().split() if word.startswith("kw_setup_")), "is in target/demo/keyway.log")
+    print(f"""   open   http://localhost:{keyway}/setup          the dashboard (setup token {token})
+          http://127.0.0.1:{keyway}/api/docs      the API, to try out (authorise with the admin key)
           http://127.0.0.1:{ops}/metrics        what Prometheus scrapes
    try    export OPENAI_BASE_URL=http://127.0.0.1:{keyway}/v1 OPENAI_API_KEY={key}
           curl -s $OPENAI_BASE_URL/models -H "authorization: Bearer $OPENAI_API_KEY"

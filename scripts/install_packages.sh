@@ -27,6 +27,7 @@ need rabbitmq-server any_executable /usr/lib/rabbitmq/bin/rabbitmq-server
 need prometheus command -v promtool
 need prometheus-alertmanager command -v prometheus-alertmanager
 need faketime compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1'
+need chromium any_executable /usr/bin/chromium /usr/bin/google-chrome
 need curl command -v curl
 need python3-venv python3 -c 'import ensurepip, venv'
 need docker-compose compose_present

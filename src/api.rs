@@ -1,6 +1,6 @@
 //! `keyway api`: the listener with API and proxy, beside any number of others.
 
-use std::sync::Arc;
+use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
 use keyway_api::{App, AppParts, OutboxLimits};
@@ -117,14 +117,22 @@ async fn offer_setup(parts: &Parts) -> anyhow::Result<()> {
     let is_offered = setup_token::offer(&tx, &token.sha256()).await?;
     tx.commit().await?;
     if is_offered {
-        let address = parts.config.api.listen;
+        let address = page_address(parts.config.api.listen);
         say::line(&format!(
-            "Nobody can sign in yet. The first owner is made with POST http://{address}/api/v1/setup and this setup token \
-             (shown once, works once): {}",
+            "Nobody can sign in yet. The first owner is made at http://{address}/setup (or POST /api/v1/setup) with this \
+             setup token (shown once, works once): {}",
             token.plain()
         ));
     }
     Ok(())
+}
+
+/// Returns the address to open in a browser on this machine: passkeys work on `localhost`, and not on an address.
+fn page_address(listen: SocketAddr) -> String {
+    match listen.ip().is_loopback() || listen.ip().is_unspecified() {
+        true => format!("localhost:{}", listen.port()),
+        false => listen.to_string(),
+    }
 }
 
 /// Fills the proxy's caches while it already serves, so that a start does not wait for them.

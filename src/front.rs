@@ -1,11 +1,12 @@
-//! The front: which door a request goes to. `/proxy`, `/v1` and whatever else callers mean for a provider go to the proxy, all
-//! else to the management API. The two know of each other only what is said here.
+//! The front: which door a request goes to. `/proxy`, `/v1` and whatever else callers mean for a provider go to the proxy,
+//! `/api` to the management API, and what is only read elsewhere to the dashboard. They know of each other only what is said here.
 
 use std::{io, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use http::{Request, Response, Uri};
-use http_body_util::Either;
+use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use keyway_api::{ApiBody, App, OpenApi, ProxyBeside};
 use keyway_domain::{Explanation, Invalidation, ProjectId, TenantId, Wanted};
@@ -13,6 +14,8 @@ use keyway_http::{Connection, Door, ServerLimits, head_bytes};
 use keyway_proxy::{Proxy, ProxyBody, ProxyDoor, is_proxied};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::dashboard;
 
 /// Serves API and proxy until `stop` is cancelled and the running requests have ended or the drain time is over.
 ///
@@ -41,7 +44,7 @@ struct Front<A> {
 }
 
 impl<A: Door<Body = ApiBody>> Door for Front<A> {
-    type Body = Either<ProxyBody, ApiBody>;
+    type Body = Either<ProxyBody, Either<ApiBody, Full<Bytes>>>;
 
     fn of_loop(&self) -> Self {
         Self { api: self.api.of_loop(), proxy: self.proxy.of_loop(), max_header_bytes: self.max_header_bytes }
@@ -50,12 +53,14 @@ impl<A: Door<Body = ApiBody>> Door for Front<A> {
     async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response<Self::Body> {
         let request = folded(request);
         if head_bytes(&request) > self.max_header_bytes {
-            return keyway_api::refuse_head(self.max_header_bytes).map(Either::Right);
+            return keyway_api::refuse_head(self.max_header_bytes).map(Either::Left).map(Either::Right);
         }
         if is_proxied(request.uri().path()) {
             self.proxy.answer(request, connection).await.map(Either::Left)
+        } else if dashboard::is_page(request.method(), request.uri().path()) {
+            dashboard::answer(&request).map(Either::Right).map(Either::Right)
         } else {
-            self.api.answer(request, connection).await.map(Either::Right)
+            self.api.answer(request, connection).await.map(Either::Left).map(Either::Right)
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod api;
 mod console;
+mod dashboard;
 mod dead_letters;
 mod fetch_usage;
 mod front;

@@ -3,9 +3,11 @@
 mod alertmanager;
 mod answer_cache;
 mod broker_away;
+mod browser;
 mod canary;
 mod clouds;
 mod cut_streams;
+mod dashboard;
 mod dead_letters;
 mod env_example;
 mod fetch_usage;

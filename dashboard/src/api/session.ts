@@ -1,0 +1,58 @@
+import { queryOptions } from '@tanstack/react-query';
+import { api, data, type Schemas } from './client.ts';
+import { noteSession } from './proof.ts';
+import { chosenTenant, chooseTenant } from './tenant.ts';
+
+export type Me = Schemas['MeView'];
+
+/** Who is signed in; null: nobody. */
+export const me = queryOptions({
+  queryKey: ['me'],
+  staleTime: 60_000,
+  queryFn: async ({ signal }): Promise<Me | null> => {
+    try {
+      return kept(await data(api.GET('/api/v1/me', { signal })));
+    } catch (error) {
+      // A tenant that one has left since.
+      const isOfTenant = chosenTenant() !== null && statusOf(error) !== 401;
+      if (!isOfTenant && statusOf(error) !== 401) throw error;
+      chooseTenant(null);
+      return isOfTenant ? kept(await data(api.GET('/api/v1/me', { signal }))) : null;
+    }
+  },
+});
+
+function kept(found: Me): Me {
+  noteSession(found.principal === 'user');
+  const own = new Set(found.tenants.map((tenant) => tenant.id));
+  const chosen = chosenTenant();
+  if (chosen === null || !own.has(chosen)) chooseTenant(found.tenants[0]?.id ?? null);
+  return found;
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof Error && 'status' in error ? Number(error.status) : 0;
+}
+
+export async function signIn(email: string, password: string) {
+  await api.POST('/api/v1/sessions', { body: { email, password } });
+}
+
+export async function stepUp(password: string) {
+  await api.POST('/api/v1/sessions/step-up', { body: { password } });
+}
+
+export async function setUp(body: Schemas['SetupInput']) {
+  await api.POST('/api/v1/setup', { body });
+}
+
+export async function signOut() {
+  await api.DELETE('/api/v1/sessions/current');
+  noteSession(false);
+  chooseTenant(null);
+}
+
+/** Keeps the language that the person is written to in. */
+export async function keepLocale(locale: string) {
+  await api.PATCH('/api/v1/me', { body: { locale } });
+}

@@ -1,0 +1,106 @@
+/** The one list of pages: their addresses, what is read of an address, their places in the navigation. */
+import { msg } from '@lingui/core/macro';
+import { QueryClient } from '@tanstack/react-query';
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router';
+import { KeyRound } from 'lucide-react';
+import { isWorthAnotherTry } from './api/client.ts';
+import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
+import { me } from './api/session.ts';
+import { Frame } from './frame/frame.tsx';
+import { Lost } from './frame/lost.tsx';
+import type { NavigationEntry } from './frame/navigation.ts';
+import { RouteFailure } from './frame/route-failure.tsx';
+
+/** Pages in the navigation, in its order; `key` opens one after `g`. */
+const NAVIGATION: NavigationEntry[] = [
+  { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
+];
+
+export const queryClient = new QueryClient({
+  defaultOptions: { queries: { staleTime: 10_000, retry: isWorthAnotherTry } },
+});
+
+const root = createRootRouteWithContext<{ queryClient: QueryClient }>()({ component: Outlet, notFoundComponent: Lost });
+
+const setUp = createRoute({
+  getParentRoute: () => root,
+  path: '/setup',
+  component: lazyRouteComponent(() => import('./pages/set-up.tsx'), 'SetUpPage'),
+});
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  // Only a path of our own: the address may have been written by anybody.
+  validateSearch: ({ next }: Record<string, unknown>): { next?: string } =>
+    typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {},
+  component: lazyRouteComponent(() => import('./pages/sign-in.tsx'), 'SignInPage'),
+});
+
+/** Every page for people who have signed in is a child of this one. */
+const frame = createRoute({
+  getParentRoute: () => root,
+  id: 'frame',
+  beforeLoad: async ({ context, location }) => {
+    const who = await context.queryClient.ensureQueryData(me);
+    if (who?.principal !== 'user') throw redirect({ to: '/sign-in', search: { next: location.href } });
+  },
+  component: () => <Frame entries={NAVIGATION} />,
+  notFoundComponent: Lost,
+});
+
+const home = createRoute({
+  getParentRoute: () => frame,
+  path: '/',
+  beforeLoad: () => {
+    throw redirect({ to: '/integrations', replace: true });
+  },
+});
+
+const STATUSES: IntegrationStatus[] = ['verifying', 'connected', 'error', 'disabled'];
+
+const integrationsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/integrations',
+  // What is not known is dropped.
+  validateSearch: (search: Record<string, unknown>): IntegrationFilter => {
+    const status = STATUSES.find((known) => known === search.status);
+    return { ...(status && { status }), ...texts(search, ['provider', 'project_id', 'search']) };
+  },
+  loaderDeps: ({ search }) => search,
+  // Not awaited: the page shows its frame at once.
+  loader: ({ context, deps }) => void context.queryClient.prefetchInfiniteQuery(integrations(deps)),
+  component: lazyRouteComponent(() => import('./pages/integrations.tsx'), 'IntegrationsPage'),
+});
+
+/** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
+function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
+  const found = names.flatMap((name) => {
+    const value = search[name];
+    const isText = typeof value === 'number' || (typeof value === 'string' && value !== '');
+    return isText ? [[name, String(value).slice(0, 100)]] : [];
+  });
+  return Object.fromEntries(found) as { [N in K]?: string };
+}
+
+export const router = createRouter({
+  routeTree: root.addChildren([setUp, signIn, frame.addChildren([home, integrationsPage])]),
+  context: { queryClient },
+  defaultPreload: 'intent',
+  defaultPreloadStaleTime: 0,
+  defaultErrorComponent: RouteFailure,
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

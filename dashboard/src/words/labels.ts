@@ -1,0 +1,41 @@
+/** Words for the values of the API. A new value does not compile until it has its word. */
+import type { MessageDescriptor } from '@lingui/core';
+import { msg } from '@lingui/core/macro';
+import type { Schemas } from '../api/client.ts';
+
+type Words<T extends string> = Record<T, MessageDescriptor>;
+
+export const INTEGRATION_STATUS: Words<Schemas['IntegrationStatus']> = {
+  verifying: msg`Verifying`,
+  connected: msg`Connected`,
+  error: msg({ message: 'Error', comment: 'Status of an integration' }),
+  disabled: msg`Disabled`,
+};
+
+export const VERDICT: Words<Schemas['VerdictKind']> = {
+  valid: msg`Key accepted`,
+  invalid: msg`Key refused`,
+  no_credit: msg`No credit left`,
+  restricted: msg`Key is restricted`,
+  rate_limited: msg`Provider asks to wait`,
+  unreachable: msg`Provider not reached`,
+  misconfigured: msg`Wrong address`,
+  undecryptable: msg`Key cannot be opened`,
+};
+
+export const OPERATION_STATE: Words<Schemas['OperationState']> = {
+  queued: msg`Queued`,
+  running: msg`Running`,
+  succeeded: msg`Succeeded`,
+  failed: msg`Failed`,
+  cancelled: msg`Cancelled`,
+};
+
+export const ROLE: Words<Schemas['Role']> = {
+  owner: msg`Owner`,
+  admin: msg`Admin`,
+  operator: msg`Operator`,
+  developer: msg`Developer`,
+  auditor: msg`Auditor`,
+  billing: msg`Billing`,
+};

@@ -1,0 +1,120 @@
+/** What the scenarios share: a browser, a page that is listened to, axe and screenshots. */
+import { existsSync, mkdirSync } from 'node:fs';
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+
+export type Theme = 'light' | 'dark';
+export type Locale = 'en' | 'es';
+
+const PLACES = ['/usr/bin/chromium', '/usr/bin/google-chrome'];
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+export const WIDE = { width: 1440, height: 900 };
+export const NARROW = { width: 360, height: 740 };
+
+/** Reads what the test that starts this hands over. */
+export function setting(name: string): string {
+  const value = process.env[name];
+  if (value === undefined) throw new Error(`${name} is not set: \`cargo nextest run browser\` starts this`);
+  return value;
+}
+
+export async function launch(): Promise<Browser> {
+  const executablePath = PLACES.find((path) => existsSync(path));
+  if (executablePath === undefined) throw new Error('there is no Chromium: `make deps` installs it');
+  // Root has no sandbox to work in, and a container's /dev/shm is small.
+  return chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+}
+
+export interface Listened {
+  context: BrowserContext;
+  page: Page;
+  /** Errors of scripts and of the console, and what the Content-Security-Policy blocked. */
+  complaints: string[];
+}
+
+/** Opens a page and listens to it. Answers in `expected` may be refusals: browsers write those to the console. */
+export async function open(browser: Browser, expected: number[] = []): Promise<Listened> {
+  const context = await browser.newContext({ baseURL: setting('KEYWAY_URL'), viewport: WIDE, locale: 'en-US' });
+  const page = await context.newPage();
+  page.setDefaultTimeout(20_000);
+  const complaints: string[] = [];
+  await page.exposeFunction('complain', (text: string) => complaints.push(text));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      const { effectiveDirective, blockedURI, sourceFile, sample } = event;
+      const complain = (globalThis as unknown as { complain: (text: string) => void }).complain;
+      complain(`policy: ${effectiveDirective} ${blockedURI} ${sourceFile} ${sample}`);
+    });
+  });
+  page.on('pageerror', (error) => complaints.push(`script: ${error.message}`));
+  page.on('console', (message) => {
+    const isExpected = expected.some((status) => message.text().includes(`status of ${status}`));
+    if (message.type() === 'error' && !isExpected) complaints.push(`console: ${message.text()}`);
+  });
+  return { context, page, complaints };
+}
+
+/** Fails with everything that a page complained of. */
+export function quiet({ complaints }: Listened) {
+  if (complaints.length > 0) throw new Error(`the page complains:\n${complaints.join('\n')}`);
+}
+
+/** Shows the page in a theme and a language, as a person with that choice sees it. */
+export async function show(page: Page, theme: Theme, locale: Locale) {
+  await page.evaluate(
+    ([chosenTheme, chosenLocale]) => {
+      localStorage.setItem('theme', chosenTheme!);
+      localStorage.setItem('locale', chosenLocale!);
+    },
+    [theme, locale],
+  );
+  await page.reload();
+  await page.locator('h1').first().waitFor();
+  await page.waitForLoadState('networkidle');
+}
+
+/** Fails with what axe finds in the page as it is. */
+export async function accessible(page: Page, what: string) {
+  const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+  if (violations.length === 0) return;
+  const found = violations.flatMap(({ id, help, nodes }) =>
+    nodes.map((node) => `${id}: ${help}\n    ${node.html.slice(0, 300)}\n    ${node.failureSummary ?? ''}`),
+  );
+  throw new Error(`axe, ${what}:\n  ${found.join('\n  ')}`);
+}
+
+/** Leaves a screenshot, wide or narrow, and fails if the page is wider than the screen. */
+export async function picture(page: Page, name: string) {
+  const folder = setting('SCREENS');
+  mkdirSync(folder, { recursive: true });
+  const extent = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  if (extent[0]! > extent[1]!) throw new Error(`${name}: ${extent[0]} pixels of content on ${extent[1]}`);
+  await page.screenshot({ path: `${folder}/${name}.png` });
+}
+
+/** Looks at a page in both themes and languages, wide and narrow: axe each time, and a screenshot. */
+export async function everyWay(page: Page, name: string) {
+  for (const theme of ['light', 'dark'] as const) {
+    for (const locale of ['en', 'es'] as const) {
+      await page.setViewportSize(WIDE);
+      await show(page, theme, locale);
+      await accessible(page, `${name} ${theme} ${locale}`);
+      await picture(page, `${name}-${theme}-${locale}`);
+      await page.setViewportSize(NARROW);
+      await accessible(page, `${name} ${theme} ${locale} narrow`);
+      await picture(page, `${name}-${theme}-${locale}-narrow`);
+    }
+  }
+  await page.setViewportSize(WIDE);
+  await show(page, 'light', 'en');
+}
+
+/** Runs a scenario in a browser of its own, and ends the process as it ended. */
+export async function scenario(run: (browser: Browser) => Promise<void>) {
+  const browser = await launch();
+  try {
+    await run(browser);
+  } finally {
+    await browser.close();
+  }
+}
