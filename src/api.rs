@@ -17,6 +17,7 @@ use keyway_vault::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    dashboard,
     front::{self, Beside},
     parts::{self, Parts},
     places, say,
@@ -84,7 +85,9 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         drain: config.process.drain,
         ..ServerLimits::default()
     };
-    front::serve(listener, app, proxy.clone(), limits, parts.stop.clone()).await.context("serving")?;
+    front::serve(listener, app, proxy.clone(), dashboard::answer, (limits, parts.stop.clone()))
+        .await
+        .context("serving")?;
     proxy.drain().await;
     Ok(())
 }

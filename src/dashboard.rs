@@ -30,15 +30,11 @@ const NOT_BUILT: &str = "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"ut
     <p>This binary was compiled without the dashboard. <code>make dashboard</code> builds it; then compile Keyway again \
     (<code>make run</code> does both).</p>\n<p>The API works: its document is at <a href=\"/api/docs\">/api/docs</a>.</p>\n</html>\n";
 
-/// Returns `true` if a request that the proxy does not take is for the dashboard. Everything below `/api`, `/proxy` and
-/// `/v1` is not, nor is anything that would change something.
-pub(crate) fn is_page(method: &Method, path: &str) -> bool {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    matches!(*method, Method::GET | Method::HEAD) && !matches!(first, "api" | "proxy" | "v1")
-}
-
-/// Answers a request for a file or a page.
-pub(crate) fn answer<B>(request: &Request<B>) -> Response<Full<Bytes>> {
+/// Answers a request for a file or a page; `None`: it is for the API or the proxy.
+pub(crate) fn answer<B>(request: &Request<B>) -> Option<Response<Full<Bytes>>> {
+    if !is_page(request.method(), request.uri().path()) {
+        return None;
+    }
     let path = request.uri().path().trim_start_matches('/');
     let mut response = match (Dist::get(INDEX), Dist::get(path)) {
         (None, _) if is_view(path) => page(Bytes::from_static(NOT_BUILT.as_bytes())),
@@ -56,7 +52,14 @@ pub(crate) fn answer<B>(request: &Request<B>) -> Response<Full<Bytes>> {
     if request.method() == Method::HEAD {
         *response.body_mut() = Full::default();
     }
-    response
+    Some(response)
+}
+
+/// Returns `true` if a request that the proxy does not take is for the dashboard. Everything below `/api`, `/proxy` and
+/// `/v1` is not, nor is anything that would change something.
+fn is_page(method: &Method, path: &str) -> bool {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    matches!(*method, Method::GET | Method::HEAD) && !matches!(first, "api" | "proxy" | "v1")
 }
 
 /// Returns `true` for an address in the application: its last part is no file's name.

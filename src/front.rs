@@ -15,9 +15,10 @@ use keyway_proxy::{Proxy, ProxyBody, ProxyDoor, is_proxied};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::dashboard;
+/// Answers what is only read outside the API and the proxy; `None`: it is no page.
+pub(crate) type Pages = fn(&Request<Incoming>) -> Option<Response<Full<Bytes>>>;
 
-/// Serves API and proxy until `stop` is cancelled and the running requests have ended or the drain time is over.
+/// Serves API, proxy and pages until `stop` is cancelled and the running requests have ended or the drain time is over.
 ///
 /// # Errors
 /// The system cannot start the serving threads.
@@ -25,21 +26,22 @@ pub(crate) async fn serve(
     listener: TcpListener,
     app: Arc<App>,
     proxy: Arc<Proxy>,
-    limits: ServerLimits,
-    stop: CancellationToken,
+    pages: Pages,
+    (limits, stop): (ServerLimits, CancellationToken),
 ) -> io::Result<()> {
     let max_header_bytes = limits.max_header_bytes;
-    let front = Front { api: keyway_api::door(app), proxy: ProxyDoor::new(proxy), max_header_bytes };
+    let front = Front { api: keyway_api::door(app), proxy: ProxyDoor::new(proxy), pages, max_header_bytes };
     keyway_http::serve(listener, front, limits, stop).await
 }
 
 /// Is to the API what the proxy of its process is.
 pub(crate) struct Beside(pub(crate) Arc<Proxy>);
 
-/// Holds both doors.
+/// Holds both doors, and the pages between them.
 struct Front<A> {
     api: A,
     proxy: ProxyDoor,
+    pages: Pages,
     max_header_bytes: usize,
 }
 
@@ -47,7 +49,8 @@ impl<A: Door<Body = ApiBody>> Door for Front<A> {
     type Body = Either<ProxyBody, Either<ApiBody, Full<Bytes>>>;
 
     fn of_loop(&self) -> Self {
-        Self { api: self.api.of_loop(), proxy: self.proxy.of_loop(), max_header_bytes: self.max_header_bytes }
+        let Self { api, proxy, pages, max_header_bytes } = self;
+        Self { api: api.of_loop(), proxy: proxy.of_loop(), pages: *pages, max_header_bytes: *max_header_bytes }
     }
 
     async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response<Self::Body> {
@@ -57,8 +60,8 @@ impl<A: Door<Body = ApiBody>> Door for Front<A> {
         }
         if is_proxied(request.uri().path()) {
             self.proxy.answer(request, connection).await.map(Either::Left)
-        } else if dashboard::is_page(request.method(), request.uri().path()) {
-            dashboard::answer(&request).map(Either::Right).map(Either::Right)
+        } else if let Some(page) = (self.pages)(&request) {
+            page.map(Either::Right).map(Either::Right)
         } else {
             self.api.answer(request, connection).await.map(Either::Left).map(Either::Right)
         }

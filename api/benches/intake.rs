@@ -108,7 +108,7 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
     });
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(doors::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()));
+    tokio::spawn(doors::serve(listener, app, proxy, |_| None, (ServerLimits::default(), CancellationToken::new())));
     Ok((address, tenant.id, project.map(|project| project.id).unwrap_or_else(ProjectId::new)))
 }
 

@@ -7,7 +7,7 @@ use keyway_vault::SecretBytes;
 use serde::Serialize;
 use warp::Reply;
 
-use crate::{error, etag, live::EventStream};
+use crate::{error, etag, event_stream::EventStream};
 
 /// Successful answer of a route.
 #[derive(Debug)]

@@ -20,6 +20,7 @@ mod cursor;
 mod door;
 mod error;
 mod etag;
+mod event_stream;
 mod fallback;
 mod groupings;
 mod hashing;

@@ -144,7 +144,7 @@ table! {
     POST   "/api/v1/integrations/{id}/test"          Tenant(Integrations Use)          integrations::test;
     PUT    "/api/v1/integrations/{id}/credentials"   Tenant(Integrations Rotate)       integrations::replace_credentials;
 
-    GET    "/api/v1/events"                          Tenant(Integrations Read)         events::stream;
+    GET    "/api/v1/events"                          Known()                           events::stream;
     GET    "/api/v1/routing"                         Tenant(Routing Read)              routing::explain;
 
     GET    "/api/v1/operations"                      Tenant(Operations Read)           operations::list;

@@ -167,7 +167,7 @@ impl Api {
         let base = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(stop.clone()));
-        let serving = doors::serve(listener, Arc::clone(&app), proxy, options.limits, stop.clone());
+        let serving = doors::serve(listener, Arc::clone(&app), proxy, |_| None, (options.limits, stop.clone()));
         let served = Some(keyway_telemetry::spawn("api under test", serving));
         Ok(Self {
             base,

@@ -82,7 +82,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
     });
     role::ready(&listener, &key)?;
-    doors::serve(listener, app, proxy, ServerLimits::default(), CancellationToken::new()).await?;
+    doors::serve(listener, app, proxy, |_| None, (ServerLimits::default(), CancellationToken::new())).await?;
     Ok(())
 }
 

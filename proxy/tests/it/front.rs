@@ -38,7 +38,7 @@ impl Front {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
-        let serving = doors::serve(listener, app, Arc::clone(&harness.proxy), limits, stop.clone());
+        let serving = doors::serve(listener, app, Arc::clone(&harness.proxy), |_| None, (limits, stop.clone()));
         drop(keyway_telemetry::spawn("server under test", async move { serving.await.unwrap() }));
         Self { url, stop }
     }

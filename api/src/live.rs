@@ -1,8 +1,6 @@
 //! What open pages are told: notices of the bus, numbered, with the latest of them kept in memory, so that a page whose
 //! connection broke goes on where it was. Never holds content, and never waits for a page.
 
-mod stream;
-
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
@@ -10,8 +8,6 @@ use std::{
 
 use keyway_domain::{Invalidation, Notice, Timestamp};
 use tokio::sync::broadcast;
-
-pub(crate) use stream::{EventStream, of_call};
 
 /// Number of notices that a page may have missed and still go on.
 const KEPT: usize = 4096;
