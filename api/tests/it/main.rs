@@ -16,6 +16,7 @@ mod idempotency;
 mod lifecycle;
 mod limits;
 mod lists;
+mod mails;
 mod matrix;
 mod members;
 mod messages;

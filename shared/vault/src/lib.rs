@@ -20,6 +20,7 @@ mod postgres_url;
 mod recovery_code;
 mod secret;
 mod service_url;
+mod smtp_url;
 pub mod token;
 mod totp;
 
@@ -37,4 +38,5 @@ pub use postgres_url::PostgresUrl;
 pub use recovery_code::{RECOVERY_CODES, RecoveryCode};
 pub use secret::{Secret, SecretBytes, SecretString};
 pub use service_url::{Host, ServiceUrl, UrlFault};
+pub use smtp_url::{SmtpSecurity, SmtpUrl};
 pub use totp::Totp;

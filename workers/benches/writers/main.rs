@@ -18,6 +18,7 @@ use keyway_domain::{
 };
 use keyway_store::{
     audit::AuditRecord,
+    mails::Outgoing,
     operations::{self, NewOperation, Origin},
     raw,
 };
@@ -44,7 +45,7 @@ async fn main() -> Result<()> {
     let mut ground = Ground::new(Keyring::generate()?).await?;
     ground.add(keys, "http://127.0.0.1:9/v1").await?;
     let mut by_hand = by_hand::connect(&ground.database.url).await?;
-    let writers = Writers::start(&ground.store, Duration::from_secs(86_400));
+    let writers = Writers::start(&ground.store, Duration::from_secs(86_400), Outgoing::unset());
     let (mut status_limit, mut status_own, mut audit_limit, mut audit_own) = (vec![], vec![], vec![], vec![]);
     for round in 1..=ROUNDS {
         let events = verifications(&ground).await?;

@@ -3,13 +3,14 @@
 
 pub(crate) mod audit;
 mod exhausted;
+mod mailed;
 pub(crate) mod status;
 mod told;
 
 use std::time::Duration;
 
 use keyway_domain::Message;
-use keyway_store::{Store, audit::AuditRecord};
+use keyway_store::{Store, audit::AuditRecord, mails::Outgoing};
 
 use crate::{HandlerError, group::Group};
 
@@ -21,10 +22,10 @@ pub struct Writers {
 
 impl Writers {
     /// Starts both groups; they end on drop. `verify_interval` is the time after which a verified key is verified
-    /// again.
+    /// again, `outgoing` the way of the mails that follow from a status.
     #[must_use]
-    pub fn start(store: &Store, verify_interval: Duration) -> Self {
-        Self { status: status::start(store.clone(), verify_interval), audit: audit::start(store.clone()) }
+    pub fn start(store: &Store, verify_interval: Duration, outgoing: Outgoing) -> Self {
+        Self { status: status::start(store.clone(), verify_interval, outgoing), audit: audit::start(store.clone()) }
     }
 
     /// Applies a status event; returns when its group is committed.

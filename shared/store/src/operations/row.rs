@@ -210,6 +210,8 @@ fn kind(command: &Command) -> OperationKind {
 const fn integration(command: &Command) -> Option<IntegrationId> {
     match command {
         Command::VerifyKey { integration_id, .. } | Command::FetchUsage { integration_id, .. } => Some(*integration_id),
-        Command::PlanUsage { .. } | Command::Revoke { .. } | Command::MeterCalls { .. } => None,
+        Command::PlanUsage { .. } | Command::Revoke { .. } | Command::MeterCalls { .. } | Command::SendMail { .. } => {
+            None
+        }
     }
 }
