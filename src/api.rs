@@ -64,6 +64,8 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         guard: parts.http.guard().clone(),
         admin_key_sha256,
         default_tenant,
+        public_url: config.api.public_url.clone(),
+        outgoing: parts::outgoing(config),
         body_bytes: config.api.api_body_bytes,
         body_timeout: std::time::Duration::from_secs(30),
         verify_interval: config.workers.verify_interval,

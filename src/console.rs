@@ -24,6 +24,8 @@ pub(crate) async fn open(config: &Config, store: Store, vault: Vault, catalog: L
         guard: Guard::new(&config.process.trusted_upstreams)?,
         admin_key_sha256: [0; 32],
         default_tenant,
+        public_url: config.api.public_url.clone(),
+        outgoing: crate::parts::outgoing(config),
         body_bytes: config.api.api_body_bytes,
         body_timeout: Duration::from_secs(30),
         verify_interval: config.workers.verify_interval,

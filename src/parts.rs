@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use keyway_bus::{Bus, EmbeddedBus, RabbitBus, RabbitSettings};
 use keyway_config::Config;
 use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
-use keyway_store::{DatabaseLimits, Store, TenantKeyCache};
+use keyway_store::{DatabaseLimits, Store, TenantKeyCache, mails::Outgoing};
 use keyway_telemetry::{Readiness, metrics};
 use keyway_vault::PostgresUrl;
 use keyway_workers::{OutboxJournal, hand_over_again};
@@ -139,6 +139,13 @@ pub(crate) fn require_services(config: &Config, role: &str) -> anyhow::Result<()
         );
     }
     Ok(())
+}
+
+/// Returns how mails leave this installation.
+pub(crate) fn outgoing(config: &Config) -> Outgoing {
+    let Some(mail) = &config.mail else { return Outgoing::unset() };
+    let domain = mail.from_address.rsplit_once('@').map_or(mail.from_address.as_str(), |(_, domain)| domain);
+    Outgoing { domain: domain.to_owned(), is_set: true }
 }
 
 /// Returns `true` if the database is a file of this machine.

@@ -29,7 +29,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     crate::migrate::run(&config).await?;
     let parts = parts::open(config, "serve").await?;
     let jobs_stop = tokio_util::sync::CancellationToken::new();
-    let jobs = keyway_telemetry::spawn("workers", keyway_workers::run(workers::parts(&parts), jobs_stop.clone()));
+    let jobs = keyway_telemetry::spawn("workers", keyway_workers::run(workers::parts(&parts)?, jobs_stop.clone()));
     let served = api::serve(&parts).await;
     jobs_stop.cancel();
     jobs.await.context("the workers ended")??;

@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use keyway_bus::Bus;
 use keyway_config::Config;
 use keyway_domain::Lane;
-use keyway_workers::{WorkerParts, WorkerSettings};
+use keyway_workers::{MailSettings, Mailer, WorkerParts, WorkerSettings};
 
 use crate::{
     parts::{self, Parts},
@@ -27,7 +28,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     let parts = parts::open(config, "workers").await?;
     parts.say_working();
     let told = keyway_telemetry::spawn("announcement", announce(parts.bus.clone(), parts.config.process.ops_listen));
-    let ended = keyway_workers::run(self::parts(&parts), parts.stop.clone()).await;
+    let ended = keyway_workers::run(self::parts(&parts)?, parts.stop.clone()).await;
     told.abort();
     Ok(ended?)
 }
@@ -47,15 +48,19 @@ async fn announce(bus: Arc<dyn Bus>, ops: SocketAddr) {
 }
 
 /// Selects the parts that the workers need.
-pub(crate) fn parts(parts: &Parts) -> WorkerParts {
+///
+/// # Errors
+/// The settings of mail cannot be used.
+pub(crate) fn parts(parts: &Parts) -> anyhow::Result<WorkerParts> {
     let config = &parts.config;
     let provider_concurrency = config.workers.provider_concurrency.unwrap_or(config.workers.concurrency / 2);
-    WorkerParts {
+    Ok(WorkerParts {
         store: parts.store.clone(),
         keys: parts.keys.clone(),
         bus: parts.bus.clone(),
         catalog: parts.catalog.clone(),
         http: parts.http.clone(),
+        mailer: mailer(config)?,
         settings: WorkerSettings {
             usage_interval: config.workers.usage_interval,
             verify_interval: config.workers.verify_interval,
@@ -69,5 +74,17 @@ pub(crate) fn parts(parts: &Parts) -> WorkerParts {
             drain: config.process.drain,
             embedded: config.process.amqp_urls.is_empty(),
         },
-    }
+    })
+}
+
+/// Returns what sends mails; `None`: no mail server is set.
+fn mailer(config: &Config) -> anyhow::Result<Option<Mailer>> {
+    let Some(mail) = &config.mail else { return Ok(None) };
+    let settings = MailSettings {
+        server: mail.smtp.again(),
+        from_name: mail.from_name.clone(),
+        from_address: mail.from_address.clone(),
+        public_url: mail.public_url.clone(),
+    };
+    Ok(Some(Mailer::new(settings).context("KEYWAY_SMTP_URL or KEYWAY_MAIL_FROM cannot be used")?))
 }

@@ -99,6 +99,8 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
         guard,
         admin_key_sha256: admin_key_hash(ADMIN_KEY),
         default_tenant: tenant.id,
+        public_url: None,
+        outgoing: keyway_store::mails::Outgoing::unset(),
         body_bytes: 1 << 20,
         body_timeout: std::time::Duration::from_secs(30),
         verify_interval: std::time::Duration::from_secs(86_400),

@@ -41,6 +41,11 @@ impl Answer {
         Self { status: StatusCode::OK, events: Some(events), ..Self::no_content() }
     }
 
+    /// Builds a 202 with JSON, without an operation to watch.
+    pub(crate) fn noted(body: &impl Serialize) -> Self {
+        Self::json(StatusCode::ACCEPTED, body)
+    }
+
     /// Builds a 204.
     pub(crate) const fn no_content() -> Self {
         Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false, events: None }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use keyway_domain::{Invalidation, Notice, Noticed, TenantId, Timestamp};
 use keyway_providers::{LiveCatalog, guard::Guard};
-use keyway_store::{Store, TenantKeyCache};
+use keyway_store::{Store, TenantKeyCache, mails::Outgoing};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -30,6 +30,10 @@ pub struct AppParts {
     pub admin_key_sha256: [u8; 32],
     /// Tenant that the admin key acts in by default.
     pub default_tenant: TenantId,
+    /// Address that people open Keyway at; `None`: that of the request.
+    pub public_url: Option<String>,
+    /// Way in which mails leave.
+    pub outgoing: Outgoing,
     /// Largest body of a management request, in bytes.
     pub body_bytes: usize,
     /// Time limit for a body to arrive.
@@ -52,6 +56,8 @@ pub struct App {
     pub(crate) guard: Guard,
     pub(crate) admin_key_sha256: [u8; 32],
     pub(crate) default_tenant: TenantId,
+    pub(crate) public_url: Option<String>,
+    pub(crate) outgoing: Outgoing,
     pub(crate) body_bytes: usize,
     pub(crate) body_timeout: Duration,
     pub(crate) verify_interval: Duration,
@@ -75,6 +81,8 @@ impl App {
             guard: parts.guard,
             admin_key_sha256: parts.admin_key_sha256,
             default_tenant: parts.default_tenant,
+            public_url: parts.public_url,
+            outgoing: parts.outgoing,
             body_bytes: parts.body_bytes,
             body_timeout: parts.body_timeout,
             verify_interval: parts.verify_interval,

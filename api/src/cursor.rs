@@ -1,8 +1,8 @@
 //! Keyset cursors: opaque to the caller; for Keyway the key of the last item.
 
 use keyway_domain::{
-    IntegrationId, InvitationId, MembershipId, MessageId, OperationId, ProjectId, ProviderId, RequestId, ServiceId,
-    TenantId, Timestamp, VirtualKeyId,
+    IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, ProjectId, ProviderId, RequestId,
+    ServiceId, TenantId, Timestamp, VirtualKeyId,
 };
 use keyway_store::{Page, Paged, audit::AuditKey, request_log::RequestKey};
 use serde::Serialize;
@@ -77,6 +77,7 @@ macro_rules! id_keys {
 
 id_keys!(
     IntegrationId,
+    MailId,
     MessageId,
     OperationId,
     ProjectId,

@@ -1,8 +1,11 @@
 //! The transaction of a change that is no single tenant's: people, sessions and memberships. Its change, its audit
 //! events and its invalidations commit together or not at all.
 
-use keyway_domain::{Invalidation, TenantId, Timestamp};
-use keyway_store::{StoreError, SystemTx};
+use keyway_domain::{Invalidation, Message, TenantId, Timestamp};
+use keyway_store::{
+    StoreError, SystemTx,
+    mails::{self, Letter, MailOwner},
+};
 use serde_json::Value;
 
 use crate::{App, auth::Caller, work::Journal};
@@ -15,6 +18,7 @@ pub(crate) struct SystemWork<'a> {
     by: Caller,
     audited: Vec<(Option<TenantId>, &'static str, String, Value)>,
     invalidated: Vec<Invalidation>,
+    mailed: Vec<Message>,
 }
 
 impl<'a> SystemWork<'a> {
@@ -24,7 +28,7 @@ impl<'a> SystemWork<'a> {
     /// See [`StoreError`].
     pub(crate) async fn begin(app: &'a App, by: &Caller) -> Result<Self, StoreError> {
         let (tx, now) = (app.store.system().await?, Timestamp::now());
-        Ok(Self { app, tx, now, by: by.clone(), audited: Vec::new(), invalidated: Vec::new() })
+        Ok(Self { app, tx, now, by: by.clone(), audited: Vec::new(), invalidated: Vec::new(), mailed: Vec::new() })
     }
 
     /// Names who acts, where that has only now been found out.
@@ -53,6 +57,16 @@ impl<'a> SystemWork<'a> {
         self.invalidated.push(what);
     }
 
+    /// Writes a mail about a person's own account.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(crate) async fn mail(&mut self, letter: Letter) -> Result<(), StoreError> {
+        let owner = MailOwner::Installation { by: self.app.default_tenant };
+        self.mailed.extend(mails::write(&self.tx, owner, letter, &self.app.outgoing, self.now).await?);
+        Ok(())
+    }
+
     /// Writes the events, commits and drops what this process has in memory of what has changed.
     ///
     /// # Errors
@@ -65,6 +79,9 @@ impl<'a> SystemWork<'a> {
         for what in self.invalidated {
             // People are no tenant's, but every message names one.
             journal.invalidate(self.app.default_tenant, what);
+        }
+        for message in self.mailed {
+            journal.send(message);
         }
         journal.write(&self.tx).await?;
         self.tx.commit().await?;

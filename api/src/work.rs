@@ -143,6 +143,11 @@ impl<'a> Journal<'a> {
         self.push(Message::new(MessageId::new(), tenant_id, Body::Event(event)));
     }
 
+    /// Adds a message to the transaction.
+    pub(crate) fn send(&mut self, message: Message) {
+        self.push(message);
+    }
+
     /// Adds an invalidation, in the message of a tenant.
     pub(crate) fn invalidate(&mut self, tenant_id: TenantId, what: Invalidation) {
         self.push(Message::new(MessageId::new(), tenant_id, Body::Event(Event::Invalidated(what))));

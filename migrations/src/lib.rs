@@ -35,6 +35,8 @@ mod m0024_rounds;
 mod m0025_people;
 mod m0026_members;
 mod m0027_sign_in_attempts;
+mod m0032_mails;
+mod m0033_budget_warnings;
 mod migrate;
 mod migrator;
 mod protect;

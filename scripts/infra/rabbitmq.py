@@ -12,7 +12,7 @@ import urllib.request
 from roots import free_port, until
 
 PROGRAMS = "/usr/lib/rabbitmq/bin"
-LANES = ("verify", "usage.plan", "usage.fetch", "status", "audit", "meter")
+LANES = ("verify", "usage.plan", "usage.fetch", "status", "audit", "meter", "mail")
 READY_SECONDS = 120
 
 

@@ -7,10 +7,14 @@ mod search;
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use keyway_testkit::smtp::SmtpServer;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Keyway, Services, text, until};
+use crate::{
+    harness::{Api, Keyway, Services, text, until},
+    mail,
+};
 
 use search::{CORE, Canary, files_with, nothing_is_found};
 
@@ -35,10 +39,13 @@ async fn search_everything(services: Services, roles: &[&'static str]) -> Result
     if roles.len() > 1 {
         keyway.run(&["migrate"])?;
     }
+    let server = mail::server().await?;
+    mail::configure(&mut keyway, &server);
     for role in roles {
         keyway.start(role).await?;
     }
     let mut planted = vec![admin, operators];
+    planted.extend(links_of_mails(keyway.api()?, &server).await?);
     let (shown_once, echo) = run_everything(&keyway, &mut planted).await?;
     keyway.settle().await?;
     let mut places = vec![keyway.dir.clone()];
@@ -125,6 +132,23 @@ async fn run_everything(keyway: &Keyway, planted: &mut Vec<Canary>) -> Result<(S
     let plan = text(&api.post("/usage/fetch", json!({}), 202).await?, "/operation/id")?;
     crate::session::ended(api, &plan).await?;
     calls(keyway, api, planted).await
+}
+
+/// The tokens of links in mails: one that is taken up, one that waits, and one of a forgotten password.
+async fn links_of_mails(api: &Api, server: &SmtpServer) -> Result<Vec<Canary>> {
+    let mut planted = Vec::new();
+    for to in ["ana@example.org", "ben@example.org"] {
+        api.post("/invitations", json!({ "email": to, "role": "auditor" }), 201).await?;
+        planted.push(mail::arrived(server, to, "/invite").await?.1);
+    }
+    let accept = json!({ "token": planted[0], "name": "Ana", "password": "a quiet orchard at dusk" });
+    // Its answer has the token of a session, on purpose: that is not kept to be searched.
+    api.apart().post("/invitations/accept", accept, 201).await?;
+    api.post("/password-resets", json!({ "email": "ana@example.org" }), 202).await?;
+    planted.push(mail::arrived(server, "ana@example.org", "/reset").await?.1);
+    let canary =
+        |secret: String| Canary { what: "the link in a mail", core: secret.chars().take(CORE).collect(), secret };
+    Ok(planted.into_iter().map(canary).collect())
 }
 
 /// Requests that are refused while they carry secrets.

@@ -17,6 +17,7 @@ mod http2;
 mod import_env;
 mod limits;
 mod log_lines;
+mod mail;
 mod messages;
 mod models_file;
 mod observability;

@@ -29,7 +29,7 @@ async fn every_panel_and_alert_has_data_from_a_running_keyway() -> Result<()> {
     let keyway = Keyway::cluster(1, 1).await?;
     until("the workers say that they are ready", async || {
         let said = keyway.members()[1].process.log()?;
-        Ok(said.contains("Keyway workers are ready: 6 lanes are consumed, metrics on http://"))
+        Ok(said.contains("Keyway workers are ready: 7 lanes are consumed, metrics on http://"))
     })
     .await?;
     some_activity(&keyway).await?;

@@ -1,13 +1,10 @@
 //! The official `openai` Python SDK, unmodified, against Keyway: its answers, and the agreement of the metered ledger
 //! with the figures that the SDK got.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
+pub(crate) use keyway_testkit::python::python;
 use serde_json::{Value, json};
 
 use crate::harness::{Api, Keyway, text, until};
@@ -85,23 +82,4 @@ pub(crate) async fn ran<'a>(
     let output = tokio::task::spawn_blocking(move || client.output()).await??;
     ensure!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
     Ok(serde_json::from_slice(&output.stdout)?)
-}
-
-/// A Python with this package, made once under `target/`.
-pub(crate) fn python(package: &str) -> Result<PathBuf> {
-    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(package.replace("==", "-"));
-    let python = home.join("bin/python");
-    if home.join("installed").exists() {
-        return Ok(python);
-    }
-    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&home))?;
-    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", package]))?;
-    fs::write(home.join("installed"), package)?;
-    Ok(python)
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("{command:?}"))?;
-    ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
 }

@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use keyway_bus::Bus;
 use keyway_domain::Message;
 use keyway_providers::{GuardedClient, LiveCatalog};
-use keyway_store::{Store, TenantKeyCache, audit::AuditRecord};
+use keyway_store::{Store, TenantKeyCache, audit::AuditRecord, mails::Outgoing};
 
-use crate::{gate::Gate, group::Group};
+use crate::{gate::Gate, group::Group, mail::Mailer};
 
 /// Parts of a worker process, as the binary hands them in.
 pub struct WorkerParts {
@@ -21,6 +21,8 @@ pub struct WorkerParts {
     pub catalog: LiveCatalog,
     /// The only outbound HTTP client.
     pub http: GuardedClient,
+    /// Sends mails; `None`: no mail server is set.
+    pub mailer: Option<Mailer>,
     /// Intervals and sizes.
     pub settings: WorkerSettings,
 }
@@ -65,6 +67,10 @@ pub(crate) struct Ctx {
     pub catalog: LiveCatalog,
     /// The only outbound HTTP client.
     pub http: GuardedClient,
+    /// Sends mails; `None`: no mail server is set.
+    pub mailer: Option<Arc<Mailer>>,
+    /// Way in which mails leave, for those who write some.
+    pub outgoing: Outgoing,
     /// Intervals and sizes.
     pub settings: WorkerSettings,
     /// Concurrency limits and breakers of the providers.

@@ -2,13 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{DeadReason, IntegrationStatus, Lane, Route, Timestamp};
+use keyway_domain::{DeadReason, IntegrationStatus, Lane, MailKind, Route, Timestamp};
 use keyway_providers::Catalog;
-use keyway_store::{StoreError, dead_letters, drift, expiry, integrations, outbox};
+use keyway_store::{StoreError, dead_letters, drift, expiry, integrations, mails, outbox};
 use keyway_telemetry::metrics;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Ctx, schedules};
+use crate::{Ctx, mail::Answer, schedules};
 
 const EVERY: Duration = Duration::from_secs(5);
 /// Time for which an alert stands after a key was found to be used outside Keyway.
@@ -36,6 +36,11 @@ fn prepare() {
         metrics.relayed.with_label_values(&[route]);
         metrics.relay_failures.with_label_values(&[route]);
         metrics.relay_lag_seconds.with_label_values(&[route]);
+    }
+    for kind in MailKind::ALL.map(MailKind::name) {
+        for outcome in Answer::ALL.map(Answer::name) {
+            metrics.mails.with_label_values(&[kind, outcome]);
+        }
     }
     for schedule in schedules::names() {
         metrics.schedule_fires.with_label_values(&[schedule]);
@@ -115,6 +120,11 @@ async fn sample(ctx: &Ctx) -> Result<(), StoreError> {
     }
     metrics().integrations_used_outside.set(drift::count_told(&tx, now.before(TOLD_LATELY)).await?);
     metrics().dead_letters.set(dead_letters::count(&tx).await?);
+    let (counts, oldest) = mails::count_by_state(&tx).await?;
+    for (state, count) in counts {
+        metrics().mails_kept.with_label_values(&[state.name()]).set(count);
+    }
+    metrics().mail_oldest_seconds.set(gauge(oldest.map_or(0, |at| now.since(at).as_secs())));
     Ok(())
 }
 

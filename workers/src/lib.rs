@@ -13,6 +13,8 @@ mod group;
 mod jobs;
 mod journal;
 mod lost;
+mod mail;
+mod notices;
 mod parked;
 mod patience;
 mod pools;
@@ -22,13 +24,14 @@ mod writers;
 
 use std::sync::Arc;
 
-use keyway_store::{StoreError, outbox};
+use keyway_store::{StoreError, mails::Outgoing, outbox};
 use tokio_util::sync::CancellationToken;
 
 pub use ctx::{WorkerParts, WorkerSettings};
 pub use error::HandlerError;
 pub use journal::OutboxJournal;
 pub use lost::hand_over_again;
+pub use mail::{MailSettings, Mailer, MailerError};
 pub use writers::Writers;
 
 use ctx::Ctx;
@@ -74,8 +77,10 @@ pub async fn run(parts: WorkerParts, stop: CancellationToken) -> Result<(), Stor
 
 /// What handlers are given.
 fn context(parts: WorkerParts) -> Ctx {
-    let WorkerParts { store, keys, bus, catalog, http, settings } = parts;
-    let Writers { status, audit } = Writers::start(&store, &bus, settings.verify_interval);
+    let WorkerParts { store, keys, bus, catalog, http, mailer, settings } = parts;
+    let outgoing = mailer.as_ref().map_or_else(Outgoing::unset, Mailer::outgoing);
+    let Writers { status, audit } = Writers::start(&store, &bus, settings.verify_interval, outgoing.clone());
+    let mailer = mailer.map(Arc::new);
     let gate = Gate::new(settings.provider_concurrency);
-    Ctx { store, keys, bus, catalog, http, settings, gate, status, audit }
+    Ctx { store, keys, bus, catalog, http, mailer, outgoing, settings, gate, status, audit }
 }

@@ -25,7 +25,7 @@ pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
 }
 
 const fn opens_secrets(lane: Lane) -> bool {
-    matches!(lane, Lane::Verify | Lane::UsageFetch)
+    matches!(lane, Lane::Verify | Lane::UsageFetch | Lane::Mail)
 }
 
 fn concurrency(lane: Lane, ctx: &Ctx) -> u16 {
@@ -33,7 +33,8 @@ fn concurrency(lane: Lane, ctx: &Ctx) -> u16 {
         Lane::Verify | Lane::UsageFetch => ctx.settings.concurrency,
         Lane::UsagePlan => 2,
         Lane::Status | Lane::Audit => WRITERS,
-        Lane::Meter => 8,
+        // A mail under way has a connection of its own.
+        Lane::Meter | Lane::Mail => 8,
     }
 }
 
@@ -71,7 +72,9 @@ async fn work(delivery: Delivery, ctx: Data<Arc<Ctx>>) -> Result<(), BoxDynError
 
 async fn handle(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerError> {
     match delivery.lane {
-        Lane::Verify | Lane::UsagePlan | Lane::UsageFetch | Lane::Meter => attempt::run(delivery, ctx).await,
+        Lane::Verify | Lane::UsagePlan | Lane::UsageFetch | Lane::Meter | Lane::Mail => {
+            attempt::run(delivery, ctx).await
+        }
         Lane::Status => writers::status::run(&delivery.message, ctx).await,
         Lane::Audit => writers::audit::run(&delivery.message, ctx).await,
     }

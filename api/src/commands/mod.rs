@@ -19,6 +19,7 @@ pub(crate) mod replace_credentials;
 pub(crate) mod replay_dead_letter;
 pub(crate) mod retry_operation;
 pub(crate) mod revoke_virtual_key;
+pub(crate) mod send_mail;
 pub(crate) mod sign_in;
 pub(crate) mod submit_integration;
 pub(crate) mod test_integration;

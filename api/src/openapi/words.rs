@@ -88,8 +88,12 @@ schemas! {
     KeyFamily(one_of, names!(keyway_domain::KeyFamily::ALL));
     /// Header in which a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
     AuthStyle(one_of, names!(AUTH_STYLES));
-    /// Scope of a list of dead letters: the tenant's, or those of every tenant and of none.
+    /// Scope of a list of dead letters or mails: the tenant's, or those of every tenant and of none.
     DeadLetterScope(one_of, vec!["tenant", "installation"]);
+    /// Kind of a mail.
+    MailKind(one_of, names!(domain::MailKind::ALL));
+    /// State of a mail.
+    MailState(one_of, names!(domain::MailState::ALL));
     /// Kind of an error.
     ErrorType(one_of, crate::code::kinds());
 
@@ -119,6 +123,8 @@ schemas! {
     MembershipId(id, "mem");
     /// The id of an invitation.
     InvitationId(id, "inv");
+    /// The id of a mail.
+    MailId(id, "mai");
     /// The id of a service.
     ServiceId(id, "svc");
     /// The id of a process that serves.

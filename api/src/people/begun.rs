@@ -20,6 +20,7 @@ use crate::{
     cookie,
     error::ApiError,
     openapi::words,
+    people::places,
     principal::{Principal, SignedIn},
     system_work::SystemWork,
     view::UserView,
@@ -83,6 +84,7 @@ pub(crate) async fn begin(
         Err(error) => return Err(error.into()),
     };
     work.act_as(by(call, user, &session));
+    places::note(&mut work, user, call.by.address, session.device.as_deref()).await?;
     work.audit("session.created", session.id, serde_json::json!({ "proved_by": proved_by.name() }));
     work.commit().await?;
     let body = Begun { session: new_token(&token, &session), user: user.clone().into() };

@@ -2,6 +2,8 @@
 
 pub(crate) mod attempts;
 mod begun;
+pub(crate) mod letters;
 pub(crate) mod passwords;
+mod places;
 
 pub(crate) use begun::{Begun, Renewed, begin, renewed};

@@ -1,15 +1,17 @@
-//! `/invitations`: offers of a membership, each bound to an address and taken up once. The link is in the answer, to be
-//! handed over.
+//! `/invitations`: offers of a membership, each bound to an address and taken up once. The link goes there by mail;
+//! without a mail server it is in the answer, to be handed over.
 
 use std::{sync::Arc, time::Duration};
 
-use http::header;
-use keyway_domain::{Email, Invalidation, InvitationId, ProjectId, Role, Timestamp};
+use keyway_domain::{
+    Email, Invalidation, InvitationId, InvitationMail, MailContent, MailId, ProjectId, Role, Timestamp,
+};
 use keyway_store::{
-    invitations::{self, NewInvitation},
+    invitations::{self, InvitationRow, NewInvitation},
+    mails::{self, Letter, MailOwner},
     sessions::Proof,
     sign_in_attempts::{self, Subject},
-    totp_factors,
+    tenants, totp_factors,
     users::{self, NewUser, SignIn},
 };
 use keyway_vault::{AccessToken, AccessTokenKind, SecretString};
@@ -24,12 +26,11 @@ use super::{
 use crate::{
     answer::Answer,
     call::Call,
-    cookie,
     cursor::{self, List},
     error::ApiError,
     input,
     openapi::words,
-    people::{self, Begun, attempts, passwords},
+    people::{self, Begun, attempts, letters, passwords},
     principal::Principal,
     provider_names,
     system_work::SystemWork,
@@ -69,14 +70,14 @@ pub(crate) struct AcceptInput {
     password: SecretString,
 }
 
-/// Invite somebody. The answer has the link, this once; it works for 72 hours. Earlier ones to the same place end.
+/// Invite somebody by mail; without a mail server the answer has the link, this once. It works for 72 hours. Earlier ones
+/// to the same place end.
 #[utoipa::path(post, path = "/api/v1/invitations", operation_id = "create_invitation", tag = "people", request_body = InvitationInput,
     responses((status = 201, body = NewInvitationView), (status = 404, description = "no such project")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let InvitationInput { email, role, project_id } = call.json()?;
     check_giver(&call.by, role)?;
-    let host = call.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let page = format!("{}://{host}/invite", cookie::scheme(host));
+    let page = letters::page(&call, "/invite");
     call.commit(Invite { email, role, project_id, page }).await
 }
 
@@ -184,9 +185,48 @@ impl Command for Invite {
         // Behind the mark, so that no server on the way has it in its log.
         let link = format!("{}#{}", self.page, token.plain());
         let location = format!("/api/v1/invitations/{}", row.id);
-        let view = NewInvitationView { invitation: row.into(), link, token: token.plain().to_owned() };
+        write_mail(work, &row, &link).await?;
+        if work.app.outgoing.is_set {
+            let view = NewInvitationView { invitation: row.into(), link: None, token: None };
+            return Ok(Answer::created(&view, &location));
+        }
+        let token = Some(token.plain().to_owned());
+        let view = NewInvitationView { invitation: row.into(), link: Some(link), token };
         Ok(Answer::created(&view, &location).secret())
     }
+}
+
+/// Writes the mail with the link; without a mail server it is kept as unsent, if its link can be sealed.
+async fn write_mail(work: &mut Work<'_>, row: &InvitationRow, link: &str) -> Result<(), ApiError> {
+    if !work.app.outgoing.is_set && work.app.keys.vault().sealed_reason().is_some() {
+        return Ok(());
+    }
+    let id = MailId::new();
+    let inviter = match &*work.by.principal {
+        Principal::User(person) => Some(&person.user),
+        _ => None,
+    };
+    let tenant = tenants::find(&work.tx, row.tenant_id).await?.map_or_else(String::new, |tenant| tenant.name);
+    let content = InvitationMail {
+        tenant,
+        role: row.role,
+        invited_by: inviter.map(|user| user.name.clone()),
+        expires_at: row.expires_at,
+    };
+    let letter = Letter {
+        id,
+        user_id: None,
+        recipient: row.email.as_given().to_owned(),
+        locale: inviter.map_or_else(|| "en".to_owned(), |user| user.locale.clone()),
+        content: MailContent::Invitation(content),
+        link: Some(letters::seal(work.app, &work.tx, id, link).await?),
+        ends_at: Some(row.expires_at),
+    };
+    let owner = MailOwner::Tenant(row.tenant_id);
+    if let Some(message) = mails::write(&work.tx, owner, letter, &work.app.outgoing, work.now).await? {
+        work.send(message);
+    }
+    Ok(())
 }
 
 struct TakeBack(InvitationId);

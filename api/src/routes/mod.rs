@@ -9,10 +9,13 @@ mod drift;
 mod events;
 mod integrations;
 mod invitations;
+mod mails;
 mod me;
 mod members;
 mod models;
+mod notifications;
 mod operations;
+mod password_resets;
 mod projects;
 mod providers;
 mod requests;
@@ -102,6 +105,10 @@ table! {
     GET    "/api/v1/me"                              Known()                           me::detail;
     PATCH  "/api/v1/me"                              Own()                             me::update;
     POST   "/api/v1/me/password"                     Own()                             me::change_password;
+    GET    "/api/v1/me/notifications"                Own()                             notifications::detail;
+    PATCH  "/api/v1/me/notifications"                Own()                             notifications::update;
+    POST   "/api/v1/password-resets"                 Anybody()                         password_resets::create;
+    POST   "/api/v1/password-resets/accept"          Anybody()                         password_resets::accept;
 
     GET    "/api/v1/members"                         Tenant(Members Read)              members::list;
     GET    "/api/v1/members/{id}"                    Tenant(Members Read)              members::detail;
@@ -111,6 +118,8 @@ table! {
     GET    "/api/v1/invitations"                     Tenant(Invitations Read)          invitations::list;
     POST   "/api/v1/invitations/accept"              Anybody()                         invitations::accept;
     DELETE "/api/v1/invitations/{id}"                Tenant(Invitations Delete)        invitations::delete;
+    GET    "/api/v1/mails"                           TenantAndBeyond(Mails Read)       mails::list;
+    POST   "/api/v1/mails/{id}/send"                 TenantAndBeyond(Mails Update)     mails::send;
     POST   "/api/v1/services"                        Tenant(Services Create)           services::create;
     GET    "/api/v1/services"                        Tenant(Services Read)             services::list;
     GET    "/api/v1/services/{id}"                   Tenant(Services Read)             services::detail;

@@ -60,10 +60,12 @@ pub(crate) struct InvitationView {
 pub(crate) struct NewInvitationView {
     #[serde(flatten)]
     pub(crate) invitation: InvitationView,
-    /// Link to hand over. It is shown this once.
-    pub(crate) link: String,
-    /// Token at the end of the link, for `POST /api/v1/invitations/accept`.
-    pub(crate) token: String,
+    /// Link to hand over, shown this once; left out where it is sent by mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) link: Option<String>,
+    /// Token at the end of the link, for `POST /api/v1/invitations/accept`; left out where it is sent by mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) token: Option<String>,
 }
 
 /// A service.

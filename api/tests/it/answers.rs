@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     document, drift,
     fixture::{Api, KEY, Reply, on_both, send},
-    members, people, requests, resources,
+    mails, members, people, requests, resources,
 };
 
 on_both! { every_route_answers_as_its_snapshot_says }
@@ -65,6 +65,8 @@ async fn people(answers: &mut Answers) -> Result<()> {
     answers.token = Some(made.text_at("/session/token").to_owned());
     answers.get("GET /api/v1/me", "", "").await?;
     answers.send("PATCH /api/v1/me", "", json!({ "locale": "es" })).await?;
+    answers.get("GET /api/v1/me/notifications", "", "").await?;
+    answers.send("PATCH /api/v1/me/notifications", "", json!({ "new_sign_in": false })).await?;
     answers.get("GET /api/v1/sessions", "", "").await?;
     answers.act("DELETE /api/v1/sessions/{id}", other.text_at("/session/id")).await?;
     let proved = answers.send("POST /api/v1/sessions/step-up", "", json!({ "password": password })).await?;
@@ -99,7 +101,26 @@ async fn people(answers: &mut Answers) -> Result<()> {
     let last = send(answers.api.anonymous(Method::POST, "/api/v1/sessions").json(&proof)).await?.expect(201)?;
     answers.token = Some(last.text_at("/session/token").to_owned());
     answers.act("DELETE /api/v1/sessions", "").await?;
-    answers.act("DELETE /api/v1/sessions/current", "").await
+    answers.act("DELETE /api/v1/sessions/current", "").await?;
+    answers.token = None;
+    mails_and_resets(answers, email).await
+}
+
+/// The mail of the invitation, and a forgotten password. The link is made where mails are sent: here by hand.
+async fn mails_and_resets(answers: &mut Answers, email: &str) -> Result<()> {
+    let with = mails::with_server(answers.api.is_postgres).await?;
+    let without = std::mem::replace(&mut answers.api, with);
+    let token = answers.token.take();
+    let invite = json!({ "email": "dee@example.org", "role": "auditor" });
+    answers.api.post("/api/v1/invitations", invite).await?.expect(201)?;
+    answers.api.execute("UPDATE mails SET state = 'bounced', error_code = 'mail_bounced', attempts = 1").await?;
+    let listed = answers.get("GET /api/v1/mails", "", "?limit=1").await?;
+    answers.act("POST /api/v1/mails/{id}/send", listed.text_at("/items/0/id")).await?;
+    (answers.api, answers.token) = (without, token);
+    answers.send("POST /api/v1/password-resets", "", json!({ "email": "nobody@example.org" })).await?;
+    let token = mails::reset_link(&answers.api, email).await?;
+    let accept = json!({ "token": token, "password": "a quiet orchard at dusk, again" });
+    answers.send("POST /api/v1/password-resets/accept", "", accept).await.map(drop)
 }
 
 async fn tenants(answers: &mut Answers) -> Result<()> {

@@ -70,6 +70,8 @@ fn every_operation_in_a_tenant_takes_the_header_that_chooses_it() -> Result<()> 
             "/api/v1/sessions",
             "/api/v1/setup",
             "/invitations/accept",
+            "/password-resets",
+            "/me/notifications",
             "patch /api/v1/me",
             "/me/password",
         ]
@@ -152,7 +154,7 @@ fn words_have_all_their_values_and_fields_their_bounds() -> Result<()> {
     for (name, values) in [
         ("IntegrationStatus", &["verifying", "connected", "error", "disabled"][..]),
         ("OperationState", &["queued", "running", "succeeded", "failed", "cancelled"]),
-        ("OperationKind", &["verify_key", "plan_usage", "fetch_usage", "revoke"]),
+        ("OperationKind", &["verify_key", "plan_usage", "fetch_usage", "revoke", "send_mail"]),
         ("OperationOrigin", &["request", "schedule", "parent"]),
         ("CallOutcome", &["completed", "broken_off", "settled", "refused"]),
         ("GroupBy", &["provider", "model", "integration", "project", "day", "virtual_key", "credential"]),

@@ -9,7 +9,7 @@ use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_http::ServerLimits;
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
-use keyway_store::{DatabaseLimits, Store, TenantKeyCache, raw, tenants};
+use keyway_store::{DatabaseLimits, Store, TenantKeyCache, mails::Outgoing, raw, tenants};
 use keyway_testkit::postgres::TestDatabase;
 use keyway_vault::{
     Keyring, ProviderSecret, Vault,
@@ -81,6 +81,10 @@ pub(crate) struct Options {
     pub(crate) fallback_key: Option<ProviderSecret>,
     /// The admin key; `None`: one that was made at the first start.
     pub(crate) admin_key: Option<String>,
+    /// Address that people open Keyway at.
+    pub(crate) public_url: Option<String>,
+    /// Way in which mails leave.
+    pub(crate) outgoing: Outgoing,
 }
 
 impl Options {
@@ -92,6 +96,8 @@ impl Options {
             outbox,
             fallback_key: None,
             admin_key: None,
+            public_url: None,
+            outgoing: Outgoing::unset(),
         })
     }
 }
@@ -127,9 +133,7 @@ impl Api {
         keyway_migrations::migrate(&database.url).await?;
         let limits = DatabaseLimits { connections: 4, ..DatabaseLimits::default() };
         let store = Store::connect(&database.url, limits).await?;
-        let tx = store.system().await?;
-        let tenant = tenants::ensure_default(&tx, Timestamp::now()).await?.id;
-        tx.commit().await?;
+        let tenant = default_tenant(&store).await?;
         let keys = TenantKeyCache::new(Arc::new(options.vault));
         let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[TRUSTED.to_owned()])?);
         let admin_key = match options.admin_key {
@@ -156,6 +160,8 @@ impl Api {
             guard,
             admin_key_sha256: admin_key_hash(&admin_key),
             default_tenant: tenant,
+            public_url: options.public_url,
+            outgoing: options.outgoing,
             body_bytes: 16 * 1024,
             body_timeout: Duration::from_secs(5),
             verify_interval: Duration::from_secs(86_400),
@@ -248,6 +254,13 @@ impl Api {
         tx.commit().await?;
         Ok(touched)
     }
+}
+
+async fn default_tenant(store: &Store) -> Result<TenantId> {
+    let tx = store.system().await?;
+    let tenant = tenants::ensure_default(&tx, Timestamp::now()).await?.id;
+    tx.commit().await?;
+    Ok(tenant)
 }
 
 impl Drop for Api {

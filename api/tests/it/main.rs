@@ -17,6 +17,7 @@ mod idempotency;
 mod lifecycle;
 mod limits;
 mod lists;
+mod mails;
 mod matrix;
 mod members;
 mod messages;

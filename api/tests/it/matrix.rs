@@ -77,6 +77,7 @@ async fn ids(api: &mut Api, tenant: TenantId) -> Result<Vec<(&'static str, Strin
     let members = api.get("/api/v1/members").await?.expect(200)?;
     let invitation = json!({ "email": "ben@example.org", "role": "auditor" });
     let invitation = api.post("/api/v1/invitations", invitation).await?.expect(201)?.text_at("/id").to_owned();
+    let mail = api.get("/api/v1/mails").await?.expect(200)?.text_at("/items/0/id").to_owned();
     let expires_at = Timestamp::now().after(Duration::from_secs(3600));
     let service = json!({ "name": "billing", "permissions": ["usage.read"], "expires_at": expires_at });
     let service = api.post("/api/v1/services", service).await?.expect(201)?.text_at("/id").to_owned();
@@ -93,6 +94,7 @@ async fn ids(api: &mut Api, tenant: TenantId) -> Result<Vec<(&'static str, Strin
         ("dead-letters", "msg_00000000000000000000000000000000".to_owned()),
         ("members", members.text_at("/items/0/id").to_owned()),
         ("invitations", invitation),
+        ("mails", mail),
         ("services", service),
         ("sessions", "ses_00000000000000000000000000000000".to_owned()),
     ])

@@ -16,8 +16,8 @@ use crate::{
 
 on_both! { the_session_of_the_design wrong_passwords_wait sessions_end_where_they_should }
 
-const EMAIL: &str = "ana@example.org";
-const PASSWORD: &str = "a quiet orchard at dusk";
+pub(crate) const EMAIL: &str = "ana@example.org";
+pub(crate) const PASSWORD: &str = "a quiet orchard at dusk";
 
 /// Offers a setup token, as the first start does.
 pub(crate) async fn offered(api: &Api) -> Result<String> {
@@ -36,7 +36,8 @@ async fn anybody(api: &Api, path: &str, body: Value) -> Result<Reply> {
     send(api.anonymous(Method::POST, path).json(&body)).await
 }
 
-async fn set_up(api: &Api) -> Result<String> {
+/// Makes the first owner, and returns the token of its session.
+pub(crate) async fn set_up(api: &Api) -> Result<String> {
     let reply = anybody(api, "/api/v1/setup", ana(&offered(api).await?)).await?.expect(201)?;
     Ok(reply.text_at("/session/token").to_owned())
 }

@@ -74,6 +74,8 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         guard,
         admin_key_sha256: admin_key_hash("not used in this benchmark"),
         default_tenant: tenant,
+        public_url: None,
+        outgoing: keyway_store::mails::Outgoing::unset(),
         body_bytes: 1 << 20,
         body_timeout: std::time::Duration::from_secs(5),
         verify_interval: std::time::Duration::from_secs(86_400),

@@ -28,6 +28,8 @@ impl Front {
             guard: harness.guard.clone(),
             admin_key_sha256: admin_key_hash("kw_admin_of_a_test"),
             default_tenant: harness.tenant,
+            public_url: None,
+            outgoing: keyway_store::mails::Outgoing::unset(),
             body_bytes: 16 << 10,
             body_timeout: Duration::from_secs(5),
             verify_interval: Duration::from_secs(86_400),

@@ -1,8 +1,8 @@
 //! All settings, by role.
 
 use crate::{
-    ConfigError, UnreadLine, api::ApiConfig, process::ProcessConfig, proxy::ProxyConfig, store::StoreConfig,
-    values::Values, workers::WorkersConfig,
+    ConfigError, UnreadLine, api::ApiConfig, mail::MailConfig, process::ProcessConfig, proxy::ProxyConfig,
+    store::StoreConfig, values::Values, workers::WorkersConfig,
 };
 
 /// All settings, validated.
@@ -14,6 +14,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Settings of the management API and the listener.
     pub api: ApiConfig,
+    /// Settings of mail; `None`: no mail is sent.
+    pub mail: Option<MailConfig>,
     /// Settings of the proxy.
     pub proxy: ProxyConfig,
     /// Settings of workers.
@@ -31,9 +33,11 @@ impl Config {
         misspelt: Vec<(String, &'static str)>,
     ) -> Result<Self, ConfigError> {
         let process = ProcessConfig::read(&mut values)?;
+        let api = ApiConfig::read(&mut values)?;
         Ok(Self {
             store: StoreConfig::read(&mut values, &process.data_dir)?,
-            api: ApiConfig::read(&mut values)?,
+            mail: MailConfig::read(&mut values, api.public_url.as_ref())?,
+            api,
             proxy: ProxyConfig::read(&mut values)?,
             workers: WorkersConfig::read(&mut values)?,
             process,

@@ -145,6 +145,12 @@ mod tests {
             ("KEYWAY_AMQP_URL", "amqp://u:p@h1,amqp://u:canary/@h2", "write / as %2F"),
             ("KEYWAY_ADMIN_KEY", "canary", "openssl rand -hex 32"),
             ("KEYWAY_FALLBACK_OPENROUTER_KEY", "sk-or-v1- canary", "no spaces"),
+            ("KEYWAY_PUBLIC_URL", "http://canary.example.com", "like https://keyway.example.com"),
+            ("KEYWAY_PUBLIC_URL", "https://canary/path", "without a path"),
+            ("KEYWAY_SMTP_URL", "http://u:canary@h", "smtp:// or smtps://"),
+            ("KEYWAY_SMTP_URL", "smtp://u:canary@h?x=1", "tls=required"),
+            ("KEYWAY_SMTP_URL", "smtp://u:canary@h", "KEYWAY_MAIL_FROM and KEYWAY_PUBLIC_URL"),
+            ("KEYWAY_MAIL_FROM", "canary", "Keyway <keyway@example.com>"),
             ("KEYWAY_CONCURRENCY", "0", "a whole number from 1 to 10000, like 64"),
             ("KEYWAY_PROVIDER_CONCURRENCY", "canary", "a whole number from 1 to 10000"),
             ("KEYWAY_USAGE_INTERVAL_SECONDS", "15m canary", "a whole number of seconds from 1 to 86400, like 900"),
@@ -183,6 +189,19 @@ mod tests {
         ] {
             load(&[(name, url)]).unwrap();
         }
+    }
+
+    #[test]
+    fn mail_has_a_server_a_sender_and_an_address() {
+        let variables = [
+            ("KEYWAY_SMTP_URL", "smtps://u:p%2F@mail.example.com"),
+            ("KEYWAY_MAIL_FROM", "Keyway <keyway@example.com>"),
+            ("KEYWAY_PUBLIC_URL", "https://keyway.example.com/"),
+        ];
+        let mail = load(&variables).unwrap().mail.unwrap();
+        assert_eq!((mail.smtp.port, mail.public_url.as_str()), (465, "https://keyway.example.com"));
+        assert!(load(&variables[1..]).unwrap().mail.is_none());
+        assert!(load(&[("KEYWAY_PUBLIC_URL", "http://localhost:8080")]).is_ok());
     }
 
     #[test]

@@ -31,11 +31,23 @@ pub enum Code {
     ReplicaSilent,
     /// The secret that was to replace another one was not accepted.
     NewKeyRefused,
+    /// The mail server asked to try again later.
+    MailDeferred,
+    /// The mail server could not be reached, or the connection broke.
+    MailUnreachable,
+    /// The mail server refuses Keyway itself, whatever the recipient.
+    MailRefused,
+    /// The mail server does not take the mail for its recipient.
+    MailBounced,
+    /// No mail server is set.
+    MailUnset,
+    /// The link in the mail ended before it could be sent.
+    MailTooLate,
 }
 
 impl Code {
     /// Every code, for documents.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::ConfirmationDue,
         Self::RateLimited,
         Self::Unreachable,
@@ -48,6 +60,12 @@ impl Code {
         Self::AttemptsExhausted,
         Self::ReplicaSilent,
         Self::NewKeyRefused,
+        Self::MailDeferred,
+        Self::MailUnreachable,
+        Self::MailRefused,
+        Self::MailBounced,
+        Self::MailUnset,
+        Self::MailTooLate,
     ];
 
     /// Returns the text in tables, JSON and metrics.
@@ -66,6 +84,12 @@ impl Code {
             Self::AttemptsExhausted => "attempts_exhausted",
             Self::ReplicaSilent => "replica_silent",
             Self::NewKeyRefused => "new_key_refused",
+            Self::MailDeferred => "mail_deferred",
+            Self::MailUnreachable => "mail_unreachable",
+            Self::MailRefused => "mail_refused",
+            Self::MailBounced => "mail_bounced",
+            Self::MailUnset => "mail_unset",
+            Self::MailTooLate => "mail_too_late",
         }
     }
 
@@ -99,6 +123,18 @@ impl Code {
                 "the new key was not accepted and is not kept; the one before it goes on serving: enter the right key, \
                  or replace it unchecked with `?force=true`"
             }
+            Self::MailDeferred => "the mail server asked to try again later; the next attempt is scheduled",
+            Self::MailUnreachable => {
+                "the mail server could not be reached, or the connection broke; the mail is sent again under the same \
+                 Message-ID"
+            }
+            Self::MailRefused => {
+                "the mail server does not accept Keyway itself, by its login, its TLS or its sender; check \
+                 `KEYWAY_SMTP_URL` and `KEYWAY_MAIL_FROM`"
+            }
+            Self::MailBounced => "the mail server does not take mail for this address; check how it is written",
+            Self::MailUnset => "no mail server is set; set `KEYWAY_SMTP_URL` and send the mail again",
+            Self::MailTooLate => "the link in the mail ended before it could be sent; ask for another one",
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IntegrationId, Invalidation, Lane, MeteredCall, OperationKind, UsageProgress, UsageWindow};
+use crate::{IntegrationId, Invalidation, Lane, MailId, MeteredCall, OperationKind, UsageProgress, UsageWindow};
 
 /// Work for a lane, in the imperative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,11 +50,17 @@ pub enum Command {
         /// Calls to record, each once by its request id.
         calls: Vec<MeteredCall>,
     },
+    /// Send one mail to its recipient.
+    SendMail {
+        /// Mail to send; its words and its link stay in its row.
+        mail_id: MailId,
+    },
 }
 
 impl Command {
     /// Wire names of all kinds of commands.
-    pub const NAMES: [&'static str; 5] = ["verify_key", "plan_usage", "fetch_usage", "revoke", "meter_calls"];
+    pub const NAMES: [&'static str; 6] =
+        ["verify_key", "plan_usage", "fetch_usage", "revoke", "meter_calls", "send_mail"];
 
     /// Returns the wire name of this command's kind.
     #[must_use]
@@ -65,6 +71,7 @@ impl Command {
             Self::FetchUsage { .. } => "fetch_usage",
             Self::Revoke { .. } => "revoke",
             Self::MeterCalls { .. } => "meter_calls",
+            Self::SendMail { .. } => "send_mail",
         }
     }
 
@@ -77,6 +84,7 @@ impl Command {
             Self::PlanUsage { .. } | Self::Revoke { .. } => Lane::UsagePlan,
             Self::FetchUsage { .. } => Lane::UsageFetch,
             Self::MeterCalls { .. } => Lane::Meter,
+            Self::SendMail { .. } => Lane::Mail,
         }
     }
 
@@ -88,6 +96,7 @@ impl Command {
             Self::PlanUsage { .. } => Some(OperationKind::PlanUsage),
             Self::FetchUsage { .. } => Some(OperationKind::FetchUsage),
             Self::Revoke { .. } => Some(OperationKind::Revoke),
+            Self::SendMail { .. } => Some(OperationKind::SendMail),
             Self::MeterCalls { .. } => None,
         }
     }
@@ -97,7 +106,7 @@ impl Command {
     pub const fn integration_id(&self) -> Option<IntegrationId> {
         match self {
             Self::VerifyKey { integration_id, .. } | Self::FetchUsage { integration_id, .. } => Some(*integration_id),
-            Self::PlanUsage { .. } | Self::Revoke { .. } | Self::MeterCalls { .. } => None,
+            Self::PlanUsage { .. } | Self::Revoke { .. } | Self::MeterCalls { .. } | Self::SendMail { .. } => None,
         }
     }
 }

@@ -116,6 +116,10 @@ ids! {
     InvitationId, "inv";
     /// A program that calls the management API in one tenant.
     ServiceId, "svc";
+    /// A mail to one recipient.
+    MailId, "mai";
+    /// A tenant's own form of an integration, without a secret.
+    TemplateId, "tpl";
 }
 
 impl IntegrationId {
@@ -132,6 +136,14 @@ impl UserId {
     #[must_use]
     pub fn totp_secret(self) -> SecretId {
         SecretId(Uuid::new_v5(&self.0, b"totp"))
+    }
+}
+
+impl MailId {
+    /// Returns the id under which the link of the mail is sealed.
+    #[must_use]
+    pub fn sealed_link(self) -> SecretId {
+        SecretId(Uuid::new_v5(&self.0, b"link"))
     }
 }
 

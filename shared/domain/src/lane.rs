@@ -17,12 +17,14 @@ pub enum Lane {
     Audit,
     /// Appends proxied calls to the metered ledger.
     Meter,
+    /// Sends one mail to one recipient.
+    Mail,
 }
 
 impl Lane {
     /// Every lane: topology, pools, metrics and dashboards are folds over this list.
-    pub const ALL: [Self; 6] =
-        [Self::Verify, Self::UsagePlan, Self::UsageFetch, Self::Status, Self::Audit, Self::Meter];
+    pub const ALL: [Self; 7] =
+        [Self::Verify, Self::UsagePlan, Self::UsageFetch, Self::Status, Self::Audit, Self::Meter, Self::Mail];
 
     /// Returns the name in queues, tables, metrics and logs.
     #[must_use]
@@ -34,6 +36,7 @@ impl Lane {
             Self::Status => "status",
             Self::Audit => "audit",
             Self::Meter => "meter",
+            Self::Mail => "mail",
         }
     }
 
@@ -60,7 +63,7 @@ impl FromStr for Lane {
 
 /// Error for a name that is no lane's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no lane has this name; the lanes are verify, usage.plan, usage.fetch, status, audit and meter")]
+#[error("no lane has this name; the lanes are verify, usage.plan, usage.fetch, status, audit, meter and mail")]
 pub struct UnknownLane;
 
 /// Destination of a message: one lane's queue, or every process.
@@ -74,13 +77,14 @@ pub enum Route {
 
 impl Route {
     /// Every route, for the relay, which serves each on its own.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Lane(Lane::Verify),
         Self::Lane(Lane::UsagePlan),
         Self::Lane(Lane::UsageFetch),
         Self::Lane(Lane::Status),
         Self::Lane(Lane::Audit),
         Self::Lane(Lane::Meter),
+        Self::Lane(Lane::Mail),
         Self::Invalidate,
     ];
 

@@ -16,6 +16,8 @@ mod invalidation;
 mod key_family;
 mod lane;
 mod limit;
+mod mail;
+mod mail_content;
 mod message;
 mod notice;
 mod operation;
@@ -38,14 +40,19 @@ pub use email::{Email, EmailError};
 pub use event::Event;
 pub use explanation::{Candidate, Explanation, Wanted};
 pub use id::{
-    DataKeyId, IdError, IntegrationId, InvitationId, MembershipId, MessageId, OperationId, ProjectId, ProviderId,
-    ReplicaId, RequestId, SecretId, ServiceId, SessionId, TenantId, UserId, VirtualKeyId,
+    DataKeyId, IdError, IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, ProjectId,
+    ProviderId, ReplicaId, RequestId, SecretId, ServiceId, SessionId, TemplateId, TenantId, UserId, VirtualKeyId,
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use invalidation::Invalidation;
 pub use key_family::KeyFamily;
 pub use lane::{Lane, Route};
 pub use limit::{LimitScope, LimitWindow, Limits, Measure};
+pub use mail::{MailKind, MailState};
+pub use mail_content::{
+    BudgetMail, Factor, FactorChangedMail, InvitationMail, KeyExpiringMail, KeyRefusedMail, MailContent, NewSignInMail,
+    PasswordResetMail, UsedOutsideMail,
+};
 pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
 pub use notice::{Notice, Noticed};
 pub use operation::{OperationKind, OperationState};

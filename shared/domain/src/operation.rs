@@ -14,11 +14,13 @@ pub enum OperationKind {
     FetchUsage,
     /// Have every replica drop revoked cache entries; its progress counts replicas.
     Revoke,
+    /// Send one mail to one recipient.
+    SendMail,
 }
 
 impl OperationKind {
     /// Every kind, for documents and metrics.
-    pub const ALL: [Self; 4] = [Self::VerifyKey, Self::PlanUsage, Self::FetchUsage, Self::Revoke];
+    pub const ALL: [Self; 5] = [Self::VerifyKey, Self::PlanUsage, Self::FetchUsage, Self::Revoke, Self::SendMail];
 
     /// Returns the text in tables, JSON and metrics.
     #[must_use]
@@ -28,6 +30,7 @@ impl OperationKind {
             Self::PlanUsage => "plan_usage",
             Self::FetchUsage => "fetch_usage",
             Self::Revoke => "revoke",
+            Self::SendMail => "send_mail",
         }
     }
 

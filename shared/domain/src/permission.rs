@@ -24,6 +24,10 @@ pub struct UnknownPermission;
 impl Permission {
     /// To reveal the secret of an integration.
     pub const REVEAL: Self = Self { resource: Resource::Integrations, verb: Verb::Reveal };
+    /// To put another secret in the place of an integration's.
+    pub const ROTATE: Self = Self { resource: Resource::Integrations, verb: Verb::Rotate };
+    /// To change how much may be spent.
+    pub const BUDGETS: Self = Self { resource: Resource::Budgets, verb: Verb::Update };
     /// To make somebody an owner, and to change or remove one.
     pub const OWNERS: Self = Self { resource: Resource::Owners, verb: Verb::Manage };
 

@@ -5,6 +5,7 @@
 //! statement or a bound value, and nothing here sees a plaintext secret.
 
 pub mod audit;
+pub mod budgets;
 mod connect;
 pub mod credentials;
 pub mod data_keys;
@@ -20,8 +21,10 @@ pub mod idempotency;
 pub mod integrations;
 pub mod invitations;
 pub mod key_usage;
+pub mod known_places;
 pub mod limits;
 pub mod link_tokens;
+pub mod mails;
 pub mod memberships;
 mod only;
 pub mod operations;

@@ -87,6 +87,15 @@ pub async fn of_user(tx: &SystemTx, user_id: UserId) -> Result<Vec<MembershipRow
     rows(tx, Sql::with(text, [user_id.uuid().into()])).await
 }
 
+/// Everything that anybody is in a tenant.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn of_tenant(tx: &SystemTx, tenant_id: TenantId) -> Result<Vec<MembershipRow>, StoreError> {
+    let text = "SELECT * FROM memberships WHERE tenant_id = $1 ORDER BY id";
+    rows(tx, Sql::with(text, [tenant_id.uuid().into()])).await
+}
+
 /// What a person may do in a tenant; nothing where it is no member, or shut out.
 ///
 /// # Errors

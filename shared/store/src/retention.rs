@@ -160,6 +160,29 @@ pub async fn delete_old_invitations(tx: &SystemTx, before: Timestamp, rows: u64)
     slice(tx, text, before, rows).await
 }
 
+/// Deletes notes of warnings about budgets whose windows began before `before`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_budget_warnings(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let key = "tenant_id, scope_id, measure, window_start_ms, percent";
+    let text = format!(
+        "DELETE FROM budget_warnings WHERE ({key}) IN (SELECT {key} FROM budget_warnings \
+         WHERE window_start_ms < $1 ORDER BY window_start_ms LIMIT $2)"
+    );
+    slice(tx, &text, before, rows).await
+}
+
+/// Deletes places from which nobody has signed in since `before`.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_known_places(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let text = "DELETE FROM known_places WHERE (user_id, place_sha256) IN (SELECT user_id, place_sha256 \
+                FROM known_places WHERE seen_at_ms < $1 ORDER BY seen_at_ms LIMIT $2)";
+    slice(tx, text, before, rows).await
+}
+
 async fn slice(tx: &SystemTx, text: &str, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
     Sql::with(text, [before.ms().into(), limit(rows).into()]).run(tx).await
 }

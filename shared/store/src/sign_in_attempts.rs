@@ -29,6 +29,8 @@ const FORGIVEN_EVERY: Duration = Duration::from_secs(60);
 pub enum Subject {
     /// The account with this address, whether there is one or not.
     Account(Email),
+    /// Requests for a link to choose another password of the account with this address, whether there is one or not.
+    PasswordReset(Email),
     /// The second factor of a person whose password was right: right passwords in between do not begin it anew.
     SecondFactor(UserId),
     /// The network that a request comes from: an IPv4 address, or the half of an IPv6 address that a customer is given.
@@ -39,6 +41,7 @@ impl Subject {
     fn text(&self) -> String {
         match self {
             Self::Account(email) => format!("account {}", email.key()),
+            Self::PasswordReset(email) => format!("password reset of {}", email.key()),
             Self::SecondFactor(user_id) => format!("second factor of {user_id}"),
             Self::Network(address) => match address.to_canonical() {
                 IpAddr::V4(address) => format!("network {address}"),
@@ -52,7 +55,7 @@ impl Subject {
 
     const fn free(&self) -> i32 {
         match self {
-            Self::Account(_) | Self::SecondFactor(_) => 0,
+            Self::Account(_) | Self::PasswordReset(_) | Self::SecondFactor(_) => 0,
             Self::Network(_) => FREE_FROM_NETWORK,
         }
     }
@@ -62,7 +65,7 @@ impl Subject {
         let rest = now.since(last_at);
         let forgiven = match self {
             Self::Network(_) => u32::try_from(rest.as_secs() / FORGIVEN_EVERY.as_secs()).unwrap_or(u32::MAX),
-            Self::Account(_) | Self::SecondFactor(_) => 0,
+            Self::Account(_) | Self::PasswordReset(_) | Self::SecondFactor(_) => 0,
         };
         let left = attempts.saturating_sub(i32::try_from(forgiven).unwrap_or(i32::MAX));
         if rest >= FORGOTTEN_AFTER || left <= 0 {

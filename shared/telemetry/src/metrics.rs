@@ -132,6 +132,13 @@ metrics! {
     /// Scheduled rounds that were started.
     schedule_fires: Counters("keyway_schedule_fires_total", "Scheduled rounds started by this process", ["schedule"]);
 
+    /// Attempts to send a mail that ended.
+    mails: Counters("keyway_mails_total", "Attempts to send a mail that ended, by its kind and the outcome", ["kind", "outcome"]);
+    /// Mails that are kept, by state.
+    mails_kept: Gauges("keyway_mails", "Mails that are kept, by state", ["state"]);
+    /// Age of the oldest mail that waits to be sent.
+    mail_oldest_seconds: Gauge("keyway_mail_oldest_seconds", "Age of the oldest mail that waits to be sent; 0: none waits");
+
     /// Integrations by status.
     integrations: Gauges("keyway_integrations", "Integrations by status", ["status"]);
     /// Integrations whose secret expires within that many days; 0: it has expired.

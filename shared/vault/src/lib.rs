@@ -21,6 +21,7 @@ mod provider_secret;
 mod recovery_code;
 mod secret;
 mod service_url;
+mod smtp_url;
 pub mod token;
 mod totp;
 
@@ -39,4 +40,5 @@ pub use provider_secret::ProviderSecret;
 pub use recovery_code::{RECOVERY_CODES, RecoveryCode};
 pub use secret::{Confidential, Secret, SecretBytes, SecretString};
 pub use service_url::{Host, ServiceUrl, UrlFault};
+pub use smtp_url::{SmtpSecurity, SmtpUrl};
 pub use totp::Totp;

@@ -110,6 +110,11 @@ impl ServiceUrl {
         })
     }
 
+    /// Returns `user:password` as written.
+    pub(crate) const fn login(&self) -> Option<&SecretString> {
+        self.login.as_ref()
+    }
+
     /// Returns the value, as written, of the last parameter with one of these names.
     #[must_use]
     pub fn parameter(&self, names: &[&str]) -> Option<&str> {

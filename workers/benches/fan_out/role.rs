@@ -87,6 +87,7 @@ pub(crate) async fn run(arguments: &[String]) -> Result<()> {
         bus: Arc::new(RabbitBus::start(RabbitSettings { amqp_urls: vec![amqp_url.clone()], name: NAME.to_owned() })?),
         catalog: LiveCatalog::load(None)?,
         http: GuardedClient::new(&guard)?,
+        mailer: None,
         settings: WorkerSettings {
             // Longer than any run: nothing is done but what it asks for.
             usage_interval: 365 * 86_400 * second,

@@ -19,6 +19,7 @@ use keyway_domain::{
 };
 use keyway_store::{
     audit::AuditRecord,
+    mails::Outgoing,
     operations::{self, NewOperation, Origin},
     raw,
 };
@@ -47,7 +48,7 @@ async fn main() -> Result<()> {
     let mut by_hand = by_hand::connect(&ground.database.url).await?;
     let journal = Arc::new(OutboxJournal::new(ground.store.clone()));
     let bus: Arc<dyn Bus> = Arc::new(EmbeddedBus::new(journal, AT_ONCE));
-    let writers = Writers::start(&ground.store, &bus, Duration::from_secs(86_400));
+    let writers = Writers::start(&ground.store, &bus, Duration::from_secs(86_400), Outgoing::unset());
     let (mut status_limit, mut status_own, mut audit_limit, mut audit_own) = (vec![], vec![], vec![], vec![]);
     for round in 1..=ROUNDS {
         let events = verifications(&ground).await?;

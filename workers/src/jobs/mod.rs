@@ -5,6 +5,7 @@ mod fetch_usage;
 mod meter_calls;
 mod plan_usage;
 mod revoke;
+mod send_mail;
 mod target;
 mod verify_key;
 
@@ -29,5 +30,6 @@ pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) ->
         }
         Command::Revoke { what } => Ok(revoke::run(*what)),
         Command::MeterCalls { calls } => meter_calls::run(ctx, message, calls).await,
+        Command::SendMail { mail_id } => send_mail::run(ctx, message, *mail_id).await,
     }
 }

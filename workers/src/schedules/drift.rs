@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use keyway_domain::{AuditEvent, Body, Event, Message, MessageId, TenantId, Timestamp};
+use keyway_domain::{AuditEvent, Body, Event, MailContent, Message, MessageId, TenantId, Timestamp, UsedOutsideMail};
 use keyway_store::{
     StoreError,
     drift::{self, Days, Drift},
+    mails::Subject,
     outbox,
 };
 use serde_json::json;
@@ -15,7 +16,10 @@ use super::{
     fire::fire_alone,
     round::{Round, SLICE},
 };
-use crate::Ctx;
+use crate::{
+    Ctx,
+    notices::{self, About},
+};
 
 /// Its name in the table.
 pub(super) const NAME: &str = "drift";
@@ -58,6 +62,9 @@ async fn tell(ctx: &Ctx, tenant_id: TenantId, days: &Days, now: Timestamp) -> Re
     for line in drift::untold(&tx, tenant_id, days).await? {
         if line.is_outside(ctx.settings.drift_percent) && drift::tell(&tx, &line, now).await? {
             messages.push(used_outside(&line, now));
+            let about = About { tenant_id, integration_id: line.integration_id };
+            let content = |subject: &Subject| mail(&line, subject);
+            messages.extend(notices::write(&tx, &ctx.outgoing, about, content, now).await?);
         }
     }
     outbox::insert(&tx, &messages, Timestamp::now()).await?;
@@ -71,4 +78,15 @@ fn used_outside(line: &Drift, now: Timestamp) -> Message {
     });
     let event = AuditEvent::by_system("drift", "integration.used_outside", line.integration_id, now, changes);
     Message::new(MessageId::new(), line.tenant_id, Body::Event(Event::Audited(event)))
+}
+
+fn mail(line: &Drift, subject: &Subject) -> MailContent {
+    MailContent::UsedOutside(UsedOutsideMail {
+        tenant: subject.tenant.clone(),
+        integration: subject.integration.clone(),
+        provider: subject.provider.clone(),
+        day: line.day.clone(),
+        reported_tokens: line.reported_tokens,
+        metered_tokens: line.metered_tokens,
+    })
 }

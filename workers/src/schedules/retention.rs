@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_store::{StoreError, retention, sign_in_attempts::FORGOTTEN_AFTER};
+use keyway_store::{StoreError, mails, retention, sign_in_attempts::FORGOTTEN_AFTER};
 
 use super::{
     fire::fire_alone,
@@ -15,6 +15,9 @@ pub(super) const NAME: &str = "retention";
 const DAY: Duration = Duration::from_secs(86_400);
 /// Age at which windows of limits are deleted; longer than any window, which is a month.
 const LONGEST_LIMIT: Duration = Duration::from_secs(62 * 86_400);
+
+/// Time after which a place that nobody signed in from is new again.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(180 * 86_400);
 
 /// Deletes old rows in slices, so that no delete holds other transactions up.
 pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), StoreError> {
@@ -43,6 +46,9 @@ pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), Store
             retention::delete_expired_link_tokens(&tx, now, SLICE).await?,
             retention::delete_sign_in_attempts(&tx, now.before(FORGOTTEN_AFTER), SLICE).await?,
             retention::delete_old_invitations(&tx, before, SLICE).await?,
+            retention::delete_known_places(&tx, now.before(LONGEST_ABSENCE), SLICE).await?,
+            retention::delete_budget_warnings(&tx, now.before(LONGEST_LIMIT), SLICE).await?,
+            mails::delete_settled(&tx, before, SLICE).await?,
         ];
         tx.commit().await?;
         left = deleted.contains(&SLICE);

@@ -3,6 +3,7 @@
 
 pub(crate) mod audit;
 mod exhausted;
+mod mailed;
 mod noticed;
 pub(crate) mod status;
 mod told;
@@ -11,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use keyway_bus::Bus;
 use keyway_domain::Message;
-use keyway_store::{Store, audit::AuditRecord};
+use keyway_store::{Store, audit::AuditRecord, mails::Outgoing};
 
 use crate::{HandlerError, group::Group};
 
@@ -23,11 +24,11 @@ pub struct Writers {
 
 impl Writers {
     /// Starts both groups; they end on drop. `verify_interval` is the time after which a verified key is verified
-    /// again. Pages are told over the bus what was committed.
+    /// again, `outgoing` the way of the mails that follow from a status. Pages are told over the bus what was committed.
     #[must_use]
-    pub fn start(store: &Store, bus: &Arc<dyn Bus>, verify_interval: Duration) -> Self {
+    pub fn start(store: &Store, bus: &Arc<dyn Bus>, verify_interval: Duration, outgoing: Outgoing) -> Self {
         Self {
-            status: status::start(store.clone(), Arc::clone(bus), verify_interval),
+            status: status::start(store.clone(), Arc::clone(bus), verify_interval, outgoing),
             audit: audit::start(store.clone(), Arc::clone(bus)),
         }
     }

@@ -19,6 +19,7 @@ use keyway_store::{
     Store, SystemTx,
     dead_letters::DeadLetterRow,
     integrations::{self, KeyIdNote, Settled, UsageNote},
+    mails::Outgoing,
     operations::OperationRow,
     outbox::{self, Due},
     replacements,
@@ -30,7 +31,7 @@ use keyway_telemetry::failpoint;
 
 use super::{
     exhausted::{self, Exhausted},
-    noticed, told,
+    mailed, noticed, told,
 };
 use crate::{Ctx, HandlerError, dead_letters, group::Group, patience, schedules::next_check};
 
@@ -42,13 +43,13 @@ const RATE_LIMITED: Duration = Duration::from_secs(600);
 const MISCONFIGURED: Duration = Duration::from_secs(3600);
 
 /// Starts the group that applies status events.
-pub(crate) fn start(store: Store, bus: Arc<dyn Bus>, verify_interval: Duration) -> Group<Message> {
+pub(crate) fn start(store: Store, bus: Arc<dyn Bus>, verify_interval: Duration, outgoing: Outgoing) -> Group<Message> {
     Group::start("status", GROUP, move |events: Arc<Vec<Message>>| {
-        let (store, bus) = (store.clone(), Arc::clone(&bus));
+        let (store, bus, outgoing) = (store.clone(), Arc::clone(&bus), outgoing.clone());
         async move {
             let batch = Batch::sort(&events, verify_interval);
             let tx = store.system().await?;
-            let Effects { filed, notices } = batch.apply(&tx).await?;
+            let Effects { filed, notices } = batch.apply(&tx, &outgoing).await?;
             failpoint("status.before_commit");
             tx.commit().await?;
             failpoint("status.after_commit");
@@ -164,7 +165,7 @@ impl<'m> Batch<'m> {
     }
 
     /// Applies everything.
-    async fn apply(mut self, tx: &SystemTx) -> Result<Effects, HandlerError> {
+    async fn apply(mut self, tx: &SystemTx, outgoing: &Outgoing) -> Result<Effects, HandlerError> {
         let ids: Vec<_> = self.operations.iter().copied().collect();
         let locked = transitions::lock(tx, &ids).await?;
         self.forget_overtaken(&locked);
@@ -189,6 +190,7 @@ impl<'m> Batch<'m> {
         integrations::set_provider_key_ids(tx, &self.key_ids).await?;
         let settled = self.settle(tx, &locked).await?;
         let mut messages = self.consequences(&applied);
+        messages.extend(mailed::refused(tx, outgoing, &applied, &self.verdicts).await?);
         messages.extend(replaced.iter().flat_map(told::replaced));
         messages.extend(settled.iter().flat_map(|(settled, of)| told::settled(settled, of)));
         outbox::insert(tx, &messages, Timestamp::now()).await?;

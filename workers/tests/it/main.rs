@@ -8,6 +8,7 @@ mod deliveries;
 mod drift;
 mod fan_out;
 mod faults;
+mod mails;
 mod metering;
 mod observe;
 mod parked;

@@ -106,6 +106,8 @@ fn invariant_5_the_store_writes_a_status_in_six_files() -> Result<()> {
     }
     found.sort();
     found.dedup();
+    // The state of a mail is its own: of the operation that sends it the status writer tells.
+    found.retain(|file| !file.starts_with("mails/"));
     // The status writer's, and the owner's own acts.
     let homes = [
         "integrations/change.rs",

@@ -11,8 +11,8 @@ use keyway_telemetry::{LogFormat, LogSettings};
 use keyway_testkit::{
     postgres::TestDatabase, private_postgres::PrivatePostgres, rabbitmq::TestBroker, simulator::Simulator,
 };
-use keyway_vault::{Keyring, Vault};
-use keyway_workers::{OutboxJournal, WorkerParts, WorkerSettings};
+use keyway_vault::{Keyring, SmtpUrl, Vault};
+use keyway_workers::{MailSettings, Mailer, OutboxJournal, WorkerParts, WorkerSettings};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub(crate) tenant: Tenant,
     pub(crate) settings: WorkerSettings,
     pub(crate) guard: GuardSettings,
+    /// Port of the mail server on this machine; `None`: none is set.
+    pub(crate) smtp_port: Option<u16>,
     sets: Vec<WorkerSet>,
     /// A bus of the test's own, beside those of the workers.
     bus: Option<Arc<dyn Bus>>,
@@ -129,7 +131,20 @@ impl World {
         };
         let catalog = LiveCatalog::load(None)?;
         let (sets, bus) = (Vec::new(), None);
-        Ok(Self { store, keys, catalog, simulator, tenant, settings, guard, sets, bus, broker, database })
+        Ok(Self {
+            store,
+            keys,
+            catalog,
+            simulator,
+            tenant,
+            settings,
+            guard,
+            smtp_port: None,
+            sets,
+            bus,
+            broker,
+            database,
+        })
     }
 
     /// Starts a set of workers beside those that run.
@@ -141,6 +156,7 @@ impl World {
             bus: Arc::clone(&bus),
             catalog: self.catalog.clone(),
             http: GuardedClient::new(&self.guard)?,
+            mailer: self.mailer()?,
             settings: self.settings,
         };
         let again = keyway_workers::hand_over_again(self.store.clone(), Arc::clone(&bus), stop.clone());
@@ -148,6 +164,17 @@ impl World {
         let ended = keyway_telemetry::spawn("workers", keyway_workers::run(parts, stop.clone()));
         self.sets.push(WorkerSet { bus, stop, ended });
         Ok(())
+    }
+
+    fn mailer(&self) -> Result<Option<Mailer>> {
+        let Some(port) = self.smtp_port else { return Ok(None) };
+        let settings = MailSettings {
+            server: SmtpUrl::parse(&format!("smtp://127.0.0.1:{port}"))?,
+            from_name: "Keyway".to_owned(),
+            from_address: "keyway@keyway.example.com".to_owned(),
+            public_url: "https://keyway.example.com".to_owned(),
+        };
+        Ok(Some(Mailer::new(settings)?))
     }
 
     /// Stops every set of workers as a signal does, and waits until they have ended.

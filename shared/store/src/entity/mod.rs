@@ -8,6 +8,7 @@ pub(crate) mod idempotency_keys;
 pub(crate) mod integrations;
 pub(crate) mod invitations;
 pub(crate) mod link_tokens;
+pub(crate) mod mails;
 pub(crate) mod memberships;
 pub(crate) mod operations;
 pub(crate) mod outbox;

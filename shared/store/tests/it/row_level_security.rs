@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 29] = [
+const TABLES: [(&str, &str, &str); 31] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -121,6 +121,13 @@ const TABLES: [(&str, &str, &str); 29] = [
         "tenant_id",
         "INSERT INTO services VALUES ('{new}', '{t}', '{new}', '{new}', '', '[]', NULL, 1, 2, NULL, NULL, 1)",
     ),
+    (
+        "mails",
+        "tenant_id",
+        "INSERT INTO mails VALUES ('{new}', '{t}', NULL, 'invitation', 'a@x.org', 'en', '{}', NULL, NULL, 'm', 'unsent', \
+         NULL, 0, NULL, 1, NULL, NULL)",
+    ),
+    ("budget_warnings", "tenant_id", "INSERT INTO budget_warnings VALUES ('{t}', '{new}', 'daily_budget', 1, 80, 1)"),
     ("reveal_allowances", "tenant_id", "INSERT INTO reveal_allowances VALUES ('{t}', NULL, 1)"),
     (
         "audit_events",
