@@ -38,6 +38,12 @@ impl Answer {
         Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false }
     }
 
+    /// Builds a 303 to a place.
+    pub(crate) fn see_other(location: &str) -> Self {
+        let status = StatusCode::SEE_OTHER;
+        Self { status, body: Bytes::new(), headers: Vec::new(), is_secret: false }.located(location)
+    }
+
     /// Rebuilds a stored answer, with its headers.
     pub(crate) fn again(status: u16, mut headers: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Self {
         headers.push((HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true")));
@@ -50,6 +56,11 @@ impl Answer {
         self.headers.iter().find(|(own, _)| own == name).and_then(|(_, value)| value.to_str().ok())
     }
 
+    /// Returns the cookie that the answer sets.
+    pub(crate) fn into_cookie(self) -> Option<(HeaderName, HeaderValue)> {
+        self.headers.into_iter().find(|(name, _)| name == header::SET_COOKIE)
+    }
+
     /// Adds the ETag of a row's version.
     pub(crate) fn tagged(mut self, version: i32) -> Self {
         self.headers.push((header::ETAG, etag::of(version)));
@@ -58,6 +69,9 @@ impl Answer {
 
     /// Adds an ETag of the whole answer to a GET; drops the body if the caller has it already (304).
     pub(crate) fn for_reader(mut self, headers: &HeaderMap) -> Self {
+        if self.status != StatusCode::OK {
+            return self;
+        }
         let version = self.header(&header::ETAG).and_then(|etag| etag.trim_matches('"').parse().ok());
         let etag = etag::of_answer(version, &self.body);
         if etag::is_known(headers, &etag) {
@@ -98,7 +112,7 @@ impl Answer {
         let mut response = Response::new(self.body);
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        if !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SEE_OTHER) {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use keyway_domain::{Invalidation, TenantId};
-use keyway_providers::{LiveCatalog, guard::Guard};
+use keyway_providers::{GuardedClient, LiveCatalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache};
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +12,7 @@ use crate::{
     beside::ProxyBeside,
     hashing::Hashing,
     idempotency::InFlight,
+    oidc::{Oidc, OidcSettings},
     principals::Principals,
 };
 
@@ -39,6 +40,10 @@ pub struct AppParts {
     pub drift_percent: u64,
     /// Limits of the outbox above which new work is refused.
     pub outbox: OutboxLimits,
+    /// Address that people open Keyway at; `None`: that of the request.
+    pub public_url: Option<String>,
+    /// Sign-in by an identity provider, and the way to it; `None`: there is none.
+    pub oidc: Option<(OidcSettings, GuardedClient)>,
     /// The proxy that is served beside it; `None`: none is.
     pub proxy: Option<Arc<dyn ProxyBeside>>,
 }
@@ -59,6 +64,8 @@ pub struct App {
     pub(crate) admission: Admission,
     pub(crate) principals: Principals,
     pub(crate) hashing: Hashing,
+    pub(crate) public_url: Option<String>,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) proxy: Option<Arc<dyn ProxyBeside>>,
 }
 
@@ -81,6 +88,8 @@ impl App {
             admission: Admission::new(parts.outbox),
             principals: Principals::default(),
             hashing: Hashing::new(),
+            public_url: parts.public_url,
+            oidc: parts.oidc.map(|(settings, http)| Oidc::new(settings, http)),
             proxy: parts.proxy,
         })
     }

@@ -6,11 +6,13 @@
 mod audit;
 mod dead_letters;
 mod drift;
+mod factors;
 mod integrations;
 mod invitations;
 mod me;
 mod members;
 mod models;
+mod oidc;
 mod operations;
 mod projects;
 mod providers;
@@ -36,6 +38,7 @@ use crate::{
     error::ApiError,
 };
 
+pub(crate) use oidc::CallbackQuery as OidcCallback;
 pub(crate) use usage::default_from;
 
 /// One row of the table.
@@ -98,9 +101,17 @@ table! {
     DELETE "/api/v1/sessions/current"                Own()                             sessions::delete_current;
     DELETE "/api/v1/sessions/{id}"                   Own()                             sessions::delete;
     POST   "/api/v1/sessions/step-up"                Own()                             sessions::step_up;
+    POST   "/api/v1/sessions/second-factor"          Anybody()                         sessions::second_factor;
+    GET    "/api/v1/oidc/begin"                      Anybody()                         oidc::begin;
+    GET    "/api/v1/oidc/callback"                   Anybody()                         oidc::callback;
     GET    "/api/v1/me"                              Known()                           me::detail;
     PATCH  "/api/v1/me"                              Own()                             me::update;
     POST   "/api/v1/me/password"                     Own()                             me::change_password;
+    GET    "/api/v1/me/factors"                      Own()                             factors::detail;
+    POST   "/api/v1/me/totp"                         Proved()                          factors::begin_totp;
+    POST   "/api/v1/me/totp/confirm"                 Proved()                          factors::confirm_totp;
+    POST   "/api/v1/me/totp/remove"                  Proved()                          factors::remove_totp;
+    POST   "/api/v1/me/recovery-codes"               Proved()                          factors::replace_codes;
 
     GET    "/api/v1/members"                         Tenant(Members Read)              members::list;
     GET    "/api/v1/members/{id}"                    Tenant(Members Read)              members::detail;

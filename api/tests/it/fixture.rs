@@ -3,11 +3,11 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use keyway_api::{App, AppParts, OutboxLimits};
+use keyway_api::{App, AppParts, OidcSettings, OutboxLimits};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_http::ServerLimits;
-use keyway_providers::{LiveCatalog, guard::Guard};
+use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog, guard::Guard};
 use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, raw, tenants};
 use keyway_testkit::postgres::TestDatabase;
@@ -77,7 +77,13 @@ pub(crate) struct Options {
     pub(crate) fallback_key: Option<SecretString>,
     /// The admin key; `None`: one that was made at the first start.
     pub(crate) admin_key: Option<String>,
+    pub(crate) public_url: Option<String>,
+    /// Identity provider, by what the default tenant needs of it.
+    pub(crate) oidc: Option<Oidc>,
 }
+
+/// Identity provider for people of a tenant: its settings, and its host.
+pub(crate) type Oidc = Box<dyn Fn(TenantId) -> Result<(OidcSettings, String)> + Send>;
 
 impl Options {
     pub(crate) fn usual() -> Result<Self> {
@@ -88,6 +94,8 @@ impl Options {
             outbox,
             fallback_key: None,
             admin_key: None,
+            public_url: None,
+            oidc: None,
         })
     }
 }
@@ -126,6 +134,14 @@ impl Api {
         let tx = store.system().await?;
         let tenant = tenants::ensure_default(&tx, Timestamp::now()).await?.id;
         tx.commit().await?;
+        let oidc = match options.oidc {
+            Some(of) => {
+                let (settings, host) = of(tenant)?;
+                let trusting = GuardSettings { trusted: vec![host], ..GuardSettings::default() };
+                Some((settings, GuardedClient::new(&trusting)?))
+            }
+            None => None,
+        };
         let keys = TenantKeyCache::new(Arc::new(options.vault));
         let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[TRUSTED.to_owned()])?);
         let admin_key = match options.admin_key {
@@ -157,6 +173,8 @@ impl Api {
             verify_interval: Duration::from_secs(86_400),
             drift_percent: 5,
             outbox: options.outbox,
+            public_url: options.public_url,
+            oidc,
             proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod authenticator;
 mod backpressure;
 mod bad_input;
 mod connections;
@@ -10,6 +11,7 @@ mod document;
 #[path = "../../../src/front.rs"]
 mod doors;
 mod drift;
+mod factors;
 mod fallback;
 mod fixture;
 mod idempotency;
@@ -19,6 +21,9 @@ mod lists;
 mod matrix;
 mod members;
 mod messages;
+mod npm;
+mod oidc;
+mod oidc_provider;
 mod own_address;
 mod pasted_keys;
 mod people;

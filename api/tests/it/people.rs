@@ -16,8 +16,8 @@ use crate::{
 
 on_both! { the_session_of_the_design wrong_passwords_wait sessions_end_where_they_should }
 
-const EMAIL: &str = "ana@example.org";
-const PASSWORD: &str = "a quiet orchard at dusk";
+pub(crate) const EMAIL: &str = "ana@example.org";
+pub(crate) const PASSWORD: &str = "a quiet orchard at dusk";
 
 /// Offers a setup token, as the first start does.
 pub(crate) async fn offered(api: &Api) -> Result<String> {
@@ -32,11 +32,11 @@ fn ana(token: &str) -> Value {
     json!({ "token": token, "email": EMAIL, "name": "Ana", "password": PASSWORD })
 }
 
-async fn anybody(api: &Api, path: &str, body: Value) -> Result<Reply> {
+pub(crate) async fn anybody(api: &Api, path: &str, body: Value) -> Result<Reply> {
     send(api.anonymous(Method::POST, path).json(&body)).await
 }
 
-async fn set_up(api: &Api) -> Result<String> {
+pub(crate) async fn set_up(api: &Api) -> Result<String> {
     let reply = anybody(api, "/api/v1/setup", ana(&offered(api).await?)).await?.expect(201)?;
     Ok(reply.text_at("/session/token").to_owned())
 }
@@ -77,7 +77,7 @@ async fn the_session_of_the_design(api: Api) -> Result<()> {
 }
 
 /// Returns actor and address of the audit event of an action, which waits in the outbox.
-async fn audited(api: &Api, action: &str) -> Result<(String, String)> {
+pub(crate) async fn audited(api: &Api, action: &str) -> Result<(String, String)> {
     let tx = api.store.system().await?;
     let rows = outbox::claim(&tx, Route::Lane(Lane::Audit), 500, Timestamp::now()).await?;
     let messages = rows.iter().filter_map(|row| serde_json::from_slice(&row.body).ok());

@@ -18,6 +18,11 @@ const ADMIN_KEY: Setting = setting(
     "",
     "the admin key, at least 32 characters; unset: made at the first start and printed once",
 );
+const PUBLIC_URL: Setting = setting(
+    "KEYWAY_PUBLIC_URL",
+    "",
+    "address people open Keyway at, https://keyway.example.com; unset: the address of the request on loopback",
+);
 const OUTBOX_MAX_ROWS: Setting =
     setting("KEYWAY_OUTBOX_MAX_ROWS", "1000000", "rows in the outbox at which new work is refused with 503");
 const OUTBOX_MAX_AGE: Setting = setting(
@@ -35,7 +40,7 @@ const API_BODY_BYTES: Setting = setting("KEYWAY_API_BODY_BYTES", "1048576", "lar
 
 /// Every one of them.
 pub(crate) const SETTINGS: &[Setting] =
-    &[LISTEN, ADMIN_KEY, OUTBOX_MAX_ROWS, OUTBOX_MAX_AGE, MAX_CONNECTIONS, IDLE, API_BODY_BYTES];
+    &[LISTEN, ADMIN_KEY, PUBLIC_URL, OUTBOX_MAX_ROWS, OUTBOX_MAX_AGE, MAX_CONNECTIONS, IDLE, API_BODY_BYTES];
 
 /// Settings of what serves people.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub struct ApiConfig {
     pub listen: SocketAddr,
     /// The admin key; `None`: one is made at the first start.
     pub admin_key: Option<SecretString>,
+    /// Address that people open Keyway at, without a slash at its end.
+    pub public_url: Option<String>,
     /// Number of rows in the outbox at which new work is refused.
     pub outbox_max_rows: u64,
     /// Age of the oldest due outbox row at which new work is refused.
@@ -65,12 +72,28 @@ impl ApiConfig {
         Ok(Self {
             listen: values.address(&LISTEN)?,
             admin_key: admin_key(values)?,
+            public_url: public_url(values)?,
             outbox_max_rows: values.number(&OUTBOX_MAX_ROWS, 1..=1_000_000_000)?,
             outbox_max_age: values.seconds(&OUTBOX_MAX_AGE, 1..=604_800)?,
             max_connections: values.size(&MAX_CONNECTIONS, 1..=1_000_000)?,
             idle: values.seconds(&IDLE, 1..=86_400)?,
             api_body_bytes: values.size(&API_BODY_BYTES, 1024..=67_108_864)?,
         })
+    }
+}
+
+fn public_url(values: &mut Values) -> Result<Option<String>, ConfigError> {
+    let Some(text) = values.set(&PUBLIC_URL) else { return Ok(None) };
+    let text = text.trim_end_matches('/');
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let of_host = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+    let is_safe = |host: &str| {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        text.starts_with("https://") || ["localhost", "127.0.0.1", "[::1]"].contains(&name)
+    };
+    match host {
+        Some(host) if !host.is_empty() && host.chars().all(of_host) && is_safe(host) => Ok(Some(text.to_owned())),
+        _ => Err(invalid(&PUBLIC_URL, "it must be an address like https://keyway.example.com, without a path")),
     }
 }
 

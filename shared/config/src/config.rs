@@ -1,8 +1,8 @@
 //! All settings, by role.
 
 use crate::{
-    ConfigError, UnreadLine, api::ApiConfig, process::ProcessConfig, proxy::ProxyConfig, store::StoreConfig,
-    values::Values, workers::WorkersConfig,
+    ConfigError, UnreadLine, api::ApiConfig, oidc::OidcConfig, process::ProcessConfig, proxy::ProxyConfig,
+    store::StoreConfig, values::Values, workers::WorkersConfig,
 };
 
 /// All settings, validated.
@@ -14,6 +14,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Settings of the management API and the listener.
     pub api: ApiConfig,
+    /// Settings of sign-in by an identity provider; `None`: there is none.
+    pub oidc: Option<OidcConfig>,
     /// Settings of the proxy.
     pub proxy: ProxyConfig,
     /// Settings of workers.
@@ -34,6 +36,7 @@ impl Config {
         Ok(Self {
             store: StoreConfig::read(&mut values, &process.data_dir)?,
             api: ApiConfig::read(&mut values)?,
+            oidc: OidcConfig::read(&mut values)?,
             proxy: ProxyConfig::read(&mut values)?,
             workers: WorkersConfig::read(&mut values)?,
             process,

@@ -144,6 +144,7 @@ mod tests {
             ("KEYWAY_AMQP_URL", "amqp://u:can,ary@a", "commas between them"),
             ("KEYWAY_AMQP_URL", "amqp://u:p@h1,amqp://u:canary/@h2", "write / as %2F"),
             ("KEYWAY_ADMIN_KEY", "canary", "openssl rand -hex 32"),
+            ("KEYWAY_OIDC_CLIENT_SECRET", "canary", "KEYWAY_OIDC_ISSUER"),
             ("KEYWAY_FALLBACK_OPENROUTER_KEY", "sk-or-v1- canary", "no spaces"),
             ("KEYWAY_CONCURRENCY", "0", "a whole number from 1 to 10000, like 64"),
             ("KEYWAY_PROVIDER_CONCURRENCY", "canary", "a whole number from 1 to 10000"),

@@ -1,8 +1,10 @@
 //! The list of settings, from the files of their roles. `.env.example` is checked against it.
 
-use crate::{Setting, api, process, proxy, store, workers};
+use crate::{Setting, api, oidc, process, proxy, store, workers};
 
 /// Every setting, role after role.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
-    [process::SETTINGS, store::SETTINGS, api::SETTINGS, proxy::SETTINGS, workers::SETTINGS].into_iter().flatten()
+    [process::SETTINGS, store::SETTINGS, api::SETTINGS, oidc::SETTINGS, proxy::SETTINGS, workers::SETTINGS]
+        .into_iter()
+        .flatten()
 }

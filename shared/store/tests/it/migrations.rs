@@ -127,6 +127,7 @@ async fn every_table_of_tenants_forces_row_level_security_and_no_role_owns_one()
     let mut open = raw::names(&tx, open).await?;
     open.sort_unstable();
     let of_no_tenant = [
+        "identities",
         "link_tokens",
         "recovery_codes",
         "replicas",
