@@ -29,6 +29,8 @@ need prometheus-alertmanager command -v prometheus-alertmanager
 need faketime compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1'
 need chromium any_executable /usr/bin/chromium /usr/bin/google-chrome
 need curl command -v curl
+need nodejs command -v node
+need npm command -v npm
 need python3-venv python3 -c 'import ensurepip, venv'
 need docker-compose compose_present
 need shellcheck command -v shellcheck

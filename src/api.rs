@@ -3,15 +3,16 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use keyway_api::{App, AppParts, OutboxLimits};
+use keyway_api::{App, AppParts, OidcSettings, OutboxLimits};
 use keyway_bus::{InvalidationSignal, InvalidationStream, NoticeSignal, NoticeStream};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
 use keyway_http::ServerLimits;
+use keyway_providers::GuardedClient;
 use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{settings, setup_token, tenants};
 use keyway_vault::{
-    AccessToken, AccessTokenKind, ProviderSecret, from_hex, to_hex,
+    AccessToken, AccessTokenKind, ProviderSecret, SecretString, from_hex, to_hex,
     token::{admin_key_hash, new_admin_key},
 };
 use tokio_util::sync::CancellationToken;
@@ -71,6 +72,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         verify_interval: config.workers.verify_interval,
         drift_percent: config.workers.drift_percent,
         outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
+        oidc: oidc(parts)?,
         proxy: Some(Arc::new(Beside(proxy.clone()))),
     });
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));
@@ -92,6 +94,18 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         .context("serving")?;
     proxy.drain().await;
     Ok(())
+}
+
+/// Returns the identity provider that people sign in at, with the way to it.
+///
+/// # Errors
+/// A setting cannot be used.
+fn oidc(parts: &Parts) -> anyhow::Result<Option<(OidcSettings, GuardedClient)>> {
+    let Some(config) = &parts.config.oidc else { return Ok(None) };
+    let client = (config.client_id.as_str(), SecretString::new(config.client_secret.plain().clone()));
+    let roles = (config.role_claim.as_str(), config.roles.as_str());
+    let settings = OidcSettings::read(&config.issuer, client, &config.domains, roles, &config.required_in)?;
+    Ok(Some((settings, parts.http.clone())))
 }
 
 /// Tells open pages what the bus says has changed, and ends their streams with the process.

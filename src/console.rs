@@ -31,6 +31,7 @@ pub(crate) async fn open(config: &Config, store: Store, vault: Vault, catalog: L
         verify_interval: config.workers.verify_interval,
         drift_percent: config.workers.drift_percent,
         outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
+        oidc: None,
         proxy: None,
     })))
 }

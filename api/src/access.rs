@@ -12,6 +12,8 @@ pub(crate) enum Access {
     Known,
     /// A person, for what is its own.
     Own,
+    /// A person that has proved itself in the last minutes, for what proves it.
+    Proved,
     /// A permission.
     Needs(Permission, Scope),
 }
@@ -37,7 +39,7 @@ impl Access {
     pub(crate) const fn permission(self) -> Option<Permission> {
         match self {
             Self::Needs(permission, _) => Some(permission),
-            Self::Anybody | Self::Known | Self::Own => None,
+            Self::Anybody | Self::Known | Self::Own | Self::Proved => None,
         }
     }
 
@@ -45,7 +47,7 @@ impl Access {
     pub(crate) const fn scope(self) -> Option<Scope> {
         match self {
             Self::Needs(_, scope) => Some(scope),
-            Self::Anybody | Self::Known | Self::Own => None,
+            Self::Anybody | Self::Known | Self::Own | Self::Proved => None,
         }
     }
 
@@ -58,6 +60,7 @@ impl Access {
     pub(crate) const fn needs_step_up(self) -> bool {
         match self {
             Self::Needs(permission, _) => permission.needs_step_up(),
+            Self::Proved => true,
             Self::Anybody | Self::Known | Self::Own => false,
         }
     }

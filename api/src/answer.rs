@@ -51,6 +51,12 @@ impl Answer {
         Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false, events: None }
     }
 
+    /// Builds a 303 to a place.
+    pub(crate) fn see_other(location: &str) -> Self {
+        let status = StatusCode::SEE_OTHER;
+        Self { status, ..Self::no_content() }.located(location)
+    }
+
     /// Rebuilds a stored answer, with its headers.
     pub(crate) fn again(status: u16, mut headers: Vec<(HeaderName, HeaderValue)>, body: Bytes) -> Self {
         headers.push((HeaderName::from_static("idempotent-replayed"), HeaderValue::from_static("true")));
@@ -63,6 +69,11 @@ impl Answer {
         self.headers.iter().find(|(own, _)| own == name).and_then(|(_, value)| value.to_str().ok())
     }
 
+    /// Returns the cookie that the answer sets.
+    pub(crate) fn into_cookie(self) -> Option<(HeaderName, HeaderValue)> {
+        self.headers.into_iter().find(|(name, _)| name == header::SET_COOKIE)
+    }
+
     /// Adds the ETag of a row's version.
     pub(crate) fn tagged(mut self, version: i32) -> Self {
         self.headers.push((header::ETAG, etag::of(version)));
@@ -71,7 +82,7 @@ impl Answer {
 
     /// Adds an ETag of the whole answer to a GET; drops the body if the caller has it already (304).
     pub(crate) fn for_reader(mut self, headers: &HeaderMap) -> Self {
-        if self.events.is_some() {
+        if self.events.is_some() || self.status != StatusCode::OK {
             return self;
         }
         let version = self.header(&header::ETAG).and_then(|etag| etag.trim_matches('"').parse().ok());
@@ -118,7 +129,9 @@ impl Answer {
         };
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
-        if !is_stream && !matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        let has_no_body =
+            matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED | StatusCode::SEE_OTHER);
+        if !is_stream && !has_no_body {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

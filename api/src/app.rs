@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use keyway_domain::{Invalidation, Notice, Noticed, TenantId, Timestamp};
-use keyway_providers::{LiveCatalog, guard::Guard};
+use keyway_providers::{GuardedClient, LiveCatalog, guard::Guard};
 use keyway_store::{Store, TenantKeyCache, mails::Outgoing};
 use tokio_util::sync::CancellationToken;
 
@@ -13,6 +13,7 @@ use crate::{
     hashing::Hashing,
     idempotency::InFlight,
     live::Live,
+    oidc::{Oidc, OidcSettings},
     principals::Principals,
 };
 
@@ -44,6 +45,8 @@ pub struct AppParts {
     pub drift_percent: u64,
     /// Limits of the outbox above which new work is refused.
     pub outbox: OutboxLimits,
+    /// Sign-in by an identity provider, and the way to it; `None`: there is none.
+    pub oidc: Option<(OidcSettings, GuardedClient)>,
     /// The proxy that is served beside it; `None`: none is.
     pub proxy: Option<Arc<dyn ProxyBeside>>,
 }
@@ -67,6 +70,7 @@ pub struct App {
     pub(crate) principals: Principals,
     pub(crate) hashing: Hashing,
     pub(crate) live: Live,
+    pub(crate) oidc: Option<Oidc>,
     pub(crate) proxy: Option<Arc<dyn ProxyBeside>>,
 }
 
@@ -92,6 +96,7 @@ impl App {
             principals: Principals::default(),
             hashing: Hashing::new(),
             live: Live::new(Timestamp::now()),
+            oidc: parts.oidc.map(|(settings, http)| Oidc::new(settings, http)),
             proxy: parts.proxy,
         })
     }

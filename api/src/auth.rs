@@ -133,7 +133,7 @@ pub(crate) async fn caller(
     };
     let address = asked.peer.map(|peer| peer.ip().to_canonical());
     let caller = Caller { tenant_id, principal, reach, address, request_id, traceparent };
-    if asked.access == Access::Own {
+    if matches!(asked.access, Access::Own | Access::Proved) {
         caller.person()?;
     }
     if asked.access.needs_step_up()

@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, sync::Arc};
 
-use http::HeaderMap;
+use http::{HeaderMap, header};
 use keyway_domain::IdError;
 use keyway_store::{StoreError, TenantTx};
 use keyway_vault::SecretBytes;
@@ -16,6 +16,7 @@ use crate::{
     auth::Caller,
     body,
     code::Code,
+    cookie,
     error::ApiError,
     etag,
     idempotency::Reservation,
@@ -47,6 +48,14 @@ impl Call {
     /// Returns the text in the path.
     pub(crate) fn param(&self) -> &str {
         self.params.first().map_or("", String::as_str)
+    }
+
+    /// Returns the address that people open Keyway at, without a slash at its end: the configured one, or that of the
+    /// request.
+    pub(crate) fn origin(&self) -> String {
+        let host = || self.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let of_request = || format!("{}://{}", cookie::scheme(host()), host());
+        self.app.public_url.clone().unwrap_or_else(of_request)
     }
 
     /// Parses the query, strictly.

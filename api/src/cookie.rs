@@ -10,11 +10,27 @@ use crate::{code::Code, error::ApiError};
 /// Name over TLS.
 pub(crate) const SECURE: &str = "__Host-keyway_session";
 const PLAIN: &str = "keyway_session";
+/// Name, over TLS and without, of what binds a sign-in at an identity provider to its browser.
+const HANDSHAKE: (&str, &str) = ("__Host-keyway_oidc", "keyway_oidc");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Returns the session's token in the cookies of a request.
 pub(crate) fn token(headers: &HeaderMap) -> Option<&str> {
-    let name = name(headers);
+    value_of(headers, name(headers))
+}
+
+/// Returns the text that binds a sign-in at an identity provider to this browser.
+pub(crate) fn handshake(headers: &HeaderMap) -> Option<&str> {
+    value_of(headers, handshake_name(headers))
+}
+
+/// Returns the header that binds a sign-in at an identity provider to this browser for so long. The provider's page
+/// leads back here, so that it has to be sent with a visit from another site.
+pub(crate) fn set_handshake(headers: &HeaderMap, text: &str, seconds: i64) -> Option<(HeaderName, HeaderValue)> {
+    cookie(handshake_name(headers), text, "Lax", &format!("; Max-Age={seconds}"))
+}
+
+fn value_of<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let mut pairs = cookies.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(own, _)| *own == name).map(|(_, token)| token).filter(|token| !token.is_empty())
@@ -59,9 +75,12 @@ fn is_same_site(headers: &HeaderMap) -> bool {
 }
 
 fn made(headers: &HeaderMap, token: &str, end: &str) -> Option<(HeaderName, HeaderValue)> {
-    let name = name(headers);
-    let secure = if name == SECURE { "; Secure" } else { "" };
-    let cookie = format!("{name}={token}; Path=/; HttpOnly; SameSite=Strict{secure}{end}");
+    cookie(name(headers), token, "Strict", end)
+}
+
+fn cookie(name: &str, text: &str, same_site: &str, end: &str) -> Option<(HeaderName, HeaderValue)> {
+    let secure = if name.starts_with("__Host-") { "; Secure" } else { "" };
+    let cookie = format!("{name}={text}; Path=/; HttpOnly; SameSite={same_site}{secure}{end}");
     let mut value = HeaderValue::try_from(cookie).ok()?;
     value.set_sensitive(true);
     Some((header::SET_COOKIE, value))
@@ -71,6 +90,10 @@ fn name(headers: &HeaderMap) -> &'static str {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).unwrap_or_default();
     if is_loopback(host) && !origin.starts_with("https://") { PLAIN } else { SECURE }
+}
+
+fn handshake_name(headers: &HeaderMap) -> &'static str {
+    if name(headers) == SECURE { HANDSHAKE.0 } else { HANDSHAKE.1 }
 }
 
 fn is_loopback(host: &str) -> bool {

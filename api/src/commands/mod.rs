@@ -1,6 +1,7 @@
 //! The writing commands: one file each, one transaction each, in which the change, the audit event and the outbox rows
 //! are written together.
 
+pub(crate) mod accept_invitation;
 pub(crate) mod add_models;
 pub(crate) mod cancel_operation;
 pub(crate) mod create_project;
@@ -19,8 +20,11 @@ pub(crate) mod replace_credentials;
 pub(crate) mod replay_dead_letter;
 pub(crate) mod retry_operation;
 pub(crate) mod revoke_virtual_key;
+pub(crate) mod second_factor;
 pub(crate) mod send_mail;
 pub(crate) mod sign_in;
+pub(crate) mod sign_in_oidc;
+pub(crate) mod step_up;
 pub(crate) mod submit_integration;
 pub(crate) mod test_integration;
 pub(crate) mod update_integration;

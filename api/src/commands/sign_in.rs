@@ -1,5 +1,5 @@
-//! Signs a person in by its password. An unknown address costs the same time and is answered the same as a wrong
-//! password.
+//! Signs a person in by its password, or asks for its second factor. An unknown address costs the same time and is
+//! answered the same as a wrong password.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::{
     answer::Answer,
     call::Call,
     error::ApiError,
-    people::{self, attempts},
+    people::{self, attempts, bound},
     system_work::SystemWork,
 };
 
@@ -39,11 +39,16 @@ pub(crate) async fn run(call: &Call, email: Email, password: SecretString) -> Re
     };
     let work = SystemWork::begin(&app, &call.by).await?;
     sign_in_attempts::succeeded(&work.tx, &subjects, work.now).await?;
+    if bound::is_bound(&app, &work.tx, user.id).await? {
+        // The password was right all the same.
+        work.commit().await?;
+        return Err(bound::refusal());
+    }
     if let (Some(old), Some(new)) = (&old, &judged.new_hash) {
         users::replace_hash(&work.tx, user.id, old, new).await?;
     }
-    match people::begin(call, work, &user, Proof::Password).await? {
-        Ok(answer) => Ok(answer),
+    match people::enter(call, work, &user, Proof::Password).await? {
+        Ok(entered) => Ok(entered.into_answer()),
         // Changed since the password was compared: it may be another one now.
         Err(StoreError::Stale) => Err(ApiError::conflict("the account has just been changed: sign in again")),
         Err(error) => Err(error.into()),

@@ -22,7 +22,9 @@ pub(super) fn item(path: &str, item: &mut PathItem) {
     let has_version =
         !["/tenants", "/providers/models", "/sessions", "/invitations"].iter().any(|rows| path.contains(rows));
     let change: &[_] = if has_version { &[IF_MATCH] } else { &[] };
-    operation(item.get.as_mut(), (Method::GET, path), &[IF_NONE_MATCH]);
+    // A redirect is made anew each time.
+    let read: &[_] = if path.contains("/oidc/") { &[] } else { &[IF_NONE_MATCH] };
+    operation(item.get.as_mut(), (Method::GET, path), read);
     operation(item.post.as_mut(), (Method::POST, path), &[IDEMPOTENCY_KEY]);
     operation(item.put.as_mut(), (Method::PUT, path), change);
     operation(item.patch.as_mut(), (Method::PATCH, path), change);
@@ -56,8 +58,12 @@ fn operation(operation: Option<&mut Operation>, (method, path): (Method, &str), 
     if row.access == Access::Anybody {
         operation.security = Some(vec![SecurityRequirement::default()]);
     }
-    if let Some(permission) = row.access.permission() {
-        let access = json!({ "permission": permission, "step_up": row.access.needs_step_up() });
+    let step_up = row.access.needs_step_up();
+    let access = match row.access.permission() {
+        Some(permission) => Some(json!({ "permission": permission, "step_up": step_up })),
+        None => step_up.then(|| json!({ "step_up": step_up })),
+    };
+    if let Some(access) = access {
         operation.extensions = Some(ExtensionsBuilder::new().add(ACCESS, access).build());
     }
     add_headers(operation, in_tenant, &headers);

@@ -47,7 +47,7 @@ pub(crate) struct Renewed {
 
 /// A session's token.
 #[derive(Serialize, ToSchema)]
-struct NewToken {
+pub(crate) struct NewToken {
     #[schema(value_type = words::SessionId)]
     id: SessionId,
     /// The token, also set as a cookie. It is shown this once.
@@ -96,11 +96,13 @@ pub(crate) fn renewed(call: &Call, session: &SessionRow, token: &AccessToken) ->
     with_cookie(call, Answer::ok(&Renewed { session: new_token(token, session) }), token)
 }
 
-fn new_token(token: &AccessToken, session: &SessionRow) -> NewToken {
+/// Builds the view of a session's new token.
+pub(crate) fn new_token(token: &AccessToken, session: &SessionRow) -> NewToken {
     NewToken { id: session.id, token: token.plain().to_owned(), expires_at: session.ends_at }
 }
 
-fn with_cookie(call: &Call, answer: Answer, token: &AccessToken) -> Answer {
+/// Adds the cookie of a session's new token to an answer that shows it.
+pub(crate) fn with_cookie(call: &Call, answer: Answer, token: &AccessToken) -> Answer {
     answer.secret().with_header(cookie::set(&call.headers, token.plain()))
 }
 

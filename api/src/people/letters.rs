@@ -1,6 +1,5 @@
 //! Mails that follow from what people do: their links, sealed, and the pages that these lead to.
 
-use http::header;
 use keyway_domain::{MailContent, MailId};
 use keyway_store::{
     StoreError, TenantTx,
@@ -8,18 +7,14 @@ use keyway_store::{
     users::UserRow,
 };
 
-use crate::{App, call::Call, cookie, error::ApiError, system_work::SystemWork};
+use crate::{App, call::Call, error::ApiError, system_work::SystemWork};
 
 /// Version that a link is sealed as; it never changes.
 const LINK_VERSION: i32 = 1;
 
 /// Returns the address of a page of Keyway, as people open it.
 pub(crate) fn page(call: &Call, path: &str) -> String {
-    if let Some(address) = &call.app.public_url {
-        return format!("{address}{path}");
-    }
-    let host = call.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    format!("{}://{host}{path}", cookie::scheme(host))
+    format!("{}{path}", call.origin())
 }
 
 /// Writes a mail about a person's own account to that person, unless it has switched mails of the kind off.

@@ -1,18 +1,13 @@
 //! `/invitations`: offers of a membership, each bound to an address and taken up once. The link goes there by mail;
 //! without a mail server it is in the answer, to be handed over.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use keyway_domain::{
-    Email, Invalidation, InvitationId, InvitationMail, MailContent, MailId, ProjectId, Role, Timestamp,
-};
+use keyway_domain::{Email, InvitationId, InvitationMail, MailContent, MailId, ProjectId, Role};
 use keyway_store::{
     invitations::{self, InvitationRow, NewInvitation},
     mails::{self, Letter, MailOwner},
-    sessions::Proof,
-    sign_in_attempts::{self, Subject},
-    tenants, totp_factors,
-    users::{self, NewUser, SignIn},
+    tenants,
 };
 use keyway_vault::{AccessToken, AccessTokenKind, SecretString};
 use serde::Deserialize;
@@ -26,20 +21,19 @@ use super::{
 use crate::{
     answer::Answer,
     call::Call,
+    commands::accept_invitation::{self, Guest},
     cursor::{self, List},
     error::ApiError,
     input,
     openapi::words,
-    people::{self, Begun, attempts, letters, passwords},
+    people::{Begun, attempts, factors, letters},
     principal::Principal,
     provider_names,
-    system_work::SystemWork,
     view::{InvitationView, NewInvitationView},
     work::{Command, Work},
 };
 
 const HOLDS: Duration = Duration::from_secs(72 * 3600);
-const WRONG: &str = "the invitation is wrong, was used, or has ended: ask for another one";
 
 /// An invitation to make.
 #[derive(Deserialize, ToSchema)]
@@ -68,6 +62,12 @@ pub(crate) struct AcceptInput {
     /// Password, 15 to 256 characters; who has an account proves itself by its own.
     #[schema(value_type = String, format = Password)]
     password: SecretString,
+    /// Code of the authenticator app, where the account has one.
+    #[schema(value_type = Option<String>, example = "123456")]
+    totp: Option<SecretString>,
+    /// Recovery code in its place.
+    #[schema(value_type = Option<String>, example = "2f4k-9q0z-8m1n-7c3d")]
+    recovery: Option<SecretString>,
 }
 
 /// Invite somebody by mail; without a mail server the answer has the link, this once. It works for 72 hours. Earlier ones
@@ -102,57 +102,11 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
 #[utoipa::path(post, path = "/api/v1/invitations/accept", operation_id = "accept_invitation", tag = "people", request_body = AcceptInput,
     responses((status = 201, body = Begun), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
 pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
-    let AcceptInput { token, name, password } = call.json()?;
-    let name = input::name("name", &name)?;
+    let AcceptInput { token, name, password, totp, recovery } = call.json()?;
+    let (name, factor) = (input::name("name", &name)?, factors::Sent::read(totp, recovery)?);
     let token = AccessToken::sha256_of_sent(AccessTokenKind::Link, token.plain());
-    let token = token.ok_or_else(|| attempts::wrong(WRONG))?;
-    let app = Arc::clone(&call.app);
-    let network = attempts::subjects(None, call.by.address);
-    attempts::begin(&app, &network).await?;
-    let tx = app.store.system_read().await?;
-    let offered = invitations::find_open_by_token_hash(&tx, &token, Timestamp::now()).await?;
-    let email = offered.ok_or_else(|| attempts::wrong(WRONG))?.email;
-    let known = users::find_for_sign_in(&tx, &email).await?;
-    drop(tx);
-    let mut subjects = network;
-    let new = match known {
-        Some(SignIn { user, password_hash }) => {
-            let account = [Subject::Account(email.clone())];
-            attempts::begin(&app, &account).await?;
-            let judged = app.hashing.judge(password, password_hash).await?;
-            if !judged.is_right || user.disabled_at.is_some() {
-                return Err(attempts::wrong("there is an account with this address: its password is wrong"));
-            }
-            subjects.extend(account);
-            Err(user)
-        }
-        None => {
-            let has_second_factor = false;
-            let owner = passwords::Owner { email: email.as_given().to_owned(), name: name.clone(), has_second_factor };
-            let hash = passwords::hash(&app, password, owner).await?;
-            Ok(NewUser { email, name, locale: "en".to_owned(), password_hash: Some(hash) })
-        }
-    };
-    let mut work = SystemWork::begin(&app, &call.by).await?;
-    let user = match new {
-        Ok(new) => {
-            let user = users::insert(&work.tx, new, work.now).await?;
-            work.audit("user.created", user.id, json!({ "by": "invitation" }));
-            user
-        }
-        Err(user) => user,
-    };
-    let factor = totp_factors::find(&work.tx, user.id).await?;
-    if factor.is_some_and(|factor| factor.confirmed_at.is_some()) {
-        return Err(ApiError::conflict("the account has a second factor, which this step does not ask for"));
-    }
-    let accepted = invitations::accept(&work.tx, &token, &user, work.now).await?;
-    let accepted = accepted.ok_or_else(|| attempts::wrong(WRONG))?;
-    sign_in_attempts::succeeded(&work.tx, &subjects, work.now).await?;
-    let changes = json!({ "tenant_id": accepted.tenant_id, "role": accepted.role, "project_id": accepted.project_id });
-    work.audit_in(accepted.tenant_id, "invitation.accepted", accepted.id, changes);
-    work.invalidate(Invalidation::User { id: user.id });
-    people::begin(&call, work, &user, Proof::Password).await?.map_err(Into::into)
+    let token = token.ok_or_else(|| attempts::wrong(accept_invitation::WRONG))?;
+    accept_invitation::run(&call, token, Guest { name, password, factor }).await
 }
 
 struct Invite {

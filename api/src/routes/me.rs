@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use keyway_domain::{Invalidation, Permission, Reach};
 use keyway_store::{
-    StoreError, sessions,
+    StoreError, factors, sessions,
     sign_in_attempts::{self, Subject},
-    tenants, totp_factors, users,
+    tenants, users,
 };
 use keyway_vault::{AccessToken, AccessTokenKind, SecretString};
 use serde::{Deserialize, Serialize};
@@ -140,13 +140,12 @@ pub(crate) async fn change_password(call: Call) -> Result<Answer, ApiError> {
     attempts::begin(&app, &subjects).await?;
     let tx = app.store.system_read().await?;
     let found = users::find_for_proof(&tx, user.id).await?;
-    let factor = totp_factors::find(&tx, user.id).await?;
+    let has_second_factor = factors::of(&tx, user.id).await?.are_asked_for();
     drop(tx);
     let judged = app.hashing.judge(current_password, found.and_then(|found| found.password_hash)).await?;
     if !judged.is_right {
         return Err(attempts::wrong("the current password is wrong"));
     }
-    let has_second_factor = factor.is_some_and(|factor| factor.confirmed_at.is_some());
     let owner =
         passwords::Owner { email: user.email.as_given().to_owned(), name: user.name.clone(), has_second_factor };
     let hashed = passwords::hash(&app, password, owner).await;

@@ -7,6 +7,7 @@ mod audit;
 mod dead_letters;
 mod drift;
 mod events;
+mod factors;
 mod integrations;
 mod invitations;
 mod mails;
@@ -14,6 +15,7 @@ mod me;
 mod members;
 mod models;
 mod notifications;
+mod oidc;
 mod operations;
 mod password_resets;
 mod projects;
@@ -40,6 +42,7 @@ use crate::{
     error::ApiError,
 };
 
+pub(crate) use oidc::CallbackQuery as OidcCallback;
 pub(crate) use usage::default_from;
 
 /// One row of the table.
@@ -102,6 +105,9 @@ table! {
     DELETE "/api/v1/sessions/current"                Own()                             sessions::delete_current;
     DELETE "/api/v1/sessions/{id}"                   Own()                             sessions::delete;
     POST   "/api/v1/sessions/step-up"                Own()                             sessions::step_up;
+    POST   "/api/v1/sessions/second-factor"          Anybody()                         sessions::second_factor;
+    GET    "/api/v1/oidc/begin"                      Anybody()                         oidc::begin;
+    GET    "/api/v1/oidc/callback"                   Anybody()                         oidc::callback;
     GET    "/api/v1/me"                              Known()                           me::detail;
     PATCH  "/api/v1/me"                              Own()                             me::update;
     POST   "/api/v1/me/password"                     Own()                             me::change_password;
@@ -109,6 +115,11 @@ table! {
     PATCH  "/api/v1/me/notifications"                Own()                             notifications::update;
     POST   "/api/v1/password-resets"                 Anybody()                         password_resets::create;
     POST   "/api/v1/password-resets/accept"          Anybody()                         password_resets::accept;
+    GET    "/api/v1/me/factors"                      Own()                             factors::detail;
+    POST   "/api/v1/me/totp"                         Proved()                          factors::begin_totp;
+    POST   "/api/v1/me/totp/confirm"                 Proved()                          factors::confirm_totp;
+    POST   "/api/v1/me/totp/remove"                  Proved()                          factors::remove_totp;
+    POST   "/api/v1/me/recovery-codes"               Proved()                          factors::replace_codes;
 
     GET    "/api/v1/members"                         Tenant(Members Read)              members::list;
     GET    "/api/v1/members/{id}"                    Tenant(Members Read)              members::detail;

@@ -1,29 +1,21 @@
 //! `/sessions`: signing in and out, and the sessions of one's own.
 
-use std::sync::Arc;
-
 use keyway_domain::{Email, Invalidation, SessionId, Timestamp};
-use keyway_store::{
-    StoreError,
-    sessions::{self, Proof},
-    sign_in_attempts::{self, Subject},
-    users,
-};
-use keyway_vault::{AccessToken, AccessTokenKind, SecretString};
+use keyway_store::{StoreError, sessions};
+use keyway_vault::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
 use crate::{
     answer::Answer,
-    auth,
     call::Call,
-    commands::sign_in,
+    commands::{second_factor, sign_in, step_up},
     cookie,
     cursor::List,
     error::ApiError,
     openapi::words,
-    people::{self, Begun, Renewed, attempts},
+    people::{Begun, Challenge, Renewed, challenge, factors},
     system_work::SystemWork,
     view::SessionView,
 };
@@ -38,20 +30,52 @@ pub(crate) struct SignInInput {
     password: SecretString,
 }
 
-/// New proof of the person whose session it is.
+/// New proof of the person whose session it is: one of these.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct StepUpInput {
-    #[schema(value_type = String, format = Password)]
-    password: SecretString,
+    #[schema(value_type = Option<String>, format = Password)]
+    password: Option<SecretString>,
+    /// Code that the authenticator app shows.
+    #[schema(value_type = Option<String>, example = "123456")]
+    totp: Option<SecretString>,
+    /// Recovery code.
+    #[schema(value_type = Option<String>, example = "2f4k-9q0z-8m1n-7c3d")]
+    recovery: Option<SecretString>,
 }
 
-/// Sign in. The session's token is in the answer and in a cookie.
+/// Second factor of a sign-in: `totp` or `recovery`.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SecondFactorInput {
+    /// Text that the first step answered with.
+    #[schema(value_type = String)]
+    challenge: SecretString,
+    /// Code that the authenticator app shows.
+    #[schema(value_type = Option<String>, example = "123456")]
+    totp: Option<SecretString>,
+    /// Recovery code.
+    #[schema(value_type = Option<String>, example = "2f4k-9q0z-8m1n-7c3d")]
+    recovery: Option<SecretString>,
+}
+
+/// Sign in. The session's token is in the answer and in a cookie. Who has a second factor is asked for it, and has no
+/// session yet.
 #[utoipa::path(post, path = "/api/v1/sessions", operation_id = "sign_in", tag = "people", request_body = SignInInput,
-    responses((status = 201, body = Begun), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
+    responses((status = 201, body = Begun), (status = 200, description = "the second factor is wanted", body = Challenge),
+    (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let SignInInput { email, password } = call.json()?;
     sign_in::run(&call, email, password).await
+}
+
+/// Finish signing in by a second factor.
+#[utoipa::path(post, path = "/api/v1/sessions/second-factor", operation_id = "sign_in_second_factor", tag = "people", request_body = SecondFactorInput,
+    responses((status = 201, body = Begun), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
+pub(crate) async fn second_factor(call: Call) -> Result<Answer, ApiError> {
+    let SecondFactorInput { challenge, totp, recovery } = call.json()?;
+    let sent = factors::Sent::read(totp, recovery)?.ok_or_else(|| ApiError::field("send `totp` or `recovery`"))?;
+    second_factor::run(&call, challenge::Sent::read(&challenge)?, sent).await
 }
 
 /// List one's own sessions, newest first.
@@ -96,25 +120,13 @@ pub(crate) async fn delete_others(call: Call) -> Result<Answer, ApiError> {
 #[utoipa::path(post, path = "/api/v1/sessions/step-up", operation_id = "step_up", tag = "people", request_body = StepUpInput,
     responses((status = 200, body = Renewed), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
 pub(crate) async fn step_up(call: Call) -> Result<Answer, ApiError> {
-    let StepUpInput { password } = call.json()?;
-    let (person, app) = (call.by.person()?, Arc::clone(&call.app));
-    let subjects = attempts::subjects(Some(Subject::Account(person.user.email.clone())), call.by.address);
-    attempts::begin(&app, &subjects).await?;
-    let found = users::find_for_proof(&app.store.system_read().await?, person.user.id).await?;
-    let judged = app.hashing.judge(password, found.and_then(|found| found.password_hash)).await?;
-    if !judged.is_right {
-        return Err(attempts::wrong("the password is wrong"));
-    }
-    let token = AccessToken::generate(AccessTokenKind::Session)?;
-    let mut work = SystemWork::begin(&app, &call.by).await?;
-    sign_in_attempts::succeeded(&work.tx, &subjects, work.now).await?;
-    if !sessions::prove(&work.tx, person.session.id, Proof::Password, &token.sha256(), work.now).await? {
-        return Err(auth::unauthenticated("the session has ended: sign in again"));
-    }
-    work.audit("session.proved", person.session.id, json!({ "proved_by": Proof::Password.name() }));
-    work.invalidate(Invalidation::User { id: person.user.id });
-    work.commit().await?;
-    Ok(people::renewed(&call, &person.session, &token))
+    let StepUpInput { password, totp, recovery } = call.json()?;
+    let sent = match (password, factors::Sent::read(totp, recovery)?) {
+        (Some(password), None) => step_up::Sent::Password(password),
+        (None, Some(factor)) => step_up::Sent::Factor(factor),
+        _ => return Err(ApiError::field("send one of `password`, `totp` and `recovery`")),
+    };
+    step_up::run(&call, sent).await
 }
 
 async fn end(call: &Call, id: SessionId) -> Result<(), ApiError> {

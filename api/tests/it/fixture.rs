@@ -3,11 +3,11 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use keyway_api::{App, AppParts, OutboxLimits};
+use keyway_api::{App, AppParts, OidcSettings, OutboxLimits};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_http::ServerLimits;
-use keyway_providers::{LiveCatalog, guard::Guard};
+use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog, guard::Guard};
 use keyway_proxy::{CorsOrigins, Proxy, ProxyParts};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, mails::Outgoing, raw, tenants};
 use keyway_testkit::postgres::TestDatabase;
@@ -85,7 +85,12 @@ pub(crate) struct Options {
     pub(crate) public_url: Option<String>,
     /// Way in which mails leave.
     pub(crate) outgoing: Outgoing,
+    /// Identity provider, by what the default tenant needs of it.
+    pub(crate) oidc: Option<Oidc>,
 }
+
+/// Identity provider for people of a tenant: its settings, and its host.
+pub(crate) type Oidc = Box<dyn Fn(TenantId) -> Result<(OidcSettings, String)> + Send>;
 
 impl Options {
     pub(crate) fn usual() -> Result<Self> {
@@ -98,6 +103,7 @@ impl Options {
             admin_key: None,
             public_url: None,
             outgoing: Outgoing::unset(),
+            oidc: None,
         })
     }
 }
@@ -134,6 +140,14 @@ impl Api {
         let limits = DatabaseLimits { connections: 4, ..DatabaseLimits::default() };
         let store = Store::connect(&database.url, limits).await?;
         let tenant = default_tenant(&store).await?;
+        let oidc = match options.oidc {
+            Some(of) => {
+                let (settings, host) = of(tenant)?;
+                let trusting = GuardSettings { trusted: vec![host], ..GuardSettings::default() };
+                Some((settings, GuardedClient::new(&trusting)?))
+            }
+            None => None,
+        };
         let keys = TenantKeyCache::new(Arc::new(options.vault));
         let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[TRUSTED.to_owned()])?);
         let admin_key = match options.admin_key {
@@ -167,6 +181,7 @@ impl Api {
             verify_interval: Duration::from_secs(86_400),
             drift_percent: 5,
             outbox: options.outbox,
+            oidc,
             proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;

@@ -2,6 +2,7 @@
 
 mod access;
 mod answers;
+mod authenticator;
 mod backpressure;
 mod bad_input;
 mod connections;
@@ -11,6 +12,7 @@ mod document;
 mod doors;
 mod drift;
 mod events;
+mod factors;
 mod fallback;
 mod fixture;
 mod idempotency;
@@ -21,6 +23,9 @@ mod mails;
 mod matrix;
 mod members;
 mod messages;
+mod npm;
+mod oidc;
+mod oidc_provider;
 mod own_address;
 mod pasted_keys;
 mod people;

@@ -105,7 +105,7 @@ async fn a_secret_is_in_no_response_log_or_table(api: Api) -> Result<()> {
 }
 
 /// Searches every column of every table; returns how many there are.
-async fn tables_without(api: &Api, text: &str) -> Result<usize> {
+pub(crate) async fn tables_without(api: &Api, text: &str) -> Result<usize> {
     let tx = api.store.system_read().await?;
     let columns = if api.is_postgres {
         "SELECT table_name || '.' || column_name AS name FROM information_schema.columns WHERE table_schema = 'public'"

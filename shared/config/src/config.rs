@@ -1,8 +1,8 @@
 //! All settings, by role.
 
 use crate::{
-    ConfigError, UnreadLine, api::ApiConfig, mail::MailConfig, process::ProcessConfig, proxy::ProxyConfig,
-    store::StoreConfig, values::Values, workers::WorkersConfig,
+    ConfigError, UnreadLine, api::ApiConfig, mail::MailConfig, oidc::OidcConfig, process::ProcessConfig,
+    proxy::ProxyConfig, store::StoreConfig, values::Values, workers::WorkersConfig,
 };
 
 /// All settings, validated.
@@ -16,6 +16,8 @@ pub struct Config {
     pub api: ApiConfig,
     /// Settings of mail; `None`: no mail is sent.
     pub mail: Option<MailConfig>,
+    /// Settings of sign-in by an identity provider; `None`: there is none.
+    pub oidc: Option<OidcConfig>,
     /// Settings of the proxy.
     pub proxy: ProxyConfig,
     /// Settings of workers.
@@ -38,6 +40,7 @@ impl Config {
             store: StoreConfig::read(&mut values, &process.data_dir)?,
             mail: MailConfig::read(&mut values, api.public_url.as_ref())?,
             api,
+            oidc: OidcConfig::read(&mut values)?,
             proxy: ProxyConfig::read(&mut values)?,
             workers: WorkersConfig::read(&mut values)?,
             process,

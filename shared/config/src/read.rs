@@ -144,6 +144,7 @@ mod tests {
             ("KEYWAY_AMQP_URL", "amqp://u:can,ary@a", "commas between them"),
             ("KEYWAY_AMQP_URL", "amqp://u:p@h1,amqp://u:canary/@h2", "write / as %2F"),
             ("KEYWAY_ADMIN_KEY", "canary", "openssl rand -hex 32"),
+            ("KEYWAY_OIDC_CLIENT_SECRET", "canary", "KEYWAY_OIDC_ISSUER"),
             ("KEYWAY_FALLBACK_OPENROUTER_KEY", "sk-or-v1- canary", "no spaces"),
             ("KEYWAY_PUBLIC_URL", "http://canary.example.com", "like https://keyway.example.com"),
             ("KEYWAY_PUBLIC_URL", "https://canary/path", "without a path"),

@@ -8,7 +8,7 @@ use sea_orm::EntityTrait;
 use crate::{
     StoreError, SystemTx,
     entity::sessions as table,
-    sql::{Sql, for_share},
+    sql::Sql,
     transaction::sealed::Inner,
     users::{self, UserRow},
 };
@@ -97,11 +97,7 @@ impl Proof {
 /// # Errors
 /// [`StoreError::Stale`] when the person has changed, is shut out or is gone.
 pub async fn insert(tx: &SystemTx, user: &UserRow, new: NewSession, now: Timestamp) -> Result<SessionRow, StoreError> {
-    let mut held = Sql::new("SELECT id FROM users WHERE disabled_at_ms IS NULL AND id = ");
-    held.bind(user.id.uuid()).push(" AND version = ").bind(user.version).push(for_share(tx));
-    if held.ids(tx).await?.is_empty() {
-        return Err(StoreError::Stale);
-    }
+    users::hold(tx, user).await?;
     let ends_at = now.after(new.absolute);
     let model = table::Model {
         id: SessionId::new().uuid(),

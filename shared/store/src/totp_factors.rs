@@ -5,7 +5,7 @@ use keyway_domain::{DataKeyId, SessionId, Timestamp, UserId};
 use crate::{
     StoreError, SystemTx,
     entity::totp_factors as table,
-    link_tokens, sessions,
+    factors,
     sql::{Sql, time},
 };
 
@@ -37,10 +37,11 @@ pub async fn find(tx: &SystemTx, user_id: UserId) -> Result<Option<TotpFactorRow
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
-/// Keeps the secret of an app that is yet to be confirmed, sealed as `version`. One that is not confirmed gives way.
+/// Keeps the secret of an app that is yet to be confirmed, sealed as `version`. One that is not confirmed gives way to a
+/// later version: of two that begin at the same moment one succeeds.
 ///
 /// # Errors
-/// [`StoreError::Conflict`] when the person has a confirmed app, or is not there.
+/// [`StoreError::Conflict`] when the person has a confirmed app, or one as late as this, or is not there.
 pub async fn put(
     tx: &SystemTx,
     user_id: UserId,
@@ -50,7 +51,7 @@ pub async fn put(
     let text = "INSERT INTO totp_factors (user_id, envelope, data_key_id, version, created_at_ms) \
                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT (user_id) DO UPDATE SET envelope = excluded.envelope, \
                 data_key_id = excluded.data_key_id, version = excluded.version, created_at_ms = excluded.created_at_ms, \
-                last_step = NULL WHERE totp_factors.confirmed_at_ms IS NULL";
+                last_step = NULL WHERE totp_factors.confirmed_at_ms IS NULL AND totp_factors.version < excluded.version";
     let (user_id, key) = (user_id.uuid().into(), data_key_id.uuid().into());
     let values = [user_id, envelope.to_vec().into(), key, version.into(), now.ms().into()];
     if Sql::with(text, values).run(tx).await? == 0 { Err(StoreError::Conflict) } else { Ok(()) }
@@ -73,7 +74,7 @@ pub async fn confirm(
     if Sql::with(text, values).run(tx).await? == 0 {
         return Err(StoreError::Conflict);
     }
-    factors_changed(tx, user_id, keep).await
+    factors::changed(tx, user_id, keep).await
 }
 
 /// Accepts a code of this step. Of all who show it at the same moment one succeeds, and no code of it or of an earlier
@@ -98,15 +99,8 @@ pub async fn delete(tx: &SystemTx, user_id: UserId, keep: Option<SessionId>) -> 
         return Ok(false);
     }
     Sql::with("DELETE FROM recovery_codes WHERE user_id = $1", [user_id.uuid().into()]).run(tx).await?;
-    factors_changed(tx, user_id, keep).await?;
+    factors::changed(tx, user_id, keep).await?;
     Ok(true)
-}
-
-/// Ends what began with other factors, and what is about to begin with them.
-async fn factors_changed(tx: &SystemTx, user_id: UserId, keep: Option<SessionId>) -> Result<(), StoreError> {
-    Sql::with("UPDATE users SET version = version + 1 WHERE id = $1", [user_id.uuid().into()]).run(tx).await?;
-    let _ = sessions::end_all_of(tx, user_id, keep).await?;
-    link_tokens::delete_of_user(tx, user_id).await
 }
 
 fn row(model: table::Model) -> TotpFactorRow {

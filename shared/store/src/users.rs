@@ -10,7 +10,7 @@ use crate::{
     Page, Paged, StoreError, SystemTx,
     entity::users as table,
     link_tokens, session_ends,
-    sql::{Sql, time},
+    sql::{Sql, for_share, time},
     transaction::sealed::Inner,
 };
 
@@ -131,6 +131,16 @@ pub async fn find_for_sign_in(tx: &SystemTx, email: &Email) -> Result<Option<Sig
 pub async fn find_for_proof(tx: &SystemTx, id: UserId) -> Result<Option<SignIn>, StoreError> {
     let sql = Sql::with("SELECT * FROM users WHERE id = $1", [id.uuid().into()]);
     sql.models::<table::Entity>(tx).await?.pop().map(sign_in).transpose()
+}
+
+/// Holds a person as it was read until the transaction ends, so that nothing begins with what no longer proves it.
+///
+/// # Errors
+/// [`StoreError::Stale`] when the person has changed, is shut out or is gone.
+pub async fn hold(tx: &SystemTx, user: &UserRow) -> Result<(), StoreError> {
+    let mut held = Sql::new("SELECT id FROM users WHERE disabled_at_ms IS NULL AND id = ");
+    held.bind(user.id.uuid()).push(" AND version = ").bind(user.version).push(for_share(tx));
+    if held.ids(tx).await?.is_empty() { Err(StoreError::Stale) } else { Ok(()) }
 }
 
 /// People, newest first.

@@ -127,6 +127,7 @@ async fn every_table_of_tenants_forces_row_level_security_and_no_role_owns_one()
     let mut open = raw::names(&tx, open).await?;
     open.sort_unstable();
     let of_no_tenant = [
+        "identities",
         "known_places",
         "link_tokens",
         "mail_choices",
