@@ -8,6 +8,20 @@ use serde::Serialize;
 
 use crate::{error, etag};
 
+/// Bytes that are wiped when their last part has been sent.
+struct Wiped(SecretBytes);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.expose()
+    }
+}
+
+/// Returns a body that is wiped when its last part has been sent.
+pub(crate) fn wiped(body: SecretBytes) -> Bytes {
+    Bytes::from_owner(Wiped(body))
+}
+
 /// Successful answer of a route.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -31,6 +45,11 @@ impl Answer {
     /// Builds a 202 with JSON, and the operation's path as `Location`.
     pub(crate) fn accepted(body: &impl Serialize, location: &str) -> Self {
         Self::json(StatusCode::ACCEPTED, body).located(location)
+    }
+
+    /// Builds a 200 with JSON that holds a secret: wiped after it was sent, and never to be stored.
+    pub(crate) fn of_secret(body: SecretBytes) -> Self {
+        Self { status: StatusCode::OK, body: wiped(body), headers: Vec::new(), is_secret: true }
     }
 
     /// Builds a 204.

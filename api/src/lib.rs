@@ -1,7 +1,7 @@
 //! The management API: a request is parsed, authorised and committed (HTTP in, rows out).
 //!
-//! It never calls a provider, never publishes to the bus and never opens a provider's secret. It knows of the proxy of its
-//! process only what [`ProxyBeside`] says.
+//! It never calls a provider and never publishes to the bus; it opens a provider's secret in one command alone, which
+//! reveals it. It knows of the proxy of its process only what [`ProxyBeside`] says.
 
 mod access;
 mod admission;

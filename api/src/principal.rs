@@ -55,6 +55,25 @@ impl Principal {
         }
     }
 
+    /// Returns its kind, one word.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Operator(_) => "operator",
+            Self::User(_) => "user",
+            Self::Service(_) => "service",
+        }
+    }
+
+    /// Returns the id that it is counted by; `None` for who has none.
+    pub(crate) fn id(&self) -> Option<String> {
+        match self {
+            Self::Nobody | Self::Operator(_) => None,
+            Self::User(signed_in) => Some(signed_in.user.id.to_string()),
+            Self::Service(service) => Some(service.row.id.to_string()),
+        }
+    }
+
     /// Returns where in the tenant it may do this.
     pub(crate) fn reach(&self, tenant_id: TenantId, permission: Permission) -> Reach {
         let whole = |allowed| if allowed { Reach::Tenant } else { Reach::Projects(Vec::new()) };

@@ -2,6 +2,7 @@
 //! are written together.
 
 pub(crate) mod add_models;
+pub(crate) mod allow_reveals;
 pub(crate) mod cancel_operation;
 pub(crate) mod create_project;
 pub(crate) mod create_provider;
@@ -18,6 +19,7 @@ pub(crate) mod rename_tenant;
 pub(crate) mod replace_credentials;
 pub(crate) mod replay_dead_letter;
 pub(crate) mod retry_operation;
+pub(crate) mod reveal_secret;
 pub(crate) mod revoke_virtual_key;
 pub(crate) mod sign_in;
 pub(crate) mod submit_integration;
@@ -25,4 +27,5 @@ pub(crate) mod test_integration;
 pub(crate) mod update_integration;
 pub(crate) mod update_project;
 pub(crate) mod update_provider;
+pub(crate) mod update_service;
 pub(crate) mod update_virtual_key;

@@ -15,6 +15,7 @@ mod operations;
 mod projects;
 mod providers;
 mod requests;
+mod reveals;
 mod routing;
 mod services;
 mod sessions;
@@ -114,7 +115,10 @@ table! {
     GET    "/api/v1/services"                        Tenant(Services Read)             services::list;
     GET    "/api/v1/services/{id}"                   Tenant(Services Read)             services::detail;
     POST   "/api/v1/services/{id}/rotate"            Tenant(Services Rotate)           services::rotate;
+    PATCH  "/api/v1/services/{id}"                   Tenant(Services Update)           services::update;
     DELETE "/api/v1/services/{id}"                   Tenant(Services Delete)           services::delete;
+    GET    "/api/v1/reveals"                         Tenant(Reveals Read)              reveals::detail;
+    PUT    "/api/v1/reveals"                         Tenant(Reveals Manage)            reveals::update;
 
     POST   "/api/v1/tenants"                         Installation(Installation Manage) tenants::create;
     GET    "/api/v1/tenants"                         Installation(Installation Read)   tenants::list;
@@ -142,6 +146,7 @@ table! {
     DELETE "/api/v1/integrations/{id}"               Tenant(Integrations Delete)       integrations::delete;
     POST   "/api/v1/integrations/{id}/test"          Tenant(Integrations Use)          integrations::test;
     PUT    "/api/v1/integrations/{id}/credentials"   Tenant(Integrations Rotate)       integrations::replace_credentials;
+    POST   "/api/v1/integrations/{id}/reveal"        Tenant(Integrations Reveal)       reveals::create;
 
     GET    "/api/v1/routing"                         Tenant(Routing Read)              routing::explain;
 

@@ -39,7 +39,7 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     resources::write_log(&answers.api).await?;
     answers.get("GET /api/v1/audit", "", "?action=project.created&limit=1").await?;
 
-    people(&mut answers).await?;
+    people(&mut answers, &integration).await?;
 
     let mut snapshots = BTreeMap::new();
     for (route, _) in document::operations()?.into_iter().filter(|(route, _)| route.contains(" /api/")) {
@@ -54,7 +54,7 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     snapshots::compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/routes"), &snapshots)
 }
 
-async fn people(answers: &mut Answers) -> Result<()> {
+async fn people(answers: &mut Answers, integration: &str) -> Result<()> {
     let (email, password, next) = ("ana@example.org", "a quiet orchard at dusk", "a louder orchard at dawn");
     let setup = people::offered(&answers.api).await?;
     let first = json!({ "token": setup, "email": email, "name": "Ana", "password": password });
@@ -82,6 +82,13 @@ async fn people(answers: &mut Answers) -> Result<()> {
     answers.get("GET /api/v1/members/{id}", ben, "").await?;
     answers.send("PATCH /api/v1/members/{id}", ben, json!({ "role": "auditor" })).await?;
     answers.act("DELETE /api/v1/members/{id}", ben).await?;
+    let owner = format!("/api/v1/members/{}", listed.text_at("/items/1/id"));
+    let token = proved.text_at("/session/token");
+    let own = members::with(&answers.api, token, Method::PATCH, &owner).json(&json!({ "may_reveal": true }));
+    send(own).await?.expect(200)?;
+    answers.send("PUT /api/v1/reveals", "", json!({ "allowed": true })).await?;
+    answers.get("GET /api/v1/reveals", "", "").await?;
+    answers.send("POST /api/v1/integrations/{id}/reveal", integration, json!({ "reason": "a move" })).await?;
 
     let expires_at = json!(Timestamp::now().after(Duration::from_secs(86_400)));
     let service = json!({ "name": "billing", "permissions": ["usage.read"], "expires_at": expires_at });
@@ -90,6 +97,7 @@ async fn people(answers: &mut Answers) -> Result<()> {
     answers.get("GET /api/v1/services", "", "").await?;
     answers.get("GET /api/v1/services/{id}", id, "").await?;
     answers.send("POST /api/v1/services/{id}/rotate", id, json!({ "expires_at": expires_at })).await?;
+    answers.send("PATCH /api/v1/services/{id}", id, json!({ "may_reveal": true })).await?;
     answers.act("DELETE /api/v1/services/{id}", id).await?;
 
     let change = json!({ "current_password": password, "password": next });
@@ -265,7 +273,9 @@ fn redacted(name: &str, value: Value) -> Value {
             let of_catalog = |item: &Value| item["custom"] == false && item["name"] != "openai";
             items.into_iter().filter(|item| !of_catalog(item)).map(|item| redacted(name, item)).collect()
         }
-        Value::String(_) if matches!(name, "key" | "hint" | "next_cursor" | "token" | "link" | "public_id") => {
+        Value::String(_)
+            if matches!(name, "key" | "hint" | "next_cursor" | "token" | "link" | "public_id" | "credentials") =>
+        {
             json!(format!("[{name}]"))
         }
         Value::String(text) if name.ends_with("_at") && Timestamp::parse(&text).is_some() => json!("[time]"),

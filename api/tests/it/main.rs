@@ -26,6 +26,7 @@ mod providers;
 mod replacements;
 mod requests;
 mod resources;
+mod reveals;
 mod routing;
 mod secrets;
 mod session;

@@ -115,6 +115,7 @@ fn with_body(row: &Row, request: RequestBuilder) -> RequestBuilder {
         "/api/v1/tenants/{id}" => json!({ "name": "another" }),
         "/api/v1/integrations/{id}/credentials" => json!({ "credentials": KEY }),
         "/api/v1/services/{id}/rotate" => json!({ "expires_at": Timestamp::now().after(Duration::from_secs(3600)) }),
+        "/api/v1/reveals" => json!({ "allowed": false }),
         "/api/v1/providers/{id}" => json!({ "display_name": "x", "base_url": "https://x.example.com" }),
         "/api/v1/providers/{id}/models" => json!({ "models": ["x"] }),
         _ => json!({}),

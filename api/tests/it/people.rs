@@ -77,7 +77,7 @@ async fn the_session_of_the_design(api: Api) -> Result<()> {
 }
 
 /// Returns actor and address of the audit event of an action, which waits in the outbox.
-async fn audited(api: &Api, action: &str) -> Result<(String, String)> {
+pub(crate) async fn audited(api: &Api, action: &str) -> Result<(String, String)> {
     let tx = api.store.system().await?;
     let rows = outbox::claim(&tx, Route::Lane(Lane::Audit), 500, Timestamp::now()).await?;
     let messages = rows.iter().filter_map(|row| serde_json::from_slice(&row.body).ok());

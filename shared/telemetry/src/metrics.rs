@@ -84,6 +84,8 @@ metrics! {
     access_refused: Counters("keyway_access_refused_total", "Requests with a wrong, revoked or expired key", ["reason"]);
     /// Grouped audit events that are not written yet; frequent repetitions of one event are written as one.
     audit_grouped: Gauge("keyway_audit_grouped", "Things whose grouped audit event is not written yet");
+    /// Secrets revealed.
+    secret_reveals: Counters("keyway_secret_reveals_total", "Secrets of integrations that were revealed, by the kind of who asked", ["principal"]);
 
     /// Commands accepted (committed).
     commands: Counters("keyway_commands_total", "Commands accepted, by kind", ["kind"]);
