@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use http::header;
-use keyway_domain::{Email, Invalidation, InvitationId, ProjectId, Role, Timestamp};
+use keyway_domain::{AuthFailure, AuthFailureKind, Email, Invalidation, InvitationId, ProjectId, Role, Timestamp};
 use keyway_store::{
     invitations::{self, NewInvitation},
     sessions::Proof,
@@ -104,13 +104,14 @@ pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
     let AcceptInput { token, name, password } = call.json()?;
     let name = input::name("name", &name)?;
     let token = AccessToken::sha256_of_sent(AccessTokenKind::Link, token.expose());
-    let token = token.ok_or_else(|| attempts::wrong(WRONG))?;
+    let wrong = || attempts::wrong_as(AuthFailure::of(AuthFailureKind::WrongInvitation), WRONG);
+    let token = token.ok_or_else(wrong)?;
     let app = Arc::clone(&call.app);
     let network = attempts::subjects(None, call.by.address);
     attempts::begin(&app, &network).await?;
     let tx = app.store.system_read().await?;
     let offered = invitations::find_open_by_token_hash(&tx, &token, Timestamp::now()).await?;
-    let email = offered.ok_or_else(|| attempts::wrong(WRONG))?.email;
+    let email = offered.ok_or_else(wrong)?.email;
     let known = users::find_for_sign_in(&tx, &email).await?;
     drop(tx);
     let mut subjects = network;
@@ -120,7 +121,8 @@ pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
             attempts::begin(&app, &account).await?;
             let judged = app.hashing.judge(password, password_hash).await?;
             if !judged.is_right || user.disabled_at.is_some() {
-                return Err(attempts::wrong("there is an account with this address: its password is wrong"));
+                let message = "there is an account with this address: its password is wrong";
+                return Err(attempts::wrong_of(Some(user.id), message));
             }
             subjects.extend(account);
             Err(user)
@@ -146,7 +148,7 @@ pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
         return Err(ApiError::conflict("the account has a second factor, which this step does not ask for"));
     }
     let accepted = invitations::accept(&work.tx, &token, &user, work.now).await?;
-    let accepted = accepted.ok_or_else(|| attempts::wrong(WRONG))?;
+    let accepted = accepted.ok_or_else(wrong)?;
     sign_in_attempts::succeeded(&work.tx, &subjects, work.now).await?;
     let changes = json!({ "tenant_id": accepted.tenant_id, "role": accepted.role, "project_id": accepted.project_id });
     work.audit_in(accepted.tenant_id, "invitation.accepted", accepted.id, changes);

@@ -144,7 +144,7 @@ pub(crate) async fn change_password(call: Call) -> Result<Answer, ApiError> {
     drop(tx);
     let judged = app.hashing.judge(current_password, found.and_then(|found| found.password_hash)).await?;
     if !judged.is_right {
-        return Err(attempts::wrong("the current password is wrong"));
+        return Err(attempts::wrong_of(Some(user.id), "the current password is wrong"));
     }
     let has_second_factor = factor.is_some_and(|factor| factor.confirmed_at.is_some());
     let owner =

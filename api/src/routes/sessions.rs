@@ -103,7 +103,7 @@ pub(crate) async fn step_up(call: Call) -> Result<Answer, ApiError> {
     let found = users::find_for_proof(&app.store.system_read().await?, person.user.id).await?;
     let judged = app.hashing.judge(password, found.and_then(|found| found.password_hash)).await?;
     if !judged.is_right {
-        return Err(attempts::wrong("the password is wrong"));
+        return Err(attempts::wrong_of(Some(person.user.id), "the password is wrong"));
     }
     let token = AccessToken::generate(AccessTokenKind::Session)?;
     let mut work = SystemWork::begin(&app, &call.by).await?;

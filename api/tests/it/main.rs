@@ -10,6 +10,7 @@ mod document;
 #[path = "../../../src/front.rs"]
 mod doors;
 mod drift;
+mod failures;
 mod fallback;
 mod fixture;
 mod idempotency;
