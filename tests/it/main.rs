@@ -18,6 +18,7 @@ mod log_lines;
 mod messages;
 mod models_file;
 mod observability;
+mod people;
 mod prometheus;
 mod readme;
 mod restart;
