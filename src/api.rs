@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use keyway_api::{App, AppParts, OutboxLimits};
+use keyway_api::{App, AppParts, OutboxLimits, SessionTimes};
 use keyway_bus::{InvalidationSignal, InvalidationStream};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
@@ -68,6 +68,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         verify_interval: config.workers.verify_interval,
         drift_percent: config.workers.drift_percent,
         outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
+        sessions: SessionTimes { idle: config.api.session_idle, absolute: config.api.session },
         proxy: Some(Arc::new(Beside(proxy.clone()))),
     });
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_api::{App, AppParts, Console, OutboxLimits};
+use keyway_api::{App, AppParts, Console, OutboxLimits, SessionTimes};
 use keyway_config::Config;
 use keyway_domain::Timestamp;
 use keyway_providers::{LiveCatalog, guard::Guard};
@@ -29,6 +29,7 @@ pub(crate) async fn open(config: &Config, store: Store, vault: Vault, catalog: L
         verify_interval: config.workers.verify_interval,
         drift_percent: config.workers.drift_percent,
         outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
+        sessions: SessionTimes { idle: config.api.session_idle, absolute: config.api.session },
         proxy: None,
     })))
 }

@@ -41,7 +41,7 @@ mod view;
 mod work;
 
 pub use admission::OutboxLimits;
-pub use app::{App, AppParts};
+pub use app::{App, AppParts, SessionTimes};
 pub use beside::{OpenApi, ProxyBeside};
 pub use console::{Console, ConsoleError, Submission};
 pub use console_people::NewPerson;

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use keyway_api::{App, AppParts, OutboxLimits};
+use keyway_api::{App, AppParts, OutboxLimits, SessionTimes};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_http::ServerLimits;
@@ -73,6 +73,8 @@ pub(crate) struct Options {
     pub(crate) limits: ServerLimits,
     pub(crate) vault: Vault,
     pub(crate) outbox: OutboxLimits,
+    /// How long sessions hold.
+    pub(crate) sessions: SessionTimes,
     /// The operator's OpenRouter key.
     pub(crate) fallback_key: Option<SecretString>,
     /// The admin key; `None`: one that was made at the first start.
@@ -86,6 +88,7 @@ impl Options {
             limits: ServerLimits::default(),
             vault: Vault::open(Keyring::generate()?),
             outbox,
+            sessions: SessionTimes::default(),
             fallback_key: None,
             admin_key: None,
         })
@@ -157,6 +160,7 @@ impl Api {
             verify_interval: Duration::from_secs(86_400),
             drift_percent: 5,
             outbox: options.outbox,
+            sessions: options.sessions,
             proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;

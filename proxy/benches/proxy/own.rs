@@ -79,6 +79,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         verify_interval: std::time::Duration::from_secs(86_400),
         drift_percent: 5,
         outbox: keyway_api::OutboxLimits { max_rows: u64::MAX, max_age: std::time::Duration::from_secs(3600) },
+        sessions: keyway_api::SessionTimes::default(),
         proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
     });
     role::ready(&listener, &key)?;
