@@ -12,6 +12,8 @@ pub(crate) enum Access {
     Known,
     /// A person, for what is its own.
     Own,
+    /// An application, by its virtual key, for what is its own.
+    Application,
     /// A permission.
     Needs(Permission, Scope),
 }
@@ -37,7 +39,7 @@ impl Access {
     pub(crate) const fn permission(self) -> Option<Permission> {
         match self {
             Self::Needs(permission, _) => Some(permission),
-            Self::Anybody | Self::Known | Self::Own => None,
+            Self::Anybody | Self::Known | Self::Own | Self::Application => None,
         }
     }
 
@@ -45,7 +47,7 @@ impl Access {
     pub(crate) const fn scope(self) -> Option<Scope> {
         match self {
             Self::Needs(_, scope) => Some(scope),
-            Self::Anybody | Self::Known | Self::Own => None,
+            Self::Anybody | Self::Known | Self::Own | Self::Application => None,
         }
     }
 
@@ -58,7 +60,7 @@ impl Access {
     pub(crate) const fn needs_step_up(self) -> bool {
         match self {
             Self::Needs(permission, _) => permission.needs_step_up(),
-            Self::Anybody | Self::Known | Self::Own => false,
+            Self::Anybody | Self::Known | Self::Own | Self::Application => false,
         }
     }
 

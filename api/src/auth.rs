@@ -8,9 +8,9 @@ use std::{
 
 use http::{HeaderMap, Method, header};
 use keyway_domain::{
-    Actor, AuthFailure, AuthFailureKind, Permission, ProjectId, Reach, RequestId, TenantId, Timestamp,
+    Actor, AuthFailure, AuthFailureKind, Permission, ProjectId, Reach, RequestId, TenantId, Timestamp, VirtualKeyId,
 };
-use keyway_store::{audit, services, tenants};
+use keyway_store::{audit, services, tenants, virtual_keys};
 use keyway_vault::{
     AccessToken, AccessTokenKind, SentServiceToken,
     token::{self, VirtualKeyToken},
@@ -61,6 +61,17 @@ impl Caller {
         match &*self.principal {
             Principal::User(signed_in) => Ok(signed_in),
             _ => Err(ApiError::new(Code::NotAllowed, "this is about a person's own account: sign in")),
+        }
+    }
+
+    /// Returns the application's virtual key.
+    ///
+    /// # Errors
+    /// 403 for anybody else.
+    pub(crate) fn virtual_key(&self) -> Result<VirtualKeyId, ApiError> {
+        match &*self.principal {
+            Principal::Application(key) => Ok(key.id),
+            _ => Err(ApiError::new(Code::NotAllowed, "this is about an application's own usage: send its virtual key")),
         }
     }
 
@@ -125,6 +136,7 @@ pub(crate) async fn caller(
 ) -> Result<Caller, ApiError> {
     let principal = match asked.access {
         Access::Anybody => Arc::new(Principal::Nobody),
+        Access::Application => application(app, &asked).await?,
         _ => principal(app, &asked).await?,
     };
     let tenant_id = tenant(app, &asked, &principal).await?;
@@ -167,6 +179,44 @@ fn lacks(principal: &Principal, tenant_id: TenantId, permission: Permission) -> 
     };
     ApiError::new(Code::NotAllowed, format!("this needs the permission {permission}, which you do not have here"))
         .failing(failure)
+}
+
+/// Finds out which application acts: by a virtual key, and by nothing else.
+async fn application(app: &App, asked: &Asked<'_>) -> Result<Arc<Principal>, ApiError> {
+    let sent = match asked.headers.get(API_KEY).filter(|_| !asked.headers.contains_key(header::AUTHORIZATION)) {
+        Some(key) => key.to_str().unwrap_or_default().trim(),
+        None => bearer(asked.headers).unwrap_or_default(),
+    };
+    if !VirtualKeyToken::is_meant(sent) {
+        principal(app, asked).await?;
+        let message = "this is about an application's own usage: send its virtual key";
+        return Err(ApiError::new(Code::NotAllowed, message));
+    }
+    let wrong = || {
+        unauthenticated("this is not a virtual key of this installation")
+            .failing(AuthFailure::of(AuthFailureKind::WrongVirtualKey))
+    };
+    if !VirtualKeyToken::is_well_formed(sent) {
+        return Err(wrong());
+    }
+    let found = virtual_keys::find_by_token_hash(&app.store.system_read().await?, &token::sha256(sent)).await?;
+    let key = found.ok_or_else(wrong)?;
+    let failing = |kind, message| {
+        let failure = AuthFailure {
+            tenant_id: Some(key.tenant_id),
+            actor: Some(Actor::VirtualKey { id: key.id }),
+            target: Some(key.id.to_string()),
+            ..AuthFailure::of(kind)
+        };
+        Err(unauthenticated(message).failing(failure))
+    };
+    match key.expires_at {
+        _ if key.revoked_at.is_some() => failing(AuthFailureKind::RevokedVirtualKey, "this virtual key was revoked"),
+        Some(at) if at <= Timestamp::now() => {
+            failing(AuthFailureKind::ExpiredVirtualKey, "this virtual key has expired")
+        }
+        _ => Ok(Arc::new(Principal::Application(key))),
+    }
 }
 
 /// Finds out who acts. What is sent first counts: a wrong one is not made up for by another.
@@ -234,6 +284,7 @@ async fn tenant(app: &App, asked: &Asked<'_>, principal: &Principal) -> Result<T
             Some(id) => existing(app, id, asked.access).await,
             None => Ok(app.default_tenant),
         },
+        Principal::Application(key) => Ok(key.tenant_id),
         Principal::Service(service) => one_of(&[service.row.tenant_id], named, asked.access),
         Principal::User(signed_in) if asked.access.permission().is_some() => {
             one_of(&signed_in.tenants(), named, asked.access)

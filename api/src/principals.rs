@@ -150,6 +150,7 @@ impl Principal {
         match self {
             Self::User(signed_in) => signed_in.session.idle_ends_at > now,
             Self::Service(service) => service.row.is_valid(now),
+            Self::Application(key) => key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now),
             Self::Nobody | Self::Operator(_) => true,
         }
     }

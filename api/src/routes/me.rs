@@ -79,7 +79,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let mut view = MeView { principal: "operator", user: None, service_id: None, tenants: Vec::new(), permissions };
     let tx = call.app.store.system_read().await?;
     match &*by.principal {
-        Principal::Operator(_) | Principal::Nobody => {}
+        Principal::Operator(_) | Principal::Nobody | Principal::Application(_) => {}
         Principal::User(person) => {
             (view.principal, view.user) = ("user", Some(person.user.clone().into()));
             for row in &person.memberships {

@@ -101,6 +101,7 @@ table! {
     POST   "/api/v1/sessions/step-up"                Own()                             sessions::step_up;
     GET    "/api/v1/me"                              Known()                           me::detail;
     PATCH  "/api/v1/me"                              Own()                             me::update;
+    GET    "/api/v1/me/usage"                        Application()                     usage::own;
     POST   "/api/v1/me/password"                     Own()                             me::change_password;
 
     GET    "/api/v1/members"                         Tenant(Members Read)              members::list;

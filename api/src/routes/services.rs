@@ -160,7 +160,7 @@ impl Command for Make {
             Principal::User(person) => Some(person.user.id),
             // What a service makes must end with its own maker.
             Principal::Service(service) => service.row.made_by,
-            Principal::Operator(_) | Principal::Nobody => None,
+            Principal::Operator(_) | Principal::Nobody | Principal::Application(_) => None,
         };
         let new = NewService {
             name: self.name,

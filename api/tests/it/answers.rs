@@ -178,6 +178,10 @@ async fn usage(answers: &mut Answers, integration: &str) -> Result<()> {
     let served = MeteredCall { served_by: ServedBy::Integration(integration_id), ..requests::call(0) };
     requests::append(&answers.api, &[&served]).await?;
     answers.get("GET /api/v1/usage", "", "?from=2026-10-30&to=2026-11-02&group_by=day,model").await?;
+    let app = answers.api.post("/api/v1/virtual-keys", json!({ "name": "own usage" })).await?.expect(201)?;
+    answers.token = Some(app.text_at("/key").to_owned());
+    answers.get("GET /api/v1/me/usage", "", "?from=2026-10-30&to=2026-11-02&group_by=model").await?;
+    answers.token = None;
     answers.get("GET /api/v1/requests", "", "").await?;
     answers.get("GET /api/v1/requests/{id}", &served.request_id.to_string(), "").await?;
     let from = Timestamp::parse("2026-11-02T10:00:00Z").context("a time")?;

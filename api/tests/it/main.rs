@@ -21,6 +21,7 @@ mod matrix;
 mod members;
 mod messages;
 mod own_address;
+mod own_usage;
 mod pasted_keys;
 mod people;
 mod providers;

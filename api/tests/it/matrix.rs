@@ -207,6 +207,8 @@ async fn in_own_tenant(
         send(with_body(row, with(api, &token, row.method.clone(), &path))).await
     };
     match row.permission {
+        // That is an application's.
+        None if row.path == "/api/v1/me/usage" => drop(ask(FRESH).await?.expect_error(403, "not_allowed")?),
         Some(permission) if !permissions.allow(permission) => is_refused(&ask(FRESH).await?, permission)?,
         _ => {
             is_let_in(&ask(FRESH).await?, "permitted")?;
