@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use anyhow::Context as _;
-use keyway_api::{App, AppParts, OidcSettings, OutboxLimits};
+use keyway_api::{App, AppParts, OidcSettings, OutboxLimits, SessionTimes};
 use keyway_bus::{InvalidationSignal, InvalidationStream, NoticeSignal, NoticeStream};
 use keyway_config::Config;
 use keyway_domain::{TenantId, Timestamp};
@@ -73,6 +73,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         drift_percent: config.workers.drift_percent,
         outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
         oidc: oidc(parts)?,
+        sessions: SessionTimes { idle: config.api.session_idle, absolute: config.api.session },
         proxy: Some(Arc::new(Beside(proxy.clone()))),
     });
     drop(keyway_telemetry::spawn("cache warm-up", warm_up(proxy.clone(), parts.stop.clone())));

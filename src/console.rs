@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_api::{App, AppParts, Console, OutboxLimits};
+use keyway_api::{App, AppParts, Console, OutboxLimits, SessionTimes};
 use keyway_config::Config;
 use keyway_domain::Timestamp;
 use keyway_providers::{LiveCatalog, guard::Guard};
@@ -32,6 +32,7 @@ pub(crate) async fn open(config: &Config, store: Store, vault: Vault, catalog: L
         drift_percent: config.workers.drift_percent,
         outbox: OutboxLimits { max_rows: config.api.outbox_max_rows, max_age: config.api.outbox_max_age },
         oidc: None,
+        sessions: SessionTimes { idle: config.api.session_idle, absolute: config.api.session },
         proxy: None,
     })))
 }

@@ -9,7 +9,7 @@ use http::{Request, Response, Uri};
 use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use keyway_api::{ApiBody, App, OpenApi, ProxyBeside};
-use keyway_domain::{Explanation, Invalidation, ProjectId, TenantId, Wanted};
+use keyway_domain::{AuthFailure, Explanation, Invalidation, ProjectId, TenantId, Wanted};
 use keyway_http::{Connection, Door, ServerLimits, head_bytes};
 use keyway_proxy::{Proxy, ProxyBody, ProxyDoor, is_proxied};
 use tokio::net::TcpListener;
@@ -83,8 +83,8 @@ impl ProxyBeside for Beside {
         self.0.explain(tenant_id, project_id, wanted).await
     }
 
-    async fn refuse_admin_key(&self, peer: SocketAddr) {
-        self.0.refuse_admin_key(peer).await;
+    async fn refuse(&self, peer: SocketAddr, failure: AuthFailure) {
+        self.0.refuse(peer, failure).await;
     }
 
     fn describe(&self, document: &mut OpenApi) {

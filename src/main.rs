@@ -18,6 +18,7 @@ mod places;
 mod say;
 mod serve;
 mod signals;
+mod users;
 mod workers;
 
 use std::path::Path;
@@ -61,6 +62,9 @@ enum Command {
     /// List, show, replay or discard what nobody could handle
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    /// Make people, shut them out, or give them another password, while nobody can sign in
+    #[command(subcommand)]
+    Users(users::Users),
     /// Exit with 0 if the process on the ops address is alive
     Healthcheck,
 }
@@ -100,6 +104,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::ImportEnv(from) => import_env::run(&config, from).await,
         Command::FetchUsage(what) => fetch_usage::run(&config, what).await,
         Command::DeadLetters(command) => dead_letters::run(&config, command).await,
+        Command::Users(command) => users::run(&config, command).await,
         Command::Healthcheck => Ok(()),
     }
 }

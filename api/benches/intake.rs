@@ -107,6 +107,7 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
         drift_percent: 5,
         outbox: keyway_api::OutboxLimits { max_rows: u64::MAX, max_age: std::time::Duration::from_secs(3600) },
         oidc: None,
+        sessions: keyway_api::SessionTimes::default(),
         proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
     });
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

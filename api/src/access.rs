@@ -14,6 +14,8 @@ pub(crate) enum Access {
     Own,
     /// A person that has proved itself in the last minutes, for what proves it.
     Proved,
+    /// An application, by its virtual key, for what is its own.
+    Application,
     /// A permission.
     Needs(Permission, Scope),
 }
@@ -39,7 +41,7 @@ impl Access {
     pub(crate) const fn permission(self) -> Option<Permission> {
         match self {
             Self::Needs(permission, _) => Some(permission),
-            Self::Anybody | Self::Known | Self::Own | Self::Proved => None,
+            Self::Anybody | Self::Known | Self::Own | Self::Proved | Self::Application => None,
         }
     }
 
@@ -47,7 +49,7 @@ impl Access {
     pub(crate) const fn scope(self) -> Option<Scope> {
         match self {
             Self::Needs(_, scope) => Some(scope),
-            Self::Anybody | Self::Known | Self::Own | Self::Proved => None,
+            Self::Anybody | Self::Known | Self::Own | Self::Proved | Self::Application => None,
         }
     }
 
@@ -61,7 +63,7 @@ impl Access {
         match self {
             Self::Needs(permission, _) => permission.needs_step_up(),
             Self::Proved => true,
-            Self::Anybody | Self::Known | Self::Own => false,
+            Self::Anybody | Self::Known | Self::Own | Self::Application => false,
         }
     }
 

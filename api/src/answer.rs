@@ -9,6 +9,20 @@ use warp::Reply;
 
 use crate::{error, etag, event_stream::EventStream};
 
+/// Bytes that are wiped when their last part has been sent.
+struct Wiped(SecretBytes);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.plain()
+    }
+}
+
+/// Returns a body that is wiped when its last part has been sent.
+pub(crate) fn wiped(body: SecretBytes) -> Bytes {
+    Bytes::from_owner(Wiped(body))
+}
+
 /// Successful answer of a route.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -44,6 +58,11 @@ impl Answer {
     /// Builds a 202 with JSON, without an operation to watch.
     pub(crate) fn noted(body: &impl Serialize) -> Self {
         Self::json(StatusCode::ACCEPTED, body)
+    }
+
+    /// Builds a 200 with JSON that holds a secret: wiped after it was sent, and never to be stored.
+    pub(crate) fn of_secret(body: SecretBytes) -> Self {
+        Self { status: StatusCode::OK, body: wiped(body), is_secret: true, ..Self::no_content() }
     }
 
     /// Builds a 204.

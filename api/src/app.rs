@@ -17,6 +17,21 @@ use crate::{
     principals::Principals,
 };
 
+/// How long sessions hold.
+#[derive(Clone, Copy, Debug)]
+pub struct SessionTimes {
+    /// Time without use after which one ends.
+    pub idle: Duration,
+    /// Time after which one ends in any case.
+    pub absolute: Duration,
+}
+
+impl Default for SessionTimes {
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(8 * 3600), absolute: Duration::from_secs(24 * 3600) }
+    }
+}
+
 /// Parts of an [`App`].
 pub struct AppParts {
     /// The database.
@@ -47,6 +62,8 @@ pub struct AppParts {
     pub outbox: OutboxLimits,
     /// Sign-in by an identity provider, and the way to it; `None`: there is none.
     pub oidc: Option<(OidcSettings, GuardedClient)>,
+    /// How long sessions hold.
+    pub sessions: SessionTimes,
     /// The proxy that is served beside it; `None`: none is.
     pub proxy: Option<Arc<dyn ProxyBeside>>,
 }
@@ -67,6 +84,7 @@ pub struct App {
     pub(crate) drift_percent: u64,
     pub(crate) in_flight: InFlight,
     pub(crate) admission: Admission,
+    pub(crate) sessions: SessionTimes,
     pub(crate) principals: Principals,
     pub(crate) hashing: Hashing,
     pub(crate) live: Live,
@@ -93,6 +111,7 @@ impl App {
             drift_percent: parts.drift_percent,
             in_flight: InFlight::default(),
             admission: Admission::new(parts.outbox),
+            sessions: parts.sessions,
             principals: Principals::default(),
             hashing: Hashing::new(),
             live: Live::new(Timestamp::now()),

@@ -7,8 +7,10 @@ use std::{
 };
 
 use http::{HeaderMap, Method, header};
-use keyway_domain::{Actor, Permission, ProjectId, Reach, RequestId, TenantId, Timestamp};
-use keyway_store::{audit, tenants};
+use keyway_domain::{
+    Actor, AuthFailure, AuthFailureKind, Permission, ProjectId, Reach, RequestId, TenantId, Timestamp, VirtualKeyId,
+};
+use keyway_store::{audit, services, tenants, virtual_keys};
 use keyway_vault::{
     AccessToken, AccessTokenKind, SentServiceToken,
     token::{self, VirtualKeyToken},
@@ -62,6 +64,17 @@ impl Caller {
         }
     }
 
+    /// Returns the application's virtual key.
+    ///
+    /// # Errors
+    /// 403 for anybody else.
+    pub(crate) fn virtual_key(&self) -> Result<VirtualKeyId, ApiError> {
+        match &*self.principal {
+            Principal::Application(key) => Ok(key.id),
+            _ => Err(ApiError::new(Code::NotAllowed, "this is about an application's own usage: send its virtual key")),
+        }
+    }
+
     /// Checks that the caller reaches the rows of a project: those of others do not exist for it.
     ///
     /// # Errors
@@ -94,7 +107,7 @@ impl Caller {
     pub(crate) fn check(&self, permission: Permission) -> Result<(), ApiError> {
         match self.principal.reach(self.tenant_id, permission) {
             Reach::Tenant => Ok(()),
-            Reach::Projects(_) => Err(lacks(permission)),
+            Reach::Projects(_) => Err(lacks(&self.principal, self.tenant_id, permission)),
         }
     }
 
@@ -112,8 +125,7 @@ impl Caller {
     }
 }
 
-/// Authenticates and authorises a request. Answers to a wrong key are delayed, the longer the more often its sender
-/// sent one.
+/// Authenticates and authorises a request. An error says which failure it answers, to be noted before it is sent.
 ///
 /// # Errors
 /// 401 without a principal, 403 without the permission, 404 for an unknown tenant.
@@ -124,6 +136,7 @@ pub(crate) async fn caller(
 ) -> Result<Caller, ApiError> {
     let principal = match asked.access {
         Access::Anybody => Arc::new(Principal::Nobody),
+        Access::Application => application(app, &asked).await?,
         _ => principal(app, &asked).await?,
     };
     let tenant_id = tenant(app, &asked, &principal).await?;
@@ -150,22 +163,69 @@ pub(crate) async fn caller(
 /// Returns where the principal may do this.
 fn allowed(principal: &Principal, tenant_id: TenantId, permission: Permission) -> Result<Reach, ApiError> {
     match principal.reach(tenant_id, permission) {
-        Reach::Projects(projects) if projects.is_empty() => Err(lacks(permission)),
+        Reach::Projects(projects) if projects.is_empty() => Err(lacks(principal, tenant_id, permission)),
         reach => Ok(reach),
     }
 }
 
-fn lacks(permission: Permission) -> ApiError {
+/// Builds the answer to who lacks a permission, which its tenant's audit log tells.
+fn lacks(principal: &Principal, tenant_id: TenantId, permission: Permission) -> ApiError {
+    let failure = AuthFailure {
+        tenant_id: Some(tenant_id),
+        actor: Some(principal.actor()),
+        target: principal.id(),
+        about: Some(permission.to_string()),
+        ..AuthFailure::of(AuthFailureKind::DeniedPermission)
+    };
     ApiError::new(Code::NotAllowed, format!("this needs the permission {permission}, which you do not have here"))
+        .failing(failure)
+}
+
+/// Finds out which application acts: by a virtual key, and by nothing else.
+async fn application(app: &App, asked: &Asked<'_>) -> Result<Arc<Principal>, ApiError> {
+    let sent = match asked.headers.get(API_KEY).filter(|_| !asked.headers.contains_key(header::AUTHORIZATION)) {
+        Some(key) => key.to_str().unwrap_or_default().trim(),
+        None => bearer(asked.headers).unwrap_or_default(),
+    };
+    if !VirtualKeyToken::is_meant(sent) {
+        principal(app, asked).await?;
+        let message = "this is about an application's own usage: send its virtual key";
+        return Err(ApiError::new(Code::NotAllowed, message));
+    }
+    let wrong = || {
+        unauthenticated("this is not a virtual key of this installation")
+            .failing(AuthFailure::of(AuthFailureKind::WrongVirtualKey))
+    };
+    if !VirtualKeyToken::is_well_formed(sent) {
+        return Err(wrong());
+    }
+    let found = virtual_keys::find_by_token_hash(&app.store.system_read().await?, &token::sha256(sent)).await?;
+    let key = found.ok_or_else(wrong)?;
+    let failing = |kind, message| {
+        let failure = AuthFailure {
+            tenant_id: Some(key.tenant_id),
+            actor: Some(Actor::VirtualKey { id: key.id }),
+            target: Some(key.id.to_string()),
+            ..AuthFailure::of(kind)
+        };
+        Err(unauthenticated(message).failing(failure))
+    };
+    match key.expires_at {
+        _ if key.revoked_at.is_some() => failing(AuthFailureKind::RevokedVirtualKey, "this virtual key was revoked"),
+        Some(at) if at <= Timestamp::now() => {
+            failing(AuthFailureKind::ExpiredVirtualKey, "this virtual key has expired")
+        }
+        _ => Ok(Arc::new(Principal::Application(key))),
+    }
 }
 
 /// Finds out who acts. What is sent first counts: a wrong one is not made up for by another.
 async fn principal(app: &App, asked: &Asked<'_>) -> Result<Arc<Principal>, ApiError> {
     if asked.headers.contains_key(header::AUTHORIZATION) {
-        return of_key(app, bearer(asked.headers)?, asked.peer).await;
+        return of_key(app, bearer(asked.headers)?).await;
     }
     if let Some(key) = asked.headers.get(API_KEY).and_then(|key| key.to_str().ok()) {
-        return of_key(app, key.trim(), asked.peer).await;
+        return of_key(app, key.trim()).await;
     }
     let Some(token) = cookie::token(asked.headers) else {
         return Err(bearer(asked.headers).err().unwrap_or_else(ended));
@@ -175,25 +235,31 @@ async fn principal(app: &App, asked: &Asked<'_>) -> Result<Arc<Principal>, ApiEr
     Ok(principal)
 }
 
-async fn of_key(app: &App, key: &str, peer: Option<SocketAddr>) -> Result<Arc<Principal>, ApiError> {
+async fn of_key(app: &App, key: &str) -> Result<Arc<Principal>, ApiError> {
     if token::is_admin_key(key, &app.admin_key_sha256) {
         return Ok(Arc::new(Principal::Operator(Actor::Admin)));
     }
-    let (found, error) = if key.starts_with(AccessTokenKind::Session.prefix()) {
-        (of_session(app, key).await?, ended())
-    } else if let Some(sent) = SentServiceToken::read(key) {
-        let error = unauthenticated("the service token is wrong, revoked or expired");
-        (app.principals.service(&app.store, &sent).await?, error)
-    } else {
-        (None, refusal(key))
+    if key.starts_with(AccessTokenKind::Session.prefix()) {
+        return of_session(app, key).await?.ok_or_else(ended);
+    }
+    match SentServiceToken::read(key) {
+        Some(sent) => match app.principals.service(&app.store, &sent).await? {
+            Some(found) => Ok(found),
+            None => Err(wrong_service_token(app, &sent).await?),
+        },
+        None => Err(refusal(key)),
+    }
+}
+
+/// Builds the answer to a service token that is not valid. That of a known service is told in its tenant's audit log.
+async fn wrong_service_token(app: &App, sent: &SentServiceToken<'_>) -> Result<ApiError, ApiError> {
+    let known = services::find_by_public_id(&app.store.system_read().await?, sent.public_id).await?;
+    let failure = AuthFailure {
+        tenant_id: known.as_ref().map(|service| service.tenant_id),
+        target: known.map(|service| service.id.to_string()),
+        ..AuthFailure::of(AuthFailureKind::WrongServiceToken)
     };
-    if let Some(found) = found {
-        return Ok(found);
-    }
-    if let (Some(peer), Some(proxy)) = (peer, &app.proxy) {
-        proxy.refuse_admin_key(peer).await;
-    }
-    Err(error)
+    Ok(unauthenticated("the service token is wrong, revoked or expired").failing(failure))
 }
 
 async fn of_session(app: &App, token: &str) -> Result<Option<Arc<Principal>>, ApiError> {
@@ -218,6 +284,7 @@ async fn tenant(app: &App, asked: &Asked<'_>, principal: &Principal) -> Result<T
             Some(id) => existing(app, id, asked.access).await,
             None => Ok(app.default_tenant),
         },
+        Principal::Application(key) => Ok(key.tenant_id),
         Principal::Service(service) => one_of(&[service.row.tenant_id], named, asked.access),
         Principal::User(signed_in) if asked.access.permission().is_some() => {
             one_of(&signed_in.tenants(), named, asked.access)
@@ -282,17 +349,19 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiError> {
 }
 
 fn refusal(key: &str) -> ApiError {
-    if VirtualKeyToken::is_well_formed(key) {
-        return ApiError::new(
+    let error = if VirtualKeyToken::is_well_formed(key) {
+        ApiError::new(
             Code::NotAllowed,
             "a virtual key calls providers through /proxy and /v1 only; use the admin key for the management API",
-        );
-    }
-    unauthenticated("the key is not the admin key of this installation")
+        )
+    } else {
+        unauthenticated("the key is not the admin key of this installation")
+    };
+    error.failing(AuthFailure::of(AuthFailureKind::WrongAdminKey))
 }
 
 fn ended() -> ApiError {
-    unauthenticated("the session has ended: sign in again")
+    unauthenticated("the session has ended: sign in again").failing(AuthFailure::of(AuthFailureKind::WrongSession))
 }
 
 /// Builds a 401.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use async_trait::async_trait;
-use keyway_domain::{Explanation, Invalidation, ProjectId, TenantId, Wanted};
+use keyway_domain::{AuthFailure, Explanation, Invalidation, ProjectId, TenantId, Wanted};
 pub use utoipa::openapi::OpenApi;
 
 /// Stands for the proxy that is served beside the API. Other processes hear of changes through the bus.
@@ -15,8 +15,9 @@ pub trait ProxyBeside: Send + Sync {
     /// Judges a call without making it.
     async fn explain(&self, tenant_id: TenantId, project_id: ProjectId, wanted: Wanted<'_>) -> Explanation;
 
-    /// Notes a wrong admin key, and waits as long as its sender has to.
-    async fn refuse_admin_key(&self, peer: SocketAddr);
+    /// Notes that somebody failed to prove itself or was denied something, and waits as long as the sender of a wrong key
+    /// has to.
+    async fn refuse(&self, peer: SocketAddr, failure: AuthFailure);
 
     /// Adds the proxy's routes to the document.
     fn describe(&self, document: &mut OpenApi);

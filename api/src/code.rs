@@ -59,6 +59,8 @@ keyway_http::codes! {
     KeyReused, "idempotency_key_reused", UNPROCESSABLE_ENTITY, "invalid_request";
     /// Too many wrong attempts: the next one has to wait.
     TooManyAttempts, "too_many_attempts", TOO_MANY_REQUESTS, "rate_limit";
+    /// It was done as often as it may be done within a minute.
+    RateLimited, "rate_limited", TOO_MANY_REQUESTS, "rate_limit";
     /// The request's headers are too large.
     HeadersTooLarge, "headers_too_large", REQUEST_HEADER_FIELDS_TOO_LARGE, "invalid_request";
     /// A defect or a stored value this build cannot read.

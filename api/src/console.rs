@@ -31,7 +31,7 @@ use crate::{
 
 /// The operator's commands.
 pub struct Console {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
 }
 
 /// A credential to submit.
@@ -178,7 +178,7 @@ impl Console {
     }
 }
 
-fn operator(tenant_id: TenantId) -> Caller {
+pub(crate) fn operator(tenant_id: TenantId) -> Caller {
     let actor = Actor::System { part: "console".to_owned() };
     Caller {
         tenant_id,
@@ -194,7 +194,7 @@ fn missing() -> ConsoleError {
     ConsoleError::Refused("there is no such dead letter".to_owned())
 }
 
-fn refused(error: ApiError) -> ConsoleError {
+pub(crate) fn refused(error: ApiError) -> ConsoleError {
     match error.code() {
         Code::DuplicateKey => ConsoleError::Duplicate(error.into_message()),
         _ => ConsoleError::Refused(error.into_message()),

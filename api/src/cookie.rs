@@ -4,6 +4,7 @@
 //! browsers want `Secure` for that; anywhere else that name is never read.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use keyway_domain::{AuthFailure, AuthFailureKind};
 
 use crate::{code::Code, error::ApiError};
 
@@ -61,7 +62,7 @@ pub(crate) fn check_site(method: &Method, headers: &HeaderMap) -> Result<(), Api
     }
     let message = "a request with the session's cookie must come from Keyway's own page: `Sec-Fetch-Site: same-origin`, or \
                    an `Origin` equal to the address; programs send the token as `Authorization: Bearer`";
-    Err(ApiError::new(Code::CrossSite, message))
+    Err(ApiError::new(Code::CrossSite, message).failing(AuthFailure::of(AuthFailureKind::CrossSite)))
 }
 
 fn is_same_site(headers: &HeaderMap) -> bool {

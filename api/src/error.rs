@@ -6,7 +6,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, header};
-use keyway_domain::RequestId;
+use keyway_domain::{AuthFailure, RequestId};
 use keyway_providers::GuardError;
 use keyway_store::{KeyError, StoreError};
 use keyway_vault::VaultError;
@@ -24,6 +24,8 @@ pub(crate) struct ApiError {
     code: Code,
     message: Cow<'static, str>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// Failure at the door that it answers, to be noted before it is answered.
+    failure: Option<Box<AuthFailure>>,
 }
 
 /// The JSON of every error.
@@ -51,7 +53,7 @@ struct ErrorDetail {
 impl ApiError {
     /// Builds an error with a sentence for the caller.
     pub(crate) fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), headers: Vec::new() }
+        Self { code, message: message.into(), headers: Vec::new(), failure: None }
     }
 
     /// Builds a 404: no resource of kind `what` has this id in this tenant.
@@ -87,6 +89,17 @@ impl ApiError {
     /// Returns the sentence, for callers without HTTP.
     pub(crate) fn into_message(self) -> String {
         self.message.into_owned()
+    }
+
+    /// Marks it as the answer to a failure at the door, which is counted and audited.
+    pub(crate) fn failing(mut self, failure: AuthFailure) -> Self {
+        self.failure = Some(Box::new(failure));
+        self
+    }
+
+    /// Takes out the failure that it answers.
+    pub(crate) fn take_failure(&mut self) -> Option<AuthFailure> {
+        self.failure.take().map(|failure| *failure)
     }
 
     /// Adds a header.

@@ -2,6 +2,10 @@
 
 use keyway_store::usage_report::GroupBy;
 
+/// The words for an application's own usage, which shows nothing of whose keys serve it.
+pub(crate) const OWN_GROUPINGS: [(&str, GroupBy); 3] =
+    [("provider", GroupBy::Provider), ("model", GroupBy::Model), ("day", GroupBy::Day)];
+
 /// Each word with the grouping it stands for.
 pub(crate) const GROUPINGS: [(&str, GroupBy); 7] = [
     ("provider", GroupBy::Provider),

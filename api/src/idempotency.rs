@@ -16,11 +16,15 @@ use keyway_store::{
     StoreError, TenantKeyCache, TenantTx, Tx,
     idempotency::{self, StoredAnswer},
 };
-use keyway_vault::{SecretBytes, VaultError};
+use keyway_vault::VaultError;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{answer::Answer, code::Code, error::ApiError};
+use crate::{
+    answer::{Answer, wiped},
+    code::Code,
+    error::ApiError,
+};
 
 /// Name of the header.
 pub(crate) const HEADER: &str = "idempotency-key";
@@ -52,15 +56,6 @@ struct Head {
     location: Option<String>,
     etag: Option<String>,
     sealed: bool,
-}
-
-/// An opened body, wiped when its last part has been sent.
-struct Opened(SecretBytes);
-
-impl AsRef<[u8]> for Opened {
-    fn as_ref(&self) -> &[u8] {
-        self.0.plain()
-    }
 }
 
 impl Head {
@@ -135,7 +130,7 @@ impl Reservation {
         let (head, content) = Head::split(&stored.response)?;
         let body = if head.sealed {
             let keys = keys.by_id(tx, keyway_vault::sealed_under(content)?).await?;
-            Bytes::from_owner(Opened(keys.open(self.secret_id(), SECRET_VERSION, content)?))
+            wiped(keys.open(self.secret_id(), SECRET_VERSION, content)?)
         } else {
             Bytes::copy_from_slice(content)
         };

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::error::ApiError;
 
 const MAX_NAME_CHARS: usize = 100;
+const MAX_REASON_CHARS: usize = 200;
 const MAX_SLUG_CHARS: usize = 64;
 const MAX_MODEL_CHARS: usize = 200;
 const MAX_MODELS: usize = 500;
@@ -20,6 +21,16 @@ pub(crate) fn name(field: &'static str, text: &str) -> Result<String, ApiError> 
     let chars = text.chars().count();
     if chars == 0 || chars > MAX_NAME_CHARS || text.chars().any(char::is_control) {
         return Err(ApiError::field(format!("`{field}` must have 1 to {MAX_NAME_CHARS} characters, all printable")));
+    }
+    Ok(text.to_owned())
+}
+
+/// Returns a trimmed reason for the audit log: 1 to 200 characters, without control characters.
+pub(crate) fn reason(text: &str) -> Result<String, ApiError> {
+    let text = text.trim();
+    let chars = text.chars().count();
+    if chars == 0 || chars > MAX_REASON_CHARS || text.chars().any(char::is_control) {
+        return Err(ApiError::field(format!("`reason` must have 1 to {MAX_REASON_CHARS} characters, all printable")));
     }
     Ok(text.to_owned())
 }

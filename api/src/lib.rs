@@ -1,7 +1,7 @@
 //! The management API: a request is parsed, authorised and committed (HTTP in, rows out).
 //!
-//! It never calls a provider, never publishes to the bus and never opens a provider's secret. It knows of the proxy of its
-//! process only what [`ProxyBeside`] says.
+//! It never calls a provider and never publishes to the bus; it opens a provider's secret in one command alone, which
+//! reveals it. It knows of the proxy of its process only what [`ProxyBeside`] says.
 
 mod access;
 mod admission;
@@ -15,6 +15,7 @@ mod code;
 mod commands;
 mod config;
 mod console;
+mod console_people;
 mod cookie;
 mod cursor;
 mod door;
@@ -44,9 +45,10 @@ mod view;
 mod work;
 
 pub use admission::OutboxLimits;
-pub use app::{App, AppParts};
+pub use app::{App, AppParts, SessionTimes};
 pub use beside::{OpenApi, ProxyBeside};
 pub use console::{Console, ConsoleError, Submission};
+pub use console_people::NewPerson;
 pub use door::{ApiBody, door, refuse_head};
 pub use oidc::{OidcFault, OidcSettings};
 pub use openapi::document as openapi_document;

@@ -10,6 +10,7 @@ use keyway_store::{
     services::{self, ServiceRow},
     sessions::{self, SessionRow},
     users::UserRow,
+    virtual_keys::VirtualKeyRow,
 };
 
 /// Age up to which a proof counts as recent.
@@ -26,6 +27,8 @@ pub(crate) enum Principal {
     User(SignedIn),
     /// A program, by its token.
     Service(KnownService),
+    /// An application, by its virtual key.
+    Application(VirtualKeyRow),
 }
 
 /// A person in a session.
@@ -52,6 +55,28 @@ impl Principal {
             Self::Operator(actor) => actor.clone(),
             Self::User(signed_in) => Actor::User { id: signed_in.user.id },
             Self::Service(service) => Actor::Service { id: service.row.id },
+            Self::Application(key) => Actor::VirtualKey { id: key.id },
+        }
+    }
+
+    /// Returns its kind, one word.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::Operator(_) => "operator",
+            Self::User(_) => "user",
+            Self::Service(_) => "service",
+            Self::Application(_) => "application",
+        }
+    }
+
+    /// Returns the id that it is counted by; `None` for who has none.
+    pub(crate) fn id(&self) -> Option<String> {
+        match self {
+            Self::Nobody | Self::Operator(_) => None,
+            Self::User(signed_in) => Some(signed_in.user.id.to_string()),
+            Self::Service(service) => Some(service.row.id.to_string()),
+            Self::Application(key) => Some(key.id.to_string()),
         }
     }
 
@@ -59,7 +84,7 @@ impl Principal {
     pub(crate) fn reach(&self, tenant_id: TenantId, permission: Permission) -> Reach {
         let whole = |allowed| if allowed { Reach::Tenant } else { Reach::Projects(Vec::new()) };
         match self {
-            Self::Nobody => whole(false),
+            Self::Nobody | Self::Application(_) => whole(false),
             Self::Operator(_) => whole(permission != Permission::REVEAL),
             Self::User(signed_in) => signed_in.rights(tenant_id).reach(permission),
             Self::Service(service) => {
@@ -72,7 +97,7 @@ impl Principal {
     /// Returns what it may do in the whole tenant, to hand on; `None`: everything a role can have.
     pub(crate) fn to_hand_on(&self, tenant_id: TenantId) -> Option<Permissions> {
         match self {
-            Self::Nobody => Some(Permissions::NONE),
+            Self::Nobody | Self::Application(_) => Some(Permissions::NONE),
             Self::Operator(_) => None,
             Self::User(signed_in) => Some(signed_in.rights(tenant_id).of_tenant()),
             Self::Service(service) => Some(service.permissions()),

@@ -2,10 +2,10 @@
 //! one a minute, which notes that it is used. What a committed change touches is dropped at once here, and in every
 //! other replica when the bus says so.
 //!
-//! An entry whose load was overtaken by an invalidation is not kept. Holds no token, only hashes.
+//! An entry whose load was overtaken by an invalidation is not kept. A full cache gives up what is used least: whoever
+//! brings many tokens pushes nobody else out. Holds no token, only hashes.
 
 use std::{
-    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -16,6 +16,7 @@ use keyway_store::{
     sessions::{self, TOUCH_EVERY},
 };
 use keyway_vault::SentServiceToken;
+use quick_cache::sync::Cache;
 
 use crate::principal::{self, KnownService, Principal, SignedIn};
 
@@ -25,14 +26,16 @@ const MOST: usize = 10_000;
 const TTL: Duration = TOUCH_EVERY;
 
 /// Principals by what proves them.
-#[derive(Default)]
-pub(crate) struct Principals(Mutex<Kept>);
+pub(crate) struct Principals {
+    entries: Cache<Key, Entry>,
+    /// Number of times anything was dropped. Locked while entries are added or dropped, never to find one.
+    changes: Mutex<u64>,
+}
 
-#[derive(Default)]
-struct Kept {
-    entries: HashMap<Key, Entry>,
-    /// Number of times anything was dropped.
-    changes: u64,
+impl Default for Principals {
+    fn default() -> Self {
+        Self { entries: Cache::new(MOST), changes: Mutex::default() }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -41,6 +44,7 @@ enum Key {
     Service(String),
 }
 
+#[derive(Clone)]
 struct Entry {
     principal: Arc<Principal>,
     until: Instant,
@@ -102,45 +106,39 @@ impl Principals {
             _ => false,
         };
         if matches!(what, Invalidation::User { .. } | Invalidation::Service { .. }) {
-            let mut kept = self.kept();
-            kept.changes += 1;
-            kept.entries.retain(|_, entry| !is_touched(&entry.principal));
+            let mut changes = self.changes();
+            *changes += 1;
+            self.entries.retain(|_, entry| !is_touched(&entry.principal));
         }
     }
 
     /// Drops everything: invalidations may have been missed.
     pub(crate) fn forget_all(&self) {
-        let mut kept = self.kept();
-        kept.changes += 1;
-        kept.entries.clear();
+        let mut changes = self.changes();
+        *changes += 1;
+        self.entries.clear();
     }
 
     /// Returns a warm entry, or the number of changes before a load.
     fn warm(&self, key: &Key) -> Result<Arc<Principal>, u64> {
-        let kept = self.kept();
-        match kept.entries.get(key) {
-            Some(entry) if entry.until > Instant::now() => Ok(Arc::clone(&entry.principal)),
-            _ => Err(kept.changes),
+        match self.entries.get(key).filter(|entry| entry.until > Instant::now()) {
+            Some(entry) => Ok(entry.principal),
+            None => Err(*self.changes()),
         }
     }
 
     fn keep(&self, key: Key, principal: Principal, before: u64) -> Arc<Principal> {
-        let (principal, now) = (Arc::new(principal), Instant::now());
-        let mut kept = self.kept();
-        if kept.changes == before {
-            if kept.entries.len() >= MOST {
-                kept.entries.retain(|_, entry| entry.until > now);
-            }
-            if kept.entries.len() >= MOST {
-                kept.entries.clear();
-            }
-            kept.entries.insert(key, Entry { principal: Arc::clone(&principal), until: now + TTL });
+        let principal = Arc::new(principal);
+        let changes = self.changes();
+        if *changes == before {
+            let entry = Entry { principal: Arc::clone(&principal), until: Instant::now() + TTL };
+            self.entries.insert(key, entry);
         }
         principal
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn changes(&self) -> MutexGuard<'_, u64> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -150,6 +148,7 @@ impl Principal {
         match self {
             Self::User(signed_in) => signed_in.session.idle_ends_at > now,
             Self::Service(service) => service.row.is_valid(now),
+            Self::Application(key) => key.revoked_at.is_none() && key.expires_at.is_none_or(|at| at > now),
             Self::Nobody | Self::Operator(_) => true,
         }
     }
@@ -178,5 +177,19 @@ mod tests {
         assert!(principals.warm(&Key::Session([1; 32])).is_ok(), "of others nothing is dropped");
         principals.forget_all();
         assert!(principals.warm(&Key::Session([1; 32])).is_err());
+    }
+
+    #[test]
+    fn a_flood_of_others_neither_grows_it_nor_pushes_out_who_is_at_work() {
+        let principals = Principals::default();
+        put(&principals, 1, 0);
+        for flood in 0..3 * MOST {
+            if flood % 100 == 0 {
+                assert!(principals.warm(&Key::Session([1; 32])).is_ok(), "after {flood} others");
+            }
+            let key = Key::Service(flood.to_string());
+            drop(principals.keep(key, Principal::Operator(Actor::Admin), 0));
+        }
+        assert!(principals.entries.len() <= MOST, "{}", principals.entries.len());
     }
 }

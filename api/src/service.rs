@@ -102,7 +102,12 @@ async fn handle<B: Buf>(
     let span = tracing::error_span!(
         "request", %request_id, method = %endpoint.method, route = endpoint.template, subject, traceparent, tenant_id = Empty
     );
-    let result = run(app, request, stream, (request_id, traceparent)).instrument(span.clone()).await;
+    let (peer, proxy) = (request.peer, app.proxy.clone());
+    let mut result = run(app, request, stream, (request_id, traceparent)).instrument(span.clone()).await;
+    let failure = result.as_mut().err().and_then(ApiError::take_failure);
+    if let (Some(failure), Some(peer), Some(proxy)) = (failure, peer, proxy) {
+        proxy.refuse(peer, failure).instrument(span.clone()).await;
+    }
     let response = span.in_scope(|| {
         let (code, response) = match result {
             Ok(answer) => (None, answer.into_response(request_id)),

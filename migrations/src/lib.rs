@@ -35,6 +35,7 @@ mod m0024_rounds;
 mod m0025_people;
 mod m0026_members;
 mod m0027_sign_in_attempts;
+mod m0028_reveals;
 mod m0030_identities;
 mod m0032_mails;
 mod m0033_budget_warnings;

@@ -165,9 +165,9 @@ impl Proxy {
         peer: SocketAddr,
     ) -> Result<T, Refusal> {
         if let Err(refusal) = &found
-            && let Some(wrong) = caller::wrong(refusal, holder)
+            && let Some(failure) = caller::failure(refusal, holder)
         {
-            self.wrong_keys.refuse(peer, wrong).await;
+            self.auth_failures.refuse(peer, failure).await;
         }
         found
     }

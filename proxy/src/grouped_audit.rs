@@ -3,7 +3,7 @@
 //! each. Must never be given a secret, or a text that a caller chose.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -23,13 +23,16 @@ const TICK: Duration = Duration::from_secs(1);
 const MOST: usize = 2048;
 /// Target of the event that counts the further ones.
 const OTHERS: &str = "others";
+/// Largest number of different things that one event says it was about.
+const MOST_ABOUT: usize = 8;
 
-/// Action, target and origin that are counted together.
+/// Action, actor, target and origin that are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Occurrence {
     /// Tenant that the event belongs to; `None`: the operator's tenant.
     pub(crate) tenant_id: Option<TenantId>,
     pub(crate) action: &'static str,
+    pub(crate) actor: Actor,
     pub(crate) target: String,
     /// Address of the origin, if there is one.
     pub(crate) address: Option<String>,
@@ -44,8 +47,9 @@ pub(crate) struct GroupedAudit {
 }
 
 struct Group {
-    actor: Actor,
     count: u64,
+    /// Field of the event and the things in it that the occurrences were about, as far as there is room.
+    about: Option<(&'static str, BTreeSet<String>)>,
     first_at: Timestamp,
     last_at: Timestamp,
     first: Instant,
@@ -59,22 +63,30 @@ impl GroupedAudit {
         Self { store, groups: Mutex::default() }
     }
 
-    /// Counts an occurrence. Returns `true` if it is the first one of the next event.
-    pub(crate) fn note(&self, occurrence: Occurrence, actor: Actor) -> bool {
+    /// Counts an occurrence, with the field of its event that says what it was about, if it was about anything. Returns
+    /// `true` if it is the first one of the next event.
+    pub(crate) fn note(&self, occurrence: Occurrence, about: Option<(&'static str, String)>) -> bool {
         let (at, now) = (Timestamp::now(), Instant::now());
         let mut groups = self.groups();
         let is_beyond = groups.len() >= MOST && !groups.contains_key(&occurrence);
         let occurrence = if is_beyond {
-            Occurrence { tenant_id: None, target: OTHERS.to_owned(), address: None, ..occurrence }
+            let actor = Actor::System { part: OTHERS.to_owned() };
+            Occurrence { tenant_id: None, actor, target: OTHERS.to_owned(), address: None, ..occurrence }
         } else {
             occurrence
         };
-        let new = Group { actor, count: 0, first_at: at, last_at: at, first: now, last: now, written: None };
+        let new = Group { about: None, count: 0, first_at: at, last_at: at, first: now, last: now, written: None };
         let group = groups.entry(occurrence).or_insert(new);
         if group.count == 0 {
-            (group.first_at, group.first) = (at, now);
+            (group.first_at, group.first, group.about) = (at, now, None);
         }
         group.count += 1;
+        if let Some((field, thing)) = about {
+            let (_, things) = group.about.get_or_insert_with(|| (field, BTreeSet::new()));
+            if things.len() < MOST_ABOUT {
+                things.insert(thing);
+            }
+        }
         (group.last_at, group.last) = (at, now);
         if group.count == 1 {
             metrics().audit_grouped.inc();
@@ -155,9 +167,12 @@ impl Group {
         if let (Some(address), Value::Object(changes)) = (&occurrence.address, &mut changes) {
             changes.insert("address".to_owned(), address.as_str().into());
         }
+        if let (Some((field, things)), Value::Object(changes)) = (&self.about, &mut changes) {
+            changes.insert((*field).to_owned(), json!(things));
+        }
         AuditEvent {
             action: occurrence.action.to_owned(),
-            actor: self.actor.clone(),
+            actor: occurrence.actor.clone(),
             target: occurrence.target.clone(),
             outcome: AuditOutcome::Denied,
             occurred_at: self.first_at,
@@ -172,9 +187,8 @@ mod tests {
     use super::*;
 
     fn group(count: u64, first: Instant, last: Instant, written: Option<Instant>) -> Group {
-        let actor = Actor::System { part: "test".to_owned() };
         let at = Timestamp::now();
-        Group { actor, count, first_at: at, last_at: at, first, last, written }
+        Group { about: None, count, first_at: at, last_at: at, first, last, written }
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //! | room | answers | imports |
 //! |---|---|---|
 //! | `refusal` | what is said instead of forwarding, in whose shape | no room |
-//! | `request` | who calls, for what, with which headers and body | `refusal`, `wrong_keys` |
+//! | `request` | who calls, for what, with which headers and body | `refusal` |
 //! | `client` | over which connection a provider is called | `refusal`, `request` |
 //! | `route` | whom a call goes to, in which order, with which body | `refusal`, `request`, `client`, `grouped_audit` |
 //! | `limits` | whether there is something left for it | `refusal`, `request`, `route` |
@@ -23,6 +23,7 @@
 //! listener reaches it) and `document` (how the API document tells of it).
 
 mod answer;
+mod auth_failures;
 mod caches;
 mod client;
 mod document;
@@ -41,7 +42,6 @@ mod replica;
 mod request;
 mod route;
 mod warm;
-mod wrong_keys;
 
 pub use answer::relay::ProxyBody;
 pub use client::ProviderClient;

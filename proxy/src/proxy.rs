@@ -9,7 +9,7 @@ use std::{
 };
 
 use keyway_bus::Bus;
-use keyway_domain::{Invalidation, ProjectId, TenantId};
+use keyway_domain::{AuthFailure, Invalidation, ProjectId, TenantId};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
 use keyway_telemetry::{Home, metrics, spawn};
@@ -22,6 +22,7 @@ use tokio_util::{
 
 use crate::{
     answer::cache::AnswerCache,
+    auth_failures::AuthFailures,
     caches::Caches,
     client::{ProviderClient, connect::Connector},
     grouped_audit::GroupedAudit,
@@ -44,7 +45,6 @@ use crate::{
         usage_option::UsageOption,
     },
     warm::{Held, Loaded, WarmCache},
-    wrong_keys::{Wrong, WrongKeys},
 };
 
 /// Largest number of cached virtual keys; `PROJECTS` is that of projects.
@@ -108,7 +108,7 @@ pub struct Proxy {
     pub(crate) cooling: Cooling,
     pub(crate) usage_option: UsageOption,
     pub(crate) refused_calls: RefusedCalls,
-    pub(crate) wrong_keys: WrongKeys,
+    pub(crate) auth_failures: AuthFailures,
     audit: Arc<GroupedAudit>,
     pub(crate) owners: Arc<Owners>,
     pub(crate) cors: CorsOrigins,
@@ -177,7 +177,7 @@ impl Proxy {
             cooling: Cooling::default(),
             usage_option: UsageOption::default(),
             refused_calls: RefusedCalls::default(),
-            wrong_keys: WrongKeys::new(Arc::clone(&audit)),
+            auth_failures: AuthFailures::new(Arc::clone(&audit)),
             audit: Arc::clone(&audit),
             owners: Arc::default(),
             cors: parts.cors,
@@ -222,9 +222,10 @@ impl Proxy {
         self.caches.forget(tenant_id, what);
     }
 
-    /// Notes a wrong admin key, and waits as long as its sender has to: of one address all wrong keys count together.
-    pub async fn refuse_admin_key(&self, peer: SocketAddr) {
-        self.wrong_keys.refuse(peer, Wrong::Admin).await;
+    /// Notes a failure at another door of this process, and waits as long as its sender has to: of one address all wrong
+    /// keys count together.
+    pub async fn refuse(&self, peer: SocketAddr, failure: AuthFailure) {
+        self.auth_failures.refuse(peer, failure).await;
     }
 
     /// Builds a client for one event loop: its connections to providers stay there.

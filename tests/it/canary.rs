@@ -1,7 +1,8 @@
 //! Invariant 1: a plaintext secret never reaches the database, a queue, a log, a metric, a file or an
-//! answer. Canaries go in wherever secrets do, everything is run, failures included, and then every
+//! answer, but for the one route that reveals it. Canaries go in wherever secrets do, everything is run, failures included, and then every
 //! byte that was written anywhere is searched for them, in every form they could have taken.
 
+mod reveal;
 mod search;
 
 use std::{fs, path::PathBuf};
@@ -46,11 +47,11 @@ async fn search_everything(services: Services, roles: &[&'static str]) -> Result
     }
     let mut planted = vec![admin, operators];
     planted.extend(links_of_mails(keyway.api()?, &server).await?);
-    let (shown_once, echo) = run_everything(&keyway, &mut planted).await?;
+    let (shown, echo) = run_everything(&keyway, &mut planted).await?;
     keyway.settle().await?;
     let mut places = vec![keyway.dir.clone()];
     let collected = Collection::new(&keyway)?;
-    collected.keep("answers", &without(&keyway.api()?.seen().bodies, &shown_once))?;
+    collected.keep("answers", &without(&keyway.api()?.seen().bodies, &shown))?;
     collected.keep("headers", &keyway.api()?.seen().heads)?;
     // A body is the provider's own, byte by byte; its headers are searched for the key.
     collected.keep("headers of echoes", &echo.seen().heads)?;
@@ -101,9 +102,9 @@ impl Drop for Collection {
     }
 }
 
-/// Runs every flow, failures included. Returns the one text that is shown once, on purpose, and the client that called
+/// Runs every flow, failures included. Returns the texts that are answered once, on purpose, and the client that called
 /// the echoing provider.
-async fn run_everything(keyway: &Keyway, planted: &mut Vec<Canary>) -> Result<(String, Api)> {
+async fn run_everything(keyway: &Keyway, planted: &mut Vec<Canary>) -> Result<([String; 2], Api)> {
     let api = keyway.api()?;
     let mut keys = Vec::new();
     for word in ["good", "revoked", "echo", "restricted", "nocredit", "html", "redirect", "truncated", "unknown-format"]
@@ -131,7 +132,9 @@ async fn run_everything(keyway: &Keyway, planted: &mut Vec<Canary>) -> Result<(S
     .await?;
     let plan = text(&api.post("/usage/fetch", json!({}), 202).await?, "/operation/id")?;
     crate::session::ended(api, &plan).await?;
-    calls(keyway, api, planted).await
+    let (key, echo) = calls(keyway, api, planted).await?;
+    let revealed = reveal::to_its_owner(keyway, ("good", &keys[0]), planted).await?;
+    Ok(([format!("\"key\":\"{key}\""), revealed], echo))
 }
 
 /// The tokens of links in mails: one that is taken up, one that waits, and one of a forgotten password.
@@ -251,7 +254,8 @@ async fn project_of_the_echo(keyway: &Keyway, api: &Api, planted: &mut Vec<Canar
     Ok(api.with_key(&key).apart())
 }
 
-fn without(bytes: &[u8], shown_once: &str) -> Vec<u8> {
-    let text = String::from_utf8_lossy(bytes);
-    text.replacen(&format!("\"key\":\"{shown_once}\""), "", 1).into_bytes()
+/// Returns the answers without the first place of each text that was answered once.
+fn without(bytes: &[u8], shown: &[String]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    shown.iter().fold(text, |text, once| text.replacen(once.as_str(), "", 1)).into_bytes()
 }

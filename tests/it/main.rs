@@ -21,6 +21,7 @@ mod mail;
 mod messages;
 mod models_file;
 mod observability;
+mod people;
 mod prometheus;
 mod readme;
 mod restart;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::harness::{Keyway, metrics, text, until};
 
 const ATTEMPTS: usize = 41;
-const REFUSED: &str = "keyway_access_refused_total";
+const REFUSED: &str = "keyway_auth_failures_total";
 
 #[tokio::test]
 async fn forty_one_wrong_admin_keys_are_seen_and_slowed_down() -> Result<()> {

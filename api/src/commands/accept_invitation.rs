@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use keyway_domain::{Email, Invalidation, Timestamp};
+use keyway_domain::{AuthFailure, AuthFailureKind, Email, Invalidation, Timestamp};
 use keyway_store::{
     factors as stored, invitations,
     sessions::Proof,
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Answer to a token that is good for nothing.
-pub(crate) const WRONG: &str = "the invitation is wrong, was used, or has ended: ask for another one";
+const WRONG: &str = "the invitation is wrong, was used, or has ended: ask for another one";
 
 /// Who takes an invitation up, as far as it says so itself.
 pub(crate) struct Guest {
@@ -44,7 +44,7 @@ pub(crate) async fn run(call: &Call, token: [u8; 32], guest: Guest) -> Result<An
     attempts::begin(&app, &subjects).await?;
     let tx = app.store.system_read().await?;
     let offered = invitations::find_open_by_token_hash(&tx, &token, Timestamp::now()).await?;
-    let email = offered.ok_or_else(|| attempts::wrong(WRONG))?.email;
+    let email = offered.ok_or_else(wrong)?.email;
     let known = users::find_for_sign_in(&tx, &email).await?;
     drop(tx);
     let proof = guest.factor.as_ref().map_or(Proof::Password, factors::Sent::proof);
@@ -66,13 +66,13 @@ pub(crate) async fn run(call: &Call, token: [u8; 32], guest: Guest) -> Result<An
                 None => !stored::of(&work.tx, user.id).await?.are_asked_for(),
             };
             if !is_used_up {
-                return Err(attempts::wrong(factors::WRONG));
+                return Err(attempts::wrong_factor(Some(user.id), factors::WRONG));
             }
             user
         }
     };
     let accepted = invitations::accept(&work.tx, &token, &user, work.now).await?;
-    let accepted = accepted.ok_or_else(|| attempts::wrong(WRONG))?;
+    let accepted = accepted.ok_or_else(wrong)?;
     sign_in_attempts::succeeded(&work.tx, &subjects, work.now).await?;
     let changes = json!({ "tenant_id": accepted.tenant_id, "role": accepted.role, "project_id": accepted.project_id });
     work.audit_in(accepted.tenant_id, "invitation.accepted", accepted.id, changes);
@@ -104,7 +104,8 @@ async fn known_guest(
     attempts::begin(app, &account).await?;
     let judged = app.hashing.judge(guest.password, password_hash).await?;
     if !judged.is_right || user.disabled_at.is_some() {
-        return Err(attempts::wrong("there is an account with this address: its password is wrong"));
+        let message = "there is an account with this address: its password is wrong";
+        return Err(attempts::wrong_of(Some(user.id), message));
     }
     subjects.extend(account);
     if !stored::of(&app.store.system_read().await?, user.id).await?.are_asked_for() {
@@ -119,7 +120,14 @@ async fn known_guest(
     };
     let counted = [Subject::SecondFactor(user.id)];
     attempts::begin(app, &counted).await?;
-    let right = factors::judge(app, user.id, &factor).await?.ok_or_else(|| attempts::wrong(factors::WRONG))?;
+    let right = factors::judge(app, user.id, &factor)
+        .await?
+        .ok_or_else(|| attempts::wrong_factor(Some(user.id), factors::WRONG))?;
     subjects.extend(counted);
     Ok(Proved::Known(user, Some(right)))
+}
+
+/// Builds the answer to a token that offers nothing.
+pub(crate) fn wrong() -> ApiError {
+    attempts::wrong_as(AuthFailure::of(AuthFailureKind::WrongInvitation), WRONG)
 }

@@ -3,6 +3,7 @@
 
 pub(crate) mod accept_invitation;
 pub(crate) mod add_models;
+pub(crate) mod allow_reveals;
 pub(crate) mod cancel_operation;
 pub(crate) mod create_project;
 pub(crate) mod create_provider;
@@ -19,6 +20,7 @@ pub(crate) mod rename_tenant;
 pub(crate) mod replace_credentials;
 pub(crate) mod replay_dead_letter;
 pub(crate) mod retry_operation;
+pub(crate) mod reveal_secret;
 pub(crate) mod revoke_virtual_key;
 pub(crate) mod second_factor;
 pub(crate) mod send_mail;
@@ -30,4 +32,5 @@ pub(crate) mod test_integration;
 pub(crate) mod update_integration;
 pub(crate) mod update_project;
 pub(crate) mod update_provider;
+pub(crate) mod update_service;
 pub(crate) mod update_virtual_key;

@@ -19,10 +19,12 @@ pub(crate) async fn run(call: &Call, challenge: challenge::Sent, sent: factors::
     let user_id = challenge.owner(&app.store.system_read().await?).await?;
     let subjects = attempts::subjects(Some(Subject::SecondFactor(user_id)), call.by.address);
     attempts::begin(&app, &subjects).await?;
-    let right = factors::judge(&app, user_id, &sent).await?.ok_or_else(|| attempts::wrong(factors::WRONG))?;
+    let right = factors::judge(&app, user_id, &sent)
+        .await?
+        .ok_or_else(|| attempts::wrong_factor(Some(user_id), factors::WRONG))?;
     let work = SystemWork::begin(&app, &call.by).await?;
     if !factors::use_up(&work.tx, user_id, &right, work.now).await? {
-        return Err(attempts::wrong(factors::WRONG));
+        return Err(attempts::wrong_factor(Some(user_id), factors::WRONG));
     }
     let user = challenge.use_up(&work.tx, user_id, work.now).await?;
     sign_in_attempts::succeeded(&work.tx, &subjects, work.now).await?;

@@ -34,8 +34,9 @@ pub(crate) async fn run(call: &Call, email: Email, password: SecretString) -> Re
     };
     let old = stored.as_ref().map(|hash| SecretString::new(hash.plain().clone()));
     let judged = app.hashing.judge(password, stored).await?;
+    let account = user.as_ref().map(|user| user.id);
     let Some(user) = user.filter(|user| judged.is_right && user.disabled_at.is_none()) else {
-        return Err(attempts::wrong(WRONG));
+        return Err(attempts::wrong_of(account, WRONG));
     };
     let work = SystemWork::begin(&app, &call.by).await?;
     sign_in_attempts::succeeded(&work.tx, &subjects, work.now).await?;

@@ -41,13 +41,13 @@ pub(crate) async fn run(call: &Call, sent: Sent) -> Result<Answer, ApiError> {
             let found = users::find_for_proof(&app.store.system_read().await?, user.id).await?;
             let judged = app.hashing.judge(password, found.and_then(|found| found.password_hash)).await?;
             if !judged.is_right {
-                return Err(attempts::wrong("the password is wrong"));
+                return Err(attempts::wrong_of(Some(user.id), "the password is wrong"));
             }
             None
         }
         Sent::Factor(factor) => {
             let right = factors::judge(&app, user.id, &factor).await?;
-            Some(right.ok_or_else(|| attempts::wrong(factors::WRONG))?)
+            Some(right.ok_or_else(|| attempts::wrong_factor(Some(user.id), factors::WRONG))?)
         }
     };
     let token = AccessToken::generate(AccessTokenKind::Session)?;
@@ -55,7 +55,7 @@ pub(crate) async fn run(call: &Call, sent: Sent) -> Result<Answer, ApiError> {
     if let Some(right) = right
         && !factors::use_up(&work.tx, user.id, &right, work.now).await?
     {
-        return Err(attempts::wrong(factors::WRONG));
+        return Err(attempts::wrong_factor(Some(user.id), factors::WRONG));
     }
     sign_in_attempts::succeeded(&work.tx, &subjects, work.now).await?;
     if !sessions::prove(&work.tx, person.session.id, proof, &token.sha256(), work.now).await? {

@@ -2,6 +2,7 @@
 //! errors.
 
 use http::Method;
+use keyway_domain::Permission;
 use serde_json::json;
 use utoipa::{
     PartialSchema, ToSchema,
@@ -19,8 +20,9 @@ use crate::{access::Access, error::ErrorBody, routes::all};
 /// Completes each operation of a path.
 pub(super) fn item(path: &str, item: &mut PathItem) {
     // Only these rows have no version.
-    let has_version =
-        !["/tenants", "/providers/models", "/sessions", "/invitations"].iter().any(|rows| path.contains(rows));
+    let has_version = !["/tenants", "/providers/models", "/sessions", "/invitations", "/reveals"]
+        .iter()
+        .any(|rows| path.contains(rows));
     let change: &[_] = if has_version { &[IF_MATCH] } else { &[] };
     // A redirect is made anew each time.
     let read: &[_] = if path.contains("/oidc/") { &[] } else { &[IF_NONE_MATCH] };
@@ -53,7 +55,8 @@ fn operation(operation: Option<&mut Operation>, (method, path): (Method, &str), 
     let Some(row) = all().iter().find(|row| row.template == path && row.method == method) else { return };
     let in_tenant = row.access.is_in_tenant();
     // Nothing of a person's own is done twice by being sent twice.
-    let is_stored = row.access.permission().is_some();
+    // A reveal is never answered from what was kept of another.
+    let is_stored = row.access.permission().is_some_and(|permission| permission != Permission::REVEAL);
     let headers: Vec<_> = headers.iter().copied().filter(|it| *it != IDEMPOTENCY_KEY || is_stored).collect();
     if row.access == Access::Anybody {
         operation.security = Some(vec![SecurityRequirement::default()]);

@@ -72,6 +72,8 @@ schemas! {
     Ledger(one_of, names!([domain::Ledger::Metered, domain::Ledger::Reported]));
     /// Column that a usage report can be split by.
     GroupBy(one_of, crate::groupings::GROUPINGS.iter().map(|(name, _)| *name).collect());
+    /// Column that an application's report of its own usage can be split by.
+    OwnGroupBy(one_of, crate::groupings::OWN_GROUPINGS.iter().map(|(name, _)| *name).collect());
     /// Source of the secret that serves a call: the project's own integration or, with its consent, the operator's key.
     Credential(one_of, names!([domain::CredentialSource::Own, domain::CredentialSource::Fallback]));
     /// Outcome of a proxied call.

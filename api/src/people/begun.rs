@@ -1,6 +1,6 @@
 //! Sessions that begin, or go on under a new token. The token is in the answer and in the cookie, this once.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use http::header;
 use keyway_domain::{SessionId, Timestamp};
@@ -26,10 +26,6 @@ use crate::{
     view::UserView,
 };
 
-/// Time without use after which a session ends.
-const IDLE: Duration = Duration::from_secs(8 * 3600);
-/// Time after which a session ends in any case.
-const ABSOLUTE: Duration = Duration::from_secs(24 * 3600);
 const MAX_DEVICE_CHARS: usize = 200;
 
 /// A session that has begun, and its person.
@@ -72,8 +68,8 @@ pub(crate) async fn begin(
     let agent = call.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
     let new = NewSession {
         token_sha256: token.sha256(),
-        idle: IDLE,
-        absolute: ABSOLUTE,
+        idle: call.app.sessions.idle,
+        absolute: call.app.sessions.absolute,
         address: call.by.address.map(|address| address.to_string()),
         device: agent.map(|agent| agent.chars().take(MAX_DEVICE_CHARS).collect()),
         proved_by,

@@ -123,5 +123,5 @@ impl Sent {
 }
 
 fn ended() -> ApiError {
-    attempts::wrong(ENDED)
+    attempts::wrong_factor(None, ENDED)
 }

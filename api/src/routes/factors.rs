@@ -131,7 +131,9 @@ pub(crate) async fn confirm_totp(call: Call) -> Result<Answer, ApiError> {
     let factor = factor.filter(|factor| factor.confirmed_at.is_none()).ok_or_else(nothing_waits)?;
     let subjects = attempts::subjects(Some(Subject::SecondFactor(user_id)), call.by.address);
     attempts::begin(&app, &subjects).await?;
-    let step = factors::step_of(&app, &factor, &totp).await?.ok_or_else(|| attempts::wrong(factors::WRONG))?;
+    let step = factors::step_of(&app, &factor, &totp)
+        .await?
+        .ok_or_else(|| attempts::wrong_factor(Some(user_id), factors::WRONG))?;
     let mut work = SystemWork::begin(&app, &call.by).await?;
     let keep = Some(person.session.id);
     match totp_factors::confirm(&work.tx, user_id, (factor.version, step), keep, work.now).await {
@@ -200,7 +202,7 @@ async fn check_password_alone(call: &Call, person: &SignedIn, typed: Option<Secr
     attempts::begin(&app, &subjects).await?;
     let again = SecretString::new(typed.plain().clone());
     if !app.hashing.judge(typed, Some(hash)).await?.is_right {
-        return Err(attempts::wrong("the password is wrong"));
+        return Err(attempts::wrong_of(Some(user.id), "the password is wrong"));
     }
     let tx = app.store.system().await?;
     sign_in_attempts::succeeded(&tx, &subjects, Timestamp::now()).await?;

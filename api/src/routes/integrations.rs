@@ -1,5 +1,5 @@
 //! `/integrations`: submit a credential, watch it, change it, remove it. A credential goes in and
-//! never comes out.
+//! never comes out here.
 
 use keyway_domain::{IntegrationId, IntegrationStatus, ProjectId, Routing, Timestamp};
 use keyway_store::{

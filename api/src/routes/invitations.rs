@@ -26,7 +26,7 @@ use crate::{
     error::ApiError,
     input,
     openapi::words,
-    people::{Begun, attempts, factors, letters},
+    people::{Begun, factors, letters},
     principal::Principal,
     provider_names,
     view::{InvitationView, NewInvitationView},
@@ -105,7 +105,7 @@ pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
     let AcceptInput { token, name, password, totp, recovery } = call.json()?;
     let (name, factor) = (input::name("name", &name)?, factors::Sent::read(totp, recovery)?);
     let token = AccessToken::sha256_of_sent(AccessTokenKind::Link, token.plain());
-    let token = token.ok_or_else(|| attempts::wrong(accept_invitation::WRONG))?;
+    let token = token.ok_or_else(accept_invitation::wrong)?;
     accept_invitation::run(&call, token, Guest { name, password, factor }).await
 }
 

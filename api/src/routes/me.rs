@@ -79,7 +79,7 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let mut view = MeView { principal: "operator", user: None, service_id: None, tenants: Vec::new(), permissions };
     let tx = call.app.store.system_read().await?;
     match &*by.principal {
-        Principal::Operator(_) | Principal::Nobody => {}
+        Principal::Operator(_) | Principal::Nobody | Principal::Application(_) => {}
         Principal::User(person) => {
             (view.principal, view.user) = ("user", Some(person.user.clone().into()));
             for row in &person.memberships {
@@ -144,7 +144,7 @@ pub(crate) async fn change_password(call: Call) -> Result<Answer, ApiError> {
     drop(tx);
     let judged = app.hashing.judge(current_password, found.and_then(|found| found.password_hash)).await?;
     if !judged.is_right {
-        return Err(attempts::wrong("the current password is wrong"));
+        return Err(attempts::wrong_of(Some(user.id), "the current password is wrong"));
     }
     let owner =
         passwords::Owner { email: user.email.as_given().to_owned(), name: user.name.clone(), has_second_factor };

@@ -1,6 +1,6 @@
 //! `/members`: people in the tenant, and their roles. Who is changed or removed signs in anew.
 
-use keyway_domain::{Invalidation, MembershipId, Permission, Resource, Role, Verb};
+use keyway_domain::{Invalidation, MembershipId, Role};
 use keyway_store::{
     StoreError,
     memberships::{self, MembershipRow},
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::tenants::PageQuery;
+use super::{reveals, tenants::PageQuery};
 use crate::{
     answer::Answer,
     auth::Caller,
@@ -77,9 +77,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
         work.audit("member.role_changed", id, json!({ "user_id": row.user_id, "from": before, "to": role }));
     }
     if let Some(may_reveal) = may_reveal.filter(|may_reveal| *may_reveal != row.grant.may_reveal) {
-        if let Some(permission) = Permission::new(Resource::Reveals, Verb::Manage) {
-            call.by.check(permission)?;
-        }
+        reveals::check_giver(&call.by, may_reveal)?;
         row = memberships::set_may_reveal(&work.tx, tenant_id, id, may_reveal, Some(row.version), keep).await?;
         work.audit("member.reveal_changed", id, json!({ "user_id": row.user_id, "may_reveal": may_reveal }));
     }

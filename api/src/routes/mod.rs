@@ -21,6 +21,7 @@ mod password_resets;
 mod projects;
 mod providers;
 mod requests;
+mod reveals;
 mod routing;
 mod services;
 mod sessions;
@@ -110,6 +111,7 @@ table! {
     GET    "/api/v1/oidc/callback"                   Anybody()                         oidc::callback;
     GET    "/api/v1/me"                              Known()                           me::detail;
     PATCH  "/api/v1/me"                              Own()                             me::update;
+    GET    "/api/v1/me/usage"                        Application()                     usage::own;
     POST   "/api/v1/me/password"                     Own()                             me::change_password;
     GET    "/api/v1/me/notifications"                Own()                             notifications::detail;
     PATCH  "/api/v1/me/notifications"                Own()                             notifications::update;
@@ -135,7 +137,10 @@ table! {
     GET    "/api/v1/services"                        Tenant(Services Read)             services::list;
     GET    "/api/v1/services/{id}"                   Tenant(Services Read)             services::detail;
     POST   "/api/v1/services/{id}/rotate"            Tenant(Services Rotate)           services::rotate;
+    PATCH  "/api/v1/services/{id}"                   Tenant(Services Update)           services::update;
     DELETE "/api/v1/services/{id}"                   Tenant(Services Delete)           services::delete;
+    GET    "/api/v1/reveals"                         Tenant(Reveals Read)              reveals::detail;
+    PUT    "/api/v1/reveals"                         Tenant(Reveals Manage)            reveals::update;
 
     POST   "/api/v1/tenants"                         Installation(Installation Manage) tenants::create;
     GET    "/api/v1/tenants"                         Installation(Installation Read)   tenants::list;
@@ -163,6 +168,7 @@ table! {
     DELETE "/api/v1/integrations/{id}"               Tenant(Integrations Delete)       integrations::delete;
     POST   "/api/v1/integrations/{id}/test"          Tenant(Integrations Use)          integrations::test;
     PUT    "/api/v1/integrations/{id}/credentials"   Tenant(Integrations Rotate)       integrations::replace_credentials;
+    POST   "/api/v1/integrations/{id}/reveal"        Tenant(Integrations Reveal)       reveals::create;
 
     GET    "/api/v1/events"                          Known()                           events::stream;
     GET    "/api/v1/routing"                         Tenant(Routing Read)              routing::explain;

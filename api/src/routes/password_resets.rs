@@ -3,7 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use keyway_domain::{Email, Invalidation, MailContent, MailId, PasswordResetMail, Timestamp};
+use keyway_domain::{
+    AuthFailure, AuthFailureKind, Email, Invalidation, MailContent, MailId, PasswordResetMail, Timestamp,
+};
 use keyway_store::{
     link_tokens::{self, Purpose},
     mails::Letter,
@@ -85,15 +87,15 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
     let ResetAcceptInput { token, password } = call.json()?;
     let token = AccessToken::sha256_of_sent(AccessTokenKind::Link, token.plain());
-    let token = token.ok_or_else(|| attempts::wrong(WRONG))?;
+    let token = token.ok_or_else(wrong)?;
     let app = Arc::clone(&call.app);
     let network = attempts::subjects(None, call.by.address);
     attempts::begin(&app, &network).await?;
     let tx = app.store.system_read().await?;
     let user_id = link_tokens::find(&tx, Purpose::PasswordReset, &token, Timestamp::now()).await?;
-    let user_id = user_id.ok_or_else(|| attempts::wrong(WRONG))?;
+    let user_id = user_id.ok_or_else(wrong)?;
     let user = users::find(&tx, user_id).await?.filter(|user| user.disabled_at.is_none());
-    let user = user.ok_or_else(|| attempts::wrong(WRONG))?;
+    let user = user.ok_or_else(wrong)?;
     let factor = totp_factors::find(&tx, user_id).await?;
     drop(tx);
     let has_second_factor = factor.is_some_and(|factor| factor.confirmed_at.is_some());
@@ -111,7 +113,7 @@ pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
         }
     };
     let taken = link_tokens::take(&work.tx, Purpose::PasswordReset, &token, work.now).await?;
-    taken.ok_or_else(|| attempts::wrong(WRONG))?;
+    taken.ok_or_else(wrong)?;
     users::set_password(&work.tx, user_id, &hash, None, work.now).await?;
     for subject in [Subject::Account(user.email.clone()), Subject::PasswordReset(user.email.clone())] {
         sign_in_attempts::reset(&work.tx, &subject).await?;
@@ -120,4 +122,9 @@ pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
     work.invalidate(Invalidation::User { id: user_id });
     work.commit().await?;
     Ok(Answer::no_content())
+}
+
+/// Builds the answer to a token that is for no password.
+fn wrong() -> ApiError {
+    attempts::wrong_as(AuthFailure::of(AuthFailureKind::WrongPasswordReset), WRONG)
 }

@@ -13,12 +13,13 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
-use super::tenants::PageQuery;
+use super::{reveals, tenants::PageQuery};
 use crate::{
     answer::Answer,
     auth::Caller,
     call::Call,
     code::Code,
+    commands::update_service::UpdateService,
     cursor::{self, List},
     error::ApiError,
     input,
@@ -55,6 +56,14 @@ pub(crate) struct RotateInput {
     expires_at: Timestamp,
 }
 
+/// New values; a field that is left out keeps its value.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ServiceChange {
+    /// Whether the service may reveal secrets, which an owner allows.
+    may_reveal: Option<bool>,
+}
+
 /// Make a service. The answer holds its token, this once.
 #[utoipa::path(post, path = "/api/v1/services", operation_id = "create_service", tag = "people", request_body = ServiceInput,
     responses((status = 201, body = NewServiceView), (status = 409, description = "`name_taken`")))]
@@ -83,6 +92,17 @@ pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let row = services::find(&call.read().await?, id).await?.ok_or_else(|| ApiError::not_found("service"))?;
     let version = row.version;
     Ok(Answer::ok(&ServiceView::from(row)).tagged(version))
+}
+
+/// Allow a service to reveal secrets, or take that back.
+#[utoipa::path(patch, path = "/api/v1/services/{id}", operation_id = "update_service", tag = "people", params(("id" = inline(words::ServiceId), Path)),
+    request_body = ServiceChange, responses((status = 200, body = ServiceView), (status = 409, description = "it is revoked, or its maker may not reveal secrets")))]
+pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
+    let ServiceChange { may_reveal } = call.json()?;
+    if let Some(may_reveal) = may_reveal {
+        reveals::check_giver(&call.by, may_reveal)?;
+    }
+    call.commit(UpdateService { id: call.id("service")?, may_reveal, expected: call.expected_version()? }).await
 }
 
 /// Give a service another token. The old one stops working at once.
@@ -117,6 +137,9 @@ fn given(by: &Caller, named: &[Permission]) -> Result<Permissions, ApiError> {
         return Err(ApiError::field(format!("`permissions`: {of_installation} is the operator's alone")));
     }
     let permissions: Permissions = named.iter().copied().collect();
+    if permissions.allow(Permission::REVEAL) {
+        reveals::check_giver(by, true)?;
+    }
     let lacking = permissions.iter().find(|it| by.check(*it).is_err());
     lacking.map_or(Ok(permissions), |lacking| {
         let message = format!("you do not have the permission {lacking} in the whole tenant, and cannot hand it on");
@@ -137,7 +160,7 @@ impl Command for Make {
             Principal::User(person) => Some(person.user.id),
             // What a service makes must end with its own maker.
             Principal::Service(service) => service.row.made_by,
-            Principal::Operator(_) | Principal::Nobody => None,
+            Principal::Operator(_) | Principal::Nobody | Principal::Application(_) => None,
         };
         let new = NewService {
             name: self.name,

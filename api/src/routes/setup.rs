@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyway_domain::{Email, Role};
+use keyway_domain::{AuthFailure, AuthFailureKind, Email, Role};
 use keyway_store::{
     StoreError, memberships,
     sessions::Proof,
@@ -49,7 +49,8 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let SetupInput { token, email, name, password } = call.json()?;
     let name = input::name("name", &name)?;
     let token = AccessToken::sha256_of_sent(AccessTokenKind::Setup, token.plain());
-    let token = token.ok_or_else(|| attempts::wrong(WRONG))?;
+    let wrong = || attempts::wrong_as(AuthFailure::of(AuthFailureKind::WrongSetupToken), WRONG);
+    let token = token.ok_or_else(wrong)?;
     let app = Arc::clone(&call.app);
     let subjects = attempts::subjects(None, call.by.address);
     attempts::begin(&app, &subjects).await?;
@@ -57,7 +58,7 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let hash = passwords::hash(&app, password, owner).await?;
     let mut work = SystemWork::begin(&app, &call.by).await?;
     if !setup_token::take(&work.tx, &token).await? {
-        return Err(attempts::wrong(WRONG));
+        return Err(wrong());
     }
     let new = NewUser { email, name, locale: "en".to_owned(), password_hash: Some(hash) };
     let user = users::insert(&work.tx, new, work.now).await?;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use keyway_domain::{IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
 use keyway_store::{
-    Only,
+    Only, TenantTx,
     usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery},
 };
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use crate::{
     commands::fetch_usage::FetchUsage,
     cursor::List,
     error::ApiError,
-    groupings::GROUPINGS,
+    groupings::{GROUPINGS, OWN_GROUPINGS},
     openapi::words,
     provider_names,
     view::{Started, UsageView},
@@ -61,6 +61,22 @@ pub(crate) struct UsageQuery {
     ledger: Option<String>,
 }
 
+/// Parameters of an application's report of its own usage.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OwnUsageQuery {
+    /// First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out.
+    from: Option<String>,
+    /// End, exclusive; now if left out. A day that has begun counts as a whole.
+    to: Option<String>,
+    /// Provider's name.
+    provider: Option<String>,
+    /// Columns to split by, of `provider`, `model` and `day`: repeated, or several separated by commas.
+    #[param(value_type = Option<Vec<words::OwnGroupBy>>)]
+    group_by: Option<String>,
+}
+
 /// Scope of a fetch.
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,15 +100,8 @@ pub(crate) struct FetchInput {
     responses((status = 200, body = List<UsageView>)))]
 pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
     let query: UsageQuery = body::query(&joined(&call.query, &["group_by", "ledger"]))?;
-    let now = Timestamp::now();
-    let to = query.to.as_deref().map(|text| time("to", text)).transpose()?.unwrap_or(now);
-    let default_from = Timestamp::from_ms(to.ms() - DEFAULT_DAYS * DAY_MS);
-    let from = query.from.as_deref().map(|text| time("from", text)).transpose()?.unwrap_or(default_from);
-    check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
-    let group_by = listed(query.group_by.as_deref(), group).ok_or_else(|| {
-        let names = GROUPINGS.map(|(name, _)| name).join(", ");
-        ApiError::parameter(format!("`group_by` takes any of {names}, separated by commas"))
-    })?;
+    let (from, to) = span(query.from.as_deref(), query.to.as_deref())?;
+    let group_by = grouped(query.group_by.as_deref(), &GROUPINGS)?;
     let ledgers = listed(query.ledger.as_deref().or(Some("metered")), ledger)
         .ok_or_else(|| ApiError::parameter("`ledger` must be metered, reported, or both separated by a comma"))?;
     let (project_id, integration_id, virtual_key_id) = (query.project_id, query.integration_id, query.virtual_key_id);
@@ -105,16 +114,25 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
     let mut items = Vec::new();
     for ledger in ledgers {
         let query = ReportQuery { from, to, group_by: group_by.clone(), ledger, only: only.clone() };
-        let groups = usage_report::report(&tx, &query).await?;
-        if groups.len() as u64 > MAX_GROUPS {
-            let message = format!("there are more than {MAX_GROUPS} groups; ask for a shorter time or fewer groupings");
-            return Err(ApiError::new(Code::TooManyGroups, message));
-        }
-        items.extend(groups.into_iter().map(|group| UsageView::of(ledger, group, &group_by)));
+        items.extend(summed(&tx, &query).await?);
     }
     if items.is_empty() {
         provider_names::require_known(&only, &call.app.catalog.now(), &tx).await?;
     }
+    Ok(Answer::ok(&List::whole(items)))
+}
+
+/// Sum the metered usage of the virtual key that asks, and of no other.
+#[utoipa::path(get, path = "/api/v1/me/usage", operation_id = "get_own_usage", tag = "usage", params(OwnUsageQuery),
+    responses((status = 200, body = List<UsageView>)))]
+pub(crate) async fn own(call: Call) -> Result<Answer, ApiError> {
+    let query: OwnUsageQuery = body::query(&joined(&call.query, &["group_by"]))?;
+    let (from, to) = span(query.from.as_deref(), query.to.as_deref())?;
+    let group_by = grouped(query.group_by.as_deref(), &OWN_GROUPINGS)?;
+    let virtual_key_id = Some(call.by.virtual_key()?);
+    let only = Only { provider: query.provider, virtual_key_id, ..Only::default() };
+    let tx = call.read().await?;
+    let items = summed(&tx, &ReportQuery { from, to, group_by, ledger: Ledger::Metered, only }).await?;
     Ok(Answer::ok(&List::whole(items)))
 }
 
@@ -134,6 +152,33 @@ pub(crate) async fn fetch(call: Call) -> Result<Answer, ApiError> {
     let from = from.unwrap_or_else(|| default_from(to));
     check_span(from, to, MAX_FETCH_DAYS).map_err(ApiError::field)?;
     call.commit(FetchUsage { from, to, integration_id, provider }).await
+}
+
+/// Returns the span of a report.
+fn span(from: Option<&str>, to: Option<&str>) -> Result<(Timestamp, Timestamp), ApiError> {
+    let to = to.map(|text| time("to", text)).transpose()?.unwrap_or_else(Timestamp::now);
+    let default_from = Timestamp::from_ms(to.ms() - DEFAULT_DAYS * DAY_MS);
+    let from = from.map(|text| time("from", text)).transpose()?.unwrap_or(default_from);
+    check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
+    Ok((from, to))
+}
+
+/// Returns the columns that a report is split by.
+fn grouped(text: Option<&str>, known: &[(&str, GroupBy)]) -> Result<Vec<GroupBy>, ApiError> {
+    let read = |word: &str| known.iter().find(|(name, _)| *name == word).map(|(_, by)| *by);
+    listed(text, read).ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
+        ApiError::parameter(format!("`group_by` takes any of {}, separated by commas", names.join(", ")))
+    })
+}
+
+async fn summed(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageView>, ApiError> {
+    let groups = usage_report::report(tx, query).await?;
+    if groups.len() as u64 > MAX_GROUPS {
+        let message = format!("there are more than {MAX_GROUPS} groups; ask for a shorter time or fewer groupings");
+        return Err(ApiError::new(Code::TooManyGroups, message));
+    }
+    Ok(groups.into_iter().map(|group| UsageView::of(query.ledger, group, &query.group_by)).collect())
 }
 
 /// Returns the default start of a fetch.
@@ -187,10 +232,6 @@ fn joined(query: &str, names: &[&str]) -> String {
         joined.append_pair(name, &values.join(","));
     }
     joined.finish()
-}
-
-fn group(word: &str) -> Option<GroupBy> {
-    GROUPINGS.into_iter().find(|(name, _)| *name == word).map(|(_, by)| by)
 }
 
 fn ledger(word: &str) -> Option<Ledger> {

@@ -1,5 +1,5 @@
 //! Views of resources in the API: one type per resource, converted from a row. A field that is not here is never shown;
-//! no type here can hold a stored secret.
+//! no type here but that of `reveal` can hold a stored secret.
 
 mod audit;
 mod dead_letter;
@@ -12,6 +12,7 @@ mod operation;
 mod project;
 mod provider;
 mod request;
+mod reveal;
 mod routing;
 mod tenant;
 mod usage;
@@ -30,6 +31,7 @@ pub(crate) use operation::{OperationView, Started};
 pub(crate) use project::ProjectView;
 pub(crate) use provider::{Marks, ProviderAccepted, ProviderView, ProviderWithModels};
 pub(crate) use request::RequestView;
+pub(crate) use reveal::{RevealedView, RevealsView, revealed};
 pub(crate) use routing::RoutingView;
 pub(crate) use tenant::TenantView;
 pub(crate) use usage::UsageView;

@@ -41,7 +41,7 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     answers.get("GET /api/v1/audit", "", "?action=project.created&limit=1").await?;
 
     answers.get("GET /api/v1/events", "", "").await?;
-    people(&mut answers).await?;
+    people(&mut answers, &integration).await?;
 
     let mut snapshots = BTreeMap::new();
     // Redirects to and from an identity provider are in `oidc.rs`, with one.
@@ -58,7 +58,7 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     snapshots::compare(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots/routes"), &snapshots)
 }
 
-async fn people(answers: &mut Answers) -> Result<()> {
+async fn people(answers: &mut Answers, integration: &str) -> Result<()> {
     let (email, password, next) = ("ana@example.org", "a quiet orchard at dusk", "a louder orchard at dawn");
     let setup = people::offered(&answers.api).await?;
     let first = json!({ "token": setup, "email": email, "name": "Ana", "password": password });
@@ -88,6 +88,13 @@ async fn people(answers: &mut Answers) -> Result<()> {
     answers.get("GET /api/v1/members/{id}", ben, "").await?;
     answers.send("PATCH /api/v1/members/{id}", ben, json!({ "role": "auditor" })).await?;
     answers.act("DELETE /api/v1/members/{id}", ben).await?;
+    let owner = format!("/api/v1/members/{}", listed.text_at("/items/1/id"));
+    let token = proved.text_at("/session/token");
+    let own = members::with(&answers.api, token, Method::PATCH, &owner).json(&json!({ "may_reveal": true }));
+    send(own).await?.expect(200)?;
+    answers.send("PUT /api/v1/reveals", "", json!({ "allowed": true })).await?;
+    answers.get("GET /api/v1/reveals", "", "").await?;
+    answers.send("POST /api/v1/integrations/{id}/reveal", integration, json!({ "reason": "a move" })).await?;
 
     let expires_at = json!(Timestamp::now().after(Duration::from_secs(86_400)));
     let service = json!({ "name": "billing", "permissions": ["usage.read"], "expires_at": expires_at });
@@ -96,6 +103,7 @@ async fn people(answers: &mut Answers) -> Result<()> {
     answers.get("GET /api/v1/services", "", "").await?;
     answers.get("GET /api/v1/services/{id}", id, "").await?;
     answers.send("POST /api/v1/services/{id}/rotate", id, json!({ "expires_at": expires_at })).await?;
+    answers.send("PATCH /api/v1/services/{id}", id, json!({ "may_reveal": true })).await?;
     answers.act("DELETE /api/v1/services/{id}", id).await?;
 
     factors(answers, (email, password)).await?;
@@ -215,6 +223,10 @@ async fn usage(answers: &mut Answers, integration: &str) -> Result<()> {
     let served = MeteredCall { served_by: ServedBy::Integration(integration_id), ..requests::call(0) };
     requests::append(&answers.api, &[&served]).await?;
     answers.get("GET /api/v1/usage", "", "?from=2026-10-30&to=2026-11-02&group_by=day,model").await?;
+    let app = answers.api.post("/api/v1/virtual-keys", json!({ "name": "own usage" })).await?.expect(201)?;
+    answers.token = Some(app.text_at("/key").to_owned());
+    answers.get("GET /api/v1/me/usage", "", "?from=2026-10-30&to=2026-11-02&group_by=model").await?;
+    answers.token = None;
     answers.get("GET /api/v1/requests", "", "").await?;
     answers.get("GET /api/v1/requests/{id}", &served.request_id.to_string(), "").await?;
     let from = Timestamp::parse("2026-11-02T10:00:00Z").context("a time")?;
@@ -311,7 +323,7 @@ fn redacted(name: &str, value: Value) -> Value {
             items.into_iter().filter(|item| !of_catalog(item)).map(|item| redacted(name, item)).collect()
         }
         Value::String(_)
-            if matches!(name, "key" | "hint" | "next_cursor" | "token" | "link" | "public_id")
+            if matches!(name, "key" | "hint" | "next_cursor" | "token" | "link" | "public_id" | "credentials")
                 || matches!(name, "secret" | "url" | "challenge" | "recovery_codes") =>
         {
             json!(format!("[{name}]"))

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::{Context, Result};
-use keyway_api::{App, AppParts, OidcSettings, OutboxLimits};
+use keyway_api::{App, AppParts, OidcSettings, OutboxLimits, SessionTimes};
 use keyway_bus::{BusError, EmbeddedBus, Journal};
 use keyway_domain::{Message, MessageId, TenantId, Timestamp};
 use keyway_http::ServerLimits;
@@ -77,6 +77,8 @@ pub(crate) struct Options {
     pub(crate) limits: ServerLimits,
     pub(crate) vault: Vault,
     pub(crate) outbox: OutboxLimits,
+    /// How long sessions hold.
+    pub(crate) sessions: SessionTimes,
     /// The operator's OpenRouter key.
     pub(crate) fallback_key: Option<ProviderSecret>,
     /// The admin key; `None`: one that was made at the first start.
@@ -99,6 +101,7 @@ impl Options {
             limits: ServerLimits::default(),
             vault: Vault::open(Keyring::generate()?),
             outbox,
+            sessions: SessionTimes::default(),
             fallback_key: None,
             admin_key: None,
             public_url: None,
@@ -182,6 +185,7 @@ impl Api {
             drift_percent: 5,
             outbox: options.outbox,
             oidc,
+            sessions: options.sessions,
             proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await?;

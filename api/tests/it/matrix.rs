@@ -117,6 +117,7 @@ fn with_body(row: &Row, request: RequestBuilder) -> RequestBuilder {
         "/api/v1/tenants/{id}" => json!({ "name": "another" }),
         "/api/v1/integrations/{id}/credentials" => json!({ "credentials": KEY }),
         "/api/v1/services/{id}/rotate" => json!({ "expires_at": Timestamp::now().after(Duration::from_secs(3600)) }),
+        "/api/v1/reveals" => json!({ "allowed": false }),
         "/api/v1/providers/{id}" => json!({ "display_name": "x", "base_url": "https://x.example.com" }),
         "/api/v1/providers/{id}/models" => json!({ "models": ["x"] }),
         _ => json!({}),
@@ -210,6 +211,8 @@ async fn in_own_tenant(
         send(with_body(row, with(api, &token, row.method.clone(), &path))).await
     };
     match row.permission {
+        // That is an application's.
+        None if row.path == "/api/v1/me/usage" => drop(ask(FRESH).await?.expect_error(403, "not_allowed")?),
         Some(permission) if !permissions.allow(permission) => is_refused(&ask(FRESH).await?, permission)?,
         _ => {
             is_let_in(&ask(FRESH).await?, "permitted")?;

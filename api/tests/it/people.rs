@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use keyway_api::SessionTimes;
 use keyway_domain::{Lane, Role, Route, Timestamp};
 use keyway_store::{memberships, outbox, setup_token, users};
+use keyway_testkit::postgres::TestDatabase;
 use keyway_vault::{AccessToken, AccessTokenKind};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
-    fixture::{Api, Reply, on_both, send},
+    fixture::{Api, Options, Reply, on_both, send},
     members::{member, session, with},
 };
 
@@ -179,6 +181,27 @@ async fn sessions_end_where_they_should(api: Api) -> Result<()> {
     let me = send(ask(&first, Method::GET, "/api/v1/me")).await?.expect(200)?;
     ensure!(me.at("/user/name") == "Ana R", "{}", me.text);
     sign_in().await?.expect_error(401, "invalid_credentials")?;
+    Ok(())
+}
+
+/// A session holds as long as the settings say.
+#[tokio::test]
+async fn a_session_holds_as_long_as_the_settings_say() -> Result<()> {
+    let sessions = SessionTimes { idle: Duration::from_secs(600), absolute: Duration::from_secs(1200) };
+    let api = Api::start(TestDatabase::sqlite()?, Options { sessions, ..Options::usual()? }).await?;
+    let token = set_up(&api).await?;
+    let left = "SELECT (ends_at_ms - created_at_ms) / 1000 AS n FROM sessions";
+    ensure!(api.number(left).await? == 1200);
+    let ask = || send(with(&api, &token, Method::GET, "/api/v1/me"));
+    ask().await?.expect(200)?;
+    // As if it had been left alone, and this process had not seen it in the last minute.
+    api.execute("UPDATE sessions SET seen_at_ms = seen_at_ms - 601000, idle_ends_at_ms = idle_ends_at_ms - 601000")
+        .await?;
+    let body = json!({ "email": EMAIL, "password": PASSWORD });
+    let other = anybody(&api, "/api/v1/sessions", body).await?.expect(201)?;
+    let listed =
+        send(with(&api, other.text_at("/session/token"), Method::GET, "/api/v1/sessions")).await?.expect(200)?;
+    ensure!(listed.at("/items").as_array().is_some_and(|items| items.len() == 1), "{}", listed.text);
     Ok(())
 }
 

@@ -82,6 +82,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         drift_percent: 5,
         outbox: keyway_api::OutboxLimits { max_rows: u64::MAX, max_age: std::time::Duration::from_secs(3600) },
         oidc: None,
+        sessions: keyway_api::SessionTimes::default(),
         proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
     });
     role::ready(&listener, &key)?;

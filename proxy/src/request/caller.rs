@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, header};
-use keyway_domain::{Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
+use keyway_domain::{Actor, AuthFailure, AuthFailureKind, Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
 use keyway_store::{Store, StoreError, virtual_keys};
 use keyway_vault::token::VirtualKeyToken;
 use sha2::{Digest, Sha256};
@@ -14,7 +14,6 @@ use uuid::Uuid;
 use crate::{
     refusal::{Code, Refusal},
     warm::Loaded,
-    wrong_keys::Wrong,
 };
 
 /// Headers in which SDKs send their key, in order of precedence.
@@ -129,12 +128,18 @@ pub(crate) fn key_hash(headers: &HeaderMap, in_query: Option<&str>) -> Result<Ke
     })
 }
 
-/// Returns the fault of a refused key; `None`: none was sent, or the look-up failed.
-pub(crate) fn wrong(refusal: &Refusal, holder: Option<&KeyHolder>) -> Option<Wrong> {
+/// Returns the failure of a refused key; `None`: none was sent, or the look-up failed.
+pub(crate) fn failure(refusal: &Refusal, holder: Option<&KeyHolder>) -> Option<AuthFailure> {
+    let known = |kind, it: &Principal| AuthFailure {
+        tenant_id: Some(it.tenant_id),
+        actor: Some(Actor::VirtualKey { id: it.virtual_key_id }),
+        target: Some(it.virtual_key_id.to_string()),
+        ..AuthFailure::of(kind)
+    };
     match (refusal.code(), holder) {
-        (Code::InvalidKey, _) => Some(Wrong::Virtual),
-        (Code::RevokedKey, Some(KeyHolder::Known(it))) => Some(Wrong::Revoked(it.tenant_id, it.virtual_key_id)),
-        (Code::ExpiredKey, Some(KeyHolder::Known(it))) => Some(Wrong::Expired(it.tenant_id, it.virtual_key_id)),
+        (Code::InvalidKey, _) => Some(AuthFailure::of(AuthFailureKind::WrongVirtualKey)),
+        (Code::RevokedKey, Some(KeyHolder::Known(it))) => Some(known(AuthFailureKind::RevokedVirtualKey, it)),
+        (Code::ExpiredKey, Some(KeyHolder::Known(it))) => Some(known(AuthFailureKind::ExpiredVirtualKey, it)),
         _ => None,
     }
 }

@@ -197,8 +197,9 @@ impl Upstream {
         if reason == UNREADABLE {
             let id = self.integration_id;
             let (action, target) = ("integration.secret_unreadable", id.to_string());
-            let occurrence = Occurrence { tenant_id: Some(tenant_id), action, target, address: None, reason };
-            audit.note(occurrence, Actor::System { part: "proxy".to_owned() });
+            let actor = Actor::System { part: "proxy".to_owned() };
+            let occurrence = Occurrence { tenant_id: Some(tenant_id), action, actor, target, address: None, reason };
+            audit.note(occurrence, None);
             tracing::error!(integration_id = %id, error = %why, "a secret cannot be opened; enter it again, or restore the keyring");
         }
     }

@@ -36,6 +36,7 @@ impl Front {
             drift_percent: 5,
             outbox: OutboxLimits { max_rows: 1_000_000, max_age: Duration::from_secs(600) },
             oidc: None,
+            sessions: keyway_api::SessionTimes::default(),
             proxy: Some(Arc::new(Beside(Arc::clone(&harness.proxy)))),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,4 +1,4 @@
-//! Settings of what serves people: the listener, the admin key, and when new work is refused.
+//! Settings of what serves people: the listener, the admin key, sessions, and when new work is refused.
 //!
 //! A setting is a line here and one in `.env.example`.
 
@@ -36,11 +36,31 @@ const IDLE: Setting = setting(
     "75",
     "how long a client's connection may idle between two requests; balancers in front should keep theirs for less",
 );
+const SESSION_IDLE: Setting = setting(
+    "KEYWAY_SESSION_IDLE_SECONDS",
+    "28800",
+    "how long a person's session holds without being used; of sessions that begin from now on",
+);
+const SESSION: Setting = setting(
+    "KEYWAY_SESSION_SECONDS",
+    "86400",
+    "how long a person's session holds in any case, however often it is used",
+);
 const API_BODY_BYTES: Setting = setting("KEYWAY_API_BODY_BYTES", "1048576", "largest body of a management request");
 
 /// Every one of them.
-pub(crate) const SETTINGS: &[Setting] =
-    &[LISTEN, ADMIN_KEY, PUBLIC_URL, OUTBOX_MAX_ROWS, OUTBOX_MAX_AGE, MAX_CONNECTIONS, IDLE, API_BODY_BYTES];
+pub(crate) const SETTINGS: &[Setting] = &[
+    LISTEN,
+    ADMIN_KEY,
+    PUBLIC_URL,
+    OUTBOX_MAX_ROWS,
+    OUTBOX_MAX_AGE,
+    MAX_CONNECTIONS,
+    IDLE,
+    SESSION_IDLE,
+    SESSION,
+    API_BODY_BYTES,
+];
 
 /// Settings of what serves people.
 #[derive(Debug)]
@@ -59,6 +79,10 @@ pub struct ApiConfig {
     pub max_connections: usize,
     /// Time that a client's connection may idle between two requests.
     pub idle: Duration,
+    /// Time without use after which a session ends.
+    pub session_idle: Duration,
+    /// Time after which a session ends in any case.
+    pub session: Duration,
     /// Largest body of a management request, in bytes.
     pub api_body_bytes: usize,
 }
@@ -77,6 +101,8 @@ impl ApiConfig {
             outbox_max_age: values.seconds(&OUTBOX_MAX_AGE, 1..=604_800)?,
             max_connections: values.size(&MAX_CONNECTIONS, 1..=1_000_000)?,
             idle: values.seconds(&IDLE, 1..=86_400)?,
+            session_idle: values.seconds(&SESSION_IDLE, 300..=2_592_000)?,
+            session: values.seconds(&SESSION, 300..=2_592_000)?,
             api_body_bytes: values.size(&API_BODY_BYTES, 1024..=67_108_864)?,
         })
     }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{RequestId, ServiceId, Timestamp, UserId, VirtualKeyId};
 
 /// Actor of an audit event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Actor {
     /// The holder of the admin key.

@@ -4,6 +4,7 @@
 //! other than through [`Timestamp::now`], or hold a secret.
 
 mod audit;
+mod auth_failure;
 mod code;
 mod command;
 mod dead_reason;
@@ -33,6 +34,7 @@ mod usage;
 mod verb;
 
 pub use audit::{Actor, AuditEvent, AuditOutcome};
+pub use auth_failure::{AuthFailure, AuthFailureKind};
 pub use code::Code;
 pub use command::Command;
 pub use dead_reason::DeadReason;

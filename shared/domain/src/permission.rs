@@ -140,6 +140,13 @@ impl Permissions {
         self
     }
 
+    /// The set without this permission; what implies it still does.
+    #[must_use]
+    pub const fn without(mut self, permission: Permission) -> Self {
+        self.0[permission.resource as usize] &= !permission.verb.bit();
+        self
+    }
+
     /// What is allowed here or there.
     #[must_use]
     pub fn or(mut self, other: Self) -> Self {

@@ -48,6 +48,7 @@ pub mod reported;
 pub mod request_log;
 pub mod retention;
 pub mod reveal_allowances;
+pub mod reveals;
 pub mod schedules;
 pub mod services;
 mod session_ends;

@@ -2,7 +2,11 @@
 
 use keyway_domain::{Timestamp, UserId};
 
-use crate::{StoreError, TenantTx, entity::reveal_allowances as table, sql::Sql};
+use crate::{
+    StoreError, TenantTx,
+    entity::reveal_allowances as table,
+    sql::{Sql, for_update},
+};
 
 /// An owner's word that secrets may be revealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +22,16 @@ pub struct RevealAllowance {
 /// # Errors
 /// See [`StoreError`].
 pub async fn find(tx: &TenantTx) -> Result<Option<RevealAllowance>, StoreError> {
-    let sql = Sql::with("SELECT * FROM reveal_allowances WHERE tenant_id = $1", [tx.tenant_id().uuid().into()]);
-    Ok(sql.models::<table::Entity>(tx).await?.pop().map(|row| RevealAllowance {
-        allowed_by: row.allowed_by.map(UserId::from_uuid),
-        allowed_at: Timestamp::from_ms(row.allowed_at_ms),
-    }))
+    read(tx, "").await
+}
+
+/// The word that holds in the tenant, and goes on to hold until this transaction ends: of one tenant, one secret is
+/// revealed at a time.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn hold(tx: &TenantTx) -> Result<Option<RevealAllowance>, StoreError> {
+    read(tx, for_update(tx)).await
 }
 
 /// Allows it. Who allowed it first stays noted.
@@ -43,4 +52,13 @@ pub async fn allow(tx: &TenantTx, allowed_by: Option<UserId>, now: Timestamp) ->
 pub async fn forbid(tx: &TenantTx) -> Result<(), StoreError> {
     let sql = Sql::with("DELETE FROM reveal_allowances WHERE tenant_id = $1", [tx.tenant_id().uuid().into()]);
     sql.run(tx).await.map(drop)
+}
+
+async fn read(tx: &TenantTx, lock: &str) -> Result<Option<RevealAllowance>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM reveal_allowances WHERE tenant_id = ");
+    sql.bind(tx.tenant_id().uuid()).push(lock);
+    Ok(sql.models::<table::Entity>(tx).await?.pop().map(|row| RevealAllowance {
+        allowed_by: row.allowed_by.map(UserId::from_uuid),
+        allowed_at: Timestamp::from_ms(row.allowed_at_ms),
+    }))
 }

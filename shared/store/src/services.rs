@@ -148,6 +148,25 @@ pub async fn rotate(
     Sql::with(text, values).models::<table::Entity>(tx).await?.pop().map_or(Err(StoreError::NotFound), row)
 }
 
+/// Gives a service other permissions; with `expected`, only if its version is still that one.
+///
+/// # Errors
+/// [`StoreError::NotFound`] where the tenant has no such service, or it is revoked; [`StoreError::Stale`].
+pub async fn set_permissions(
+    tx: &TenantTx,
+    id: ServiceId,
+    permissions: &Permissions,
+    expected: i32,
+) -> Result<ServiceRow, StoreError> {
+    let list = serde_json::to_string(permissions).map_err(|_| StoreError::Corrupt("permission"))?;
+    let text = "UPDATE services SET version = version + 1, permissions = $1 \
+                WHERE tenant_id = $2 AND id = $3 AND version = $4 AND revoked_at_ms IS NULL";
+    let values = [list.into(), tx.tenant_id().uuid().into(), id.uuid().into(), expected.into()];
+    let changed = Sql::with(text, values).run(tx).await?;
+    let row = find(tx, id).await?.filter(|row| row.revoked_at.is_none()).ok_or(StoreError::NotFound)?;
+    if changed == 0 { Err(StoreError::Stale) } else { Ok(row) }
+}
+
 /// Revokes a service for good; with `expected`, only if its version is still that one. Revoking it again changes
 /// nothing.
 ///

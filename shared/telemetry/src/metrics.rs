@@ -80,10 +80,12 @@ metrics! {
     /// Connections refused because the limit was reached, or closed at a deadline.
     connections_refused: Counters("keyway_connections_refused_total", "Connections refused or closed early", ["reason"]);
 
-    /// Requests refused because of a wrong admin or virtual key.
-    access_refused: Counters("keyway_access_refused_total", "Requests with a wrong, revoked or expired key", ["reason"]);
+    /// Failures to prove who one is, and permissions that were denied.
+    auth_failures: Counters("keyway_auth_failures_total", "Wrong passwords, sessions, tokens and keys, and permissions that were denied", ["kind"]);
     /// Grouped audit events that are not written yet; frequent repetitions of one event are written as one.
     audit_grouped: Gauge("keyway_audit_grouped", "Things whose grouped audit event is not written yet");
+    /// Secrets revealed.
+    secret_reveals: Counters("keyway_secret_reveals_total", "Secrets of integrations that were revealed, by the kind of who asked", ["principal"]);
 
     /// Commands accepted (committed).
     commands: Counters("keyway_commands_total", "Commands accepted, by kind", ["kind"]);

@@ -14,6 +14,8 @@ const PREFIX: &str = "kw_live_";
 const ADMIN_PREFIX: &str = "kw_admin_";
 const RANDOM_CHARS: usize = 43;
 const CHECK_CHARS: usize = 6;
+/// Characters of a generated password: 142 random bits.
+const PASSWORD_CHARS: usize = 24;
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// A new virtual key: to be shown once and never stored.
@@ -67,6 +69,12 @@ impl VirtualKeyToken {
 #[must_use]
 pub fn new_admin_key() -> Option<SecretString> {
     generate(ADMIN_PREFIX)
+}
+
+/// Generates a password for a person, to be shown once; `None` if the system gives no random bytes.
+#[must_use]
+pub fn new_password() -> Option<SecretString> {
+    generate("").map(|long| Secret::new(long.plain().chars().take(PASSWORD_CHARS).collect()))
 }
 
 /// Returns the SHA-256 that is stored for an admin key.
@@ -147,6 +155,13 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), 62);
         assert_ne!(keys[0].sha256(), keys[1].sha256());
+    }
+
+    #[test]
+    fn generated_passwords_are_long_and_differ() {
+        let passwords: Vec<_> = (0..50).map(|_| new_password().unwrap().plain().clone()).collect();
+        assert!(passwords.iter().all(|it| it.len() == 24 && it.bytes().all(|byte| byte.is_ascii_alphanumeric())));
+        assert!((1..50).all(|at| !passwords[..at].contains(&passwords[at])));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::{
     fs,
+    io::Write as _,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Output,
+    process::{Output, Stdio},
 };
 
 use anyhow::{Context, Result, ensure};
@@ -149,6 +150,20 @@ impl Keyway {
     /// Works like [`Self::run_any`]; the subcommand must succeed. Returns its output.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run_any(arguments)?;
+        let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+        ensure!(output.status.success(), "keyway {arguments:?}: {printed}");
+        Ok(printed)
+    }
+
+    /// Works like [`Self::run`], with a text on standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Result<String> {
+        let own = self.members.first().map_or(Vec::new(), |member| member.settings.clone());
+        let mut command = process::command(process::program(), &self.dir, &self.with(&own), arguments);
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn()?;
+        // Closed at the end of the statement: the command reads to the end of it.
+        child.stdin.take().context("no standard input")?.write_all(input.as_bytes())?;
+        let output = child.wait_with_output()?;
         let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
         ensure!(output.status.success(), "keyway {arguments:?}: {printed}");
         Ok(printed)

@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 31] = [
+const TABLES: [(&str, &str, &str); 32] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -129,6 +129,7 @@ const TABLES: [(&str, &str, &str); 31] = [
     ),
     ("budget_warnings", "tenant_id", "INSERT INTO budget_warnings VALUES ('{t}', '{new}', 'daily_budget', 1, 80, 1)"),
     ("reveal_allowances", "tenant_id", "INSERT INTO reveal_allowances VALUES ('{t}', NULL, 1)"),
+    ("reveals", "tenant_id", "INSERT INTO reveals VALUES ('{new}', '{t}', 'usr_1', 1)"),
     (
         "audit_events",
         "tenant_id",

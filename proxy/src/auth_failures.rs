@@ -1,7 +1,7 @@
-//! Wrong keys: admin and virtual keys that are not valid. Answers to them are delayed, the longer the more came from
-//! the same address; a right key is never delayed, as nothing here runs before a key was found to be wrong. Each is
-//! counted, and logged and audited in groups. Must never be given a key. Addresses are those of connections, not of
-//! headers, which anybody can forge.
+//! Failures at the door, of the management API and of the proxy. Each is counted, and logged and audited in groups.
+//! Answers to wrong keys are delayed, the longer the more came from the same address; a right key is never delayed, as
+//! nothing here runs before something was found to be wrong. Must never be given a key. Addresses are those of
+//! connections, not of headers, which anybody can forge.
 
 use std::{
     fmt,
@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyway_domain::{Actor, TenantId, VirtualKeyId};
+use keyway_domain::{Actor, AuthFailure, AuthFailureKind};
 use keyway_telemetry::metrics;
 use quick_cache::sync::Cache;
 
@@ -31,21 +31,8 @@ const FORGOTTEN: Duration = Duration::from_secs(300);
 /// Largest number of delayed answers; further ones are not delayed, because waiting takes memory.
 const MOST_WAITING: usize = 4096;
 
-/// Fault of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wrong {
-    /// Not the admin key.
-    Admin,
-    /// Not a virtual key of this installation.
-    Virtual,
-    /// A revoked virtual key.
-    Revoked(TenantId, VirtualKeyId),
-    /// An expired virtual key.
-    Expired(TenantId, VirtualKeyId),
-}
-
 /// Counts of wrong keys by address.
-pub(crate) struct WrongKeys {
+pub(crate) struct AuthFailures {
     addresses: Cache<Network, Arc<Mutex<Sent>>>,
     waiting: AtomicUsize,
     audit: Arc<GroupedAudit>,
@@ -60,35 +47,23 @@ struct Sent {
     last: Instant,
 }
 
-impl Wrong {
-    const REASONS: [&'static str; 4] =
-        ["wrong_admin_key", "wrong_virtual_key", "revoked_virtual_key", "expired_virtual_key"];
-
-    const fn reason(self) -> &'static str {
-        let [admin, virtual_key, revoked, expired] = Self::REASONS;
-        match self {
-            Self::Admin => admin,
-            Self::Virtual => virtual_key,
-            Self::Revoked(..) => revoked,
-            Self::Expired(..) => expired,
-        }
-    }
-}
-
-impl WrongKeys {
+impl AuthFailures {
     /// Builds an empty set of counts.
     pub(crate) fn new(audit: Arc<GroupedAudit>) -> Self {
         // A counter that appears with its first event has no increase that an alert could see.
-        for reason in Wrong::REASONS {
-            metrics().access_refused.with_label_values(&[reason]);
+        for kind in AuthFailureKind::ALL {
+            metrics().auth_failures.with_label_values(&[kind.name()]);
         }
         Self { addresses: Cache::new(ADDRESSES), waiting: AtomicUsize::new(0), audit }
     }
 
-    /// Counts a wrong key from an address, and waits for the delay of its sender.
-    pub(crate) async fn refuse(&self, peer: SocketAddr, wrong: Wrong) {
-        let network = Network::of(peer.ip());
-        self.report(network, wrong);
+    /// Notes a failure from an address. If it is a wrong key, counts it and waits for the delay of its sender.
+    pub(crate) async fn refuse(&self, peer: SocketAddr, failure: AuthFailure) {
+        let (network, kind) = (Network::of(peer.ip()), failure.kind);
+        self.report(network, failure);
+        if !kind.is_of_key() {
+            return;
+        }
         let wait = delay(self.count(network, Instant::now()));
         if wait.is_zero() {
             return;
@@ -99,18 +74,14 @@ impl WrongKeys {
         }
     }
 
-    fn report(&self, network: Network, wrong: Wrong) {
-        let reason = wrong.reason();
-        metrics().access_refused.with_label_values(&[reason]).inc();
-        let (tenant_id, action, target, actor) = match wrong {
-            Wrong::Admin => (None, "admin_key.refused", network.to_string(), nobody()),
-            Wrong::Virtual => (None, "virtual_key.refused", network.to_string(), nobody()),
-            Wrong::Revoked(tenant_id, id) | Wrong::Expired(tenant_id, id) => {
-                (Some(tenant_id), "virtual_key.refused", id.to_string(), Actor::VirtualKey { id })
-            }
-        };
-        let address = Some(network.to_string());
-        if self.audit.note(Occurrence { tenant_id, action, target, address, reason }, actor) {
+    fn report(&self, network: Network, failure: AuthFailure) {
+        let AuthFailure { kind, tenant_id, actor, target, about } = failure;
+        let (reason, address) = (kind.name(), network.to_string());
+        metrics().auth_failures.with_label_values(&[reason]).inc();
+        let target = target.unwrap_or_else(|| address.clone());
+        let actor = actor.unwrap_or_else(nobody);
+        let occurrence = Occurrence { tenant_id, action: kind.action(), actor, target, address: Some(address), reason };
+        if self.audit.note(occurrence, about.map(|about| (kind.about(), about))) {
             tracing::warn!(address = %network, reason, "access was refused; the audit log has how often it was in this minute");
         }
     }
