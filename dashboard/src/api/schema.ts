@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the tenant's audit log, newest first. That of a deleted tenant stays: name it in `Keyway-Tenant`. */
+        /** List the tenant's audit log, newest first. */
         get: operations["list_audit_events"];
         put?: never;
         post?: never;
@@ -66,7 +66,7 @@ export interface paths {
         put?: never;
         /**
          * Hand a dead letter to its lane again. One with reason `exhausted` tries its operation again. One that belongs
-         *     to no tenant can be replayed from `default`. Messages of a newer build are replayed automatically after an upgrade.
+         *     to no tenant can be replayed from `default`. What a newer build wrote is replayed by itself once this is upgraded.
          */
         post: operations["replay_dead_letter"];
         delete?: never;
@@ -123,11 +123,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /**
-         * Replace an integration's credential, and with it, if given, its base URL. One that works goes on serving until the
-         *     new one is verified: then the new one takes its place, or is refused, and the operation fails with
-         *     `new_key_refused`.
-         */
+        /** Replace an integration's credential, and with it, if given, its base URL. */
         put: operations["replace_integration_credentials"];
         post?: never;
         delete?: never;
@@ -151,129 +147,6 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
-        trace?: never;
-    };
-    "/api/v1/invitations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List invitations, settled ones too. */
-        get: operations["list_invitations"];
-        put?: never;
-        /** Invite somebody. The answer has the link, this once; it works for 72 hours. Earlier ones to the same place end. */
-        post: operations["create_invitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/invitations/accept": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Take an invitation up, and sign in. Who has no account with its address is given one. */
-        post: operations["accept_invitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/invitations/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Take an invitation back. One that is settled stays as it is. */
-        delete: operations["delete_invitation"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/me": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show who calls, its tenants and its permissions. */
-        get: operations["get_me"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Change one's own name or language. */
-        patch: operations["update_me"];
-        trace?: never;
-    };
-    "/api/v1/me/password": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Change one's own password. All other sessions end, and this one goes on under a new token. */
-        post: operations["change_password"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/members": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List the tenant's members, newest first; one with several projects has a row for each. */
-        get: operations["list_members"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/members/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show a member. */
-        get: operations["get_member"];
-        put?: never;
-        post?: never;
-        /** Remove a member. The account stays; the services that it made stop working. */
-        delete: operations["delete_member"];
-        options?: never;
-        head?: never;
-        /** Give a member another role, or allow it to reveal secrets. */
-        patch: operations["update_member"];
         trace?: never;
     };
     "/api/v1/operations": {
@@ -319,7 +192,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Cancel an operation that has not ended, with its children. */
+        /** Call off an operation that has not ended, with its children. */
         post: operations["cancel_operation"];
         delete?: never;
         options?: never;
@@ -336,7 +209,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Retry a failed or cancelled operation: a further attempt of the same operation. */
+        /** Try an operation again that failed or was called off: a further attempt of the same operation. */
         post: operations["retry_operation"];
         delete?: never;
         options?: never;
@@ -354,7 +227,7 @@ export interface paths {
         /** List projects. */
         get: operations["list_projects"];
         put?: never;
-        /** Create a project. */
+        /** Make a project. */
         post: operations["create_project"];
         delete?: never;
         options?: never;
@@ -373,7 +246,7 @@ export interface paths {
         get: operations["get_project"];
         put?: never;
         post?: never;
-        /** Delete a project with its virtual keys. A project with integrations is kept, and `default` always is. */
+        /** Delete a project with its virtual keys. One that has integrations is kept, and `default` always is. */
         delete: operations["delete_project"];
         options?: never;
         head?: never;
@@ -391,7 +264,7 @@ export interface paths {
         /** List all providers: first the predefined ones, then the tenant's own. */
         get: operations["list_providers"];
         put?: never;
-        /** Create an OpenAI-compatible provider and, with `api_key`, its first integration. */
+        /** Make an OpenAI-compatible provider, and with `api_key` its first integration. */
         post: operations["create_provider"];
         delete?: never;
         options?: never;
@@ -442,10 +315,10 @@ export interface paths {
         };
         /** Show a provider. */
         get: operations["get_provider"];
-        /** Change a provider: key and limits of a predefined one, every field of a custom one. Other fields stay. */
+        /** Change a provider: a predefined one's key and limits, and of a custom one everything. What is left out stays. */
         put: operations["update_provider"];
         post?: never;
-        /** Delete a custom provider with its models. A provider that integrations use is kept. */
+        /** Delete a custom provider with its models. One that integrations use is kept. */
         delete: operations["delete_provider"];
         options?: never;
         head?: never;
@@ -511,150 +384,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Explain which integration would serve a call, and why the others would not. No provider is called. */
+        /** Say which integration would serve a call, and why not the others. Nobody is called. */
         get: operations["explain_routing"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/services": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List services, revoked and expired ones too. */
-        get: operations["list_services"];
-        put?: never;
-        /** Make a service. The answer holds its token, this once. */
-        post: operations["create_service"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/services/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Show a service, without its token. */
-        get: operations["get_service"];
-        put?: never;
-        post?: never;
-        /** Revoke a service for good; it stays in the list. */
-        delete: operations["delete_service"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/services/{id}/rotate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Give a service another token. The old one stops working at once. */
-        post: operations["rotate_service"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List one's own sessions, newest first. */
-        get: operations["list_sessions"];
-        put?: never;
-        /** Sign in. The session's token is in the answer and in a cookie. */
-        post: operations["sign_in"];
-        /** End all of one's own sessions but that of this request. */
-        delete: operations["end_other_sessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sessions/current": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Sign out: end the session of this request. */
-        delete: operations["sign_out"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sessions/step-up": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Prove again who you are. The session goes on under a new token, and what needs a recent proof works for five minutes. */
-        post: operations["step_up"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/sessions/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** End one of one's own sessions. */
-        delete: operations["end_session"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/setup": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Make the first person, an owner of the tenant `default`, and sign it in. The token works once. */
-        post: operations["set_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -671,7 +404,7 @@ export interface paths {
         /** List tenants. */
         get: operations["list_tenants"];
         put?: never;
-        /** Create a tenant, with its project `default`. */
+        /** Make a tenant, with its project `default`. */
         post: operations["create_tenant"];
         delete?: never;
         options?: never;
@@ -690,7 +423,7 @@ export interface paths {
         get: operations["get_tenant"];
         put?: never;
         post?: never;
-        /** Delete a tenant with everything but its audit log. A tenant with integrations is kept, and `default` always is. */
+        /** Delete a tenant with everything but its audit log. One that has integrations is kept, and `default` always is. */
         delete: operations["delete_tenant"];
         options?: never;
         head?: never;
@@ -722,7 +455,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Compare the usage that providers report for keys with the metered calls, by day and integration. */
+        /** Compare what providers report of keys with what was metered, by day and integration. */
         get: operations["list_usage_drift"];
         put?: never;
         post?: never;
@@ -759,7 +492,7 @@ export interface paths {
         /** List virtual keys, revoked and expired ones too. */
         get: operations["list_virtual_keys"];
         put?: never;
-        /** Create a virtual key. The answer holds the key, this once. */
+        /** Make a virtual key. The answer holds the key, this once. */
         post: operations["create_virtual_key"];
         delete?: never;
         options?: never;
@@ -810,81 +543,61 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description An invitation that is taken up. */
-        AcceptInput: {
-            /**
-             * @description Name, 1 to 100 characters; who has an account keeps its own.
-             * @example Ben
-             */
-            name: string;
-            /**
-             * Format: password
-             * @description Password, 15 to 256 characters; who has an account proves itself by its own.
-             */
-            password: string;
-            /** @description Token at the end of the link. */
-            token: string;
-        };
         /**
-         * @description Type of the actor: the holder of the admin key, an application, a person, a service, or Keyway itself.
+         * @description Who acted: the holder of the admin key, an application, or Keyway itself.
          * @enum {string}
          */
-        ActorType: "admin" | "virtual_key" | "user" | "service" | "system";
+        ActorType: "admin" | "virtual_key" | "system";
         /**
-         * @description Outcome of an audited act.
+         * @description How an audited act ended.
          * @enum {string}
          */
         AuditOutcome: "success" | "denied";
-        /** @description One event of the audit log. */
+        /** @description One line of the audit log. */
         AuditView: {
             /**
-             * @description Action: `integration.created`.
+             * @description What was done.
              * @example integration.created
              */
             action: string;
-            /** @description Actor: `{"type": "admin"}`, or a person, a service, a virtual key or a part of Keyway. */
+            /** @description Who did it: `{"type": "admin"}`, or a virtual key or part of Keyway. */
             actor: Record<string, unknown>;
-            /** @description New values by field name; never a secret. */
+            /** @description Field names with their new values; never a secret. */
             changes: Record<string, unknown>;
             id: components["schemas"]["MessageId"];
             /** Format: date-time */
             occurred_at: string;
-            /** @description Outcome of the act. */
+            /** @description How it ended. */
             outcome: components["schemas"]["AuditOutcome"];
             request_id?: components["schemas"]["RequestId"] | null;
-            /** @description Id of the resource that was acted on. */
+            /** @description The id of the thing it was done to. */
             target: string;
         };
         /**
-         * @description Header in which a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
+         * @description How a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
          * @enum {string}
          */
         AuthStyle: "bearer" | "api_key" | "x_api_key";
-        /** @description A session that has begun, and its person. */
-        Begun: {
-            session: components["schemas"]["NewToken"];
-            user: components["schemas"]["UserView"];
-        };
         /**
-         * @description Outcome of a proxied call.
+         * @description How a proxied call ended.
          * @enum {string}
          */
         CallOutcome: "completed" | "broken_off" | "settled" | "refused";
-        /** @description State of an integration or of the operator's key for the call. */
+        /** @description An integration or the operator's key, as it stands for the call. */
         CandidateView: {
             can_serve: boolean;
             /**
              * Format: date-time
-             * @description Time until which it is tried after the others, as far as the replica that answers knows.
+             * @description It is tried after the others until then, as far as the replica that answers knows.
              */
             cools_until?: string | null;
-            /** @description `own`, or `fallback` for the operator's key. */
+            /** @description `own`, or `fallback`: the operator's. */
             credential: components["schemas"]["Credential"];
             integration_id?: components["schemas"]["IntegrationId"] | null;
             name: string;
             /**
              * Format: int32
-             * @description Priority; null for the operator's key.
+             * @description Null for the operator's key.
              */
             priority?: number | null;
             provider: string;
@@ -892,47 +605,48 @@ export interface components {
             /** Format: int32 */
             weight?: number | null;
         };
-        /** @description Settings of an integration. In a change, a field that is left out keeps its value. */
+        /** @description An integration's settings. In a change, what is left out stays. */
         ConfigInput: {
             /**
-             * @description Base URL instead of the catalog's: https, or a host the operator trusts. It is bound to the credential: PATCH
-             *     may repeat it, and only PUT .../credentials changes it (left out there: the catalog's).
+             * @description Where to call the provider instead of where the catalog says: https, or a host the operator trusts. It is
+             *     bound to the credential: PATCH may repeat it, and only PUT .../credentials changes it (left out there: the
+             *     catalog's).
              * @example https://api.openai.com/v1
              */
             base_url?: string | null;
             /**
-             * @description OpenAI only: sent with calls as `OpenAI-Organization`, unless the caller sends that header; null: none.
+             * @description OpenAI only: calls carry it as `OpenAI-Organization`, unless the caller sends that header; null: none.
              * @example org-123
              */
             organization?: string | null;
             /**
-             * @description OpenAI only: sent with calls as `OpenAI-Project`, unless the caller sends that header; null: none.
+             * @description OpenAI only: calls carry it as `OpenAI-Project`, unless the caller sends that header; null: none.
              * @example proj_123
              */
             project?: string | null;
             /**
-             * @description The provider's own id of this key, as in an organisation's reports.
+             * @description The provider's own id of this key, by which an organisation's reports name it.
              * @example key_abc123
              */
             provider_key_id?: string | null;
         };
-        /** @description Settings of an integration. */
+        /** @description An integration's settings. */
         ConfigView: {
-            /** @description Base URL instead of the catalog's; bound to the credential. */
+            /** @description Where its provider is called, if not where the catalog says; bound to the credential. */
             base_url?: string | null;
-            /** @description Value of `OpenAI-Organization` in calls. */
+            /** @description What OpenAI gets as `OpenAI-Organization`. */
             organization?: string | null;
-            /** @description Value of `OpenAI-Project` in calls. */
+            /** @description What OpenAI gets as `OpenAI-Project`. */
             project?: string | null;
-            /** @description The provider's own id of the key, given by the owner, or found when the key was verified. */
+            /** @description The provider's own id of the key, as its owner said, or as the provider said when the key was verified. */
             provider_key_id?: string | null;
         };
         /**
-         * @description Source of the secret that serves a call: the project's own integration or, with its consent, the operator's key.
+         * @description Whose secret serves: the project's own or, with its consent, the operator's.
          * @enum {string}
          */
         Credential: "own" | "fallback";
-        /** @description A key as text, or a cloud provider's credential as a JSON object. It goes in and never comes out. */
+        /** @description A key as text, or what a cloud provider issues as a JSON object. It goes in and never comes out. */
         Credentials: string | Record<string, unknown>;
         /** @description The credential that replaces the present one. */
         CredentialsInput: {
@@ -941,45 +655,40 @@ export interface components {
             credentials: components["schemas"]["Credentials"];
         };
         /**
-         * @description Scope of a list of dead letters: the tenant's, or those of every tenant and of none.
+         * @description Whose dead letters: the tenant's, or those of every tenant and of none.
          * @enum {string}
          */
         DeadLetterScope: "tenant" | "installation";
-        /** @description A message that no handler could process. */
+        /** @description A message nobody could handle. */
         DeadLetterView: {
             /**
              * Format: int32
-             * @description Number of times the message was tried.
+             * @description How often it was tried.
              */
             attempts: number;
             /** Format: date-time */
             created_at: string;
-            /** @description Error message. */
+            /** @description What went wrong. */
             error: string;
             id: components["schemas"]["MessageId"];
             /** @example verify */
             lane: string;
-            /** @description Next automatic step, and possible actions. */
-            next: string;
             operation_id?: components["schemas"]["OperationId"] | null;
             /**
-             * @description Reason, one word.
+             * @description Why it is here, in one word.
              * @example malformed
              */
             reason: string;
             /**
              * Format: date-time
-             * @description Time of the latest replay.
+             * @description When it was last replayed.
              */
             replayed_at?: string | null;
             tenant_id?: components["schemas"]["TenantId"] | null;
         };
-        /**
-         * @description One integration on one day. Listed are integrations whose `config.provider_key_id` is in an organisation's report,
-         *     from their creation on: earlier usage need not have gone through the proxy.
-         */
+        /** @description An integration on a day. Only those are listed whose `config.provider_key_id` an organisation's report names. */
         DriftView: {
-            /** @description UTC day. */
+            /** @description The UTC day. */
             day: string;
             integration_id: components["schemas"]["IntegrationId"];
             /**
@@ -989,74 +698,74 @@ export interface components {
             metered_requests: number;
             /**
              * Format: int64
-             * @description Metered input and output tokens, summed, as far as known.
+             * @description Input and output together, as far as they are known.
              */
             metered_tokens: number;
             /**
              * Format: int64
-             * @description Calls that the provider reports; null if not reported.
+             * @description What the provider reports; null when it did not say.
              */
             reported_requests?: number | null;
             /**
              * Format: int64
-             * @description Reported input and output tokens, summed.
+             * @description Input and output together.
              */
             reported_tokens?: number | null;
             /**
              * Format: int64
-             * @description Calls whose tokens are unknown; `metered_tokens` leaves them out.
+             * @description Calls whose tokens are unknown, so that `metered_tokens` is too low.
              */
             unknown_token_requests: number;
-            /** @description `true` if more than KEYWAY_DRIFT_PERCENT of the reported usage did not go through the proxy. */
+            /** @description Whether more than the trifle that KEYWAY_DRIFT_PERCENT allows did not go through the proxy. */
             used_outside: boolean;
         };
         /** @description The JSON of every error. */
         ErrorBody: {
             error: components["schemas"]["ErrorDetail"];
         };
-        /** @description Error. */
+        /** @description What went wrong. */
         ErrorDetail: {
             /**
-             * @description Code, one word to match on; all codes are listed at the top of the document, and later builds may have more.
+             * @description One word to match on, of those that are listed with the document; later builds may have more.
              * @example duplicate_key
              */
             code: string;
-            /** @description Sentence that says what to do. */
+            /** @description A sentence that says what to do. */
             message: string;
             /**
-             * @description Id of the request, as in the header `x-request-id` and in the logs.
+             * @description The id of the request, as in the header `x-request-id` and in the logs.
              * @example req_0198c0de0198c0de0198c0de0198c0de
              */
             request_id: string;
-            /** @description Kind of the error. */
+            /** @description The family it belongs to. */
             type: components["schemas"]["ErrorType"];
         };
         /**
-         * @description Kind of an error.
+         * @description The family of an error.
          * @enum {string}
          */
-        ErrorType: "invalid_request" | "authentication" | "permission" | "not_found" | "conflict" | "rate_limit" | "internal" | "unavailable";
+        ErrorType: "invalid_request" | "authentication" | "permission" | "not_found" | "conflict" | "internal" | "unavailable";
         /** @description Consent to the operator's OpenRouter key. */
         FallbackInput: {
             /**
              * Format: int64
-             * @description Monthly budget (UTC) for such calls, in billionths of a US dollar.
+             * @description What such calls may cost in a month of UTC, in billionths of a US dollar.
              * @example 5000000000
              */
             monthly_budget_nano_usd: number;
         };
-        /** @description Metered calls with the operator's key. */
+        /** @description What calls with the operator's key have come to, as far as they are metered. */
         FallbackUseView: {
             /**
              * Format: int64
-             * @description Cost in billionths of a US dollar.
+             * @description Billionths of a US dollar.
              */
             cost_nano_usd: number;
             /** Format: int64 */
             requests: number;
             /**
              * Format: int64
-             * @description Calls whose cost is unknown; `cost_nano_usd` leaves them out.
+             * @description Those whose cost is unknown, so that the cost is too low.
              */
             unpriced_requests: number;
         };
@@ -1064,75 +773,74 @@ export interface components {
         FallbackView: {
             /**
              * Format: int64
-             * @description Monthly budget (UTC) for such calls, in billionths of a US dollar.
+             * @description What such calls may cost in a month of UTC, in billionths of a US dollar.
              */
             monthly_budget_nano_usd: number;
             this_month?: components["schemas"]["FallbackUseView"] | null;
         };
-        /** @description Scope of a fetch. */
+        /** @description What to fetch. */
         FetchInput: {
             /**
              * Format: date-time
-             * @description Start, inclusive; 7 days ago if left out.
+             * @description From this time on; 7 days ago if left out.
              */
             from?: string | null;
             integration_id?: components["schemas"]["IntegrationId"] | null;
             /**
-             * @description Name of the provider whose active integrations are fetched; all providers if left out.
+             * @description Of every active integration of the provider with this name; of every provider's if left out.
              * @example openai
              */
             provider?: string | null;
             /**
              * Format: date-time
-             * @description End, exclusive; now if left out.
+             * @description Before this time; now if left out.
              */
             to?: string | null;
         };
         /**
-         * @description Column that a usage report can be split by.
+         * @description What a usage report is split by.
          * @enum {string}
          */
         GroupBy: "provider" | "model" | "integration" | "project" | "day" | "virtual_key" | "credential";
-        /** @description One verdict of an integration's history. */
+        /** @description One line of an integration's history. */
         HistoryView: components["schemas"]["VerdictView"] & {
             /** Format: int32 */
             attempt: number;
             operation_id: components["schemas"]["OperationId"];
             /**
              * Format: int32
-             * @description Version of the credential that was verified.
+             * @description Which version of the credential was verified.
              */
             secret_version: number;
         };
-        /** @description New values; a field that is left out keeps its value. */
+        /** @description What to change; what is left out stays. */
         IntegrationChange: {
             config?: components["schemas"]["ConfigInput"] | null;
-            /** @description false disables it; true enables it and verifies it anew. */
+            /** @description false switches it off; true switches it on and verifies it anew. */
             enabled?: boolean | null;
             /**
              * Format: date-time
-             * @description Expiry of the credential; null: never.
+             * @description null: never.
              */
             expires_at?: string | null;
             limits?: components["schemas"]["LimitsInput"];
             meta?: components["schemas"]["Meta"] | null;
-            /** @description Name, 1 to 100 characters, unique in the project. */
+            /** @description 1 to 100 characters, unique in the project. */
             name?: string | null;
             /**
              * Format: int32
-             * @description Priority, 0 to 100; the lowest is tried first.
+             * @description 0 to 100; the lowest is tried first.
              */
             priority?: number | null;
             /**
              * Format: int32
-             * @description Share of the calls among integrations of the same priority, 1 to 1000.
+             * @description 1 to 1000: its share of the calls among those of the same priority.
              */
             weight?: number | null;
         };
         /** @description An integration with the history of its verdicts, newest first. */
         IntegrationDetail: components["schemas"]["IntegrationView"] & {
             history: components["schemas"]["HistoryView"][];
-            replacement?: components["schemas"]["ReplacementView"] | null;
         };
         /**
          * @description The id of an integration.
@@ -1146,32 +854,31 @@ export interface components {
             credentials: components["schemas"]["Credentials"];
             /**
              * Format: date-time
-             * @description Expiry of the credential, as far as its owner knows.
+             * @description When the credential expires, as far as its owner knows.
              */
             expires_at?: string | null;
-            /** @description Limits of its use. */
+            /** @description What it may serve. */
             limits?: components["schemas"]["LimitsInput"];
             meta?: components["schemas"]["Meta"] | null;
             /**
-             * @description Name, 1 to 100 characters, unique in the project.
+             * @description 1 to 100 characters, unique in the project.
              * @example prod
              */
             name: string;
             /**
              * Format: int32
-             * @description Priority among a project's integrations that can serve the same call, 0 (if left out) to 100: the lowest is
-             *     tried first.
+             * @description Which of a project's integrations of one provider is tried first: the lowest, 0 (if left out) to 100.
              */
             priority?: number | null;
             project_id?: components["schemas"]["ProjectId"] | null;
             /**
-             * @description Name of a predefined or custom provider.
+             * @description A predefined or custom provider's name.
              * @example openai
              */
             provider: string;
             /**
              * Format: int32
-             * @description Share of the calls among integrations of the same priority: 1 (if left out) to 1000.
+             * @description Its share of the calls among those of the same priority: 1 (if left out) to 1000.
              */
             weight?: number | null;
         };
@@ -1179,11 +886,11 @@ export interface components {
         IntegrationList: {
             counts?: components["schemas"]["StatusCounts"] | null;
             items: components["schemas"]["IntegrationView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /**
-         * @description Status of an integration.
+         * @description Where an integration stands.
          * @enum {string}
          */
         IntegrationStatus: "verifying" | "connected" | "error" | "disabled";
@@ -1195,12 +902,12 @@ export interface components {
             /** Format: date-time */
             expires_at?: string | null;
             /**
-             * @description Redacted form of the credential, enough to recognise it.
+             * @description Enough of the credential to recognise it by.
              * @example sk-...abcd
              */
             hint: string;
             id: components["schemas"]["IntegrationId"];
-            /** @description Family of the key. */
+            /** @description What kind of key it is. */
             key_family: components["schemas"]["KeyFamily"];
             /**
              * Format: date-time
@@ -1208,14 +915,14 @@ export interface components {
              */
             last_used_at?: string | null;
             limits: components["schemas"]["LimitsView"];
-            /** @description The owner's note, unchanged. */
+            /** @description The owner's note, as it came. */
             meta: Record<string, unknown>;
             name: string;
             /** Format: date-time */
             next_check_at?: string | null;
             /**
              * Format: int32
-             * @description Priority; the lowest is tried first.
+             * @description The lowest is tried first.
              */
             priority: number;
             project_id: components["schemas"]["ProjectId"];
@@ -1224,84 +931,52 @@ export interface components {
             status: components["schemas"]["IntegrationStatus"];
             /** Format: date-time */
             updated_at: string;
-            /** @description Reason why its usage cannot be fetched; null if it can, or if it was never tried. */
+            /** @description Why its usage cannot be fetched; null when it can, or when nobody has tried yet. */
             usage_not_reportable?: string | null;
             verdict?: components["schemas"]["VerdictView"] | null;
             /**
              * Format: int32
-             * @description Number of its owner's changes; also its ETag.
+             * @description Counts its owner's changes; also its ETag.
              */
             version: number;
             /**
              * Format: int32
-             * @description Share of the calls among integrations of the same priority.
+             * @description Its share of the calls among those of the same priority.
              */
             weight: number;
         };
         /**
-         * @description The id of an invitation.
-         * @example inv_0198c0de0198c0de0198c0de0198c0de
-         */
-        InvitationId: string;
-        /** @description An invitation to make. */
-        InvitationInput: {
-            /** @example ben@example.org */
-            email: string;
-            project_id?: components["schemas"]["ProjectId"] | null;
-            /** @description Role. Inviting an owner is for owners. */
-            role: components["schemas"]["Role"];
-        };
-        /** @description An invitation. */
-        InvitationView: {
-            /** Format: date-time */
-            accepted_at?: string | null;
-            /** Format: date-time */
-            created_at: string;
-            email: string;
-            /** Format: date-time */
-            expires_at: string;
-            id: components["schemas"]["InvitationId"];
-            invited_by?: components["schemas"]["UserId"] | null;
-            project_id?: components["schemas"]["ProjectId"] | null;
-            /**
-             * Format: date-time
-             * @description Time at which it was taken back, or a newer one took its place.
-             */
-            revoked_at?: string | null;
-            role: components["schemas"]["Role"];
-        };
-        /**
-         * @description Family of a key: one that calls models, or one that reads an organisation's usage.
+         * @description What kind of key it is: one that calls models, or one that reads an organisation's usage.
          * @enum {string}
          */
         KeyFamily: "ordinary" | "admin";
         /**
-         * @description Ledger: usage metered by the proxy, or reported by the provider.
+         * @description Which ledger: what the proxy metered, or what the provider reports.
          * @enum {string}
          */
         Ledger: "metered" | "reported";
-        /** @description Limits to set: a number sets one, null removes it, a field that is left out keeps its value. */
+        /** @description Limits to set: a number sets one, null takes it away, what is left out stays as it is. */
         LimitsInput: {
             /**
              * Format: int64
-             * @description Spending per UTC day, in billionths of a US dollar.
+             * @description Billionths of a US dollar in a day of UTC.
              * @example 1000000000
              */
             daily_budget_nano_usd?: number | null;
             /**
              * Format: int64
-             * @description Spending per UTC month, in billionths of a US dollar.
+             * @description Billionths of a US dollar in a month of UTC.
              */
             monthly_budget_nano_usd?: number | null;
             /**
              * Format: int64
-             * @description Requests per minute; 0: none may pass.
+             * @description Requests in a minute; 0: none may pass.
              * @example 600
              */
             requests_per_minute?: number | null;
             /**
              * Format: int64
-             * @description Input and output tokens per minute, summed.
+             * @description Input and output tokens together in a minute.
              */
             tokens_per_minute?: number | null;
         };
@@ -1309,213 +984,130 @@ export interface components {
         LimitsView: {
             /**
              * Format: int64
-             * @description Spending per UTC day, in billionths of a US dollar.
+             * @description Billionths of a US dollar in a day of UTC.
              */
             daily_budget_nano_usd?: number | null;
             /**
              * Format: int64
-             * @description Spending per UTC month, in billionths of a US dollar.
+             * @description Billionths of a US dollar in a month of UTC.
              */
             monthly_budget_nano_usd?: number | null;
             /**
              * Format: int64
-             * @description Requests per minute.
+             * @description Requests in a minute.
              */
             requests_per_minute?: number | null;
             /**
              * Format: int64
-             * @description Input and output tokens per minute, summed.
+             * @description Input and output tokens together in a minute.
              */
             tokens_per_minute?: number | null;
         };
         /** @description One page of a list. */
         List_AuditView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["AuditView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_DeadLetterView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["DeadLetterView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_DriftView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["DriftView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
-            next_cursor?: string | null;
-        };
-        /** @description One page of a list. */
-        List_InvitationView: {
-            /** @description Items: newest first, if no other order was asked for. */
-            items: components["schemas"]["InvitationView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
-            next_cursor?: string | null;
-        };
-        /** @description One page of a list. */
-        List_MemberView: {
-            /** @description Items: newest first, if no other order was asked for. */
-            items: components["schemas"]["MemberView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ModelView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["ModelView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_OperationView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["OperationView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ProjectView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["ProjectView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ProviderView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["ProviderView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ProviderWithModels: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["ProviderWithModels"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_RequestView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["RequestView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
-            next_cursor?: string | null;
-        };
-        /** @description One page of a list. */
-        List_ServiceView: {
-            /** @description Items: newest first, if no other order was asked for. */
-            items: components["schemas"]["ServiceView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
-            next_cursor?: string | null;
-        };
-        /** @description One page of a list. */
-        List_SessionView: {
-            /** @description Items: newest first, if no other order was asked for. */
-            items: components["schemas"]["SessionView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_TenantView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["TenantView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_UsageView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["UsageView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_VirtualKeyView: {
-            /** @description Items: newest first, if no other order was asked for. */
+            /** @description The items: newest first, where no other order was asked for. */
             items: components["schemas"]["VirtualKeyView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Give it as `cursor` to get the next page; null on the last one. */
             next_cursor?: string | null;
         };
-        /** @description New values; a field that is left out keeps its value. */
-        MeChange: {
-            /**
-             * @description Language to be written to in: `en` or `es`.
-             * @example es
-             */
-            locale?: string | null;
-            /** @description Name, 1 to 100 characters. */
-            name?: string | null;
-        };
-        /** @description Who calls, and what it may do. */
-        MeView: {
-            /**
-             * @description Permissions in the tenant that `Keyway-Tenant` names, or in the only one; those that hold in single projects too.
-             * @example [
-             *       "integrations.read"
-             *     ]
-             */
-            permissions: string[];
-            /** @description Kind of the caller. */
-            principal: components["schemas"]["PrincipalKind"];
-            service_id?: components["schemas"]["ServiceId"] | null;
-            /** @description Tenants that the caller acts in; empty for the operator, who acts in every one. */
-            tenants: components["schemas"]["OwnTenantView"][];
-            user?: components["schemas"]["UserView"] | null;
-        };
-        /** @description New values; a field that is left out keeps its value. */
-        MemberChange: {
-            /** @description Whether the member may reveal secrets, which an owner allows. Another role takes it away. */
-            may_reveal?: boolean | null;
-            role?: components["schemas"]["Role"] | null;
-        };
-        /** @description A member: a person, with its role in the tenant or in one of its projects. */
-        MemberView: {
-            /** Format: date-time */
-            created_at: string;
-            email?: string | null;
-            id: components["schemas"]["MembershipId"];
-            /** @description Whether an owner allowed it to reveal secrets. */
-            may_reveal: boolean;
-            name?: string | null;
-            project_id?: components["schemas"]["ProjectId"] | null;
-            role: components["schemas"]["Role"];
-            user_id: components["schemas"]["UserId"];
-            /**
-             * Format: int32
-             * @description Number of its changes; also its ETag.
-             */
-            version: number;
-        };
-        /**
-         * @description The id of a membership.
-         * @example mem_0198c0de0198c0de0198c0de0198c0de
-         */
-        MembershipId: string;
         /**
          * @description The id of an audited act, or of a dead letter.
          * @example msg_0198c0de0198c0de0198c0de0198c0de
          */
         MessageId: string;
-        /** @description The owner's note: a JSON object. */
+        /** @description A note: an object of the owner's own. */
         Meta: Record<string, unknown>;
         /**
          * @description The id of a model that a tenant added.
          * @example mdl_0198c0de0198c0de0198c0de0198c0de
          */
         ModelId: string;
-        /** @description A model to add: its name, or an object with a display name. */
+        /** @description A model to add: its name, or with a name for people. */
         ModelInput: string | {
             /**
-             * @description Display name.
+             * @description Its name for people.
              * @example Acme One
              */
             display_name?: string | null;
             /**
-             * @description Name as its provider spells it.
+             * @description Its name, as its provider spells it.
              * @example acme-1
              */
             name: string;
@@ -1523,7 +1115,7 @@ export interface components {
         /** @description A model of a provider. */
         ModelView: {
             /**
-             * @description Display name; the name in requests if none was given.
+             * @description Its name for people; its name in requests where nobody gave one.
              * @example GPT-4o mini
              */
             display_name: string;
@@ -1532,10 +1124,10 @@ export interface components {
             max_input_tokens?: number | null;
             /** Format: int64 */
             max_output_tokens?: number | null;
-            /** @description `chat`, `embedding` or `rerank`; null if unknown. */
+            /** @description `chat`, `embedding` or `rerank`; null when nobody said. */
             mode?: string | null;
             /**
-             * @description Name in requests.
+             * @description Its name in requests.
              * @example gpt-4o-mini
              */
             name: string;
@@ -1543,23 +1135,16 @@ export interface components {
             provider: string;
         };
         /**
-         * @description Models to add to a provider: one with its fields, or several in `models`. Existing models stay, and take a display
-         *     name that is given.
+         * @description Models to add to a provider: one with its fields, or several in `models`. Those that are there already stay, and
+         *     take a name for people that is given.
          */
         ModelsInput: {
-            /** @description Display name. */
+            /** @description Its name for people. */
             display_name?: string | null;
-            /** @description Names, or objects with a display name. */
+            /** @description Names, or objects with a name for people too. */
             models?: components["schemas"]["ModelInput"][] | null;
-            /** @description Name of the model in requests. */
+            /** @description The model's name in requests. */
             name?: string | null;
-        };
-        /** @description An invitation with its link. */
-        NewInvitationView: components["schemas"]["InvitationView"] & {
-            /** @description Link to hand over. It is shown this once. */
-            link: string;
-            /** @description Token at the end of the link, for `POST /api/v1/invitations/accept`. */
-            token: string;
         };
         /** @description A virtual key with the key. */
         NewKeyView: components["schemas"]["VirtualKeyView"] & {
@@ -1569,29 +1154,7 @@ export interface components {
              */
             key: string;
         };
-        /** @description A service with its token. */
-        NewServiceView: components["schemas"]["ServiceView"] & {
-            /**
-             * @description The token. It is shown this once; store it now.
-             * @example kw_svc_...
-             */
-            token: string;
-        };
-        /** @description A session's token. */
-        NewToken: {
-            /**
-             * Format: date-time
-             * @description Time at which it ends in any case; without use it ends sooner.
-             */
-            expires_at: string;
-            id: components["schemas"]["SessionId"];
-            /**
-             * @description The token, also set as a cookie. It is shown this once.
-             * @example kw_ses_...
-             */
-            token: string;
-        };
-        /** @description Reason why an attempt did not succeed. */
+        /** @description Why an attempt did not succeed. */
         OperationError: {
             /** @example unreachable */
             code: string;
@@ -1603,44 +1166,44 @@ export interface components {
          */
         OperationId: string;
         /**
-         * @description Kind of an operation.
+         * @description What an operation does.
          * @enum {string}
          */
         OperationKind: "verify_key" | "plan_usage" | "fetch_usage" | "revoke";
         /**
-         * @description Trigger of an operation.
+         * @description What began an operation.
          * @enum {string}
          */
         OperationOrigin: "request" | "schedule" | "parent";
         /**
-         * @description State of an operation: the last three are final.
+         * @description Where an operation stands: the last three are final.
          * @enum {string}
          */
         OperationState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-        /** @description An operation: a unit of work that a command started. */
+        /** @description An operation: what a command started. */
         OperationView: {
             /**
              * Format: int32
-             * @description Number of the current attempt, from 1.
+             * @description The current attempt, from 1.
              */
             attempt: number;
             /** Format: date-time */
             created_at: string;
             /**
              * Format: int64
-             * @description Number of children that succeeded; for a revocation, of replicas that acknowledged; else null.
+             * @description For a fan-out: how many children succeeded; for a revocation, how many replicas have; else null.
              */
             done?: number | null;
             /**
              * Format: date-time
-             * @description Time at which the next attempt is due.
+             * @description When the next attempt is due.
              */
             due_at?: string | null;
             error?: components["schemas"]["OperationError"] | null;
             /**
              * Format: int64
-             * @description Number of failed or cancelled children; for a finished revocation, of replicas that never acknowledged; else
-             *     null.
+             * @description For a fan-out: how many children failed or were called off; for a revocation that ended, how many replicas
+             *     did not say; else null.
              */
             failed?: number | null;
             /** Format: date-time */
@@ -1648,7 +1211,7 @@ export interface components {
             id: components["schemas"]["OperationId"];
             integration_id?: components["schemas"]["IntegrationId"] | null;
             kind: components["schemas"]["OperationKind"];
-            /** @description Trigger. */
+            /** @description What began it. */
             origin: components["schemas"]["OperationOrigin"];
             parent_id?: components["schemas"]["OperationId"] | null;
             /** Format: date-time */
@@ -1656,35 +1219,19 @@ export interface components {
             state: components["schemas"]["OperationState"];
             /**
              * Format: int64
-             * @description Number of children of a fan-out; for a revocation, of replicas that must drop the revoked entries; else null.
+             * @description For a fan-out: how many children it has; for a revocation, how many replicas have to drop what was revoked;
+             *     else null.
              */
             total?: number | null;
             /**
-             * @description Replicas that have not acknowledged a revocation. If it succeeded nevertheless, they are gone and hold no
-             *     entries any more.
+             * @description For a revocation: the replicas that have not said that they have dropped it. When it succeeded all the same,
+             *     they are gone, and hold nothing any more.
              */
             unanswered?: components["schemas"]["ReplicaId"][];
         };
-        /** @description A tenant that the caller acts in, or one of its projects. */
-        OwnTenantView: {
-            id: components["schemas"]["TenantId"];
-            name: string;
-            project_id?: components["schemas"]["ProjectId"] | null;
-            role?: components["schemas"]["Role"] | null;
-        };
-        /** @description A new password, and the present one as a proof. */
-        PasswordChange: {
-            /** Format: password */
-            current_password: string;
-            /**
-             * Format: password
-             * @description New password: 15 to 256 characters, 8 beside a second factor.
-             */
-            password: string;
-        };
         /**
-         * @description Today's price of a model on ordinary terms, in billionths of a US dollar per million tokens unless another unit is
-         *     named. null: unknown.
+         * @description What a model costs today on ordinary terms, in billionths of a US dollar, for a million tokens where nothing else is
+         *     said. null: unknown.
          */
         PriceView: {
             /** Format: int64 */
@@ -1695,12 +1242,12 @@ export interface components {
             cache_write?: number | null;
             /**
              * Format: int64
-             * @description Cache writes kept for twelve hours.
+             * @description For what is kept for twelve hours.
              */
             cache_write_12h?: number | null;
             /**
              * Format: int64
-             * @description Cache writes kept for one hour.
+             * @description For what is kept for an hour.
              */
             cache_write_1h?: number | null;
             /** Format: int64 */
@@ -1709,7 +1256,7 @@ export interface components {
             cached_input?: number | null;
             /**
              * Format: int64
-             * @description Per thousand calls with any web search, for models charged so.
+             * @description For a thousand calls that searched the web, however often, where that is what is charged.
              */
             grounded_prompt?: number | null;
             /** Format: int64 */
@@ -1718,35 +1265,30 @@ export interface components {
             output?: number | null;
             /**
              * Format: int64
-             * @description Per call; null: free.
+             * @description For each call; null: nothing.
              */
             per_request?: number | null;
             /**
              * Format: int64
-             * @description Per thousand search units, for models charged so.
+             * @description For a thousand units of searching documents, where that is what is charged.
              */
             search_unit?: number | null;
             /**
              * Format: date-time
-             * @description Time of the next price; null: none is known.
+             * @description When another price follows; null: nobody said.
              */
             until?: string | null;
             /**
              * Format: int64
-             * @description Per thousand web searches.
+             * @description For a thousand searches of the web.
              */
             web_search?: number | null;
         };
-        /**
-         * @description Kind of a caller: a person, a service, or the operator with the admin key.
-         * @enum {string}
-         */
-        PrincipalKind: "user" | "service" | "operator";
-        /** @description New values; a field that is left out keeps its value. */
+        /** @description What to change; what is left out stays. */
         ProjectChange: {
             fallback?: components["schemas"]["FallbackInput"] | null;
             limits?: components["schemas"]["LimitsInput"];
-            /** @description Name, 1 to 100 characters, unique in the tenant. */
+            /** @description 1 to 100 characters, unique in the tenant. */
             name?: string | null;
         };
         /**
@@ -1754,15 +1296,15 @@ export interface components {
          * @example prj_0198c0de0198c0de0198c0de0198c0de
          */
         ProjectId: string;
-        /** @description A project to create. */
+        /** @description A project to make. */
         ProjectInput: {
             fallback?: components["schemas"]["FallbackInput"] | null;
-            /** @description Limits of its virtual keys together. */
+            /** @description What its virtual keys may call, all together. */
             limits?: components["schemas"]["LimitsInput"];
-            /** @description Name, 1 to 100 characters, unique in the tenant. */
+            /** @description 1 to 100 characters, unique in the tenant. */
             name: string;
         };
-        /** @description A project: a group of integrations and virtual keys. */
+        /** @description A project: what integrations and virtual keys belong to. */
         ProjectView: {
             /** Format: date-time */
             created_at: string;
@@ -1772,28 +1314,27 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Number of its changes; also its ETag.
+             * @description Counts its changes; also its ETag.
              */
             version: number;
         };
-        /** @description A provider that was created or changed and, if a key was given, its integration and the operation that verifies it. */
+        /** @description A provider that was made or changed, and, where a key came along, its integration and what verifies it. */
         ProviderAccepted: components["schemas"]["ProviderView"] & {
             integration?: components["schemas"]["IntegrationView"] | null;
             operation?: components["schemas"]["OperationView"] | null;
-            replacement?: components["schemas"]["ReplacementView"] | null;
         };
-        /** @description New values of a provider; a field that is left out keeps its value. A predefined one takes `api_key` and `limits`. */
+        /** @description What to change of a provider; what is left out stays. A predefined one takes `api_key` and `limits`. */
         ProviderChange: {
             api_key?: components["schemas"]["Credentials"] | null;
             auth?: components["schemas"]["AuthStyle"] | null;
             /**
-             * @description Base URL. It cannot change while integrations use the provider, because their credentials are bound to it,
-             *     except together with the only key. Of a predefined provider without a host of its own: the key's.
+             * @description Stays as it is while integrations use the provider, because their credentials are bound to it; it can be
+             *     changed together with the only key. Of a predefined provider without an address of its own: the key's.
              */
             base_url?: string | null;
-            /** @description Display name. */
+            /** @description What people call it. */
             display_name?: string | null;
-            /** @description Limits of all integrations of it together, across projects. */
+            /** @description What all integrations of it may serve together, in whichever project. */
             limits?: components["schemas"]["LimitsInput"];
         };
         /**
@@ -1801,23 +1342,23 @@ export interface components {
          * @example prv_0198c0de0198c0de0198c0de0198c0de
          */
         ProviderId: string;
-        /** @description A provider to create. */
+        /** @description A provider to make. */
         ProviderInput: {
             api_key?: components["schemas"]["Credentials"] | null;
             auth?: components["schemas"]["AuthStyle"] | null;
             /**
-             * @description Base URL that `/chat/completions` is appended to: https, or a host the operator trusts.
+             * @description What `/chat/completions` is appended to: https, or a host the operator trusts.
              * @example https://api.acme.dev/v1
              */
             base_url: string;
-            /** @description Display name; the name if left out. */
+            /** @description What people call it; the name if left out. */
             display_name?: string | null;
-            /** @description Limits of all integrations of it together. */
+            /** @description What all integrations of it may serve together. */
             limits?: components["schemas"]["LimitsInput"];
-            /** @description Models it offers: names, or objects with a display name. */
+            /** @description The models it offers: names, or objects with a name for people too. */
             models?: components["schemas"]["ModelInput"][];
             /**
-             * @description Name in paths and integrations: a-z, 0-9, '-', '_' and '.'.
+             * @description What paths and integrations call it: a-z, 0-9, '-', '_' and '.'.
              * @example acme
              */
             name: string;
@@ -1826,23 +1367,23 @@ export interface components {
         ProviderView: {
             auth?: components["schemas"]["AuthStyle"] | null;
             base_url: string;
-            /** @description Capabilities: `chat`, `completions`, `embeddings`, `messages`, `usage`. */
+            /** @description Of `chat`, `completions`, `embeddings`, `messages`, `usage`. */
             capabilities: string[];
-            /** @description `true` for a custom provider of the tenant. */
+            /** @description Whether the tenant made it. */
             custom: boolean;
             display_name: string;
-            /** @description `true` if the tenant has an integration of it. */
+            /** @description Whether the tenant has an integration of it. */
             has_api_key: boolean;
             id?: components["schemas"]["ProviderId"] | null;
-            /** @description Limits of all the tenant's integrations of it together, across projects. */
+            /** @description What all the tenant's integrations of it may serve together, in whichever project. */
             limits: components["schemas"]["LimitsView"];
             /** @example openai */
             name: string;
-            /** @description `true` if every integration must have its own `config.base_url`. */
+            /** @description Whether an integration has to bring its own `config.base_url`. */
             needs_base_url: boolean;
             /**
              * Format: int32
-             * @description Number of the tenant's changes to it, also its ETag; 0: a predefined provider, unchanged.
+             * @description Counts the tenant's changes to it, also its ETag; 0: a predefined provider as the catalog has it.
              */
             version: number;
         };
@@ -1852,40 +1393,11 @@ export interface components {
         };
         /** @description Keyway's own answers carry `x-keyway-error` with their code, and are in the caller's shape: OpenAI's `{"error": {"message", "type", "param", "code"}}`, at Anthropic's paths `{"type": "error", "error": {"type", "message"}}`, at Google's `{"error": {"code", "message", "status"}}`. All else is the provider's own answer. */
         ProxyError: Record<string, unknown>;
-        /** @description Error that a caller of the proxy would get. */
+        /** @description What a caller of the proxy would be told. */
         RefusalView: {
             /** @example integration_disabled */
             code: string;
             message: string;
-        };
-        /** @description A session that goes on under a new token. */
-        Renewed: {
-            session: components["schemas"]["NewToken"];
-        };
-        /**
-         * @description State of a credential that is to replace another one.
-         * @enum {string}
-         */
-        ReplacementState: "verifying" | "refused";
-        /** @description A credential that is to replace another one, which goes on serving until this one is verified. */
-        ReplacementView: {
-            /** Format: date-time */
-            created_at: string;
-            /**
-             * @description Redacted form of it, enough to recognise it.
-             * @example sk-...abcd
-             */
-            hint: string;
-            /** @description Operation that verifies it. */
-            operation_id: components["schemas"]["OperationId"];
-            /**
-             * Format: int32
-             * @description Version of the credential after the swap.
-             */
-            secret_version: number;
-            /** @description `verifying`: it is swapped in if the verdict is `valid`. `refused`: it was not accepted and is not kept. */
-            state: components["schemas"]["ReplacementState"];
-            verdict?: components["schemas"]["VerdictView"] | null;
         };
         /**
          * @description The id of a process that serves.
@@ -1901,76 +1413,76 @@ export interface components {
         RequestView: {
             /**
              * Format: int32
-             * @description Number of calls to providers made for this answer.
+             * @description How often a provider was asked for this answer.
              */
             attempts: number;
             /**
              * Format: int64
-             * @description Part of the cache writes that is kept for one hour.
+             * @description Those of them that are kept for an hour.
              */
             cache_write_1h_tokens?: number | null;
             /** Format: int64 */
             cache_write_tokens?: number | null;
-            /** @description `true` if the answer came from Keyway's own cache. */
+            /** @description Whether the answer came from Keyway's own memory. */
             cached: boolean;
             /** Format: int64 */
             cached_input_tokens?: number | null;
             /**
              * Format: int64
-             * @description Cost in billionths of a US dollar; null if unknown.
+             * @description Billionths of a US dollar; null when it is not known.
              */
             cost_nano_usd?: number | null;
-            /** @description `own`: an integration's secret. `fallback`: the operator's key, to which the project has consented. */
+            /** @description `own`: an integration's. `fallback`: the operator's, to which the project has consented. */
             credential: components["schemas"]["Credential"];
             /**
              * Format: int64
-             * @description Milliseconds from the request's arrival to the last byte of the answer; null if unknown.
+             * @description From the request's arrival to the last byte of the answer; null when nobody saw it.
              */
             duration_ms?: number | null;
             /**
              * Format: int64
-             * @description Milliseconds from the request's arrival to the first byte of the answer.
+             * @description From the request's arrival to the first byte of the answer.
              */
             first_byte_ms?: number | null;
             /**
              * Format: int32
-             * @description Status of the provider's answer; null if none came, no provider was asked, or it is unknown.
+             * @description The provider's; null when no answer came, nobody was asked, or nobody knows.
              */
             http_status?: number | null;
-            /** @description Id of the request; the caller got it as `x-keyway-request-id`. */
+            /** @description What the caller got as `x-keyway-request-id`. */
             id: components["schemas"]["RequestId"];
             /** Format: int64 */
             input_tokens?: number | null;
             integration_id?: components["schemas"]["IntegrationId"] | null;
-            /** @description Model that the provider says it used, else the one asked for; null if neither is known. */
+            /** @description The model the provider says it used, else the one asked for; null when neither is known. */
             model?: string | null;
             /**
-             * @description `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no answer
-             *     came. `settled`: the process that made the call died, so its result is unknown. `refused`: Keyway itself refused
-             *     the call and asked no provider.
+             * @description `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no
+             *     answer came. `settled`: the process that made the call died, so what became of it is unknown. `refused`:
+             *     Keyway itself refused the call and asked no provider.
              */
             outcome: components["schemas"]["CallOutcome"];
             /** Format: int64 */
             output_tokens?: number | null;
             /**
              * Format: int64
-             * @description Microseconds spent in Keyway before a provider was called.
+             * @description Spent in Keyway before a provider was called, in microseconds.
              */
             overhead_us?: number | null;
-            /** @description Path at the provider, without its query. */
+            /** @description The path at the provider, without its query. */
             path: string;
             /**
-             * @description Version of the price list used; `provider` if the provider stated the charge, `cache` and `refused` if none was
-             *     asked, `counted` if another call has counted the same answer.
+             * @description The price list that says so; `provider` when the provider said it, `cache` and `refused` when none was asked,
+             *     `counted` when another call has counted the same answer.
              */
             price_version?: string | null;
             project_id: components["schemas"]["ProjectId"];
-            /** @description Provider's name; null if the call was refused before one was chosen. */
+            /** @description Null: the call was refused before a provider was chosen. */
             provider?: string | null;
             /** Format: int64 */
             reasoning_tokens?: number | null;
             /**
-             * @description Code of Keyway's own refusal, as the caller got it; null if there was none.
+             * @description With which code Keyway refused it, as the caller was told; null when it did not.
              * @example budget_exceeded
              */
             refused_code?: string | null;
@@ -1983,137 +1495,18 @@ export interface components {
         RevokedKeyView: components["schemas"]["VirtualKeyView"] & {
             operation: components["schemas"]["OperationView"];
         };
-        /**
-         * @description Role of a member.
-         * @enum {string}
-         */
-        Role: "owner" | "admin" | "operator" | "developer" | "auditor" | "billing";
-        /** @description A new token for a service. */
-        RotateInput: {
-            /**
-             * Format: date-time
-             * @description Time at which the new token stops working; at most 400 days ahead.
-             */
-            expires_at: string;
-        };
-        /** @description Candidates for a call, and the reasons against the others. */
+        /** @description Who would be tried, and why not the others. */
         RoutingView: {
             /** @description Every integration of the project, and the operator's key: those that would be tried, in that order, then the others. */
             candidates: components["schemas"]["CandidateView"][];
             integration_id?: components["schemas"]["IntegrationId"] | null;
             refusal?: components["schemas"]["RefusalView"] | null;
         };
-        /**
-         * @description The id of a service.
-         * @example svc_0198c0de0198c0de0198c0de0198c0de
-         */
-        ServiceId: string;
-        /** @description A service to make. */
-        ServiceInput: {
-            /**
-             * Format: date-time
-             * @description Time at which the token stops working; at most 400 days ahead.
-             */
-            expires_at: string;
-            /**
-             * @description Name, 1 to 100 characters, unique among the tenant's services that are not revoked.
-             * @example billing
-             */
-            name: string;
-            /**
-             * @description Permissions, no more than one's own.
-             * @example [
-             *       "usage.read"
-             *     ]
-             */
-            permissions: string[];
-        };
-        /** @description A service. */
-        ServiceView: {
-            /** Format: date-time */
-            created_at: string;
-            /** Format: date-time */
-            expires_at: string;
-            id: components["schemas"]["ServiceId"];
-            /**
-             * Format: date-time
-             * @description Give or take a minute.
-             */
-            last_used_at?: string | null;
-            made_by?: components["schemas"]["UserId"] | null;
-            name: string;
-            permissions: string[];
-            /** @description Part of its token that is no secret: `kw_svc_<public_id>_...`. */
-            public_id: string;
-            /** Format: date-time */
-            revoked_at?: string | null;
-            /**
-             * Format: int32
-             * @description Number of its changes; also its ETag.
-             */
-            version: number;
-        };
-        /**
-         * @description The id of a session.
-         * @example ses_0198c0de0198c0de0198c0de0198c0de
-         */
-        SessionId: string;
-        /** @description A session that holds. */
-        SessionView: {
-            /** @description Network address that it began from. */
-            address?: string | null;
-            /** Format: date-time */
-            created_at: string;
-            /** @description Program that it began in, as that calls itself. */
-            device?: string | null;
-            /**
-             * Format: date-time
-             * @description Time at which it ends in any case.
-             */
-            expires_at: string;
-            id: components["schemas"]["SessionId"];
-            /** @description `true` for the session of this request. */
-            is_current: boolean;
-            /**
-             * Format: date-time
-             * @description Give or take a minute.
-             */
-            last_seen_at: string;
-            /** @description Last proof in it: `password`, `totp` and so on. */
-            proved_by: string;
-        };
-        /** @description The first person, with the token that makes it an owner. */
-        SetupInput: {
-            /** @example ana@example.org */
-            email: string;
-            /**
-             * @description Name, 1 to 100 characters.
-             * @example Ana
-             */
-            name: string;
-            /**
-             * Format: password
-             * @description Password, 15 to 256 characters.
-             */
-            password: string;
-            /**
-             * @description Token that the first start printed.
-             * @example kw_setup_...
-             */
-            token: string;
-        };
-        /** @description Proof of a person. */
-        SignInInput: {
-            /** @example ana@example.org */
-            email: string;
-            /** Format: password */
-            password: string;
-        };
-        /** @description The operation that was started. */
+        /** @description What was started. */
         Started: {
             operation: components["schemas"]["OperationView"];
         };
-        /** @description Number of integrations by status. */
+        /** @description How many integrations have each status. */
         StatusCounts: {
             /** Format: int64 */
             connected: number;
@@ -2124,25 +1517,19 @@ export interface components {
             /** Format: int64 */
             verifying: number;
         };
-        /** @description New proof of the person whose session it is. */
-        StepUpInput: {
-            /** Format: password */
-            password: string;
-        };
-        /** @description An accepted integration and the operation that verifies it. */
+        /** @description What was accepted: an integration and the operation that verifies it. */
         Submitted: {
             integration: components["schemas"]["IntegrationView"];
             operation?: components["schemas"]["OperationView"] | null;
-            replacement?: components["schemas"]["ReplacementView"] | null;
         };
         /**
          * @description The id of a tenant.
          * @example tnt_0198c0de0198c0de0198c0de0198c0de
          */
         TenantId: string;
-        /** @description A tenant to create, or its new name. */
+        /** @description A tenant to make, or its new name. */
         TenantInput: {
-            /** @description Name, 1 to 100 characters, unique in the installation. */
+            /** @description 1 to 100 characters, unique in the installation. */
             name: string;
         };
         /** @description A tenant. */
@@ -2152,11 +1539,11 @@ export interface components {
             id: components["schemas"]["TenantId"];
             name: string;
         };
-        /** @description One group of a report. The first eight fields are present if they were asked for. */
+        /** @description One group of a report. Of the first eight fields there are those that were asked for. */
         UsageView: {
             /**
              * Format: int64
-             * @description Part of the cache writes that is kept for one hour.
+             * @description Those of them that are kept for an hour.
              */
             cache_write_1h_tokens?: number | null;
             /** Format: int64 */
@@ -2165,81 +1552,57 @@ export interface components {
             cached_input_tokens?: number | null;
             /**
              * Format: int64
-             * @description Cost in billionths of a US dollar; null if nothing of it is known.
+             * @description Billionths of a US dollar; null when nothing of it is known.
              */
             cost_nano_usd?: number | null;
             credential?: components["schemas"]["Credential"] | null;
             day?: string | null;
             /**
              * Format: int64
-             * @description Failed calls; metered only.
+             * @description Metered only.
              */
             failed_requests?: number | null;
             /** Format: int64 */
             input_tokens?: number | null;
             integration_id?: components["schemas"]["IntegrationId"] | null;
             ledger: components["schemas"]["Ledger"];
-            /** @description Model; null for usage whose model is unknown. */
+            /** @description null for usage whose model is unknown. */
             model?: string | null;
             /** Format: int64 */
             output_tokens?: number | null;
             project_id?: components["schemas"]["ProjectId"] | null;
-            /** @description Provider's name; null for calls that were refused before a provider was chosen. */
+            /** @description null for calls that were refused before a provider was chosen. */
             provider?: string | null;
             /** Format: int64 */
             reasoning_tokens?: number | null;
             /**
              * Format: int64
-             * @description Calls that Keyway itself refused, for a limit or another reason; metered only. No other figure counts them.
+             * @description Metered only: calls that Keyway itself refused, for a limit or another reason. No other figure counts them.
              */
             refused_requests?: number | null;
             /**
              * Format: int64
-             * @description Calls to the provider; calls that Keyway itself refused are counted apart.
+             * @description Calls of the provider; those that Keyway itself refused are counted apart.
              */
             requests?: number | null;
             /**
              * Format: int64
-             * @description Calls whose tokens are unknown and missing from the sums; metered only.
+             * @description Metered only: calls whose tokens are unknown, so that the sums are too low.
              */
             unknown_token_requests?: number | null;
             /**
              * Format: int64
-             * @description Calls whose cost is unknown and missing from the cost; metered only.
+             * @description Metered only: calls whose cost is unknown, so that the cost is too low.
              */
             unpriced_requests?: number | null;
             virtual_key_id?: components["schemas"]["VirtualKeyId"] | null;
         };
         /**
-         * @description The id of a person.
-         * @example usr_0198c0de0198c0de0198c0de0198c0de
-         */
-        UserId: string;
-        /** @description A person. */
-        UserView: {
-            /** Format: date-time */
-            created_at: string;
-            /** @example ana@example.org */
-            email: string;
-            id: components["schemas"]["UserId"];
-            /**
-             * @description Language it is written to in.
-             * @example en
-             */
-            locale: string;
-            name: string;
-            /**
-             * Format: int32
-             * @description Number of its changes; also its ETag.
-             */
-            version: number;
-        };
-        /**
-         * @description Result of a verification.
+         * @description What a verification found.
          * @enum {string}
          */
-        VerdictKind: "valid" | "invalid" | "no_credit" | "restricted" | "rate_limited" | "unreachable" | "misconfigured" | "undecryptable";
-        /** @description Result of a verification, with its evidence. */
+        VerdictKind: "valid" | "invalid" | "no_credit" | "restricted" | "rate_limited" | "unreachable" | "undecryptable";
+        /** @description What a verification found, with its evidence. */
         VerdictView: {
             /** Format: date-time */
             checked_at: string;
@@ -2247,52 +1610,52 @@ export interface components {
             code?: string | null;
             /**
              * Format: int32
-             * @description HTTP status of the provider's answer; null if there was none.
+             * @description The provider's HTTP status; null when there was no answer.
              */
             http_status?: number | null;
             kind: components["schemas"]["VerdictKind"];
-            /** @description Sentence that says what it means and what to do. */
+            /** @description What it means and what to do. */
             reason: string;
             /** @description The provider's own id of the request. */
             request_id?: string | null;
         };
-        /** @description New values; a field that is left out keeps its value. */
+        /** @description What to change; what is left out stays. */
         VirtualKeyChange: {
             /**
              * Format: int64
-             * @description Seconds for which answers to its calls are cached; null: not cached.
+             * @description Keep answers to its calls for so many seconds; null: not at all.
              */
             cache_ttl_seconds?: number | null;
             /**
              * Format: date-time
-             * @description Time at which it stops working; null: never.
+             * @description When it stops working; null: never.
              */
             expires_at?: string | null;
             limits?: components["schemas"]["LimitsInput"];
-            /** @description Name, 1 to 100 characters. */
+            /** @description 1 to 100 characters. */
             name?: string | null;
         };
         /**
-         * @description The id of a virtual key, which is not the key.
+         * @description The id of a virtual key: not the key.
          * @example vk_0198c0de0198c0de0198c0de0198c0de
          */
         VirtualKeyId: string;
-        /** @description A virtual key to create. */
+        /** @description A virtual key to make. */
         VirtualKeyInput: {
             /**
              * Format: int64
-             * @description Seconds, 1 to 86400, for which answers to its calls are cached for the same call by any key of the project; not
-             *     cached if left out. A call can override that with the header `x-keyway-cache: on`, `off` or `refresh`.
+             * @description Keep answers to its calls for so many seconds, 1 to 86400, for whoever makes the same call in the project;
+             *     not at all if left out. A call can ask for that, or refuse it: header `x-keyway-cache: on`, `off` or `refresh`.
              */
             cache_ttl_seconds?: number | null;
             /**
              * Format: date-time
-             * @description Time at which it stops working; never if left out.
+             * @description When it stops working; never if left out.
              */
             expires_at?: string | null;
-            /** @description Limits of its calls. */
+            /** @description What may be called with it. */
             limits?: components["schemas"]["LimitsInput"];
-            /** @description Name, 1 to 100 characters. */
+            /** @description 1 to 100 characters. */
             name: string;
             project_id?: components["schemas"]["ProjectId"] | null;
         };
@@ -2300,7 +1663,7 @@ export interface components {
         VirtualKeyView: {
             /**
              * Format: int64
-             * @description Seconds for which answers to its calls are cached; null: not cached.
+             * @description How long answers to its calls are kept for the same call; null: not at all.
              */
             cache_ttl_seconds?: number | null;
             /** Format: date-time */
@@ -2308,7 +1671,7 @@ export interface components {
             /** Format: date-time */
             expires_at?: string | null;
             /**
-             * @description Redacted form of the key, enough to recognise it.
+             * @description Enough of the key to recognise it by.
              * @example kw_live_...x7Qa
              */
             hint: string;
@@ -2325,7 +1688,7 @@ export interface components {
             revoked_at?: string | null;
             /**
              * Format: int32
-             * @description Number of its changes; also its ETag.
+             * @description Counts its changes; also its ETag.
              */
             version: number;
         };
@@ -2341,23 +1704,23 @@ export interface operations {
     list_audit_events: {
         parameters: {
             query?: {
-                /** @description Action, exactly: `integration.created`. */
+                /** @description With this action. */
                 action?: string;
-                /** @description Id of the resource that was acted on. */
+                /** @description About the thing with this id. */
                 target?: string;
-                /** @description Type of the actor. */
+                /** @description By an actor of this type. */
                 actor_type?: components["schemas"]["ActorType"];
-                /** @description Earliest time, inclusive. */
+                /** @description From this time on. */
                 from?: string;
-                /** @description Latest time, exclusive. */
+                /** @description Before this time. */
                 to?: string;
-                /** @description Page size, 1 to 200; 50 if left out. */
+                /** @description 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The next_cursor of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -2394,7 +1757,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2403,7 +1766,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2444,16 +1807,14 @@ export interface operations {
     list_dead_letters: {
         parameters: {
             query?: {
-                /** @description Scope; `tenant` if left out. */
+                /** @description `tenant` if left out. */
                 scope?: components["schemas"]["DeadLetterScope"];
-                /** @description Page size, 1 to 200; 50 if left out. */
+                /** @description 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The next_cursor of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
             };
@@ -2489,7 +1850,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2498,17 +1859,8 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2540,8 +1892,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -2568,7 +1918,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2577,7 +1927,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2628,8 +1978,6 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -2658,7 +2006,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2667,7 +2015,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2717,29 +2065,29 @@ export interface operations {
     list_integrations: {
         parameters: {
             query?: {
-                /** @description Project. */
+                /** @description Of this project. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description Provider's name. */
+                /** @description Of the provider with this name. */
                 provider?: string;
-                /** @description Status. */
+                /** @description With this status. */
                 status?: components["schemas"]["IntegrationStatus"];
-                /** @description Text in the name, ignoring case; 1 to 100 characters. */
+                /** @description With this text in its name; case does not matter. 1 to 100 characters. */
                 search?: string;
                 /**
-                 * @description `created_at`, `updated_at`, `last_used_at`, `name`, `provider` or `status`, with a leading `-` for the reverse
+                 * @description `created_at`, `updated_at`, `last_used_at`, `name`, `provider` or `status`, with `-` in front for the reverse
                  *     order; `-created_at` if left out.
                  * @example -last_used_at
                  */
                 sort?: string;
-                /** @description `true` to add `counts`: the number of integrations by status, ignoring `status`, `limit` and `cursor`. */
+                /** @description `true`: with `counts`, how many there are of each status, whatever `status`, `limit` and `cursor` say. */
                 counts?: boolean;
-                /** @description Page size, 1 to 200; 50 if left out. */
+                /** @description 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The next_cursor of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -2776,7 +2124,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2785,7 +2133,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2827,7 +2175,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -2859,7 +2207,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2868,7 +2216,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2955,7 +2303,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -2994,7 +2342,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3003,7 +2351,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3045,7 +2393,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -3073,7 +2421,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3082,7 +2430,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3133,7 +2481,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -3167,7 +2515,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3176,7 +2524,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3270,12 +2618,9 @@ export interface operations {
     };
     replace_integration_credentials: {
         parameters: {
-            query?: {
-                /** @description `true`: at once and unchecked, even if the present credential works. */
-                force?: boolean;
-            };
+            query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -3309,7 +2654,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3318,7 +2663,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3414,7 +2759,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -3444,7 +2789,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3453,7 +2798,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3500,1174 +2845,24 @@ export interface operations {
             };
         };
     };
-    list_invitations: {
-        parameters: {
-            query?: {
-                /** @description Page size, 1 to 200; 50 if left out. */
-                limit?: number;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string;
-            };
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    /** @description Changes with the answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["List_InvitationView"];
-                };
-            };
-            /** @description nothing has changed since the ETag that was given */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_invitation: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InvitationInput"];
-            };
-        };
-        responses: {
-            /** @description it was made; `Location` is where it is */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NewInvitationView"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such project; or no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a request with this Idempotency-Key is being carried out */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    accept_invitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AcceptInput"];
-            };
-        };
-        responses: {
-            /** @description it was made; `Location` is where it is */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Begun"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description there were wrong attempts; wait for `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    delete_invitation: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description it is done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_me: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    /** @description Changes with the answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MeView"];
-                };
-            };
-            /** @description nothing has changed since the ETag that was given */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    update_me: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
-                "If-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MeChange"];
-            };
-        };
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UserView"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description it has changed since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    change_password: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PasswordChange"];
-            };
-        };
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Renewed"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description there were wrong attempts; wait for `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_members: {
-        parameters: {
-            query?: {
-                /** @description Page size, 1 to 200; 50 if left out. */
-                limit?: number;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string;
-            };
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    /** @description Changes with the answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["List_MemberView"];
-                };
-            };
-            /** @description nothing has changed since the ETag that was given */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_member: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
-                "If-None-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    /** @description Changes with the answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MemberView"];
-                };
-            };
-            /** @description nothing has changed since the ETag that was given */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    delete_member: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description it is done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description `last_owner` */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description it has changed since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    update_member: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MemberChange"];
-            };
-        };
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MemberView"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description `last_owner` */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description it has changed since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     list_operations: {
         parameters: {
             query?: {
-                /** @description Kind. */
+                /** @description Of this kind. */
                 kind?: components["schemas"]["OperationKind"];
-                /** @description State. */
+                /** @description In this state. */
                 state?: components["schemas"]["OperationState"];
-                /** @description Parent operation. */
+                /** @description Children of this operation. */
                 parent_id?: components["schemas"]["OperationId"];
-                /** @description Integration. */
+                /** @description About this integration. */
                 integration_id?: components["schemas"]["IntegrationId"];
-                /** @description Page size, 1 to 200; 50 if left out. */
+                /** @description 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The next_cursor of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -4704,7 +2899,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4713,7 +2908,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4755,7 +2950,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -4794,7 +2989,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4803,7 +2998,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4845,7 +3040,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -4875,7 +3070,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4884,7 +3079,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4935,7 +3130,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -4965,7 +3160,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4974,7 +3169,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5024,20 +3219,20 @@ export interface operations {
     list_projects: {
         parameters: {
             query?: {
-                /** @description Text in the name, ignoring case; 1 to 100 characters. */
+                /** @description With this text in its name; case does not matter. 1 to 100 characters. */
                 search?: string;
                 /**
-                 * @description `created_at` or `name`, with a leading `-` for the reverse order; `-created_at` if left out.
+                 * @description `created_at` or `name`, with `-` in front for the reverse order; `-created_at` if left out.
                  * @example name
                  */
                 sort?: string;
-                /** @description Page size, 1 to 200; 50 if left out. */
+                /** @description 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The next_cursor of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -5074,7 +3269,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5083,7 +3278,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5125,7 +3320,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -5157,7 +3352,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5166,7 +3361,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5253,7 +3448,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -5292,7 +3487,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5301,7 +3496,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5343,7 +3538,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -5371,7 +3566,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5380,7 +3575,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5440,7 +3635,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -5474,7 +3669,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5483,7 +3678,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5579,7 +3774,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -5616,7 +3811,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5625,7 +3820,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5667,7 +3862,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -5699,7 +3894,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5708,7 +3903,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5795,7 +3990,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
             };
             path: {
@@ -5821,7 +4016,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5830,7 +4025,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5872,7 +4067,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -5909,7 +4104,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5918,7 +4113,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5960,7 +4155,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -6000,7 +4195,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6009,7 +4204,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6051,7 +4246,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -6095,7 +4290,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6104,7 +4299,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6200,7 +4395,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -6229,7 +4424,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6238,7 +4433,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6298,7 +4493,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -6338,7 +4533,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6347,7 +4542,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6389,7 +4584,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -6424,7 +4619,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6433,7 +4628,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6519,35 +4714,35 @@ export interface operations {
     list_requests: {
         parameters: {
             query?: {
-                /** @description Project. */
+                /** @description Of this project. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description Virtual key that made the call. */
+                /** @description With this virtual key. */
                 virtual_key_id?: components["schemas"]["VirtualKeyId"];
-                /** @description Integration that served the call. */
+                /** @description Served by this integration. */
                 integration_id?: components["schemas"]["IntegrationId"];
-                /** @description Source of the secret: the project's own (`own`), or the operator's (`fallback`). */
+                /** @description With a secret of the project (`own`), or the operator's (`fallback`). */
                 credential?: components["schemas"]["Credential"];
-                /** @description Name of the provider that served the call. */
+                /** @description Served by the provider with this name. */
                 provider?: string;
-                /** @description Model. */
+                /** @description With this model. */
                 model?: string;
-                /** @description HTTP status of the answer, or a class of them: `429`, `5xx`. */
+                /** @description Answered with this HTTP status, or with one of a class: `429`, `5xx`. */
                 http_status?: string;
-                /** @description Outcome: `completed`, `broken_off`, `settled` or `refused`. */
+                /** @description `completed`, `broken_off`, `settled` or `refused`. */
                 outcome?: components["schemas"]["CallOutcome"];
-                /** @description Code of Keyway's own refusal: `budget_exceeded`. */
+                /** @description That Keyway itself refused with this code: `budget_exceeded`. */
                 refused_code?: string;
-                /** @description Earliest arrival, inclusive. */
+                /** @description From this time on. */
                 from?: string;
-                /** @description Latest arrival, exclusive. */
+                /** @description Before this time. */
                 to?: string;
-                /** @description Page size, 1 to 200; 50 if left out. */
+                /** @description 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The next_cursor of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -6584,7 +4779,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6593,7 +4788,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6635,7 +4830,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -6674,7 +4869,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6683,7 +4878,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6724,20 +4919,20 @@ export interface operations {
     explain_routing: {
         parameters: {
             query?: {
-                /** @description Project; `default` if left out. */
+                /** @description The project `default` if left out. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description Provider of a call to `/proxy/{provider}/...`. */
+                /** @description A call of `/proxy/{provider}/...`. */
                 provider?: string;
-                /** @description Model of the call: cool-downs after a rate limit are per model. */
+                /** @description The model of the call: cool-downs after a rate limit are by model. */
                 model?: string;
                 /**
-                 * @description Endpoint below `/v1`, for a call without a provider; `/chat/completions` if left out.
+                 * @description Without a provider: the endpoint below `/v1`; `/chat/completions` if left out.
                  * @example /chat/completions
                  */
                 endpoint?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -6774,7 +4969,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6783,7 +4978,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6821,1160 +5016,12 @@ export interface operations {
             };
         };
     };
-    list_services: {
-        parameters: {
-            query?: {
-                /** @description Page size, 1 to 200; 50 if left out. */
-                limit?: number;
-                /** @description `next_cursor` of the page before. */
-                cursor?: string;
-            };
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    /** @description Changes with the answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["List_ServiceView"];
-                };
-            };
-            /** @description nothing has changed since the ETag that was given */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    create_service: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
-                "Idempotency-Key"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ServiceInput"];
-            };
-        };
-        responses: {
-            /** @description it was made; `Location` is where it is */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NewServiceView"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description `name_taken`; or a request with this Idempotency-Key is being carried out */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    get_service: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
-                "If-None-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    /** @description Changes with the answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ServiceView"];
-                };
-            };
-            /** @description nothing has changed since the ETag that was given */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    delete_service: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
-                "If-Match"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description it is done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description it has changed since it was read */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    rotate_service: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
-                "Keyway-Tenant"?: string;
-                /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
-                "Idempotency-Key"?: string;
-            };
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["RotateInput"];
-            };
-        };
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["NewServiceView"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description it is revoked; or a request with this Idempotency-Key is being carried out */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    list_sessions: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
-                "If-None-Match"?: string;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    /** @description Changes with the answer. */
-                    ETag?: string;
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["List_SessionView"];
-                };
-            };
-            /** @description nothing has changed since the ETag that was given */
-            304: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    sign_in: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SignInInput"];
-            };
-        };
-        responses: {
-            /** @description it was made; `Location` is where it is */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Begun"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description there were wrong attempts; wait for `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    end_other_sessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description it is done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    sign_out: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description it is done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    step_up: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["StepUpInput"];
-            };
-        };
-        responses: {
-            /** @description what was asked for */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Renewed"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description there were wrong attempts; wait for `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    end_session: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description it is done */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no such thing, or no such tenant */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
-    set_up: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["SetupInput"];
-            };
-        };
-        responses: {
-            /** @description it was made; `Location` is where it is */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Begun"];
-                };
-            };
-            /** @description a parameter, a header or the JSON is not usable */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description no session or key, or a wrong one */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the permission is missing, or a new proof of who it is */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body did not come in time */
-            408: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the body is not declared as JSON */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description there were wrong attempts; wait for `Retry-After` */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description a defect; the log has the details */
-            500: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ErrorBody"];
-                };
-            };
-        };
-    };
     list_tenants: {
         parameters: {
             query?: {
-                /** @description Page size, 1 to 200; 50 if left out. */
+                /** @description 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The next_cursor of the page before. */
                 cursor?: string;
             };
             header?: {
@@ -8013,7 +5060,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8022,7 +5069,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8085,7 +5132,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8094,7 +5141,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8209,7 +5256,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8218,7 +5265,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8283,7 +5330,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8292,7 +5339,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8372,7 +5419,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8381,7 +5428,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8467,28 +5514,25 @@ export interface operations {
     get_usage: {
         parameters: {
             query?: {
-                /** @description First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out. */
+                /** @description From this day or time on (`2026-11-01` or RFC 3339); whole UTC days. 30 days ago if left out. */
                 from?: string;
-                /** @description End, exclusive; now if left out. A day that has begun counts as a whole. */
+                /** @description Before this time; now if left out. A day that has begun counts whole. */
                 to?: string;
-                /** @description Provider's name. */
+                /** @description Of the provider with this name. */
                 provider?: string;
-                /** @description Project. */
+                /** @description Of this project. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description Integration. */
+                /** @description Of this integration. */
                 integration_id?: components["schemas"]["IntegrationId"];
-                /** @description Virtual key; for the metered ledger alone, as providers do not know it. */
+                /** @description With this virtual key; providers know nothing of it, so it is for the metered ledger alone. */
                 virtual_key_id?: components["schemas"]["VirtualKeyId"];
-                /** @description Columns to split by: repeated, or several separated by commas. */
+                /** @description What to split by: repeated, or several separated by commas. */
                 group_by?: components["schemas"]["GroupBy"][];
-                /**
-                 * @description Ledger, `metered` if left out; both: repeated, or separated by a comma. Never add them up: they count the same
-                 *     calls.
-                 */
+                /** @description `metered` if left out; both repeated, or separated by a comma. Never add them up: they count the same calls. */
                 ledger?: components["schemas"]["Ledger"][];
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -8525,7 +5569,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8534,7 +5578,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8575,13 +5619,13 @@ export interface operations {
     list_usage_drift: {
         parameters: {
             query?: {
-                /** @description First day or time, inclusive; 7 days before `to` if left out. */
+                /** @description From this day or time on; 7 days before `to` if left out. */
                 from?: string;
-                /** @description End, exclusive, a day or time; now if left out. */
+                /** @description Before this day or time; now if left out. */
                 to?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -8618,7 +5662,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8627,7 +5671,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8669,7 +5713,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -8701,7 +5745,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8710,7 +5754,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8796,22 +5840,22 @@ export interface operations {
     list_virtual_keys: {
         parameters: {
             query?: {
-                /** @description Project. */
+                /** @description Of this project. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description Text in the name, ignoring case; 1 to 100 characters. */
+                /** @description With this text in its name; case does not matter. 1 to 100 characters. */
                 search?: string;
                 /**
-                 * @description `created_at`, `last_used_at` or `name`, with a leading `-` for the reverse order; `-created_at` if left out.
+                 * @description `created_at`, `last_used_at` or `name`, with `-` in front for the reverse order; `-created_at` if left out.
                  * @example -last_used_at
                  */
                 sort?: string;
-                /** @description Page size, 1 to 200; 50 if left out. */
+                /** @description 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description `next_cursor` of the page before. */
+                /** @description The next_cursor of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -8848,7 +5892,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8857,7 +5901,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -8899,7 +5943,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -8931,7 +5975,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -8940,7 +5984,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9027,7 +6071,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -9066,7 +6110,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9075,7 +6119,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9117,7 +6161,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -9145,7 +6189,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9154,7 +6198,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9205,7 +6249,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -9239,7 +6283,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9248,7 +6292,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -9344,7 +6388,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                /** @description The tenant to act in, by its id; `default` if left out. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -9374,7 +6418,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no session or key, or a wrong one */
+            /** @description no key, or not the admin key */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -9383,7 +6427,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description the permission is missing, or a new proof of who it is */
+            /** @description a virtual key */
             403: {
                 headers: {
                     [name: string]: unknown;
