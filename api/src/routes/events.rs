@@ -36,7 +36,6 @@ const LAST_EVENT_ID: &str = "last-event-id";
 /// when its caller's rights change: connect again with `Last-Event-ID`.
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "stream_events", tag = "events",
     responses((status = 200, description = "server-sent events", content_type = "text/event-stream", body = String)))]
-#[expect(clippy::unused_async, reason = "a handler of the table")]
 pub(crate) async fn stream(call: Call) -> Result<Answer, ApiError> {
     Ok(Answer::events(opened(call)))
 }

@@ -148,7 +148,7 @@ fn without_token(reading: &Reading<'_>) -> Finding {
 async fn subscriptions(base: &Url, token: &ProviderSecret, http: &GuardedClient) -> Result<Answer, GuardError> {
     let mut url = join(base, "/subscriptions");
     url.query_pairs_mut().append_pair("api-version", "2022-12-01");
-    auth::ask(http, AuthStyle::Bearer, Method::GET, url, &token).await
+    auth::ask(http, AuthStyle::Bearer, Method::GET, url, token).await
 }
 
 fn ids<'a>(reading: &'a Reading<'_>) -> Option<Vec<&'a str>> {
