@@ -188,9 +188,8 @@ impl Api {
             sessions: options.sessions,
             proxy: Some(Arc::new(Beside(Arc::clone(&proxy)))),
         });
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let (listener, stop) = (TcpListener::bind("127.0.0.1:0").await?, CancellationToken::new());
         let base = format!("http://{}", listener.local_addr()?);
-        let stop = CancellationToken::new();
         keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(stop.clone()));
         let serving = doors::serve(listener, Arc::clone(&app), proxy, |_| None, (options.limits, stop.clone()));
         let served = Some(keyway_telemetry::spawn("api under test", serving));
