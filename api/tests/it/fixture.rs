@@ -143,20 +143,11 @@ impl Api {
         let limits = DatabaseLimits { connections: 4, ..DatabaseLimits::default() };
         let store = Store::connect(&database.url, limits).await?;
         let tenant = default_tenant(&store).await?;
-        let oidc = match options.oidc {
-            Some(of) => {
-                let (settings, host) = of(tenant)?;
-                let trusting = GuardSettings { trusted: vec![host], ..GuardSettings::default() };
-                Some((settings, GuardedClient::new(&trusting)?))
-            }
-            None => None,
-        };
+        let oidc = options.oidc.map(|of| trusting(of(tenant)?)).transpose()?;
         let keys = TenantKeyCache::new(Arc::new(options.vault));
         let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[TRUSTED.to_owned()])?);
-        let admin_key = match options.admin_key {
-            Some(key) => key,
-            None => new_admin_key().context("no random bytes")?.plain().clone(),
-        };
+        let made = new_admin_key().context("no random bytes")?.plain().clone();
+        let admin_key = options.admin_key.unwrap_or(made);
         let data_dir = std::env::temp_dir().join(format!("keyway-api-{}", MessageId::new()));
         let proxy = Proxy::new(ProxyParts {
             store: store.clone(),
@@ -166,7 +157,7 @@ impl Api {
             bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
             data_dir: data_dir.clone(),
             body_bytes: 1 << 20,
-            first_byte_timeout: std::time::Duration::from_secs(60),
+            first_byte_timeout: Duration::from_secs(60),
             cors: CorsOrigins::Any,
             fallback_key: options.fallback_key,
         })?;
@@ -192,7 +183,6 @@ impl Api {
         let base = format!("http://{}", listener.local_addr()?);
         keyway_telemetry::spawn("outbox watch", app.clone().watch_outbox(stop.clone()));
         let serving = doors::serve(listener, Arc::clone(&app), proxy, |_| None, (options.limits, stop.clone()));
-        let served = Some(keyway_telemetry::spawn("api under test", serving));
         Ok(Self {
             base,
             admin_key,
@@ -201,7 +191,7 @@ impl Api {
             app,
             is_postgres: database.url.starts_with("postgres"),
             stop,
-            served,
+            served: Some(keyway_telemetry::spawn("api under test", serving)),
             acting_in: None,
             http: client(),
             data_dir,
@@ -328,6 +318,12 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Reply> {
     let text = if is_stream { String::new() } else { response.text().await? };
     let json = serde_json::from_str(&text).unwrap_or(Value::Null);
     Ok(Reply { status, headers, text, json })
+}
+
+/// Adds a client that trusts the host of an identity provider.
+fn trusting((settings, host): (OidcSettings, String)) -> Result<(OidcSettings, GuardedClient)> {
+    let settings_of_guard = GuardSettings { trusted: vec![host], ..GuardSettings::default() };
+    Ok((settings, GuardedClient::new(&settings_of_guard)?))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test is a client of the server, not of a provider")]
