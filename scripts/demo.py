@@ -27,7 +27,10 @@ def main():
     simulator, keyway, ops = start()
     api = Api(f"http://127.0.0.1:{keyway}")
 
-    title("1. A project, a custom provider, and three integrations")
+    title("1. People: an owner, a developer and an auditor")
+    passwords = people(api)
+
+    title("2. A project, a custom provider, and three integrations")
     project = api.post("/projects", {"name": "shop"})
     api.post("/providers", {"name": "acme", "display_name": "Acme", "base_url": f"http://127.0.0.1:{simulator}/v1", "models": ["acme-1"]})
     openai = {"base_url": f"http://127.0.0.1:{simulator}/v1"}
@@ -38,7 +41,7 @@ def main():
     ]
     watch(api, submitted)
 
-    title("2. Usage: a fan-out with one fetch per integration")
+    title("3. Usage: a fan-out with one fetch per integration")
     print("   (an organisation's admin key is added, which is the only kind OpenAI reports usage to)")
     watch(api, [api.integration(project, "openai", "reporting", f"sk-admin-sim-{secrets.token_hex(8)}", openai)])
     fan_out(api)
@@ -46,15 +49,15 @@ def main():
         why = row.get("usage_not_reportable")
         print(f"   {row['name']:<18}{DIM}{why or 'reported'}{PLAIN}" if row["status"] == "connected" else f"   {row['name']:<18}{RED}not asked: {row['status']}{PLAIN}")
 
-    title("3. An application calls the provider with a virtual key, streaming")
+    title("4. An application calls the provider with a virtual key, streaming")
     key = api.post("/virtual-keys", {"project_id": project["id"], "name": "app"})["key"]
     print(f"   virtual key {key[:12]}...{key[-4:]} at http://127.0.0.1:{keyway}/v1")
     chat(f"http://127.0.0.1:{keyway}/v1/chat/completions", key)
 
-    title("4. Usage and cost")
+    title("5. Usage and cost")
     table(metered(api), "seen by Keyway's proxy")
     table(api.get("/usage?ledger=reported&group_by=model")["items"], "reported by the provider")
-    farewell(keyway, ops, key)
+    farewell(keyway, ops, key, passwords)
 
 
 def start():
@@ -98,11 +101,11 @@ class Api:
     def __init__(self, base):
         self.base = base + "/api/v1"
 
-    def get(self, path):
-        return self.call("GET", path, None)
+    def get(self, path, token=ADMIN_KEY):
+        return self.call("GET", path, None, token)
 
-    def post(self, path, body):
-        return self.call("POST", path, body)
+    def post(self, path, body, token=ADMIN_KEY):
+        return self.call("POST", path, body, token)
 
     def integration(self, project, provider, name, credentials, config):
         body = {"project_id": project["id"], "provider": provider, "name": name, "credentials": credentials}
@@ -111,8 +114,18 @@ class Api:
         print(f"   202 accepted   {row['name']:<18}{row['provider']:<8}{row['hint']:<20}{row['status']}")
         return row
 
-    def call(self, method, path, body):
-        request = urllib.request.Request(self.base + path, method=method, headers={"authorization": f"Bearer {ADMIN_KEY}"})
+    def status(self, method, path, token):
+        """Returns the status of an answer without a body of its own, a refusal's too."""
+        request = urllib.request.Request(self.base + path, method=method, headers={"authorization": f"Bearer {token}"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def call(self, method, path, body, token):
+        headers = {"authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(self.base + path, method=method, headers=headers)
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("content-type", "application/json")
@@ -121,6 +134,31 @@ class Api:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             sys.exit(f"{method} {path} answered {error.code}: {error.read().decode()}")
+
+
+def people(api):
+    """Makes them as people do: the setup token makes the owner, who invites the others. Returns their passwords."""
+    passwords = {f"{name}@example.org": secrets.token_urlsafe(16) for name in ("olga", "dara", "aude")}
+    owner, developer, auditor = passwords
+    setup = {"token": setup_token(), "email": owner, "name": "Olga", "password": passwords[owner]}
+    session = api.post("/setup", setup, token=None)["session"]["token"]
+    for email, role in ((developer, "developer"), (auditor, "auditor")):
+        invitation = api.post("/invitations", {"email": email, "role": role}, token=session)
+        accept = {"token": invitation["token"], "name": email.partition("@")[0].title(), "password": passwords[email]}
+        api.post("/invitations/accept", accept, token=None)
+    for email in passwords:
+        began = api.post("/sessions", {"email": email, "password": passwords[email]}, token=None)
+        token = began["session"]["token"]
+        me = api.get("/me", token)
+        reads = api.status("GET", "/audit", token)
+        may = f"{GREEN}reads the audit log{PLAIN}" if reads == 200 else f"{RED}may not read the audit log: {reads}{PLAIN}"
+        print(f"   {me['user']['name']:<6}{me['tenants'][0]['role']:<11}signed in, {len(me['permissions'])} permissions, {may}")
+    return passwords
+
+
+def setup_token():
+    with open(os.path.join(HOME, "keyway.log"), encoding="utf-8") as log:
+        return next(word for word in log.read().split() if word.startswith("kw_setup_"))
 
 
 def watch(api, integrations):
@@ -184,11 +222,10 @@ def table(rows, heading):
         print(f"   {row['model'] or '(not split by model)':<26}{figures[0]:>9}{figures[1]:>10}{figures[2]:>10}{cost:>16}")
 
 
-def farewell(keyway, ops, key):
+def farewell(keyway, ops, key, passwords):
     title("It keeps running")
-    with open(os.path.join(HOME, "keyway.log"), encoding="utf-8") as log:
-        token = next((word for word in log.read().split() if word.startswith("kw_setup_")), "is in target/demo/keyway.log")
-    print(f"""   open   http://localhost:{keyway}/setup          the dashboard (setup token {token})
+    email, password = next(iter(passwords.items()))
+    print(f"""   open   http://localhost:{keyway}               the dashboard: sign in as {email} with {password}
           http://127.0.0.1:{keyway}/api/docs      the API, to try out (authorise with the admin key)
           http://127.0.0.1:{ops}/metrics        what Prometheus scrapes
    try    export OPENAI_BASE_URL=http://127.0.0.1:{keyway}/v1 OPENAI_API_KEY={key}
