@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes clients from the API document of a running Keyway with the tools that people use, and compiles what they make.
 
-Needs a built keyway (KEYWAY_BIN, else target/release or target/debug), node with npm, and python3 with venv.
+Needs a built keyway (KEYWAY_BIN, else the newer of target/release and target/debug), node with npm, and python3 with venv.
 Each tool is pinned and installed once, below target/document; names as arguments choose some of them.
 `--write <file>` writes the part of the document that the dashboard's client is made from instead.
 """
@@ -51,8 +51,10 @@ def free_port():
 
 def fetch(path):
     """Writes the document of a fresh, embedded Keyway."""
-    built = [os.environ.get("KEYWAY_BIN"), *(os.path.join(ROOT, "target", kind, "keyway") for kind in ("release", "debug"))]
-    binary = next((os.path.abspath(it) for it in built if it and os.path.exists(it)), None)
+    named = os.environ.get("KEYWAY_BIN")
+    built = [named] if named else [os.path.join(ROOT, "target", kind, "keyway") for kind in ("release", "debug")]
+    # An older build has an older document.
+    binary = max((os.path.abspath(it) for it in built if os.path.exists(it)), key=os.path.getmtime, default=None)
     if binary is None:
         sys.exit("there is no keyway yet: cargo build, or name one with KEYWAY_BIN")
     with tempfile.TemporaryDirectory() as directory, open(os.path.join(directory, "log"), "w+") as log:

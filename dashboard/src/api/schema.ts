@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the tenant's audit log, newest first. */
+        /** List the tenant's audit log, newest first. That of a deleted tenant stays: name it in `Keyway-Tenant`. */
         get: operations["list_audit_events"];
         put?: never;
         post?: never;
@@ -66,9 +66,32 @@ export interface paths {
         put?: never;
         /**
          * Hand a dead letter to its lane again. One with reason `exhausted` tries its operation again. One that belongs
-         *     to no tenant can be replayed from `default`. What a newer build wrote is replayed by itself once this is upgraded.
+         *     to no tenant can be replayed from `default`. Messages of a newer build are replayed automatically after an upgrade.
          */
         post: operations["replay_dead_letter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Stream what changes in the tenant, as server-sent events.
+         * @description Each event (`status`, `operation`, `request`, `audit`) has `kind`, `id` and `version` as JSON, and tells of what its
+         *     caller may read; `id` is null where any row of the kind may have changed. `ready` begins a stream; `reset` says that
+         *     changes may have been missed, so that everything shown has to be asked for anew. A stream ends after ten minutes, and
+         *     when its caller's rights change: connect again with `Last-Event-ID`.
+         */
+        get: operations["stream_events"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -123,9 +146,33 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Replace an integration's credential, and with it, if given, its base URL. */
+        /**
+         * Replace an integration's credential, and with it, if given, its base URL. One that works goes on serving until the
+         *     new one is verified: then the new one takes its place, or is refused, and the operation fails with
+         *     `new_key_refused`.
+         */
         put: operations["replace_integration_credentials"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/integrations/{id}/reveal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Reveal the secret of an integration: to a member or service that an owner allowed it to, at most five times a minute.
+         *     Each reveal is in the audit log before it is answered. An `Idempotency-Key` does nothing here.
+         */
+        post: operations["reveal_integration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -143,6 +190,329 @@ export interface paths {
         put?: never;
         /** Verify an integration now. */
         post: operations["test_integration"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List invitations, settled ones too. */
+        get: operations["list_invitations"];
+        put?: never;
+        /**
+         * Invite somebody by mail; without a mail server the answer has the link, this once. It works for 72 hours. Earlier ones
+         *     to the same place end.
+         */
+        post: operations["create_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an invitation up, and sign in. Who has no account with its address is given one. */
+        post: operations["accept_invitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take an invitation back. One that is settled stays as it is. */
+        delete: operations["delete_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mails": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List mails, newest first. Those about people's own accounts belong to no tenant: the operator sees them with
+         *     `scope=installation`.
+         */
+        get: operations["list_mails"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/mails/{id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a mail sent again that bounced or was given up. `Location` is the operation that sends it. */
+        post: operations["send_mail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show who calls, its tenants and its permissions. */
+        get: operations["get_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change one's own name or language. */
+        patch: operations["update_me"];
+        trace?: never;
+    };
+    "/api/v1/me/factors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show one's own second factors. */
+        get: operations["get_factors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show which mails one gets. */
+        get: operations["get_notifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Choose which mails one gets. */
+        patch: operations["update_notifications"];
+        trace?: never;
+    };
+    "/api/v1/me/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Change one's own password. All other sessions end, and this one goes on under a new token. */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/recovery-codes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Replace one's own recovery codes. All other sessions end, and this one goes on under a new token. */
+        post: operations["replace_recovery_codes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to add an authenticator app. The answer has its secret, this once; the first code puts it into use. */
+        post: operations["begin_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put an authenticator app into use by its first code. From now on signing in asks for one. The answer has recovery
+         *     codes, this once; all other sessions end, and this one goes on under a new token.
+         */
+        post: operations["confirm_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/totp/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove the authenticator app. With the last factor the recovery codes go, too, and the password has to be one that
+         *     may stand alone. All other sessions end, and this one goes on under a new token.
+         */
+        post: operations["remove_totp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sum the metered usage of the virtual key that asks, and of no other. */
+        get: operations["get_own_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the tenant's members, newest first; one with several projects has a row for each. */
+        get: operations["list_members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/members/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a member. */
+        get: operations["get_member"];
+        put?: never;
+        post?: never;
+        /** Remove a member. The account stays; the services that it made stop working. */
+        delete: operations["delete_member"];
+        options?: never;
+        head?: never;
+        /** Give a member another role, or allow it to reveal secrets. */
+        patch: operations["update_member"];
+        trace?: never;
+    };
+    "/api/v1/oidc/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Begin to sign in at the identity provider: a browser is sent there. */
+        get: operations["begin_oidc"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/oidc/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** End to sign in at the identity provider: the provider sends the browser here. The session is in a cookie. */
+        get: operations["end_oidc"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -192,7 +562,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Call off an operation that has not ended, with its children. */
+        /** Cancel an operation that has not ended, with its children. */
         post: operations["cancel_operation"];
         delete?: never;
         options?: never;
@@ -209,8 +579,42 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Try an operation again that failed or was called off: a further attempt of the same operation. */
+        /** Retry a failed or cancelled operation: a further attempt of the same operation. */
         post: operations["retry_operation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password-resets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for a link to choose another password. It works for 30 minutes, once. Every address gets the same answer. */
+        post: operations["request_password_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/password-resets/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Choose another password with the token of a link. All sessions end; sign in with it afterwards. */
+        post: operations["accept_password_reset"];
         delete?: never;
         options?: never;
         head?: never;
@@ -227,7 +631,7 @@ export interface paths {
         /** List projects. */
         get: operations["list_projects"];
         put?: never;
-        /** Make a project. */
+        /** Create a project. */
         post: operations["create_project"];
         delete?: never;
         options?: never;
@@ -246,7 +650,7 @@ export interface paths {
         get: operations["get_project"];
         put?: never;
         post?: never;
-        /** Delete a project with its virtual keys. One that has integrations is kept, and `default` always is. */
+        /** Delete a project with its virtual keys. A project with integrations is kept, and `default` always is. */
         delete: operations["delete_project"];
         options?: never;
         head?: never;
@@ -264,7 +668,7 @@ export interface paths {
         /** List all providers: first the predefined ones, then the tenant's own. */
         get: operations["list_providers"];
         put?: never;
-        /** Make an OpenAI-compatible provider, and with `api_key` its first integration. */
+        /** Create an OpenAI-compatible provider and, with `api_key`, its first integration. */
         post: operations["create_provider"];
         delete?: never;
         options?: never;
@@ -315,10 +719,10 @@ export interface paths {
         };
         /** Show a provider. */
         get: operations["get_provider"];
-        /** Change a provider: a predefined one's key and limits, and of a custom one everything. What is left out stays. */
+        /** Change a provider: key and limits of a predefined one, every field of a custom one. Other fields stay. */
         put: operations["update_provider"];
         post?: never;
-        /** Delete a custom provider with its models. One that integrations use is kept. */
+        /** Delete a custom provider with its models. A provider that integrations use is kept. */
         delete: operations["delete_provider"];
         options?: never;
         head?: never;
@@ -377,6 +781,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reveals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show whether secrets may be revealed in the tenant. */
+        get: operations["get_reveals"];
+        /**
+         * Allow that secrets are revealed in the tenant, which an owner does, or forbid it again. Who may then reveal some is
+         *     said of each member and each service (`may_reveal`).
+         */
+        put: operations["update_reveals"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/routing": {
         parameters: {
             query?: never;
@@ -384,10 +809,171 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Say which integration would serve a call, and why not the others. Nobody is called. */
+        /** Explain which integration would serve a call, and why the others would not. No provider is called. */
         get: operations["explain_routing"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List services, revoked and expired ones too. */
+        get: operations["list_services"];
+        put?: never;
+        /** Make a service. The answer holds its token, this once. */
+        post: operations["create_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/services/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a service, without its token. */
+        get: operations["get_service"];
+        put?: never;
+        post?: never;
+        /** Revoke a service for good; it stays in the list. */
+        delete: operations["delete_service"];
+        options?: never;
+        head?: never;
+        /** Allow a service to reveal secrets, or take that back. */
+        patch: operations["update_service"];
+        trace?: never;
+    };
+    "/api/v1/services/{id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Give a service another token. The old one stops working at once. */
+        post: operations["rotate_service"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List one's own sessions, newest first. */
+        get: operations["list_sessions"];
+        put?: never;
+        /**
+         * Sign in. The session's token is in the answer and in a cookie. Who has a second factor is asked for it, and has no
+         *     session yet.
+         */
+        post: operations["sign_in"];
+        /** End all of one's own sessions but that of this request. */
+        delete: operations["end_other_sessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/current": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign out: end the session of this request. */
+        delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/second-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Finish signing in by a second factor. */
+        post: operations["sign_in_second_factor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/step-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Prove again who you are. The session goes on under a new token, and what needs a recent proof works for five minutes. */
+        post: operations["step_up"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End one of one's own sessions. */
+        delete: operations["end_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/setup": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the first person, an owner of the tenant `default`, and sign it in. The token works once. */
+        post: operations["set_up"];
         delete?: never;
         options?: never;
         head?: never;
@@ -404,7 +990,7 @@ export interface paths {
         /** List tenants. */
         get: operations["list_tenants"];
         put?: never;
-        /** Make a tenant, with its project `default`. */
+        /** Create a tenant, with its project `default`. */
         post: operations["create_tenant"];
         delete?: never;
         options?: never;
@@ -423,7 +1009,7 @@ export interface paths {
         get: operations["get_tenant"];
         put?: never;
         post?: never;
-        /** Delete a tenant with everything but its audit log. One that has integrations is kept, and `default` always is. */
+        /** Delete a tenant with everything but its audit log. A tenant with integrations is kept, and `default` always is. */
         delete: operations["delete_tenant"];
         options?: never;
         head?: never;
@@ -455,7 +1041,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Compare what providers report of keys with what was metered, by day and integration. */
+        /** Compare the usage that providers report for keys with the metered calls, by day and integration. */
         get: operations["list_usage_drift"];
         put?: never;
         post?: never;
@@ -492,7 +1078,7 @@ export interface paths {
         /** List virtual keys, revoked and expired ones too. */
         get: operations["list_virtual_keys"];
         put?: never;
-        /** Make a virtual key. The answer holds the key, this once. */
+        /** Create a virtual key. The answer holds the key, this once. */
         post: operations["create_virtual_key"];
         delete?: never;
         options?: never;
@@ -543,61 +1129,91 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description An invitation that is taken up. */
+        AcceptInput: {
+            /**
+             * @description Name, 1 to 100 characters; who has an account keeps its own.
+             * @example Ben
+             */
+            name: string;
+            /**
+             * Format: password
+             * @description Password, 15 to 256 characters; who has an account proves itself by its own.
+             */
+            password: string;
+            /**
+             * @description Recovery code in its place.
+             * @example 2f4k-9q0z-8m1n-7c3d
+             */
+            recovery?: string | null;
+            /** @description Token at the end of the link. */
+            token: string;
+            /**
+             * @description Code of the authenticator app, where the account has one.
+             * @example 123456
+             */
+            totp?: string | null;
+        };
         /**
-         * @description Who acted: the holder of the admin key, an application, or Keyway itself.
+         * @description Type of the actor: the holder of the admin key, an application, a person, a service, or Keyway itself.
          * @enum {string}
          */
-        ActorType: "admin" | "virtual_key" | "system";
+        ActorType: "admin" | "virtual_key" | "user" | "service" | "system";
         /**
-         * @description How an audited act ended.
+         * @description Outcome of an audited act.
          * @enum {string}
          */
         AuditOutcome: "success" | "denied";
-        /** @description One line of the audit log. */
+        /** @description One event of the audit log. */
         AuditView: {
             /**
-             * @description What was done.
+             * @description Action: `integration.created`.
              * @example integration.created
              */
             action: string;
-            /** @description Who did it: `{"type": "admin"}`, or a virtual key or part of Keyway. */
+            /** @description Actor: `{"type": "admin"}`, or a person, a service, a virtual key or a part of Keyway. */
             actor: Record<string, unknown>;
-            /** @description Field names with their new values; never a secret. */
+            /** @description New values by field name; never a secret. */
             changes: Record<string, unknown>;
             id: components["schemas"]["MessageId"];
             /** Format: date-time */
             occurred_at: string;
-            /** @description How it ended. */
+            /** @description Outcome of the act. */
             outcome: components["schemas"]["AuditOutcome"];
             request_id?: components["schemas"]["RequestId"] | null;
-            /** @description The id of the thing it was done to. */
+            /** @description Id of the resource that was acted on. */
             target: string;
         };
         /**
-         * @description How a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
+         * @description Header in which a provider takes its keys: `Authorization: Bearer`, `api-key` or `x-api-key`.
          * @enum {string}
          */
         AuthStyle: "bearer" | "api_key" | "x_api_key";
+        /** @description A session that has begun, and its person. */
+        Begun: {
+            session: components["schemas"]["NewToken"];
+            user: components["schemas"]["UserView"];
+        };
         /**
-         * @description How a proxied call ended.
+         * @description Outcome of a proxied call.
          * @enum {string}
          */
         CallOutcome: "completed" | "broken_off" | "settled" | "refused";
-        /** @description An integration or the operator's key, as it stands for the call. */
+        /** @description State of an integration or of the operator's key for the call. */
         CandidateView: {
             can_serve: boolean;
             /**
              * Format: date-time
-             * @description It is tried after the others until then, as far as the replica that answers knows.
+             * @description Time until which it is tried after the others, as far as the replica that answers knows.
              */
             cools_until?: string | null;
-            /** @description `own`, or `fallback`: the operator's. */
+            /** @description `own`, or `fallback` for the operator's key. */
             credential: components["schemas"]["Credential"];
             integration_id?: components["schemas"]["IntegrationId"] | null;
             name: string;
             /**
              * Format: int32
-             * @description Null for the operator's key.
+             * @description Priority; null for the operator's key.
              */
             priority?: number | null;
             provider: string;
@@ -605,48 +1221,62 @@ export interface components {
             /** Format: int32 */
             weight?: number | null;
         };
-        /** @description An integration's settings. In a change, what is left out stays. */
+        /** @description A sign-in whose first factor was right and that waits for the second one. */
+        Challenge: {
+            /** @description Text to send with the second factor to `/api/v1/sessions/second-factor`. It is shown this once. */
+            challenge: string;
+            /** Format: date-time */
+            expires_at: string;
+            /**
+             * @description Factors that the person has: `totp`, `recovery`. One of them is wanted.
+             * @example [
+             *       "totp",
+             *       "recovery"
+             *     ]
+             */
+            second_factor: string[];
+        };
+        /** @description Settings of an integration. In a change, a field that is left out keeps its value. */
         ConfigInput: {
             /**
-             * @description Where to call the provider instead of where the catalog says: https, or a host the operator trusts. It is
-             *     bound to the credential: PATCH may repeat it, and only PUT .../credentials changes it (left out there: the
-             *     catalog's).
+             * @description Base URL instead of the catalog's: https, or a host the operator trusts. It is bound to the credential: PATCH
+             *     may repeat it, and only PUT .../credentials changes it (left out there: the catalog's).
              * @example https://api.openai.com/v1
              */
             base_url?: string | null;
             /**
-             * @description OpenAI only: calls carry it as `OpenAI-Organization`, unless the caller sends that header; null: none.
+             * @description OpenAI only: sent with calls as `OpenAI-Organization`, unless the caller sends that header; null: none.
              * @example org-123
              */
             organization?: string | null;
             /**
-             * @description OpenAI only: calls carry it as `OpenAI-Project`, unless the caller sends that header; null: none.
+             * @description OpenAI only: sent with calls as `OpenAI-Project`, unless the caller sends that header; null: none.
              * @example proj_123
              */
             project?: string | null;
             /**
-             * @description The provider's own id of this key, by which an organisation's reports name it.
+             * @description The provider's own id of this key, as in an organisation's reports.
              * @example key_abc123
              */
             provider_key_id?: string | null;
         };
-        /** @description An integration's settings. */
+        /** @description Settings of an integration. */
         ConfigView: {
-            /** @description Where its provider is called, if not where the catalog says; bound to the credential. */
+            /** @description Base URL instead of the catalog's; bound to the credential. */
             base_url?: string | null;
-            /** @description What OpenAI gets as `OpenAI-Organization`. */
+            /** @description Value of `OpenAI-Organization` in calls. */
             organization?: string | null;
-            /** @description What OpenAI gets as `OpenAI-Project`. */
+            /** @description Value of `OpenAI-Project` in calls. */
             project?: string | null;
-            /** @description The provider's own id of the key, as its owner said, or as the provider said when the key was verified. */
+            /** @description The provider's own id of the key, given by the owner, or found when the key was verified. */
             provider_key_id?: string | null;
         };
         /**
-         * @description Whose secret serves: the project's own or, with its consent, the operator's.
+         * @description Source of the secret that serves a call: the project's own integration or, with its consent, the operator's key.
          * @enum {string}
          */
         Credential: "own" | "fallback";
-        /** @description A key as text, or what a cloud provider issues as a JSON object. It goes in and never comes out. */
+        /** @description A key as text, or a cloud provider's credential as a JSON object. It goes in and never comes out. */
         Credentials: string | Record<string, unknown>;
         /** @description The credential that replaces the present one. */
         CredentialsInput: {
@@ -655,40 +1285,45 @@ export interface components {
             credentials: components["schemas"]["Credentials"];
         };
         /**
-         * @description Whose dead letters: the tenant's, or those of every tenant and of none.
+         * @description Scope of a list of dead letters or mails: the tenant's, or those of every tenant and of none.
          * @enum {string}
          */
         DeadLetterScope: "tenant" | "installation";
-        /** @description A message nobody could handle. */
+        /** @description A message that no handler could process. */
         DeadLetterView: {
             /**
              * Format: int32
-             * @description How often it was tried.
+             * @description Number of times the message was tried.
              */
             attempts: number;
             /** Format: date-time */
             created_at: string;
-            /** @description What went wrong. */
+            /** @description Error message. */
             error: string;
             id: components["schemas"]["MessageId"];
             /** @example verify */
             lane: string;
+            /** @description Next automatic step, and possible actions. */
+            next: string;
             operation_id?: components["schemas"]["OperationId"] | null;
             /**
-             * @description Why it is here, in one word.
+             * @description Reason, one word.
              * @example malformed
              */
             reason: string;
             /**
              * Format: date-time
-             * @description When it was last replayed.
+             * @description Time of the latest replay.
              */
             replayed_at?: string | null;
             tenant_id?: components["schemas"]["TenantId"] | null;
         };
-        /** @description An integration on a day. Only those are listed whose `config.provider_key_id` an organisation's report names. */
+        /**
+         * @description One integration on one day. Listed are integrations whose `config.provider_key_id` is in an organisation's report,
+         *     from their creation on: earlier usage need not have gone through the proxy.
+         */
         DriftView: {
-            /** @description The UTC day. */
+            /** @description UTC day. */
             day: string;
             integration_id: components["schemas"]["IntegrationId"];
             /**
@@ -698,74 +1333,91 @@ export interface components {
             metered_requests: number;
             /**
              * Format: int64
-             * @description Input and output together, as far as they are known.
+             * @description Metered input and output tokens, summed, as far as known.
              */
             metered_tokens: number;
             /**
              * Format: int64
-             * @description What the provider reports; null when it did not say.
+             * @description Calls that the provider reports; null if not reported.
              */
             reported_requests?: number | null;
             /**
              * Format: int64
-             * @description Input and output together.
+             * @description Reported input and output tokens, summed.
              */
             reported_tokens?: number | null;
             /**
              * Format: int64
-             * @description Calls whose tokens are unknown, so that `metered_tokens` is too low.
+             * @description Calls whose tokens are unknown; `metered_tokens` leaves them out.
              */
             unknown_token_requests: number;
-            /** @description Whether more than the trifle that KEYWAY_DRIFT_PERCENT allows did not go through the proxy. */
+            /** @description `true` if more than KEYWAY_DRIFT_PERCENT of the reported usage did not go through the proxy. */
             used_outside: boolean;
         };
         /** @description The JSON of every error. */
         ErrorBody: {
             error: components["schemas"]["ErrorDetail"];
         };
-        /** @description What went wrong. */
+        /** @description Error. */
         ErrorDetail: {
             /**
-             * @description One word to match on, of those that are listed with the document; later builds may have more.
+             * @description Code, one word to match on; all codes are listed at the top of the document, and later builds may have more.
              * @example duplicate_key
              */
             code: string;
-            /** @description A sentence that says what to do. */
+            /** @description Sentence that says what to do. */
             message: string;
             /**
-             * @description The id of the request, as in the header `x-request-id` and in the logs.
+             * @description Id of the request, as in the header `x-request-id` and in the logs.
              * @example req_0198c0de0198c0de0198c0de0198c0de
              */
             request_id: string;
-            /** @description The family it belongs to. */
+            /** @description Kind of the error. */
             type: components["schemas"]["ErrorType"];
         };
         /**
-         * @description The family of an error.
+         * @description Kind of an error.
          * @enum {string}
          */
-        ErrorType: "invalid_request" | "authentication" | "permission" | "not_found" | "conflict" | "internal" | "unavailable";
+        ErrorType: "invalid_request" | "authentication" | "permission" | "not_found" | "conflict" | "rate_limit" | "internal" | "unavailable";
+        /** @description Password that is to stand alone again. */
+        FactorRemoval: {
+            /**
+             * Format: password
+             * @description Password; who signs in without one leaves it out.
+             */
+            password?: string | null;
+        };
+        /** @description Second factors of a person. */
+        FactorsView: {
+            /**
+             * Format: int64
+             * @description Number of recovery codes that are left.
+             */
+            recovery_codes_left: number;
+            totp?: components["schemas"]["TotpView"] | null;
+        };
         /** @description Consent to the operator's OpenRouter key. */
         FallbackInput: {
             /**
              * Format: int64
-             * @description What such calls may cost in a month of UTC, in billionths of a US dollar.
+             * @description Monthly budget (UTC) for such calls, in billionths of a US dollar.
              * @example 5000000000
              */
             monthly_budget_nano_usd: number;
         };
-        /** @description What calls with the operator's key have come to, as far as they are metered. */
+        /** @description Metered calls with the operator's key. */
         FallbackUseView: {
             /**
              * Format: int64
-             * @description Billionths of a US dollar.
+             * @description Cost in billionths of a US dollar.
              */
             cost_nano_usd: number;
             /** Format: int64 */
             requests: number;
             /**
              * Format: int64
-             * @description Those whose cost is unknown, so that the cost is too low.
+             * @description Calls whose cost is unknown; `cost_nano_usd` leaves them out.
              */
             unpriced_requests: number;
         };
@@ -773,74 +1425,75 @@ export interface components {
         FallbackView: {
             /**
              * Format: int64
-             * @description What such calls may cost in a month of UTC, in billionths of a US dollar.
+             * @description Monthly budget (UTC) for such calls, in billionths of a US dollar.
              */
             monthly_budget_nano_usd: number;
             this_month?: components["schemas"]["FallbackUseView"] | null;
         };
-        /** @description What to fetch. */
+        /** @description Scope of a fetch. */
         FetchInput: {
             /**
              * Format: date-time
-             * @description From this time on; 7 days ago if left out.
+             * @description Start, inclusive; 7 days ago if left out.
              */
             from?: string | null;
             integration_id?: components["schemas"]["IntegrationId"] | null;
             /**
-             * @description Of every active integration of the provider with this name; of every provider's if left out.
+             * @description Name of the provider whose active integrations are fetched; all providers if left out.
              * @example openai
              */
             provider?: string | null;
             /**
              * Format: date-time
-             * @description Before this time; now if left out.
+             * @description End, exclusive; now if left out.
              */
             to?: string | null;
         };
         /**
-         * @description What a usage report is split by.
+         * @description Column that a usage report can be split by.
          * @enum {string}
          */
         GroupBy: "provider" | "model" | "integration" | "project" | "day" | "virtual_key" | "credential";
-        /** @description One line of an integration's history. */
+        /** @description One verdict of an integration's history. */
         HistoryView: components["schemas"]["VerdictView"] & {
             /** Format: int32 */
             attempt: number;
             operation_id: components["schemas"]["OperationId"];
             /**
              * Format: int32
-             * @description Which version of the credential was verified.
+             * @description Version of the credential that was verified.
              */
             secret_version: number;
         };
-        /** @description What to change; what is left out stays. */
+        /** @description New values; a field that is left out keeps its value. */
         IntegrationChange: {
             config?: components["schemas"]["ConfigInput"] | null;
-            /** @description false switches it off; true switches it on and verifies it anew. */
+            /** @description false disables it; true enables it and verifies it anew. */
             enabled?: boolean | null;
             /**
              * Format: date-time
-             * @description null: never.
+             * @description Expiry of the credential; null: never.
              */
             expires_at?: string | null;
             limits?: components["schemas"]["LimitsInput"];
             meta?: components["schemas"]["Meta"] | null;
-            /** @description 1 to 100 characters, unique in the project. */
+            /** @description Name, 1 to 100 characters, unique in the project. */
             name?: string | null;
             /**
              * Format: int32
-             * @description 0 to 100; the lowest is tried first.
+             * @description Priority, 0 to 100; the lowest is tried first.
              */
             priority?: number | null;
             /**
              * Format: int32
-             * @description 1 to 1000: its share of the calls among those of the same priority.
+             * @description Share of the calls among integrations of the same priority, 1 to 1000.
              */
             weight?: number | null;
         };
         /** @description An integration with the history of its verdicts, newest first. */
         IntegrationDetail: components["schemas"]["IntegrationView"] & {
             history: components["schemas"]["HistoryView"][];
+            replacement?: components["schemas"]["ReplacementView"] | null;
         };
         /**
          * @description The id of an integration.
@@ -854,31 +1507,32 @@ export interface components {
             credentials: components["schemas"]["Credentials"];
             /**
              * Format: date-time
-             * @description When the credential expires, as far as its owner knows.
+             * @description Expiry of the credential, as far as its owner knows.
              */
             expires_at?: string | null;
-            /** @description What it may serve. */
+            /** @description Limits of its use. */
             limits?: components["schemas"]["LimitsInput"];
             meta?: components["schemas"]["Meta"] | null;
             /**
-             * @description 1 to 100 characters, unique in the project.
+             * @description Name, 1 to 100 characters, unique in the project.
              * @example prod
              */
             name: string;
             /**
              * Format: int32
-             * @description Which of a project's integrations of one provider is tried first: the lowest, 0 (if left out) to 100.
+             * @description Priority among a project's integrations that can serve the same call, 0 (if left out) to 100: the lowest is
+             *     tried first.
              */
             priority?: number | null;
             project_id?: components["schemas"]["ProjectId"] | null;
             /**
-             * @description A predefined or custom provider's name.
+             * @description Name of a predefined or custom provider.
              * @example openai
              */
             provider: string;
             /**
              * Format: int32
-             * @description Its share of the calls among those of the same priority: 1 (if left out) to 1000.
+             * @description Share of the calls among integrations of the same priority: 1 (if left out) to 1000.
              */
             weight?: number | null;
         };
@@ -886,11 +1540,11 @@ export interface components {
         IntegrationList: {
             counts?: components["schemas"]["StatusCounts"] | null;
             items: components["schemas"]["IntegrationView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /**
-         * @description Where an integration stands.
+         * @description Status of an integration.
          * @enum {string}
          */
         IntegrationStatus: "verifying" | "connected" | "error" | "disabled";
@@ -902,12 +1556,12 @@ export interface components {
             /** Format: date-time */
             expires_at?: string | null;
             /**
-             * @description Enough of the credential to recognise it by.
+             * @description Redacted form of the credential, enough to recognise it.
              * @example sk-...abcd
              */
             hint: string;
             id: components["schemas"]["IntegrationId"];
-            /** @description What kind of key it is. */
+            /** @description Family of the key. */
             key_family: components["schemas"]["KeyFamily"];
             /**
              * Format: date-time
@@ -915,14 +1569,14 @@ export interface components {
              */
             last_used_at?: string | null;
             limits: components["schemas"]["LimitsView"];
-            /** @description The owner's note, as it came. */
+            /** @description The owner's note, unchanged. */
             meta: Record<string, unknown>;
             name: string;
             /** Format: date-time */
             next_check_at?: string | null;
             /**
              * Format: int32
-             * @description The lowest is tried first.
+             * @description Priority; the lowest is tried first.
              */
             priority: number;
             project_id: components["schemas"]["ProjectId"];
@@ -931,52 +1585,84 @@ export interface components {
             status: components["schemas"]["IntegrationStatus"];
             /** Format: date-time */
             updated_at: string;
-            /** @description Why its usage cannot be fetched; null when it can, or when nobody has tried yet. */
+            /** @description Reason why its usage cannot be fetched; null if it can, or if it was never tried. */
             usage_not_reportable?: string | null;
             verdict?: components["schemas"]["VerdictView"] | null;
             /**
              * Format: int32
-             * @description Counts its owner's changes; also its ETag.
+             * @description Number of its owner's changes; also its ETag.
              */
             version: number;
             /**
              * Format: int32
-             * @description Its share of the calls among those of the same priority.
+             * @description Share of the calls among integrations of the same priority.
              */
             weight: number;
         };
         /**
-         * @description What kind of key it is: one that calls models, or one that reads an organisation's usage.
+         * @description The id of an invitation.
+         * @example inv_0198c0de0198c0de0198c0de0198c0de
+         */
+        InvitationId: string;
+        /** @description An invitation to make. */
+        InvitationInput: {
+            /** @example ben@example.org */
+            email: string;
+            project_id?: components["schemas"]["ProjectId"] | null;
+            /** @description Role. Inviting an owner is for owners. */
+            role: components["schemas"]["Role"];
+        };
+        /** @description An invitation. */
+        InvitationView: {
+            /** Format: date-time */
+            accepted_at?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            email: string;
+            /** Format: date-time */
+            expires_at: string;
+            id: components["schemas"]["InvitationId"];
+            invited_by?: components["schemas"]["UserId"] | null;
+            project_id?: components["schemas"]["ProjectId"] | null;
+            /**
+             * Format: date-time
+             * @description Time at which it was taken back, or a newer one took its place.
+             */
+            revoked_at?: string | null;
+            role: components["schemas"]["Role"];
+        };
+        /**
+         * @description Family of a key: one that calls models, or one that reads an organisation's usage.
          * @enum {string}
          */
         KeyFamily: "ordinary" | "admin";
         /**
-         * @description Which ledger: what the proxy metered, or what the provider reports.
+         * @description Ledger: usage metered by the proxy, or reported by the provider.
          * @enum {string}
          */
         Ledger: "metered" | "reported";
-        /** @description Limits to set: a number sets one, null takes it away, what is left out stays as it is. */
+        /** @description Limits to set: a number sets one, null removes it, a field that is left out keeps its value. */
         LimitsInput: {
             /**
              * Format: int64
-             * @description Billionths of a US dollar in a day of UTC.
+             * @description Spending per UTC day, in billionths of a US dollar.
              * @example 1000000000
              */
             daily_budget_nano_usd?: number | null;
             /**
              * Format: int64
-             * @description Billionths of a US dollar in a month of UTC.
+             * @description Spending per UTC month, in billionths of a US dollar.
              */
             monthly_budget_nano_usd?: number | null;
             /**
              * Format: int64
-             * @description Requests in a minute; 0: none may pass.
+             * @description Requests per minute; 0: none may pass.
              * @example 600
              */
             requests_per_minute?: number | null;
             /**
              * Format: int64
-             * @description Input and output tokens together in a minute.
+             * @description Input and output tokens per minute, summed.
              */
             tokens_per_minute?: number | null;
         };
@@ -984,130 +1670,266 @@ export interface components {
         LimitsView: {
             /**
              * Format: int64
-             * @description Billionths of a US dollar in a day of UTC.
+             * @description Spending per UTC day, in billionths of a US dollar.
              */
             daily_budget_nano_usd?: number | null;
             /**
              * Format: int64
-             * @description Billionths of a US dollar in a month of UTC.
+             * @description Spending per UTC month, in billionths of a US dollar.
              */
             monthly_budget_nano_usd?: number | null;
             /**
              * Format: int64
-             * @description Requests in a minute.
+             * @description Requests per minute.
              */
             requests_per_minute?: number | null;
             /**
              * Format: int64
-             * @description Input and output tokens together in a minute.
+             * @description Input and output tokens per minute, summed.
              */
             tokens_per_minute?: number | null;
         };
         /** @description One page of a list. */
         List_AuditView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["AuditView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_DeadLetterView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["DeadLetterView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_DriftView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["DriftView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_InvitationView: {
+            /** @description Items: newest first, if no other order was asked for. */
+            items: components["schemas"]["InvitationView"][];
+            /** @description Value of `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_MailView: {
+            /** @description Items: newest first, if no other order was asked for. */
+            items: components["schemas"]["MailView"][];
+            /** @description Value of `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_MemberView: {
+            /** @description Items: newest first, if no other order was asked for. */
+            items: components["schemas"]["MemberView"][];
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ModelView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ModelView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_OperationView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["OperationView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ProjectView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ProjectView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ProviderView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ProviderView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ProviderWithModels: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ProviderWithModels"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_RequestView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["RequestView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_ServiceView: {
+            /** @description Items: newest first, if no other order was asked for. */
+            items: components["schemas"]["ServiceView"][];
+            /** @description Value of `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_SessionView: {
+            /** @description Items: newest first, if no other order was asked for. */
+            items: components["schemas"]["SessionView"][];
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_TenantView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["TenantView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_UsageView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["UsageView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_VirtualKeyView: {
-            /** @description The items: newest first, where no other order was asked for. */
+            /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["VirtualKeyView"][];
-            /** @description Give it as `cursor` to get the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
+        /** @description Reason why a mail was not sent. */
+        MailError: {
+            /** @example mail_bounced */
+            code: string;
+            message: string;
+        };
+        /**
+         * @description The id of a mail.
+         * @example mai_0198c0de0198c0de0198c0de0198c0de
+         */
+        MailId: string;
+        /**
+         * @description Kind of a mail.
+         * @enum {string}
+         */
+        MailKind: "invitation" | "password_reset" | "new_sign_in" | "factor_changed" | "key_expiring" | "key_refused" | "used_outside" | "budget";
+        /**
+         * @description State of a mail.
+         * @enum {string}
+         */
+        MailState: "waiting" | "sent" | "bounced" | "unsent";
+        /** @description A mail to one recipient. */
+        MailView: {
+            /**
+             * Format: int32
+             * @description Number of attempts.
+             */
+            attempts: number;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description Time from which on it is of no use any more.
+             */
+            ends_at?: string | null;
+            error?: components["schemas"]["MailError"] | null;
+            id: components["schemas"]["MailId"];
+            kind: components["schemas"]["MailKind"];
+            operation_id?: components["schemas"]["OperationId"] | null;
+            /** @description Address. */
+            recipient: string;
+            /** Format: date-time */
+            sent_at?: string | null;
+            state: components["schemas"]["MailState"];
+            tenant_id?: components["schemas"]["TenantId"] | null;
+        };
+        /** @description New values; a field that is left out keeps its value. */
+        MeChange: {
+            /**
+             * @description Language to be written to in: `en` or `es`.
+             * @example es
+             */
+            locale?: string | null;
+            /** @description Name, 1 to 100 characters. */
+            name?: string | null;
+        };
+        /** @description Who calls, and what it may do. */
+        MeView: {
+            /**
+             * @description Permissions in the tenant that `Keyway-Tenant` names, or in the only one; those that hold in single projects too.
+             * @example [
+             *       "integrations.read"
+             *     ]
+             */
+            permissions: string[];
+            /** @description Kind of the caller. */
+            principal: components["schemas"]["PrincipalKind"];
+            service_id?: components["schemas"]["ServiceId"] | null;
+            /** @description Tenants that the caller acts in; empty for the operator, who acts in every one. */
+            tenants: components["schemas"]["OwnTenantView"][];
+            user?: components["schemas"]["UserView"] | null;
+        };
+        /** @description New values; a field that is left out keeps its value. */
+        MemberChange: {
+            /** @description Whether the member may reveal secrets, which an owner allows. Another role takes it away. */
+            may_reveal?: boolean | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        /** @description A member: a person, with its role in the tenant or in one of its projects. */
+        MemberView: {
+            /** Format: date-time */
+            created_at: string;
+            email?: string | null;
+            id: components["schemas"]["MembershipId"];
+            /** @description Whether an owner allowed it to reveal secrets. */
+            may_reveal: boolean;
+            name?: string | null;
+            project_id?: components["schemas"]["ProjectId"] | null;
+            role: components["schemas"]["Role"];
+            user_id: components["schemas"]["UserId"];
+            /**
+             * Format: int32
+             * @description Number of its changes; also its ETag.
+             */
+            version: number;
+        };
+        /**
+         * @description The id of a membership.
+         * @example mem_0198c0de0198c0de0198c0de0198c0de
+         */
+        MembershipId: string;
         /**
          * @description The id of an audited act, or of a dead letter.
          * @example msg_0198c0de0198c0de0198c0de0198c0de
          */
         MessageId: string;
-        /** @description A note: an object of the owner's own. */
+        /** @description The owner's note: a JSON object. */
         Meta: Record<string, unknown>;
         /**
          * @description The id of a model that a tenant added.
          * @example mdl_0198c0de0198c0de0198c0de0198c0de
          */
         ModelId: string;
-        /** @description A model to add: its name, or with a name for people. */
+        /** @description A model to add: its name, or an object with a display name. */
         ModelInput: string | {
             /**
-             * @description Its name for people.
+             * @description Display name.
              * @example Acme One
              */
             display_name?: string | null;
             /**
-             * @description Its name, as its provider spells it.
+             * @description Name as its provider spells it.
              * @example acme-1
              */
             name: string;
@@ -1115,7 +1937,7 @@ export interface components {
         /** @description A model of a provider. */
         ModelView: {
             /**
-             * @description Its name for people; its name in requests where nobody gave one.
+             * @description Display name; the name in requests if none was given.
              * @example GPT-4o mini
              */
             display_name: string;
@@ -1124,10 +1946,10 @@ export interface components {
             max_input_tokens?: number | null;
             /** Format: int64 */
             max_output_tokens?: number | null;
-            /** @description `chat`, `embedding` or `rerank`; null when nobody said. */
+            /** @description `chat`, `embedding` or `rerank`; null if unknown. */
             mode?: string | null;
             /**
-             * @description Its name in requests.
+             * @description Name in requests.
              * @example gpt-4o-mini
              */
             name: string;
@@ -1135,16 +1957,23 @@ export interface components {
             provider: string;
         };
         /**
-         * @description Models to add to a provider: one with its fields, or several in `models`. Those that are there already stay, and
-         *     take a name for people that is given.
+         * @description Models to add to a provider: one with its fields, or several in `models`. Existing models stay, and take a display
+         *     name that is given.
          */
         ModelsInput: {
-            /** @description Its name for people. */
+            /** @description Display name. */
             display_name?: string | null;
-            /** @description Names, or objects with a name for people too. */
+            /** @description Names, or objects with a display name. */
             models?: components["schemas"]["ModelInput"][] | null;
-            /** @description The model's name in requests. */
+            /** @description Name of the model in requests. */
             name?: string | null;
+        };
+        /** @description An invitation with its link. */
+        NewInvitationView: components["schemas"]["InvitationView"] & {
+            /** @description Link to hand over, shown this once; left out where it is sent by mail. */
+            link?: string | null;
+            /** @description Token at the end of the link, for `POST /api/v1/invitations/accept`; left out where it is sent by mail. */
+            token?: string | null;
         };
         /** @description A virtual key with the key. */
         NewKeyView: components["schemas"]["VirtualKeyView"] & {
@@ -1154,7 +1983,66 @@ export interface components {
              */
             key: string;
         };
-        /** @description Why an attempt did not succeed. */
+        /** @description A service with its token. */
+        NewServiceView: components["schemas"]["ServiceView"] & {
+            /**
+             * @description The token. It is shown this once; store it now.
+             * @example kw_svc_...
+             */
+            token: string;
+        };
+        /** @description A session's token. */
+        NewToken: {
+            /**
+             * Format: date-time
+             * @description Time at which it ends in any case; without use it ends sooner.
+             */
+            expires_at: string;
+            id: components["schemas"]["SessionId"];
+            /**
+             * @description The token, also set as a cookie. It is shown this once.
+             * @example kw_ses_...
+             */
+            token: string;
+        };
+        /** @description Authenticator app that waits for its first code. Nothing asks for its codes before that. */
+        NewTotp: {
+            /**
+             * @description Secret as people type it, base32. It is shown this once.
+             * @example GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ
+             */
+            secret: string;
+            /**
+             * @description Address for a QR code; it holds the secret.
+             * @example otpauth://totp/Keyway:ana%40example.org?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Keyway
+             */
+            url: string;
+        };
+        /** @description Mails that a person gets. */
+        Notifications: {
+            /** @description 80 or 100 % of a budget are used. */
+            budget: boolean;
+            /** @description A second factor was added or removed. */
+            factor_changed: boolean;
+            /** @description A key expires within 30, 7 or 1 days, or has expired. */
+            key_expiring: boolean;
+            /** @description A provider refuses a key that worked. */
+            key_refused: boolean;
+            /** @description A sign-in from a place that is new. */
+            new_sign_in: boolean;
+            /** @description A key was used outside Keyway. */
+            used_outside: boolean;
+        };
+        /** @description New choices; one that is left out stays. */
+        NotificationsChange: {
+            budget?: boolean | null;
+            factor_changed?: boolean | null;
+            key_expiring?: boolean | null;
+            key_refused?: boolean | null;
+            new_sign_in?: boolean | null;
+            used_outside?: boolean | null;
+        };
+        /** @description Reason why an attempt did not succeed. */
         OperationError: {
             /** @example unreachable */
             code: string;
@@ -1166,44 +2054,44 @@ export interface components {
          */
         OperationId: string;
         /**
-         * @description What an operation does.
+         * @description Kind of an operation.
          * @enum {string}
          */
-        OperationKind: "verify_key" | "plan_usage" | "fetch_usage" | "revoke";
+        OperationKind: "verify_key" | "plan_usage" | "fetch_usage" | "revoke" | "send_mail";
         /**
-         * @description What began an operation.
+         * @description Trigger of an operation.
          * @enum {string}
          */
         OperationOrigin: "request" | "schedule" | "parent";
         /**
-         * @description Where an operation stands: the last three are final.
+         * @description State of an operation: the last three are final.
          * @enum {string}
          */
         OperationState: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-        /** @description An operation: what a command started. */
+        /** @description An operation: a unit of work that a command started. */
         OperationView: {
             /**
              * Format: int32
-             * @description The current attempt, from 1.
+             * @description Number of the current attempt, from 1.
              */
             attempt: number;
             /** Format: date-time */
             created_at: string;
             /**
              * Format: int64
-             * @description For a fan-out: how many children succeeded; for a revocation, how many replicas have; else null.
+             * @description Number of children that succeeded; for a revocation, of replicas that acknowledged; else null.
              */
             done?: number | null;
             /**
              * Format: date-time
-             * @description When the next attempt is due.
+             * @description Time at which the next attempt is due.
              */
             due_at?: string | null;
             error?: components["schemas"]["OperationError"] | null;
             /**
              * Format: int64
-             * @description For a fan-out: how many children failed or were called off; for a revocation that ended, how many replicas
-             *     did not say; else null.
+             * @description Number of failed or cancelled children; for a finished revocation, of replicas that never acknowledged; else
+             *     null.
              */
             failed?: number | null;
             /** Format: date-time */
@@ -1211,7 +2099,7 @@ export interface components {
             id: components["schemas"]["OperationId"];
             integration_id?: components["schemas"]["IntegrationId"] | null;
             kind: components["schemas"]["OperationKind"];
-            /** @description What began it. */
+            /** @description Trigger. */
             origin: components["schemas"]["OperationOrigin"];
             parent_id?: components["schemas"]["OperationId"] | null;
             /** Format: date-time */
@@ -1219,19 +2107,40 @@ export interface components {
             state: components["schemas"]["OperationState"];
             /**
              * Format: int64
-             * @description For a fan-out: how many children it has; for a revocation, how many replicas have to drop what was revoked;
-             *     else null.
+             * @description Number of children of a fan-out; for a revocation, of replicas that must drop the revoked entries; else null.
              */
             total?: number | null;
             /**
-             * @description For a revocation: the replicas that have not said that they have dropped it. When it succeeded all the same,
-             *     they are gone, and hold nothing any more.
+             * @description Replicas that have not acknowledged a revocation. If it succeeded nevertheless, they are gone and hold no
+             *     entries any more.
              */
             unanswered?: components["schemas"]["ReplicaId"][];
         };
         /**
-         * @description What a model costs today on ordinary terms, in billionths of a US dollar, for a million tokens where nothing else is
-         *     said. null: unknown.
+         * @description Column that an application's report of its own usage can be split by.
+         * @enum {string}
+         */
+        OwnGroupBy: "provider" | "model" | "day";
+        /** @description A tenant that the caller acts in, or one of its projects. */
+        OwnTenantView: {
+            id: components["schemas"]["TenantId"];
+            name: string;
+            project_id?: components["schemas"]["ProjectId"] | null;
+            role?: components["schemas"]["Role"] | null;
+        };
+        /** @description A new password, and the present one as a proof. */
+        PasswordChange: {
+            /** Format: password */
+            current_password: string;
+            /**
+             * Format: password
+             * @description New password: 15 to 256 characters, 8 beside a second factor.
+             */
+            password: string;
+        };
+        /**
+         * @description Today's price of a model on ordinary terms, in billionths of a US dollar per million tokens unless another unit is
+         *     named. null: unknown.
          */
         PriceView: {
             /** Format: int64 */
@@ -1242,12 +2151,12 @@ export interface components {
             cache_write?: number | null;
             /**
              * Format: int64
-             * @description For what is kept for twelve hours.
+             * @description Cache writes kept for twelve hours.
              */
             cache_write_12h?: number | null;
             /**
              * Format: int64
-             * @description For what is kept for an hour.
+             * @description Cache writes kept for one hour.
              */
             cache_write_1h?: number | null;
             /** Format: int64 */
@@ -1256,7 +2165,7 @@ export interface components {
             cached_input?: number | null;
             /**
              * Format: int64
-             * @description For a thousand calls that searched the web, however often, where that is what is charged.
+             * @description Per thousand calls with any web search, for models charged so.
              */
             grounded_prompt?: number | null;
             /** Format: int64 */
@@ -1265,30 +2174,35 @@ export interface components {
             output?: number | null;
             /**
              * Format: int64
-             * @description For each call; null: nothing.
+             * @description Per call; null: free.
              */
             per_request?: number | null;
             /**
              * Format: int64
-             * @description For a thousand units of searching documents, where that is what is charged.
+             * @description Per thousand search units, for models charged so.
              */
             search_unit?: number | null;
             /**
              * Format: date-time
-             * @description When another price follows; null: nobody said.
+             * @description Time of the next price; null: none is known.
              */
             until?: string | null;
             /**
              * Format: int64
-             * @description For a thousand searches of the web.
+             * @description Per thousand web searches.
              */
             web_search?: number | null;
         };
-        /** @description What to change; what is left out stays. */
+        /**
+         * @description Kind of a caller: a person, a service, or the operator with the admin key.
+         * @enum {string}
+         */
+        PrincipalKind: "user" | "service" | "operator";
+        /** @description New values; a field that is left out keeps its value. */
         ProjectChange: {
             fallback?: components["schemas"]["FallbackInput"] | null;
             limits?: components["schemas"]["LimitsInput"];
-            /** @description 1 to 100 characters, unique in the tenant. */
+            /** @description Name, 1 to 100 characters, unique in the tenant. */
             name?: string | null;
         };
         /**
@@ -1296,15 +2210,15 @@ export interface components {
          * @example prj_0198c0de0198c0de0198c0de0198c0de
          */
         ProjectId: string;
-        /** @description A project to make. */
+        /** @description A project to create. */
         ProjectInput: {
             fallback?: components["schemas"]["FallbackInput"] | null;
-            /** @description What its virtual keys may call, all together. */
+            /** @description Limits of its virtual keys together. */
             limits?: components["schemas"]["LimitsInput"];
-            /** @description 1 to 100 characters, unique in the tenant. */
+            /** @description Name, 1 to 100 characters, unique in the tenant. */
             name: string;
         };
-        /** @description A project: what integrations and virtual keys belong to. */
+        /** @description A project: a group of integrations and virtual keys. */
         ProjectView: {
             /** Format: date-time */
             created_at: string;
@@ -1314,27 +2228,28 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description Counts its changes; also its ETag.
+             * @description Number of its changes; also its ETag.
              */
             version: number;
         };
-        /** @description A provider that was made or changed, and, where a key came along, its integration and what verifies it. */
+        /** @description A provider that was created or changed and, if a key was given, its integration and the operation that verifies it. */
         ProviderAccepted: components["schemas"]["ProviderView"] & {
             integration?: components["schemas"]["IntegrationView"] | null;
             operation?: components["schemas"]["OperationView"] | null;
+            replacement?: components["schemas"]["ReplacementView"] | null;
         };
-        /** @description What to change of a provider; what is left out stays. A predefined one takes `api_key` and `limits`. */
+        /** @description New values of a provider; a field that is left out keeps its value. A predefined one takes `api_key` and `limits`. */
         ProviderChange: {
             api_key?: components["schemas"]["Credentials"] | null;
             auth?: components["schemas"]["AuthStyle"] | null;
             /**
-             * @description Stays as it is while integrations use the provider, because their credentials are bound to it; it can be
-             *     changed together with the only key. Of a predefined provider without an address of its own: the key's.
+             * @description Base URL. It cannot change while integrations use the provider, because their credentials are bound to it,
+             *     except together with the only key. Of a predefined provider without a host of its own: the key's.
              */
             base_url?: string | null;
-            /** @description What people call it. */
+            /** @description Display name. */
             display_name?: string | null;
-            /** @description What all integrations of it may serve together, in whichever project. */
+            /** @description Limits of all integrations of it together, across projects. */
             limits?: components["schemas"]["LimitsInput"];
         };
         /**
@@ -1342,23 +2257,23 @@ export interface components {
          * @example prv_0198c0de0198c0de0198c0de0198c0de
          */
         ProviderId: string;
-        /** @description A provider to make. */
+        /** @description A provider to create. */
         ProviderInput: {
             api_key?: components["schemas"]["Credentials"] | null;
             auth?: components["schemas"]["AuthStyle"] | null;
             /**
-             * @description What `/chat/completions` is appended to: https, or a host the operator trusts.
+             * @description Base URL that `/chat/completions` is appended to: https, or a host the operator trusts.
              * @example https://api.acme.dev/v1
              */
             base_url: string;
-            /** @description What people call it; the name if left out. */
+            /** @description Display name; the name if left out. */
             display_name?: string | null;
-            /** @description What all integrations of it may serve together. */
+            /** @description Limits of all integrations of it together. */
             limits?: components["schemas"]["LimitsInput"];
-            /** @description The models it offers: names, or objects with a name for people too. */
+            /** @description Models it offers: names, or objects with a display name. */
             models?: components["schemas"]["ModelInput"][];
             /**
-             * @description What paths and integrations call it: a-z, 0-9, '-', '_' and '.'.
+             * @description Name in paths and integrations: a-z, 0-9, '-', '_' and '.'.
              * @example acme
              */
             name: string;
@@ -1367,23 +2282,23 @@ export interface components {
         ProviderView: {
             auth?: components["schemas"]["AuthStyle"] | null;
             base_url: string;
-            /** @description Of `chat`, `completions`, `embeddings`, `messages`, `usage`. */
+            /** @description Capabilities: `chat`, `completions`, `embeddings`, `messages`, `usage`. */
             capabilities: string[];
-            /** @description Whether the tenant made it. */
+            /** @description `true` for a custom provider of the tenant. */
             custom: boolean;
             display_name: string;
-            /** @description Whether the tenant has an integration of it. */
+            /** @description `true` if the tenant has an integration of it. */
             has_api_key: boolean;
             id?: components["schemas"]["ProviderId"] | null;
-            /** @description What all the tenant's integrations of it may serve together, in whichever project. */
+            /** @description Limits of all the tenant's integrations of it together, across projects. */
             limits: components["schemas"]["LimitsView"];
             /** @example openai */
             name: string;
-            /** @description Whether an integration has to bring its own `config.base_url`. */
+            /** @description `true` if every integration must have its own `config.base_url`. */
             needs_base_url: boolean;
             /**
              * Format: int32
-             * @description Counts the tenant's changes to it, also its ETag; 0: a predefined provider as the catalog has it.
+             * @description Number of the tenant's changes to it, also its ETag; 0: a predefined provider, unchanged.
              */
             version: number;
         };
@@ -1393,11 +2308,52 @@ export interface components {
         };
         /** @description Keyway's own answers carry `x-keyway-error` with their code, and are in the caller's shape: OpenAI's `{"error": {"message", "type", "param", "code"}}`, at Anthropic's paths `{"type": "error", "error": {"type", "message"}}`, at Google's `{"error": {"code", "message", "status"}}`. All else is the provider's own answer. */
         ProxyError: Record<string, unknown>;
-        /** @description What a caller of the proxy would be told. */
+        /** @description Session that goes on under a new token, and recovery codes. */
+        RecoveryCodes: {
+            /**
+             * @description Codes that stand in for a lost factor, each once. They are shown this once, and take the place of all earlier
+             *     ones.
+             * @example [
+             *       "2f4k-9q0z-8m1n-7c3d"
+             *     ]
+             */
+            recovery_codes: string[];
+            session: components["schemas"]["NewToken"];
+        };
+        /** @description Error that a caller of the proxy would get. */
         RefusalView: {
             /** @example integration_disabled */
             code: string;
             message: string;
+        };
+        /** @description A session that goes on under a new token. */
+        Renewed: {
+            session: components["schemas"]["NewToken"];
+        };
+        /**
+         * @description State of a credential that is to replace another one.
+         * @enum {string}
+         */
+        ReplacementState: "verifying" | "refused";
+        /** @description A credential that is to replace another one, which goes on serving until this one is verified. */
+        ReplacementView: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * @description Redacted form of it, enough to recognise it.
+             * @example sk-...abcd
+             */
+            hint: string;
+            /** @description Operation that verifies it. */
+            operation_id: components["schemas"]["OperationId"];
+            /**
+             * Format: int32
+             * @description Version of the credential after the swap.
+             */
+            secret_version: number;
+            /** @description `verifying`: it is swapped in if the verdict is `valid`. `refused`: it was not accepted and is not kept. */
+            state: components["schemas"]["ReplacementState"];
+            verdict?: components["schemas"]["VerdictView"] | null;
         };
         /**
          * @description The id of a process that serves.
@@ -1413,76 +2369,76 @@ export interface components {
         RequestView: {
             /**
              * Format: int32
-             * @description How often a provider was asked for this answer.
+             * @description Number of calls to providers made for this answer.
              */
             attempts: number;
             /**
              * Format: int64
-             * @description Those of them that are kept for an hour.
+             * @description Part of the cache writes that is kept for one hour.
              */
             cache_write_1h_tokens?: number | null;
             /** Format: int64 */
             cache_write_tokens?: number | null;
-            /** @description Whether the answer came from Keyway's own memory. */
+            /** @description `true` if the answer came from Keyway's own cache. */
             cached: boolean;
             /** Format: int64 */
             cached_input_tokens?: number | null;
             /**
              * Format: int64
-             * @description Billionths of a US dollar; null when it is not known.
+             * @description Cost in billionths of a US dollar; null if unknown.
              */
             cost_nano_usd?: number | null;
-            /** @description `own`: an integration's. `fallback`: the operator's, to which the project has consented. */
+            /** @description `own`: an integration's secret. `fallback`: the operator's key, to which the project has consented. */
             credential: components["schemas"]["Credential"];
             /**
              * Format: int64
-             * @description From the request's arrival to the last byte of the answer; null when nobody saw it.
+             * @description Milliseconds from the request's arrival to the last byte of the answer; null if unknown.
              */
             duration_ms?: number | null;
             /**
              * Format: int64
-             * @description From the request's arrival to the first byte of the answer.
+             * @description Milliseconds from the request's arrival to the first byte of the answer.
              */
             first_byte_ms?: number | null;
             /**
              * Format: int32
-             * @description The provider's; null when no answer came, nobody was asked, or nobody knows.
+             * @description Status of the provider's answer; null if none came, no provider was asked, or it is unknown.
              */
             http_status?: number | null;
-            /** @description What the caller got as `x-keyway-request-id`. */
+            /** @description Id of the request; the caller got it as `x-keyway-request-id`. */
             id: components["schemas"]["RequestId"];
             /** Format: int64 */
             input_tokens?: number | null;
             integration_id?: components["schemas"]["IntegrationId"] | null;
-            /** @description The model the provider says it used, else the one asked for; null when neither is known. */
+            /** @description Model that the provider says it used, else the one asked for; null if neither is known. */
             model?: string | null;
             /**
-             * @description `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no
-             *     answer came. `settled`: the process that made the call died, so what became of it is unknown. `refused`:
-             *     Keyway itself refused the call and asked no provider.
+             * @description `completed`: the answer came to its own end. `broken_off`: the caller or the provider broke off, or no answer
+             *     came. `settled`: the process that made the call died, so its result is unknown. `refused`: Keyway itself refused
+             *     the call and asked no provider.
              */
             outcome: components["schemas"]["CallOutcome"];
             /** Format: int64 */
             output_tokens?: number | null;
             /**
              * Format: int64
-             * @description Spent in Keyway before a provider was called, in microseconds.
+             * @description Microseconds spent in Keyway before a provider was called.
              */
             overhead_us?: number | null;
-            /** @description The path at the provider, without its query. */
+            /** @description Path at the provider, without its query. */
             path: string;
             /**
-             * @description The price list that says so; `provider` when the provider said it, `cache` and `refused` when none was asked,
-             *     `counted` when another call has counted the same answer.
+             * @description Version of the price list used; `provider` if the provider stated the charge, `cache` and `refused` if none was
+             *     asked, `counted` if another call has counted the same answer.
              */
             price_version?: string | null;
             project_id: components["schemas"]["ProjectId"];
-            /** @description Null: the call was refused before a provider was chosen. */
+            /** @description Provider's name; null if the call was refused before one was chosen. */
             provider?: string | null;
             /** Format: int64 */
             reasoning_tokens?: number | null;
             /**
-             * @description With which code Keyway refused it, as the caller was told; null when it did not.
+             * @description Code of Keyway's own refusal, as the caller got it; null if there was none.
              * @example budget_exceeded
              */
             refused_code?: string | null;
@@ -1491,22 +2447,200 @@ export interface components {
             streamed: boolean;
             virtual_key_id: components["schemas"]["VirtualKeyId"];
         };
+        /** @description Another password. */
+        ResetAcceptInput: {
+            /**
+             * Format: password
+             * @description Password, 15 to 256 characters; 8 with a second factor.
+             */
+            password: string;
+            /** @description Token at the end of the link. */
+            token: string;
+        };
+        /** @description The same for every address. */
+        ResetAsked: {
+            message: string;
+        };
+        /** @description Account whose password was forgotten. */
+        ResetInput: {
+            /** @example ana@example.org */
+            email: string;
+        };
+        /** @description Why a secret is needed. */
+        RevealInput: {
+            /**
+             * @description Reason, 1 to 200 characters; the audit log keeps it.
+             * @example moving to another host
+             */
+            reason: string;
+        };
+        /** @description Whether secrets may be revealed. */
+        RevealsInput: {
+            /** @description `true`: who may reveal secrets can do so; `false`: nobody can, at once. */
+            allowed: boolean;
+        };
+        /** @description Whether secrets may be revealed in the tenant. */
+        RevealsView: {
+            allowed: boolean;
+            /** Format: date-time */
+            allowed_at?: string | null;
+            allowed_by?: components["schemas"]["UserId"] | null;
+        };
         /** @description A virtual key that was revoked, and the operation that ends when every replica has dropped it. */
         RevokedKeyView: components["schemas"]["VirtualKeyView"] & {
             operation: components["schemas"]["OperationView"];
         };
-        /** @description Who would be tried, and why not the others. */
+        /**
+         * @description Role of a member.
+         * @enum {string}
+         */
+        Role: "owner" | "admin" | "operator" | "developer" | "auditor" | "billing";
+        /** @description A new token for a service. */
+        RotateInput: {
+            /**
+             * Format: date-time
+             * @description Time at which the new token stops working; at most 400 days ahead.
+             */
+            expires_at: string;
+        };
+        /** @description Candidates for a call, and the reasons against the others. */
         RoutingView: {
             /** @description Every integration of the project, and the operator's key: those that would be tried, in that order, then the others. */
             candidates: components["schemas"]["CandidateView"][];
             integration_id?: components["schemas"]["IntegrationId"] | null;
             refusal?: components["schemas"]["RefusalView"] | null;
         };
-        /** @description What was started. */
+        /** @description Second factor of a sign-in: `totp` or `recovery`. */
+        SecondFactorInput: {
+            /** @description Text that the first step answered with. */
+            challenge: string;
+            /**
+             * @description Recovery code.
+             * @example 2f4k-9q0z-8m1n-7c3d
+             */
+            recovery?: string | null;
+            /**
+             * @description Code that the authenticator app shows.
+             * @example 123456
+             */
+            totp?: string | null;
+        };
+        /** @description New values; a field that is left out keeps its value. */
+        ServiceChange: {
+            /** @description Whether the service may reveal secrets, which an owner allows. */
+            may_reveal?: boolean | null;
+        };
+        /**
+         * @description The id of a service.
+         * @example svc_0198c0de0198c0de0198c0de0198c0de
+         */
+        ServiceId: string;
+        /** @description A service to make. */
+        ServiceInput: {
+            /**
+             * Format: date-time
+             * @description Time at which the token stops working; at most 400 days ahead.
+             */
+            expires_at: string;
+            /**
+             * @description Name, 1 to 100 characters, unique among the tenant's services that are not revoked.
+             * @example billing
+             */
+            name: string;
+            /**
+             * @description Permissions, no more than one's own.
+             * @example [
+             *       "usage.read"
+             *     ]
+             */
+            permissions: string[];
+        };
+        /** @description A service. */
+        ServiceView: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            id: components["schemas"]["ServiceId"];
+            /**
+             * Format: date-time
+             * @description Give or take a minute.
+             */
+            last_used_at?: string | null;
+            made_by?: components["schemas"]["UserId"] | null;
+            name: string;
+            permissions: string[];
+            /** @description Part of its token that is no secret: `kw_svc_<public_id>_...`. */
+            public_id: string;
+            /** Format: date-time */
+            revoked_at?: string | null;
+            /**
+             * Format: int32
+             * @description Number of its changes; also its ETag.
+             */
+            version: number;
+        };
+        /**
+         * @description The id of a session.
+         * @example ses_0198c0de0198c0de0198c0de0198c0de
+         */
+        SessionId: string;
+        /** @description A session that holds. */
+        SessionView: {
+            /** @description Network address that it began from. */
+            address?: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description Program that it began in, as that calls itself. */
+            device?: string | null;
+            /**
+             * Format: date-time
+             * @description Time at which it ends in any case.
+             */
+            expires_at: string;
+            id: components["schemas"]["SessionId"];
+            /** @description `true` for the session of this request. */
+            is_current: boolean;
+            /**
+             * Format: date-time
+             * @description Give or take a minute.
+             */
+            last_seen_at: string;
+            /** @description Last proof in it: `password`, `totp` and so on. */
+            proved_by: string;
+        };
+        /** @description The first person, with the token that makes it an owner. */
+        SetupInput: {
+            /** @example ana@example.org */
+            email: string;
+            /**
+             * @description Name, 1 to 100 characters.
+             * @example Ana
+             */
+            name: string;
+            /**
+             * Format: password
+             * @description Password, 15 to 256 characters.
+             */
+            password: string;
+            /**
+             * @description Token that the first start printed.
+             * @example kw_setup_...
+             */
+            token: string;
+        };
+        /** @description Proof of a person. */
+        SignInInput: {
+            /** @example ana@example.org */
+            email: string;
+            /** Format: password */
+            password: string;
+        };
+        /** @description The operation that was started. */
         Started: {
             operation: components["schemas"]["OperationView"];
         };
-        /** @description How many integrations have each status. */
+        /** @description Number of integrations by status. */
         StatusCounts: {
             /** Format: int64 */
             connected: number;
@@ -1517,19 +2651,35 @@ export interface components {
             /** Format: int64 */
             verifying: number;
         };
-        /** @description What was accepted: an integration and the operation that verifies it. */
+        /** @description New proof of the person whose session it is: one of these. */
+        StepUpInput: {
+            /** Format: password */
+            password?: string | null;
+            /**
+             * @description Recovery code.
+             * @example 2f4k-9q0z-8m1n-7c3d
+             */
+            recovery?: string | null;
+            /**
+             * @description Code that the authenticator app shows.
+             * @example 123456
+             */
+            totp?: string | null;
+        };
+        /** @description An accepted integration and the operation that verifies it. */
         Submitted: {
             integration: components["schemas"]["IntegrationView"];
             operation?: components["schemas"]["OperationView"] | null;
+            replacement?: components["schemas"]["ReplacementView"] | null;
         };
         /**
          * @description The id of a tenant.
          * @example tnt_0198c0de0198c0de0198c0de0198c0de
          */
         TenantId: string;
-        /** @description A tenant to make, or its new name. */
+        /** @description A tenant to create, or its new name. */
         TenantInput: {
-            /** @description 1 to 100 characters, unique in the installation. */
+            /** @description Name, 1 to 100 characters, unique in the installation. */
             name: string;
         };
         /** @description A tenant. */
@@ -1539,11 +2689,24 @@ export interface components {
             id: components["schemas"]["TenantId"];
             name: string;
         };
-        /** @description One group of a report. Of the first eight fields there are those that were asked for. */
+        /** @description First code of an authenticator app. */
+        TotpConfirmation: {
+            /**
+             * @description Code that the app shows.
+             * @example 123456
+             */
+            totp: string;
+        };
+        /** @description Authenticator app. */
+        TotpView: {
+            /** Format: date-time */
+            confirmed_at: string;
+        };
+        /** @description One group of a report. The first eight fields are present if they were asked for. */
         UsageView: {
             /**
              * Format: int64
-             * @description Those of them that are kept for an hour.
+             * @description Part of the cache writes that is kept for one hour.
              */
             cache_write_1h_tokens?: number | null;
             /** Format: int64 */
@@ -1552,57 +2715,81 @@ export interface components {
             cached_input_tokens?: number | null;
             /**
              * Format: int64
-             * @description Billionths of a US dollar; null when nothing of it is known.
+             * @description Cost in billionths of a US dollar; null if nothing of it is known.
              */
             cost_nano_usd?: number | null;
             credential?: components["schemas"]["Credential"] | null;
             day?: string | null;
             /**
              * Format: int64
-             * @description Metered only.
+             * @description Failed calls; metered only.
              */
             failed_requests?: number | null;
             /** Format: int64 */
             input_tokens?: number | null;
             integration_id?: components["schemas"]["IntegrationId"] | null;
             ledger: components["schemas"]["Ledger"];
-            /** @description null for usage whose model is unknown. */
+            /** @description Model; null for usage whose model is unknown. */
             model?: string | null;
             /** Format: int64 */
             output_tokens?: number | null;
             project_id?: components["schemas"]["ProjectId"] | null;
-            /** @description null for calls that were refused before a provider was chosen. */
+            /** @description Provider's name; null for calls that were refused before a provider was chosen. */
             provider?: string | null;
             /** Format: int64 */
             reasoning_tokens?: number | null;
             /**
              * Format: int64
-             * @description Metered only: calls that Keyway itself refused, for a limit or another reason. No other figure counts them.
+             * @description Calls that Keyway itself refused, for a limit or another reason; metered only. No other figure counts them.
              */
             refused_requests?: number | null;
             /**
              * Format: int64
-             * @description Calls of the provider; those that Keyway itself refused are counted apart.
+             * @description Calls to the provider; calls that Keyway itself refused are counted apart.
              */
             requests?: number | null;
             /**
              * Format: int64
-             * @description Metered only: calls whose tokens are unknown, so that the sums are too low.
+             * @description Calls whose tokens are unknown and missing from the sums; metered only.
              */
             unknown_token_requests?: number | null;
             /**
              * Format: int64
-             * @description Metered only: calls whose cost is unknown, so that the cost is too low.
+             * @description Calls whose cost is unknown and missing from the cost; metered only.
              */
             unpriced_requests?: number | null;
             virtual_key_id?: components["schemas"]["VirtualKeyId"] | null;
         };
         /**
-         * @description What a verification found.
+         * @description The id of a person.
+         * @example usr_0198c0de0198c0de0198c0de0198c0de
+         */
+        UserId: string;
+        /** @description A person. */
+        UserView: {
+            /** Format: date-time */
+            created_at: string;
+            /** @example ana@example.org */
+            email: string;
+            id: components["schemas"]["UserId"];
+            /**
+             * @description Language it is written to in.
+             * @example en
+             */
+            locale: string;
+            name: string;
+            /**
+             * Format: int32
+             * @description Number of its changes; also its ETag.
+             */
+            version: number;
+        };
+        /**
+         * @description Result of a verification.
          * @enum {string}
          */
-        VerdictKind: "valid" | "invalid" | "no_credit" | "restricted" | "rate_limited" | "unreachable" | "undecryptable";
-        /** @description What a verification found, with its evidence. */
+        VerdictKind: "valid" | "invalid" | "no_credit" | "restricted" | "rate_limited" | "unreachable" | "misconfigured" | "undecryptable";
+        /** @description Result of a verification, with its evidence. */
         VerdictView: {
             /** Format: date-time */
             checked_at: string;
@@ -1610,52 +2797,52 @@ export interface components {
             code?: string | null;
             /**
              * Format: int32
-             * @description The provider's HTTP status; null when there was no answer.
+             * @description HTTP status of the provider's answer; null if there was none.
              */
             http_status?: number | null;
             kind: components["schemas"]["VerdictKind"];
-            /** @description What it means and what to do. */
+            /** @description Sentence that says what it means and what to do. */
             reason: string;
             /** @description The provider's own id of the request. */
             request_id?: string | null;
         };
-        /** @description What to change; what is left out stays. */
+        /** @description New values; a field that is left out keeps its value. */
         VirtualKeyChange: {
             /**
              * Format: int64
-             * @description Keep answers to its calls for so many seconds; null: not at all.
+             * @description Seconds for which answers to its calls are cached; null: not cached.
              */
             cache_ttl_seconds?: number | null;
             /**
              * Format: date-time
-             * @description When it stops working; null: never.
+             * @description Time at which it stops working; null: never.
              */
             expires_at?: string | null;
             limits?: components["schemas"]["LimitsInput"];
-            /** @description 1 to 100 characters. */
+            /** @description Name, 1 to 100 characters. */
             name?: string | null;
         };
         /**
-         * @description The id of a virtual key: not the key.
+         * @description The id of a virtual key, which is not the key.
          * @example vk_0198c0de0198c0de0198c0de0198c0de
          */
         VirtualKeyId: string;
-        /** @description A virtual key to make. */
+        /** @description A virtual key to create. */
         VirtualKeyInput: {
             /**
              * Format: int64
-             * @description Keep answers to its calls for so many seconds, 1 to 86400, for whoever makes the same call in the project;
-             *     not at all if left out. A call can ask for that, or refuse it: header `x-keyway-cache: on`, `off` or `refresh`.
+             * @description Seconds, 1 to 86400, for which answers to its calls are cached for the same call by any key of the project; not
+             *     cached if left out. A call can override that with the header `x-keyway-cache: on`, `off` or `refresh`.
              */
             cache_ttl_seconds?: number | null;
             /**
              * Format: date-time
-             * @description When it stops working; never if left out.
+             * @description Time at which it stops working; never if left out.
              */
             expires_at?: string | null;
-            /** @description What may be called with it. */
+            /** @description Limits of its calls. */
             limits?: components["schemas"]["LimitsInput"];
-            /** @description 1 to 100 characters. */
+            /** @description Name, 1 to 100 characters. */
             name: string;
             project_id?: components["schemas"]["ProjectId"] | null;
         };
@@ -1663,7 +2850,7 @@ export interface components {
         VirtualKeyView: {
             /**
              * Format: int64
-             * @description How long answers to its calls are kept for the same call; null: not at all.
+             * @description Seconds for which answers to its calls are cached; null: not cached.
              */
             cache_ttl_seconds?: number | null;
             /** Format: date-time */
@@ -1671,7 +2858,7 @@ export interface components {
             /** Format: date-time */
             expires_at?: string | null;
             /**
-             * @description Enough of the key to recognise it by.
+             * @description Redacted form of the key, enough to recognise it.
              * @example kw_live_...x7Qa
              */
             hint: string;
@@ -1688,7 +2875,7 @@ export interface components {
             revoked_at?: string | null;
             /**
              * Format: int32
-             * @description Counts its changes; also its ETag.
+             * @description Number of its changes; also its ETag.
              */
             version: number;
         };
@@ -1704,23 +2891,23 @@ export interface operations {
     list_audit_events: {
         parameters: {
             query?: {
-                /** @description With this action. */
+                /** @description Action, exactly: `integration.created`. */
                 action?: string;
-                /** @description About the thing with this id. */
+                /** @description Id of the resource that was acted on. */
                 target?: string;
-                /** @description By an actor of this type. */
+                /** @description Type of the actor. */
                 actor_type?: components["schemas"]["ActorType"];
-                /** @description From this time on. */
+                /** @description Earliest time, inclusive. */
                 from?: string;
-                /** @description Before this time. */
+                /** @description Latest time, exclusive. */
                 to?: string;
-                /** @description 1 to 200; 50 if left out. */
+                /** @description Page size, 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description The next_cursor of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -1757,7 +2944,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1766,7 +2953,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1807,14 +2994,16 @@ export interface operations {
     list_dead_letters: {
         parameters: {
             query?: {
-                /** @description `tenant` if left out. */
+                /** @description Scope; `tenant` if left out. */
                 scope?: components["schemas"]["DeadLetterScope"];
-                /** @description 1 to 200; 50 if left out. */
+                /** @description Page size, 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description The next_cursor of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
             };
@@ -1850,7 +3039,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1859,8 +3048,17 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1892,6 +3090,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -1918,7 +3118,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1927,7 +3127,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1978,6 +3178,8 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
             };
@@ -2006,7 +3208,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2015,7 +3217,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2062,32 +3264,120 @@ export interface operations {
             };
         };
     };
+    stream_events: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description server-sent events */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_integrations: {
         parameters: {
             query?: {
-                /** @description Of this project. */
+                /** @description Project. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description Of the provider with this name. */
+                /** @description Provider's name. */
                 provider?: string;
-                /** @description With this status. */
+                /** @description Status. */
                 status?: components["schemas"]["IntegrationStatus"];
-                /** @description With this text in its name; case does not matter. 1 to 100 characters. */
+                /** @description Text in the name, ignoring case; 1 to 100 characters. */
                 search?: string;
                 /**
-                 * @description `created_at`, `updated_at`, `last_used_at`, `name`, `provider` or `status`, with `-` in front for the reverse
+                 * @description `created_at`, `updated_at`, `last_used_at`, `name`, `provider` or `status`, with a leading `-` for the reverse
                  *     order; `-created_at` if left out.
                  * @example -last_used_at
                  */
                 sort?: string;
-                /** @description `true`: with `counts`, how many there are of each status, whatever `status`, `limit` and `cursor` say. */
+                /** @description `true` to add `counts`: the number of integrations by status, ignoring `status`, `limit` and `cursor`. */
                 counts?: boolean;
-                /** @description 1 to 200; 50 if left out. */
+                /** @description Page size, 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description The next_cursor of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -2124,7 +3414,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2133,7 +3423,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2175,7 +3465,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -2207,7 +3497,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2216,7 +3506,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2303,7 +3593,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -2342,7 +3632,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2351,7 +3641,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2393,7 +3683,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -2421,7 +3711,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2430,7 +3720,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2481,7 +3771,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -2515,7 +3805,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2524,7 +3814,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2618,9 +3908,12 @@ export interface operations {
     };
     replace_integration_credentials: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description `true`: at once and unchecked, even if the present credential works. */
+                force?: boolean;
+            };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -2654,7 +3947,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2663,7 +3956,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2755,11 +4048,151 @@ export interface operations {
             };
         };
     };
+    reveal_integration: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevealInput"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @description The key as it was submitted, or a cloud provider's credential as its object. */
+                        credentials: components["schemas"]["Credentials"];
+                    };
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it has just been replaced */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `rate_limited`: wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     test_integration: {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -2789,7 +4222,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2798,7 +4231,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2845,24 +4278,2280 @@ export interface operations {
             };
         };
     };
-    list_operations: {
+    list_invitations: {
         parameters: {
             query?: {
-                /** @description Of this kind. */
-                kind?: components["schemas"]["OperationKind"];
-                /** @description In this state. */
-                state?: components["schemas"]["OperationState"];
-                /** @description Children of this operation. */
-                parent_id?: components["schemas"]["OperationId"];
-                /** @description About this integration. */
-                integration_id?: components["schemas"]["IntegrationId"];
-                /** @description 1 to 200; 50 if left out. */
+                /** @description Page size, 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description The next_cursor of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_InvitationView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_invitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationInput"];
+            };
+        };
+        responses: {
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewInvitationView"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such project; or no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a request with this Idempotency-Key is being carried out */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    accept_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AcceptInput"];
+            };
+        };
+        responses: {
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_invitation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_mails: {
+        parameters: {
+            query?: {
+                /** @description Scope; `tenant` if left out. */
+                scope?: components["schemas"]["DeadLetterScope"];
+                /** @description State. */
+                state?: components["schemas"]["MailState"];
+                /** @description Page size, 1 to 200; 50 if left out. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_MailView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    send_mail: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it was accepted; `Location` is the operation to watch */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MailView"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it waits or was sent, its link has ended, or no mail server is set; or a request with this Idempotency-Key is being carried out */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_me: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MeView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_me: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MeChange"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserView"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_factors: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FactorsView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_notifications: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notifications"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_notifications: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
+                "If-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NotificationsChange"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Notifications"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Renewed"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    replace_recovery_codes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there is no second factor */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewTotp"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there is an app already: remove it first */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    confirm_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TotpConfirmation"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no app waits for its first code */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_totp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FactorRemoval"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Renewed"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there is no app, or the password is too short to stand alone */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_own_usage: {
+        parameters: {
+            query?: {
+                /** @description First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out. */
+                from?: string;
+                /** @description End, exclusive; now if left out. A day that has begun counts as a whole. */
+                to?: string;
+                /** @description Provider's name. */
+                provider?: string;
+                /** @description Columns to split by, of `provider`, `model` and `day`: repeated, or several separated by commas. */
+                group_by?: components["schemas"]["OwnGroupBy"][];
+            };
+            header?: {
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_UsageView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_members: {
+        parameters: {
+            query?: {
+                /** @description Page size, 1 to 200; 50 if left out. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_MemberView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `last_owner` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_member: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberChange"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberView"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `last_owner` */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_oidc: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description Path of this address; `/` if left out.
+                 * @example /integrations
+                 */
+                return_to: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description `Location` is the provider's page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there is no identity provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_oidc: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Code that the provider exchanges for the person. */
+                code: string | null;
+                /** @description Text that the sign-in was begun with. */
+                state: string | null;
+                /** @description Issuer. */
+                iss: string | null;
+                /** @description Reason why there is no code. */
+                error: string | null;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description signed in, or on to the page that asks for the second factor; `Location` is a path of this address */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there is no identity provider */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_operations: {
+        parameters: {
+            query?: {
+                /** @description Kind. */
+                kind?: components["schemas"]["OperationKind"];
+                /** @description State. */
+                state?: components["schemas"]["OperationState"];
+                /** @description Parent operation. */
+                parent_id?: components["schemas"]["OperationId"];
+                /** @description Integration. */
+                integration_id?: components["schemas"]["IntegrationId"];
+                /** @description Page size, 1 to 200; 50 if left out. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -2899,7 +6588,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2908,7 +6597,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2950,7 +6639,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -2989,7 +6678,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -2998,7 +6687,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3040,7 +6729,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -3070,7 +6759,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3079,7 +6768,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3130,7 +6819,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -3160,7 +6849,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3169,7 +6858,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3216,23 +6905,249 @@ export interface operations {
             };
         };
     };
+    request_password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetInput"];
+            };
+        };
+        responses: {
+            /** @description it was accepted; `Location` is the operation to watch */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResetAsked"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it was asked for before; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    accept_password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ResetAcceptInput"];
+            };
+        };
+        responses: {
+            /** @description it is done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_projects: {
         parameters: {
             query?: {
-                /** @description With this text in its name; case does not matter. 1 to 100 characters. */
+                /** @description Text in the name, ignoring case; 1 to 100 characters. */
                 search?: string;
                 /**
-                 * @description `created_at` or `name`, with `-` in front for the reverse order; `-created_at` if left out.
+                 * @description `created_at` or `name`, with a leading `-` for the reverse order; `-created_at` if left out.
                  * @example name
                  */
                 sort?: string;
-                /** @description 1 to 200; 50 if left out. */
+                /** @description Page size, 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description The next_cursor of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -3269,7 +7184,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3278,7 +7193,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3320,7 +7235,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -3352,7 +7267,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3361,7 +7276,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3448,7 +7363,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -3487,7 +7402,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3496,7 +7411,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3538,7 +7453,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -3566,7 +7481,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3575,7 +7490,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3635,7 +7550,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -3669,7 +7584,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3678,7 +7593,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3774,7 +7689,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -3811,7 +7726,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3820,7 +7735,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3862,7 +7777,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -3894,7 +7809,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -3903,7 +7818,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -3990,7 +7905,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
             };
             path: {
@@ -4016,7 +7931,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4025,7 +7940,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4067,7 +7982,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -4104,7 +8019,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4113,7 +8028,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4155,7 +8070,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -4195,7 +8110,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4204,7 +8119,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4246,7 +8161,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -4290,7 +8205,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4299,7 +8214,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4395,7 +8310,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -4424,7 +8339,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4433,7 +8348,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4493,7 +8408,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -4533,7 +8448,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4542,7 +8457,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4584,7 +8499,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -4619,7 +8534,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4628,7 +8543,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4714,35 +8629,35 @@ export interface operations {
     list_requests: {
         parameters: {
             query?: {
-                /** @description Of this project. */
+                /** @description Project. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description With this virtual key. */
+                /** @description Virtual key that made the call. */
                 virtual_key_id?: components["schemas"]["VirtualKeyId"];
-                /** @description Served by this integration. */
+                /** @description Integration that served the call. */
                 integration_id?: components["schemas"]["IntegrationId"];
-                /** @description With a secret of the project (`own`), or the operator's (`fallback`). */
+                /** @description Source of the secret: the project's own (`own`), or the operator's (`fallback`). */
                 credential?: components["schemas"]["Credential"];
-                /** @description Served by the provider with this name. */
+                /** @description Name of the provider that served the call. */
                 provider?: string;
-                /** @description With this model. */
+                /** @description Model. */
                 model?: string;
-                /** @description Answered with this HTTP status, or with one of a class: `429`, `5xx`. */
+                /** @description HTTP status of the answer, or a class of them: `429`, `5xx`. */
                 http_status?: string;
-                /** @description `completed`, `broken_off`, `settled` or `refused`. */
+                /** @description Outcome: `completed`, `broken_off`, `settled` or `refused`. */
                 outcome?: components["schemas"]["CallOutcome"];
-                /** @description That Keyway itself refused with this code: `budget_exceeded`. */
+                /** @description Code of Keyway's own refusal: `budget_exceeded`. */
                 refused_code?: string;
-                /** @description From this time on. */
+                /** @description Earliest arrival, inclusive. */
                 from?: string;
-                /** @description Before this time. */
+                /** @description Latest arrival, exclusive. */
                 to?: string;
-                /** @description 1 to 200; 50 if left out. */
+                /** @description Page size, 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description The next_cursor of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -4779,7 +8694,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4788,7 +8703,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4830,7 +8745,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -4869,7 +8784,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4878,7 +8793,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -4916,23 +8831,228 @@ export interface operations {
             };
         };
     };
+    get_reveals: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealsView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_reveals: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RevealsInput"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevealsView"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     explain_routing: {
         parameters: {
             query?: {
-                /** @description The project `default` if left out. */
+                /** @description Project; `default` if left out. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description A call of `/proxy/{provider}/...`. */
+                /** @description Provider of a call to `/proxy/{provider}/...`. */
                 provider?: string;
-                /** @description The model of the call: cool-downs after a rate limit are by model. */
+                /** @description Model of the call: cool-downs after a rate limit are per model. */
                 model?: string;
                 /**
-                 * @description Without a provider: the endpoint below `/v1`; `/chat/completions` if left out.
+                 * @description Endpoint below `/v1`, for a call without a provider; `/chat/completions` if left out.
                  * @example /chat/completions
                  */
                 endpoint?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -4969,7 +9089,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -4978,7 +9098,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5016,12 +9136,1422 @@ export interface operations {
             };
         };
     };
+    list_services: {
+        parameters: {
+            query?: {
+                /** @description Page size, 1 to 200; 50 if left out. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_ServiceView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    create_service: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceInput"];
+            };
+        };
+        responses: {
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewServiceView"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description `name_taken`; or a request with this Idempotency-Key is being carried out */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_service: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    delete_service: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    update_service: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceChange"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceView"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it is revoked, or its maker may not reveal secrets */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it has changed since it was read */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rotate_service: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RotateInput"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewServiceView"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description it is revoked; or a request with this Idempotency-Key is being carried out */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_SessionView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignInInput"];
+            };
+        };
+        responses: {
+            /** @description the second factor is wanted */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Challenge"];
+                };
+            };
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_other_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_in_second_factor: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SecondFactorInput"];
+            };
+        };
+        responses: {
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    step_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StepUpInput"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Renewed"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    end_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description it is done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_up: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SetupInput"];
+            };
+        };
+        responses: {
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
     list_tenants: {
         parameters: {
             query?: {
-                /** @description 1 to 200; 50 if left out. */
+                /** @description Page size, 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description The next_cursor of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: {
@@ -5060,7 +10590,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5069,7 +10599,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5132,7 +10662,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5141,7 +10671,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5256,7 +10786,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5265,7 +10795,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5330,7 +10860,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5339,7 +10869,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5419,7 +10949,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5428,7 +10958,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5514,25 +11044,28 @@ export interface operations {
     get_usage: {
         parameters: {
             query?: {
-                /** @description From this day or time on (`2026-11-01` or RFC 3339); whole UTC days. 30 days ago if left out. */
+                /** @description First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out. */
                 from?: string;
-                /** @description Before this time; now if left out. A day that has begun counts whole. */
+                /** @description End, exclusive; now if left out. A day that has begun counts as a whole. */
                 to?: string;
-                /** @description Of the provider with this name. */
+                /** @description Provider's name. */
                 provider?: string;
-                /** @description Of this project. */
+                /** @description Project. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description Of this integration. */
+                /** @description Integration. */
                 integration_id?: components["schemas"]["IntegrationId"];
-                /** @description With this virtual key; providers know nothing of it, so it is for the metered ledger alone. */
+                /** @description Virtual key; for the metered ledger alone, as providers do not know it. */
                 virtual_key_id?: components["schemas"]["VirtualKeyId"];
-                /** @description What to split by: repeated, or several separated by commas. */
+                /** @description Columns to split by: repeated, or several separated by commas. */
                 group_by?: components["schemas"]["GroupBy"][];
-                /** @description `metered` if left out; both repeated, or separated by a comma. Never add them up: they count the same calls. */
+                /**
+                 * @description Ledger, `metered` if left out; both: repeated, or separated by a comma. Never add them up: they count the same
+                 *     calls.
+                 */
                 ledger?: components["schemas"]["Ledger"][];
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -5569,7 +11102,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5578,7 +11111,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5619,13 +11152,13 @@ export interface operations {
     list_usage_drift: {
         parameters: {
             query?: {
-                /** @description From this day or time on; 7 days before `to` if left out. */
+                /** @description First day or time, inclusive; 7 days before `to` if left out. */
                 from?: string;
-                /** @description Before this day or time; now if left out. */
+                /** @description End, exclusive, a day or time; now if left out. */
                 to?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -5662,7 +11195,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5671,7 +11204,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5713,7 +11246,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -5745,7 +11278,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5754,7 +11287,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5840,22 +11373,22 @@ export interface operations {
     list_virtual_keys: {
         parameters: {
             query?: {
-                /** @description Of this project. */
+                /** @description Project. */
                 project_id?: components["schemas"]["ProjectId"];
-                /** @description With this text in its name; case does not matter. 1 to 100 characters. */
+                /** @description Text in the name, ignoring case; 1 to 100 characters. */
                 search?: string;
                 /**
-                 * @description `created_at`, `last_used_at` or `name`, with `-` in front for the reverse order; `-created_at` if left out.
+                 * @description `created_at`, `last_used_at` or `name`, with a leading `-` for the reverse order; `-created_at` if left out.
                  * @example -last_used_at
                  */
                 sort?: string;
-                /** @description 1 to 200; 50 if left out. */
+                /** @description Page size, 1 to 200; 50 if left out. */
                 limit?: number;
-                /** @description The next_cursor of the page before. */
+                /** @description `next_cursor` of the page before. */
                 cursor?: string;
             };
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -5892,7 +11425,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5901,7 +11434,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5943,7 +11476,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -5975,7 +11508,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -5984,7 +11517,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6071,7 +11604,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
                 "If-None-Match"?: string;
@@ -6110,7 +11643,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6119,7 +11652,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6161,7 +11694,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -6189,7 +11722,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6198,7 +11731,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6249,7 +11782,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description The ETag the resource was read with: the change is refused (412) if it has changed since. */
                 "If-Match"?: string;
@@ -6283,7 +11816,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6292,7 +11825,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -6388,7 +11921,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description The tenant to act in, by its id; `default` if left out. */
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
                 "Keyway-Tenant"?: string;
                 /** @description A text of your choice. The same request sent again with it is answered again, not done again. */
                 "Idempotency-Key"?: string;
@@ -6418,7 +11951,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no key, or not the admin key */
+            /** @description no session or key, or a wrong one */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -6427,7 +11960,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description a virtual key */
+            /** @description the permission is missing, or a new proof of who it is */
             403: {
                 headers: {
                     [name: string]: unknown;
