@@ -9,10 +9,11 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { KeyRound } from 'lucide-react';
+import { KeyRound, Ticket } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
 import { me } from './api/session.ts';
+import { virtualKeys, type VirtualKeyFilter } from './api/virtual-keys.ts';
 import { Frame } from './frame/frame.tsx';
 import { Lost } from './frame/lost.tsx';
 import type { NavigationEntry } from './frame/navigation.ts';
@@ -21,6 +22,7 @@ import { RouteFailure } from './frame/route-failure.tsx';
 /** Pages in the navigation, in its order; `key` opens one after `g`. */
 const NAVIGATION: NavigationEntry[] = [
   { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
+  { to: '/virtual-keys', label: msg`Virtual keys`, sign: Ticket, permission: 'virtual_keys.read', key: 'v' },
 ];
 
 export const queryClient = new QueryClient({
@@ -80,6 +82,15 @@ const integrationsPage = createRoute({
   component: lazyRouteComponent(() => import('./pages/integrations.tsx'), 'IntegrationsPage'),
 });
 
+const virtualKeysPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/virtual-keys',
+  validateSearch: (search: Record<string, unknown>): VirtualKeyFilter => texts(search, ['project_id', 'search']),
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => void context.queryClient.prefetchInfiniteQuery(virtualKeys(deps)),
+  component: lazyRouteComponent(() => import('./pages/virtual-keys.tsx'), 'VirtualKeysPage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -91,7 +102,7 @@ function texts<K extends string>(search: Record<string, unknown>, names: K[]): {
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([setUp, signIn, frame.addChildren([home, integrationsPage])]),
+  routeTree: root.addChildren([setUp, signIn, frame.addChildren([home, integrationsPage, virtualKeysPage])]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPreloadStaleTime: 0,

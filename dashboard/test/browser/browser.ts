@@ -54,6 +54,22 @@ export async function open(browser: Browser, expected: number[] = []): Promise<L
   return { context, page, complaints };
 }
 
+export const OWNER = { name: 'Ana', email: 'ana@example.org', password: 'a walk along the quiet canal' };
+
+/** Makes the first owner by the setup token, and signs in. */
+export async function own({ page }: Listened) {
+  const answer = await page.request.post('/api/v1/setup', { data: { token: setting('KEYWAY_SETUP_TOKEN'), ...OWNER } });
+  if (!answer.ok()) throw new Error(await answer.text());
+}
+
+/** Calls the management API as whoever has signed in, to make what a page shows. */
+export async function call<T>({ page }: Listened, method: string, path: string, body?: unknown): Promise<T> {
+  const headers = { origin: setting('KEYWAY_URL') };
+  const answer = await page.request.fetch(`/api/v1${path}`, { method, headers, ...(body ? { data: body } : {}) });
+  if (!answer.ok()) throw new Error(`${method} ${path}: ${await answer.text()}`);
+  return (answer.status() === 204 ? undefined : await answer.json()) as T;
+}
+
 /** Fails with everything that a page complained of. */
 export function quiet({ complaints }: Listened) {
   if (complaints.length > 0) throw new Error(`the page complains:\n${complaints.join('\n')}`);
