@@ -9,9 +9,10 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { KeyRound, Ticket } from 'lucide-react';
+import { Bot, Boxes, KeyRound, Ticket, Users } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
+import { projectPages, type ProjectFilter } from './api/projects.ts';
 import { me } from './api/session.ts';
 import { virtualKeys, type VirtualKeyFilter } from './api/virtual-keys.ts';
 import { Frame } from './frame/frame.tsx';
@@ -23,6 +24,9 @@ import { RouteFailure } from './frame/route-failure.tsx';
 const NAVIGATION: NavigationEntry[] = [
   { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
   { to: '/virtual-keys', label: msg`Virtual keys`, sign: Ticket, permission: 'virtual_keys.read', key: 'v' },
+  { to: '/projects', label: msg`Projects`, sign: Boxes, permission: 'projects.read', key: 'p' },
+  { to: '/people', label: msg`People`, sign: Users, permission: 'members.read', key: 'm' },
+  { to: '/services', label: msg`Services`, sign: Bot, permission: 'services.read', key: 's' },
 ];
 
 export const queryClient = new QueryClient({
@@ -44,6 +48,12 @@ const signIn = createRoute({
   validateSearch: ({ next }: Record<string, unknown>): { next?: string } =>
     typeof next === 'string' && /^\/(?![/\\])/.test(next) ? { next } : {},
   component: lazyRouteComponent(() => import('./pages/sign-in.tsx'), 'SignInPage'),
+});
+
+const invite = createRoute({
+  getParentRoute: () => root,
+  path: '/invite',
+  component: lazyRouteComponent(() => import('./pages/invite.tsx'), 'InvitePage'),
 });
 
 /** Every page for people who have signed in is a child of this one. */
@@ -91,6 +101,27 @@ const virtualKeysPage = createRoute({
   component: lazyRouteComponent(() => import('./pages/virtual-keys.tsx'), 'VirtualKeysPage'),
 });
 
+const projectsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/projects',
+  validateSearch: (search: Record<string, unknown>): ProjectFilter => texts(search, ['search']),
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => void context.queryClient.prefetchInfiniteQuery(projectPages(deps)),
+  component: lazyRouteComponent(() => import('./pages/projects.tsx'), 'ProjectsPage'),
+});
+
+const peoplePage = createRoute({
+  getParentRoute: () => frame,
+  path: '/people',
+  component: lazyRouteComponent(() => import('./pages/people.tsx'), 'PeoplePage'),
+});
+
+const servicesPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/services',
+  component: lazyRouteComponent(() => import('./pages/services.tsx'), 'ServicesPage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -102,7 +133,12 @@ function texts<K extends string>(search: Record<string, unknown>, names: K[]): {
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([setUp, signIn, frame.addChildren([home, integrationsPage, virtualKeysPage])]),
+  routeTree: root.addChildren([
+    setUp,
+    signIn,
+    invite,
+    frame.addChildren([home, integrationsPage, virtualKeysPage, projectsPage, peoplePage, servicesPage]),
+  ]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPreloadStaleTime: 0,

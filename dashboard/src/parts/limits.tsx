@@ -1,4 +1,5 @@
 import { Trans, useLingui } from '@lingui/react/macro';
+import type { ReactNode } from 'react';
 import type { Schemas } from '../api/client.ts';
 import { TextField } from './field.tsx';
 import { writeMoney } from './money.tsx';
@@ -80,7 +81,7 @@ export function LimitFields({ limits }: { limits?: Limits }) {
 }
 
 interface DollarProps {
-  label: string;
+  label: ReactNode;
   name: string;
   nanoUsd: number | null | undefined;
   isRequired?: boolean;
