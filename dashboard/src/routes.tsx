@@ -9,7 +9,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { Bot, Boxes, KeyRound, Ticket, Users } from 'lucide-react';
+import { Bot, Boxes, KeyRound, Settings, Ticket, Users } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
 import { projectPages, type ProjectFilter } from './api/projects.ts';
@@ -27,6 +27,7 @@ const NAVIGATION: NavigationEntry[] = [
   { to: '/projects', label: msg`Projects`, sign: Boxes, permission: 'projects.read', key: 'p' },
   { to: '/people', label: msg`People`, sign: Users, permission: 'members.read', key: 'm' },
   { to: '/services', label: msg`Services`, sign: Bot, permission: 'services.read', key: 's' },
+  { to: '/settings', label: msg`Settings`, sign: Settings, permission: null, key: ',' },
 ];
 
 export const queryClient = new QueryClient({
@@ -122,6 +123,12 @@ const servicesPage = createRoute({
   component: lazyRouteComponent(() => import('./pages/services.tsx'), 'ServicesPage'),
 });
 
+const settingsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -137,7 +144,7 @@ export const router = createRouter({
     setUp,
     signIn,
     invite,
-    frame.addChildren([home, integrationsPage, virtualKeysPage, projectsPage, peoplePage, servicesPage]),
+    frame.addChildren([home, integrationsPage, virtualKeysPage, projectsPage, peoplePage, servicesPage, settingsPage]),
   ]),
   context: { queryClient },
   defaultPreload: 'intent',
