@@ -9,7 +9,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { Bot, Boxes, KeyRound, Settings, Ticket, Users } from 'lucide-react';
+import { Bot, Boxes, KeyRound, LayoutDashboard, Settings, Ticket, Users } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
 import { projectPages, type ProjectFilter } from './api/projects.ts';
@@ -22,6 +22,7 @@ import { RouteFailure } from './frame/route-failure.tsx';
 
 /** Pages in the navigation, in its order; `key` opens one after `g`. */
 const NAVIGATION: NavigationEntry[] = [
+  { to: '/overview', label: msg`Overview`, sign: LayoutDashboard, permission: null, key: 'o' },
   { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
   { to: '/virtual-keys', label: msg`Virtual keys`, sign: Ticket, permission: 'virtual_keys.read', key: 'v' },
   { to: '/projects', label: msg`Projects`, sign: Boxes, permission: 'projects.read', key: 'p' },
@@ -73,8 +74,14 @@ const home = createRoute({
   getParentRoute: () => frame,
   path: '/',
   beforeLoad: () => {
-    throw redirect({ to: '/integrations', replace: true });
+    throw redirect({ to: '/overview', replace: true });
   },
+});
+
+const overviewPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/overview',
+  component: lazyRouteComponent(() => import('./pages/overview.tsx'), 'OverviewPage'),
 });
 
 const STATUSES: IntegrationStatus[] = ['verifying', 'connected', 'error', 'disabled'];
@@ -144,7 +151,16 @@ export const router = createRouter({
     setUp,
     signIn,
     invite,
-    frame.addChildren([home, integrationsPage, virtualKeysPage, projectsPage, peoplePage, servicesPage, settingsPage]),
+    frame.addChildren([
+      home,
+      overviewPage,
+      integrationsPage,
+      virtualKeysPage,
+      projectsPage,
+      peoplePage,
+      servicesPage,
+      settingsPage,
+    ]),
   ]),
   context: { queryClient },
   defaultPreload: 'intent',
