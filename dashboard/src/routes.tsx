@@ -9,10 +9,12 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { KeyRound } from 'lucide-react';
+import { Bot, Boxes, KeyRound, LayoutDashboard, Settings, Ticket, Users } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
+import { projectPages, type ProjectFilter } from './api/projects.ts';
 import { me } from './api/session.ts';
+import { virtualKeys, type VirtualKeyFilter } from './api/virtual-keys.ts';
 import { Frame } from './frame/frame.tsx';
 import { Lost } from './frame/lost.tsx';
 import type { NavigationEntry } from './frame/navigation.ts';
@@ -20,7 +22,13 @@ import { RouteFailure } from './frame/route-failure.tsx';
 
 /** Pages in the navigation, in its order; `key` opens one after `g`. */
 const NAVIGATION: NavigationEntry[] = [
+  { to: '/overview', label: msg`Overview`, sign: LayoutDashboard, permission: null, key: 'o' },
   { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
+  { to: '/virtual-keys', label: msg`Virtual keys`, sign: Ticket, permission: 'virtual_keys.read', key: 'v' },
+  { to: '/projects', label: msg`Projects`, sign: Boxes, permission: 'projects.read', key: 'p' },
+  { to: '/people', label: msg`People`, sign: Users, permission: 'members.read', key: 'm' },
+  { to: '/services', label: msg`Services`, sign: Bot, permission: 'services.read', key: 's' },
+  { to: '/settings', label: msg`Settings`, sign: Settings, permission: null, key: ',' },
 ];
 
 export const queryClient = new QueryClient({
@@ -44,6 +52,12 @@ const signIn = createRoute({
   component: lazyRouteComponent(() => import('./pages/sign-in.tsx'), 'SignInPage'),
 });
 
+const invite = createRoute({
+  getParentRoute: () => root,
+  path: '/invite',
+  component: lazyRouteComponent(() => import('./pages/invite.tsx'), 'InvitePage'),
+});
+
 /** Every page for people who have signed in is a child of this one. */
 const frame = createRoute({
   getParentRoute: () => root,
@@ -60,8 +74,14 @@ const home = createRoute({
   getParentRoute: () => frame,
   path: '/',
   beforeLoad: () => {
-    throw redirect({ to: '/integrations', replace: true });
+    throw redirect({ to: '/overview', replace: true });
   },
+});
+
+const overviewPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/overview',
+  component: lazyRouteComponent(() => import('./pages/overview.tsx'), 'OverviewPage'),
 });
 
 const STATUSES: IntegrationStatus[] = ['verifying', 'connected', 'error', 'disabled'];
@@ -80,6 +100,42 @@ const integrationsPage = createRoute({
   component: lazyRouteComponent(() => import('./pages/integrations.tsx'), 'IntegrationsPage'),
 });
 
+const virtualKeysPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/virtual-keys',
+  validateSearch: (search: Record<string, unknown>): VirtualKeyFilter => texts(search, ['project_id', 'search']),
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => void context.queryClient.prefetchInfiniteQuery(virtualKeys(deps)),
+  component: lazyRouteComponent(() => import('./pages/virtual-keys.tsx'), 'VirtualKeysPage'),
+});
+
+const projectsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/projects',
+  validateSearch: (search: Record<string, unknown>): ProjectFilter => texts(search, ['search']),
+  loaderDeps: ({ search }) => search,
+  loader: ({ context, deps }) => void context.queryClient.prefetchInfiniteQuery(projectPages(deps)),
+  component: lazyRouteComponent(() => import('./pages/projects.tsx'), 'ProjectsPage'),
+});
+
+const peoplePage = createRoute({
+  getParentRoute: () => frame,
+  path: '/people',
+  component: lazyRouteComponent(() => import('./pages/people.tsx'), 'PeoplePage'),
+});
+
+const servicesPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/services',
+  component: lazyRouteComponent(() => import('./pages/services.tsx'), 'ServicesPage'),
+});
+
+const settingsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -91,7 +147,21 @@ function texts<K extends string>(search: Record<string, unknown>, names: K[]): {
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([setUp, signIn, frame.addChildren([home, integrationsPage])]),
+  routeTree: root.addChildren([
+    setUp,
+    signIn,
+    invite,
+    frame.addChildren([
+      home,
+      overviewPage,
+      integrationsPage,
+      virtualKeysPage,
+      projectsPage,
+      peoplePage,
+      servicesPage,
+      settingsPage,
+    ]),
+  ]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPreloadStaleTime: 0,

@@ -16,6 +16,26 @@ async fn first_run() -> Result<()> {
     scenario("first-run", Keyway::embedded().await?).await
 }
 
+#[tokio::test]
+async fn virtual_keys() -> Result<()> {
+    scenario("virtual-keys", Keyway::embedded().await?).await
+}
+
+#[tokio::test]
+async fn people() -> Result<()> {
+    scenario("people", Keyway::embedded().await?).await
+}
+
+#[tokio::test]
+async fn live() -> Result<()> {
+    scenario("live", Keyway::embedded().await?).await
+}
+
+#[tokio::test]
+async fn settings() -> Result<()> {
+    scenario("settings", Keyway::embedded().await?).await
+}
+
 /// Runs `dashboard/test/browser/<name>.ts` on an installation. Whatever the page complains of fails it.
 async fn scenario(name: &str, keyway: Keyway) -> Result<()> {
     let log = keyway.members()[0].process.log()?;

@@ -21,7 +21,14 @@ export class ApiError extends Error {
 }
 
 /** Paths at which a refusal is an answer to what was typed, not the end of a session. */
-const PROOFS = ['/api/v1/setup', '/api/v1/sessions', '/api/v1/sessions/step-up', '/api/v1/sessions/second-factor'];
+const PROOFS = [
+  '/api/v1/setup',
+  '/api/v1/sessions',
+  '/api/v1/sessions/step-up',
+  '/api/v1/sessions/second-factor',
+  '/api/v1/invitations/accept',
+  '/api/v1/me/password',
+];
 
 /**
  * Sends a request. When the session has ended, or the server wants a new proof of the person, it waits for that and

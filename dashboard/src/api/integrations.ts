@@ -7,8 +7,8 @@ export type Operation = Schemas['OperationView'];
 export type Provider = Schemas['ProviderView'];
 
 const PAGE_ROWS = 100;
-/** Distance between two looks at work that is under way. */
-const LOOK_MS = 500;
+/** Distance between two looks at work that is under way: changes are told live, this is for those that were not. */
+const LOOK_MS = 5_000;
 
 export interface IntegrationFilter {
   status?: IntegrationStatus | undefined;

@@ -56,3 +56,23 @@ export async function signOut() {
 export async function keepLocale(locale: string) {
   await api.PATCH('/api/v1/me', { body: { locale } });
 }
+
+export type Session = Schemas['SessionView'];
+
+/** One's own sessions that hold. */
+export const sessions = queryOptions({
+  queryKey: ['sessions'],
+  queryFn: async ({ signal }) => (await data(api.GET('/api/v1/sessions', { signal }))).items,
+});
+
+export const endSession = (id: string) => api.DELETE('/api/v1/sessions/{id}', { params: { path: { id } } });
+
+/** Ends all sessions but this one. */
+export const endOtherSessions = () => api.DELETE('/api/v1/sessions');
+
+export const changeMe = (body: Schemas['MeChange']) => api.PATCH('/api/v1/me', { body });
+
+export const changePassword = (body: Schemas['PasswordChange']) => api.POST('/api/v1/me/password', { body });
+
+export const renameTenant = (id: string, name: string) =>
+  api.PATCH('/api/v1/tenants/{id}', { params: { path: { id } }, body: { name } });

@@ -3,6 +3,7 @@ import { Link, Outlet, useRouterState } from '@tanstack/react-router';
 import { Menu as MenuSign, X } from 'lucide-react';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { useQuestion } from '../api/proof.ts';
+import { useLive } from '../live/use-live.ts';
 import { IconButton } from '../parts/button.tsx';
 import { Toaster } from '../parts/toast.tsx';
 import { AwayBar } from './away-bar.tsx';
@@ -20,6 +21,7 @@ export function Frame({ entries }: { entries: NavigationEntry[] }) {
   const { t } = useLingui();
   const may = useMay();
   const question = useQuestion();
+  useLive();
   const [isOpen, setOpen] = useState(false);
   const path = useRouterState({ select: (state) => state.location.pathname });
   useEffect(() => setOpen(false), [path]);

@@ -14,11 +14,13 @@ interface Props {
   /** Name to be typed first, for what cannot be undone. */
   name?: string;
   run: () => Promise<unknown>;
+  /** Called when it is done, in place of `onClose`, by those who show what comes of it. */
+  onDone?: () => void;
   onClose: () => void;
 }
 
 /** Asks before something destructive, and stays open with the reason when the server refuses it. */
-export function Confirm({ title, children, action, name, run, onClose }: Props) {
+export function Confirm({ title, children, action, name, run, onClose, onDone = onClose }: Props) {
   const { t } = useLingui();
   const [typed, setTyped] = useState('');
   const [isBusy, setBusy] = useState(false);
@@ -31,7 +33,7 @@ export function Confirm({ title, children, action, name, run, onClose }: Props) 
     setBusy(true);
     try {
       await run();
-      onClose();
+      onDone();
     } catch (reason) {
       setError(reason);
       setBusy(false);

@@ -10,17 +10,19 @@ interface Props {
   onClose: () => void;
   /** Keeps it open when one clicks beside it: for dialogs with something typed. */
   isKept?: boolean;
+  /** For tables and code. */
+  isWide?: boolean;
   children: ReactNode;
 }
 
-export function Dialog({ isOpen, title, description, onClose, isKept = false, children }: Props) {
+export function Dialog({ isOpen, title, description, onClose, isKept = false, isWide = false, children }: Props) {
   const { t } = useLingui();
   return (
     <Radix.Root open={isOpen} onOpenChange={(next) => next || onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="fixed inset-0 z-40 bg-shade" />
         <Radix.Content
-          className="fixed top-[8vh] left-1/2 z-50 flex max-h-[84vh] w-[min(calc(100vw-1.5rem),30rem)] -translate-x-1/2 flex-col overflow-y-auto rounded-large bg-panel p-5 shadow-raise outline-none"
+          className={`fixed top-[8vh] left-1/2 z-50 flex max-h-[84vh] -translate-x-1/2 flex-col overflow-y-auto rounded-large bg-panel p-5 shadow-raise outline-none ${isWide ? 'w-[min(calc(100vw-1.5rem),46rem)]' : 'w-[min(calc(100vw-1.5rem),30rem)]'}`}
           onInteractOutside={(event) => isKept && event.preventDefault()}
           {...(description === undefined ? { 'aria-describedby': undefined } : {})}
         >

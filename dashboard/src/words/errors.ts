@@ -12,6 +12,7 @@ const SENTENCES = {
   duplicate_key: msg`This key is here already, under another name.`,
   name_taken: msg`Another one has this name already.`,
   precondition_failed: msg`Somebody else changed this in the meantime. Look at it again.`,
+  last_owner: msg`The last owner stays: make somebody else an owner first.`,
   not_found: msg`It is not there any more.`,
 };
 

@@ -39,3 +39,12 @@ export const ROLE: Words<Schemas['Role']> = {
   auditor: msg`Auditor`,
   billing: msg`Billing`,
 };
+
+export const ROLE_NOTE: Words<Schemas['Role']> = {
+  owner: msg`Everything in the tenant.`,
+  admin: msg`Everything but to delete the tenant, and to make or remove owners.`,
+  operator: msg`Integrations, virtual keys, providers, limits, operations; nothing of people.`,
+  developer: msg`Virtual keys, tests of integrations, usage and single calls.`,
+  auditor: msg`Reads everything, changes nothing.`,
+  billing: msg`Usage, cost and budgets.`,
+};

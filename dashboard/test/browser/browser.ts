@@ -1,7 +1,7 @@
 /** What the scenarios share: a browser, a page that is listened to, axe and screenshots. */
 import { existsSync, mkdirSync } from 'node:fs';
 import { AxeBuilder } from '@axe-core/playwright';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page, type Request } from 'playwright-core';
 
 export type Theme = 'light' | 'dark';
 export type Locale = 'en' | 'es';
@@ -32,11 +32,26 @@ export interface Listened {
   complaints: string[];
 }
 
+/** Questions of each page to the API that have no answer yet, but for the stream of events. */
+const asked = new WeakMap<Page, Set<Request>>();
+
+function follow(page: Page) {
+  const missing = new Set<Request>();
+  asked.set(page, missing);
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname.startsWith('/api/') && pathname !== '/api/v1/events') missing.add(request);
+  });
+  page.on('requestfinished', (request) => missing.delete(request));
+  page.on('requestfailed', (request) => missing.delete(request));
+}
+
 /** Opens a page and listens to it. Answers in `expected` may be refusals: browsers write those to the console. */
 export async function open(browser: Browser, expected: number[] = []): Promise<Listened> {
   const context = await browser.newContext({ baseURL: setting('KEYWAY_URL'), viewport: WIDE, locale: 'en-US' });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);
+  follow(page);
   const complaints: string[] = [];
   await page.exposeFunction('complain', (text: string) => complaints.push(text));
   await page.addInitScript(() => {
@@ -52,6 +67,22 @@ export async function open(browser: Browser, expected: number[] = []): Promise<L
     if (message.type() === 'error' && !isExpected) complaints.push(`console: ${message.text()}`);
   });
   return { context, page, complaints };
+}
+
+export const OWNER = { name: 'Ana', email: 'ana@example.org', password: 'a walk along the quiet canal' };
+
+/** Makes the first owner by the setup token, and signs in. */
+export async function own({ page }: Listened) {
+  const answer = await page.request.post('/api/v1/setup', { data: { token: setting('KEYWAY_SETUP_TOKEN'), ...OWNER } });
+  if (!answer.ok()) throw new Error(await answer.text());
+}
+
+/** Calls the management API as whoever has signed in, to make what a page shows. */
+export async function call<T>({ page }: Listened, method: string, path: string, body?: unknown): Promise<T> {
+  const headers = { origin: setting('KEYWAY_URL') };
+  const answer = await page.request.fetch(`/api/v1${path}`, { method, headers, ...(body ? { data: body } : {}) });
+  if (!answer.ok()) throw new Error(`${method} ${path}: ${await answer.text()}`);
+  return (answer.status() === 204 ? undefined : await answer.json()) as T;
 }
 
 /** Fails with everything that a page complained of. */
@@ -70,7 +101,19 @@ export async function show(page: Page, theme: Theme, locale: Locale) {
   );
   await page.reload();
   await page.locator('h1').first().waitFor();
-  await page.waitForLoadState('networkidle');
+  await settled(page);
+}
+
+/** Waits until everything that the page has asked for is there; its stream of events never ends. */
+async function settled(page: Page) {
+  await page.locator('main [role=status]').first().waitFor({ state: 'hidden' });
+  const deadlineMs = Date.now() + 20_000;
+  for (;;) {
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+    const missing = asked.get(page) ?? new Set();
+    if (missing.size === 0) return;
+    if (Date.now() > deadlineMs) throw new Error(`no answer to ${[...missing].map((one) => one.url()).join(', ')}`);
+  }
 }
 
 /** Fails with what axe finds in the page as it is. */

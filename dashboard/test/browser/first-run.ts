@@ -20,11 +20,21 @@ await scenario(async (browser) => {
   await page.getByLabel('Password', { exact: true }).fill(PERSON.password);
   await page.getByRole('button', { name: 'Create the first owner' }).click();
 
+  await page.getByRole('heading', { name: 'Overview' }).waitFor();
+  await page.getByText('Nothing now.').waitFor();
+  await page.getByRole('link', { name: 'Integrations', exact: true }).click();
   await page.getByText('No provider key yet').waitFor();
   await everyWay(page, 'integrations-empty');
   await add('production', 'sk-sim-good-browser-4f2a', 'Connected', true);
   await add('left', 'sk-sim-revoked-browser-77c1', 'Error', false);
   await everyWay(page, 'integrations');
+  await page.getByRole('link', { name: 'Overview' }).click();
+  await page.getByText('1 key does not work').waitFor();
+  await everyWay(page, 'overview');
+  await page.getByRole('link', { name: 'Look at them' }).click();
+  await page.waitForURL('**/integrations?status=error');
+  await page.getByRole('button', { name: 'All', exact: false }).first().click();
+  await page.getByText('production').waitFor();
 
   await filters();
   await disablesAndEnables();

@@ -1,14 +1,11 @@
 import { useLingui } from '@lingui/react/macro';
 import { useQuery } from '@tanstack/react-query';
-import { Search } from 'lucide-react';
-import { useEffect, useState } from 'react';
 import type { Schemas } from '../../api/client.ts';
 import { given } from '../../api/client.ts';
 import { projects, providers, type IntegrationFilter, type IntegrationStatus } from '../../api/integrations.ts';
 import { Select } from '../../parts/field.tsx';
+import { SearchBox } from '../../parts/search.tsx';
 import { INTEGRATION_STATUS } from '../../words/labels.ts';
-
-const TYPING_MS = 250;
 
 interface Props {
   filter: IntegrationFilter;
@@ -68,7 +65,7 @@ export function Filters({ filter, counts, onChange }: Props) {
           ))}
         </Select>
       )}
-      <SearchBox value={filter.search ?? ''} onChange={(search) => set({ search })} />
+      <SearchBox label={t`Search by name`} value={filter.search ?? ''} onChange={(search) => set({ search })} />
     </div>
   );
 }
@@ -92,30 +89,5 @@ function Chip({ isChosen, count, onChoose, children }: ChipProps) {
       {children}
       {typeof count === 'number' && <span className="text-small tabular-nums">{count}</span>}
     </button>
-  );
-}
-
-function SearchBox({ value, onChange }: { value: string; onChange: (value: string) => void }) {
-  const { t } = useLingui();
-  const [typed, setTyped] = useState(value);
-  useEffect(() => setTyped(value), [value]);
-  useEffect(() => {
-    if (typed === value) return;
-    const timer = setTimeout(() => onChange(typed.trim()), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed, value, onChange]);
-  return (
-    <span className="relative inline-flex max-md:grow">
-      <Search size={14} aria-hidden className="pointer-events-none absolute top-2.25 left-2.5 text-soft" />
-      <input
-        type="search"
-        aria-label={t`Search by name`}
-        placeholder={t`Search by name`}
-        maxLength={100}
-        value={typed}
-        onChange={(event) => setTyped(event.target.value)}
-        className="h-8 w-full rounded-base border border-edge bg-panel pr-2 pl-8 md:w-52"
-      />
-    </span>
   );
 }

@@ -1,0 +1,71 @@
+import { Trans } from '@lingui/react/macro';
+import { useQueryClient } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { useEffect, useState, type SubmitEvent } from 'react';
+import { accept } from '../api/people.ts';
+import { Door } from '../frame/door.tsx';
+import { Button } from '../parts/button.tsx';
+import { PasswordField, TextField } from '../parts/field.tsx';
+import { Failure } from '../parts/states.tsx';
+import { typed } from '../parts/typed.ts';
+
+const PASSWORD_CHARS = 15;
+
+/** Takes an invitation up. Its token comes behind the `#`, which no server and no log sees. */
+export function InvitePage() {
+  const navigate = useNavigate();
+  const queryClient = useQueryClient();
+  const [token] = useState(() => location.hash.slice(1));
+  const [isBusy, setBusy] = useState(false);
+  const [error, setError] = useState<unknown>(null);
+  // Not left in the address, nor in the history.
+  useEffect(() => history.replaceState(history.state, '', location.pathname), []);
+
+  async function onSubmit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    setBusy(true);
+    setError(null);
+    try {
+      await accept({ token, name: typed(form, 'name'), password: String(form.get('password')) });
+      queryClient.clear();
+      await navigate({ to: '/' });
+    } catch (reason) {
+      setError(reason);
+      setBusy(false);
+    }
+  }
+
+  if (token === '') {
+    return (
+      <Door title={<Trans>This link is not whole</Trans>}>
+        <p>
+          <Trans>Copy the whole link, with all that stands behind the # in it.</Trans>
+        </p>
+      </Door>
+    );
+  }
+  return (
+    <Door
+      title={<Trans>You are invited</Trans>}
+      note={<Trans>Choose a password. If you have an account here already, give its own: it keeps its name.</Trans>}
+    >
+      <form onSubmit={(event) => void onSubmit(event)} className="flex flex-col gap-4">
+        <TextField label={<Trans>Name</Trans>} name="name" autoComplete="name" maxLength={100} required />
+        <PasswordField
+          label={<Trans>Password</Trans>}
+          hint={<Trans>At least {PASSWORD_CHARS} characters. A few words are easier to keep than signs.</Trans>}
+          name="password"
+          autoComplete="new-password"
+          minLength={PASSWORD_CHARS}
+          maxLength={256}
+          required
+        />
+        <Failure error={error} />
+        <Button type="submit" look="primary" isBusy={isBusy}>
+          <Trans>Join</Trans>
+        </Button>
+      </form>
+    </Door>
+  );
+}
