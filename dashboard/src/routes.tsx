@@ -9,7 +9,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { KeyRound } from 'lucide-react';
+import { ChartColumn, KeyRound } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
 import { me } from './api/session.ts';
@@ -17,10 +17,12 @@ import { Frame } from './frame/frame.tsx';
 import { Lost } from './frame/lost.tsx';
 import type { NavigationEntry } from './frame/navigation.ts';
 import { RouteFailure } from './frame/route-failure.tsx';
+import { usageSearch } from './pages/usage/search.ts';
 
 /** Pages in the navigation, in its order; `key` opens one after `g`. */
 const NAVIGATION: NavigationEntry[] = [
   { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
+  { to: '/usage', label: msg`Usage`, sign: ChartColumn, permission: 'usage.read', key: 'u' },
 ];
 
 export const queryClient = new QueryClient({
@@ -80,6 +82,13 @@ const integrationsPage = createRoute({
   component: lazyRouteComponent(() => import('./pages/integrations.tsx'), 'IntegrationsPage'),
 });
 
+const usagePage = createRoute({
+  getParentRoute: () => frame,
+  path: '/usage',
+  validateSearch: usageSearch,
+  component: lazyRouteComponent(() => import('./pages/usage.tsx'), 'UsagePage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -91,7 +100,7 @@ function texts<K extends string>(search: Record<string, unknown>, names: K[]): {
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([setUp, signIn, frame.addChildren([home, integrationsPage])]),
+  routeTree: root.addChildren([setUp, signIn, frame.addChildren([home, integrationsPage, usagePage])]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPreloadStaleTime: 0,

@@ -39,3 +39,46 @@ export const ROLE: Words<Schemas['Role']> = {
   auditor: msg`Auditor`,
   billing: msg`Billing`,
 };
+
+export const OPERATION_KIND: Words<Schemas['OperationKind']> = {
+  verify_key: msg`Verify a key`,
+  plan_usage: msg`Fetch usage of all keys`,
+  fetch_usage: msg`Fetch usage`,
+  revoke: msg`Revoke everywhere`,
+};
+
+export const OPERATION_ORIGIN: Words<Schemas['OperationOrigin']> = {
+  request: msg`On request`,
+  schedule: msg`By schedule`,
+  parent: msg`By its parent`,
+};
+
+export const CREDENTIAL: Words<Schemas['Credential']> = {
+  own: msg`Own key`,
+  fallback: msg`Operator's key`,
+};
+
+export const CALL_OUTCOME: Words<Schemas['CallOutcome']> = {
+  completed: msg`Completed`,
+  broken_off: msg`Broken off`,
+  settled: msg`Outcome unknown`,
+  refused: msg`Refused by Keyway`,
+};
+
+export const ACTOR_TYPE: Words<Schemas['ActorType']> = {
+  admin: msg`Operator`,
+  virtual_key: msg`Virtual key`,
+  user: msg`Person`,
+  service: msg`Service`,
+  system: msg`Keyway itself`,
+};
+
+export const AUDIT_OUTCOME: Words<Schemas['AuditOutcome']> = {
+  success: msg`Done`,
+  denied: msg`Denied`,
+};
+
+export const LEDGER: Words<Schemas['Ledger']> = {
+  metered: msg`Metered by Keyway`,
+  reported: msg`Reported by the provider`,
+};
