@@ -9,7 +9,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { ChartColumn, KeyRound } from 'lucide-react';
+import { ChartColumn, History, KeyRound, ScrollText } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
 import { me } from './api/session.ts';
@@ -17,12 +17,16 @@ import { Frame } from './frame/frame.tsx';
 import { Lost } from './frame/lost.tsx';
 import type { NavigationEntry } from './frame/navigation.ts';
 import { RouteFailure } from './frame/route-failure.tsx';
+import { auditSearch } from './pages/audit/search.ts';
+import { callSearch } from './pages/requests/search.ts';
 import { usageSearch } from './pages/usage/search.ts';
 
 /** Pages in the navigation, in its order; `key` opens one after `g`. */
 const NAVIGATION: NavigationEntry[] = [
   { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
   { to: '/usage', label: msg`Usage`, sign: ChartColumn, permission: 'usage.read', key: 'u' },
+  { to: '/requests', label: msg`Requests`, sign: ScrollText, permission: 'requests.read', key: 'r' },
+  { to: '/audit', label: msg`Audit`, sign: History, permission: 'audit.read', key: 'a' },
 ];
 
 export const queryClient = new QueryClient({
@@ -89,6 +93,32 @@ const usagePage = createRoute({
   component: lazyRouteComponent(() => import('./pages/usage.tsx'), 'UsagePage'),
 });
 
+const requestsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/requests',
+  validateSearch: callSearch,
+  component: lazyRouteComponent(() => import('./pages/requests.tsx'), 'RequestsPage'),
+});
+
+const requestPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/requests/$id',
+  component: lazyRouteComponent(() => import('./pages/request.tsx'), 'RequestPage'),
+});
+
+const integrationPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/integrations/$id',
+  component: lazyRouteComponent(() => import('./pages/integration.tsx'), 'IntegrationPage'),
+});
+
+const auditPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/audit',
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -100,7 +130,11 @@ function texts<K extends string>(search: Record<string, unknown>, names: K[]): {
 }
 
 export const router = createRouter({
-  routeTree: root.addChildren([setUp, signIn, frame.addChildren([home, integrationsPage, usagePage])]),
+  routeTree: root.addChildren([
+    setUp,
+    signIn,
+    frame.addChildren([home, integrationsPage, integrationPage, usagePage, requestsPage, requestPage, auditPage]),
+  ]),
   context: { queryClient },
   defaultPreload: 'intent',
   defaultPreloadStaleTime: 0,

@@ -74,7 +74,7 @@ export const ACTOR_TYPE: Words<Schemas['ActorType']> = {
 };
 
 export const AUDIT_OUTCOME: Words<Schemas['AuditOutcome']> = {
-  success: msg`Done`,
+  success: msg`Took effect`,
   denied: msg`Denied`,
 };
 
