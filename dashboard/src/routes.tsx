@@ -9,7 +9,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { ChartColumn, History, KeyRound, ScrollText } from 'lucide-react';
+import { ChartColumn, History, KeyRound, ListChecks, ScrollText } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
 import { me } from './api/session.ts';
@@ -18,6 +18,7 @@ import { Lost } from './frame/lost.tsx';
 import type { NavigationEntry } from './frame/navigation.ts';
 import { RouteFailure } from './frame/route-failure.tsx';
 import { auditSearch } from './pages/audit/search.ts';
+import { jobSearch } from './pages/jobs/search.ts';
 import { callSearch } from './pages/requests/search.ts';
 import { usageSearch } from './pages/usage/search.ts';
 
@@ -26,6 +27,7 @@ const NAVIGATION: NavigationEntry[] = [
   { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
   { to: '/usage', label: msg`Usage`, sign: ChartColumn, permission: 'usage.read', key: 'u' },
   { to: '/requests', label: msg`Requests`, sign: ScrollText, permission: 'requests.read', key: 'r' },
+  { to: '/jobs', label: msg`Jobs`, sign: ListChecks, permission: 'operations.read', key: 'j' },
   { to: '/audit', label: msg`Audit`, sign: History, permission: 'audit.read', key: 'a' },
 ];
 
@@ -119,6 +121,19 @@ const auditPage = createRoute({
   component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage'),
 });
 
+const jobsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/jobs',
+  validateSearch: jobSearch,
+  component: lazyRouteComponent(() => import('./pages/jobs.tsx'), 'JobsPage'),
+});
+
+const jobPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/jobs/$id',
+  component: lazyRouteComponent(() => import('./pages/job.tsx'), 'JobPage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -133,7 +148,17 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setUp,
     signIn,
-    frame.addChildren([home, integrationsPage, integrationPage, usagePage, requestsPage, requestPage, auditPage]),
+    frame.addChildren([
+      home,
+      integrationsPage,
+      integrationPage,
+      usagePage,
+      requestsPage,
+      requestPage,
+      jobsPage,
+      jobPage,
+      auditPage,
+    ]),
   ]),
   context: { queryClient },
   defaultPreload: 'intent',
