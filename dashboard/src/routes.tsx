@@ -9,7 +9,7 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { ChartColumn, History, KeyRound, ListChecks, ScrollText } from 'lucide-react';
+import { ChartColumn, History, KeyRound, ListChecks, ScrollText, SquareTerminal } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
 import { me } from './api/session.ts';
@@ -29,6 +29,7 @@ const NAVIGATION: NavigationEntry[] = [
   { to: '/requests', label: msg`Requests`, sign: ScrollText, permission: 'requests.read', key: 'r' },
   { to: '/jobs', label: msg`Jobs`, sign: ListChecks, permission: 'operations.read', key: 'j' },
   { to: '/audit', label: msg`Audit`, sign: History, permission: 'audit.read', key: 'a' },
+  { to: '/playground', label: msg`Playground`, sign: SquareTerminal, permission: null, key: 'y' },
 ];
 
 export const queryClient = new QueryClient({
@@ -134,6 +135,12 @@ const jobPage = createRoute({
   component: lazyRouteComponent(() => import('./pages/job.tsx'), 'JobPage'),
 });
 
+const playgroundPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/playground',
+  component: lazyRouteComponent(() => import('./pages/playground.tsx'), 'PlaygroundPage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -158,6 +165,7 @@ export const router = createRouter({
       jobsPage,
       jobPage,
       auditPage,
+      playgroundPage,
     ]),
   ]),
   context: { queryClient },
