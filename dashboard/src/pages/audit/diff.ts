@@ -15,7 +15,8 @@ export interface Difference {
 export function differences(event: AuditEvent, earlier: AuditEvent[]): { changed: Difference[]; same: Difference[] } {
   const all = Object.entries(written(event.changes)).map(([field, after]) => {
     const last = earlier.find((one) => field in written(one.changes));
-    return { field, before: last && written(last.changes)[field], after };
+    const before = field === 'status' ? statusBefore(event.changes) : undefined;
+    return { field, before: before ?? (last && written(last.changes)[field]), after };
   });
   return {
     changed: all.filter(({ before, after }) => before !== after),
@@ -30,9 +31,8 @@ export function circumstances(event: AuditEvent): [string, string][] {
 
 /** Writes the fields of an event as texts, those of an object inside by their path. */
 function written(changes: Changes): Record<string, string> {
-  const { from, to, ...rest } = changes;
-  // A change of status has both values itself.
-  const isStatus = typeof from === 'string' && typeof to === 'string';
+  const { from: _, to, ...rest } = changes;
+  const isStatus = statusBefore(changes) !== undefined;
   const fields = Object.entries(isStatus ? { ...rest, status: to } : changes).filter(
     ([name]) => !CIRCUMSTANCES.includes(name),
   );
@@ -43,6 +43,12 @@ function written(changes: Changes): Record<string, string> {
         : [[name, write(value)]],
     ),
   );
+}
+
+/** Returns the old status of a change of status, which has both values itself. A time is no status. */
+function statusBefore({ from, to }: Changes): string | undefined {
+  const isStatus = [from, to].every((value) => typeof value === 'string' && /^[a-z_]+$/.test(value));
+  return isStatus ? String(from) : undefined;
 }
 
 function isObject(value: unknown): value is Changes {
