@@ -1,5 +1,4 @@
-/** The one list of pages: their addresses, what is read of an address, their places in the navigation. */
-import { msg } from '@lingui/core/macro';
+/** The one list of pages: their addresses, and what is read of an address. */
 import { QueryClient } from '@tanstack/react-query';
 import {
   createRootRouteWithContext,
@@ -9,7 +8,6 @@ import {
   Outlet,
   redirect,
 } from '@tanstack/react-router';
-import { Bot, Boxes, KeyRound, LayoutDashboard, Settings, Ticket, Users } from 'lucide-react';
 import { isWorthAnotherTry } from './api/client.ts';
 import { integrations, type IntegrationFilter, type IntegrationStatus } from './api/integrations.ts';
 import { projectPages, type ProjectFilter } from './api/projects.ts';
@@ -17,19 +15,12 @@ import { me } from './api/session.ts';
 import { virtualKeys, type VirtualKeyFilter } from './api/virtual-keys.ts';
 import { Frame } from './frame/frame.tsx';
 import { Lost } from './frame/lost.tsx';
-import type { NavigationEntry } from './frame/navigation.ts';
 import { RouteFailure } from './frame/route-failure.tsx';
-
-/** Pages in the navigation, in its order; `key` opens one after `g`. */
-const NAVIGATION: NavigationEntry[] = [
-  { to: '/overview', label: msg`Overview`, sign: LayoutDashboard, permission: null, key: 'o' },
-  { to: '/integrations', label: msg`Integrations`, sign: KeyRound, permission: 'integrations.read', key: 'i' },
-  { to: '/virtual-keys', label: msg`Virtual keys`, sign: Ticket, permission: 'virtual_keys.read', key: 'v' },
-  { to: '/projects', label: msg`Projects`, sign: Boxes, permission: 'projects.read', key: 'p' },
-  { to: '/people', label: msg`People`, sign: Users, permission: 'members.read', key: 'm' },
-  { to: '/services', label: msg`Services`, sign: Bot, permission: 'services.read', key: 's' },
-  { to: '/settings', label: msg`Settings`, sign: Settings, permission: null, key: ',' },
-];
+import { NAVIGATION } from './navigation.ts';
+import { auditSearch } from './pages/audit/search.ts';
+import { jobSearch } from './pages/jobs/search.ts';
+import { callSearch } from './pages/requests/search.ts';
+import { usageSearch } from './pages/usage/search.ts';
 
 export const queryClient = new QueryClient({
   defaultOptions: { queries: { staleTime: 10_000, retry: isWorthAnotherTry } },
@@ -136,6 +127,58 @@ const settingsPage = createRoute({
   component: lazyRouteComponent(() => import('./pages/settings.tsx'), 'SettingsPage'),
 });
 
+const usagePage = createRoute({
+  getParentRoute: () => frame,
+  path: '/usage',
+  validateSearch: usageSearch,
+  component: lazyRouteComponent(() => import('./pages/usage.tsx'), 'UsagePage'),
+});
+
+const requestsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/requests',
+  validateSearch: callSearch,
+  component: lazyRouteComponent(() => import('./pages/requests.tsx'), 'RequestsPage'),
+});
+
+const requestPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/requests/$id',
+  component: lazyRouteComponent(() => import('./pages/request.tsx'), 'RequestPage'),
+});
+
+const integrationPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/integrations/$id',
+  component: lazyRouteComponent(() => import('./pages/integration.tsx'), 'IntegrationPage'),
+});
+
+const auditPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/audit',
+  validateSearch: auditSearch,
+  component: lazyRouteComponent(() => import('./pages/audit.tsx'), 'AuditPage'),
+});
+
+const jobsPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/jobs',
+  validateSearch: jobSearch,
+  component: lazyRouteComponent(() => import('./pages/jobs.tsx'), 'JobsPage'),
+});
+
+const jobPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/jobs/$id',
+  component: lazyRouteComponent(() => import('./pages/job.tsx'), 'JobPage'),
+});
+
+const playgroundPage = createRoute({
+  getParentRoute: () => frame,
+  path: '/playground',
+  component: lazyRouteComponent(() => import('./pages/playground.tsx'), 'PlaygroundPage'),
+});
+
 /** Takes those parameters of an address that are texts. A name made of digits is read as a number. */
 function texts<K extends string>(search: Record<string, unknown>, names: K[]): { [N in K]?: string } {
   const found = names.flatMap((name) => {
@@ -155,7 +198,15 @@ export const router = createRouter({
       home,
       overviewPage,
       integrationsPage,
+      integrationPage,
       virtualKeysPage,
+      usagePage,
+      requestsPage,
+      requestPage,
+      jobsPage,
+      jobPage,
+      auditPage,
+      playgroundPage,
       projectsPage,
       peoplePage,
       servicesPage,

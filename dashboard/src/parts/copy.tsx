@@ -52,7 +52,7 @@ export function CopyButton({ text, label }: { text: string; label?: string }) {
 /** Id or another text for machines: monospace, shortened in the middle of a page, copied whole. */
 export function Id({ value }: { value: string }) {
   return (
-    <span className="inline-flex min-w-0 items-center gap-0.5">
+    <span className="inline-flex max-w-full min-w-0 items-center gap-0.5">
       <span className="truncate font-mono text-small text-soft">{value}</span>
       <CopyButton text={value} />
     </span>

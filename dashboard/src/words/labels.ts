@@ -48,3 +48,47 @@ export const ROLE_NOTE: Words<Schemas['Role']> = {
   auditor: msg`Reads everything, changes nothing.`,
   billing: msg`Usage, cost and budgets.`,
 };
+
+export const OPERATION_KIND: Words<Schemas['OperationKind']> = {
+  verify_key: msg`Verify a key`,
+  plan_usage: msg`Fetch usage of all keys`,
+  fetch_usage: msg`Fetch usage`,
+  revoke: msg`Revoke everywhere`,
+  send_mail: msg`Send a mail`,
+};
+
+export const OPERATION_ORIGIN: Words<Schemas['OperationOrigin']> = {
+  request: msg`On request`,
+  schedule: msg`By schedule`,
+  parent: msg`By its parent`,
+};
+
+export const CREDENTIAL: Words<Schemas['Credential']> = {
+  own: msg`Own key`,
+  fallback: msg`Operator's key`,
+};
+
+export const CALL_OUTCOME: Words<Schemas['CallOutcome']> = {
+  completed: msg`Completed`,
+  broken_off: msg`Broken off`,
+  settled: msg`Outcome unknown`,
+  refused: msg`Refused by Keyway`,
+};
+
+export const ACTOR_TYPE: Words<Schemas['ActorType']> = {
+  admin: msg`Operator`,
+  virtual_key: msg`Virtual key`,
+  user: msg`Person`,
+  service: msg`Service`,
+  system: msg`Keyway itself`,
+};
+
+export const AUDIT_OUTCOME: Words<Schemas['AuditOutcome']> = {
+  success: msg`Took effect`,
+  denied: msg`Denied`,
+};
+
+export const LEDGER: Words<Schemas['Ledger']> = {
+  metered: msg`Metered by Keyway`,
+  reported: msg`Reported by the provider`,
+};

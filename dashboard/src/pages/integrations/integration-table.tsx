@@ -1,5 +1,6 @@
 import { Trans, useLingui } from '@lingui/react/macro';
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import { Lock } from 'lucide-react';
 import { providers, type Integration } from '../../api/integrations.ts';
 import { Table, type Column } from '../../parts/table.tsx';
@@ -18,7 +19,9 @@ export function IntegrationTable({ rows, onEnd }: { rows: Integration[]; onEnd: 
       head: <Trans>Name</Trans>,
       cell: (row) => (
         <span className="block max-w-64 min-w-24 truncate">
-          <span className="font-medium">{row.name}</span>
+          <Link to="/integrations/$id" params={{ id: row.id }} className="font-medium hover:underline">
+            {row.name}
+          </Link>
           <span className="block truncate font-mono text-tiny text-soft md:hidden">{row.hint}</span>
         </span>
       ),

@@ -13,7 +13,7 @@ import { Once } from '../../parts/once.tsx';
 import { typed } from '../../parts/typed.ts';
 import { RoleField } from './role-field.tsx';
 
-/** Invites somebody, and shows the link to hand over. */
+/** Invites somebody: by mail, or with the link to hand over where there is no mail server. */
 export default function InviteDialog({ onClose }: { onClose: () => void }) {
   const { t } = useLingui();
   const may = useMay();
@@ -31,9 +31,15 @@ export default function InviteDialog({ onClose }: { onClose: () => void }) {
   if (made !== null) {
     return (
       <Dialog isOpen isKept title={<Trans>Invitation of {made.email}</Trans>} onClose={onClose}>
-        <Once label={t`Link`} value={made.link}>
-          <Trans>Hand it over: it is shown this once, works once, for this address, and for 72 hours.</Trans>
-        </Once>
+        {made.link ? (
+          <Once label={t`Link`} value={made.link}>
+            <Trans>Hand it over: it is shown this once, works once, for this address, and for 72 hours.</Trans>
+          </Once>
+        ) : (
+          <p>
+            <Trans>The link is on its way by mail. It works once, for this address, and for 72 hours.</Trans>
+          </p>
+        )}
         <Actions>
           <Button look="primary" onClick={onClose}>
             <Trans>Done</Trans>
@@ -45,7 +51,7 @@ export default function InviteDialog({ onClose }: { onClose: () => void }) {
   return (
     <FormDialog
       title={<Trans>Invite somebody</Trans>}
-      description={<Trans>You get a link to hand over.</Trans>}
+      description={<Trans>The link goes by mail, or you get it to hand over.</Trans>}
       action={<Trans>Invite</Trans>}
       run={run}
       onClose={onClose}

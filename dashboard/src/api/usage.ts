@@ -1,0 +1,43 @@
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { api, data, given, type Schemas } from './client.ts';
+
+export type Usage = Schemas['UsageView'];
+export type Drift = Schemas['DriftView'];
+export type GroupBy = Schemas['GroupBy'];
+export type Ledger = Schemas['Ledger'];
+
+/** Days of UTC; `to` is the first one that is not among them. */
+export interface Range {
+  from: string;
+  to: string;
+}
+
+export interface UsageFilter {
+  provider?: string | undefined;
+  project_id?: string | undefined;
+  integration_id?: string | undefined;
+  virtual_key_id?: string | undefined;
+}
+
+/** Sums of a range. The ledgers count the same calls: they are never added up. */
+export const usage = (range: Range, filter: UsageFilter, group_by: GroupBy[], ledger: Ledger[] = ['metered']) =>
+  queryOptions({
+    queryKey: ['usage', range, filter, group_by, ledger],
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      const query = given({ ...range, ...filter, group_by, ledger });
+      return (await data(api.GET('/api/v1/usage', { params: { query }, signal }))).items;
+    },
+  });
+
+/** What providers report for keys beside what was metered. */
+export const drift = (range: Range) =>
+  queryOptions({
+    queryKey: ['usage', 'drift', range],
+    placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) =>
+      (await data(api.GET('/api/v1/usage/drift', { params: { query: range }, signal }))).items,
+  });
+
+/** Starts a fetch of what providers report of the last days. */
+export const fetchUsage = (body: Schemas['FetchInput']) => data(api.POST('/api/v1/usage/fetch', { body }));
