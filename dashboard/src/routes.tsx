@@ -49,6 +49,12 @@ const invite = createRoute({
   component: lazyRouteComponent(() => import('./pages/invite.tsx'), 'InvitePage'),
 });
 
+const reset = createRoute({
+  getParentRoute: () => root,
+  path: '/reset',
+  component: lazyRouteComponent(() => import('./pages/reset.tsx'), 'ResetPage'),
+});
+
 /** Every page for people who have signed in is a child of this one. */
 const frame = createRoute({
   getParentRoute: () => root,
@@ -194,6 +200,7 @@ export const router = createRouter({
     setUp,
     signIn,
     invite,
+    reset,
     frame.addChildren([
       home,
       overviewPage,

@@ -27,6 +27,7 @@ const PROOFS = [
   '/api/v1/sessions/step-up',
   '/api/v1/sessions/second-factor',
   '/api/v1/invitations/accept',
+  '/api/v1/password-resets/accept',
   '/api/v1/me/password',
 ];
 

@@ -34,9 +34,23 @@ function statusOf(error: unknown): number {
   return error instanceof Error && 'status' in error ? Number(error.status) : 0;
 }
 
-export async function signIn(email: string, password: string) {
-  await api.POST('/api/v1/sessions', { body: { email, password } });
+/** Signs in; returns the challenge that a second factor has to answer first, or null: the session has begun. */
+export async function signIn(email: string, password: string): Promise<string | null> {
+  const found = await data(api.POST('/api/v1/sessions', { body: { email, password } }));
+  return 'challenge' in found ? found.challenge : null;
 }
+
+/** Answers a challenge with the code of an authenticator app, or with a recovery code. */
+export async function answerChallenge(challenge: string, code: string) {
+  const body = /^\d{6}$/.test(code) ? { challenge, totp: code } : { challenge, recovery: code };
+  await api.POST('/api/v1/sessions/second-factor', { body });
+}
+
+/** Asks for a mail with a link to another password. The answer is the same for an address that nobody has. */
+export const askForReset = (email: string) => api.POST('/api/v1/password-resets', { body: { email } });
+
+/** Sets another password by the token of such a link. */
+export const acceptReset = (body: Schemas['ResetAcceptInput']) => api.POST('/api/v1/password-resets/accept', { body });
 
 export async function stepUp(password: string) {
   await api.POST('/api/v1/sessions/step-up', { body: { password } });
