@@ -46,8 +46,8 @@ async fn search_everything(services: Services, roles: &[&'static str]) -> Result
         keyway.start(role).await?;
     }
     let mut planted = vec![admin, operators];
-    planted.extend(links_of_mails(keyway.api()?, &server).await?);
     let (shown, echo) = run_everything(&keyway, &mut planted).await?;
+    planted.extend(links_of_mails(keyway.api()?, &server).await?);
     keyway.settle().await?;
     let mut places = vec![keyway.dir.clone()];
     let collected = Collection::new(&keyway)?;
@@ -140,15 +140,15 @@ async fn run_everything(keyway: &Keyway, planted: &mut Vec<Canary>) -> Result<([
 /// The tokens of links in mails: one that is taken up, one that waits, and one of a forgotten password.
 async fn links_of_mails(api: &Api, server: &SmtpServer) -> Result<Vec<Canary>> {
     let mut planted = Vec::new();
-    for to in ["ana@example.org", "ben@example.org"] {
+    for to in ["dan@example.org", "ben@example.org"] {
         api.post("/invitations", json!({ "email": to, "role": "auditor" }), 201).await?;
         planted.push(mail::arrived(server, to, "/invite").await?.1);
     }
-    let accept = json!({ "token": planted[0], "name": "Ana", "password": "a quiet orchard at dusk" });
+    let accept = json!({ "token": planted[0], "name": "Dan", "password": "a quiet orchard at dusk" });
     // Its answer has the token of a session, on purpose: that is not kept to be searched.
     api.apart().post("/invitations/accept", accept, 201).await?;
-    api.post("/password-resets", json!({ "email": "ana@example.org" }), 202).await?;
-    planted.push(mail::arrived(server, "ana@example.org", "/reset").await?.1);
+    api.post("/password-resets", json!({ "email": "dan@example.org" }), 202).await?;
+    planted.push(mail::arrived(server, "dan@example.org", "/reset").await?.1);
     let canary =
         |secret: String| Canary { what: "the link in a mail", core: secret.chars().take(CORE).collect(), secret };
     Ok(planted.into_iter().map(canary).collect())

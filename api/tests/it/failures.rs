@@ -82,6 +82,10 @@ async fn failures_of_each_kind_are_grouped_and_told_to_whom_they_concern(api: Ap
     let setup =
         json!({ "token": "kw_setup_x", "email": "x@example.org", "name": "X", "password": "a quiet orchard at dusk" });
     send(api.anonymous(Method::POST, "/api/v1/setup").json(&setup)).await?.expect_error(401, "invalid_credentials")?;
+    let factor = json!({ "challenge": "kw_link_x", "totp": "123456" });
+    send(api.anonymous(Method::POST, "/api/v1/sessions/second-factor").json(&factor)).await?.expect(401)?;
+    let reset = json!({ "token": "kw_link_x", "password": "a quiet orchard at dusk" });
+    send(api.anonymous(Method::POST, "/api/v1/password-resets/accept").json(&reset)).await?.expect(401)?;
     let accept = json!({ "token": "kw_link_x", "name": "X", "password": "a quiet orchard at dusk" });
     send(api.anonymous(Method::POST, "/api/v1/invitations/accept").json(&accept)).await?.expect(401)?;
 
@@ -101,6 +105,8 @@ async fn failures_of_each_kind_are_grouped_and_told_to_whom_they_concern(api: Ap
         ("wrong_service_token", &other, 1),
         ("wrong_setup_token", &default, 1),
         ("wrong_invitation", &default, 1),
+        ("wrong_factor", &default, 1),
+        ("wrong_password_reset", &default, 1),
     ] {
         let (of, event) = only(&api, reason).await?;
         ensure!(&of == tenant && field(&event, "count") == count, "{reason}: {event}");

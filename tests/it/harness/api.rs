@@ -76,8 +76,9 @@ impl Api {
         }
         let response = request.send().await.with_context(|| format!("{method} {path}"))?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        // A body that breaks off is an answer too.
-        let text = response.text().await.unwrap_or_default();
+        // A stream of events has no end: its head is the answer. A body that breaks off is one, too.
+        let is_stream = response.headers().get("content-type").is_some_and(|kind| kind == "text/event-stream");
+        let text = if is_stream { String::new() } else { response.text().await.unwrap_or_default() };
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.heads.extend(format!("{headers:?}\n").into_bytes());
         seen.bodies.extend(format!("{text}\n").into_bytes());
