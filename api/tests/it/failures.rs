@@ -79,15 +79,7 @@ async fn failures_of_each_kind_are_grouped_and_told_to_whom_they_concern(api: Ap
     let token = service(&api, other.parse()?, keyway_domain::Permissions::NONE, None).await?;
     api.execute("UPDATE services SET revoked_at_ms = 1").await?;
     get(token, "/api/v1/projects").await?.expect_error(401, "unauthenticated")?;
-    let setup =
-        json!({ "token": "kw_setup_x", "email": "x@example.org", "name": "X", "password": "a quiet orchard at dusk" });
-    send(api.anonymous(Method::POST, "/api/v1/setup").json(&setup)).await?.expect_error(401, "invalid_credentials")?;
-    let factor = json!({ "challenge": "kw_link_x", "totp": "123456" });
-    send(api.anonymous(Method::POST, "/api/v1/sessions/second-factor").json(&factor)).await?.expect(401)?;
-    let reset = json!({ "token": "kw_link_x", "password": "a quiet orchard at dusk" });
-    send(api.anonymous(Method::POST, "/api/v1/password-resets/accept").json(&reset)).await?.expect(401)?;
-    let accept = json!({ "token": "kw_link_x", "name": "X", "password": "a quiet orchard at dusk" });
-    send(api.anonymous(Method::POST, "/api/v1/invitations/accept").json(&accept)).await?.expect(401)?;
+    wrong_tokens(&api).await?;
 
     let default = api.tenant.to_string();
     let field = |event: &Value, name: &str| find(event, name).cloned().unwrap_or_default();
@@ -121,5 +113,19 @@ async fn failures_of_each_kind_are_grouped_and_told_to_whom_they_concern(api: Ap
         let is_other = kind.name().contains("_key") || kind.name() == "cross_site";
         ensure!(is_other || count.trim() != "0", "{}: {count}", kind.name());
     }
+    Ok(())
+}
+
+/// Sends tokens of each kind that nobody was given.
+async fn wrong_tokens(api: &Api) -> Result<()> {
+    let setup =
+        json!({ "token": "kw_setup_x", "email": "x@example.org", "name": "X", "password": "a quiet orchard at dusk" });
+    send(api.anonymous(Method::POST, "/api/v1/setup").json(&setup)).await?.expect_error(401, "invalid_credentials")?;
+    let factor = json!({ "challenge": "kw_link_x", "totp": "123456" });
+    send(api.anonymous(Method::POST, "/api/v1/sessions/second-factor").json(&factor)).await?.expect(401)?;
+    let reset = json!({ "token": "kw_link_x", "password": "a quiet orchard at dusk" });
+    send(api.anonymous(Method::POST, "/api/v1/password-resets/accept").json(&reset)).await?.expect(401)?;
+    let accept = json!({ "token": "kw_link_x", "name": "X", "password": "a quiet orchard at dusk" });
+    send(api.anonymous(Method::POST, "/api/v1/invitations/accept").json(&accept)).await?.expect(401)?;
     Ok(())
 }
