@@ -1,4 +1,4 @@
-/** What others do is on the page within a second, without a reload: also after the connection broke. */
+/** What others do is on the page within a second, without a reload. */
 import { call, open, own, quiet, scenario, setting } from './browser.ts';
 
 const WITHIN_MS = 1_500;
