@@ -29,6 +29,8 @@ const PROOFS = [
   '/api/v1/invitations/accept',
   '/api/v1/password-resets/accept',
   '/api/v1/me/password',
+  '/api/v1/me/totp/confirm',
+  '/api/v1/me/totp/remove',
 ];
 
 /**
@@ -39,7 +41,7 @@ async function send(request: Request): Promise<Response> {
   const again = request.clone();
   const answer = await reach(request);
   const isProof = request.method === 'POST' && PROOFS.includes(new URL(request.url).pathname);
-  if (isProof || (answer.status !== 401 && answer.status !== 403)) return answer;
+  if (answer.status === 401 ? isProof : answer.status !== 403) return answer;
   const code = answer.status === 401 ? 'unauthenticated' : await codeOf(answer.clone());
   const wanted = answer.status === 401 ? 'sign-in' : 'step-up';
   if (wanted === 'step-up' && code !== 'step_up_required') return answer;

@@ -10,6 +10,7 @@ import { typed } from '../parts/typed.ts';
 import { setTheme, useTheme, type Theme } from '../theme.ts';
 import { sentence } from '../words/errors.ts';
 import { choose, LOCALES, type Locale } from '../words/index.ts';
+import { Factors } from './settings/factors.tsx';
 import { Section, SectionForm } from './settings/section.tsx';
 import { SessionList } from './settings/session-list.tsx';
 
@@ -51,6 +52,12 @@ export function SettingsPage() {
         </Section>
         <Section title={<Trans>Password</Trans>} note={<Trans>Another password ends all other sessions.</Trans>}>
           <PasswordForm />
+        </Section>
+        <Section
+          title={<Trans>Second factor</Trans>}
+          note={<Trans>Asked for beside the password. A change ends all other sessions.</Trans>}
+        >
+          <Factors />
         </Section>
         <Section title={<Trans>Sessions</Trans>} note={<Trans>Where you are signed in.</Trans>}>
           <SessionList />
