@@ -17,14 +17,13 @@ use crate::{
     call::Call,
     code::Code,
     error::ApiError,
-    oidc::{Handshake, OidcError, Person, Redirect},
+    oidc::{Callback, Handshake, OidcError, Person, Redirect},
     people::{self, attempts},
-    routes::OidcCallback,
     system_work::SystemWork,
 };
 
 /// Signs in the person whom the provider sent back.
-pub(crate) async fn run(call: &Call, query: OidcCallback, redirect_uri: &str) -> Result<Answer, ApiError> {
+pub(crate) async fn run(call: &Call, query: Callback, redirect_uri: &str) -> Result<Answer, ApiError> {
     let app = Arc::clone(&call.app);
     let Some(oidc) = &app.oidc else { return Err(OidcError::Provider.into()) };
     let handshake = Handshake::of_browser(&call.headers, Timestamp::now()).ok_or(OidcError::State)?;

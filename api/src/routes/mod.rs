@@ -43,7 +43,6 @@ use crate::{
     error::ApiError,
 };
 
-pub(crate) use oidc::CallbackQuery as OidcCallback;
 pub(crate) use usage::default_from;
 
 /// One row of the table.

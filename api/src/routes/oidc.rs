@@ -12,7 +12,7 @@ use crate::{
     commands::sign_in_oidc,
     cookie,
     error::ApiError,
-    oidc::{Handshake, Oidc, OidcError, local_path},
+    oidc::{Callback, Handshake, Oidc, OidcError, local_path},
 };
 
 const CALLBACK: &str = "/api/v1/oidc/callback";
@@ -24,20 +24,6 @@ pub(crate) struct BeginQuery {
     /// Path of this address; `/` if left out.
     #[param(example = "/integrations")]
     return_to: Option<String>,
-}
-
-/// Answer of the provider, by way of the browser. Providers add fields of their own.
-#[derive(Deserialize, IntoParams)]
-pub(crate) struct CallbackQuery {
-    /// Code that the provider exchanges for the person.
-    #[param(value_type = Option<String>)]
-    pub(crate) code: Option<String>,
-    /// Text that the sign-in was begun with.
-    pub(crate) state: Option<String>,
-    /// Issuer.
-    pub(crate) iss: Option<String>,
-    /// Reason why there is no code.
-    pub(crate) error: Option<String>,
 }
 
 /// Begin to sign in at the identity provider: a browser is sent there.
@@ -54,11 +40,11 @@ pub(crate) async fn begin(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// End to sign in at the identity provider: the provider sends the browser here. The session is in a cookie.
-#[utoipa::path(get, path = "/api/v1/oidc/callback", operation_id = "end_oidc", tag = "people", params(CallbackQuery),
+#[utoipa::path(get, path = "/api/v1/oidc/callback", operation_id = "end_oidc", tag = "people", params(Callback),
     responses((status = 303, description = "signed in, or on to the page that asks for the second factor; `Location` is a path of this address"),
     (status = 404, description = "there is no identity provider"), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
 pub(crate) async fn callback(call: Call) -> Result<Answer, ApiError> {
-    let query: CallbackQuery = call.query()?;
+    let query: Callback = call.query()?;
     provider(&call)?;
     let answer = sign_in_oidc::run(&call, query, &redirect_uri(&call)).await?;
     Ok(answer.with_header(cookie::set_handshake(&call.headers, "", 0)))
