@@ -14,7 +14,7 @@ use keyway_store::outbox;
 use keyway_telemetry::{failpoint, metrics};
 use tracing::Instrument as _;
 
-use crate::{Ctx, HandlerError, jobs, patience};
+use crate::{Ctx, HandlerError, jobs, noticed, patience};
 
 /// Time limit of an attempt: a broker takes a message back after 30 minutes, and a provider that has not answered by
 /// then will not.
@@ -65,6 +65,7 @@ async fn attempt(delivery: &Delivery, ctx: &Ctx) -> Result<(), HandlerError> {
     // hears.
     let is_over = command.operation_kind().is_some() && !told.iter().any(|it| it.route() == Route::Lane(Lane::Status));
     publish(ctx, told).await?;
+    ctx.bus.notify(noticed::of_command(message, command));
     if is_over {
         patience::until_well(lane, || remove(ctx, message.id)).await?;
     }

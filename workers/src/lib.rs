@@ -14,6 +14,7 @@ mod jobs;
 mod journal;
 mod lost;
 mod mail;
+mod noticed;
 mod notices;
 mod parked;
 mod patience;

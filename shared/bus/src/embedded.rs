@@ -79,8 +79,10 @@ impl Bus for EmbeddedBus {
     }
 
     fn notify(&self, notices: Vec<Notice>) {
-        // Nobody listening is nothing to do.
-        let _ = self.0.notices.send(NoticeSignal::Changed(notices));
+        if !notices.is_empty() {
+            // Nobody listening is nothing to do.
+            let _ = self.0.notices.send(NoticeSignal::Changed(notices));
+        }
     }
 
     fn notices(&self) -> NoticeStream {

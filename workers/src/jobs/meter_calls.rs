@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use keyway_domain::{IntegrationId, Message, MeteredCall, Notice, Noticed, Outcome, RequestId, Timestamp};
+use keyway_domain::{IntegrationId, Message, MeteredCall, Outcome, RequestId, Timestamp};
 use keyway_providers::Catalog;
 use keyway_store::{
     StoreError, integrations, outbox,
@@ -49,14 +49,7 @@ pub(super) async fn run(ctx: &Ctx, message: &Message, calls: &[MeteredCall]) -> 
     outbox::delete(&tx, &[message.id]).await?;
     tx.commit().await?;
     new.iter().for_each(|row| count(ctx, row));
-    ctx.bus.notify(latest(message, &new).into_iter().collect());
     Ok(Outcome::Done(Vec::new()))
-}
-
-/// Returns the notice of the new entries of the request log, with the latest one's id.
-fn latest(message: &Message, new: &[MeteredRow]) -> Option<Notice> {
-    let row = new.iter().max_by_key(|row| row.call.started_at)?;
-    Some(Notice::new(message.tenant_id, Noticed::Request(row.call.request_id), Timestamp::now()))
 }
 
 /// Returns the integrations whose secret the provider may have refused, in the last attempt or an earlier one: by an

@@ -11,8 +11,7 @@ use keyway_store::{
 };
 use keyway_telemetry::failpoint;
 
-use super::noticed;
-use crate::{Ctx, HandlerError, group::Group, patience};
+use crate::{Ctx, HandlerError, group::Group, noticed, patience};
 
 /// Largest number of events in one transaction.
 const GROUP: usize = 128;

@@ -4,7 +4,6 @@
 pub(crate) mod audit;
 mod exhausted;
 mod mailed;
-mod noticed;
 pub(crate) mod status;
 mod told;
 

@@ -31,9 +31,9 @@ use keyway_telemetry::failpoint;
 
 use super::{
     exhausted::{self, Exhausted},
-    mailed, noticed, told,
+    mailed, told,
 };
-use crate::{Ctx, HandlerError, dead_letters, group::Group, patience, schedules::next_check};
+use crate::{Ctx, HandlerError, dead_letters, group::Group, noticed, patience, schedules::next_check};
 
 /// Largest number of events in one transaction.
 const GROUP: usize = 128;
