@@ -5,6 +5,7 @@ use utoipa::IntoParams;
 
 /// Answer of the provider, by way of the browser. Providers add fields of their own.
 #[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct Callback {
     /// Code that the provider exchanges for the person.
     #[param(value_type = Option<String>)]

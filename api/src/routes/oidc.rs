@@ -20,6 +20,7 @@ const CALLBACK: &str = "/api/v1/oidc/callback";
 /// Place to go to after signing in.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct BeginQuery {
     /// Path of this address; `/` if left out.
     #[param(example = "/integrations")]

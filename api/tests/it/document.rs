@@ -51,6 +51,10 @@ fn every_operation_says_what_it_takes_and_what_can_go_wrong() -> Result<()> {
         let has_schema =
             ["application/json", "text/event-stream"].iter().any(|kind| succeeds.1["content"][kind].is_object());
         ensure!(is_redirect || succeeds.0 == "204" || has_schema, "{name}: no schema");
+        for parameter in operation["parameters"].as_array().into_iter().flatten().filter(|it| it["in"] == "path") {
+            let place = format!("{{{}}}", parameter["name"].as_str().unwrap_or_default());
+            ensure!(name.contains(&place), "{name}: {place} is not in its path");
+        }
         for status in ["400", "401", "403", "500", "503"] {
             let schema = &responses[status]["content"]["application/json"]["schema"]["$ref"];
             ensure!(schema == "#/components/schemas/ErrorBody", "{name} {status}: {schema}");

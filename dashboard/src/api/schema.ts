@@ -6368,15 +6368,15 @@ export interface operations {
     };
     begin_oidc: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /**
                  * @description Path of this address; `/` if left out.
                  * @example /integrations
                  */
-                return_to: string | null;
+                return_to?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;
@@ -6446,18 +6446,18 @@ export interface operations {
     };
     end_oidc: {
         parameters: {
-            query?: never;
-            header?: never;
-            path: {
+            query?: {
                 /** @description Code that the provider exchanges for the person. */
-                code: string | null;
+                code?: string;
                 /** @description Text that the sign-in was begun with. */
-                state: string | null;
+                state?: string;
                 /** @description Issuer. */
-                iss: string | null;
+                iss?: string;
                 /** @description Reason why there is no code. */
-                error: string | null;
+                error?: string;
             };
+            header?: never;
+            path?: never;
             cookie?: never;
         };
         requestBody?: never;

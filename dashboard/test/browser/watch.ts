@@ -33,6 +33,7 @@ await scenario(async (browser) => {
   await page.getByLabel('Email').fill(PERSON.email);
   await page.getByLabel('Password', { exact: true }).fill(PERSON.password);
   await page.getByRole('button', { name: 'Create the first owner' }).click();
+  await page.getByRole('link', { name: 'Integrations' }).click();
   await page.getByRole('row').filter({ hasText: 'production' }).getByText('Connected').waitFor();
 
   await plays();
