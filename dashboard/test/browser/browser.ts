@@ -106,7 +106,7 @@ export async function show(page: Page, theme: Theme, locale: Locale) {
 
 /** Waits until everything that the page has asked for is there; its stream of events never ends. */
 async function settled(page: Page) {
-  await page.locator('main [role=status]').first().waitFor({ state: 'hidden' });
+  await page.locator('main [role=status][aria-label]').first().waitFor({ state: 'hidden' });
   const deadlineMs = Date.now() + 20_000;
   for (;;) {
     await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
