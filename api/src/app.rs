@@ -154,9 +154,11 @@ impl App {
         self.live.end();
     }
 
-    /// Drops all that this API has in memory of people and services, when changes may have been missed.
+    /// Drops all that this API has in memory of people and services, when changes may have been missed. Streams end, too:
+    /// the rights of anybody who listens may be among them.
     pub fn forget_principals(&self) {
         self.principals.forget_all();
+        self.live.end();
     }
 
     /// Drops cache entries of this process that a committed change affects.

@@ -23,7 +23,7 @@ pub(crate) enum Told {
     Gap,
     /// What a principal may do has changed: its streams end, and ask anew.
     Principal(Invalidation),
-    /// The process stops.
+    /// The process stops, or may have missed what principals may do now.
     End,
 }
 

@@ -84,6 +84,11 @@ async fn a_role_hears_of_what_it_may_read_and_its_stream_ends_with_it(api: Api) 
     api.app.note(api.tenant, Invalidation::User { id: developer.id });
     ensure!(page.next().await?.is_none(), "it asks anew with what it may do now");
 
+    let mut page = Page::open(with(&api, &token, Method::GET, PATH)).await?;
+    page.next().await?.context("it begins")?;
+    api.app.forget_principals();
+    ensure!(page.next().await?.is_none(), "a change of its rights may have been missed");
+
     let operator = member(&api, api.tenant, Role::Operator, None).await?;
     let token = session(&api, &operator, Duration::ZERO).await?;
     let mut page = Page::open(with(&api, &token, Method::GET, PATH)).await?;
