@@ -1,7 +1,8 @@
-//! The query parameters `search` and `sort`, which several lists share, and the cursor of a sorted list.
+//! The query parameters `scope`, `search` and `sort`, which several lists share, and the cursor of a sorted list.
 
 use keyway_store::{Page, Place, PlaceValue, Sort, SortBy};
 use keyway_vault::to_hex;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
@@ -10,6 +11,17 @@ use crate::{
 };
 
 const MAX_SEARCH_CHARS: usize = 100;
+
+/// The query parameter `scope`: whose rows a list shows.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ListScope {
+    /// The tenant's.
+    #[default]
+    Tenant,
+    /// Those of every tenant and of none, for the operator.
+    Installation,
+}
 
 /// Sort fields of a list, by their names in the API.
 pub(crate) type Fields = &'static [(&'static str, SortBy)];

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keyway_domain::{Actor, Permission, Permissions, Reach, Rights, TenantId, Timestamp, UserId};
+use keyway_domain::{Actor, Invalidation, Permission, Permissions, Reach, Rights, TenantId, Timestamp, UserId};
 use keyway_store::{
     StoreError, SystemTx,
     memberships::{self, MembershipRow},
@@ -101,6 +101,17 @@ impl Principal {
             Self::Operator(_) => None,
             Self::User(signed_in) => Some(signed_in.rights(tenant_id).of_tenant()),
             Self::Service(service) => Some(service.permissions()),
+        }
+    }
+
+    /// Returns `true` if a change may have touched what it is or may do: a person's own, a service's own, or that of the
+    /// person who made the service.
+    pub(crate) fn is_touched_by(&self, what: Invalidation) -> bool {
+        match (what, self) {
+            (Invalidation::User { id }, Self::User(signed_in)) => signed_in.user.id == id,
+            (Invalidation::User { id }, Self::Service(service)) => service.row.made_by == Some(id),
+            (Invalidation::Service { id }, Self::Service(service)) => service.row.id == id,
+            _ => false,
         }
     }
 

@@ -18,7 +18,7 @@ use keyway_store::{
 use keyway_vault::SentServiceToken;
 use quick_cache::sync::Cache;
 
-use crate::principal::{self, KnownService, Principal, SignedIn};
+use crate::principal::{self, Principal};
 
 /// Largest number of principals kept.
 const MOST: usize = 10_000;
@@ -99,16 +99,10 @@ impl Principals {
 
     /// Drops what a change touches.
     pub(crate) fn forget(&self, what: Invalidation) {
-        let is_touched = |principal: &Principal| match (what, principal) {
-            (Invalidation::User { id }, Principal::User(SignedIn { user, .. })) => user.id == id,
-            (Invalidation::User { id }, Principal::Service(KnownService { row, .. })) => row.made_by == Some(id),
-            (Invalidation::Service { id }, Principal::Service(KnownService { row, .. })) => row.id == id,
-            _ => false,
-        };
         if matches!(what, Invalidation::User { .. } | Invalidation::Service { .. }) {
             let mut changes = self.changes();
             *changes += 1;
-            self.entries.retain(|_, entry| !is_touched(&entry.principal));
+            self.entries.retain(|_, entry| !entry.principal.is_touched_by(what));
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     commands::{discard_dead_letter, replay_dead_letter},
     cursor::{self, List},
     error::ApiError,
+    listing::ListScope,
     openapi::words,
     view::DeadLetterView,
 };
@@ -22,20 +23,12 @@ pub(crate) struct DeadLetterQuery {
     /// Scope; `tenant` if left out.
     #[serde(default)]
     #[param(value_type = Option<words::DeadLetterScope>)]
-    scope: Scope,
+    scope: ListScope,
     /// Page size, 1 to 200; 50 if left out.
     #[param(minimum = 1, maximum = 200)]
     limit: Option<u64>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Scope {
-    #[default]
-    Tenant,
-    Installation,
 }
 
 /// List dead letters.
@@ -45,8 +38,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let DeadLetterQuery { scope, limit, cursor } = call.query()?;
     let page = cursor::page(limit, cursor.as_deref())?;
     let letters = match scope {
-        Scope::Tenant => dead_letters::list(&call.read().await?, page).await?,
-        Scope::Installation => {
+        ListScope::Tenant => dead_letters::list(&call.read().await?, page).await?,
+        ListScope::Installation => {
             call.beyond_tenant()?;
             dead_letters::list_all(&call.app.store.system_read().await?, page).await?
         }

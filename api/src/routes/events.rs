@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use futures::stream;
-use keyway_domain::{Invalidation, Permission, Reach, Verb};
+use keyway_domain::{Permission, Reach, Verb};
 use serde::Serialize;
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
@@ -20,7 +20,6 @@ use crate::{
     error::ApiError,
     event_stream::EventStream,
     live::{Beginning, Numbered, Told},
-    principal::Principal,
 };
 
 /// Time after which a stream ends, so that its page proves again who asks.
@@ -83,7 +82,7 @@ impl Page {
             match told {
                 Ok(Told::Changed(numbered)) => self.due.extend(self.event(&numbered)),
                 Ok(Told::Gap) | Err(RecvError::Lagged(_)) => self.due.push_back(self.mark("reset")),
-                Ok(Told::Principal(what)) if self.is_about_caller(what) => return None,
+                Ok(Told::Principal(what)) if self.by.principal.is_touched_by(what) => return None,
                 Ok(Told::Principal(_)) => {}
                 Ok(Told::End) | Err(RecvError::Closed) => return None,
             }
@@ -110,14 +109,5 @@ impl Page {
     /// Builds an event that is about no row.
     fn mark(&self, name: &str) -> Event {
         Event::default().event(name).id(self.app.live.last_id()).data("{}")
-    }
-
-    fn is_about_caller(&self, what: Invalidation) -> bool {
-        match (what, &*self.by.principal) {
-            (Invalidation::User { id }, Principal::User(signed_in)) => signed_in.user.id == id,
-            (Invalidation::User { id }, Principal::Service(service)) => service.row.made_by == Some(id),
-            (Invalidation::Service { id }, Principal::Service(service)) => service.row.id == id,
-            _ => false,
-        }
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     commands::send_mail,
     cursor::{self, List},
     error::ApiError,
+    listing::ListScope,
     openapi::words,
     view::MailView,
 };
@@ -23,7 +24,7 @@ pub(crate) struct MailQuery {
     /// Scope; `tenant` if left out.
     #[serde(default)]
     #[param(value_type = Option<words::DeadLetterScope>)]
-    scope: Scope,
+    scope: ListScope,
     /// State.
     #[param(value_type = Option<words::MailState>)]
     state: Option<MailState>,
@@ -34,14 +35,6 @@ pub(crate) struct MailQuery {
     cursor: Option<String>,
 }
 
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Scope {
-    #[default]
-    Tenant,
-    Installation,
-}
-
 /// List mails, newest first. Those about people's own accounts belong to no tenant: the operator sees them with
 /// `scope=installation`.
 #[utoipa::path(get, path = "/api/v1/mails", operation_id = "list_mails", tag = "people", params(MailQuery),
@@ -50,8 +43,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let MailQuery { scope, state, limit, cursor } = call.query()?;
     let page = cursor::page(limit, cursor.as_deref())?;
     let rows = match scope {
-        Scope::Tenant => mails::list(&call.read().await?, state, page).await?,
-        Scope::Installation => {
+        ListScope::Tenant => mails::list(&call.read().await?, state, page).await?,
+        ListScope::Installation => {
             call.beyond_tenant()?;
             mails::list_all(&call.app.store.system_read().await?, state, page).await?
         }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     document::document,
     fixture::{Api, KEY, on_both, send},
+    things::{self, Things},
 };
 
 on_both! { ids_of_another_tenant_are_not_found }
@@ -105,14 +106,7 @@ async fn the_tenant_header_must_name_a_tenant() -> Result<()> {
 
 async fn ids_of_another_tenant_are_not_found(mut api: Api) -> Result<()> {
     let other = api.post("/api/v1/tenants", json!({ "name": "other" })).await?.expect(201)?.text_at("/id").to_owned();
-    let project = api.post("/api/v1/projects", json!({ "name": "shop" })).await?.expect(201)?.text_at("/id").to_owned();
-    let key = api.post("/api/v1/virtual-keys", json!({ "name": "app" })).await?.expect(201)?.text_at("/id").to_owned();
-    let integration = api.submit("prod", KEY).await?;
-    let operations = api.get("/api/v1/operations").await?.expect(200)?;
-    let operation = operations.text_at("/items/0/id").to_owned();
-    let custom = json!({ "name": "acme", "base_url": "https://api.acme.dev/v1", "models": ["acme-1"] });
-    let provider = api.post("/api/v1/providers", custom).await?.expect(201)?.text_at("/id").to_owned();
-    let model = api.get("/api/v1/providers/acme/models").await?.expect(200)?.text_at("/items/0/id").to_owned();
+    let Things { project, key, integration, operation, provider, model } = things::made(&api).await?;
     let before = api.rows().await?;
     api.acting_in = Some(other);
     for (name, id) in [

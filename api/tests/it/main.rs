@@ -41,3 +41,4 @@ mod secrets;
 mod session;
 mod settings;
 mod sharing;
+mod things;

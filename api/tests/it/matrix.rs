@@ -13,6 +13,7 @@ use crate::{
     document::document,
     fixture::{Api, KEY, Reply, on_both, send},
     members::{member, service, session, with},
+    things::{self, Things},
 };
 
 on_both! { every_route_answers_every_role_what_the_table_says }
@@ -65,14 +66,7 @@ fn rows() -> Result<Vec<Row>> {
 /// Ids of things of a tenant, by the segment of the path behind which they stand.
 async fn ids(api: &mut Api, tenant: TenantId) -> Result<Vec<(&'static str, String)>> {
     api.acting_in = Some(tenant.to_string());
-    let project = api.post("/api/v1/projects", json!({ "name": "shop" })).await?.expect(201)?.text_at("/id").to_owned();
-    let key = api.post("/api/v1/virtual-keys", json!({ "name": "app" })).await?.expect(201)?.text_at("/id").to_owned();
-    let integration = api.submit("prod", KEY).await?;
-    let operations = api.get("/api/v1/operations").await?.expect(200)?;
-    let operation = operations.text_at("/items/0/id").to_owned();
-    let custom = json!({ "name": "acme", "base_url": "https://api.acme.dev/v1", "models": ["acme-1"] });
-    let provider = api.post("/api/v1/providers", custom).await?.expect(201)?.text_at("/id").to_owned();
-    let model = api.get("/api/v1/providers/acme/models").await?.expect(200)?.text_at("/items/0/id").to_owned();
+    let Things { project, key, integration, operation, provider, model } = things::made(api).await?;
     member(api, tenant, Role::Auditor, None).await?;
     let members = api.get("/api/v1/members").await?.expect(200)?;
     let invitation = json!({ "email": "ben@example.org", "role": "auditor" });
