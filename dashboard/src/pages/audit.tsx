@@ -1,12 +1,11 @@
-import { Trans, useLingui } from '@lingui/react/macro';
+import { Trans } from '@lingui/react/macro';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
 import { useCallback } from 'react';
 import { audit, type AuditFilter } from '../api/audit.ts';
 import { useMay } from '../frame/me.ts';
-import { Button } from '../parts/button.tsx';
 import { Page } from '../parts/page.tsx';
-import { Empty, Failure, Loading } from '../parts/states.tsx';
+import { Failure, Loading, NothingFits } from '../parts/states.tsx';
 import { EventTable } from './audit/event-table.tsx';
 import { ExportButton } from './audit/export-button.tsx';
 import { Filters } from './audit/filters.tsx';
@@ -19,7 +18,6 @@ const route = getRouteApi('/frame/audit');
 
 /** Who did what: the audit log, with what each event made different. */
 export function AuditPage() {
-  const { t } = useLingui();
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const may = useMay();
@@ -45,11 +43,7 @@ export function AuditPage() {
       {found.isPending && <Loading />}
       {found.data !== undefined && rows.length === 0 && (
         <div className="rounded-large border border-line bg-panel">
-          <Empty title={t`Nothing fits this filter`}>
-            <Button onClick={() => void navigate({ search: {} })}>
-              <Trans>Show all</Trans>
-            </Button>
-          </Empty>
+          <NothingFits onShowAll={() => void navigate({ search: {} })} />
         </div>
       )}
       {rows.length > 0 && <EventTable rows={rows} hasTarget onEnd={hasNextPage ? onEnd : undefined} />}

@@ -7,7 +7,7 @@ import { integrations } from '../api/integrations.ts';
 import { useMay } from '../frame/me.ts';
 import { Button } from '../parts/button.tsx';
 import { Page } from '../parts/page.tsx';
-import { Empty, Failure, Loading } from '../parts/states.tsx';
+import { Empty, Failure, Loading, NothingFits } from '../parts/states.tsx';
 import { Filters } from './integrations/filters.tsx';
 import { IntegrationTable } from './integrations/integration-table.tsx';
 
@@ -56,11 +56,7 @@ export function IntegrationsPage() {
       {found.data !== undefined && rows.length === 0 && (
         <div className="rounded-large border border-line bg-panel">
           {isFiltered ? (
-            <Empty title={t`Nothing fits this filter`}>
-              <Button onClick={() => void navigate({ search: {} })}>
-                <Trans>Show all</Trans>
-              </Button>
-            </Empty>
+            <NothingFits onShowAll={() => void navigate({ search: {} })} />
           ) : (
             <Empty title={t`No provider key yet`}>
               <p>

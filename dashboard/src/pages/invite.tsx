@@ -1,25 +1,23 @@
 import { Trans } from '@lingui/react/macro';
 import { useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { useEffect, useState, type SubmitEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
 import { accept } from '../api/people.ts';
 import { Door } from '../frame/door.tsx';
 import { Button } from '../parts/button.tsx';
-import { PasswordField, TextField } from '../parts/field.tsx';
+import { TextField } from '../parts/field.tsx';
+import { useFragment } from '../parts/fragment.ts';
+import { NewPasswordField } from '../parts/new-password.tsx';
 import { Failure } from '../parts/states.tsx';
 import { typed } from '../parts/typed.ts';
-
-const PASSWORD_CHARS = 15;
 
 /** Takes an invitation up. Its token comes behind the `#`, which no server and no log sees. */
 export function InvitePage() {
   const navigate = useNavigate();
   const queryClient = useQueryClient();
-  const [token] = useState(() => location.hash.slice(1));
+  const token = useFragment();
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  // Not left in the address, nor in the history.
-  useEffect(() => history.replaceState(history.state, '', location.pathname), []);
 
   async function onSubmit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -52,15 +50,7 @@ export function InvitePage() {
     >
       <form onSubmit={(event) => void onSubmit(event)} className="flex flex-col gap-4">
         <TextField label={<Trans>Name</Trans>} name="name" autoComplete="name" maxLength={100} required />
-        <PasswordField
-          label={<Trans>Password</Trans>}
-          hint={<Trans>At least {PASSWORD_CHARS} characters. A few words are easier to keep than signs.</Trans>}
-          name="password"
-          autoComplete="new-password"
-          minLength={PASSWORD_CHARS}
-          maxLength={256}
-          required
-        />
+        <NewPasswordField label={<Trans>Password</Trans>} />
         <Failure error={error} />
         <Button type="submit" look="primary" isBusy={isBusy}>
           <Trans>Join</Trans>

@@ -10,7 +10,7 @@ import { Button } from '../parts/button.tsx';
 import { Page } from '../parts/page.tsx';
 import { useRows } from '../parts/rows.ts';
 import { SearchBox } from '../parts/search.tsx';
-import { Empty, Failure, Loading } from '../parts/states.tsx';
+import { Failure, Loading, NothingFits } from '../parts/states.tsx';
 import { ProjectTable } from './projects/project-table.tsx';
 
 const ProjectDialog = lazy(() => import('./projects/project-dialog.tsx'));
@@ -50,11 +50,7 @@ export function ProjectsPage() {
       {found.isPending && <Loading rows={3} />}
       {found.data !== undefined && rows.length === 0 && (
         <div className="rounded-large border border-line bg-panel">
-          <Empty title={t`Nothing fits this filter`}>
-            <Button onClick={() => void navigate({ search: {} })}>
-              <Trans>Show all</Trans>
-            </Button>
-          </Empty>
+          <NothingFits onShowAll={() => void navigate({ search: {} })} />
         </div>
       )}
       {rows.length > 0 && <ProjectTable rows={rows} onEnd={onEnd} />}

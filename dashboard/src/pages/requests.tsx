@@ -5,7 +5,7 @@ import { useCallback, useState } from 'react';
 import { calls } from '../api/requests.ts';
 import { Button } from '../parts/button.tsx';
 import { Page } from '../parts/page.tsx';
-import { Empty, Failure, Loading } from '../parts/states.tsx';
+import { Empty, Failure, Loading, NothingFits } from '../parts/states.tsx';
 import { CallTable } from './requests/call-table.tsx';
 import { Filters } from './requests/filters.tsx';
 import { LiveSwitch } from './requests/live-switch.tsx';
@@ -50,11 +50,7 @@ export function RequestsPage() {
       {found.data !== undefined && rows.length === 0 && (
         <div className="rounded-large border border-line bg-panel">
           {isFiltered ? (
-            <Empty title={t`Nothing fits this filter`}>
-              <Button onClick={() => change({})}>
-                <Trans>Show all</Trans>
-              </Button>
-            </Empty>
+            <NothingFits onShowAll={() => change({})} />
           ) : (
             <Empty title={t`No calls yet`}>
               <Trans>Point an SDK at Keyway with a virtual key: its calls are listed here.</Trans>

@@ -1,26 +1,24 @@
 import { Trans } from '@lingui/react/macro';
 import { Link } from '@tanstack/react-router';
-import { useEffect, useState, type SubmitEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
 import { acceptReset, askForReset } from '../api/session.ts';
 import { Door } from '../frame/door.tsx';
 import { Button } from '../parts/button.tsx';
-import { PasswordField, TextField } from '../parts/field.tsx';
+import { TextField } from '../parts/field.tsx';
+import { useFragment } from '../parts/fragment.ts';
+import { NewPasswordField } from '../parts/new-password.tsx';
 import { Failure } from '../parts/states.tsx';
 import { typed } from '../parts/typed.ts';
-
-const PASSWORD_CHARS = 15;
 
 /**
  * Asks for a link to another password, and sets one by it. The link's token comes behind the `#`, which no server and
  * no log sees.
  */
 export function ResetPage() {
-  const [token] = useState(() => location.hash.slice(1));
+  const token = useFragment();
   const [isDone, setDone] = useState(false);
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  // Not left in the address, nor in the history.
-  useEffect(() => history.replaceState(history.state, '', location.pathname), []);
 
   async function onSubmit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();
@@ -53,14 +51,7 @@ export function ResetPage() {
               required
             />
           ) : (
-            <PasswordField
-              label={<Trans>Password</Trans>}
-              hint={<Trans>At least {PASSWORD_CHARS} characters. A few words are easier to keep than signs.</Trans>}
-              name="password"
-              autoComplete="new-password"
-              maxLength={256}
-              required
-            />
+            <NewPasswordField label={<Trans>Password</Trans>} mayBeShort />
           )}
           <Failure error={error} />
           <Button type="submit" look="primary" isBusy={isBusy}>

@@ -5,10 +5,9 @@ import { useState, type SubmitEvent } from 'react';
 import { keepLocale, setUp } from '../api/session.ts';
 import { Door } from '../frame/door.tsx';
 import { Button } from '../parts/button.tsx';
-import { PasswordField, SecretField, TextField } from '../parts/field.tsx';
+import { SecretField, TextField } from '../parts/field.tsx';
+import { NewPasswordField } from '../parts/new-password.tsx';
 import { Failure } from '../parts/states.tsx';
-
-const PASSWORD_CHARS = 15;
 
 /** The first person becomes the owner, by the token that the first start printed. */
 export function SetUpPage() {
@@ -50,15 +49,7 @@ export function SetUpPage() {
         />
         <TextField label={<Trans>Name</Trans>} name="name" autoComplete="name" maxLength={100} required />
         <TextField label={<Trans>Email</Trans>} name="email" type="email" autoComplete="username" required />
-        <PasswordField
-          label={<Trans>Password</Trans>}
-          hint={<Trans>At least {PASSWORD_CHARS} characters. A few words are easier to keep than signs.</Trans>}
-          name="password"
-          autoComplete="new-password"
-          minLength={PASSWORD_CHARS}
-          maxLength={256}
-          required
-        />
+        <NewPasswordField label={<Trans>Password</Trans>} />
         <Failure error={error} />
         <Button type="submit" look="primary" isBusy={isBusy}>
           <Trans>Create the first owner</Trans>

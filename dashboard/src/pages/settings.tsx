@@ -4,6 +4,7 @@ import { changeMe, changePassword, keepLocale, renameTenant } from '../api/sessi
 import { chosenTenant } from '../api/tenant.ts';
 import { useMay, useMe } from '../frame/me.ts';
 import { PasswordField, SelectField, TextField } from '../parts/field.tsx';
+import { NewPasswordField } from '../parts/new-password.tsx';
 import { Page } from '../parts/page.tsx';
 import { toast } from '../parts/toast.tsx';
 import { typed } from '../parts/typed.ts';
@@ -14,7 +15,6 @@ import { Factors } from './settings/factors.tsx';
 import { Section, SectionForm } from './settings/section.tsx';
 import { SessionList } from './settings/session-list.tsx';
 
-const PASSWORD_CHARS = 15;
 /** Name of the tenant that is always there. */
 const KEPT = 'default';
 
@@ -136,15 +136,7 @@ function PasswordForm() {
     <SectionForm action={<Trans>Change the password</Trans>} done={t`The password is changed`} run={run}>
       <input type="email" name="email" autoComplete="username" value={user?.email ?? ''} readOnly hidden />
       <PasswordField label={<Trans>Present password</Trans>} name="current_password" required />
-      <PasswordField
-        label={<Trans>New password</Trans>}
-        hint={<Trans>At least {PASSWORD_CHARS} characters. A few words are easier to keep than signs.</Trans>}
-        name="password"
-        autoComplete="new-password"
-        minLength={PASSWORD_CHARS}
-        maxLength={256}
-        required
-      />
+      <NewPasswordField label={<Trans>New password</Trans>} />
     </SectionForm>
   );
 }

@@ -1,11 +1,12 @@
 import { Trans } from '@lingui/react/macro';
 import { useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useRouter } from '@tanstack/react-router';
-import { useEffect, useState, type SubmitEvent } from 'react';
+import { useState, type SubmitEvent } from 'react';
 import { answerChallenge, signIn } from '../api/session.ts';
 import { Door } from '../frame/door.tsx';
 import { Button } from '../parts/button.tsx';
 import { PasswordField, TextField } from '../parts/field.tsx';
+import { useFragment } from '../parts/fragment.ts';
 import { Failure } from '../parts/states.tsx';
 import { typed } from '../parts/typed.ts';
 
@@ -17,13 +18,10 @@ export function SignInPage() {
   const router = useRouter();
   const queryClient = useQueryClient();
   // An identity provider's sign-in comes back with the challenge behind the `#`.
-  const [challenge, setChallenge] = useState(() => new URLSearchParams(location.hash.slice(1)).get('challenge'));
+  const fragment = useFragment();
+  const [challenge, setChallenge] = useState(() => new URLSearchParams(fragment).get('challenge'));
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
-  // Not left in the address, nor in the history.
-  useEffect(() => {
-    if (location.hash !== '') history.replaceState(history.state, '', location.pathname + location.search);
-  }, []);
 
   async function onSubmit(event: SubmitEvent<HTMLFormElement>) {
     event.preventDefault();

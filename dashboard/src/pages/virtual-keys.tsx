@@ -12,7 +12,7 @@ import { Select } from '../parts/field.tsx';
 import { Page } from '../parts/page.tsx';
 import { useRows } from '../parts/rows.ts';
 import { SearchBox } from '../parts/search.tsx';
-import { Empty, Failure, Loading } from '../parts/states.tsx';
+import { Empty, Failure, Loading, NothingFits } from '../parts/states.tsx';
 import { KeyTable } from './virtual-keys/key-table.tsx';
 
 const CreateDialog = lazy(() =>
@@ -78,11 +78,7 @@ export function VirtualKeysPage() {
       {found.data !== undefined && rows.length === 0 && (
         <div className="rounded-large border border-line bg-panel">
           {isFiltered ? (
-            <Empty title={t`Nothing fits this filter`}>
-              <Button onClick={() => void navigate({ search: {} })}>
-                <Trans>Show all</Trans>
-              </Button>
-            </Empty>
+            <NothingFits onShowAll={() => void navigate({ search: {} })} />
           ) : (
             <Empty title={t`No virtual key yet`}>
               <p>

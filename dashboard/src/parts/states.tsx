@@ -27,6 +27,18 @@ export function Loading({ rows = 6 }: { rows?: number }) {
   );
 }
 
+/** Said of a list whose filter leaves nothing, with the way back to all of it. */
+export function NothingFits({ onShowAll }: { onShowAll: () => void }) {
+  const { t } = useLingui();
+  return (
+    <Empty title={t`Nothing fits this filter`}>
+      <Button onClick={onShowAll}>
+        <Trans>Show all</Trans>
+      </Button>
+    </Empty>
+  );
+}
+
 /** Reason why something was not done, with the id to look for in the logs; nothing without an error. */
 export function Failure({ error, onRetry }: { error: unknown; onRetry?: () => void }) {
   const { i18n } = useLingui();

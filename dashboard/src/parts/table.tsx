@@ -1,3 +1,4 @@
+import { Trans } from '@lingui/react/macro';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useRef, type ReactNode } from 'react';
 
@@ -22,6 +23,16 @@ interface Props<Row> {
   idOf: (row: Row) => string;
   /** Called when the end comes into view, to fetch the next page; undefined: there is none. */
   onEnd?: (() => void) | undefined;
+}
+
+/** Last column: what can be done with a row. Its head is for screen readers alone. */
+export function actionsColumn<Row>(cell: (row: Row) => ReactNode): Column<Row> {
+  const head = (
+    <span className="sr-only">
+      <Trans>Actions</Trans>
+    </span>
+  );
+  return { id: 'actions', head, isNumber: true, cell };
 }
 
 function classOf<Row>(column: Column<Row>): string {

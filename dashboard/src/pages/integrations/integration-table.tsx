@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Lock } from 'lucide-react';
 import { providers, type Integration } from '../../api/integrations.ts';
-import { Table, type Column } from '../../parts/table.tsx';
+import { actionsColumn, Table, type Column } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 import { VERDICT } from '../../words/labels.ts';
 import { IntegrationStatusBadge } from './integration-status.tsx';
@@ -42,16 +42,7 @@ export function IntegrationTable({ rows, onEnd }: { rows: Integration[]; onEnd: 
       isExtra: true,
       cell: (row) => <Time at={row.last_used_at} />,
     },
-    {
-      id: 'actions',
-      head: (
-        <span className="sr-only">
-          <Trans>Actions</Trans>
-        </span>
-      ),
-      isNumber: true,
-      cell: (row) => <RowMenu row={row} />,
-    },
+    actionsColumn((row) => <RowMenu row={row} />),
   ];
   return <Table label={t`Integrations`} columns={columns} rows={rows} idOf={(row) => row.id} onEnd={onEnd} />;
 }

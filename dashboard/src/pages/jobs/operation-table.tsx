@@ -2,7 +2,7 @@ import { Trans, useLingui } from '@lingui/react/macro';
 import { Link } from '@tanstack/react-router';
 import type { Operation } from '../../api/integrations.ts';
 import { useNames } from '../../api/names.ts';
-import { Table, type Column } from '../../parts/table.tsx';
+import { actionsColumn, Table, type Column } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 import { OPERATION_KIND, OPERATION_ORIGIN } from '../../words/labels.ts';
 import { OperationMenu } from './operation-menu.tsx';
@@ -62,16 +62,7 @@ export function OperationTable({ label, rows, onEnd }: Props) {
       isExtra: true,
       cell: ({ due_at }) => (due_at ? <Time at={due_at} /> : <span className="text-soft">—</span>),
     },
-    {
-      id: 'actions',
-      head: (
-        <span className="sr-only">
-          <Trans>Actions</Trans>
-        </span>
-      ),
-      isNumber: true,
-      cell: (row) => <OperationMenu row={row} />,
-    },
+    actionsColumn((row) => <OperationMenu row={row} />),
   ];
   return <Table label={label} columns={columns} rows={rows} idOf={(row) => row.id} onEnd={onEnd} />;
 }

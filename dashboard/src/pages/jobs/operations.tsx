@@ -7,7 +7,7 @@ import { cancel, operations, retry, wholeOperations } from '../../api/operations
 import { useMay } from '../../frame/me.ts';
 import { Button } from '../../parts/button.tsx';
 import { Select } from '../../parts/field.tsx';
-import { Empty, Failure, Loading } from '../../parts/states.tsx';
+import { Failure, Loading, NothingFits } from '../../parts/states.tsx';
 import { OPERATION_KIND } from '../../words/labels.ts';
 import { gather, MAX_ROWS } from './bulk.ts';
 import { mayBeRetried } from './operation-menu.tsx';
@@ -75,11 +75,7 @@ export function Operations({ search, onChange }: Props) {
       {found.isPending && <Loading />}
       {found.data !== undefined && rows.length === 0 && (
         <div className="rounded-large border border-line bg-panel">
-          <Empty title={t`Nothing fits this filter`}>
-            <Button onClick={() => onChange({})}>
-              <Trans>Show all</Trans>
-            </Button>
-          </Empty>
+          <NothingFits onShowAll={() => onChange({})} />
         </div>
       )}
       {rows.length > 0 && <OperationTable label={t`Operations`} rows={rows} onEnd={hasNextPage ? onEnd : undefined} />}

@@ -6,7 +6,7 @@ import { useMay } from '../../frame/me.ts';
 import { Button } from '../../parts/button.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { StatusBadge } from '../../parts/status.tsx';
-import { Table, type Column } from '../../parts/table.tsx';
+import { actionsColumn, Table, type Column } from '../../parts/table.tsx';
 import { Time, useNow } from '../../parts/time.tsx';
 import { ROLE } from '../../words/labels.ts';
 
@@ -41,21 +41,14 @@ export function InvitationTable({ rows, onEnd }: { rows: Invitation[]; onEnd: ((
       isExtra: true,
       cell: (row) => <Time at={row.expires_at} />,
     },
-    {
-      id: 'actions',
-      head: (
-        <span className="sr-only">
-          <Trans>Actions</Trans>
-        </span>
-      ),
-      isNumber: true,
-      cell: (row) =>
+    actionsColumn(
+      (row) =>
         may('invitations.delete') && (
           <Button look="quiet" onClick={() => setChosen(row)}>
             <Trans>Take back</Trans>
           </Button>
         ),
-    },
+    ),
   ];
   return (
     <>

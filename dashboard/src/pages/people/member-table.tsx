@@ -9,7 +9,7 @@ import { IconButton } from '../../parts/button.tsx';
 import { Confirm } from '../../parts/confirm.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { Menu, MenuItem } from '../../parts/menu.tsx';
-import { Table, type Column } from '../../parts/table.tsx';
+import { actionsColumn, Table, type Column } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 import { typed } from '../../parts/typed.ts';
 import { ROLE } from '../../words/labels.ts';
@@ -64,16 +64,7 @@ export function MemberTable({ label, rows, onEnd }: Props) {
       isExtra: true,
       cell: (row) => <Time at={row.created_at} />,
     },
-    {
-      id: 'actions',
-      head: (
-        <span className="sr-only">
-          <Trans>Actions</Trans>
-        </span>
-      ),
-      isNumber: true,
-      cell: (row) => <MemberMenu row={row} />,
-    },
+    actionsColumn((row) => <MemberMenu row={row} />),
   ];
   return <Table label={label} columns={columns} rows={rows} idOf={(row) => row.id} onEnd={onEnd} />;
 }

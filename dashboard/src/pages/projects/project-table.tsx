@@ -9,7 +9,7 @@ import { Confirm } from '../../parts/confirm.tsx';
 import { LimitSummary } from '../../parts/limits.tsx';
 import { Menu, MenuItem, MenuLine } from '../../parts/menu.tsx';
 import { Money } from '../../parts/money.tsx';
-import { Table, type Column } from '../../parts/table.tsx';
+import { actionsColumn, Table, type Column } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 
 const ProjectDialog = lazy(() => import('./project-dialog.tsx'));
@@ -34,16 +34,7 @@ export function ProjectTable({ rows, onEnd }: { rows: Project[]; onEnd: (() => v
       isExtra: true,
       cell: (row) => <Time at={row.created_at} />,
     },
-    {
-      id: 'actions',
-      head: (
-        <span className="sr-only">
-          <Trans>Actions</Trans>
-        </span>
-      ),
-      isNumber: true,
-      cell: (row) => <ProjectMenu row={row} />,
-    },
+    actionsColumn((row) => <ProjectMenu row={row} />),
   ];
   return <Table label={t`Projects`} columns={columns} rows={rows} idOf={(row) => row.id} onEnd={onEnd} />;
 }

@@ -10,7 +10,7 @@ import { endOf } from '../../parts/date-field.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { Menu, MenuItem, MenuLine } from '../../parts/menu.tsx';
 import { StatusBadge } from '../../parts/status.tsx';
-import { Table, type Column } from '../../parts/table.tsx';
+import { actionsColumn, Table, type Column } from '../../parts/table.tsx';
 import { Time, useNow } from '../../parts/time.tsx';
 import { typed } from '../../parts/typed.ts';
 import { ExpiryField } from './expiry-field.tsx';
@@ -48,16 +48,7 @@ export function ServiceTable({ rows, onEnd }: { rows: Service[]; onEnd: (() => v
       isExtra: true,
       cell: (row) => <Time at={row.last_used_at} />,
     },
-    {
-      id: 'actions',
-      head: (
-        <span className="sr-only">
-          <Trans>Actions</Trans>
-        </span>
-      ),
-      isNumber: true,
-      cell: (row) => <ServiceMenu row={row} />,
-    },
+    actionsColumn((row) => <ServiceMenu row={row} />),
   ];
   return <Table label={t`Services`} columns={columns} rows={rows} idOf={(row) => row.id} onEnd={onEnd} />;
 }

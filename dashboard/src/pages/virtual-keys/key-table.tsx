@@ -6,7 +6,7 @@ import type { VirtualKey } from '../../api/virtual-keys.ts';
 import { useMay } from '../../frame/me.ts';
 import { LimitSummary } from '../../parts/limits.tsx';
 import { Money } from '../../parts/money.tsx';
-import { Table, type Column } from '../../parts/table.tsx';
+import { actionsColumn, Table, type Column } from '../../parts/table.tsx';
 import { Time } from '../../parts/time.tsx';
 import { KeyStatusBadge } from './key-status.tsx';
 import { RowMenu } from './row-menu.tsx';
@@ -48,16 +48,7 @@ export function KeyTable({ rows, onEnd }: { rows: VirtualKey[]; onEnd: (() => vo
       isExtra: true,
       cell: (row) => <Time at={row.last_used_at} />,
     },
-    {
-      id: 'actions',
-      head: (
-        <span className="sr-only">
-          <Trans>Actions</Trans>
-        </span>
-      ),
-      isNumber: true,
-      cell: (row) => <RowMenu row={row} />,
-    },
+    actionsColumn((row) => <RowMenu row={row} />),
   ];
   if (own.length > 1) {
     columns.splice(2, 0, {
