@@ -15,7 +15,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help run demo test lint check chaos seeded bench prices clients infra fmt deny doc document deps files nextest fuzz machete clean
-.PHONY: dashboard dashboard-check dashboard-client
+.PHONY: abuse dashboard dashboard-check dashboard-client
 
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -93,6 +93,11 @@ infra: ## Run Keyway on newer brokers and databases and break those (KEYWAY_BIN=
 	KEYWAY_BIN="$(KEYWAY_BIN)" SIMULATOR_BIN="$(SIMULATOR_BIN)" SUITES="$(SUITES)" SCENARIOS="$(SCENARIOS)" KEEP="$(KEEP)" \
 	    python3 -B scripts/infra/run.py
 
+# Not part of CI: ten minutes, and its figures are a machine's. ABUSES="half idle" chooses by a part of the name.
+abuse: ## Abuse a release binary and show what its other callers feel of it (KEYWAY_BIN= ABUSES=)
+	$(if $(KEYWAY_BIN),,cargo build --locked --release)
+	KEYWAY_BIN="$(KEYWAY_BIN)" python3 -B scripts/abuse/run.py $(ABUSES)
+
 # Not part of CI, which checks the same properties with random inputs in the crates' own tests: cargo-fuzz builds every
 # dependency again with flags of its own, which takes longer than all of them run there.
 fuzz: ## Send strangers' bytes to the code that reads them, on any toolchain (SECONDS=60 TARGET=)
@@ -120,9 +125,9 @@ machete:
 files: deps ## Check the compose file, the Prometheus rules with their tests, and the dashboards
 	scripts/check_files.sh
 
-# A fresh machine installs the six tools once (two minutes; pip and npm).
-document: ## Make clients from the API document with the usual generators, and compile them
-	cargo build --locked
+# A fresh machine installs the six tools once (two minutes; pip and npm). The binary is the tests' own: nothing is built twice.
+document: dashboard ## Make clients from the API document with the usual generators, and compile them
+	cargo test --locked --workspace --features failpoints --no-run --quiet
 	scripts/check_document.py
 
 deps: ## Install the system packages that are missing (apt, root or sudo)
