@@ -143,10 +143,13 @@ impl Claiming<'_> {
         sql.push(next).bind(self.route.name()).push(" ORDER BY tenant_id LIMIT 1) UNION ALL SELECT (");
         sql.push(next).bind(self.route.name()).push(" AND tenant_id > hop.tenant_id ORDER BY tenant_id LIMIT 1)");
         sql.push(" FROM hop WHERE hop.tenant_id IS NOT NULL) SELECT tenant_id FROM hop WHERE tenant_id IS NOT NULL");
-        sql.push(" AND EXISTS (SELECT 1 FROM outbox AS waits WHERE waits.route = ").bind(self.route.name());
-        sql.push(" AND waits.tenant_id = hop.tenant_id");
+        // Not EXISTS: PostgreSQL would make a join of it, and while it does not know yet how full a queue has become, read
+        // all rows that are due for it. In the order of the index, or it would read the table.
+        sql.push(" AND (SELECT id FROM outbox AS waits WHERE waits.route = ").bind(self.route.name());
+        sql.push(" AND waits.tenant_id >= hop.tenant_id AND waits.tenant_id <= hop.tenant_id");
         due(&mut sql, self.tx, self.now_ms);
-        sql.push(") LIMIT ").bind(limit(MOST_TENANTS as u64));
+        sql.push(" ORDER BY tenant_id, available_at_ms, id LIMIT 1) IS NOT NULL LIMIT ")
+            .bind(limit(MOST_TENANTS as u64));
         Ok(sql.rows::<Tenant>(self.tx).await?.into_iter().map(|row| row.tenant_id).collect())
     }
 }

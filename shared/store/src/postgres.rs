@@ -176,7 +176,7 @@ impl Postgres {
         format!("SET ROLE {role}; {settings}SELECT current_user::text, {TAKES_NO_WRITES}")
     }
 
-    fn settings(&self) -> [(&'static str, String); 3] {
+    fn settings(&self) -> [(&'static str, String); 4] {
         let timeout_ms = self.limits.statement_timeout.as_millis();
         [
             ("statement_timeout", timeout_ms.to_string()),
@@ -184,6 +184,9 @@ impl Postgres {
             // Queues fill and empty faster than PostgreSQL counts their rows. Without knowing, it prefers to read and
             // sort all that waits over taking the few that are asked for in the order of an index.
             ("enable_bitmapscan", "off".to_owned()),
+            // A statement that is used again keeps one plan for all its values. One made while a queue is empty reads
+            // the whole table, and every dead row in it, for as long as the connection lives.
+            ("plan_cache_mode", "force_custom_plan".to_owned()),
         ]
     }
 

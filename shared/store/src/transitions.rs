@@ -16,6 +16,9 @@ use crate::{
     sql::{Sql, chunk, for_update, int},
 };
 
+/// States that an operation can still leave.
+const UNFINISHED: &str = "'queued', 'running'";
+
 /// A step of one attempt of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -79,7 +82,7 @@ pub async fn lock(tx: &impl Tx, ids: &[OperationId]) -> Result<Vec<OperationRow>
 /// See [`StoreError`].
 pub async fn start(tx: &SystemTx, steps: &[Step]) -> Result<Vec<OperationId>, StoreError> {
     let set = "state = 'running', due_at_ms = NULL, started_at_ms = COALESCE(started_at_ms, s_at)";
-    apply(tx, steps.iter().map(|step| (*step, None)), set, "state = 'queued'").await
+    apply(tx, steps.iter().map(|step| (*step, None)), set, "'queued'").await
 }
 
 /// Moves `queued | running -> succeeded`.
@@ -89,7 +92,7 @@ pub async fn start(tx: &SystemTx, steps: &[Step]) -> Result<Vec<OperationId>, St
 pub async fn succeed(tx: &SystemTx, steps: &[Step]) -> Result<Vec<OperationId>, StoreError> {
     let set = "state = 'succeeded', due_at_ms = NULL, error_code = NULL, finished_at_ms = s_at, \
                started_at_ms = COALESCE(started_at_ms, s_at)";
-    apply(tx, steps.iter().map(|step| (*step, None)), set, "state IN ('queued', 'running')").await
+    apply(tx, steps.iter().map(|step| (*step, None)), set, UNFINISHED).await
 }
 
 /// Moves `queued | running -> failed`.
@@ -100,7 +103,7 @@ pub async fn fail(tx: &SystemTx, failures: &[Failure]) -> Result<Vec<OperationId
     let set = "state = 'failed', due_at_ms = NULL, error_code = s_code, finished_at_ms = s_at, \
                started_at_ms = COALESCE(started_at_ms, s_at)";
     let steps = failures.iter().map(|failure| (failure.step, Some(failure.code)));
-    apply(tx, steps, set, "state IN ('queued', 'running')").await
+    apply(tx, steps, set, UNFINISHED).await
 }
 
 /// Moves `queued | running -> queued`, to the next attempt or the same one again. For each returned operation the
@@ -127,8 +130,9 @@ pub async fn defer(tx: &SystemTx, deferrals: &[Deferral]) -> Result<Vec<Operatio
         sql.push(
             ") UPDATE operations SET state = 'queued', attempt = attempt + s_more, error_code = s_code, due_at_ms = s_due, \
              command = s_command, started_at_ms = COALESCE(started_at_ms, s_at) FROM s \
-             WHERE id = s_id AND attempt = s_attempt AND state IN ('queued', 'running') RETURNING id",
+             WHERE id = s_id AND attempt = s_attempt AND state || '' IN (",
         );
+        sql.push(UNFINISHED).push(") RETURNING id");
         changed.extend(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid));
     }
     Ok(changed)
@@ -205,7 +209,7 @@ async fn apply(
     tx: &SystemTx,
     steps: impl Iterator<Item = (Step, Option<Code>)>,
     set: &str,
-    guard: &str,
+    from: &str,
 ) -> Result<Vec<OperationId>, StoreError> {
     let steps: Vec<_> = steps.collect();
     let mut changed = Vec::new();
@@ -215,8 +219,10 @@ async fn apply(
             let code = code.map(Code::name);
             [step.id.uuid().into(), int(step.attempt).into(), step.at.ms().into(), code.into()]
         }));
-        sql.push(") UPDATE operations SET ").push(set).push(" FROM s WHERE id = s_id AND attempt = s_attempt AND ");
-        sql.push(guard).push(" RETURNING id");
+        sql.push(") UPDATE operations SET ").push(set).push(" FROM s WHERE id = s_id AND attempt = s_attempt");
+        // Not the bare column: while a table grows fast, PostgreSQL would otherwise walk all rows of a state by its
+        // index for a few that it could find by their keys.
+        sql.push(" AND state || '' IN (").push(from).push(") RETURNING id");
         changed.extend(sql.ids(tx).await?.into_iter().map(OperationId::from_uuid));
     }
     Ok(changed)

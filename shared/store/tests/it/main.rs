@@ -14,6 +14,7 @@ mod operations;
 mod outbox;
 mod outbox_shares;
 mod people;
+mod plans;
 mod postgres;
 mod provider_limits;
 mod refused_calls;
