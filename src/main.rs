@@ -1,6 +1,7 @@
 //! The one binary. Each subcommand has a file of its own; shared code is in `parts`.
 
 mod api;
+mod audit;
 mod console;
 mod dashboard;
 mod dead_letters;
@@ -59,6 +60,9 @@ enum Command {
     ImportEnv(import_env::ImportEnv),
     /// Fetch usage from the providers now, as the schedule does
     FetchUsage(fetch_usage::FetchUsage),
+    /// Export the audit log, or prove that nobody rewrote it
+    #[command(subcommand)]
+    Audit(audit::Audit),
     /// List, show, replay or discard what nobody could handle
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -103,6 +107,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Keys(keys) => keys::run(&config, keys).await,
         Command::ImportEnv(from) => import_env::run(&config, from).await,
         Command::FetchUsage(what) => fetch_usage::run(&config, what).await,
+        Command::Audit(command) => audit::run(&config, command).await,
         Command::DeadLetters(command) => dead_letters::run(&config, command).await,
         Command::Users(command) => users::run(&config, command).await,
         Command::Healthcheck => Ok(()),

@@ -89,6 +89,16 @@ id_keys!(
     ServiceId
 );
 
+impl Key for u64 {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok().filter(|number| i64::try_from(*number).is_ok())
+    }
+}
+
 macro_rules! time_keys {
     ($($key:ident { $at:ident, $id:ident: $kind:ident })*) => {$(
         impl Key for $key {

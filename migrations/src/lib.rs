@@ -40,6 +40,7 @@ mod m0030_identities;
 mod m0032_mails;
 mod m0033_budget_warnings;
 mod m0036_reported_keys;
+mod m0038_audit_chain;
 mod migrate;
 mod migrator;
 mod protect;

@@ -2,6 +2,7 @@
 
 mod alertmanager;
 mod answer_cache;
+mod audit;
 mod broker_away;
 mod browser;
 mod canary;

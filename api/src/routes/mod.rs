@@ -195,6 +195,8 @@ table! {
     DELETE "/api/v1/providers/models/{id}"           Tenant(Models Delete)             models::delete;
 
     GET    "/api/v1/audit"                           TenantOrDeleted(Audit Read)       audit::list;
+    GET    "/api/v1/audit/checkpoints"               TenantOrDeleted(Audit Read)       audit::checkpoints;
+    GET    "/api/v1/audit/key"                       TenantOrDeleted(Audit Read)       audit::key;
     GET    "/api/v1/dead-letters"                    TenantAndBeyond(DeadLetters Read) dead_letters::list;
     POST   "/api/v1/dead-letters/{id}/replay"        TenantAndBeyond(DeadLetters Update) dead_letters::replay;
     POST   "/api/v1/dead-letters/{id}/discard"       TenantAndBeyond(DeadLetters Delete) dead_letters::discard;

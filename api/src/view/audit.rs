@@ -1,7 +1,8 @@
-//! Lines of the audit log.
+//! Lines of the audit log, its checkpoints and their keys.
 
+use keyway_audit::PublicKey;
 use keyway_domain::{Actor, AuditOutcome, MessageId, RequestId, Timestamp};
-use keyway_store::audit::AuditRecord;
+use keyway_store::{audit::AuditRecord, audit_chain::StoredCheckpoint};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -31,6 +32,41 @@ pub(crate) struct AuditView {
     /// New values by field name; never a secret.
     #[schema(value_type = Object)]
     changes: serde_json::Value,
+}
+
+/// Signed checkpoint of the audit log.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CheckpointView {
+    /// Number of entries that it holds.
+    entries: u64,
+    /// Signed note in C2SP's format: the log's name, the number of entries, the root of the tree over them, the time, and
+    /// the signature.
+    note: String,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+/// Public keys that check the checkpoints' signatures.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct AuditKeyView {
+    /// Key of new checkpoints: `name+id+key`.
+    public_key: String,
+    /// Keys of checkpoints from before a root key was replaced.
+    earlier_keys: Vec<String>,
+}
+
+impl From<StoredCheckpoint> for CheckpointView {
+    fn from(checkpoint: StoredCheckpoint) -> Self {
+        Self { entries: checkpoint.size, note: checkpoint.note, created_at: checkpoint.created_at }
+    }
+}
+
+impl AuditKeyView {
+    /// Shows an installation's keys, that of new checkpoints first; `None` if there is none.
+    pub(crate) fn of(keys: &[PublicKey]) -> Option<Self> {
+        let (first, earlier) = keys.split_first()?;
+        Some(Self { public_key: first.text(), earlier_keys: earlier.iter().map(PublicKey::text).collect() })
+    }
 }
 
 impl From<AuditRecord> for AuditView {

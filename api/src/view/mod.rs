@@ -20,7 +20,7 @@ mod user;
 mod verdict;
 mod virtual_key;
 
-pub(crate) use audit::AuditView;
+pub(crate) use audit::{AuditKeyView, AuditView, CheckpointView};
 pub(crate) use dead_letter::DeadLetterView;
 pub(crate) use drift::DriftView;
 pub(crate) use integration::{IntegrationDetail, IntegrationView, ReplacementView, Submitted};

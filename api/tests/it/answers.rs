@@ -39,6 +39,8 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     dead_letters(&mut answers).await?;
     resources::write_log(&answers.api).await?;
     answers.get("GET /api/v1/audit", "", "?action=project.created&limit=1").await?;
+    answers.get("GET /api/v1/audit/checkpoints", "", "").await?;
+    answers.get("GET /api/v1/audit/key", "", "").await?;
 
     answers.get("GET /api/v1/events", "", "").await?;
     people(&mut answers, &integration).await?;
@@ -324,7 +326,7 @@ fn redacted(name: &str, value: Value) -> Value {
         }
         Value::String(_)
             if matches!(name, "key" | "hint" | "next_cursor" | "token" | "link" | "public_id" | "credentials")
-                || matches!(name, "secret" | "url" | "challenge" | "recovery_codes") =>
+                || matches!(name, "secret" | "url" | "challenge" | "recovery_codes" | "public_key") =>
         {
             json!(format!("[{name}]"))
         }

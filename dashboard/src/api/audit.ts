@@ -40,6 +40,15 @@ export const audit = (filter: AuditFilter) =>
     placeholderData: keepPreviousData,
   });
 
+/** Last signed checkpoint of the log; null before the first. */
+export const lastCheckpoint = queryOptions({
+  queryKey: ['audit', 'checkpoint'],
+  queryFn: async ({ signal }) => {
+    const found = await data(api.GET('/api/v1/audit/checkpoints', { params: { query: { limit: 1 } }, signal }));
+    return found.items[0] ?? null;
+  },
+});
+
 /** Earlier events of the same target, newest first: what its fields were before. */
 export const auditBefore = ({ target, occurred_at }: AuditEvent) =>
   queryOptions({

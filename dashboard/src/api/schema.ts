@@ -21,6 +21,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/audit/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the signed checkpoints of the tenant's audit log, newest first: one a minute while it grows. Keep some elsewhere, and
+         *     a log that was cut or written anew is found out; `keyway audit verify` checks them.
+         */
+        get: operations["list_audit_checkpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the public keys that check the checkpoints' signatures. Keep them where nobody who can write to the database can. */
+        get: operations["show_audit_key"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -1159,6 +1196,13 @@ export interface components {
          * @enum {string}
          */
         ActorType: "admin" | "virtual_key" | "user" | "service" | "system";
+        /** @description Public keys that check the checkpoints' signatures. */
+        AuditKeyView: {
+            /** @description Keys of checkpoints from before a root key was replaced. */
+            earlier_keys: string[];
+            /** @description Key of new checkpoints: `name+id+key`. */
+            public_key: string;
+        };
         /**
          * @description Outcome of an audited act.
          * @enum {string}
@@ -1235,6 +1279,21 @@ export interface components {
              *     ]
              */
             second_factor: string[];
+        };
+        /** @description Signed checkpoint of the audit log. */
+        CheckpointView: {
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: int64
+             * @description Number of entries that it holds.
+             */
+            entries: number;
+            /**
+             * @description Signed note in C2SP's format: the log's name, the number of entries, the root of the tree over them, the time, and
+             *     the signature.
+             */
+            note: string;
         };
         /** @description Settings of an integration. In a change, a field that is left out keeps its value. */
         ConfigInput: {
@@ -1693,6 +1752,13 @@ export interface components {
         List_AuditView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["AuditView"][];
+            /** @description Value of `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_CheckpointView: {
+            /** @description Items: newest first, if no other order was asked for. */
+            items: components["schemas"]["CheckpointView"][];
             /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
@@ -2926,6 +2992,187 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["List_AuditView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_audit_checkpoints: {
+        parameters: {
+            query?: {
+                /** @description Page size, 1 to 200; 50 if left out. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
+            };
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_CheckpointView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    show_audit_key: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
+                "Keyway-Tenant"?: string;
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditKeyView"];
                 };
             };
             /** @description nothing has changed since the ETag that was given */

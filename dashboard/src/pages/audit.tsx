@@ -10,6 +10,7 @@ import { EventTable } from './audit/event-table.tsx';
 import { ExportButton } from './audit/export-button.tsx';
 import { Filters } from './audit/filters.tsx';
 import type { AuditSearch } from './audit/search.ts';
+import { SignedUntil } from './audit/signed-until.tsx';
 
 const DAY_MS = 86_400_000;
 
@@ -39,6 +40,7 @@ export function AuditPage() {
         actions={[...new Set(rows.map(({ action }) => action))].toSorted()}
         onChange={(next) => void navigate({ search: next })}
       />
+      <SignedUntil />
       <Failure error={found.error} onRetry={() => void found.refetch()} />
       {found.isPending && <Loading />}
       {found.data !== undefined && rows.length === 0 && (

@@ -1,24 +1,19 @@
 //! The audit log: appended once by event id, never changed. Only the audit writer appends.
 
+use std::collections::{BTreeMap, HashSet};
+
 use keyway_domain::{Actor, AuditEvent, AuditOutcome, MessageId, RequestId, TenantId, Timestamp};
 use sea_orm::Value;
+use uuid::Uuid;
 
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx,
+    audit_chain::Chains,
     entity::audit_events as table,
-    sql::{Sql, chunk},
+    sql::{Sql, chunk, limit},
 };
 
-/// An audit event with its tenant and id, as the audit writer appends it.
-#[derive(Clone, Debug)]
-pub struct AuditRecord {
-    /// Id of the message that carried the event: the natural key.
-    pub event_id: MessageId,
-    /// Tenant of the event.
-    pub tenant_id: TenantId,
-    /// The event.
-    pub event: AuditEvent,
-}
+pub use crate::audit_record::AuditRecord;
 
 /// Key of an audit event in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,24 +39,32 @@ pub struct Filter {
     pub to: Option<Timestamp>,
 }
 
-/// Appends events; skips those whose id is stored already. Returns the number of new ones.
+/// Appends events to the log and to the chains of their tenants; skips those whose id is stored already. Returns the number
+/// of new ones.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn append(tx: &SystemTx, records: &[AuditRecord]) -> Result<u64, StoreError> {
-    let mut records: Vec<_> = records.iter().collect();
-    records.sort_unstable_by_key(|record| record.event_id);
-    let mut added = 0;
-    for records in records.chunks(chunk(10)) {
+    // The lock comes first: what another writer stores meanwhile is seen after it.
+    let chains = Chains::lock(tx, &records.iter().map(|record| record.tenant_id).collect()).await?;
+    let mut new: Vec<_> = records.iter().collect();
+    new.sort_unstable_by_key(|record| record.event_id);
+    new.dedup_by_key(|record| record.event_id);
+    let known = known(tx, &new).await?;
+    new.retain(|record| !known.contains(&record.event_id.uuid()));
+    if new.is_empty() {
+        return Ok(0);
+    }
+    for records in new.chunks(chunk(10)) {
         let mut sql = Sql::new(
             "INSERT INTO audit_events (event_id, tenant_id, action, actor_type, actor, target, outcome, \
              occurred_at_ms, request_id, changes) VALUES ",
         );
         sql.tuples(records.iter().map(|record| values(record)));
-        sql.push(" ON CONFLICT DO NOTHING");
-        added += sql.run(tx).await?;
+        sql.run(tx).await?;
     }
-    Ok(added)
+    chains.extend(tx, &new).await?;
+    Ok(new.len() as u64)
 }
 
 /// Returns audit events of the tenant, newest first.
@@ -97,6 +100,47 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<AuditKey>) -> Resul
 pub async fn has_any(tx: &SystemTx, tenant_id: TenantId) -> Result<bool, StoreError> {
     let text = "SELECT count(*) AS n FROM (SELECT 1 FROM audit_events WHERE tenant_id = $1 LIMIT 1) AS one";
     Ok(Sql::with(text, [tenant_id.uuid().into()]).number(tx).await? == 1)
+}
+
+/// Returns those of these events that are in the tenant's log, by id.
+pub(crate) async fn by_ids(tx: &TenantTx, ids: &[Uuid]) -> Result<BTreeMap<MessageId, AuditRecord>, StoreError> {
+    let mut records = BTreeMap::new();
+    for ids in ids.chunks(chunk(1)) {
+        let mut sql = Sql::new("SELECT * FROM audit_events WHERE tenant_id = ");
+        sql.bind(tx.tenant_id().uuid()).push(" AND event_id IN (").list(ids.iter().copied()).push(")");
+        for model in sql.models::<table::Entity>(tx).await? {
+            records.insert(MessageId::from_uuid(model.event_id), record(model)?);
+        }
+    }
+    Ok(records)
+}
+
+/// Returns events of a tenant that are in no chain, the oldest first, behind `after`.
+pub(crate) async fn outside(
+    tx: &SystemTx,
+    tenant_id: TenantId,
+    after: Option<AuditKey>,
+    rows: u64,
+) -> Result<Vec<AuditRecord>, StoreError> {
+    let mut sql = Sql::new("SELECT * FROM audit_events AS e WHERE tenant_id = ");
+    sql.bind(tenant_id.uuid());
+    sql.push(" AND NOT EXISTS (SELECT 1 FROM audit_entries AS x WHERE x.event_id = e.event_id)");
+    if let Some(after) = after {
+        sql.push(" AND (occurred_at_ms, event_id) > (").bind(after.occurred_at.ms()).push(", ");
+        sql.bind(after.event_id.uuid()).push(")");
+    }
+    sql.push(" ORDER BY occurred_at_ms, event_id LIMIT ").bind(limit(rows));
+    sql.models::<table::Entity>(tx).await?.into_iter().map(record).collect()
+}
+
+async fn known(tx: &SystemTx, records: &[&AuditRecord]) -> Result<HashSet<Uuid>, StoreError> {
+    let mut known = HashSet::new();
+    for records in records.chunks(chunk(1)) {
+        let mut sql = Sql::new("SELECT event_id AS id FROM audit_events WHERE event_id IN (");
+        sql.list(records.iter().map(|record| record.event_id.uuid())).push(")");
+        known.extend(sql.ids(tx).await?);
+    }
+    Ok(known)
 }
 
 fn values(record: &AuditRecord) -> [Value; 10] {

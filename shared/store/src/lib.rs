@@ -5,6 +5,8 @@
 //! statement or a bound value, and nothing here sees a plaintext secret.
 
 pub mod audit;
+pub mod audit_chain;
+mod audit_record;
 pub mod budgets;
 mod connect;
 pub mod credentials;

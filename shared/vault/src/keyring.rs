@@ -75,6 +75,14 @@ impl Drop for FileKey {
     }
 }
 
+/// Seed of the key that signs the audit log's checkpoints under one root key.
+pub struct AuditSeed {
+    /// Version of the root key.
+    pub version: u32,
+    /// Seed.
+    pub seed: Secret<[u8; 32]>,
+}
+
 impl Keyring {
     /// Generates random keys: version 1, active.
     ///
@@ -154,11 +162,22 @@ impl Keyring {
 
     /// Returns the key of a tenant's request digests, under the active root key.
     pub(crate) fn derive_request_key(&self, tenant_id: TenantId) -> Result<Secret<[u8; 32]>, VaultError> {
-        let version = self.active_version();
+        self.derive_for(self.active_version(), "request", tenant_id.uuid().as_bytes())
+    }
+
+    /// Returns the seeds of the audit log's signing keys, one for each root key; that of the active one comes first.
+    pub(crate) fn derive_audit_seeds(&self) -> Result<Vec<AuditSeed>, VaultError> {
+        let active = self.active_version();
+        let mut versions: Vec<_> = self.keys.iter().map(|key| key.version).collect();
+        versions.sort_unstable_by_key(|version| (*version != active, *version));
+        let seed = |version| Ok(AuditSeed { version, seed: self.derive_for(version, "audit", b"")? });
+        versions.into_iter().map(seed).collect()
+    }
+
+    fn derive_for(&self, version: u32, purpose: &str, context: &[u8]) -> Result<Secret<[u8; 32]>, VaultError> {
         let root = self.keys.iter().find(|key| key.version == version).ok_or(VaultError::UnknownVersion(version))?;
         let mut key = Zeroizing::new([0; 32]);
-        let tenant = tenant_id.uuid();
-        derive::derive(&self.salt, root.key.plain(), "request", version, tenant.as_bytes(), key.as_mut())?;
+        derive::derive(&self.salt, root.key.plain(), purpose, version, context, key.as_mut())?;
         Ok(Secret::new(*key))
     }
 

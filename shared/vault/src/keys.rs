@@ -6,7 +6,7 @@ use sha2::Sha256;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    CheckValue, Keyring, Sealed, Secret, SecretBytes, VaultError,
+    AuditSeed, CheckValue, Keyring, Sealed, Secret, SecretBytes, VaultError,
     derive::{length, random},
     envelope::{self, SivKey},
 };
@@ -70,6 +70,14 @@ impl Vault {
     /// [`VaultError::Sealed`].
     pub fn check_values(&self) -> Result<Vec<CheckValue>, VaultError> {
         Ok(self.keyring()?.check_values())
+    }
+
+    /// Returns the seeds of the audit log's signing keys, one for each root key; that of the active one comes first.
+    ///
+    /// # Errors
+    /// [`VaultError::Sealed`].
+    pub fn audit_seeds(&self) -> Result<Vec<AuditSeed>, VaultError> {
+        self.keyring()?.derive_audit_seeds()
     }
 
     /// Makes data keys for a tenant, wrapped under the active root key.

@@ -29,7 +29,7 @@ pub use access_token::{AccessToken, AccessTokenKind, SentServiceToken, ServiceTo
 pub use envelope::{Sealed, sealed_under};
 pub use error::VaultError;
 pub use hex::{from_hex, to_hex};
-pub use keyring::{CheckValue, KeyState, Keyring};
+pub use keyring::{AuditSeed, CheckValue, KeyState, Keyring};
 pub use keys::{NewDataKey, TenantKeys, Vault, WrappedDataKey};
 pub use password::{HashMemory, Password, PasswordMatch};
 pub use password_rules::{

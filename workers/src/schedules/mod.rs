@@ -3,7 +3,9 @@
 //! They fire on every worker and are made single by `UNIQUE(schedule, fire_at)` in the transaction
 //! that writes the outbox rows: no leader election. What was missed while nobody ran coalesces to one.
 
+mod adoption;
 mod budgets;
+mod checkpoints;
 mod drift;
 mod expiry;
 mod fire;
@@ -40,7 +42,7 @@ struct Schedule {
     run: for<'c> fn(&'c Ctx, Round) -> BoxFuture<'c, Result<(), StoreError>>,
 }
 
-static SCHEDULES: [Schedule; 8] = [
+static SCHEDULES: [Schedule; 10] = [
     Schedule {
         name: Some(usage::NAME),
         every: |settings| settings.usage_interval,
@@ -55,6 +57,8 @@ static SCHEDULES: [Schedule; 8] = [
     Schedule { name: None, every: |_| replicas::BEAT, run: |ctx, round| Box::pin(revocations::run(ctx, round)) },
     Schedule { name: None, every: |_| MINUTE, run: |ctx, round| Box::pin(expiry::run(ctx, round)) },
     Schedule { name: None, every: |_| MINUTE, run: |ctx, round| Box::pin(budgets::run(ctx, round)) },
+    Schedule { name: None, every: |_| replicas::BEAT, run: |ctx, round| Box::pin(checkpoints::run(ctx, round)) },
+    Schedule { name: None, every: |_| HOUR, run: |ctx, round| Box::pin(adoption::run(ctx, round)) },
     Schedule { name: Some(drift::NAME), every: |_| HOUR, run: |ctx, round| Box::pin(drift::run(ctx, round)) },
     Schedule { name: Some(retention::NAME), every: |_| HOUR, run: |ctx, round| Box::pin(retention::run(ctx, round)) },
 ];

@@ -1,6 +1,7 @@
 //! The store on both databases: the same tests run on PostgreSQL and on SQLite.
 
 mod audit_and_rest;
+mod audit_chain;
 mod budgets;
 mod dead_letters;
 mod fixture;

@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 32] = [
+const TABLES: [(&str, &str, &str); 35] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -135,6 +135,9 @@ const TABLES: [(&str, &str, &str); 32] = [
         "tenant_id",
         "INSERT INTO audit_events VALUES ('{new}', '{t}', 'a', 'admin', '{}', 't', 'success', 1, NULL, '{}')",
     ),
+    ("audit_entries", "tenant_id", "INSERT INTO audit_entries VALUES ('{t}', 1, '{new}', '{}', '')"),
+    ("audit_chains", "tenant_id", "INSERT INTO audit_chains VALUES ('{t}', 0, '', '', 0, 0, 0)"),
+    ("audit_checkpoints", "tenant_id", "INSERT INTO audit_checkpoints VALUES ('{t}', 1, 'n', 1)"),
 ];
 
 /// A person to be a member, of whom no tenant's transaction sees the row.
@@ -231,7 +234,15 @@ async fn the_list_of_tables_is_complete() -> Result<()> {
 #[tokio::test]
 async fn the_audit_log_cannot_be_changed_by_either_role() -> Result<()> {
     let (fixture, _) = two_tenants().await?;
-    for text in ["UPDATE audit_events SET action = 'x'", "DELETE FROM audit_events", "TRUNCATE audit_events"] {
+    for text in [
+        "UPDATE audit_events SET action = 'x'",
+        "DELETE FROM audit_events",
+        "TRUNCATE audit_events",
+        "UPDATE audit_entries SET entry = 'x'",
+        "DELETE FROM audit_entries",
+        "UPDATE audit_checkpoints SET note = 'x'",
+        "DELETE FROM audit_checkpoints",
+    ] {
         let tx = fixture.store.tenant(fixture.tenant).await?;
         assert!(raw::execute(&tx, text).await.is_err(), "app: {text}");
         let tx = fixture.store.system().await?;

@@ -11,8 +11,9 @@ use anyhow::{Context as _, Result, ensure};
 /// Keyway's own crates that each crate uses: these, and no others.
 const GRAPH: &[(&str, &[&str])] = &[
     ("shared/domain", &[]),
+    ("shared/audit", &["domain", "vault"]),
     ("shared/vault", &["domain"]),
-    ("shared/store", &["domain", "vault"]),
+    ("shared/store", &["audit", "domain", "vault"]),
     ("shared/bus", &["domain"]),
     ("shared/providers", &["domain", "vault"]),
     ("shared/config", &["vault"]),
@@ -20,13 +21,14 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("shared/http", &["telemetry"]),
     ("shared/testkit", &[]),
     ("migrations", &["vault"]),
-    ("api", &["domain", "http", "providers", "store", "telemetry", "vault"]),
+    ("api", &["audit", "domain", "http", "providers", "store", "telemetry", "vault"]),
     ("proxy", &["bus", "domain", "http", "providers", "store", "telemetry", "vault"]),
-    ("workers", &["bus", "domain", "providers", "store", "telemetry", "vault"]),
+    ("workers", &["audit", "bus", "domain", "providers", "store", "telemetry", "vault"]),
     (
         ".",
         &[
             "api",
+            "audit",
             "bus",
             "config",
             "domain",
