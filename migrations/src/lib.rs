@@ -37,6 +37,7 @@ mod m0026_members;
 mod m0027_sign_in_attempts;
 mod m0028_reveals;
 mod m0030_identities;
+mod m0031_passkeys;
 mod m0032_mails;
 mod m0033_budget_warnings;
 mod migrate;

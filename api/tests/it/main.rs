@@ -29,6 +29,8 @@ mod oidc;
 mod oidc_provider;
 mod own_address;
 mod own_usage;
+mod passkey_device;
+mod passkeys;
 mod pasted_keys;
 mod people;
 mod providers;

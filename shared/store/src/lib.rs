@@ -33,6 +33,7 @@ pub mod operations;
 pub mod outbox;
 mod outbox_claim;
 mod page;
+pub mod passkeys;
 mod pooler;
 mod postgres;
 pub mod projects;
