@@ -118,6 +118,23 @@ impl Console {
         Ok(work.commit().await?)
     }
 
+    /// Takes the second factors of a person away, whatever they are; returns them in the API's words. All its sessions
+    /// end, and it need not wait for wrong codes.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn remove_factors(&self, email: &Email) -> Result<Value, ConsoleError> {
+        let mut work = SystemWork::begin(&self.app, &operator(self.app.default_tenant)).await?;
+        let user = found(&work, email).await?;
+        let had = factors::remove_all(&work.tx, user.id).await?;
+        sign_in_attempts::reset(&work.tx, &Subject::SecondFactor(user.id)).await?;
+        let removed = json!({ "totp": had.totp, "passkeys": had.passkeys });
+        work.audit("user.factors_removed", user.id, json!({ "by": "console", "removed": removed }));
+        work.invalidate(Invalidation::User { id: user.id });
+        work.commit().await?;
+        Ok(removed)
+    }
+
     /// Makes a person an owner of a tenant, whatever it is there. Its sessions end.
     ///
     /// # Errors
