@@ -40,6 +40,7 @@ mod m0030_identities;
 mod m0031_passkeys;
 mod m0032_mails;
 mod m0033_budget_warnings;
+mod m0034_service_keys;
 mod migrate;
 mod migrator;
 mod protect;

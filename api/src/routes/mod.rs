@@ -4,6 +4,7 @@
 //! OpenAPI document is made from the same rows.
 
 mod audit;
+mod credentials;
 mod dead_letters;
 mod drift;
 mod events;
@@ -176,6 +177,8 @@ table! {
     POST   "/api/v1/integrations/{id}/test"          Tenant(Integrations Use)          integrations::test;
     PUT    "/api/v1/integrations/{id}/credentials"   Tenant(Integrations Rotate)       integrations::replace_credentials;
     POST   "/api/v1/integrations/{id}/reveal"        Tenant(Integrations Reveal)       reveals::create;
+
+    POST   "/credentials"                            Tenant(Integrations Create)       credentials::create;
 
     GET    "/api/v1/events"                          Known()                           events::stream;
     GET    "/api/v1/routing"                         Tenant(Routing Read)              routing::explain;

@@ -6,6 +6,7 @@ mod authenticator;
 mod backpressure;
 mod bad_input;
 mod connections;
+mod credentials;
 mod database_away;
 mod document;
 #[path = "../../../src/front.rs"]

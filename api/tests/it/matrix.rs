@@ -46,7 +46,7 @@ fn rows() -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for (path, methods) in document()?["paths"].as_object().context("no paths")? {
         for (method, operation) in methods.as_object().context("no methods")? {
-            if !path.starts_with("/api/") {
+            if path.starts_with("/proxy/") || path.starts_with("/v1/") {
                 continue;
             }
             let permission = operation["x-keyway-access"]["permission"].as_str().map(str::parse).transpose()?;

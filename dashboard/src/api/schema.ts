@@ -1384,6 +1384,22 @@ export interface components {
          * @enum {string}
          */
         Credential: "own" | "fallback";
+        /** @description A credential to keep, verify and use, in openagent's words. */
+        CredentialInput: {
+            /** @description The key, or for a cloud provider its JSON object. */
+            key: components["schemas"]["Credentials"];
+            meta?: components["schemas"]["Meta"] | null;
+            /**
+             * @description Name, 1 to 100 characters, unique in the default project; that of the provider if left out.
+             * @example prod
+             */
+            name?: string | null;
+            /**
+             * @description Name of a predefined or custom provider.
+             * @example openai
+             */
+            service: string;
+        };
         /** @description A key as text, or a cloud provider's credential as a JSON object. It goes in and never comes out. */
         Credentials: string | Record<string, unknown>;
         /** @description The credential that replaces the present one. */
@@ -2735,6 +2751,7 @@ export interface components {
              *     ]
              */
             permissions: string[];
+            virtual_key_id?: components["schemas"]["VirtualKeyId"] | null;
         };
         /** @description A service. */
         ServiceView: {
@@ -2760,6 +2777,7 @@ export interface components {
              * @description Number of its changes; also its ETag.
              */
             version: number;
+            virtual_key_id?: components["schemas"]["VirtualKeyId"] | null;
         };
         /**
          * @description The id of a session.
@@ -9979,7 +9997,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no such thing, or no such tenant */
+            /** @description no such virtual key; or no such thing, or no such tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -9997,7 +10015,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description `name_taken`; or a request with this Idempotency-Key is being carried out */
+            /** @description `name_taken`; the virtual key is revoked; or a request with this Idempotency-Key is being carried out */
             409: {
                 headers: {
                     [name: string]: unknown;
