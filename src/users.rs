@@ -60,6 +60,11 @@ pub(crate) enum Users {
         #[command(flatten)]
         password: Password,
     },
+    /// Take a person's second factors away, for who has lost them all: all its sessions end
+    RemoveFactors {
+        /// Its address
+        email: Email,
+    },
     /// Make a person an owner of a tenant
     MakeOwner {
         /// Its address
@@ -113,6 +118,14 @@ pub(crate) async fn run(config: &Config, command: Users) -> anyhow::Result<()> {
             console.reset_password(&email, password).await?;
             say::line("the password is another one; its sessions end");
             show(shown);
+        }
+        Users::RemoveFactors { email } => {
+            let removed = console.remove_factors(&email).await?;
+            let app = if removed["totp"] == true { "an authenticator app" } else { "no authenticator app" };
+            say::line(&format!(
+                "removed {app} and {} passkeys; the password stands alone, and its sessions end",
+                removed["passkeys"]
+            ));
         }
         Users::MakeOwner { email, tenant } => {
             let tenant_id = console.make_owner(&email, tenant).await?;

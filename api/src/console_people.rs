@@ -3,11 +3,11 @@
 
 use keyway_domain::{Email, Invalidation, Role, TenantId, UserId};
 use keyway_store::{
-    Page, StoreError,
+    Page, StoreError, factors,
     memberships::{self, MembershipRow},
     setup_token,
     sign_in_attempts::{self, Subject},
-    tenants, totp_factors,
+    tenants,
     users::{self, NewUser, UserRow},
 };
 use keyway_vault::{AccessToken, AccessTokenKind, SecretString};
@@ -106,9 +106,8 @@ impl Console {
     pub async fn reset_password(&self, email: &Email, password: SecretString) -> Result<(), ConsoleError> {
         let tx = self.app.store.system_read().await?;
         let user = users::find_for_sign_in(&tx, email).await?.ok_or_else(nobody)?.user;
-        let factor = totp_factors::find(&tx, user.id).await?;
+        let has_second_factor = factors::of(&tx, user.id).await?.are_asked_for();
         drop(tx);
-        let has_second_factor = factor.is_some_and(|factor| factor.confirmed_at.is_some());
         let owner = owner_of(user.email.clone(), &user.name, has_second_factor);
         let hash = passwords::hash(&self.app, password, owner).await.map_err(refused)?;
         let mut work = SystemWork::begin(&self.app, &operator(self.app.default_tenant)).await?;
@@ -117,6 +116,23 @@ impl Console {
         work.audit("user.password_reset", user.id, json!({ "by": "console" }));
         work.invalidate(Invalidation::User { id: user.id });
         Ok(work.commit().await?)
+    }
+
+    /// Takes the second factors of a person away, whatever they are; returns them in the API's words. All its sessions
+    /// end, and it need not wait for wrong codes.
+    ///
+    /// # Errors
+    /// See [`ConsoleError`].
+    pub async fn remove_factors(&self, email: &Email) -> Result<Value, ConsoleError> {
+        let mut work = SystemWork::begin(&self.app, &operator(self.app.default_tenant)).await?;
+        let user = found(&work, email).await?;
+        let had = factors::remove_all(&work.tx, user.id).await?;
+        sign_in_attempts::reset(&work.tx, &Subject::SecondFactor(user.id)).await?;
+        let removed = json!({ "totp": had.totp, "passkeys": had.passkeys });
+        work.audit("user.factors_removed", user.id, json!({ "by": "console", "removed": removed }));
+        work.invalidate(Invalidation::User { id: user.id });
+        work.commit().await?;
+        Ok(removed)
     }
 
     /// Makes a person an owner of a tenant, whatever it is there. Its sessions end.

@@ -32,6 +32,7 @@ mod listing;
 mod live;
 mod oidc;
 mod openapi;
+mod passkeys;
 mod people;
 mod principal;
 mod principals;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use keyway_domain::{Actor, Invalidation, Permission, Permissions, Reach, Rights, TenantId, Timestamp, UserId};
+use keyway_domain::{Actor, Invalidation, Permission, Permissions, Reach, Rights, TenantId, Timestamp};
 use keyway_store::{
     StoreError, SystemTx,
     memberships::{self, MembershipRow},
@@ -39,12 +39,11 @@ pub(crate) struct SignedIn {
     pub(crate) memberships: Vec<MembershipRow>,
 }
 
-/// A service, with what its maker may do now.
+/// A service, with what it may do now: no more than its maker.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownService {
     pub(crate) row: ServiceRow,
-    /// Rights of its maker in its tenant; `None`: the operator made it.
-    pub(crate) maker: Option<Rights>,
+    pub(crate) permissions: Permissions,
 }
 
 impl Principal {
@@ -89,7 +88,7 @@ impl Principal {
             Self::User(signed_in) => signed_in.rights(tenant_id).reach(permission),
             Self::Service(service) => {
                 let is_there = service.row.tenant_id == tenant_id;
-                whole(is_there && service.permissions().allow(permission))
+                whole(is_there && service.permissions.allow(permission))
             }
         }
     }
@@ -100,7 +99,7 @@ impl Principal {
             Self::Nobody | Self::Application(_) => Some(Permissions::NONE),
             Self::Operator(_) => None,
             Self::User(signed_in) => Some(signed_in.rights(tenant_id).of_tenant()),
-            Self::Service(service) => Some(service.permissions()),
+            Self::Service(service) => Some(service.permissions),
         }
     }
 
@@ -144,16 +143,6 @@ impl SignedIn {
     }
 }
 
-impl KnownService {
-    /// Returns what it may do now: no more than its maker.
-    pub(crate) fn permissions(&self) -> Permissions {
-        match &self.maker {
-            None => self.row.permissions,
-            Some(maker) => self.row.permissions.and(&maker.of_tenant()),
-        }
-    }
-}
-
 /// Reads the person whose session's token has this hash.
 ///
 /// # Errors
@@ -180,13 +169,6 @@ pub(crate) async fn service(
     let Some(row) = services::find_by_public_id(tx, public_id).await?.filter(|row| row.is_valid(now)) else {
         return Ok(None);
     };
-    let maker = match row.made_by {
-        Some(user_id) => Some(rights(tx, row.tenant_id, user_id).await?),
-        None => None,
-    };
-    Ok(Some(KnownService { row, maker }))
-}
-
-async fn rights(tx: &SystemTx, tenant_id: TenantId, user_id: UserId) -> Result<Rights, StoreError> {
-    memberships::rights_of(tx, tenant_id, user_id).await
+    let permissions = services::permissions_now(tx, &row).await?;
+    Ok(Some(KnownService { row, permissions }))
 }

@@ -1,9 +1,9 @@
-//! Signatures of others. An algorithm is named by who verifies, never chosen by
+//! Signatures of others: of identity providers and of passkeys. An algorithm is named by who verifies, never chosen by
 //! the length of a key, and one that is not in the list verifies nothing.
 
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
-    RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, RSA_PKCS1_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA256, RsaPublicKeyComponents, UnparsedPublicKey, VerificationAlgorithm,
 };
 
 /// Public key with what it is used for.
@@ -24,6 +24,8 @@ pub(crate) enum PublicKey {
 pub(crate) enum Algorithm {
     /// ECDSA on P-256 with SHA-256; both numbers at their full length.
     Es256,
+    /// The same as DER.
+    Es256Der,
     /// ECDSA on P-384 with SHA-384; both numbers at their full length.
     Es384,
     /// Ed25519.
@@ -41,6 +43,7 @@ pub(crate) fn is_signed(key: &PublicKey, algorithm: Algorithm, message: &[u8], s
     };
     match (algorithm, key) {
         (Algorithm::Es256, PublicKey::P256(point)) => by(&ECDSA_P256_SHA256_FIXED, point),
+        (Algorithm::Es256Der, PublicKey::P256(point)) => by(&ECDSA_P256_SHA256_ASN1, point),
         (Algorithm::Es384, PublicKey::P384(point)) => by(&ECDSA_P384_SHA384_FIXED, point),
         (Algorithm::Ed25519, PublicKey::Ed25519(key)) => by(&ED25519, key),
         (Algorithm::Rs256, PublicKey::Rsa { n, e }) => {
@@ -66,7 +69,7 @@ mod tests {
         let signature = pair.sign(b"message");
         assert!(is_signed(&key, Algorithm::Ed25519, b"message", signature.as_ref()));
         assert!(!is_signed(&key, Algorithm::Ed25519, b"another", signature.as_ref()));
-        for other in [Algorithm::Es256, Algorithm::Es384, Algorithm::Rs256, Algorithm::Ps256] {
+        for other in [Algorithm::Es256, Algorithm::Es256Der, Algorithm::Es384, Algorithm::Rs256, Algorithm::Ps256] {
             assert!(!is_signed(&key, other, b"message", signature.as_ref()), "{other:?}");
         }
         let as_point = PublicKey::P256(pair.public_key().as_ref().to_vec());

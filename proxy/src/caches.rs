@@ -28,12 +28,13 @@ impl Caches {
                 self.callers.forget(id.uuid());
                 id.uuid()
             }
+            // A service calls as long as it is one, and its maker may.
+            Invalidation::User { id } => return self.callers.forget(id.uuid()),
+            Invalidation::Service { id } => return self.callers.forget(id.uuid()),
             Invalidation::Integrations | Invalidation::Providers => {
                 self.projects.forget(tenant_id.uuid());
                 tenant_id.uuid()
             }
-            // Neither people nor services call providers.
-            Invalidation::User { .. } | Invalidation::Service { .. } => return,
         };
         self.answers.forget(scope);
     }

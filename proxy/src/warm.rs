@@ -29,13 +29,13 @@ const COUNTERS: usize = 1024;
 /// Result of a load.
 pub(super) struct Loaded<V> {
     value: V,
-    scope: Option<Uuid>,
+    scopes: Vec<Uuid>,
 }
 
 /// An entry in use. It stays valid for its holder after the cache has forgotten it.
 pub(super) struct Held<V>(Arc<Entry<V>>);
 
-/// The cache. `V` is forgotten by its scope, an id that invalidations name.
+/// The cache. `V` is forgotten by its scopes, ids that invalidations name.
 pub(super) struct WarmCache<K, V> {
     name: &'static str,
     hits: IntCounter,
@@ -48,8 +48,8 @@ pub(super) struct WarmCache<K, V> {
 
 struct Entry<V> {
     value: V,
-    /// Stamp of the scope; `None`: no invalidation names it.
-    stamp: Option<Stamp>,
+    /// Stamps of its scopes; none: no invalidation names it.
+    stamps: Vec<Stamp>,
     expires: Instant,
 }
 
@@ -101,13 +101,18 @@ impl<V> Loaded<V> {
     }
 
     /// Builds an entry that is valid until its scope is forgotten.
-    pub(super) const fn present(value: V, scope: Uuid) -> Self {
-        Self { value, scope: Some(scope) }
+    pub(super) fn present(value: V, scope: Uuid) -> Self {
+        Self::present_in(value, vec![scope])
+    }
+
+    /// Builds an entry that is valid until one of its scopes is forgotten.
+    pub(super) const fn present_in(value: V, scopes: Vec<Uuid>) -> Self {
+        Self { value, scopes }
     }
 
     /// Builds an absent entry.
     pub(super) const fn absent(value: V) -> Self {
-        Self { value, scope: None }
+        Self { value, scopes: Vec::new() }
     }
 }
 
@@ -139,14 +144,14 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
         }
     }
 
-    /// Takes a stamp. Must be called before anything of a scope is read for long use.
-    pub(super) fn stamp(&self, scope: Uuid) -> Stamp {
-        self.scopes.stamp(scope)
+    /// Takes stamps. Must be called before anything of these scopes is read for long use.
+    pub(super) fn stamps(&self, scopes: &[Uuid]) -> Vec<Stamp> {
+        scopes.iter().map(|scope| self.scopes.stamp(*scope)).collect()
     }
 
-    /// Returns `true` if the scope was not forgotten since.
-    pub(super) fn holds(&self, stamp: Stamp) -> bool {
-        self.scopes.hold(&[stamp])
+    /// Returns `true` if none of the scopes was forgotten since.
+    pub(super) fn hold(&self, stamps: &[Stamp]) -> bool {
+        self.scopes.hold(stamps)
     }
 
     /// Returns the entry, if it is present and fresh. Never waits.
@@ -208,14 +213,14 @@ impl<K: Eq + Hash + Clone, V> WarmCache<K, V> {
     }
 
     fn stamped(&self, loaded: Loaded<V>) -> Held<V> {
-        let stamp = loaded.scope.map(|scope| self.scopes.stamp(scope));
-        let ttl = if stamp.is_some() { TTL } else { ABSENT_TTL };
-        Held(Arc::new(Entry { value: loaded.value, stamp, expires: Instant::now() + ttl }))
+        let stamps = self.stamps(&loaded.scopes);
+        let ttl = if stamps.is_empty() { ABSENT_TTL } else { TTL };
+        Held(Arc::new(Entry { value: loaded.value, stamps, expires: Instant::now() + ttl }))
     }
 
     fn is_fresh(&self, entry: &Held<V>, now: Instant) -> bool {
         let entry = &entry.0;
-        now < entry.expires && self.scopes.hold(entry.stamp.as_slice())
+        now < entry.expires && self.scopes.hold(&entry.stamps)
     }
 }
 
@@ -261,6 +266,18 @@ mod tests {
         assert!(cache.peek(&2, Instant::now()).is_some());
         cache.forget_all();
         assert!(cache.peek(&2, Instant::now()).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_entry_of_several_scopes_is_forgotten_by_each() {
+        let (cache, scopes) = (cache(), [1, 2, 3].map(Uuid::from_u128));
+        for scope in scopes {
+            let load = async { Ok::<_, Infallible>(Loaded::present_in(7, scopes.to_vec())) };
+            let Ok(_) = cache.get(&1, load).await;
+            assert!(cache.peek(&1, Instant::now()).is_some());
+            cache.forget(scope);
+            assert!(cache.peek(&1, Instant::now()).is_none(), "{scope}");
+        }
     }
 
     #[tokio::test]

@@ -41,6 +41,11 @@ async fn watch() -> Result<()> {
     scenario("watch", Keyway::embedded().await?).await
 }
 
+#[tokio::test]
+async fn passkeys() -> Result<()> {
+    scenario("passkeys", Keyway::embedded().await?).await
+}
+
 /// Runs `dashboard/test/browser/<name>.ts` on an installation. Whatever the page complains of fails it.
 async fn scenario(name: &str, keyway: Keyway) -> Result<()> {
     let log = keyway.members()[0].process.log()?;

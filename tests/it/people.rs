@@ -112,12 +112,16 @@ async fn the_operator_helps_who_cannot_sign_in() -> Result<()> {
     me(&api, &ben).await?.expect(200)?;
     keyway.run(&["users", "make-owner", BEN.0])?;
     ends_soon(&api, &ben).await?;
-    let me = api.with_key(&sign_in(&api, (BEN.0, &password)).await?).get("/me").await?;
+    let again = sign_in(&api, (BEN.0, &password)).await?;
+    let me = api.with_key(&again).get("/me").await?;
     ensure!(me["tenants"][0]["role"] == "owner", "{me}");
     let listed: Value = serde_json::from_slice(&keyway.run_any(&["users", "list", "--json"])?.stdout)?;
     ensure!(listed["items"][0]["email"] == BEN.0 && listed["items"][0]["disabled_at"].is_null(), "{listed}");
     ensure!(!keyway.run_any(&["users", "disable", "nobody@example.org"])?.status.success(), "there is nobody");
-    for action in ["user.password_reset", "setup_token.made", "member.role_changed"] {
+    let taken = keyway.run(&["users", "remove-factors", BEN.0])?;
+    ensure!(taken.contains("no authenticator app and 0 passkeys"), "{taken}");
+    ends_soon(&api, &again).await?;
+    for action in ["user.password_reset", "setup_token.made", "member.role_changed", "user.factors_removed"] {
         until(&format!("{action} is audited"), async || {
             let events = api.get(&format!("/audit?action={action}")).await?;
             Ok(events["items"][0]["actor"] == json!({ "type": "system", "part": "console" }))

@@ -116,11 +116,11 @@ async fn known_guest(
         let tx = app.store.system().await?;
         sign_in_attempts::succeeded(&tx, subjects, Timestamp::now()).await?;
         tx.commit().await?;
-        return Err(ApiError::field("`totp` or `recovery` is missing: the account has a second factor"));
+        return Err(ApiError::field("`totp`, `passkey` or `recovery` is missing: the account has a second factor"));
     };
     let counted = [Subject::SecondFactor(user.id)];
     attempts::begin(app, &counted).await?;
-    let right = factors::judge(app, user.id, &factor)
+    let right = factors::judge(call, user.id, &factor)
         .await?
         .ok_or_else(|| attempts::wrong_factor(Some(user.id), factors::WRONG))?;
     subjects.extend(counted);

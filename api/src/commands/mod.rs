@@ -26,6 +26,7 @@ pub(crate) mod second_factor;
 pub(crate) mod send_mail;
 pub(crate) mod sign_in;
 pub(crate) mod sign_in_oidc;
+pub(crate) mod sign_in_passkey;
 pub(crate) mod step_up;
 pub(crate) mod submit_integration;
 pub(crate) mod test_integration;

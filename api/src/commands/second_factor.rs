@@ -19,7 +19,7 @@ pub(crate) async fn run(call: &Call, challenge: challenge::Sent, sent: factors::
     let user_id = challenge.owner(&app.store.system_read().await?).await?;
     let subjects = attempts::subjects(Some(Subject::SecondFactor(user_id)), call.by.address);
     attempts::begin(&app, &subjects).await?;
-    let right = factors::judge(&app, user_id, &sent)
+    let right = factors::judge(call, user_id, &sent)
         .await?
         .ok_or_else(|| attempts::wrong_factor(Some(user_id), factors::WRONG))?;
     let work = SystemWork::begin(&app, &call.by).await?;

@@ -46,7 +46,7 @@ pub(crate) async fn run(call: &Call, sent: Sent) -> Result<Answer, ApiError> {
             None
         }
         Sent::Factor(factor) => {
-            let right = factors::judge(&app, user.id, &factor).await?;
+            let right = factors::judge(call, user.id, &factor).await?;
             Some(right.ok_or_else(|| attempts::wrong_factor(Some(user.id), factors::WRONG))?)
         }
     };

@@ -119,7 +119,7 @@ fn seconds(value: &Value) -> Option<i64> {
 
 fn half_hash(algorithm: Algorithm, text: &str) -> String {
     let hash = match algorithm {
-        Algorithm::Es256 | Algorithm::Rs256 | Algorithm::Ps256 => Sha256::digest(text).to_vec(),
+        Algorithm::Es256 | Algorithm::Es256Der | Algorithm::Rs256 | Algorithm::Ps256 => Sha256::digest(text).to_vec(),
         Algorithm::Es384 => Sha384::digest(text).to_vec(),
         Algorithm::Ed25519 => Sha512::digest(text).to_vec(),
     };

@@ -20,7 +20,7 @@ use crate::{access::Access, error::ErrorBody, routes::all};
 /// Completes each operation of a path.
 pub(super) fn item(path: &str, item: &mut PathItem) {
     // Only these rows have no version.
-    let has_version = !["/tenants", "/providers/models", "/sessions", "/invitations", "/reveals"]
+    let has_version = !["/tenants", "/providers/models", "/sessions", "/invitations", "/reveals", "/passkeys"]
         .iter()
         .any(|rows| path.contains(rows));
     let change: &[_] = if has_version { &[IF_MATCH] } else { &[] };

@@ -129,6 +129,8 @@ schemas! {
     MailId(id, "mai");
     /// The id of a service.
     ServiceId(id, "svc");
+    /// Id of a passkey.
+    PasskeyId(id, "psk");
     /// The id of a process that serves.
     ReplicaId(id, "rep");
 }

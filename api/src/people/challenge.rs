@@ -23,7 +23,7 @@ const ENDED: &str = "this sign-in has ended, or was finished already: begin it a
 /// A sign-in whose first factor was right and that waits for the second one.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Challenge {
-    /// Factors that the person has: `totp`, `recovery`. One of them is wanted.
+    /// Factors that the person has: `totp`, `passkey`, `recovery`. One of them is wanted.
     #[schema(example = json!(["totp", "recovery"]))]
     second_factor: Vec<&'static str>,
     /// Text to send with the second factor to `/api/v1/sessions/second-factor`. It is shown this once.

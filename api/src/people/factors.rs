@@ -5,7 +5,8 @@ use keyway_domain::{Timestamp, UserId};
 use keyway_store::{SystemTx, factors::Factors, recovery_codes, sessions::Proof, totp_factors, users::UserRow};
 use keyway_vault::{RECOVERY_CODES, RecoveryCode, SecretBytes, SecretString, Totp};
 
-use crate::{App, error::ApiError};
+use super::passkeys;
+use crate::{App, call::Call, error::ApiError, passkeys::Credential};
 
 /// Answer to a code that proves nothing.
 pub(crate) const WRONG: &str = "the code is wrong, or was used already";
@@ -14,25 +15,32 @@ pub(crate) const WRONG: &str = "the code is wrong, or was used already";
 pub(crate) enum Sent {
     Totp(SecretString),
     Recovery(SecretString),
+    Passkey(Box<Credential>),
 }
 
 /// Second factor that is right, until somebody uses it up.
 pub(crate) enum Right {
     TotpStep(i64),
     RecoveryCode([u8; 32]),
+    Passkey(Box<passkeys::Proof>),
 }
 
 impl Sent {
     /// Reads the fields of a body, of which one at most is there.
     ///
     /// # Errors
-    /// 422 where both are.
-    pub(crate) fn read(totp: Option<SecretString>, recovery: Option<SecretString>) -> Result<Option<Self>, ApiError> {
-        match (totp, recovery) {
-            (None, None) => Ok(None),
-            (Some(code), None) => Ok(Some(Self::Totp(code))),
-            (None, Some(code)) => Ok(Some(Self::Recovery(code))),
-            (Some(_), Some(_)) => Err(ApiError::field("send one of `totp` and `recovery`")),
+    /// 422 where there are more.
+    pub(crate) fn read(
+        totp: Option<SecretString>,
+        recovery: Option<SecretString>,
+        passkey: Option<Credential>,
+    ) -> Result<Option<Self>, ApiError> {
+        match (totp, recovery, passkey) {
+            (None, None, None) => Ok(None),
+            (Some(code), None, None) => Ok(Some(Self::Totp(code))),
+            (None, Some(code), None) => Ok(Some(Self::Recovery(code))),
+            (None, None, Some(credential)) => Ok(Some(Self::Passkey(Box::new(credential)))),
+            _ => Err(ApiError::field("send one of `totp`, `recovery` and `passkey`")),
         }
     }
 
@@ -41,6 +49,7 @@ impl Sent {
         match self {
             Self::Totp(_) => Proof::Totp,
             Self::Recovery(_) => Proof::RecoveryCode,
+            Self::Passkey(_) => Proof::Passkey,
         }
     }
 }
@@ -50,7 +59,8 @@ pub(crate) fn names(factors: Factors) -> Vec<&'static str> {
     if !factors.are_asked_for() {
         return Vec::new();
     }
-    let all = [("totp", factors.totp), ("recovery", factors.recovery_codes_left > 0)];
+    let recovery = factors.recovery_codes_left > 0;
+    let all = [("totp", factors.totp), ("passkey", factors.passkeys > 0), ("recovery", recovery)];
     all.into_iter().filter(|(_, has)| *has).map(|(name, _)| name).collect()
 }
 
@@ -58,7 +68,8 @@ pub(crate) fn names(factors: Factors) -> Vec<&'static str> {
 ///
 /// # Errors
 /// 503 while the vault is sealed, for the codes of an app.
-pub(crate) async fn judge(app: &App, user_id: UserId, sent: &Sent) -> Result<Option<Right>, ApiError> {
+pub(crate) async fn judge(call: &Call, user_id: UserId, sent: &Sent) -> Result<Option<Right>, ApiError> {
+    let app = &call.app;
     match sent {
         Sent::Totp(code) => {
             let factor = totp_factors::find(&app.store.system_read().await?, user_id).await?;
@@ -66,6 +77,10 @@ pub(crate) async fn judge(app: &App, user_id: UserId, sent: &Sent) -> Result<Opt
             Ok(step_of(app, &factor, code).await?.map(Right::TotpStep))
         }
         Sent::Recovery(code) => Ok(RecoveryCode::sha256_of_typed(user_id, code.plain()).map(Right::RecoveryCode)),
+        Sent::Passkey(credential) => {
+            let proof = passkeys::judge(call, credential, Some(user_id)).await?;
+            Ok(Some(Right::Passkey(Box::new(proof))))
+        }
     }
 }
 
@@ -77,6 +92,7 @@ pub(crate) async fn use_up(tx: &SystemTx, user_id: UserId, right: &Right, now: T
     Ok(match right {
         Right::TotpStep(step) => totp_factors::accept_step(tx, user_id, *step).await?,
         Right::RecoveryCode(sha256) => recovery_codes::burn(tx, user_id, sha256, now).await?,
+        Right::Passkey(proof) => proof.use_up(tx, now).await?,
     })
 }
 

@@ -1,4 +1,4 @@
-//! What the routes on people share: counted attempts, new passwords, second factors, and sessions that begin or go on
+//! What the routes on people share: counted attempts, new passwords, second factors, passkeys, and sessions that begin or go on
 //! under a new token.
 
 pub(crate) mod attempts;
@@ -7,6 +7,7 @@ pub(crate) mod bound;
 pub(crate) mod challenge;
 pub(crate) mod factors;
 pub(crate) mod letters;
+pub(crate) mod passkeys;
 pub(crate) mod passwords;
 mod places;
 

@@ -34,6 +34,8 @@ const NO_FACTOR: &str = "you have no second factor: add one first";
 pub(crate) struct FactorsView {
     /// Authenticator app; null: none is in use.
     totp: Option<TotpView>,
+    /// Number of passkeys.
+    passkeys: i64,
     /// Number of recovery codes that are left.
     recovery_codes_left: i64,
 }
@@ -67,13 +69,13 @@ pub(crate) struct TotpConfirmation {
     totp: SecretString,
 }
 
-/// Password that is to stand alone again.
+/// Password that is to stand alone again, where the factor is the last one.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FactorRemoval {
-    /// Password; who signs in without one leaves it out.
+    /// Password; it is left out beside another factor, and by who signs in without one.
     #[schema(value_type = Option<String>, format = Password)]
-    password: Option<SecretString>,
+    pub(super) password: Option<SecretString>,
 }
 
 /// Session that goes on under a new token, and recovery codes.
@@ -91,10 +93,10 @@ pub(crate) struct RecoveryCodes {
 pub(crate) async fn detail(call: Call) -> Result<Answer, ApiError> {
     let user_id = call.by.person()?.user.id;
     let tx = call.app.store.system_read().await?;
-    let Factors { recovery_codes_left, .. } = stored::of(&tx, user_id).await?;
+    let Factors { passkeys, recovery_codes_left, .. } = stored::of(&tx, user_id).await?;
     let confirmed_at = totp_factors::find(&tx, user_id).await?.and_then(|factor| factor.confirmed_at);
     let totp = confirmed_at.map(|confirmed_at| TotpView { confirmed_at });
-    Ok(Answer::ok(&FactorsView { totp, recovery_codes_left }))
+    Ok(Answer::ok(&FactorsView { totp, passkeys, recovery_codes_left }))
 }
 
 /// Begin to add an authenticator app. The answer has its secret, this once; the first code puts it into use.
@@ -169,14 +171,18 @@ pub(crate) async fn remove_totp(call: Call) -> Result<Answer, ApiError> {
     let FactorRemoval { password } = call.json()?;
     let (person, app) = (call.by.person()?, Arc::clone(&call.app));
     let user_id = person.user.id;
-    if !stored::of(&app.store.system_read().await?, user_id).await?.totp {
-        return Err(ApiError::conflict("you have no authenticator app"));
+    let no_app = || ApiError::conflict("you have no authenticator app");
+    let had = stored::of(&app.store.system_read().await?, user_id).await?;
+    if !had.totp {
+        return Err(no_app());
     }
-    check_password_alone(&call, person, password).await?;
+    let is_last = had.passkeys == 0;
+    if is_last {
+        check_password_alone(&call, person, password).await?;
+    }
     let mut work = SystemWork::begin(&app, &call.by).await?;
-    if !totp_factors::delete(&work.tx, user_id, Some(person.session.id)).await? {
-        return Err(ApiError::conflict("you have no authenticator app"));
-    }
+    let left = totp_factors::delete(&work.tx, user_id, Some(person.session.id)).await?;
+    check_left(left.ok_or_else(no_app)?, is_last)?;
     work.audit("factor.removed", user_id, json!({ "factor": "totp" }));
     tell(&mut work, &person.user, (Factor::App, false)).await?;
     let token = renew(person, &work).await?;
@@ -185,15 +191,34 @@ pub(crate) async fn remove_totp(call: Call) -> Result<Answer, ApiError> {
     Ok(people::renewed(&call, &person.session, &token))
 }
 
+/// Checks that the last factor was removed by who was asked whether its password may stand alone.
+///
+/// # Errors
+/// 409 where another one was removed at the same moment.
+pub(super) fn check_left(left: Factors, was_asked: bool) -> Result<(), ApiError> {
+    if left.are_asked_for() || was_asked {
+        return Ok(());
+    }
+    Err(ApiError::conflict("your other factors have just been removed: try again"))
+}
+
 /// Writes the mail that tells a person of a changed factor.
-async fn tell(work: &mut SystemWork<'_>, user: &UserRow, (factor, is_added): (Factor, bool)) -> Result<(), StoreError> {
+pub(super) async fn tell(
+    work: &mut SystemWork<'_>,
+    user: &UserRow,
+    (factor, is_added): (Factor, bool),
+) -> Result<(), StoreError> {
     let changed = FactorChangedMail { factor, is_added, at: work.now };
     letters::tell(work, user, MailContent::FactorChanged(changed)).await
 }
 
 /// Checks that the password, where there is one, is right and long enough to stand without a second factor: beside one
 /// it may be shorter.
-async fn check_password_alone(call: &Call, person: &SignedIn, typed: Option<SecretString>) -> Result<(), ApiError> {
+pub(super) async fn check_password_alone(
+    call: &Call,
+    person: &SignedIn,
+    typed: Option<SecretString>,
+) -> Result<(), ApiError> {
     let (app, user) = (Arc::clone(&call.app), &person.user);
     let found = users::find_for_proof(&app.store.system_read().await?, user.id).await?;
     let Some(hash) = found.and_then(|found| found.password_hash) else { return Ok(()) };
@@ -230,7 +255,8 @@ async fn with_codes(call: &Call, person: &SignedIn, mut work: SystemWork<'_>) ->
     Ok(people::with_cookie(call, Answer::ok(&body), &token))
 }
 
-async fn renew(person: &SignedIn, work: &SystemWork<'_>) -> Result<AccessToken, ApiError> {
+/// Gives the session a new token.
+pub(super) async fn renew(person: &SignedIn, work: &SystemWork<'_>) -> Result<AccessToken, ApiError> {
     let token = AccessToken::generate(AccessTokenKind::Session)?;
     if !sessions::replace_token(&work.tx, person.session.id, &token.sha256(), work.now).await? {
         return Err(auth::unauthenticated("the session has ended: sign in again"));

@@ -26,6 +26,7 @@ use crate::{
     error::ApiError,
     input,
     openapi::words,
+    passkeys::Credential,
     people::{Begun, factors, letters},
     principal::Principal,
     provider_names,
@@ -68,6 +69,9 @@ pub(crate) struct AcceptInput {
     /// Recovery code in its place.
     #[schema(value_type = Option<String>, example = "2f4k-9q0z-8m1n-7c3d")]
     recovery: Option<SecretString>,
+    /// Answer of the browser for a passkey in its place, as its `toJSON()` writes it.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Credential>,
 }
 
 /// Invite somebody by mail; without a mail server the answer has the link, this once. It works for 72 hours. Earlier ones
@@ -102,8 +106,8 @@ pub(crate) async fn delete(call: Call) -> Result<Answer, ApiError> {
 #[utoipa::path(post, path = "/api/v1/invitations/accept", operation_id = "accept_invitation", tag = "people", request_body = AcceptInput,
     responses((status = 201, body = Begun), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
 pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
-    let AcceptInput { token, name, password, totp, recovery } = call.json()?;
-    let (name, factor) = (input::name("name", &name)?, factors::Sent::read(totp, recovery)?);
+    let AcceptInput { token, name, password, totp, recovery, passkey } = call.json()?;
+    let (name, factor) = (input::name("name", &name)?, factors::Sent::read(totp, recovery, passkey)?);
     let token = AccessToken::sha256_of_sent(AccessTokenKind::Link, token.plain());
     let token = token.ok_or_else(accept_invitation::wrong)?;
     accept_invitation::run(&call, token, Guest { name, password, factor }).await

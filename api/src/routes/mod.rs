@@ -4,6 +4,7 @@
 //! OpenAPI document is made from the same rows.
 
 mod audit;
+mod credentials;
 mod dead_letters;
 mod drift;
 mod events;
@@ -17,6 +18,7 @@ mod models;
 mod notifications;
 mod oidc;
 mod operations;
+mod passkeys;
 mod password_resets;
 mod projects;
 mod providers;
@@ -106,6 +108,8 @@ table! {
     DELETE "/api/v1/sessions/{id}"                   Own()                             sessions::delete;
     POST   "/api/v1/sessions/step-up"                Own()                             sessions::step_up;
     POST   "/api/v1/sessions/second-factor"          Anybody()                         sessions::second_factor;
+    POST   "/api/v1/sessions/passkey/begin"          Anybody()                         sessions::begin_passkey;
+    POST   "/api/v1/sessions/passkey"                Anybody()                         sessions::create_by_passkey;
     GET    "/api/v1/oidc/begin"                      Anybody()                         oidc::begin;
     GET    "/api/v1/oidc/callback"                   Anybody()                         oidc::callback;
     GET    "/api/v1/me"                              Known()                           me::detail;
@@ -120,6 +124,11 @@ table! {
     POST   "/api/v1/me/totp"                         Proved()                          factors::begin_totp;
     POST   "/api/v1/me/totp/confirm"                 Proved()                          factors::confirm_totp;
     POST   "/api/v1/me/totp/remove"                  Proved()                          factors::remove_totp;
+    GET    "/api/v1/me/passkeys"                     Own()                             passkeys::list;
+    POST   "/api/v1/me/passkeys"                     Proved()                          passkeys::create;
+    POST   "/api/v1/me/passkeys/begin"               Proved()                          passkeys::begin;
+    PATCH  "/api/v1/me/passkeys/{id}"                Own()                             passkeys::update;
+    POST   "/api/v1/me/passkeys/{id}/remove"         Proved()                          passkeys::remove;
     POST   "/api/v1/me/recovery-codes"               Proved()                          factors::replace_codes;
 
     GET    "/api/v1/members"                         Tenant(Members Read)              members::list;
@@ -168,6 +177,8 @@ table! {
     POST   "/api/v1/integrations/{id}/test"          Tenant(Integrations Use)          integrations::test;
     PUT    "/api/v1/integrations/{id}/credentials"   Tenant(Integrations Rotate)       integrations::replace_credentials;
     POST   "/api/v1/integrations/{id}/reveal"        Tenant(Integrations Reveal)       reveals::create;
+
+    POST   "/credentials"                            Tenant(Integrations Create)       credentials::create;
 
     GET    "/api/v1/events"                          Known()                           events::stream;
     GET    "/api/v1/routing"                         Tenant(Routing Read)              routing::explain;

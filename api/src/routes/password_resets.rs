@@ -7,10 +7,11 @@ use keyway_domain::{
     AuthFailure, AuthFailureKind, Email, Invalidation, MailContent, MailId, PasswordResetMail, Timestamp,
 };
 use keyway_store::{
+    factors,
     link_tokens::{self, Purpose},
     mails::Letter,
     sign_in_attempts::{self, Subject},
-    totp_factors, users,
+    users,
 };
 use keyway_vault::{AccessToken, AccessTokenKind, SecretString};
 use serde::{Deserialize, Serialize};
@@ -96,9 +97,8 @@ pub(crate) async fn accept(call: Call) -> Result<Answer, ApiError> {
     let user_id = user_id.ok_or_else(wrong)?;
     let user = users::find(&tx, user_id).await?.filter(|user| user.disabled_at.is_none());
     let user = user.ok_or_else(wrong)?;
-    let factor = totp_factors::find(&tx, user_id).await?;
+    let has_second_factor = factors::of(&tx, user_id).await?.are_asked_for();
     drop(tx);
-    let has_second_factor = factor.is_some_and(|factor| factor.confirmed_at.is_some());
     let owner =
         passwords::Owner { email: user.email.as_given().to_owned(), name: user.name.clone(), has_second_factor };
     let hashed = passwords::hash(&app, password, owner).await;

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use keyway_domain::{Invalidation, Level, Permission, Permissions, ServiceId, Timestamp};
+use keyway_domain::{Invalidation, Level, Permission, Permissions, ServiceId, Timestamp, VirtualKeyId};
 use keyway_store::{
     StoreError,
     services::{self, NewService},
+    virtual_keys,
 };
 use keyway_vault::ServiceToken;
 use serde::Deserialize;
@@ -42,6 +43,10 @@ pub(crate) struct ServiceInput {
     /// Permissions, no more than one's own.
     #[schema(value_type = Vec<String>, min_items = 1, example = json!(["usage.read"]))]
     permissions: Vec<Permission>,
+    /// Virtual key that the service calls providers as, with its token: in the project, within the limits and for the
+    /// usage of that key. It needs `integrations.use`.
+    #[schema(value_type = Option<words::VirtualKeyId>)]
+    virtual_key_id: Option<VirtualKeyId>,
     /// Time at which the token stops working; at most 400 days ahead.
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
@@ -66,12 +71,16 @@ pub(crate) struct ServiceChange {
 
 /// Make a service. The answer holds its token, this once.
 #[utoipa::path(post, path = "/api/v1/services", operation_id = "create_service", tag = "people", request_body = ServiceInput,
-    responses((status = 201, body = NewServiceView), (status = 409, description = "`name_taken`")))]
+    responses((status = 201, body = NewServiceView), (status = 404, description = "no such virtual key"),
+        (status = 409, description = "`name_taken`; the virtual key is revoked")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
-    let ServiceInput { name, permissions, expires_at } = call.json()?;
+    let ServiceInput { name, permissions, virtual_key_id, expires_at } = call.json()?;
     let (name, expires_at) = (input::name("name", &name)?, expiry(expires_at)?);
     let permissions = given(&call.by, &permissions)?;
-    call.commit(Make { name, permissions, expires_at }).await
+    if virtual_key_id.is_some() && !permissions.allow(Permission::CALL) {
+        return Err(ApiError::field("`virtual_key_id`: to call providers `permissions` has to name integrations.use"));
+    }
+    call.commit(Make { name, permissions, virtual_key_id, expires_at }).await
 }
 
 /// List services, revoked and expired ones too.
@@ -150,11 +159,18 @@ fn given(by: &Caller, named: &[Permission]) -> Result<Permissions, ApiError> {
 struct Make {
     name: String,
     permissions: Permissions,
+    virtual_key_id: Option<VirtualKeyId>,
     expires_at: Timestamp,
 }
 
 impl Command for Make {
     async fn run(self, work: &mut Work<'_>) -> Result<Answer, ApiError> {
+        if let Some(id) = self.virtual_key_id {
+            let key = virtual_keys::find(&work.tx, id).await?.ok_or_else(|| ApiError::not_found("virtual key"))?;
+            if key.revoked_at.is_some() {
+                return Err(ApiError::conflict("the virtual key is revoked; name another one"));
+            }
+        }
         let token = ServiceToken::generate()?;
         let made_by = match &*work.by.principal {
             Principal::User(person) => Some(person.user.id),
@@ -168,10 +184,12 @@ impl Command for Make {
             token_sha256: token.sha256(),
             permissions: self.permissions,
             made_by,
+            virtual_key_id: self.virtual_key_id,
             expires_at: self.expires_at,
         };
         let row = services::insert(&work.tx, new, work.now).await?;
-        let changes = json!({ "name": row.name, "permissions": row.permissions, "expires_at": row.expires_at });
+        let changes = json!({ "name": row.name, "permissions": row.permissions, "expires_at": row.expires_at,
+            "virtual_key_id": row.virtual_key_id });
         work.audit("service.created", row.id, changes);
         let (location, version) = (format!("/api/v1/services/{}", row.id), row.version);
         let view = NewServiceView { service: row.into(), token: token.plain().to_owned() };

@@ -7,15 +7,17 @@ use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
 
+use super::passkeys::PasskeyOptions;
 use crate::{
     answer::Answer,
     call::Call,
-    commands::{second_factor, sign_in, step_up},
+    commands::{second_factor, sign_in, sign_in_passkey, step_up},
     cookie,
     cursor::List,
     error::ApiError,
     openapi::words,
-    people::{Begun, Challenge, Renewed, challenge, factors},
+    passkeys::{Credential, HOLDS, Use, issue},
+    people::{Begun, Challenge, Renewed, challenge, factors, passkeys},
     system_work::SystemWork,
     view::SessionView,
 };
@@ -42,9 +44,12 @@ pub(crate) struct StepUpInput {
     /// Recovery code.
     #[schema(value_type = Option<String>, example = "2f4k-9q0z-8m1n-7c3d")]
     recovery: Option<SecretString>,
+    /// Answer of the browser for a passkey, as its `toJSON()` writes it.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Credential>,
 }
 
-/// Second factor of a sign-in: `totp` or `recovery`.
+/// Second factor of a sign-in: `totp`, `recovery` or `passkey`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SecondFactorInput {
@@ -57,6 +62,9 @@ pub(crate) struct SecondFactorInput {
     /// Recovery code.
     #[schema(value_type = Option<String>, example = "2f4k-9q0z-8m1n-7c3d")]
     recovery: Option<SecretString>,
+    /// Answer of the browser for a passkey, as its `toJSON()` writes it.
+    #[schema(value_type = Option<Object>)]
+    passkey: Option<Credential>,
 }
 
 /// Sign in. The session's token is in the answer and in a cookie. Who has a second factor is asked for it, and has no
@@ -73,9 +81,40 @@ pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
 #[utoipa::path(post, path = "/api/v1/sessions/second-factor", operation_id = "sign_in_second_factor", tag = "people", request_body = SecondFactorInput,
     responses((status = 201, body = Begun), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
 pub(crate) async fn second_factor(call: Call) -> Result<Answer, ApiError> {
-    let SecondFactorInput { challenge, totp, recovery } = call.json()?;
-    let sent = factors::Sent::read(totp, recovery)?.ok_or_else(|| ApiError::field("send `totp` or `recovery`"))?;
+    let SecondFactorInput { challenge, totp, recovery, passkey } = call.json()?;
+    let sent = factors::Sent::read(totp, recovery, passkey)?;
+    let sent = sent.ok_or_else(|| ApiError::field("send one of `totp`, `recovery` and `passkey`"))?;
     second_factor::run(&call, challenge::Sent::read(&challenge)?, sent).await
+}
+
+/// Proof by a passkey alone.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasskeySignIn {
+    /// Answer of the browser, as its `toJSON()` writes it.
+    #[schema(value_type = Object)]
+    credential: Credential,
+}
+
+/// Begin to prove oneself by a passkey: options for the browser, also where it is a second factor or a new proof.
+#[utoipa::path(post, path = "/api/v1/sessions/passkey/begin", operation_id = "begin_passkey_sign_in", tag = "people",
+    responses((status = 200, body = PasskeyOptions), (status = 409, description = "this address cannot have passkeys")))]
+pub(crate) async fn begin_passkey(call: Call) -> Result<Answer, ApiError> {
+    let (app, place) = (&call.app, passkeys::place(&call)?);
+    let challenge = issue(app.keys.vault(), app.default_tenant, Use::Prove, Timestamp::now())?;
+    let timeout = u64::try_from(HOLDS.as_millis()).unwrap_or(u64::MAX);
+    let public_key = json!({
+        "challenge": challenge, "rpId": place.rp_id, "timeout": timeout, "allowCredentials": [], "userVerification": "required"
+    });
+    Ok(Answer::ok(&PasskeyOptions { public_key }))
+}
+
+/// Sign in by a passkey, which says itself whose it is and asks for nothing more.
+#[utoipa::path(post, path = "/api/v1/sessions/passkey", operation_id = "sign_in_passkey", tag = "people", request_body = PasskeySignIn,
+    responses((status = 201, body = Begun), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
+pub(crate) async fn create_by_passkey(call: Call) -> Result<Answer, ApiError> {
+    let PasskeySignIn { credential } = call.json()?;
+    sign_in_passkey::run(&call, &credential).await
 }
 
 /// List one's own sessions, newest first.
@@ -120,11 +159,11 @@ pub(crate) async fn delete_others(call: Call) -> Result<Answer, ApiError> {
 #[utoipa::path(post, path = "/api/v1/sessions/step-up", operation_id = "step_up", tag = "people", request_body = StepUpInput,
     responses((status = 200, body = Renewed), (status = 429, description = "there were wrong attempts; wait for `Retry-After`")))]
 pub(crate) async fn step_up(call: Call) -> Result<Answer, ApiError> {
-    let StepUpInput { password, totp, recovery } = call.json()?;
-    let sent = match (password, factors::Sent::read(totp, recovery)?) {
+    let StepUpInput { password, totp, recovery, passkey } = call.json()?;
+    let sent = match (password, factors::Sent::read(totp, recovery, passkey)?) {
         (Some(password), None) => step_up::Sent::Password(password),
         (None, Some(factor)) => step_up::Sent::Factor(factor),
-        _ => return Err(ApiError::field("send one of `password`, `totp` and `recovery`")),
+        _ => return Err(ApiError::field("send one of `password`, `totp`, `recovery` and `passkey`")),
     };
     step_up::run(&call, sent).await
 }

@@ -1,6 +1,8 @@
 //! Members, invitations and services of a tenant.
 
-use keyway_domain::{Email, InvitationId, MembershipId, Permissions, ProjectId, Role, ServiceId, Timestamp, UserId};
+use keyway_domain::{
+    Email, InvitationId, MembershipId, Permissions, ProjectId, Role, ServiceId, Timestamp, UserId, VirtualKeyId,
+};
 use keyway_store::{invitations::InvitationRow, memberships::MembershipRow, services::ServiceRow, users::UserRow};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -81,6 +83,9 @@ pub(crate) struct ServiceView {
     /// Person without whose rights it has none; null: the operator made it.
     #[schema(value_type = Option<words::UserId>)]
     made_by: Option<UserId>,
+    /// Virtual key that it calls providers as; null: it calls none.
+    #[schema(value_type = Option<words::VirtualKeyId>)]
+    virtual_key_id: Option<VirtualKeyId>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
@@ -138,6 +143,7 @@ impl From<ServiceRow> for ServiceView {
             public_id: row.public_id,
             permissions: row.permissions,
             made_by: row.made_by,
+            virtual_key_id: row.virtual_key_id,
             created_at: row.created_at,
             expires_at: row.expires_at,
             last_used_at: row.last_used_at,

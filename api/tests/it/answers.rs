@@ -15,8 +15,13 @@ use crate::{
     authenticator::Authenticator,
     document, drift,
     fixture::{Api, KEY, Reply, on_both, send},
-    mails, members, people, requests, resources,
+    mails, members,
+    passkey_device::{Device, Words},
+    people, requests, resources,
 };
+
+const HOST: &str = "localhost";
+const ORIGIN: &str = "http://localhost";
 
 on_both! { every_route_answers_as_its_snapshot_says }
 
@@ -47,13 +52,13 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
 
     let mut snapshots = BTreeMap::new();
     // Redirects to and from an identity provider are in `oidc.rs`, with one.
-    let answered = |route: &str| route.contains(" /api/") && !route.contains("/oidc/");
+    let answered = |route: &str| document::is_managed(route) && !route.contains("/oidc/");
     for (route, _) in document::operations()?.into_iter().filter(|(route, _)| answered(route)) {
         let (method, path) = route.split_once(' ').context("a method")?;
         let upper = format!("{} {path}", method.to_uppercase());
         let answer =
             answers.seen.remove(upper.as_str()).with_context(|| format!("{upper}: it is called nowhere here"))?;
-        let name = path.trim_start_matches("/api/v1/").replace('/', ".").replace(['{', '}'], "");
+        let name = path.trim_start_matches("/api/v1").trim_start_matches('/').replace('/', ".").replace(['{', '}'], "");
         snapshots.insert(format!("{name}.{method}"), answer);
     }
     ensure!(answers.seen.is_empty(), "they are of no route: {:?}", answers.seen.keys());
@@ -109,6 +114,7 @@ async fn people(answers: &mut Answers, integration: &str) -> Result<()> {
     answers.act("DELETE /api/v1/services/{id}", id).await?;
 
     factors(answers, (email, password)).await?;
+    passkeys(answers, password).await?;
     let change = json!({ "current_password": password, "password": next });
     answers.send("POST /api/v1/me/password", "", change).await?;
     let proof = json!({ "email": email, "password": next });
@@ -152,6 +158,25 @@ async fn factors(answers: &mut Answers, (email, password): (&str, &str)) -> Resu
     let replaced = answers.get("POST /api/v1/me/recovery-codes", "", "").await?;
     answers.token = Some(replaced.text_at("/session/token").to_owned());
     let removed = answers.send("POST /api/v1/me/totp/remove", "", json!({ "password": password })).await?;
+    answers.token = Some(removed.text_at("/session/token").to_owned());
+    Ok(())
+}
+
+async fn passkeys(answers: &mut Answers, password: &str) -> Result<()> {
+    let device = Device::ed25519(b"laptop")?;
+    let begun = answers.get("POST /api/v1/me/passkeys/begin", "", "").await?;
+    let credential = device.create(&Words::honest(ORIGIN, begun.at("/public_key")), &device.cose())?;
+    let body = json!({ "name": "laptop", "credential": credential });
+    let added = answers.send("POST /api/v1/me/passkeys", "", body).await?;
+    answers.token = Some(added.text_at("/session/token").to_owned());
+    let id = added.text_at("/passkey/id");
+    answers.get("GET /api/v1/me/passkeys", "", "").await?;
+    answers.send("PATCH /api/v1/me/passkeys/{id}", id, json!({ "name": "phone" })).await?;
+    let asked = answers.get("POST /api/v1/sessions/passkey/begin", "", "").await?;
+    let handle = Some(begun.text_at("/public_key/user/id").to_owned());
+    let proof = device.get(&Words { handle, ..Words::honest(ORIGIN, asked.at("/public_key")) })?;
+    answers.send("POST /api/v1/sessions/passkey", "", json!({ "credential": proof })).await?;
+    let removed = answers.send("POST /api/v1/me/passkeys/{id}/remove", id, json!({ "password": password })).await?;
     answers.token = Some(removed.text_at("/session/token").to_owned());
     Ok(())
 }
@@ -215,6 +240,8 @@ async fn integrations(answers: &mut Answers) -> Result<String> {
     let new = json!({ "credentials": key("0002") });
     answers.send("PUT /api/v1/integrations/{id}/credentials", id, new).await?;
     answers.get("GET /api/v1/routing", "", "?model=gpt-4o-mini").await?;
+    let printed = json!({ "service": "openai", "key": key("0005"), "meta": { "organization": "org-123" } });
+    answers.send("POST /credentials", "", printed).await?;
     let gone = answers.api.submit("gone", &key("0003")).await?;
     answers.act("DELETE /api/v1/integrations/{id}", &gone).await?;
     Ok(id.to_owned())
@@ -293,6 +320,8 @@ impl Answers {
             Some(token) => members::with(&self.api, token, method, &path),
             None => self.api.request(method, &path),
         };
+        // Passkeys need an address with a name.
+        let request = if template.contains("/passkey") { request.header("host", HOST) } else { request };
         let reply = send(if let Some(body) = body { request.json(&body) } else { request }).await?;
         ensure!((200..300).contains(&reply.status), "{route}: {} {}", reply.status, reply.text);
         let mut headers = Map::new();
@@ -330,6 +359,8 @@ fn redacted(name: &str, value: Value) -> Value {
         {
             json!(format!("[{name}]"))
         }
+        // Name of a person at authenticators, which is a hash.
+        Value::String(text) if name == "id" && text.len() == 43 => json!("[handle]"),
         Value::String(text) if name.ends_with("_at") && Timestamp::parse(&text).is_some() => json!("[time]"),
         Value::String(text) => json!(without_ids(&text)),
         value => value,

@@ -230,7 +230,7 @@ async fn a_short_password_never_stands_alone(api: Api) -> Result<()> {
     send(with(&api, &token, Method::GET, "/api/v1/me")).await?.expect_error(401, "unauthenticated")?;
     let token = removed.text_at("/session/token").to_owned();
     let factors = send(with(&api, &token, Method::GET, "/api/v1/me/factors")).await?.expect(200)?;
-    ensure!(factors.json == json!({ "totp": null, "recovery_codes_left": 0 }), "{}", factors.text);
+    ensure!(factors.json == json!({ "totp": null, "passkeys": 0, "recovery_codes_left": 0 }), "{}", factors.text);
     anybody(&api, "/api/v1/sessions", json!({ "email": EMAIL, "password": long })).await?.expect(201)?;
     Ok(())
 }

@@ -6,6 +6,7 @@ mod authenticator;
 mod backpressure;
 mod bad_input;
 mod connections;
+mod credentials;
 mod database_away;
 mod document;
 #[path = "../../../src/front.rs"]
@@ -29,6 +30,8 @@ mod oidc;
 mod oidc_provider;
 mod own_address;
 mod own_usage;
+mod passkey_device;
+mod passkeys;
 mod pasted_keys;
 mod people;
 mod providers;

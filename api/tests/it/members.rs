@@ -59,6 +59,7 @@ pub(crate) async fn service(
         token_sha256: token.sha256(),
         permissions,
         made_by,
+        virtual_key_id: None,
         expires_at: now.after(Duration::from_secs(3600)),
     };
     services::insert(&tx, new, now).await?;

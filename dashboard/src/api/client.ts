@@ -26,12 +26,16 @@ const PROOFS = [
   '/api/v1/sessions',
   '/api/v1/sessions/step-up',
   '/api/v1/sessions/second-factor',
+  '/api/v1/sessions/passkey',
   '/api/v1/invitations/accept',
   '/api/v1/password-resets/accept',
   '/api/v1/me/password',
   '/api/v1/me/totp/confirm',
   '/api/v1/me/totp/remove',
 ];
+
+/** Paths of the same kind: a passkey that is added, or removed with the password. */
+const PASSKEY = /^\/api\/v1\/me\/passkeys(\/[^/]+\/remove)?$/;
 
 /**
  * Sends a request. When the session has ended, or the server wants a new proof of the person, it waits for that and
@@ -40,7 +44,8 @@ const PROOFS = [
 async function send(request: Request): Promise<Response> {
   const again = request.clone();
   const answer = await reach(request);
-  const isProof = request.method === 'POST' && PROOFS.includes(new URL(request.url).pathname);
+  const { pathname } = new URL(request.url);
+  const isProof = request.method === 'POST' && (PROOFS.includes(pathname) || PASSKEY.test(pathname));
   if (answer.status === 401 ? isProof : answer.status !== 403) return answer;
   const code = answer.status === 401 ? 'unauthenticated' : await codeOf(answer.clone());
   const wanted = answer.status === 401 ? 'sign-in' : 'step-up';

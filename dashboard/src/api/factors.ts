@@ -22,4 +22,6 @@ export async function replaceRecoveryCodes(): Promise<string[]> {
   return (await data(api.POST('/api/v1/me/recovery-codes'))).recovery_codes;
 }
 
-export const removeTotp = (password: string) => api.POST('/api/v1/me/totp/remove', { body: { password } });
+/** Removes the app. The password is wanted with the last factor, by who has one. */
+export const removeTotp = (password: string) =>
+  api.POST('/api/v1/me/totp/remove', { body: password === '' ? {} : { password } });

@@ -378,6 +378,78 @@ export interface paths {
         patch: operations["update_notifications"];
         trace?: never;
     };
+    "/api/v1/me/passkeys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List one's own passkeys, oldest first. */
+        get: operations["list_passkeys"];
+        put?: never;
+        /** Add a passkey. All other sessions end, and this one goes on under a new token. */
+        post: operations["add_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/passkeys/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to add a passkey: options for the browser. */
+        post: operations["begin_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/passkeys/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Give a passkey another name. */
+        patch: operations["rename_passkey"];
+        trace?: never;
+    };
+    "/api/v1/me/passkeys/{id}/remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Remove a passkey. With the last factor the recovery codes go, too, and the password has to be one that may stand
+         *     alone. All other sessions end, and this one goes on under a new token.
+         */
+        post: operations["remove_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/password": {
         parameters: {
             query?: never;
@@ -949,6 +1021,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sessions/passkey": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sign in by a passkey, which says itself whose it is and asks for nothing more. */
+        post: operations["sign_in_passkey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sessions/passkey/begin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Begin to prove oneself by a passkey: options for the browser, also where it is a second factor or a new proof. */
+        post: operations["begin_passkey_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions/second-factor": {
         parameters: {
             query?: never;
@@ -1173,6 +1279,8 @@ export interface components {
              * @example Ben
              */
             name: string;
+            /** @description Answer of the browser for a passkey in its place, as its `toJSON()` writes it. */
+            passkey?: Record<string, unknown> | null;
             /**
              * Format: password
              * @description Password, 15 to 256 characters; who has an account proves itself by its own.
@@ -1272,7 +1380,7 @@ export interface components {
             /** Format: date-time */
             expires_at: string;
             /**
-             * @description Factors that the person has: `totp`, `recovery`. One of them is wanted.
+             * @description Factors that the person has: `totp`, `passkey`, `recovery`. One of them is wanted.
              * @example [
              *       "totp",
              *       "recovery"
@@ -1335,6 +1443,22 @@ export interface components {
          * @enum {string}
          */
         Credential: "own" | "fallback";
+        /** @description A credential to keep, verify and use, in openagent's words. */
+        CredentialInput: {
+            /** @description The key, or for a cloud provider its JSON object. */
+            key: components["schemas"]["Credentials"];
+            meta?: components["schemas"]["Meta"] | null;
+            /**
+             * @description Name, 1 to 100 characters, unique in the default project; that of the provider if left out.
+             * @example prod
+             */
+            name?: string | null;
+            /**
+             * @description Name of a predefined or custom provider.
+             * @example openai
+             */
+            service: string;
+        };
         /** @description A key as text, or a cloud provider's credential as a JSON object. It goes in and never comes out. */
         Credentials: string | Record<string, unknown>;
         /** @description The credential that replaces the present one. */
@@ -1439,16 +1563,21 @@ export interface components {
          * @enum {string}
          */
         ErrorType: "invalid_request" | "authentication" | "permission" | "not_found" | "conflict" | "rate_limit" | "internal" | "unavailable";
-        /** @description Password that is to stand alone again. */
+        /** @description Password that is to stand alone again, where the factor is the last one. */
         FactorRemoval: {
             /**
              * Format: password
-             * @description Password; who signs in without one leaves it out.
+             * @description Password; it is left out beside another factor, and by who signs in without one.
              */
             password?: string | null;
         };
         /** @description Second factors of a person. */
         FactorsView: {
+            /**
+             * Format: int64
+             * @description Number of passkeys.
+             */
+            passkeys: number;
             /**
              * Format: int64
              * @description Number of recovery codes that are left.
@@ -1808,6 +1937,13 @@ export interface components {
         List_OperationView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["OperationView"][];
+            /** @description Value of `cursor` for the next page; null on the last one. */
+            next_cursor?: string | null;
+        };
+        /** @description One page of a list. */
+        List_PasskeyView: {
+            /** @description Items: newest first, if no other order was asked for. */
+            items: components["schemas"]["PasskeyView"][];
             /** @description Value of `cursor` for the next page; null on the last one. */
             next_cursor?: string | null;
         };
@@ -2194,6 +2330,65 @@ export interface components {
             project_id?: components["schemas"]["ProjectId"] | null;
             role?: components["schemas"]["Role"] | null;
         };
+        /** @description Passkey that was added, and the session that goes on under a new token. */
+        PasskeyAdded: {
+            passkey: components["schemas"]["PasskeyView"];
+            /**
+             * @description Recovery codes, where there were none before. They are shown this once.
+             * @example [
+             *       "2f4k-9q0z-8m1n-7c3d"
+             *     ]
+             */
+            recovery_codes?: string[] | null;
+            session: components["schemas"]["NewToken"];
+        };
+        /** @description New name of a passkey. */
+        PasskeyChange: {
+            /**
+             * @description Name, 1 to 100 characters.
+             * @example laptop
+             */
+            name: string;
+        };
+        /**
+         * @description Id of a passkey.
+         * @example psk_0198c0de0198c0de0198c0de0198c0de
+         */
+        PasskeyId: string;
+        /** @description New passkey. */
+        PasskeyInput: {
+            /** @description Answer of the browser, as its `toJSON()` writes it. */
+            credential: Record<string, unknown>;
+            /**
+             * @description Name, 1 to 100 characters.
+             * @example laptop
+             */
+            name: string;
+        };
+        /** @description Options for the browser's `navigator.credentials`. */
+        PasskeyOptions: {
+            /** @description JSON form, for `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`. */
+            public_key: Record<string, unknown>;
+        };
+        /** @description Proof by a passkey alone. */
+        PasskeySignIn: {
+            /** @description Answer of the browser, as its `toJSON()` writes it. */
+            credential: Record<string, unknown>;
+        };
+        /** @description Passkey of a person. */
+        PasskeyView: {
+            /** Format: date-time */
+            created_at: string;
+            id: components["schemas"]["PasskeyId"];
+            /** @description `true` if it is on other devices too, as its authenticator last said. */
+            is_backed_up: boolean;
+            /**
+             * Format: date-time
+             * @description Time of its last proof; null: none yet.
+             */
+            last_used_at?: string | null;
+            name: string;
+        };
         /** @description A new password, and the present one as a proof. */
         PasswordChange: {
             /** Format: password */
@@ -2576,10 +2771,12 @@ export interface components {
             integration_id?: components["schemas"]["IntegrationId"] | null;
             refusal?: components["schemas"]["RefusalView"] | null;
         };
-        /** @description Second factor of a sign-in: `totp` or `recovery`. */
+        /** @description Second factor of a sign-in: `totp`, `recovery` or `passkey`. */
         SecondFactorInput: {
             /** @description Text that the first step answered with. */
             challenge: string;
+            /** @description Answer of the browser for a passkey, as its `toJSON()` writes it. */
+            passkey?: Record<string, unknown> | null;
             /**
              * @description Recovery code.
              * @example 2f4k-9q0z-8m1n-7c3d
@@ -2620,6 +2817,7 @@ export interface components {
              *     ]
              */
             permissions: string[];
+            virtual_key_id?: components["schemas"]["VirtualKeyId"] | null;
         };
         /** @description A service. */
         ServiceView: {
@@ -2645,6 +2843,7 @@ export interface components {
              * @description Number of its changes; also its ETag.
              */
             version: number;
+            virtual_key_id?: components["schemas"]["VirtualKeyId"] | null;
         };
         /**
          * @description The id of a session.
@@ -2719,6 +2918,8 @@ export interface components {
         };
         /** @description New proof of the person whose session it is: one of these. */
         StepUpInput: {
+            /** @description Answer of the browser for a passkey, as its `toJSON()` writes it. */
+            passkey?: Record<string, unknown> | null;
             /** Format: password */
             password?: string | null;
             /**
@@ -5573,6 +5774,519 @@ export interface operations {
             };
             /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_passkeys: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of an answer that is at hand: where nothing has changed, it is not sent again (304). */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    /** @description Changes with the answer. */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["List_PasskeyView"];
+                };
+            };
+            /** @description nothing has changed since the ETag that was given */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    add_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyInput"];
+            };
+        };
+        responses: {
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyAdded"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description this passkey is there already, or this address cannot have any */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description this address cannot have passkeys, or there are too many */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    rename_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeyChange"];
+            };
+        };
+        responses: {
+            /** @description it is done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    remove_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FactorRemoval"];
+            };
+        };
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Renewed"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no such thing, or no such tenant */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the password is too short to stand alone */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -9530,7 +10244,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description no such thing, or no such tenant */
+            /** @description no such virtual key; or no such thing, or no such tenant */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -9548,7 +10262,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorBody"];
                 };
             };
-            /** @description `name_taken`; or a request with this Idempotency-Key is being carried out */
+            /** @description `name_taken`; the virtual key is revoked; or a request with this Idempotency-Key is being carried out */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -10350,6 +11064,194 @@ export interface operations {
             };
             /** @description the permission is missing, or a new proof of who it is */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    sign_in_passkey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasskeySignIn"];
+            };
+        };
+        responses: {
+            /** @description it was made; `Location` is where it is */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body did not come in time */
+            408: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the body is not declared as JSON */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a field is unknown, missing or not usable; or the Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description there were wrong attempts; wait for `Retry-After` */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description a defect; the log has the details */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the database is away or the vault is sealed; come back after `Retry-After` */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    begin_passkey_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description what was asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PasskeyOptions"];
+                };
+            };
+            /** @description a parameter, a header or the JSON is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description no session or key, or a wrong one */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description the permission is missing, or a new proof of who it is */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description this address cannot have passkeys */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

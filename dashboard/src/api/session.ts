@@ -34,10 +34,16 @@ function statusOf(error: unknown): number {
   return error instanceof Error && 'status' in error ? Number(error.status) : 0;
 }
 
-/** Signs in; returns the challenge that a second factor has to answer first, or null: the session has begun. */
-export async function signIn(email: string, password: string): Promise<string | null> {
+/** Challenge that a second factor has to answer, and the kinds of factor that the person has. */
+export interface Asked {
+  challenge: string;
+  factors: string[];
+}
+
+/** Signs in; returns what a second factor has to answer first, or null: the session has begun. */
+export async function signIn(email: string, password: string): Promise<Asked | null> {
   const found = await data(api.POST('/api/v1/sessions', { body: { email, password } }));
-  return 'challenge' in found ? found.challenge : null;
+  return 'challenge' in found ? { challenge: found.challenge, factors: found.second_factor } : null;
 }
 
 /** Answers a challenge with the code of an authenticator app, or with a recovery code. */

@@ -51,7 +51,7 @@ export function ResetPage() {
               required
             />
           ) : (
-            <NewPasswordField label={<Trans>Password</Trans>} mayBeShort />
+            <NewPasswordField label={<Trans>Password</Trans>} fewest={null} />
           )}
           <Failure error={error} />
           <Button type="submit" look="primary" isBusy={isBusy}>

@@ -1,10 +1,11 @@
 import { Trans, useLingui } from '@lingui/react/macro';
-import { useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { factors } from '../api/factors.ts';
 import { changeMe, changePassword, keepLocale, renameTenant } from '../api/session.ts';
 import { chosenTenant } from '../api/tenant.ts';
 import { useMay, useMe } from '../frame/me.ts';
 import { PasswordField, SelectField, TextField } from '../parts/field.tsx';
-import { NewPasswordField } from '../parts/new-password.tsx';
+import { ALONE_CHARS, BESIDE_FACTOR_CHARS, NewPasswordField } from '../parts/new-password.tsx';
 import { Page } from '../parts/page.tsx';
 import { toast } from '../parts/toast.tsx';
 import { typed } from '../parts/typed.ts';
@@ -12,6 +13,7 @@ import { setTheme, useTheme, type Theme } from '../theme.ts';
 import { sentence } from '../words/errors.ts';
 import { choose, LOCALES, type Locale } from '../words/index.ts';
 import { Factors } from './settings/factors.tsx';
+import { Passkeys } from './settings/passkeys.tsx';
 import { Section, SectionForm } from './settings/section.tsx';
 import { SessionList } from './settings/session-list.tsx';
 
@@ -58,6 +60,12 @@ export function SettingsPage() {
           note={<Trans>Asked for beside the password. A change ends all other sessions.</Trans>}
         >
           <Factors />
+        </Section>
+        <Section
+          title={<Trans>Passkeys</Trans>}
+          note={<Trans>Sign in without a password, or are the second factor beside it.</Trans>}
+        >
+          <Passkeys />
         </Section>
         <Section title={<Trans>Sessions</Trans>} note={<Trans>Where you are signed in.</Trans>}>
           <SessionList />
@@ -123,6 +131,8 @@ function PasswordForm() {
   const { t } = useLingui();
   const queryClient = useQueryClient();
   const { user } = useMe();
+  const { data: own } = useQuery(factors);
+  const hasFactor = own !== undefined && (own.totp !== null || own.passkeys > 0);
 
   async function run(form: FormData) {
     await changePassword({
@@ -136,7 +146,7 @@ function PasswordForm() {
     <SectionForm action={<Trans>Change the password</Trans>} done={t`The password is changed`} run={run}>
       <input type="email" name="email" autoComplete="username" value={user?.email ?? ''} readOnly hidden />
       <PasswordField label={<Trans>Present password</Trans>} name="current_password" required />
-      <NewPasswordField label={<Trans>New password</Trans>} />
+      <NewPasswordField label={<Trans>New password</Trans>} fewest={hasFactor ? BESIDE_FACTOR_CHARS : ALONE_CHARS} />
     </SectionForm>
   );
 }

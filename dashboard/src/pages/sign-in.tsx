@@ -2,7 +2,8 @@ import { Trans } from '@lingui/react/macro';
 import { useQueryClient } from '@tanstack/react-query';
 import { getRouteApi, Link, useRouter } from '@tanstack/react-router';
 import { useState, type SubmitEvent } from 'react';
-import { answerChallenge, signIn } from '../api/session.ts';
+import { answerByPasskey, canHavePasskeys, signInByPasskey } from '../api/passkeys.ts';
+import { answerChallenge, signIn, type Asked } from '../api/session.ts';
 import { Door } from '../frame/door.tsx';
 import { Button } from '../parts/button.tsx';
 import { PasswordField, TextField } from '../parts/field.tsx';
@@ -12,47 +13,67 @@ import { typed } from '../parts/typed.ts';
 
 const route = getRouteApi('/sign-in');
 
-/** Signs somebody in: by a password, and by a second factor where there is one. */
+/** Signs somebody in: by a passkey alone, or by a password, and by a second factor where there is one. */
 export function SignInPage() {
-  const { next } = route.useSearch();
+  const { next: target } = route.useSearch();
   const router = useRouter();
   const queryClient = useQueryClient();
   // An identity provider's sign-in comes back with the challenge behind the `#`.
   const fragment = useFragment();
-  const [challenge, setChallenge] = useState(() => new URLSearchParams(fragment).get('challenge'));
+  const [asked, setAsked] = useState(() => readAsked(fragment));
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<unknown>(null);
 
-  async function onSubmit(event: SubmitEvent<HTMLFormElement>) {
-    event.preventDefault();
-    const form = new FormData(event.currentTarget);
+  /** Does one step; `null` from it: the session has begun. */
+  async function run(step: () => Promise<Asked | null>) {
     setBusy(true);
     setError(null);
     try {
-      const asked = challenge === null ? await signIn(typed(form, 'email'), String(form.get('password'))) : null;
-      if (asked !== null) {
-        setChallenge(asked);
+      const next = await step();
+      if (next !== null) {
+        setAsked(next);
         setBusy(false);
         return;
       }
-      if (challenge !== null) await answerChallenge(challenge, typed(form, 'code'));
       queryClient.clear();
-      router.history.push(next ?? '/');
+      router.history.push(target ?? '/');
     } catch (reason) {
       setError(reason);
       setBusy(false);
     }
   }
 
+  function onSubmit(event: SubmitEvent<HTMLFormElement>) {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    void run(async () => {
+      if (asked === null) return signIn(typed(form, 'email'), String(form.get('password')));
+      await answerChallenge(asked.challenge, typed(form, 'code'));
+      return null;
+    });
+  }
+
+  const byPasskey = () =>
+    void run(async () => {
+      await (asked === null ? signInByPasskey() : answerByPasskey(asked.challenge));
+      return null;
+    });
+  const mayBePasskey = canHavePasskeys() && (asked === null || asked.factors.includes('passkey'));
+
   return (
     <Door title={<Trans>Sign in</Trans>}>
-      <form key={challenge} onSubmit={(event) => void onSubmit(event)} className="flex flex-col gap-4">
-        {challenge === null ? <Password /> : <Code />}
+      <form key={asked?.challenge} onSubmit={onSubmit} className="flex flex-col gap-4">
+        {asked === null ? <Password /> : <Code />}
         <Failure error={error} />
         <Button type="submit" look="primary" isBusy={isBusy}>
           <Trans>Sign in</Trans>
         </Button>
-        {challenge === null ? (
+        {mayBePasskey && (
+          <Button onClick={byPasskey} disabled={isBusy}>
+            <Trans>Use a passkey</Trans>
+          </Button>
+        )}
+        {asked === null ? (
           <>
             <Link to="/reset" className="self-start text-accent underline">
               <Trans>Forgotten your password?</Trans>
@@ -68,13 +89,20 @@ export function SignInPage() {
             </p>
           </>
         ) : (
-          <Button look="quiet" onClick={() => setChallenge(null)}>
+          <Button look="quiet" onClick={() => setAsked(null)}>
             <Trans>Begin again</Trans>
           </Button>
         )}
       </form>
     </Door>
   );
+}
+
+/** Reads what an identity provider's sign-in left behind the `#`. */
+function readAsked(fragment: string): Asked | null {
+  const left = new URLSearchParams(fragment);
+  const challenge = left.get('challenge');
+  return challenge === null ? null : { challenge, factors: (left.get('second_factor') ?? '').split(',') };
 }
 
 function Password() {

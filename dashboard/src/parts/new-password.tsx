@@ -3,23 +3,25 @@ import type { ReactNode } from 'react';
 import { PasswordField } from './field.tsx';
 
 /** Fewest characters of a password that stands alone. */
-const PASSWORD_CHARS = 15;
+export const ALONE_CHARS = 15;
+/** Fewest characters of a password beside a second factor. */
+export const BESIDE_FACTOR_CHARS = 8;
 
 interface Props {
   label: ReactNode;
-  /** `true` if it may stand beside a second factor, where the server takes a shorter one. */
-  mayBeShort?: boolean;
+  /** Fewest characters that the server takes; null: it is not known here whether there is a second factor. */
+  fewest?: number | null;
 }
 
 /** Field for a password that is chosen now. */
-export function NewPasswordField({ label, mayBeShort = false }: Props) {
+export function NewPasswordField({ label, fewest = ALONE_CHARS }: Props) {
   return (
     <PasswordField
       label={label}
-      hint={<Trans>At least {PASSWORD_CHARS} characters. A few words are easier to keep than signs.</Trans>}
+      hint={<Trans>At least {fewest ?? ALONE_CHARS} characters. A few words are easier to keep than signs.</Trans>}
       name="password"
       autoComplete="new-password"
-      {...(mayBeShort ? {} : { minLength: PASSWORD_CHARS })}
+      minLength={fewest ?? BESIDE_FACTOR_CHARS}
       maxLength={256}
       required
     />

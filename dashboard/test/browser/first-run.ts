@@ -112,7 +112,7 @@ await scenario(async (browser) => {
     const proof = page.getByRole('dialog', { name: 'Your session has ended' });
     await proof.getByLabel('Password', { exact: true }).fill('not the password at all');
     await proof.getByRole('button', { name: 'Sign in' }).click();
-    await proof.getByText('The address or the password is wrong.').waitFor();
+    await proof.getByText('The address, the password, the code or the passkey is wrong.').waitFor();
     await accessible(page, 'session over');
     await picture(page, 'session-over');
     await proof.getByLabel('Password', { exact: true }).fill(PERSON.password);

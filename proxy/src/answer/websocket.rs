@@ -27,7 +27,7 @@ use crate::{
     ledger::record::Record,
     request::caller::{KeyHash, KeyHolder},
     route::sources::Sources,
-    warm::{Held, TTL, WarmCache},
+    warm::{Held, Stamp, TTL, WarmCache},
 };
 
 /// Longest silence of both sides.
@@ -168,22 +168,22 @@ impl SessionKey {
     /// Waits until the key may not be used any more, or could not be checked for too long.
     async fn refused(self) {
         let Self { callers, sources, hash, holder } = self;
-        // Without a stamp it is looked at once more: what was forgotten since the first look left no trace.
-        let (mut stamp, mut expires_at, mut sure) = (None, holder.expires_at(), Instant::now());
+        // Without stamps it is looked at once more: what was forgotten since the first look left no trace.
+        let (mut stamps, mut expires_at, mut sure) = (None::<Vec<Stamp>>, holder.expires_at(), Instant::now());
         loop {
             tokio::time::sleep(LOOK).await;
             let now = Timestamp::now();
             if expires_at.is_some_and(|at| at <= now) {
                 return;
             }
-            if stamp.is_some_and(|stamp| callers.holds(stamp)) {
+            if stamps.as_deref().is_some_and(|stamps| callers.hold(stamps)) {
                 sure = Instant::now();
                 continue;
             }
-            let fresh = callers.stamp(holder.scope());
+            let fresh = callers.stamps(holder.scopes());
             match sources.holder(hash).await {
                 Ok(found) if found.value().usable(now).is_ok() => {
-                    (stamp, expires_at, sure) = (Some(fresh), found.value().expires_at(), Instant::now());
+                    (stamps, expires_at, sure) = (Some(fresh), found.value().expires_at(), Instant::now());
                 }
                 Ok(_) => return,
                 Err(_) if sure.elapsed() >= TTL => return,

@@ -1,13 +1,20 @@
-//! The caller: its virtual key, from any place where an SDK puts its key, and the principal behind it.
+//! The caller: its virtual key, or the token of a service that calls as one, from any place where an SDK puts its key, and
+//! the principal behind it.
 //!
 //! The whole key is hashed before it is compared with anything; the key itself is never stored or logged.
 
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, header};
-use keyway_domain::{Actor, AuthFailure, AuthFailureKind, Limits, ProjectId, TenantId, Timestamp, VirtualKeyId};
-use keyway_store::{Store, StoreError, virtual_keys};
-use keyway_vault::token::VirtualKeyToken;
+use keyway_domain::{
+    Actor, AuthFailure, AuthFailureKind, Limits, Permission, ProjectId, TenantId, Timestamp, UserId, VirtualKeyId,
+};
+use keyway_store::{
+    Store, StoreError, SystemTx,
+    services::{self, ServiceRow},
+    virtual_keys::{self, VirtualKeyRow},
+};
+use keyway_vault::{SentServiceToken, token::VirtualKeyToken};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -24,18 +31,20 @@ pub(crate) const KEY_HEADERS: [HeaderName; 4] = [
     HeaderName::from_static("x-goog-api-key"),
 ];
 
-/// SHA-256 of a whole virtual key, which stands for the key in memory and in the store.
+/// SHA-256 of a whole virtual key or service token, which stands for the key in memory and in the store.
 pub(crate) type KeyHash = [u8; 32];
 
-/// Result of looking up a virtual key.
+/// Result of looking up a virtual key, or a service's token.
 pub(crate) enum KeyHolder {
     /// The key exists, usable or not.
     Known(Principal),
+    /// The token is a service's that has no virtual key, or not the permission to call.
+    CallsNobody,
     /// The key does not exist.
     Unknown,
 }
 
-/// The holder of a virtual key.
+/// The holder of a virtual key, or a service that calls as one.
 pub(crate) struct Principal {
     pub(crate) tenant_id: TenantId,
     pub(crate) project_id: ProjectId,
@@ -45,6 +54,8 @@ pub(crate) struct Principal {
     pub(crate) cache_ttl: Option<Duration>,
     expires_at: Option<Timestamp>,
     revoked: bool,
+    /// Ids by which invalidations name what it depends on.
+    scopes: Vec<Uuid>,
 }
 
 impl KeyHolder {
@@ -52,6 +63,11 @@ impl KeyHolder {
     pub(crate) fn usable(&self, now: Timestamp) -> Result<&Principal, Refusal> {
         match self {
             Self::Unknown => Err(Refusal::new(Code::InvalidKey, "this is not a virtual key of this installation")),
+            Self::CallsNobody => Err(Refusal::new(
+                Code::InvalidKey,
+                "this service calls no providers: that needs integrations.use, which its maker has too, and the \
+                 `virtual_key_id` that it was made with",
+            )),
             Self::Known(principal) if principal.revoked => {
                 Err(Refusal::new(Code::RevokedKey, "this virtual key was revoked; use another one"))
             }
@@ -66,30 +82,54 @@ impl KeyHolder {
     pub(crate) const fn expires_at(&self) -> Option<Timestamp> {
         match self {
             Self::Known(principal) => principal.expires_at,
-            Self::Unknown => None,
+            Self::CallsNobody | Self::Unknown => None,
         }
     }
 
-    /// Returns the scope by which invalidations name the key.
-    pub(crate) fn scope(&self) -> Uuid {
+    /// Returns the scopes by which invalidations name the key, and what it depends on.
+    pub(crate) fn scopes(&self) -> &[Uuid] {
         match self {
-            Self::Known(principal) => principal.virtual_key_id.uuid(),
-            Self::Unknown => Uuid::nil(),
+            Self::Known(principal) => &principal.scopes,
+            Self::CallsNobody | Self::Unknown => &[],
         }
     }
 
     /// Loads the key with this hash from the store.
     pub(crate) async fn load(store: &Store, hash: &KeyHash) -> Result<Loaded<Self>, StoreError> {
         let tx = store.system_read().await?;
-        Ok(match virtual_keys::find_by_token_hash(&tx, hash).await? {
-            Some(row) => Self::known(&row),
-            None => Loaded::absent(Self::Unknown),
-        })
+        if let Some(row) = virtual_keys::find_by_token_hash(&tx, hash).await? {
+            return Ok(Self::known(&row));
+        }
+        let now = Timestamp::now();
+        let service = services::find_by_token_hash(&tx, hash).await?.filter(|service| service.is_valid(now));
+        let Some(service) = service else { return Ok(Loaded::absent(Self::Unknown)) };
+        let Some(key) = key_of(&tx, &service).await? else { return Ok(Loaded::absent(Self::CallsNobody)) };
+        drop(tx);
+        let tx = store.system().await?;
+        services::touch(&tx, service.id, now).await?;
+        tx.commit().await?;
+        Ok(Self::of_service(&key, &service))
     }
 
     /// Builds the principal from a row of the store.
-    pub(crate) fn known(row: &virtual_keys::VirtualKeyRow) -> Loaded<Self> {
-        let principal = Principal {
+    pub(crate) fn known(row: &VirtualKeyRow) -> Loaded<Self> {
+        let scopes = vec![row.id.uuid()];
+        Loaded::present_in(Self::Known(Principal::of(row, scopes.clone())), scopes)
+    }
+
+    /// Builds the principal of a service that calls as this key.
+    fn of_service(key: &VirtualKeyRow, service: &ServiceRow) -> Loaded<Self> {
+        let ids = [Some(key.id.uuid()), Some(service.id.uuid()), service.made_by.map(UserId::uuid)];
+        let scopes: Vec<_> = ids.into_iter().flatten().collect();
+        let principal = Principal::of(key, scopes.clone());
+        let ends_at = principal.expires_at.map_or(service.expires_at, |at| at.min(service.expires_at));
+        Loaded::present_in(Self::Known(Principal { expires_at: Some(ends_at), ..principal }), scopes)
+    }
+}
+
+impl Principal {
+    fn of(row: &VirtualKeyRow, scopes: Vec<Uuid>) -> Self {
+        Self {
             tenant_id: row.tenant_id,
             project_id: row.project_id,
             virtual_key_id: row.id,
@@ -97,13 +137,22 @@ impl KeyHolder {
             cache_ttl: row.cache_ttl_seconds.and_then(|ttl| u64::try_from(ttl).ok()).map(Duration::from_secs),
             expires_at: row.expires_at,
             revoked: row.revoked_at.is_some(),
-        };
-        Loaded::present(Self::Known(principal), row.id.uuid())
+            scopes,
+        }
     }
 }
 
-/// Returns the hash of the virtual key in a request: from a header, or from the query (`in_query`) in Google's shape. A
-/// malformed key is refused without a look-up.
+/// Returns the virtual key that a service calls as; `None`: it has none, or may not call now.
+async fn key_of(tx: &SystemTx, service: &ServiceRow) -> Result<Option<VirtualKeyRow>, StoreError> {
+    let Some(id) = service.virtual_key_id else { return Ok(None) };
+    if !services::permissions_now(tx, service).await?.allow(Permission::CALL) {
+        return Ok(None);
+    }
+    virtual_keys::find_of(tx, service.tenant_id, id).await
+}
+
+/// Returns the hash of the virtual key in a request: from a header, or from the query (`in_query`) in Google's shape. In a
+/// header a service's token may stand in its place. A malformed key is refused without a look-up.
 pub(crate) fn key_hash(headers: &HeaderMap, in_query: Option<&str>) -> Result<KeyHash, Refusal> {
     let mut seen = in_query.is_some();
     for name in KEY_HEADERS {
@@ -111,7 +160,7 @@ pub(crate) fn key_hash(headers: &HeaderMap, in_query: Option<&str>) -> Result<Ke
         seen = true;
         let text = value.to_str().unwrap_or_default().trim();
         let key = if name == header::AUTHORIZATION { bearer(text) } else { text };
-        if VirtualKeyToken::is_well_formed(key) {
+        if VirtualKeyToken::is_well_formed(key) || SentServiceToken::read(key).is_some() {
             return Ok(Sha256::digest(key.as_bytes()).into());
         }
     }
@@ -154,6 +203,7 @@ fn bearer(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use keyway_vault::ServiceToken;
 
     use super::*;
 
@@ -173,6 +223,10 @@ mod tests {
             assert_eq!(key_hash(&headers, None).unwrap(), token.sha256(), "{name}");
         }
         assert_eq!(key_hash(&HeaderMap::new(), Some(token.plain())).unwrap(), token.sha256());
+        let (service, mut headers) = (ServiceToken::generate().unwrap(), HeaderMap::new());
+        headers.insert("x-api-key", HeaderValue::try_from(service.plain()).unwrap());
+        assert_eq!(key_hash(&headers, None).unwrap(), service.sha256());
+        assert_eq!(key_hash(&HeaderMap::new(), Some(service.plain())).unwrap_err().code(), Code::InvalidKey);
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod refusals;
 mod refused_calls;
 mod routing;
 mod scripted;
+mod services;
 mod shapes;
 mod spool;
 mod stream_forms;

@@ -110,6 +110,8 @@ ids! {
     UserId, "usr";
     /// A sign-in of a person that still holds.
     SessionId, "ses";
+    /// A passkey of a person.
+    PasskeyId, "psk";
     /// What makes a person a member of a tenant, or of one of its projects.
     MembershipId, "mem";
     /// An offer of a membership, bound to an address.

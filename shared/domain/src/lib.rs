@@ -42,8 +42,9 @@ pub use email::{Email, EmailError};
 pub use event::Event;
 pub use explanation::{Candidate, Explanation, Wanted};
 pub use id::{
-    DataKeyId, IdError, IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, ProjectId,
-    ProviderId, ReplicaId, RequestId, SecretId, ServiceId, SessionId, TemplateId, TenantId, UserId, VirtualKeyId,
+    DataKeyId, IdError, IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, PasskeyId,
+    ProjectId, ProviderId, ReplicaId, RequestId, SecretId, ServiceId, SessionId, TemplateId, TenantId, UserId,
+    VirtualKeyId,
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use invalidation::Invalidation;

@@ -26,6 +26,8 @@ impl Permission {
     pub const REVEAL: Self = Self { resource: Resource::Integrations, verb: Verb::Reveal };
     /// To put another secret in the place of an integration's.
     pub const ROTATE: Self = Self { resource: Resource::Integrations, verb: Verb::Rotate };
+    /// To test an integration, and to call its provider.
+    pub const CALL: Self = Self { resource: Resource::Integrations, verb: Verb::Use };
     /// To change how much may be spent.
     pub const BUDGETS: Self = Self { resource: Resource::Budgets, verb: Verb::Update };
     /// To make somebody an owner, and to change or remove one.

@@ -35,6 +35,7 @@ pub mod operations;
 pub mod outbox;
 mod outbox_claim;
 mod page;
+pub mod passkeys;
 mod pooler;
 mod postgres;
 pub mod projects;

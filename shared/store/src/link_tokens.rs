@@ -12,6 +12,8 @@ pub enum Purpose {
     PasswordReset,
     /// Showing the second factor after the first one.
     SecondFactor,
+    /// Nothing more: it was shown by a passkey, and is kept until it would have ended.
+    Spent,
 }
 
 impl Purpose {
@@ -19,6 +21,7 @@ impl Purpose {
         match self {
             Self::PasswordReset => "password_reset",
             Self::SecondFactor => "second_factor",
+            Self::Spent => "spent",
         }
     }
 }
@@ -70,12 +73,30 @@ pub async fn take(
     one(tx, Sql::with(text, [sha256.to_vec().into(), purpose.name().into(), now.ms().into()])).await
 }
 
+/// Notes that a person has used up what nobody stored before. Of all who try at the same moment one succeeds.
+///
+/// # Errors
+/// [`StoreError::Conflict`] when there is no such person.
+pub async fn spend(
+    tx: &SystemTx,
+    user_id: UserId,
+    sha256: &[u8; 32],
+    (now, expires_at): (Timestamp, Timestamp),
+) -> Result<bool, StoreError> {
+    let text = "INSERT INTO link_tokens (token_sha256, purpose, user_id, created_at_ms, expires_at_ms) \
+                VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+    let (hash, user_id) = (sha256.to_vec().into(), user_id.uuid().into());
+    let values = [hash, Purpose::Spent.name().into(), user_id, now.ms().into(), expires_at.ms().into()];
+    Ok(Sql::with(text, values).run(tx).await? == 1)
+}
+
 /// Makes every token of a person useless.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn delete_of_user(tx: &SystemTx, user_id: UserId) -> Result<(), StoreError> {
-    Sql::with("DELETE FROM link_tokens WHERE user_id = $1", [user_id.uuid().into()]).run(tx).await.map(drop)
+    let text = "DELETE FROM link_tokens WHERE user_id = $1 AND purpose <> $2";
+    Sql::with(text, [user_id.uuid().into(), Purpose::Spent.name().into()]).run(tx).await.map(drop)
 }
 
 async fn one(tx: &SystemTx, sql: Sql) -> Result<Option<UserId>, StoreError> {

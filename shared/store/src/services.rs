@@ -3,12 +3,13 @@
 //! What a service may do is no more than what its maker may do: that is asked anew at each use, so whoever is no longer
 //! a member has no service that works.
 
-use keyway_domain::{Permissions, ServiceId, TenantId, Timestamp, UserId};
+use keyway_domain::{Permissions, ServiceId, TenantId, Timestamp, UserId, VirtualKeyId};
 use sea_orm::EntityTrait;
 
 use crate::{
     Page, Paged, StoreError, SystemTx, TenantTx,
     entity::services as table,
+    memberships,
     sql::{Sql, time},
     transaction::sealed::Inner,
 };
@@ -33,6 +34,8 @@ pub struct ServiceRow {
     pub permissions: Permissions,
     /// Who made it, without whose rights it has none; `None`: the operator.
     pub made_by: Option<UserId>,
+    /// Virtual key that it calls providers as; `None`: it calls none.
+    pub virtual_key_id: Option<VirtualKeyId>,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it stops working.
@@ -58,6 +61,8 @@ pub struct NewService {
     pub permissions: Permissions,
     /// Who makes it; `None`: the operator.
     pub made_by: Option<UserId>,
+    /// Virtual key that it calls providers as; `None`: it calls none.
+    pub virtual_key_id: Option<VirtualKeyId>,
     /// When it stops working.
     pub expires_at: Timestamp,
 }
@@ -84,6 +89,7 @@ pub async fn insert(tx: &TenantTx, new: NewService, now: Timestamp) -> Result<Se
         token_sha256: new.token_sha256.to_vec(),
         permissions,
         made_by: new.made_by.map(UserId::uuid),
+        virtual_key_id: new.virtual_key_id.map(VirtualKeyId::uuid),
         created_at_ms: now.ms(),
         expires_at_ms: new.expires_at.ms(),
         last_used_at_ms: None,
@@ -128,6 +134,25 @@ pub async fn list(tx: &TenantTx, page: Page<ServiceId>) -> Result<Paged<ServiceR
 pub async fn find_by_public_id(tx: &SystemTx, public_id: &str) -> Result<Option<ServiceRow>, StoreError> {
     let sql = Sql::with("SELECT * FROM services WHERE public_id = $1", [public_id.into()]);
     sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
+}
+
+/// Returns the service with this token, of whichever tenant, revoked and expired ones too.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find_by_token_hash(tx: &SystemTx, sha256: &[u8; 32]) -> Result<Option<ServiceRow>, StoreError> {
+    let sql = Sql::with("SELECT * FROM services WHERE token_sha256 = $1", [sha256.to_vec().into()]);
+    sql.models::<table::Entity>(tx).await?.pop().map(row).transpose()
+}
+
+/// Returns what a service may do now: no more than its maker.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn permissions_now(tx: &SystemTx, service: &ServiceRow) -> Result<Permissions, StoreError> {
+    let Some(maker) = service.made_by else { return Ok(service.permissions) };
+    let rights = memberships::rights_of(tx, service.tenant_id, maker).await?;
+    Ok(service.permissions.and(&rights.of_tenant()))
 }
 
 /// Gives a service another token, from now on the only one.
@@ -209,6 +234,7 @@ fn row(model: table::Model) -> Result<ServiceRow, StoreError> {
         token_sha256: model.token_sha256.as_slice().try_into().map_err(|_| StoreError::Corrupt("token hash"))?,
         permissions: permissions(&model.permissions)?,
         made_by: model.made_by.map(UserId::from_uuid),
+        virtual_key_id: model.virtual_key_id.map(VirtualKeyId::from_uuid),
         created_at: Timestamp::from_ms(model.created_at_ms),
         expires_at: Timestamp::from_ms(model.expires_at_ms),
         last_used_at: time(model.last_used_at_ms),

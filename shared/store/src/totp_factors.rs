@@ -5,7 +5,7 @@ use keyway_domain::{DataKeyId, SessionId, Timestamp, UserId};
 use crate::{
     StoreError, SystemTx,
     entity::totp_factors as table,
-    factors,
+    factors::{self, Factors},
     sql::{Sql, time},
 };
 
@@ -88,19 +88,17 @@ pub async fn accept_step(tx: &SystemTx, user_id: UserId, step: i64) -> Result<bo
     Ok(Sql::with(text, [step.into(), user_id.uuid().into()]).run(tx).await? == 1)
 }
 
-/// Takes the app of a person away, with its recovery codes. Its sessions end, except `keep`, and its links. `false` where
-/// it has none.
+/// Takes the app of a person away, and with its last factor its recovery codes; returns the factors that are left. Its
+/// sessions end, except `keep`, and its links. `None` where it has no app.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn delete(tx: &SystemTx, user_id: UserId, keep: Option<SessionId>) -> Result<bool, StoreError> {
+pub async fn delete(tx: &SystemTx, user_id: UserId, keep: Option<SessionId>) -> Result<Option<Factors>, StoreError> {
     let text = "DELETE FROM totp_factors WHERE user_id = $1";
     if Sql::with(text, [user_id.uuid().into()]).run(tx).await? == 0 {
-        return Ok(false);
+        return Ok(None);
     }
-    Sql::with("DELETE FROM recovery_codes WHERE user_id = $1", [user_id.uuid().into()]).run(tx).await?;
-    factors::changed(tx, user_id, keep).await?;
-    Ok(true)
+    factors::removed(tx, user_id, keep).await.map(Some)
 }
 
 fn row(model: table::Model) -> TotpFactorRow {

@@ -206,6 +206,20 @@ pub async fn find_by_token_hash(tx: &SystemTx, sha256: &[u8; 32]) -> Result<Opti
     Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
 }
 
+/// Returns one virtual key of a tenant, revoked or expired ones too.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn find_of(
+    tx: &SystemTx,
+    tenant_id: TenantId,
+    id: VirtualKeyId,
+) -> Result<Option<VirtualKeyRow>, StoreError> {
+    let text = "SELECT * FROM virtual_keys WHERE tenant_id = $1 AND id = $2";
+    let sql = Sql::with(text, [tenant_id.uuid().into(), id.uuid().into()]);
+    Ok(sql.models::<table::Entity>(tx).await?.pop().map(row))
+}
+
 /// Returns `true` if a virtual key of the tenant, even a revoked or expired one, has this hash.
 ///
 /// # Errors

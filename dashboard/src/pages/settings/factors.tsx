@@ -3,16 +3,16 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { beginTotp, confirmTotp, factors, removeTotp, replaceRecoveryCodes, type NewTotp } from '../../api/factors.ts';
 import { Button } from '../../parts/button.tsx';
-import { Actions, Dialog } from '../../parts/dialog.tsx';
 import { PasswordField, TextField } from '../../parts/field.tsx';
 import { FormDialog } from '../../parts/form-dialog.tsx';
 import { Once } from '../../parts/once.tsx';
 import { Failure } from '../../parts/states.tsx';
 import { typed } from '../../parts/typed.ts';
+import { Codes } from './codes.tsx';
 
 type Step = { app: NewTotp } | { codes: string[] } | 'remove' | null;
 
-/** One's own second factor: an authenticator app, with recovery codes in case it is lost. */
+/** One's own authenticator app, and recovery codes in case factors are lost. */
 export function Factors() {
   const queryClient = useQueryClient();
   const { data: own, error } = useQuery(factors);
@@ -30,36 +30,33 @@ export function Factors() {
   }
 
   if (own === undefined) return <Failure error={error} />;
+  const hasFactor = own.totp !== null || own.passkeys > 0;
   return (
     <div className="flex flex-col items-start gap-3">
-      {own.totp ? (
-        <p>
-          <Trans>An authenticator app is in use.</Trans>{' '}
+      <p>
+        {own.totp ? <Trans>An authenticator app is in use.</Trans> : <Trans>No authenticator app is in use.</Trans>}{' '}
+        {hasFactor && (
           <Plural value={own.recovery_codes_left} one="# recovery code is left." other="# recovery codes are left." />
-        </p>
-      ) : (
-        <p>
-          <Trans>None is in use.</Trans>
-        </p>
-      )}
+        )}
+      </p>
       <Failure error={refusal} />
       <div className="flex flex-wrap gap-2">
+        {hasFactor && (
+          <Button onClick={() => void run(async () => ({ codes: await replaceRecoveryCodes() }))}>
+            <Trans>New recovery codes</Trans>
+          </Button>
+        )}
         {own.totp ? (
-          <>
-            <Button onClick={() => void run(async () => ({ codes: await replaceRecoveryCodes() }))}>
-              <Trans>New recovery codes</Trans>
-            </Button>
-            <Button look="danger" onClick={() => setStep('remove')}>
-              <Trans>Remove the app</Trans>
-            </Button>
-          </>
+          <Button look="danger" onClick={() => setStep('remove')}>
+            <Trans>Remove the app</Trans>
+          </Button>
         ) : (
           <Button onClick={() => void run(async () => ({ app: await beginTotp() }))}>
             <Trans>Add an authenticator app</Trans>
           </Button>
         )}
       </div>
-      {step === 'remove' && <Removal run={run} onClose={() => setStep(null)} />}
+      {step === 'remove' && <Removal isLast={own.passkeys === 0} run={run} onClose={() => setStep(null)} />}
       {step !== null && step !== 'remove' && 'app' in step && (
         <NewApp app={step.app} onCodes={(codes) => run(async () => ({ codes }))} onClose={() => setStep(null)} />
       )}
@@ -108,35 +105,31 @@ function NewApp({
   );
 }
 
-function Codes({ codes, onClose }: { codes: string[]; onClose: () => void }) {
-  const { t } = useLingui();
-  return (
-    <Dialog isOpen isKept title={<Trans>Recovery codes</Trans>} onClose={onClose}>
-      <Once label={t`Recovery codes`} value={codes.join(' ')}>
-        <Trans>Each stands in for the app once. They are shown this once; earlier ones no longer work.</Trans>
-      </Once>
-      <Actions>
-        <Button look="primary" onClick={onClose}>
-          <Trans>I have kept them</Trans>
-        </Button>
-      </Actions>
-    </Dialog>
-  );
+interface RemovalProps {
+  isLast: boolean;
+  run: (act: () => Promise<Step>) => Promise<void>;
+  onClose: () => void;
 }
 
-function Removal({ run, onClose }: { run: (act: () => Promise<Step>) => Promise<void>; onClose: () => void }) {
+function Removal({ isLast, run, onClose }: RemovalProps) {
   return (
     <FormDialog
       title={<Trans>Remove the app</Trans>}
-      description={<Trans>Your password stands alone then: it needs 15 characters or more.</Trans>}
+      description={
+        isLast ? (
+          <Trans>Your password stands alone then: it needs 15 characters or more.</Trans>
+        ) : (
+          <Trans>Its codes no longer work. Your passkeys stay.</Trans>
+        )
+      }
       action={<Trans>Remove</Trans>}
       run={async (form) => {
-        await removeTotp(String(form.get('password')));
+        await removeTotp(isLast ? String(form.get('password')) : '');
         await run(() => Promise.resolve(null));
       }}
       onClose={onClose}
     >
-      <PasswordField label={<Trans>Password</Trans>} name="password" required />
+      {isLast && <PasswordField label={<Trans>Password</Trans>} name="password" />}
     </FormDialog>
   );
 }

@@ -12,6 +12,7 @@ pub(crate) mod mails;
 pub(crate) mod memberships;
 pub(crate) mod operations;
 pub(crate) mod outbox;
+pub(crate) mod passkeys;
 pub(crate) mod projects;
 pub(crate) mod provider_limits;
 pub(crate) mod provider_models;

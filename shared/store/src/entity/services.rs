@@ -13,6 +13,7 @@ pub struct Model {
     pub token_sha256: Vec<u8>,
     pub permissions: String,
     pub made_by: Option<Uuid>,
+    pub virtual_key_id: Option<Uuid>,
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
     pub last_used_at_ms: Option<i64>,

@@ -273,6 +273,7 @@ async fn a_service_is_found_by_its_public_part(fixture: Fixture) -> Result<()> {
         token_sha256: [7; 32],
         permissions,
         made_by: Some(ana.id),
+        virtual_key_id: None,
         expires_at: later(3600),
     };
     let tx = fixture.store.tenant(fixture.tenant).await?;
@@ -285,6 +286,8 @@ async fn a_service_is_found_by_its_public_part(fixture: Fixture) -> Result<()> {
     let tx = fixture.store.system().await?;
     assert_eq!(services::find_by_public_id(&tx, "a1").await?, Some(service.clone()));
     assert_eq!(services::find_by_public_id(&tx, "a2").await?, None);
+    assert_eq!(services::find_by_token_hash(&tx, &[7; 32]).await?, Some(service.clone()));
+    assert_eq!(services::find_by_token_hash(&tx, &[8; 32]).await?, None);
     for (seconds, used) in [(10, 10), (69, 10), (70, 70)] {
         services::touch(&tx, service.id, later(seconds)).await?;
         let found = services::find_by_public_id(&tx, "a1").await?.context("it is there")?;

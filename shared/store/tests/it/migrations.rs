@@ -131,6 +131,7 @@ async fn every_table_of_tenants_forces_row_level_security_and_no_role_owns_one()
         "known_places",
         "link_tokens",
         "mail_choices",
+        "passkeys",
         "recovery_codes",
         "replicas",
         "schedule_fires",

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use keyway_domain::{Role, Timestamp, UserId};
+use keyway_domain::{PasskeyId, Role, Timestamp, UserId};
 use keyway_store::{
-    StoreError, link_tokens,
+    StoreError,
+    factors::{self, Factors},
+    link_tokens,
     link_tokens::Purpose,
+    passkeys::{self, PasskeyRow},
     raw, recovery_codes, retention, setup_token,
     sign_in_attempts::{self, Subject},
     totp_factors, users,
@@ -26,6 +29,7 @@ on_both! {
     of_many_who_follow_a_link_one_succeeds
     an_authenticator_is_used_once_it_is_confirmed
     of_many_who_show_a_code_one_is_accepted
+    a_passkey_counts_forwards_and_goes_with_its_person_s_last_codes
     a_recovery_code_burns_once
     the_setup_token_is_taken_once_and_only_while_there_is_nobody
     what_has_ended_is_deleted_in_slices
@@ -181,12 +185,73 @@ async fn an_authenticator_is_used_once_it_is_confirmed(fixture: Fixture) -> Resu
 
     let tx = fixture.store.system().await?;
     recovery_codes::replace(&tx, ana.id, &[[1; 32]]).await?;
-    assert!(totp_factors::delete(&tx, ana.id, None).await?);
-    assert!(!totp_factors::delete(&tx, ana.id, None).await?);
+    assert_eq!(totp_factors::delete(&tx, ana.id, None).await?, Some(Factors::default()));
+    assert_eq!(totp_factors::delete(&tx, ana.id, None).await?, None);
     assert_eq!(totp_factors::find(&tx, ana.id).await?, None);
     assert_eq!(recovery_codes::count_left(&tx, ana.id).await?, 0, "they go with it");
     tx.commit().await?;
     assert!(!holds(&fixture.store, 1, NOW).await?);
+    Ok(())
+}
+
+async fn a_passkey_counts_forwards_and_goes_with_its_person_s_last_codes(fixture: Fixture) -> Result<()> {
+    let ana = add_user(&fixture.store, "ana@example.org").await?;
+    let ben = add_user(&fixture.store, "ben@example.org").await?;
+    let passkey = |user_id: UserId, credential_id: &[u8], sign_count| PasskeyRow {
+        id: PasskeyId::new(),
+        user_id,
+        credential_id: credential_id.to_vec(),
+        public_key: vec![1; 77],
+        user_handle: vec![2; 32],
+        sign_count,
+        may_be_backed_up: false,
+        is_backed_up: false,
+        name: "laptop".to_owned(),
+        created_at: NOW,
+        last_used_at: None,
+    };
+    let (laptop, phone) = (passkey(ana.id, b"laptop", 5), passkey(ana.id, b"phone", 0));
+    let tx = fixture.store.system().await?;
+    passkeys::insert(&tx, &laptop, None).await?;
+    passkeys::insert(&tx, &phone, None).await?;
+    recovery_codes::replace(&tx, ana.id, &[[1; 32]]).await?;
+    tx.commit().await?;
+    let tx = fixture.store.system().await?;
+    let taken = passkeys::insert(&tx, &passkey(ben.id, b"laptop", 0), None).await;
+    assert!(matches!(taken, Err(StoreError::Conflict)), "a credential is one person's: {taken:?}");
+    drop(tx);
+
+    let tx = fixture.store.system().await?;
+    assert_eq!(passkeys::of_user(&tx, ana.id).await?, [laptop.clone(), phone.clone()]);
+    for (row, count, expected) in [
+        (&laptop, 5, false),
+        (&laptop, 0, false),
+        (&laptop, 6, true),
+        (&laptop, 6, false),
+        (&phone, 0, true),
+        (&phone, 0, true),
+        (&phone, 1, true),
+        (&phone, 0, false),
+    ] {
+        assert_eq!(passkeys::accept(&tx, row.id, (count, false), NOW).await?, expected, "{count}");
+    }
+    assert_eq!(passkeys::find_by_credential(&tx, b"laptop").await?.map(|row| row.sign_count), Some(6));
+    let not_hers = passkeys::rename(&tx, ben.id, laptop.id, "mine").await;
+    assert!(matches!(not_hers, Err(StoreError::NotFound)));
+    assert!(matches!(passkeys::delete(&tx, ben.id, laptop.id, None).await, Err(StoreError::NotFound)));
+
+    let ends_at = later(300);
+    assert!(link_tokens::spend(&tx, ana.id, &[9; 32], (NOW, ends_at)).await?);
+    assert!(!link_tokens::spend(&tx, ana.id, &[9; 32], (NOW, ends_at)).await?);
+    let left = passkeys::delete(&tx, ana.id, laptop.id, None).await?;
+    assert_eq!(left, Factors { totp: false, passkeys: 1, recovery_codes_left: 1 });
+    assert!(!link_tokens::spend(&tx, ana.id, &[9; 32], (NOW, ends_at)).await?, "what is spent stays spent");
+    assert_eq!(passkeys::delete(&tx, ana.id, phone.id, None).await?, Factors::default());
+    assert_eq!(recovery_codes::count_left(&tx, ana.id).await?, 0, "they stand in for nothing");
+    passkeys::insert(&tx, &phone, None).await?;
+    assert_eq!(factors::remove_all(&tx, ana.id).await?, Factors { totp: false, passkeys: 1, recovery_codes_left: 0 });
+    assert_eq!(factors::of(&tx, ana.id).await?, Factors::default());
+    tx.commit().await?;
     Ok(())
 }
 
