@@ -34,6 +34,7 @@ mod memory;
 mod provider_settings;
 mod refusals;
 mod refused_calls;
+mod reservations;
 mod routing;
 mod scripted;
 mod shapes;
