@@ -33,6 +33,7 @@ mod kept_ids;
 mod limits;
 mod memory;
 mod provider_settings;
+mod redaction;
 mod refusals;
 mod refused_calls;
 mod reservations;
