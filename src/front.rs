@@ -10,7 +10,7 @@ use http_body_util::{Either, Full};
 use hyper::body::Incoming;
 use keyway_api::{ApiBody, App, OpenApi, ProxyBeside};
 use keyway_domain::{AuthFailure, Explanation, Invalidation, ProjectId, TenantId, Wanted};
-use keyway_http::{Connection, Door, ServerLimits, head_bytes};
+use keyway_http::{Connection, Door, ServerLimits, check_target, head_bytes};
 use keyway_proxy::{Proxy, ProxyBody, ProxyDoor, is_proxied};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,9 @@ impl<A: Door<Body = ApiBody>> Door for Front<A> {
     }
 
     async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response<Self::Body> {
+        if let Err(why) = check_target(&request) {
+            return keyway_api::refuse_target(why).map(Either::Left).map(Either::Right);
+        }
         let request = folded(request);
         if head_bytes(&request) > self.max_header_bytes {
             return keyway_api::refuse_head(self.max_header_bytes).map(Either::Left).map(Either::Right);

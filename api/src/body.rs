@@ -7,13 +7,16 @@ use std::time::Duration;
 use bytes::Buf;
 use futures::{Stream, StreamExt, pin_mut};
 use http::{HeaderMap, header};
+use keyway_providers::begins_like_key;
 use keyway_vault::SecretBytes;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::{code::Code, error::ApiError};
 
-/// Longest field name that a message repeats, in characters.
-const MAX_FIELD_NAME_CHARS: usize = 64;
+/// Longest name of a field that a message repeats, with its longest word and its largest number of digits.
+const MAX_FIELD_NAME_CHARS: usize = 40;
+const MAX_WORD_CHARS: usize = 20;
+const MAX_DIGITS: usize = 4;
 
 /// Reads a whole body, with or without a content length. Stops at the first byte beyond the limit.
 ///
@@ -117,8 +120,13 @@ fn explain(path: &str, text: &str, code: Code) -> ApiError {
     if let Some(name) = quoted(text, "unknown field `") {
         let known = text.split_once(", expected ").map_or("none here", |(_, known)| known);
         let code = if code == Code::InvalidField { Code::UnknownField } else { code };
-        let name = if name.len() <= MAX_FIELD_NAME_CHARS { name } else { "(a long name)" };
-        return ApiError::new(code, format!("there is no field `{name}` here; the fields are {known}"));
+        return ApiError::new(
+            code,
+            match shown(name) {
+                Some(name) => format!("there is no field `{name}` here; the fields are {known}"),
+                None => format!("there is no field of that name here; the fields are {known}"),
+            },
+        );
     }
     if let Some(name) = quoted(text, "missing field `") {
         return ApiError::new(code, format!("`{name}` is missing"));
@@ -133,7 +141,17 @@ fn explain(path: &str, text: &str, code: Code) -> ApiError {
         None if text.starts_with("invalid ") => "the value is not usable".to_owned(),
         None => text.to_owned(),
     };
-    ApiError::new(code, if path == "." { what } else { format!("`{path}`: {what}") })
+    let is_shown = path.split(['.', '[', ']']).all(|name| name.is_empty() || shown(name).is_some());
+    ApiError::new(code, if path == "." || !is_shown { what } else { format!("`{path}`: {what}") })
+}
+
+/// Returns a name from the caller if it is the word of a person: what was pasted into the wrong place may be a secret.
+fn shown(name: &str) -> Option<&str> {
+    let is_word = |word: &str| word.len() <= MAX_WORD_CHARS;
+    let digits = name.bytes().filter(u8::is_ascii_digit).count();
+    let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    let is_key = begins_like_key(name) || digits > MAX_DIGITS;
+    (is_plain && !is_key && name.len() <= MAX_FIELD_NAME_CHARS && name.split(['_', '-']).all(is_word)).then_some(name)
 }
 
 /// Messages of number parsers about a text that is no number.

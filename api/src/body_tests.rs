@@ -79,6 +79,37 @@ fn each_wrong_body_has_its_status_and_no_value_is_repeated() {
 }
 
 #[test]
+fn a_name_that_may_be_a_secret_is_not_repeated() {
+    for name in [
+        "sk-proj-canary",
+        "kw_live_canary",
+        "gsk_canary",
+        "ghp_canary",
+        "AKIACANARY",
+        "canary0192837465",
+        "canary with spaces",
+        "canary.canary",
+        "canary/canary+canary=",
+        "canarycanarycanarycanary",
+        "canary_canary_canary_canary_canary_canary_canary",
+        "canäry",
+    ] {
+        let body = SecretBytes::new(format!(r#"{{"name":"x","{name}":1}}"#).into_bytes());
+        let (status, said) = shown(json::<Example>(&headers("application/json"), &body).unwrap_err());
+        assert!(status == 422 && said.contains("there is no field of that name here"), "{name}: {said}");
+        assert!(!said.to_lowercase().contains("canary") && !said.contains("canäry"), "{name}: {said}");
+        let pair = url::form_urlencoded::Serializer::new(String::new()).append_pair(name, "1").finish();
+        let (status, said) = shown(query::<Example>(&format!("name=x&{pair}")).unwrap_err());
+        assert!(status == 400 && !said.to_lowercase().contains("canary") && !said.contains("canäry"), "{name}: {said}");
+    }
+    for name in ["nmae", "max_output_tokens_per_day", "maxOutputTokens", "sha256", "x-api-version"] {
+        let body = SecretBytes::new(format!(r#"{{"name":"x","{name}":1}}"#).into_bytes());
+        let (_, said) = shown(json::<Example>(&headers("application/json"), &body).unwrap_err());
+        assert!(said.contains(&format!("there is no field `{name}` here")), "{said}");
+    }
+}
+
+#[test]
 fn only_json_is_json() {
     let body = SecretBytes::new(br#"{"name":"x"}"#.to_vec());
     for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {

@@ -1,7 +1,7 @@
 //! The fields `config` and `meta` of integrations: parsing, changes and output. `config` changes how Keyway acts;
 //! `meta` is the owner's own note. Neither may hold a secret: every reader of the integration sees both.
 
-use keyway_store::integrations::{IntegrationRow, is_header_word};
+use keyway_store::integrations::{IntegrationRow, REDACT_ANSWERS, is_header_word};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -32,6 +32,9 @@ pub(crate) struct ConfigInput {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, example = "proj_123")]
     #[serde(default, deserialize_with = "input::nullable")]
     project: Option<Option<String>>,
+    /// true: should the provider repeat the key in a good answer, its events or the messages of a WebSocket, each of
+    /// its bytes becomes `*`, as always in headers and errors. Such answers are asked for without compression.
+    redact_answers: Option<bool>,
 }
 
 /// Settings of an integration.
@@ -45,6 +48,8 @@ pub(crate) struct ConfigView {
     organization: Option<String>,
     /// Value of `OpenAI-Project` in calls.
     project: Option<String>,
+    /// true: the key is replaced in good answers, too, should the provider repeat it there.
+    redact_answers: bool,
 }
 
 /// Checked changes to the stored settings.
@@ -53,6 +58,7 @@ pub(crate) struct Settings {
     pub(crate) provider_key_id: Option<String>,
     organization: Option<Option<String>>,
     project: Option<Option<String>>,
+    redact_answers: Option<bool>,
 }
 
 /// The owner's note: a JSON object.
@@ -74,6 +80,7 @@ impl ConfigInput {
             provider_key_id: input::provider_key_id(self.provider_key_id)?,
             organization: self.organization,
             project: self.project,
+            redact_answers: self.redact_answers,
         })
     }
 }
@@ -81,7 +88,10 @@ impl ConfigInput {
 impl Settings {
     /// Returns `true` if nothing would change.
     pub(crate) const fn is_empty(&self) -> bool {
-        self.provider_key_id.is_none() && self.organization.is_none() && self.project.is_none()
+        self.provider_key_id.is_none()
+            && self.organization.is_none()
+            && self.project.is_none()
+            && self.redact_answers.is_none()
     }
 
     /// Applies the changes to the stored settings.
@@ -91,6 +101,11 @@ impl Settings {
     pub(crate) fn over(self, provider: &str, before: &Value) -> Result<Value, ApiError> {
         let mut settings = before.as_object().cloned().unwrap_or_default();
         let key_id = self.provider_key_id.map(Some);
+        match self.redact_answers {
+            Some(true) => drop(settings.insert(REDACT_ANSWERS.to_owned(), true.into())),
+            Some(false) => drop(settings.remove(REDACT_ANSWERS)),
+            None => {}
+        }
         for (field, text) in
             [("organization", self.organization), ("project", self.project), ("provider_key_id", key_id)]
         {
@@ -126,6 +141,7 @@ impl From<&IntegrationRow> for ConfigView {
             provider_key_id: text("provider_key_id"),
             organization: text("organization"),
             project: text("project"),
+            redact_answers: row.redacts_answers(),
         }
     }
 }
@@ -147,6 +163,10 @@ mod tests {
         let after = change.over("openai", &before).unwrap();
         assert_eq!(after, json!({"provider_key_id": "key_1", "organization": "org-2"}));
         assert!(settings(json!({})).unwrap().is_empty() && !settings(json!({"project": null})).unwrap().is_empty());
+        let redacting = settings(json!({"redact_answers": true})).unwrap().over("groq", &json!({})).unwrap();
+        assert_eq!(redacting, json!({"redact_answers": true}));
+        assert_eq!(settings(json!({"redact_answers": false})).unwrap().over("groq", &redacting).unwrap(), json!({}));
+        assert_eq!(settings(json!({})).unwrap().over("groq", &redacting).unwrap(), redacting);
         let elsewhere = |change| settings(change).unwrap().over("groq", &json!({}));
         assert!(elsewhere(json!({"organization": "org-2"})).is_err());
         assert_eq!(

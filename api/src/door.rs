@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, Response, header};
 use hyper::body::Incoming;
 use keyway_domain::RequestId;
-use keyway_http::{Connection, Door};
+use keyway_http::{Connection, Door, Misdirected};
 use keyway_telemetry::Home;
 use tower_service::Service;
 use warp::{Filter, Reply};
@@ -26,6 +26,21 @@ pub fn door(app: Arc<App>) -> impl Door<Body = ApiBody> {
 pub fn refuse_head(most_bytes: usize) -> Response<ApiBody> {
     let message = format!("the request's headers are larger than the {most_bytes} bytes that are allowed");
     refused(ApiError::new(Code::HeadersTooLarge, message))
+}
+
+/// Refuses a request that is for nobody here.
+#[must_use]
+pub fn refuse_target(why: Misdirected) -> Response<ApiBody> {
+    refused(match why {
+        Misdirected::Method => ApiError::new(Code::MethodNotAllowed, "there are no tunnels here"),
+        Misdirected::Target => ApiError::new(
+            Code::InvalidParameter,
+            "the request's target has to be a path, or a URL of this host with one",
+        ),
+        Misdirected::Host => {
+            ApiError::new(Code::InvalidParameter, "a request needs one `Host` header, which names a host")
+        }
+    })
 }
 
 /// Hands requests to the routes.

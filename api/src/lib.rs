@@ -50,6 +50,6 @@ pub use app::{App, AppParts, SessionTimes};
 pub use beside::{OpenApi, ProxyBeside};
 pub use console::{Console, ConsoleError, Submission};
 pub use console_people::NewPerson;
-pub use door::{ApiBody, door, refuse_head};
+pub use door::{ApiBody, door, refuse_head, refuse_target};
 pub use oidc::{OidcFault, OidcSettings};
 pub use openapi::document as openapi_document;

@@ -4,7 +4,10 @@
 use std::{borrow::Cow, mem, net::SocketAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
-use hyper::{body::Incoming, upgrade::OnUpgrade};
+use hyper::{
+    body::{Body as _, Incoming},
+    upgrade::OnUpgrade,
+};
 use keyway_telemetry::metrics;
 
 use crate::{
@@ -257,7 +260,7 @@ fn for_provider(parts: &mut Parts, is_read: bool) -> Option<OnUpgrade> {
     socket
 }
 
-/// Returns the answer for the caller.
+/// Returns the answer for the caller, without the provider's key where that can be found.
 fn answered(mut begun: Begun, reads: Reads, caller: Caller) -> Result<Response<ProxyBody>, Refusal> {
     let status = begun.answer.status();
     begun.record.answered(status, is_kind(begun.answer.headers(), "text/event-stream"));
@@ -266,18 +269,31 @@ fn answered(mut begun: Begun, reads: Reads, caller: Caller) -> Result<Response<P
         return Err(begun.record.ends_as(Refusal::new(Code::UpstreamRedirect, said)));
     }
     begun.dress();
-    let Begun { answer, connection, secret, record, timer, hides_usage, .. } = begun;
+    let Begun { answer, connection, secret, mut record, timer, hides_usage, .. } = begun;
     let (mut parts, body) = answer.into_parts();
-    let is_compressed = parts.headers.contains_key(header::CONTENT_ENCODING);
-    let meter = if !parts.status.is_success() {
-        if is_compressed { Meter::Silent } else { Meter::Error(Redactor::new(secret)) }
-    } else {
+    let mut encodings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+    let is_compressed = encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    let redacts = record.upstream().redacts_answers;
+    if redacts && is_compressed && !body.is_end_stream() {
+        let said = "the provider compressed an answer that is to be searched for its key, and was asked not to";
+        return Err(record.ends_as(Refusal::new(Code::UpstreamCompressed, said)));
+    }
+    let mut redactor = None;
+    let meter = if parts.status.is_success() {
+        redactor = redacts.then(|| Redactor::new(secret));
         reads.meter(&parts.headers, &record, hides_usage)
+    } else if is_compressed {
+        Meter::Silent
+    } else {
+        Meter::Error(Redactor::new(secret))
     };
     if meter.rewrites() {
         parts.headers.remove(header::CONTENT_LENGTH);
     }
-    Ok(Response::from_parts(parts, ProxyBody::relayed((body, connection), meter, record, timer, caller)))
+    Ok(Response::from_parts(
+        parts,
+        ProxyBody::relayed((body, connection), meter, record, timer, caller).redacted(redactor),
+    ))
 }
 
 /// Returns the key in the query, where callers of Google's shape have theirs.

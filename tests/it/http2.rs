@@ -1,4 +1,5 @@
-//! HTTP/2 to a provider that offers it, over real TLS; a connection that is to become a WebSocket stays HTTP/1.1.
+//! HTTP/2 to a provider that offers it, over real TLS; a connection that is to become a WebSocket stays HTTP/1.1, and a
+//! call that one connection did not carry goes over another.
 
 use std::{
     collections::HashSet,
@@ -26,7 +27,10 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
 use serde_json::json;
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
+};
 use tokio_rustls::TlsAcceptor;
 
 use crate::{
@@ -35,6 +39,26 @@ use crate::{
 };
 
 const CALLS: usize = 24;
+
+/// Frames that a provider's double sends to the first call of the proxy instead of an answer, with the status that the
+/// caller gets, and whether it has an answer of another connection.
+const INSTEAD: [(&[u8], (u16, bool)); 3] = [
+    // The stream is refused.
+    (&[0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 7], (200, true)),
+    // The connection ends, and no stream was processed.
+    (&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], (200, true)),
+    (&EARLY, (502, false)),
+];
+
+/// Twenty interim heads: `:status` is 103.
+const EARLY: [u8; 20 * 14] = {
+    let (head, mut heads, mut at) = ([0, 0, 5, 1, 4, 0, 0, 0, 1, 8, 3, b'1', b'0', b'3'], [0; 20 * 14], 0);
+    while at < heads.len() {
+        heads[at] = head[at % 14];
+        at += 1;
+    }
+    heads
+};
 
 /// Observations of a provider's double: the connections that carried calls, and the HTTP version of each call.
 #[derive(Default)]
@@ -57,9 +81,13 @@ impl Seen {
 #[tokio::test]
 async fn a_provider_that_offers_http2_is_called_by_it_over_few_connections() -> Result<()> {
     let seen = Arc::new(Seen::default());
-    let host = provider(Arc::clone(&seen)).await?;
+    let host = provider(Arc::clone(&seen), b"").await?;
     let mut keyway = Keyway::on(Services::Embedded).await?;
-    keyway.set("KEYWAY_TRUSTED_UPSTREAMS", &host);
+    let mut others = Vec::new();
+    for (said, _) in INSTEAD {
+        others.push(provider(Arc::default(), said).await?);
+    }
+    keyway.set("KEYWAY_TRUSTED_UPSTREAMS", &[std::slice::from_ref(&host), &others].concat().join(","));
     keyway.set("SSL_CERT_FILE", &tls("certificate.pem"));
     keyway.start("serve").await?;
     let api = keyway.api()?.clone();
@@ -85,6 +113,16 @@ async fn a_provider_that_offers_http2_is_called_by_it_over_few_connections() -> 
     ensure!(answer.status == 426, "{}", answer.text);
     let asked = seen.version_of("/v1/realtime");
     ensure!(asked == Some(Version::HTTP_11), "{asked:?}");
+
+    for ((said, expected), host) in INSTEAD.iter().zip(others) {
+        let config = json!({ "base_url": format!("https://{host}/v1") });
+        let body = json!({ "provider": "openai", "name": host, "credentials": format!("sk-{host}"), "config": config });
+        let accepted = api.post("/integrations", body, 202).await?;
+        ended(&api, &text(&accepted, "/operation/id")?).await?;
+        let insists = [("x-keyway-integration", &*text(&accepted, "/integration/id")?)];
+        let answer = app.send(Method::POST, "/v1/chat/completions", Some(chat.clone()), &insists).await?;
+        ensure!((answer.status, answer.text.contains("by HTTP/2.0")) == *expected, "{said:?}: {}", answer.text);
+    }
     keyway.finish().await
 }
 
@@ -92,8 +130,9 @@ fn tls(file: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/tls").join(file).display().to_string()
 }
 
-/// A provider behind TLS that offers both versions. Returns its host and port.
-async fn provider(seen: Arc<Seen>) -> Result<String> {
+/// A provider behind TLS that offers both versions, and whose second connection says something else, if anything.
+/// Returns its host and port.
+async fn provider(seen: Arc<Seen>, instead: &'static [u8]) -> Result<String> {
     let certificate = CertificateDer::from_pem_file(tls("certificate.pem"))?;
     let key = PrivateKeyDer::from_pem_file(tls("key.pem"))?;
     let ring = Arc::new(rustls::crypto::ring::default_provider());
@@ -110,6 +149,10 @@ async fn provider(seen: Arc<Seen>) -> Result<String> {
             drop(spawn("double's connection", async move {
                 // Who does not trust the certificate hangs up.
                 let Ok(stream) = acceptor.accept(stream).await else { return };
+                // Whoever verifies the key has the first one.
+                if number == 1 && !instead.is_empty() {
+                    return drop(says(stream, instead).await);
+                }
                 let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let service = service_fn(move |request| answer(Arc::clone(&seen), number, request));
                 let io = TokioIo::new(stream);
@@ -123,6 +166,26 @@ async fn provider(seen: Arc<Seen>) -> Result<String> {
         }
     }));
     Ok(host)
+}
+
+/// Says this instead of an answer, once a request is there, and listens on.
+async fn says(mut stream: impl AsyncRead + AsyncWrite + Unpin, instead: &[u8]) -> Result<()> {
+    const PREFACE_BYTES: usize = 24;
+    stream.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await?;
+    stream.read_exact(&mut [0; PREFACE_BYTES]).await?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        stream.read_exact(&mut vec![0; usize::try_from(length)?]).await?;
+        if head[3] == 1 {
+            break;
+        }
+    }
+    stream.write_all(instead).await?;
+    stream.flush().await?;
+    stream.read_to_end(&mut Vec::new()).await?;
+    Ok(())
 }
 
 async fn answer(

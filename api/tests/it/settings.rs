@@ -44,14 +44,17 @@ async fn an_organisation_belongs_to_openai_and_outlives_a_key(api: Api) -> Resul
     let made = api.post("/api/v1/integrations", submission(config, json!({}))).await?.expect(202)?;
     let path = format!("/api/v1/integrations/{}", made.text_at("/integration/id"));
     ensure!(made.text_at("/integration/config/organization") == "org-1", "{}", made.text);
-    let changed = api.patch(&path, json!({ "config": { "project": null } })).await?.expect(200)?;
-    let shown = json!({ "base_url": null, "provider_key_id": "key_1", "organization": "org-1", "project": null });
+    let change = json!({ "config": { "project": null, "redact_answers": true } });
+    let changed = api.patch(&path, change).await?.expect(200)?;
+    let shown = json!({ "base_url": null, "provider_key_id": "key_1", "organization": "org-1", "project": null,
+        "redact_answers": true });
     ensure!(changed.at("/integration/config") == &shown, "{}", changed.text);
 
     let put = format!("{path}/credentials");
     let second = json!({ "credentials": KEY.replace("wxyz", "0002") });
     let replaced = api.put(&put, second).await?.expect(202)?;
-    let shown = json!({ "base_url": null, "provider_key_id": null, "organization": "org-1", "project": null });
+    let shown = json!({ "base_url": null, "provider_key_id": null, "organization": "org-1", "project": null,
+        "redact_answers": true });
     ensure!(replaced.at("/integration/config") == &shown, "{}", replaced.text);
     let third = json!({ "credentials": KEY.replace("wxyz", "0003"), "config": { "organization": "org-3" } });
     let replaced = api.put(&put, third).await?.expect(202)?;

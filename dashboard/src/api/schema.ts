@@ -1426,6 +1426,11 @@ export interface components {
              * @example key_abc123
              */
             provider_key_id?: string | null;
+            /**
+             * @description true: should the provider repeat the key in a good answer, its events or the messages of a WebSocket, each of
+             *     its bytes becomes `*`, as always in headers and errors. Such answers are asked for without compression.
+             */
+            redact_answers?: boolean | null;
         };
         /** @description Settings of an integration. */
         ConfigView: {
@@ -1437,6 +1442,8 @@ export interface components {
             project?: string | null;
             /** @description The provider's own id of the key, given by the owner, or found when the key was verified. */
             provider_key_id?: string | null;
+            /** @description true: the key is replaced in good answers, too, should the provider repeat it there. */
+            redact_answers: boolean;
         };
         /**
          * @description Source of the secret that serves a call: the project's own integration or, with its consent, the operator's key.

@@ -4,6 +4,7 @@
 use std::{borrow::Cow, fmt::Write, mem, pin::Pin, sync::Arc};
 
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::PathAndQuery};
+use hyper::ext::ReasonPhrase;
 use keyway_domain::Timestamp;
 use keyway_telemetry::metrics;
 use keyway_vault::ProviderSecret;
@@ -79,8 +80,9 @@ pub(crate) struct Begun {
 }
 
 impl Begun {
-    /// Replaces the headers by those for the caller.
+    /// Replaces the headers by those for the caller, and drops the provider's own words for the status.
     pub(crate) fn dress(&mut self) {
+        self.answer.extensions_mut().remove::<ReasonPhrase>();
         let headers = self.answer.headers_mut();
         headers::clean_response(headers, &self.secret);
         let upstream = self.record.upstream();
@@ -201,6 +203,10 @@ impl Attempts<'_> {
             // Both were meant for the provider that the caller knows.
             headers::forget_account(&mut headers);
             query = None;
+        }
+        if upstream.redacts_answers {
+            // The key is found in nothing that is compressed.
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
         let secret = upstream.authorize(&path, &mut headers)?;
         let mut request = Request::new(body);

@@ -53,6 +53,11 @@ impl Frames {
         }
     }
 
+    /// Returns `true` if no frame has begun that has not ended.
+    pub(crate) const fn is_between(&self) -> bool {
+        self.head.is_empty() && self.left == 0
+    }
+
     /// Returns `true` if the sending side has sent a close frame.
     pub(crate) const fn is_closed(&self) -> bool {
         self.closed

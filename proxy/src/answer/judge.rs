@@ -61,12 +61,13 @@ impl Judgement {
     /// Judges an attempt without an answer. No other integration is asked if the provider may have acted on the
     /// request.
     pub(crate) fn without_answer(code: Code) -> Self {
-        let wait = match code {
-            Code::UpstreamUnreachable => AFTER_FAILURE,
-            Code::UpstreamForbidden | Code::Unreadable => AFTER_REFUSAL,
+        let (wait, moves_on) = match code {
+            Code::UpstreamUnreachable => (AFTER_FAILURE, true),
+            Code::UpstreamForbidden | Code::Unreadable => (AFTER_REFUSAL, true),
+            Code::UpstreamFlooded => (AFTER_REFUSAL, false),
             _ => return Self::default(),
         };
-        Self { down: Some(CoolDown { scope: Scope::Integration, wait }), doubts: false, moves_on: true }
+        Self { down: Some(CoolDown { scope: Scope::Integration, wait }), doubts: false, moves_on }
     }
 }
 
@@ -91,9 +92,10 @@ impl Turn {
         let leads_nowhere = match outcome {
             Ok(status) if is_fallback => !status.is_success(),
             Ok(_) => judgement.moves_on,
-            Err(refusal) if is_fallback => {
-                !matches!(refusal.code(), Code::UpstreamBroken | Code::UpstreamTimeout | Code::SpoolFull)
-            }
+            Err(refusal) if is_fallback => !matches!(
+                refusal.code(),
+                Code::UpstreamBroken | Code::UpstreamFlooded | Code::UpstreamTimeout | Code::SpoolFull
+            ),
             Err(refusal) => judgement.moves_on || refusal.is_limit(),
         };
         if leads_nowhere && (is_fallback || !is_last) { Self::Next } else { Self::Ends }
@@ -214,6 +216,8 @@ mod tests {
         let wait = |code| Judgement::without_answer(code).down.map(|down| down.wait);
         assert_eq!(wait(Code::UpstreamUnreachable), Some(Duration::from_secs(5)));
         assert_eq!(wait(Code::Unreadable), Some(Duration::from_secs(60)));
+        let flooded = Judgement::without_answer(Code::UpstreamFlooded);
+        assert_eq!((wait(Code::UpstreamFlooded), flooded.moves_on), (Some(Duration::from_secs(60)), false));
         for code in [Code::UpstreamBroken, Code::UpstreamTimeout, Code::SpoolFull] {
             assert_eq!(Judgement::without_answer(code), Judgement::default(), "{code:?}");
         }

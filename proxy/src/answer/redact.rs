@@ -1,7 +1,7 @@
-//! Replaces the provider's key in an error body that quotes it, even across chunks. Every byte of the key becomes `*`,
-//! so the body keeps its length.
+//! Replaces the provider's key in an answer that repeats it, even across chunks: in errors, and in good answers where the
+//! integration asks for that. Every byte of the key becomes `*`, so the body keeps its length.
 //!
-//! It knows the key as it was sent and none of its encodings: a compressed body passes unchanged.
+//! It knows the key as it was sent and none of its encodings: it finds nothing in what is compressed.
 
 use bytes::Bytes;
 use keyway_providers::is_secret;

@@ -17,7 +17,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use keyway_providers::Ending;
 use tokio::time::Sleep;
 
-use super::{arriving::Arriving, caller_side::Caller, meter::Meter, replay::Recorder};
+use super::{arriving::Arriving, caller_side::Caller, meter::Meter, redact::Redactor, replay::Recorder};
 use crate::{client::pool::Carrying, ledger::record::Record};
 use keyway_http::Flushed;
 
@@ -43,6 +43,8 @@ pub(super) struct Relay {
     /// Fires at the end of the silence that began at `heard`, or earlier: it is reset only when it fires.
     timer: Pin<Box<Sleep>>,
     heard: Instant,
+    /// Search for the provider's key, where the integration asks for it.
+    redactor: Option<Redactor>,
     /// Recorder for the answer cache.
     recorder: Option<Recorder>,
     caller: Caller,
@@ -77,10 +79,19 @@ impl ProxyBody {
             record: Some(record),
             timer,
             heard,
+            redactor: None,
             recorder: None,
             caller,
             breaks_off: None,
         })))
+    }
+
+    /// Searches the body for the provider's key while it passes.
+    pub(crate) fn redacted(mut self, redactor: Option<Redactor>) -> Self {
+        if let Kind::Relayed(relay) = &mut self.0 {
+            relay.redactor = redactor;
+        }
+        self
     }
 
     /// Records the body while it passes.
@@ -135,7 +146,10 @@ impl Relay {
         let Some(record) = &mut self.record else { return data };
         self.heard = Instant::now();
         record.first_byte(self.heard);
-        let passed = self.meter.pass(data);
+        let mut passed = self.meter.pass(data);
+        if let Some(redactor) = &mut self.redactor {
+            passed = redactor.pass(passed);
+        }
         if let Some(recorder) = &mut self.recorder {
             recorder.see(&passed);
         }
@@ -151,7 +165,10 @@ impl Relay {
     /// error event, and is broken off if there is no such event or SDKs ignore it.
     fn end(&mut self) -> Bytes {
         let Some(mut record) = self.record.take() else { return Bytes::new() };
-        let (held_back, ending) = self.meter.finish(&mut record, &self.caller);
+        let (mut held_back, ending) = self.meter.finish(&mut record, &self.caller);
+        if let Some(redactor) = &mut self.redactor {
+            held_back = [redactor.pass(held_back), redactor.finish()].concat().into();
+        }
         match ending {
             Ending::Whole => {
                 record.complete();

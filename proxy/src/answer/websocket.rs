@@ -13,6 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
@@ -22,7 +23,7 @@ use keyway_telemetry::spawn;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
-use super::{attempts::Begun, frames::Frames, relay::ProxyBody};
+use super::{attempts::Begun, frames::Frames, redact::Redactor, relay::ProxyBody};
 use crate::{
     ledger::record::Record,
     request::caller::{KeyHash, KeyHolder},
@@ -76,7 +77,8 @@ pub(crate) fn ask(request: &mut HeaderMap) {
 pub(crate) fn begin(caller: OnUpgrade, mut begun: Begun, session: Session) -> Response<ProxyBody> {
     begun.record.answered(StatusCode::SWITCHING_PROTOCOLS, true);
     begun.dress();
-    let Begun { mut answer, record, .. } = begun;
+    let Begun { mut answer, record, secret, .. } = begun;
+    let redactor = record.upstream().redacts_answers.then(|| Redactor::new(secret));
     let provider = hyper::upgrade::on(&mut answer);
     let (mut parts, _) = answer.into_parts();
     parts.headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -84,16 +86,16 @@ pub(crate) fn begin(caller: OnUpgrade, mut begun: Begun, session: Session) -> Re
     drop(spawn("websocket", async move {
         let _open = session.open;
         match tokio::try_join!(caller, provider) {
-            Ok((caller, provider)) => relay((caller, provider), record, session.key, &session.stop).await,
+            Ok((caller, provider)) => relay((caller, provider), (record, redactor), session.key, &session.stop).await,
             Err(error) => tracing::debug!(%error, "a WebSocket did not come about"),
         }
     }));
-    Response::from_parts(parts, ProxyBody::whole(bytes::Bytes::new()))
+    Response::from_parts(parts, ProxyBody::whole(Bytes::new()))
 }
 
 async fn relay(
     (caller, provider): (Upgraded, Upgraded),
-    mut record: Record,
+    (mut record, mut redactor): (Record, Option<Redactor>),
     key: SessionKey,
     stop: &CancellationToken,
 ) {
@@ -114,12 +116,17 @@ async fn relay(
                 figures.event(message);
                 figures.add_to(&mut sum);
             });
+            let redactor = redactor.as_mut()?;
+            let passed = redactor.pass(Bytes::copy_from_slice(bytes));
+            // At the end of a frame nothing is held back: the next one may be long in coming.
+            Some(if frames.is_between() { [passed, redactor.finish()].concat().into() } else { passed })
         });
         let up = pump(&mut from_caller, &mut to_provider, &heard, |bytes| {
             sent.pass(bytes, |message| named = named.take().or_else(|| session_model(message)));
             if named.is_some() {
                 sent.ignore_messages();
             }
+            None
         });
         let (down, up) = (pin!(down), pin!(up));
         // Whichever side ends first ends the session: a WebSocket has no half that goes on.
@@ -145,11 +152,12 @@ async fn relay(
     }
 }
 
+/// Passes bytes on as they come; `see` may return others in their place.
 async fn pump(
     from: &mut (impl AsyncRead + Unpin),
     to: &mut (impl AsyncWrite + Unpin),
     heard: &Heard,
-    mut see: impl FnMut(&[u8]),
+    mut see: impl FnMut(&[u8]) -> Option<Bytes>,
 ) -> io::Result<()> {
     let mut buffer = vec![0; BUFFER_BYTES];
     loop {
@@ -158,8 +166,8 @@ async fn pump(
             return Ok(());
         }
         heard.now();
-        see(&buffer[..read]);
-        to.write_all(&buffer[..read]).await?;
+        let instead = see(&buffer[..read]);
+        to.write_all(instead.as_deref().unwrap_or(&buffer[..read])).await?;
         to.flush().await?;
     }
 }

@@ -14,9 +14,20 @@ use crate::request::intake::Source;
 /// The body of a request to a provider.
 pub(crate) enum RequestBody {
     /// A body that was read. Its source goes along, as it holds the body's share of memory.
-    Whole(Full<Bytes>, #[expect(dead_code, reason = "held for its drop")] Option<Source>),
+    Whole(Full<Bytes>, Option<Source>),
     /// A body that is passed on as it arrives.
     Passing(Incoming),
+}
+
+impl RequestBody {
+    /// Returns the same body once more, if it was read. It takes the share of memory over, as it keeps the bytes for
+    /// longer.
+    pub(super) fn again(&mut self) -> Option<Self> {
+        match self {
+            Self::Whole(body, from) => Some(Self::Whole(body.clone(), from.take())),
+            Self::Passing(_) => None,
+        }
+    }
 }
 
 impl Body for RequestBody {

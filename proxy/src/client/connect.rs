@@ -1,7 +1,7 @@
 //! Connects to providers: to addresses that the guard allows, over TLS unless the operator trusts the host, with HTTP/2
 //! if the provider offers it.
 //!
-//! It must never use a proxy, nor wait forever for a silent provider.
+//! It must never use a proxy, wait forever for a silent provider, nor read without end what one sends before an answer.
 
 use std::{error::Error, io, sync::Arc, time::Duration};
 
@@ -9,9 +9,9 @@ use hyper::client::conn::{http1, http2};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::connect::{Connection as _, HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
-use keyway_providers::guard::{Guard, Resolver};
+use keyway_providers::guard::{Bounded, Guard, Resolver};
 use keyway_telemetry::spawn;
 use tower_service::Service;
 
@@ -73,7 +73,7 @@ impl Connector {
     pub(crate) async fn connect(&self, to: &Origin, upgrades: bool) -> Result<Sender, Box<dyn Error + Send + Sync>> {
         let mut connector = if upgrades { self.http1.clone() } else { self.any.clone() };
         let agreed = async {
-            let stream = connector.call(to.root()).await?;
+            let stream = TokioIo::new(Bounded::new(TokioIo::new(connector.call(to.root()).await?)));
             if stream.connected().is_negotiated_h2() {
                 let (sender, connection) = http2::Builder::new(TokioExecutor::new())
                     .timer(TokioTimer::new())

@@ -17,9 +17,12 @@ use self::{
     body::RequestBody,
     connect::Connector,
     origin::Origin,
-    pool::{Carrying, Pool},
+    pool::{Carrying, Pool, Unanswered},
 };
 use crate::refusal::{Code, Refusal};
+
+/// Largest number of connections that are opened for one request.
+const MOST_OPENED: u32 = 2;
 
 /// Calls providers over its own connections; one per event loop.
 pub struct ProviderClient {
@@ -33,28 +36,48 @@ impl ProviderClient {
         Self { connector, pool: Pool::default() }
     }
 
-    /// Sends a request; returns the head of the answer, and its connection, to be held until the answer's end.
+    /// Sends a request; returns the head of the answer, and its connection, to be held until the answer's end. What one
+    /// connection did not carry goes over another one, and over a new one at last, or a second.
     pub(crate) async fn request(
         &self,
         to: &Arc<Origin>,
         mut request: Request<RequestBody>,
     ) -> Result<(Response<Incoming>, Carrying), Refusal> {
         let upgrades = request.headers().contains_key(header::UPGRADE);
-        while let Some(kept) = self.pool.take(to, upgrades) {
-            match kept.send(request).await {
+        let mut opened = 0;
+        loop {
+            let connection = match self.pool.take(to, upgrades) {
+                Some(kept) => kept,
+                None => {
+                    opened += 1;
+                    // Rare and large: in place, its state would be copied with every request, through each function above.
+                    let connected = Box::pin(self.connector.connect(to, upgrades)).await;
+                    self.pool.add(to, connected.map_err(|error| unreachable(&*error))?)
+                }
+            };
+            match connection.send(request).await {
                 Ok(answered) => return Ok(answered),
-                // The provider had closed the connection already, and saw nothing of the request.
-                Err(mut error) => request = error.take_message().ok_or_else(broken)?,
+                Err(Unanswered::Unprocessed(unsent)) if opened < MOST_OPENED => request = *unsent,
+                Err(unanswered) => return Err(unanswered.into()),
             }
         }
-        // Rare and large: in place, its state would be copied with every request, through each function above.
-        let connected = Box::pin(self.connector.connect(to, upgrades)).await.map_err(|error| unreachable(&*error))?;
-        self.pool.add(to, connected).send(request).await.map_err(|_| broken())
     }
 }
 
-fn broken() -> Refusal {
-    Refusal::new(Code::UpstreamBroken, "the connection to the provider broke off before it answered")
+impl From<Unanswered> for Refusal {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Unprocessed(_) => {
+                Self::new(Code::UpstreamUnreachable, "the provider took the request on no connection")
+            }
+            Unanswered::Flooded => {
+                Self::new(Code::UpstreamFlooded, "the provider sent too much before an answer, and is not listened to")
+            }
+            Unanswered::Broken => {
+                Self::new(Code::UpstreamBroken, "the connection to the provider broke off before it answered")
+            }
+        }
+    }
 }
 
 /// Returns the refusal for a failed connection, without the error's text, which may name hosts and addresses.

@@ -5,6 +5,7 @@
 
 use std::{
     collections::HashMap,
+    error::Error as _,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -14,6 +15,7 @@ use hyper::{
     body::Incoming,
     client::conn::{TrySendError, http1, http2},
 };
+use keyway_providers::guard::is_flood;
 
 use super::{body::RequestBody, connect::Sender, origin::Origin};
 
@@ -70,6 +72,16 @@ pub(crate) enum Carrying {
     Shared(#[expect(dead_code, reason = "held for its count")] Arc<()>),
 }
 
+/// Reason why a request has no answer.
+pub(crate) enum Unanswered {
+    /// The provider has not acted on the request, which may go over another connection.
+    Unprocessed(Box<Request<RequestBody>>),
+    /// The provider sent more than it may before an answer.
+    Flooded,
+    /// The connection broke; the provider may have acted on the request.
+    Broken,
+}
+
 impl Default for Pool {
     fn default() -> Self {
         Self(Arc::new(Mutex::new(Origins { kept: HashMap::new(), swept_at: Instant::now() })))
@@ -101,6 +113,13 @@ impl Pool {
                 Carrier::Shared(sender, Arc::clone(to), calls)
             }
         })
+    }
+
+    /// Gives a shared connection no further call; those that it carries go on.
+    fn retire(&self, origin: &Origin, calls: &Arc<()>) {
+        if let Some(kept) = self.origins().kept.get_mut(origin.text()) {
+            kept.shared.retain(|it| !Arc::ptr_eq(&it.calls, calls));
+        }
     }
 
     fn connection(&self, carrier: Carrier) -> Connection {
@@ -176,27 +195,68 @@ impl Shared {
 }
 
 impl Connection {
-    /// Sends a request, whose URI only needs the path. The error holds a request that was not sent.
+    /// Sends a request, whose URI only needs the path.
     pub(crate) async fn send(
         self,
         mut request: Request<RequestBody>,
-    ) -> Result<(Response<Incoming>, Carrying), TrySendError<Request<RequestBody>>> {
+    ) -> Result<(Response<Incoming>, Carrying), Unanswered> {
         let target = request.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
         match self.carrier {
             Carrier::Own(mut sender, origin) => {
                 *request.uri_mut() = Uri::from(target);
                 request.headers_mut().insert(header::HOST, origin.host().clone());
-                let answer = sender.try_send_request(request).await?;
+                let answer = sender.try_send_request(request).await.map_err(|error| Unanswered::of(error, None))?;
                 Ok((answer, Carrying::Own(Some(sender), origin, self.pool)))
             }
             Carrier::Shared(mut sender, origin, call) => {
                 *request.uri_mut() = origin.uri(target);
                 request.headers_mut().remove(header::HOST);
-                let answer = sender.try_send_request(request).await?;
-                Ok((answer, Carrying::Shared(call)))
+                let again = request.body_mut().again().map(|body| Box::new(like(&request, body)));
+                match sender.try_send_request(request).await {
+                    Ok(answer) => Ok((answer, Carrying::Shared(call))),
+                    Err(error) => {
+                        let unanswered = Unanswered::of(error, again);
+                        // A call that broke says nothing about those beside it.
+                        if !matches!(unanswered, Unanswered::Broken) {
+                            self.pool.retire(&origin, &call);
+                        }
+                        Err(unanswered)
+                    }
+                }
             }
         }
     }
+}
+
+impl Unanswered {
+    /// Judges a failure; `again` is the same request once more.
+    fn of(mut error: TrySendError<Request<RequestBody>>, again: Option<Box<Request<RequestBody>>>) -> Self {
+        // The connection was closed already, and carried nothing of the request.
+        if let Some(unsent) = error.take_message() {
+            return Self::Unprocessed(Box::new(unsent));
+        }
+        let error = error.into_error();
+        match again {
+            Some(again) if is_unprocessed(&error) => Self::Unprocessed(again),
+            _ if is_flood(&error) => Self::Flooded,
+            _ => Self::Broken,
+        }
+    }
+}
+
+/// Returns `true` if the provider says that it has not processed the request (RFC 9113, section 8.7): it refused the
+/// stream, or went away and named one before it as the last.
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let Some(error) = error.source().and_then(|cause| cause.downcast_ref::<h2::Error>()) else { return false };
+    error.is_remote() && (error.is_go_away() || error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM))
+}
+
+fn like(request: &Request<RequestBody>, body: RequestBody) -> Request<RequestBody> {
+    let mut like = Request::new(body);
+    like.method_mut().clone_from(request.method());
+    like.uri_mut().clone_from(request.uri());
+    like.headers_mut().clone_from(request.headers());
+    like
 }
 
 impl Drop for Carrying {

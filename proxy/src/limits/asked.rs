@@ -1,5 +1,7 @@
 //! Fields of a body that bound the use and cost of its call: lengths of output, and terms of the price. Reads only the
 //! body's own fields, never the content of its texts.
+//!
+//! A length must never be taken from a field that the path's own shape does not have: its provider reads past it.
 
 use std::borrow::Cow;
 
@@ -12,6 +14,8 @@ use serde::{
 };
 use serde_json::Value;
 
+use crate::refusal::shape::Shape;
+
 /// Assumed number of tool uses in one answer.
 pub(super) const MAX_TOOL_USES: i64 = 10;
 /// Tools that providers charge beside tokens, by their names in bodies and answers. Web searches are counted apart.
@@ -23,6 +27,20 @@ const TRACES: [&[u8]; 3] = [b"googleMaps", b"google_maps", b"\\u"];
 const ORDINARY: [&str; 8] =
     ["auto", "default", "global", "not_available", "on_demand", "standard", "standard_only", "unspecified"];
 
+/// Fields that bound lengths, by the shape of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lengths {
+    Chat,
+    Completions,
+    Responses,
+    /// Anthropic's and Cohere's.
+    Messages,
+    Google,
+    Converse,
+    /// None that anybody knows.
+    Unknown,
+}
+
 /// Bounds that the body asks for; of a repeated field, all values together.
 #[derive(Default)]
 pub(super) struct Asked {
@@ -30,6 +48,8 @@ pub(super) struct Asked {
     pub(super) output: Option<i64>,
     /// Number of alternative answers.
     pub(super) choices: Option<i64>,
+    /// Number of prompts, if the body has a list of them.
+    pub(super) prompts: Option<i64>,
     /// Special terms; an unreadable one has no price.
     pub(super) terms: PriceTerms,
 }
@@ -37,9 +57,15 @@ pub(super) struct Asked {
 #[derive(Deserialize)]
 struct Generation {
     #[serde(alias = "max_output_tokens", rename = "maxOutputTokens")]
-    max_output_tokens: Option<i64>,
+    max_output_tokens: Option<Value>,
     #[serde(alias = "candidate_count", rename = "candidateCount")]
-    candidate_count: Option<i64>,
+    candidate_count: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Inference {
+    #[serde(rename = "maxTokens")]
+    max_tokens: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -51,39 +77,63 @@ struct Tool<'b> {
 }
 
 impl Asked {
-    /// Reads a body. A body of another form sets no lengths; the model's own bounds count.
-    pub(super) fn read(body: &[u8]) -> Self {
-        let mut asked = Self::default();
+    /// Reads the body of a call of `path`. A body of another form sets no lengths; the model's own bounds count.
+    pub(super) fn read(path: &str, body: &[u8]) -> Self {
+        let (mut asked, lengths) = (Self::default(), Lengths::of(path));
         let mut is_clear = true;
         let read = scan::fields(body, |name, value| {
-            is_clear &= asked.see(name, &body[value]).is_some();
+            is_clear &= asked.see(lengths, name, &body[value]).is_some();
             Ok(())
         });
         if read.is_err() || !is_clear {
-            (asked.output, asked.choices) = (None, None);
+            asked.output = None;
         }
         asked
     }
 
     /// Reads one field. `None`: a length that cannot be read.
-    fn see(&mut self, name: &[u8], value: &[u8]) -> Option<()> {
-        let raise = |most: &mut Option<i64>, figure: Option<i64>| *most = (*most).max(figure.filter(|it| *it >= 0));
-        match name {
-            b"max_tokens" | b"max_completion_tokens" | b"max_output_tokens" => raise(&mut self.output, parsed(value)?),
-            b"n" | b"best_of" => raise(&mut self.choices, parsed(value)?),
-            b"generationConfig" | b"generation_config" => {
-                if let Some(Generation { max_output_tokens, candidate_count }) = parsed::<Option<_>>(value)? {
-                    raise(&mut self.output, max_output_tokens);
-                    raise(&mut self.choices, candidate_count);
+    fn see(&mut self, lengths: Lengths, name: &[u8], value: &[u8]) -> Option<()> {
+        let (mut output, mut choices) = (None, None);
+        match (lengths, name) {
+            (Lengths::Chat, b"max_tokens" | b"max_completion_tokens")
+            | (Lengths::Completions | Lengths::Messages, b"max_tokens")
+            | (Lengths::Responses, b"max_output_tokens") => output = parsed::<Option<Value>>(value)?,
+            (Lengths::Chat, b"n") | (Lengths::Completions, b"n" | b"best_of") => {
+                choices = parsed::<Option<Value>>(value)?;
+            }
+            (Lengths::Completions, b"prompt") => self.see_prompts(value),
+            (Lengths::Google, b"generationConfig" | b"generation_config") => {
+                if let Some(asked) = parsed::<Option<Generation>>(value)? {
+                    (output, choices) = (asked.max_output_tokens, asked.candidate_count);
                 }
             }
-            b"service_tier" | b"serviceTier" => add(&mut self.terms.service_tier, value),
-            b"speed" => add(&mut self.terms.speed, value),
-            b"inference_geo" => add(&mut self.terms.region, value),
-            b"tools" => self.see_tools(value),
+            (Lengths::Converse, b"inferenceConfig") => {
+                output = parsed::<Option<Inference>>(value)?.and_then(|asked| asked.max_tokens);
+            }
+            (_, b"service_tier" | b"serviceTier") => add(&mut self.terms.service_tier, value),
+            (_, b"speed") => add(&mut self.terms.speed, value),
+            (_, b"inference_geo") => add(&mut self.terms.region, value),
+            (_, b"tools") => self.see_tools(value),
             _ => {}
         }
+        let (output, choices) = (output.as_ref().map(figure), choices.as_ref().map(figure));
+        self.choices = self.choices.max(choices.flatten());
+        match output {
+            // None is what providers make of nothing and less: as long as the model gives.
+            Some(output) => self.output = self.output.max(Some(output.filter(|length| *length > 0)?)),
+            None if choices == Some(None) => return None,
+            None => {}
+        }
         Some(())
+    }
+
+    /// Counts the prompts of a list. A list of numbers is one prompt, as its tokens.
+    fn see_prompts(&mut self, value: &[u8]) {
+        let first = value.strip_prefix(b"[").map(<[u8]>::trim_ascii_start).and_then(<[u8]>::first);
+        if matches!(first, Some(b'"' | b'[')) {
+            let count = parsed::<Vec<IgnoredAny>>(value).map_or(0, |prompts| prompts.len());
+            self.prompts = self.prompts.max(i64::try_from(count).ok());
+        }
     }
 
     fn see_tools(&mut self, value: &[u8]) {
@@ -100,6 +150,36 @@ impl Asked {
             }
         }
     }
+}
+
+impl Lengths {
+    fn of(path: &str) -> Self {
+        let path = path.trim_end_matches('/');
+        match Shape::of(path) {
+            Shape::Google => Self::Google,
+            Shape::Anthropic | Shape::Cohere => Self::Messages,
+            Shape::Responses => Self::Responses,
+            Shape::OpenAi if path.ends_with("/chat/completions") => Self::Chat,
+            Shape::OpenAi if path.ends_with("/completions") => Self::Completions,
+            Shape::OpenAi if path.ends_with("/converse") || path.ends_with("/converse-stream") => Self::Converse,
+            Shape::OpenAi => Self::Unknown,
+        }
+    }
+}
+
+/// Returns a whole number as lenient providers read one: also from a fraction or a text.
+fn figure(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64().or_else(|| ceiling(number.as_f64()?)),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+/// Returns the next whole number, if it is small enough to be a length.
+fn ceiling(number: f64) -> Option<i64> {
+    // A text of it has no fraction.
+    (number.abs() < 1e15).then(|| format!("{:.0}", number.ceil()).parse().ok()).flatten()
 }
 
 fn parsed<T: DeserializeOwned>(value: &[u8]) -> Option<T> {
@@ -126,8 +206,10 @@ fn add(term: &mut Option<String>, value: &[u8]) {
 mod tests {
     use super::*;
 
+    const CHAT: &str = "/v1/chat/completions";
+
     fn tier(body: &str) -> Option<String> {
-        Asked::read(body.as_bytes()).terms.service_tier
+        Asked::read(CHAT, body.as_bytes()).terms.service_tier
     }
 
     #[test]
@@ -150,14 +232,14 @@ mod tests {
         ] {
             assert_eq!(tier(body).as_deref(), expected, "{body}");
         }
-        let terms = Asked::read(br#"{"speed":"fast","inference_geo":"us"}"#).terms;
+        let terms = Asked::read(CHAT, br#"{"speed":"fast","inference_geo":"us"}"#).terms;
         assert_eq!((terms.speed.as_deref(), terms.region.as_deref()), (Some("fast"), Some("us")));
-        assert!(Asked::read(br#"{"speed":"standard","inference_geo":"global"}"#).terms.is_ordinary());
+        assert!(Asked::read(CHAT, br#"{"speed":"standard","inference_geo":"global"}"#).terms.is_ordinary());
     }
 
     #[test]
     fn a_tool_that_is_charged_is_counted_and_a_function_of_its_name_is_not() {
-        let used = |tools: &str| Asked::read(format!(r#"{{"tools":{tools}}}"#).as_bytes()).terms.tools;
+        let used = |tools: &str| Asked::read(CHAT, format!(r#"{{"tools":{tools}}}"#).as_bytes()).terms.tools;
         assert_eq!(used(r#"[{"type":"file_search"},{"type":"function"}]"#), [("file_search".to_owned(), 10)].into());
         assert_eq!(used(r#"[{"googleMaps":{}},{"type":"file_se\u0061rch"}]"#).len(), 2);
         for escaped in
@@ -176,12 +258,32 @@ mod tests {
             (r#"{"max_tokens":7,"max_completion_tokens":9,"n":3}"#, (Some(9), Some(3))),
             (r#"{"max_tokens":2,"max_tokens":1}"#, (Some(2), None)),
             (r#"{"max_tokens":-5}"#, (None, None)),
+            (r#"{"max_tokens":0}"#, (None, None)),
+            (r#"{"max_tokens":0,"max_completion_tokens":9}"#, (None, None)),
+            (r#"{"max_tokens":"7","n":"3"}"#, (Some(7), Some(3))),
+            (r#"{"max_tokens":6.5,"n":2.0}"#, (Some(7), Some(2))),
+            (r#"{"max_tokens":1e30,"n":2}"#, (None, Some(2))),
+            (r#"{"max_tokens":[7],"n":3}"#, (None, Some(3))),
             (r#"{"max_tokens":7,"n":"x"}"#, (None, None)),
-            (r#"{"generation_config":{"max_output_tokens":5,"candidateCount":2}}"#, (Some(5), Some(2))),
-            (r#"{"generationConfig":null,"max_tokens":null}"#, (None, None)),
+            (r#"{"max_tokens":7,"n":null}"#, (Some(7), None)),
+            (r#"{"max_tokens":null}"#, (None, None)),
         ] {
-            let asked = Asked::read(body.as_bytes());
+            let asked = Asked::read(CHAT, body.as_bytes());
             assert_eq!((asked.output, asked.choices), expected, "{body}");
+        }
+        let google = r#"{"generation_config":{"max_output_tokens":5,"candidateCount":2},"generationConfig":null}"#;
+        let asked = Asked::read("/v1beta/models/g:generateContent", google.as_bytes());
+        assert_eq!((asked.output, asked.choices), (Some(5), Some(2)));
+    }
+
+    #[test]
+    fn a_list_of_prompts_is_as_many_answers_and_one_of_tokens_is_one() {
+        for (prompt, expected) in
+            [(r#"["a","b"]"#, Some(2)), ("[[1,2],[3]]", Some(2)), ("[1,2,3]", None), (r#""a""#, None), ("[]", None)]
+        {
+            let body = format!(r#"{{"prompt":{prompt}}}"#);
+            assert_eq!(Asked::read("/v1/completions", body.as_bytes()).prompts, expected, "{prompt}");
+            assert_eq!(Asked::read(CHAT, body.as_bytes()).prompts, None, "{prompt}");
         }
     }
 }

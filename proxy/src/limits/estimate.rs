@@ -114,8 +114,9 @@ impl Demand {
         let beyond: Vec<_> = body.map(|body| names(body, &BEYOND_TEXT).collect()).unwrap_or_default();
         let input = body.filter(|_| beyond.is_empty()).map(|body| int(body.len()));
         let searches = if beyond.iter().any(|name| SEARCHES.contains(name)) { MAX_TOOL_USES } else { 0 };
-        let Asked { output, choices, terms } = body.map(Asked::read).unwrap_or_default();
-        let choices = choices.unwrap_or(1).clamp(1, 1 << 20);
+        let Asked { output, choices, prompts, terms } = body.map(|body| Asked::read(path, body)).unwrap_or_default();
+        let several = |count: Option<i64>| count.unwrap_or(1).clamp(1, 1 << 20);
+        let choices = several(choices) * several(prompts);
         Self { price, input, output, choices, searches, terms, began_at }
     }
 
@@ -205,8 +206,9 @@ mod tests {
         for (body, output) in [
             (r#"{"max_tokens":7}"#, 7),
             (r#"{"max_tokens":7,"max_completion_tokens":9,"n":3}"#, 27),
-            (r#"{"max_output_tokens":5}"#, 5),
-            (r#"{"generationConfig":{"maxOutputTokens":5,"candidateCount":2}}"#, 10),
+            (r#"{"max_output_tokens":5}"#, 16_384),
+            (r#"{"generationConfig":{"maxOutputTokens":5,"candidateCount":2}}"#, 16_384),
+            (r#"{"max_tokens":0}"#, 16_384),
             (r#"{"max_tokens":99999999}"#, 16_384),
             (r#"{"max_tokens":"x"}"#, 16_384),
             (r#"{"max_tokens":1,"max_tokens":2}"#, 2),
@@ -220,11 +222,57 @@ mod tests {
     }
 
     #[test]
+    fn only_the_fields_of_the_paths_own_shape_bound_its_output() {
+        const FIELDS: [&str; 9] = [
+            r#""max_tokens":N"#,
+            r#""max_completion_tokens":N"#,
+            r#""max_output_tokens":N"#,
+            r#""maxOutputTokens":N"#,
+            r#""generationConfig":{"maxOutputTokens":N}"#,
+            r#""generation_config":{"max_output_tokens":N}"#,
+            r#""inferenceConfig":{"maxTokens":N}"#,
+            r#""options":{"num_predict":N}"#,
+            r#""textGenerationConfig":{"maxTokenCount":N}"#,
+        ];
+        for (path, own) in [
+            ("/v1/chat/completions", &FIELDS[..2]),
+            ("/openai/deployments/d/chat/completions", &FIELDS[..2]),
+            ("/v1/completions", &FIELDS[..1]),
+            ("/v1/responses", &FIELDS[2..3]),
+            ("/v1/messages", &FIELDS[..1]),
+            ("/v2/chat", &FIELDS[..1]),
+            ("/v1beta/models/gpt-4o-mini:generateContent", &FIELDS[4..6]),
+            ("/v1beta/models/gpt-4o-mini:streamGenerateContent", &FIELDS[4..6]),
+            ("/model/gpt-4o-mini/converse", &FIELDS[6..7]),
+            ("/model/gpt-4o-mini/converse-stream", &FIELDS[6..7]),
+            ("/model/gpt-4o-mini/invoke", &FIELDS[..0]),
+            ("/api/chat", &FIELDS[..0]),
+        ] {
+            let output = |body: &str| bound(path, "gpt-4o-mini", body).tokens - int(body.len());
+            for field in FIELDS {
+                let (alone, is_own) = (field.replace('N', "7"), own.contains(&field));
+                assert_eq!(output(&format!("{{{alone}}}")), if is_own { 7 } else { 16_384 }, "{path} {alone}");
+                let Some(own) = own.first().filter(|_| !is_own) else { continue };
+                for (figure, foreign) in [(9, 1), (1, 9)] {
+                    let both = [own.replace('N', &figure.to_string()), field.replace('N', &foreign.to_string())];
+                    assert_eq!(output(&format!("{{{}}}", both.join(","))), figure, "{path} {both:?}");
+                }
+                for nothing in ["0", "-1"] {
+                    let none = format!("{{{},{alone}}}", own.replace('N', nothing));
+                    assert_eq!(output(&none), 16_384, "{path} {none}");
+                }
+            }
+        }
+        let several = r#"{"prompt":["a","b","c"],"max_tokens":7,"n":2}"#;
+        assert_eq!(bound("/v1/completions", "gpt-4o-mini", several).tokens, int(several.len()) + 42);
+    }
+
+    #[test]
     fn what_a_search_brings_in_is_bounded_by_the_model_alone() {
         let catalog = Catalog::load(None).unwrap();
         let taken = catalog.get("openai").unwrap().model("gpt-4o-mini").unwrap().max_input_tokens.unwrap();
         for tool in ["web_search", "web_search_preview", "web_search_20250305"] {
-            let body = format!(r#"{{"max_tokens":1,"tools":[{{"type":"{tool}"}}]}}"#);
+            let body = format!(r#"{{"max_output_tokens":1,"tools":[{{"type":"{tool}"}}]}}"#);
             assert_eq!(bound("/v1/responses", "gpt-4o-mini", &body).tokens, taken + 1, "{tool}");
         }
     }
@@ -232,21 +280,22 @@ mod tests {
     #[test]
     fn the_terms_that_a_body_asks_for_are_in_its_bound() {
         let input = |body: &str| i64::try_from(body.len()).unwrap();
-        let long = format!("{{\"max_tokens\":1,\"x\":\"{}\"}}", "y".repeat(300_000));
+        let long = format!("{{\"max_output_tokens\":1,\"x\":\"{}\"}}", "y".repeat(300_000));
         // Beyond 272,000 tokens of input: 50 US dollars for a million that are kept for twelve hours, 75 for output.
         assert_eq!(bound("/v1/responses", "gpt-6-astra", &long).cost, Some(input(&long) * 50_000 + 75_000));
-        let plain = r#"{"max_tokens":1}"#;
+        let plain = r#"{"max_output_tokens":1}"#;
         assert_eq!(bound("/v1/responses", "gpt-6-astra", plain).cost, Some(input(plain) * 25_000 + 50_000));
-        let dear = r#"{"max_tokens":1,"service_tier":"priority"}"#;
+        let dear = r#"{"max_output_tokens":1,"service_tier":"priority"}"#;
         assert_eq!(bound("/v1/responses", "gpt-6-astra", dear).cost, Some(2 * (input(dear) * 25_000 + 50_000)));
-        let cheap = r#"{"max_tokens":1,"service_tier":"flex"}"#;
+        let cheap = r#"{"max_output_tokens":1,"service_tier":"flex"}"#;
         assert_eq!(bound("/v1/responses", "gpt-6-astra", cheap).cost, Some(input(cheap) * 25_000 + 50_000));
-        for unknown in
-            [r#"{"max_tokens":1,"service_tier":"golden"}"#, r#"{"max_tokens":1,"tools":[{"type":"image_generation"}]}"#]
-        {
+        for unknown in [
+            r#"{"max_output_tokens":1,"service_tier":"golden"}"#,
+            r#"{"max_output_tokens":1,"tools":[{"type":"image_generation"}]}"#,
+        ] {
             assert_eq!(bound("/v1/responses", "gpt-6-astra", unknown).cost, None, "{unknown}");
         }
-        let files = r#"{"max_tokens":1,"tools":[{"type":"file_search"}]}"#;
+        let files = r#"{"max_output_tokens":1,"tools":[{"type":"file_search"}]}"#;
         let fees = 10 * 2_500_000;
         // What the tool finds is as long as the model takes.
         assert_eq!(bound("/v1/responses", "gpt-6-astra", files).cost, Some(922_000 * 50_000 + 75_000 + fees));

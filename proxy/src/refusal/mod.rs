@@ -87,6 +87,10 @@ keyway_http::codes! {
     UpstreamUnreachable, "upstream_unreachable", BAD_GATEWAY, "api_error";
     /// The connection broke before the answer's head arrived.
     UpstreamBroken, "upstream_broken", BAD_GATEWAY, "api_error";
+    /// The provider sent no answer, but more before one than it may.
+    UpstreamFlooded, "upstream_flooded", BAD_GATEWAY, "api_error";
+    /// The provider compressed an answer that is to be searched for its key.
+    UpstreamCompressed, "upstream_compressed", BAD_GATEWAY, "api_error";
     /// The provider sent a redirect; the secret goes to no other host.
     UpstreamRedirect, "upstream_redirect", BAD_GATEWAY, "api_error";
     /// The provider did not begin to answer in time.

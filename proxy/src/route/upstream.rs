@@ -52,6 +52,8 @@ pub(crate) struct Upstream {
     limits: Limits,
     /// Limits of all integrations of its provider together, with the scope id of their leases.
     provider_limits: Option<(Uuid, Limits)>,
+    /// `true` if its secret is replaced in good answers, too.
+    pub(crate) redacts_answers: bool,
     /// Headers that its settings add to each call.
     added: Vec<(HeaderName, HeaderValue)>,
     /// Value of the header that names it, if it is an integration.
@@ -100,6 +102,7 @@ impl Upstream {
         guard: &Guard,
     ) -> Self {
         let integration = credential.integration;
+        let redacts_answers = integration.redacts_answers();
         let header = |(name, value)| Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?));
         let (id, may_serve) = (integration.id, integration.may_serve());
         let (secret_id, version) = (integration.secret_id, integration.secret_version);
@@ -114,6 +117,7 @@ impl Upstream {
             routing: integration.routing,
             is_admin: integration.key_family == KeyFamily::Admin.name(),
             created_at: integration.created_at,
+            redacts_answers,
             limits: integration.limits,
             provider_limits,
             added: credential.forwarded_headers.into_iter().filter_map(header).collect(),
@@ -149,6 +153,7 @@ impl Upstream {
             meters: Meters::of(&spec.name),
             limits,
             provider_limits: None,
+            redacts_answers: false,
             added: Vec::new(),
             header: None,
             expires_at: None,

@@ -246,3 +246,34 @@ async fn a_wrong_base_url_is_told_the_right_one() {
     let management = harness.http.get(format!("{}/api/v1/nothing", front.url)).send().await.unwrap();
     assert!(!management.headers().contains_key("x-keyway-error"), "what is no provider's is the API's own affair");
 }
+
+#[tokio::test]
+async fn a_target_of_another_form_and_a_request_without_one_host_are_refused() {
+    let harness = Harness::start().await;
+    let front = Front::of(&harness, ServerLimits::default()).await;
+    const HOST: &str = "host: keyway\r\n";
+    let two = HOST.repeat(2);
+    for (line, hosts, status) in [
+        ("OPTIONS * HTTP/1.1", HOST, 400),
+        ("GET * HTTP/1.1", HOST, 400),
+        ("GET ftp://keyway/api/v1/projects HTTP/1.1", HOST, 400),
+        ("GET http://a@keyway/api/v1/projects HTTP/1.1", HOST, 400),
+        ("GET http://keyway?x HTTP/1.1", HOST, 400),
+        ("CONNECT keyway:443 HTTP/1.1", HOST, 405),
+        ("CONNECT /v1/models HTTP/1.1", HOST, 405),
+        ("GET /api/v1/projects HTTP/1.1", "", 400),
+        ("GET /api/v1/projects HTTP/1.1", &two, 400),
+        ("GET /api/v1/projects HTTP/1.1", "host:\r\n", 400),
+        ("GET /api/v1/projects HTTP/1.1", "host: a keyway\r\n", 400),
+        ("POST /v1/chat/completions HTTP/1.1", "", 400),
+        ("POST /v1/chat/completions HTTP/1.1", "host: keyway/x\r\n", 400),
+        ("GET /api/v1/projects HTTP/1.0", "", 401),
+        ("GET /api/v1/projects HTTP/1.1", HOST, 401),
+        ("GET http://keyway:8080/api/v1/projects HTTP/1.1", HOST, 401),
+        ("GET http://keyway/v1/models HTTP/1.1", "host: [::1]:8080\r\n", 401),
+    ] {
+        let request = format!("{line}\r\n{hosts}connection: close\r\n\r\n");
+        let answer = raw(&front.url, &request).await;
+        assert_eq!(answer.get(9..12), Some(status.to_string().as_str()), "{line}, {hosts}: {answer}");
+    }
+}

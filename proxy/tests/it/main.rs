@@ -23,6 +23,7 @@ mod figures;
 #[expect(dead_code, unused_macros, unused_imports, reason = "the API's own tests use all of it")]
 #[path = "../../../api/tests/it/fixture.rs"]
 mod fixture;
+mod floods;
 mod front;
 mod harness;
 mod hostile;
@@ -32,8 +33,10 @@ mod kept_ids;
 mod limits;
 mod memory;
 mod provider_settings;
+mod redaction;
 mod refusals;
 mod refused_calls;
+mod reservations;
 mod routing;
 mod scripted;
 mod services;

@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     harness::{Harness, Key, PATIENCE, SECRET},
+    redaction::redacting,
     scripted::{Scripted, behind},
 };
 
@@ -130,6 +131,37 @@ async fn messages_of_any_length_and_in_any_number_of_frames_pass_and_are_metered
     assert!(heard == expected, "{} of {} bytes", heard.len(), expected.len());
     let record = harness.records(1).await.remove(0);
     assert_eq!((record.tokens.input, record.tokens.output, record.complete), (Some(31), Some(8), true));
+}
+
+#[tokio::test]
+async fn a_message_that_repeats_the_key_passes_as_it_is_unless_the_integration_says_otherwise() {
+    // The end of the first looks like the beginning of the key, and must not wait for the second.
+    let (first, second) = (text_frame(&SECRET[..5]), [text_frame(&format!("{{{SECRET}}}")), vec![0x88, 0]].concat());
+    for redacts in [false, true] {
+        let (before, after) = (first.clone(), second.clone());
+        let provider = Scripted::start(move |mut stream| {
+            let (before, after) = (before.clone(), after.clone());
+            async move {
+                stream.write_all(&[AGREED.as_bytes(), &before].concat()).await.unwrap();
+                stream.read_exact(&mut [0; 1]).await.unwrap();
+                for piece in after.chunks(9) {
+                    stream.write_all(piece).await.unwrap();
+                    stream.flush().await.unwrap();
+                }
+            }
+        });
+        let provider = provider.await;
+        let (_provider, harness, key) = if redacts { redacting(provider).await } else { behind(provider).await };
+        let (mut stream, _) = open(&harness, &key, "/v1/realtime?model=gpt-4o-mini").await;
+        let mut heard = vec![0; first.len()];
+        tokio::time::timeout(PATIENCE, stream.read_exact(&mut heard)).await.unwrap().unwrap();
+        assert_eq!(heard, first);
+        stream.write_all(b"x").await.unwrap();
+        heard.clear();
+        stream.read_to_end(&mut heard).await.unwrap();
+        let stars = [text_frame(&format!("{{{}}}", "*".repeat(SECRET.len()))), vec![0x88, 0]].concat();
+        assert_eq!(heard, if redacts { stars } else { second.clone() });
+    }
 }
 
 #[tokio::test]

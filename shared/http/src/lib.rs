@@ -7,10 +7,14 @@ mod caller_stream;
 mod codes;
 mod door;
 mod event_loop;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod server;
+mod target;
 mod traffic;
 
 pub use caller_stream::{CallerStream, Patience};
 pub use door::{Connection, Door, head_bytes};
 pub use server::{ServerLimits, serve};
+pub use target::{Misdirected, check_target};
 pub use traffic::{Flushed, Traffic};

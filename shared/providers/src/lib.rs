@@ -28,7 +28,7 @@ pub use catalog::{
     UnreadableProvider, When,
 };
 pub use finding::Finding;
-pub use format::{FormatError, KeyFacts, is_secret, pasted};
+pub use format::{FormatError, KeyFacts, begins_like_key, is_secret, pasted};
 pub use grade::{Sign, sign};
 pub use guard::{GuardError, GuardSettings, GuardedClient};
 pub use kinds::for_spec;

@@ -88,6 +88,17 @@ pub(super) fn check(spec: &ProviderSpec, key: &str) -> Result<(), FormatError> {
     }
 }
 
+/// Returns `true` for a text that begins like a key of any issuer that is known.
+#[must_use]
+pub fn begins_like_key(text: &str) -> bool {
+    let begins = |prefix: &&str| text.starts_with(*prefix);
+    let of_providers =
+        PROVIDERS.iter().map(|(prefix, ..)| prefix).chain(HOSTS_OF_MODELS.iter().map(|(prefix, _)| prefix));
+    is_keyways(text)
+        || ["sk-", "sk_", "AKIA", "ASIA"].iter().any(begins)
+        || of_providers.chain(SERVICES.iter().flat_map(|(prefixes, ..)| prefixes.iter())).any(begins)
+}
+
 /// Returns `true` for a key issued by Keyway, this installation or another.
 pub(crate) fn is_keyways(text: &str) -> bool {
     text.starts_with(KEYWAYS_ADMIN) || text.starts_with(KEYWAYS_VIRTUAL)

@@ -11,6 +11,7 @@ use keyway_vault::{ProviderSecret, SecretString};
 use crate::ProviderSpec;
 
 pub use error::FormatError;
+pub use foreign::begins_like_key;
 pub(crate) use foreign::is_keyways;
 
 /// Facts that the text of a credential shows by itself.

@@ -18,6 +18,9 @@ pub enum GuardError {
     /// The connection broke off, or the answer was not HTTP.
     #[error("the connection broke off")]
     Broken,
+    /// The host sent no answer, but more before one than it may: interim heads, frames that bring nothing.
+    #[error("the host sent too much before an answer")]
+    Flooded,
     /// The body is longer than the limit.
     #[error("the answer is too long")]
     TooLarge,

@@ -1,5 +1,5 @@
 //! Resolves names and returns only addresses that the rule allows, so that the checked address is the one that is
-//! connected to. For reqwest and for hyper-util's connector alike.
+//! connected to.
 
 use std::{
     future::Future,
@@ -29,7 +29,7 @@ impl Resolver {
     }
 
     /// Finds the addresses of a name, as far as the rule allows them.
-    pub(super) async fn addresses(self, name: String) -> Result<Resolved, GuardError> {
+    async fn addresses(self, name: String) -> Result<Resolved, GuardError> {
         let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| GuardError::Unresolved)?;
         let sockets: Vec<SocketAddr> = found.collect();
         let addresses: Vec<IpAddr> = sockets.iter().map(SocketAddr::ip).collect();

@@ -10,6 +10,11 @@ use keyway_testkit::{
     simulator::Simulator,
 };
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
 use crate::world::client;
 
 async fn get(http: &GuardedClient, url: &str, key: &str) -> anyhow::Result<Result<Answer, GuardError>> {
@@ -69,5 +74,26 @@ async fn a_body_that_is_too_long_is_not_read_to_its_end() -> anyhow::Result<()> 
     let server = Replay::start(vec![long]).await?;
     let result = get(&client(&server.host)?, &format!("{}/v1/models", server.root), "k").await?;
     assert_eq!(result.err(), Some(GuardError::TooLarge));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_sends_anything_but_an_answer_is_not_read_for_long() -> anyhow::Result<()> {
+    const EARLY: &str = "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
+    const ANSWER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+    for (heads, expected) in [(16, Ok(200)), (20, Err(GuardError::Flooded))] {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let host = listener.local_addr()?.to_string();
+        let said = EARLY.repeat(heads) + ANSWER;
+        let serving = async {
+            let (mut stream, _) = listener.accept().await?;
+            let _ = stream.read(&mut [0; 4096]).await?;
+            stream.write_all(said.as_bytes()).await
+        };
+        let (http, url) = (client(&host)?, format!("http://{host}/v1/models"));
+        let (served, answer) = tokio::join!(serving, get(&http, &url, "k"));
+        served?;
+        assert_eq!(answer?.map(|answer| answer.status.as_u16()), expected, "{heads}");
+    }
     Ok(())
 }

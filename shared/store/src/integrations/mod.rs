@@ -26,7 +26,7 @@ pub use change::{
 use find::find_by_fingerprint;
 pub use find::{find, with_fingerprint};
 pub(crate) use find::{of_ids, refuse_duplicate};
-pub use row::{Binding, IntegrationRow, NewIntegration, SealedSecret, is_header_word};
+pub use row::{Binding, IntegrationRow, NewIntegration, REDACT_ANSWERS, SealedSecret, is_header_word};
 pub(crate) use row::{row, stored_verdict};
 use waiting::due;
 pub use waiting::{DueIntegration, Settled, look_again, served, settle, unattended, unreachable};

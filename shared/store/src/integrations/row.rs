@@ -14,6 +14,8 @@ use crate::{
 
 /// Field of the settings that holds the provider's own id of the key.
 pub(super) const KEY_ID: &str = "provider_key_id";
+/// Field of the settings that has the secret replaced in good answers, too.
+pub const REDACT_ANSWERS: &str = "redact_answers";
 
 /// An integration as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,6 +100,12 @@ impl IntegrationRow {
             settings.remove(KEY_ID);
         }
         settings
+    }
+
+    /// Returns `true` if its secret is to be replaced in good answers, too.
+    #[must_use]
+    pub fn redacts_answers(&self) -> bool {
+        self.config.get(REDACT_ANSWERS).and_then(serde_json::Value::as_bool).unwrap_or(false)
     }
 
     /// Returns its place in a list sorted by `by`.
