@@ -1,6 +1,7 @@
 //! The store on both databases: the same tests run on PostgreSQL and on SQLite.
 
 mod audit_and_rest;
+mod before_reads;
 mod budgets;
 mod dead_letters;
 mod fixture;
@@ -19,6 +20,7 @@ mod provider_limits;
 mod refused_calls;
 mod replicas;
 mod request_log;
+mod rollups;
 mod row_level_security;
 mod sign_in;
 mod states;
