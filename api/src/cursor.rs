@@ -4,12 +4,20 @@ use keyway_domain::{
     IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, ProjectId, ProviderId, RequestId,
     ServiceId, TenantId, Timestamp, VirtualKeyId,
 };
-use keyway_store::{Page, Paged, audit::AuditKey, request_log::RequestKey};
+use keyway_store::{
+    Page, Paged,
+    audit::AuditKey,
+    drift::LineKey,
+    operations::OperationKey,
+    request_log::RequestKey,
+    usage_report::{GroupKey, GroupValue},
+};
+use keyway_vault::to_hex;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::error::ApiError;
+use crate::{error::ApiError, listing::text_of};
 
 const DEFAULT_LIMIT: u64 = 50;
 const MAX_LIMIT: u64 = 200;
@@ -21,7 +29,7 @@ const FORM: &str = "c1";
 pub(crate) struct List<T> {
     /// Items: newest first, if no other order was asked for.
     pub(crate) items: Vec<T>,
-    /// Value of `cursor` for the next page; null on the last one.
+    /// Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -34,9 +42,13 @@ pub(crate) trait Key: Sized {
 impl<T> List<T> {
     /// Converts a page of rows: `key` gives a row's key, `show` its item.
     pub(crate) fn of<R, K: Key>(page: Paged<R>, key: impl Fn(&R) -> K, show: impl Fn(R) -> T) -> Self {
-        let last = page.items.last().filter(|_| page.more);
-        let next_cursor = last.map(|row| format!("{FORM}{}", key(row).write()));
-        Self { items: page.items.into_iter().map(show).collect(), next_cursor }
+        let next = page.items.last().filter(|_| page.more).map(key);
+        Self::going_on(page.items.into_iter().map(show).collect(), next)
+    }
+
+    /// Builds a page that is followed by what comes after `next`.
+    pub(crate) fn going_on<K: Key>(items: Vec<T>, next: Option<K>) -> Self {
+        Self { items, next_cursor: next.map(|key| format!("{FORM}{}", key.write())) }
     }
 
     /// Builds a list without paging.
@@ -50,9 +62,16 @@ impl<T> List<T> {
 /// # Errors
 /// 400 naming the invalid parameter.
 pub(crate) fn page<K: Key>(limit: Option<u64>, cursor: Option<&str>) -> Result<Page<K>, ApiError> {
-    let limit = limit.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(ApiError::parameter("`limit` must be between 1 and 200"));
+    part(limit.unwrap_or(DEFAULT_LIMIT), MAX_LIMIT, cursor)
+}
+
+/// Returns the part of a report that `limit` and `cursor` of the query ask for, of at most `max` items.
+///
+/// # Errors
+/// 400 naming the invalid parameter.
+pub(crate) fn part<K: Key>(limit: u64, max: u64, cursor: Option<&str>) -> Result<Page<K>, ApiError> {
+    if !(1..=max).contains(&limit) {
+        return Err(ApiError::parameter(format!("`limit` must be between 1 and {max}")));
     }
     let read = |cursor: &str| {
         let key = cursor.strip_prefix(FORM).and_then(K::read);
@@ -79,7 +98,6 @@ id_keys!(
     IntegrationId,
     MailId,
     MessageId,
-    OperationId,
     ProjectId,
     ProviderId,
     TenantId,
@@ -118,6 +136,42 @@ macro_rules! time_keys {
 time_keys! {
     AuditKey { occurred_at, event_id: MessageId }
     RequestKey { started_at, request_id: RequestId }
+    OperationKey { created_at, id: OperationId }
+}
+
+impl Key for LineKey {
+    fn write(&self) -> String {
+        format!("{}{}", self.integration_id.uuid().simple(), self.day)
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let (id, day) = text.split_at_checked(32)?;
+        let integration_id = IntegrationId::from_uuid(uuid(id)?);
+        let start = Timestamp::parse(&format!("{day}T00:00:00Z"))?;
+        Some(Self { day: start.day(), integration_id })
+    }
+}
+
+impl Key for GroupKey {
+    fn write(&self) -> String {
+        let value = |value: &GroupValue| match value {
+            GroupValue::Start(start) => format!("s{}", start.ms()),
+            GroupValue::Id(id) => format!("i{}", id.simple()),
+            GroupValue::Name(name) => format!("n{}", to_hex(name.as_bytes())),
+        };
+        self.0.iter().map(value).collect::<Vec<_>>().join(".")
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let value = |text: &str| match text.split_at_checked(1)? {
+            ("s", ms) => Some(GroupValue::Start(Timestamp::from_ms(ms.parse().ok()?))),
+            ("i", id) => uuid(id).map(GroupValue::Id),
+            // PostgreSQL takes no NUL, and no name has one.
+            ("n", digits) => text_of(digits).filter(|name| !name.contains(char::is_control)).map(GroupValue::Name),
+            _ => None,
+        };
+        text.split('.').map(value).collect::<Option<_>>().map(Self)
+    }
 }
 
 fn uuid(text: &str) -> Option<Uuid> {
@@ -132,6 +186,10 @@ mod tests {
         List::<()>::of(Paged { items: vec![key], more: true }, |key| *key, |_| ()).next_cursor.unwrap()
     }
 
+    fn next_of<K: Key + Clone>(key: &K) -> String {
+        List::<()>::going_on(Vec::new(), Some(key.clone())).next_cursor.unwrap()
+    }
+
     #[test]
     fn a_cursor_comes_back_and_anything_else_is_refused() {
         let last = ProjectId::new();
@@ -141,6 +199,22 @@ mod tests {
         assert_eq!(page(Some(1), Some(&next(line))).unwrap().after, Some(line));
         for bad in ["", "c1", "c2", "c1xyz", "c1é", &last.to_string(), &next(line)] {
             assert!(page::<ProjectId>(None, Some(bad)).is_err(), "{bad}");
+        }
+        let line = LineKey { day: "2026-11-01".to_owned(), integration_id: IntegrationId::new() };
+        assert_eq!(page(None, Some(&next_of(&line))).unwrap().after, Some(line.clone()));
+        let values = [
+            GroupValue::Start(Timestamp::from_ms(-5)),
+            GroupValue::Id(last.uuid()),
+            GroupValue::Name("Grün 1.0".to_owned()),
+            GroupValue::Name(String::new()),
+        ];
+        let group = GroupKey(values.to_vec());
+        assert_eq!(page(None, Some(&next_of(&group))).unwrap().after, Some(group));
+        for bad in ["c1", "c1x", "c1.", "c1s", "c1i00", "c1n0", "c1n00", "c1s1.", &next(last)] {
+            assert!(page::<GroupKey>(None, Some(bad)).is_err(), "{bad}");
+        }
+        for bad in [next_of(&line).replace("2026", "26"), next(last)] {
+            assert!(page::<LineKey>(None, Some(&bad)).is_err(), "{bad}");
         }
         for limit in [0, 201, u64::MAX] {
             assert!(page::<ProjectId>(Some(limit), None).is_err(), "{limit}");

@@ -104,7 +104,7 @@ impl Key for Place {
 }
 
 /// Decodes the hexadecimal digits of a text.
-fn text_of(digits: &str) -> Option<String> {
+pub(crate) fn text_of(digits: &str) -> Option<String> {
     if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
         return None;
     }

@@ -41,6 +41,7 @@ mod m0031_passkeys;
 mod m0032_mails;
 mod m0033_budget_warnings;
 mod m0034_service_keys;
+mod m0035_reads;
 mod m0036_reported_keys;
 mod m0038_audit_chain;
 mod migrate;

@@ -8,7 +8,7 @@ use crate::{
     m0013_key_shares, m0014_routing, m0015_replicas, m0016_answer_cache, m0017_fallback, m0018_refused_calls,
     m0019_provider_limits, m0020_counted_answers, m0021_list_orders, m0022_replacements, m0023_keys_in_projects,
     m0024_rounds, m0025_people, m0026_members, m0027_sign_in_attempts, m0028_reveals, m0030_identities, m0031_passkeys,
-    m0032_mails, m0033_budget_warnings, m0034_service_keys, m0036_reported_keys, m0038_audit_chain,
+    m0032_mails, m0033_budget_warnings, m0034_service_keys, m0035_reads, m0036_reported_keys, m0038_audit_chain,
 };
 
 /// All migrations, in order.
@@ -50,6 +50,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0032_mails::Migration),
             Box::new(m0033_budget_warnings::Migration),
             Box::new(m0034_service_keys::Migration),
+            Box::new(m0035_reads::Migration),
             Box::new(m0036_reported_keys::Migration),
             Box::new(m0038_audit_chain::Migration),
         ]

@@ -1,12 +1,19 @@
 //! `/usage/drift`: usage that providers report for keys, beside the metered calls.
 
-use keyway_domain::Timestamp;
-use keyway_store::drift::{self, Days, MAX_LINES};
+use keyway_domain::{IntegrationId, Timestamp};
+use keyway_store::drift::{self, Days, Drift, LineKey, MAX_LINES};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::usage;
-use crate::{answer::Answer, call::Call, code::Code, cursor::List, error::ApiError, view::DriftView};
+use crate::{
+    answer::Answer,
+    call::Call,
+    cursor::{self, List},
+    error::ApiError,
+    openapi::words,
+    view::DriftView,
+};
 
 const DEFAULT_DAYS: i64 = 7;
 const MAX_DAYS: i64 = 92;
@@ -21,6 +28,14 @@ pub(crate) struct DriftQuery {
     from: Option<String>,
     /// End, exclusive, a day or time; now if left out.
     to: Option<String>,
+    /// Integration; all if left out.
+    #[param(value_type = Option<words::IntegrationId>)]
+    integration_id: Option<IntegrationId>,
+    /// Page size, 1 to 10000; 10000 if left out.
+    #[param(minimum = 1, maximum = 10_000)]
+    limit: Option<u64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
 /// Compare the usage that providers report for keys with the metered calls, by day and integration.
@@ -33,11 +48,11 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let from = query.from.as_deref().map(|text| usage::time("from", text)).transpose()?.unwrap_or(default_from);
     usage::check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
     let days = Days { from: from.day(), to: Timestamp::from_ms(to.ms() - 1).day() };
-    let lines = drift::report(&call.read().await?, &days, call.by.within(None)?.as_deref()).await?;
-    if lines.len() as u64 > MAX_LINES {
-        let message = format!("there are more than {MAX_LINES} lines; ask for a shorter time");
-        return Err(ApiError::new(Code::TooManyGroups, message));
-    }
+    let page = cursor::part::<LineKey>(query.limit.unwrap_or(MAX_LINES), MAX_LINES, query.cursor.as_deref())?;
+    let within = call.by.within(None)?;
+    let tx = call.read().await?;
+    let found = drift::report(&tx, &days, query.integration_id, within.as_deref(), page).await?;
     let percent = call.app.drift_percent;
-    Ok(Answer::ok(&List::whole(lines.into_iter().map(|line| DriftView::of(line, percent)).collect())))
+    let key = |line: &Drift| LineKey { day: line.day.clone(), integration_id: line.integration_id };
+    Ok(Answer::ok(&List::of(found, key, |line| DriftView::of(line, percent))))
 }

@@ -1,7 +1,7 @@
 //! `/operations`: units of work that commands started; poll, cancel or retry them.
 
 use keyway_domain::{IntegrationId, OperationId, OperationKind, OperationState};
-use keyway_store::operations::{self, Filter};
+use keyway_store::operations::{self, Filter, OperationKey, OperationRow};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -39,7 +39,7 @@ pub(crate) struct OperationQuery {
     cursor: Option<String>,
 }
 
-/// List operations.
+/// List operations, newest first.
 #[utoipa::path(get, path = "/api/v1/operations", operation_id = "list_operations", tag = "operations", params(OperationQuery),
     responses((status = 200, body = List<OperationView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
@@ -47,7 +47,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     let page = cursor::page(limit, cursor.as_deref())?;
     let filter = Filter { kind, state, parent_id, integration_id };
     let found = operations::list(&call.read().await?, &filter, page).await?;
-    Ok(Answer::ok(&List::of(found, |row| row.id, OperationView::from)))
+    let key = |row: &OperationRow| OperationKey { created_at: row.created_at, id: row.id };
+    Ok(Answer::ok(&List::of(found, key, OperationView::from)))
 }
 
 /// Show an operation, with its progress.

@@ -5,8 +5,7 @@ use std::ops::RangeInclusive;
 use keyway_domain::{CallOutcome, CredentialSource, IntegrationId, ProjectId, RequestId, Timestamp, VirtualKeyId};
 use keyway_store::{
     Only,
-    request_log::{self, Filter, RequestKey},
-    usage::MeteredRow,
+    request_log::{self, Filter},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -62,7 +61,8 @@ pub(crate) struct RequestQuery {
     cursor: Option<String>,
 }
 
-/// List the tenant's proxied calls, newest first.
+/// List the tenant's proxied calls, newest first. A page looks at 10,000 calls at most: where few of them are what was
+/// asked for it holds fewer items than `limit`, or none, and `next_cursor` goes on behind them.
 #[utoipa::path(get, path = "/api/v1/requests", operation_id = "list_requests", tag = "usage", params(RequestQuery),
     responses((status = 200, body = List<RequestView>)))]
 pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
@@ -89,8 +89,8 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
     if found.items.is_empty() && is_first {
         provider_names::require_known(&filter.only, &call.app.catalog.now(), &tx).await?;
     }
-    let key = |row: &MeteredRow| RequestKey { started_at: row.call.started_at, request_id: row.call.request_id };
-    Ok(Answer::ok(&List::of(found, key, RequestView::from)))
+    let items = found.items.into_iter().map(RequestView::from).collect();
+    Ok(Answer::ok(&List::going_on(items, found.next)))
 }
 
 /// Show a proxied call.

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use keyway_domain::{IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
 use keyway_store::{
-    Only, TenantTx,
-    usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery},
+    HOURS_KEPT, Only, TenantTx,
+    usage_report::{self, GroupBy, GroupKey, MAX_GROUPS, ReportQuery},
 };
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -16,7 +16,7 @@ use crate::{
     call::Call,
     code::Code,
     commands::fetch_usage::FetchUsage,
-    cursor::List,
+    cursor::{self, List},
     error::ApiError,
     groupings::{GROUPINGS, OWN_GROUPINGS},
     openapi::words,
@@ -26,6 +26,7 @@ use crate::{
 
 const DAY_MS: i64 = 86_400_000;
 const DEFAULT_DAYS: i64 = 30;
+const DEFAULT_DAYS_BY_HOUR: i64 = 1;
 const MAX_DAYS: i64 = 400;
 const MAX_FETCH_DAYS: i64 = 92;
 const DEFAULT_FETCH_DAYS: i64 = 7;
@@ -37,9 +38,10 @@ const CLOCK_SKEW: Duration = Duration::from_secs(60);
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageQuery {
-    /// First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out.
+    /// First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days, or hours if it is split by
+    /// them. 30 days ago if left out, with hours one.
     from: Option<String>,
-    /// End, exclusive; now if left out. A day that has begun counts as a whole.
+    /// End, exclusive; now if left out. A day or hour that has begun counts as a whole.
     to: Option<String>,
     /// Provider's name.
     provider: Option<String>,
@@ -52,13 +54,19 @@ pub(crate) struct UsageQuery {
     /// Virtual key; for the metered ledger alone, as providers do not know it.
     #[param(value_type = Option<words::VirtualKeyId>)]
     virtual_key_id: Option<VirtualKeyId>,
-    /// Columns to split by: repeated, or several separated by commas.
+    /// Columns to split by: repeated, or several separated by commas. Hours are kept for 14 days, of the metered ledger
+    /// alone.
     #[param(value_type = Option<Vec<words::GroupBy>>)]
     group_by: Option<String>,
     /// Ledger, `metered` if left out; both: repeated, or separated by a comma. Never add them up: they count the same
     /// calls.
     #[param(value_type = Option<Vec<words::Ledger>>)]
     ledger: Option<String>,
+    /// Page size, 1 to 10000, of the metered ledger alone. Left out, the report is whole: 422 above 10000 groups.
+    #[param(minimum = 1, maximum = 10_000)]
+    limit: Option<u64>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
 }
 
 /// Parameters of an application's report of its own usage.
@@ -66,13 +74,14 @@ pub(crate) struct UsageQuery {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OwnUsageQuery {
-    /// First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out.
+    /// First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days, or hours if it is split by
+    /// them. 30 days ago if left out, with hours one.
     from: Option<String>,
-    /// End, exclusive; now if left out. A day that has begun counts as a whole.
+    /// End, exclusive; now if left out. A day or hour that has begun counts as a whole.
     to: Option<String>,
     /// Provider's name.
     provider: Option<String>,
-    /// Columns to split by, of `provider`, `model` and `day`: repeated, or several separated by commas.
+    /// Columns to split by, of `provider`, `model`, `day` and `hour`: repeated, or several separated by commas.
     #[param(value_type = Option<Vec<words::OwnGroupBy>>)]
     group_by: Option<String>,
 }
@@ -100,26 +109,34 @@ pub(crate) struct FetchInput {
     responses((status = 200, body = List<UsageView>)))]
 pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
     let query: UsageQuery = body::query(&joined(&call.query, &["group_by", "ledger"]))?;
-    let (from, to) = span(query.from.as_deref(), query.to.as_deref())?;
     let group_by = grouped(query.group_by.as_deref(), &GROUPINGS)?;
+    let (from, to) = span(query.from.as_deref(), query.to.as_deref(), &group_by)?;
     let ledgers = listed(query.ledger.as_deref().or(Some("metered")), ledger)
         .ok_or_else(|| ApiError::parameter("`ledger` must be metered, reported, or both separated by a comma"))?;
     let (project_id, integration_id, virtual_key_id) = (query.project_id, query.integration_id, query.virtual_key_id);
-    if virtual_key_id.is_some() && ledgers.contains(&Ledger::Reported) {
+    let is_reported = ledgers.contains(&Ledger::Reported);
+    let has_pages = !is_reported && (query.limit.is_some() || query.cursor.is_some());
+    if virtual_key_id.is_some() && is_reported {
         return Err(ApiError::parameter("`virtual_key_id` is for the metered ledger: providers know nothing of it"));
     }
+    if group_by.contains(&GroupBy::Hour) && is_reported {
+        return Err(ApiError::parameter("hours are for the metered ledger: what providers report is kept by day"));
+    }
+    let page = cursor::part(query.limit.unwrap_or(MAX_GROUPS), MAX_GROUPS, query.cursor.as_deref())?;
     let within = call.by.within(project_id)?;
     let only = Only { provider: query.provider, project_id, within, integration_id, virtual_key_id };
+    let (ledger, groups) = (Ledger::Metered, page.limit);
+    let asked = ReportQuery { from, to, group_by, ledger, only, after: page.after, groups };
     let tx = call.read().await?;
-    let mut items = Vec::new();
+    let mut report = List::whole(Vec::new());
     for ledger in ledgers {
-        let query = ReportQuery { from, to, group_by: group_by.clone(), ledger, only: only.clone() };
-        items.extend(summed(&tx, &query).await?);
+        let part = summed(&tx, &ReportQuery { ledger, ..asked.clone() }, has_pages).await?;
+        report = List { items: report.items.into_iter().chain(part.items).collect(), next_cursor: part.next_cursor };
     }
-    if items.is_empty() {
-        provider_names::require_known(&only, &call.app.catalog.now(), &tx).await?;
+    if report.items.is_empty() && asked.after.is_none() {
+        provider_names::require_known(&asked.only, &call.app.catalog.now(), &tx).await?;
     }
-    Ok(Answer::ok(&List::whole(items)))
+    Ok(Answer::ok(&report))
 }
 
 /// Sum the metered usage of the virtual key that asks, and of no other.
@@ -127,13 +144,13 @@ pub(crate) async fn report(call: Call) -> Result<Answer, ApiError> {
     responses((status = 200, body = List<UsageView>)))]
 pub(crate) async fn own(call: Call) -> Result<Answer, ApiError> {
     let query: OwnUsageQuery = body::query(&joined(&call.query, &["group_by"]))?;
-    let (from, to) = span(query.from.as_deref(), query.to.as_deref())?;
     let group_by = grouped(query.group_by.as_deref(), &OWN_GROUPINGS)?;
+    let (from, to) = span(query.from.as_deref(), query.to.as_deref(), &group_by)?;
     let virtual_key_id = Some(call.by.virtual_key()?);
     let only = Only { provider: query.provider, virtual_key_id, ..Only::default() };
-    let tx = call.read().await?;
-    let items = summed(&tx, &ReportQuery { from, to, group_by, ledger: Ledger::Metered, only }).await?;
-    Ok(Answer::ok(&List::whole(items)))
+    let (ledger, groups) = (Ledger::Metered, MAX_GROUPS);
+    let asked = ReportQuery { from, to, group_by, ledger, only, after: None, groups };
+    Ok(Answer::ok(&summed(&call.read().await?, &asked, false).await?))
 }
 
 /// Fetch usage from the providers now. Watch the operation.
@@ -155,11 +172,16 @@ pub(crate) async fn fetch(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Returns the span of a report.
-fn span(from: Option<&str>, to: Option<&str>) -> Result<(Timestamp, Timestamp), ApiError> {
-    let to = to.map(|text| time("to", text)).transpose()?.unwrap_or_else(Timestamp::now);
-    let default_from = Timestamp::from_ms(to.ms() - DEFAULT_DAYS * DAY_MS);
+fn span(from: Option<&str>, to: Option<&str>, group_by: &[GroupBy]) -> Result<(Timestamp, Timestamp), ApiError> {
+    let (now, by_hour) = (Timestamp::now(), group_by.contains(&GroupBy::Hour));
+    let to = to.map(|text| time("to", text)).transpose()?.unwrap_or(now);
+    let days = if by_hour { DEFAULT_DAYS_BY_HOUR } else { DEFAULT_DAYS };
+    let default_from = Timestamp::from_ms(to.ms() - days * DAY_MS);
     let from = from.map(|text| time("from", text)).transpose()?.unwrap_or(default_from);
     check_span(from, to, MAX_DAYS).map_err(ApiError::parameter)?;
+    if by_hour && from < now.before(HOURS_KEPT) {
+        return Err(ApiError::parameter("hours are kept for 14 days: ask for a later `from`, or for days"));
+    }
     Ok((from, to))
 }
 
@@ -172,13 +194,20 @@ fn grouped(text: Option<&str>, known: &[(&str, GroupBy)]) -> Result<Vec<GroupBy>
     })
 }
 
-async fn summed(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageView>, ApiError> {
-    let groups = usage_report::report(tx, query).await?;
-    if groups.len() as u64 > MAX_GROUPS {
-        let message = format!("there are more than {MAX_GROUPS} groups; ask for a shorter time or fewer groupings");
+/// Sums one ledger; more groups than a page holds are an error where no page can follow.
+async fn summed(tx: &TenantTx, query: &ReportQuery, has_pages: bool) -> Result<List<UsageView>, ApiError> {
+    if query.after.as_ref().is_some_and(|after| !has_pages || !usage_report::is_key_of(query, after)) {
+        return Err(ApiError::parameter("`cursor` is of another report; begin again without it"));
+    }
+    let found = usage_report::report(tx, query).await?;
+    if found.more && !has_pages {
+        let message = format!("there are more than {} groups; ask for a shorter time or fewer groupings", query.groups);
         return Err(ApiError::new(Code::TooManyGroups, message));
     }
-    Ok(groups.into_iter().map(|group| UsageView::of(query.ledger, group, &query.group_by)).collect())
+    let next: Option<GroupKey> =
+        found.items.last().filter(|_| found.more).map(|group| usage_report::key_of(query, group));
+    let show = |group| UsageView::of(query.ledger, group, &query.group_by);
+    Ok(List::going_on(found.items.into_iter().map(show).collect(), next))
 }
 
 /// Returns the default start of a fetch.

@@ -1,19 +1,23 @@
 //! Groups of a usage report.
 
-use keyway_domain::{CredentialSource, IntegrationId, Ledger, ProjectId, VirtualKeyId};
+use keyway_domain::{CredentialSource, IntegrationId, Ledger, ProjectId, Timestamp, VirtualKeyId};
 use keyway_store::usage_report::{GroupBy, UsageGroup};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::openapi::words;
 
-/// One group of a report. The first eight fields are present if they were asked for.
+/// One group of a report. The first nine fields are present if they were asked for.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct UsageView {
     #[schema(value_type = words::Ledger)]
     ledger: Ledger,
     #[serde(skip_serializing_if = "Option::is_none")]
     day: Option<Option<String>>,
+    /// Start of the UTC hour.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hour: Option<Option<Timestamp>>,
     #[schema(value_type = Option<words::ProjectId>)]
     #[serde(skip_serializing_if = "Option::is_none")]
     project_id: Option<Option<ProjectId>>,
@@ -55,6 +59,11 @@ pub(crate) struct UsageView {
     unpriced_requests: Option<i64>,
     /// Calls that Keyway itself refused, for a limit or another reason; metered only. No other figure counts them.
     refused_requests: Option<i64>,
+    /// Estimate of the milliseconds within which half of the calls ended; metered only. Null where the report is split by
+    /// anything but day, project and provider, or narrowed to anything but project and provider.
+    duration_p50_ms: Option<i64>,
+    /// Estimate of the milliseconds within which 99 % of the calls ended.
+    duration_p99_ms: Option<i64>,
 }
 
 impl UsageView {
@@ -66,6 +75,7 @@ impl UsageView {
         Self {
             ledger,
             day: shown(GroupBy::Day, asked, group.day),
+            hour: shown(GroupBy::Hour, asked, group.hour),
             project_id: shown(GroupBy::Project, asked, group.project_id),
             integration_id: shown(GroupBy::Integration, asked, group.integration_id),
             virtual_key_id: shown(GroupBy::VirtualKey, asked, group.virtual_key_id),
@@ -84,6 +94,8 @@ impl UsageView {
             unknown_token_requests: group.unknown_token_requests,
             unpriced_requests: group.unpriced_requests,
             refused_requests: group.refused_requests,
+            duration_p50_ms: group.duration_p50_ms,
+            duration_p99_ms: group.duration_p99_ms,
         }
     }
 }

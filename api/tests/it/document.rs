@@ -172,7 +172,7 @@ fn words_have_all_their_values_and_fields_their_bounds() -> Result<()> {
         ("OperationKind", &["verify_key", "plan_usage", "fetch_usage", "revoke", "send_mail"]),
         ("OperationOrigin", &["request", "schedule", "parent"]),
         ("CallOutcome", &["completed", "broken_off", "settled", "refused"]),
-        ("GroupBy", &["provider", "model", "integration", "project", "day", "virtual_key", "credential"]),
+        ("GroupBy", &["provider", "model", "integration", "project", "day", "hour", "virtual_key", "credential"]),
         ("Ledger", &["metered", "reported"]),
         ("Credential", &["own", "fallback"]),
         ("KeyFamily", &["ordinary", "admin"]),

@@ -50,7 +50,16 @@ async fn a_key_is_known_by_its_providers_id_and_its_drift_is_shown(api: Api) -> 
     ensure!(line["day"] == "2026-11-02" && line["integration_id"] == id.as_str(), "{}", shown.text);
     ensure!(line["reported_tokens"] == 5_000 && line["reported_requests"] == 12, "{}", shown.text);
     ensure!(line["metered_tokens"] == 0 && line["used_outside"] == true, "{}", shown.text);
-    let elsewhere = api.get("/api/v1/usage/drift?from=2026-11-03&to=2026-11-04").await?.expect(200)?;
+    report(&api, id.parse()?, "key_other", bucket_start.after(std::time::Duration::from_secs(86_400))).await?;
+    let drift = "/api/v1/usage/drift?from=2026-11-01&to=2026-11-05&limit=1";
+    let first = api.get(drift).await?.expect(200)?;
+    let second = api.get(&format!("{drift}&cursor={}", first.text_at("/next_cursor"))).await?.expect(200)?;
+    let days = [&first, &second].map(|page| page.text_at("/items/0/day"));
+    ensure!(days == ["2026-11-02", "2026-11-03"] && second.at("/next_cursor").is_null(), "{}", second.text);
+    let of_it = api.get(&format!("{drift}&integration_id={id}")).await?.expect(200)?;
+    let of_other = api.get(&format!("{drift}&integration_id={}", IntegrationId::new())).await?.expect(200)?;
+    ensure!(of_it.json == first.json && of_other.at("/items") == &json!([]), "{}", of_other.text);
+    let elsewhere = api.get("/api/v1/usage/drift?from=2026-11-04&to=2026-11-05").await?.expect(200)?;
     ensure!(elsewhere.at("/items").as_array().is_some_and(Vec::is_empty), "{}", elsewhere.text);
     api.get("/api/v1/usage/drift?from=2026-01-01&to=2026-11-03").await?.expect_error(400, "invalid_parameter")?;
     Ok(())

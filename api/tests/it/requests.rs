@@ -38,7 +38,12 @@ fn refusal() -> MeteredCall {
 }
 
 pub(crate) async fn append(api: &Api, calls: &[&MeteredCall]) -> Result<()> {
-    let (cost_nano_usd, price_version) = (Some(9_000), Some("2026-11".to_owned()));
+    append_at(api, calls, Some(9_000)).await
+}
+
+/// Appends calls that cost so much each.
+pub(crate) async fn append_at(api: &Api, calls: &[&MeteredCall], cost_nano_usd: Option<i64>) -> Result<()> {
+    let price_version = cost_nano_usd.map(|_| "2026-11".to_owned());
     let row = |call: &&MeteredCall| {
         let (call, price_version) = ((*call).clone(), price_version.clone());
         MeteredRow { call, cost_nano_usd, price_version }

@@ -1,8 +1,12 @@
 //! Tenants, projects, virtual keys, providers, models and dead letters: the permitted acts on each.
 
 use anyhow::{Context, Result, ensure};
-use keyway_domain::{Body, Event, Lane, Message, MessageId, Route, TenantId, Timestamp};
+use keyway_domain::{
+    Body, Event, IntegrationId, Lane, Message, MessageId, MeteredCall, RequestId, Route, ServedBy, TenantId, Timestamp,
+    TokenCounts,
+};
 use keyway_store::{
+    HOURS_KEPT,
     audit::{self, AuditRecord},
     dead_letters::{self, DeadLetterRow},
     outbox,
@@ -10,7 +14,10 @@ use keyway_store::{
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::fixture::{Api, KEY, on_both, send};
+use crate::{
+    fixture::{Api, KEY, on_both, send},
+    requests,
+};
 
 on_both! {
     what_is_in_use_is_kept
@@ -249,24 +256,26 @@ async fn usage_is_narrowed_down(api: &Api, integration: &str) -> Result<()> {
 
 async fn usage_is_shown_as_asked(api: Api) -> Result<()> {
     let integration = api.submit("prod", KEY).await?;
-    let (day, id) = (Timestamp::now().day(), integration.parse::<keyway_domain::IntegrationId>()?.uuid());
-    let literal = |id: uuid::Uuid| if api.is_postgres { format!("'{id}'") } else { format!("x'{}'", id.simple()) };
-    let (tenant, id) = (literal(api.tenant.uuid()), literal(id));
-    for (model, cost) in [("'gpt-4o-mini'", "9000"), ("''", "NULL")] {
-        api.execute(&format!(
-            "INSERT INTO usage_daily (tenant_id, day, project_id, integration_id, virtual_key_id, provider, model, \
-             requests, failed_requests, unknown_token_requests, unpriced_requests, input_tokens, output_tokens, \
-             cost_nano_usd) SELECT {tenant}, '{day}', project_id, {id}, {id}, 'openai', {model}, 2, 0, 0, 0, 20, 10, {cost} \
-             FROM integrations"
-        ))
-        .await?;
-    }
+    let day = Timestamp::now().day();
+    let shown = api.get(&format!("/api/v1/integrations/{integration}")).await?.expect(200)?;
+    let (project_id, id) = (shown.text_at("/project_id").parse()?, integration.parse::<IntegrationId>()?);
+    let made = |model: &str| MeteredCall {
+        request_id: RequestId::new(),
+        project_id,
+        served_by: ServedBy::Integration(id),
+        model: Some(model.to_owned()).filter(|model| !model.is_empty()),
+        tokens: TokenCounts { input: Some(10), output: Some(5), ..TokenCounts::default() },
+        started_at: Timestamp::now(),
+        ..requests::call(0)
+    };
+    requests::append(&api, &[&made("gpt-4o-mini"), &made("gpt-4o-mini")]).await?;
+    requests::append_at(&api, &[&made(""), &made("")], None).await?;
     let by_model = api.get("/api/v1/usage?ledger=metered&group_by=model").await?.expect(200)?;
     let items = by_model.at("/items").as_array().cloned().unwrap_or_default();
     ensure!(items.len() == 2, "{}", by_model.text);
     let mini = items.iter().find(|item| item["model"] == "gpt-4o-mini").cloned().unwrap_or_default();
     ensure!(mini["requests"] == 2 && mini["input_tokens"] == 20 && mini["output_tokens"] == 10, "{mini}");
-    ensure!(mini["cost_nano_usd"] == 9000 && mini.get("day").is_none() && mini["ledger"] == "metered", "{mini}");
+    ensure!(mini["cost_nano_usd"] == 18_000 && mini.get("day").is_none() && mini["ledger"] == "metered", "{mini}");
     let unknown = items.iter().find(|item| item["model"].is_null()).cloned().unwrap_or_default();
     ensure!(unknown["cost_nano_usd"].is_null() && unknown.get("model").is_some(), "{unknown}");
     let both = api.get("/api/v1/usage?ledger=metered,reported&group_by=day,integration").await?.expect(200)?;
@@ -275,14 +284,32 @@ async fn usage_is_shown_as_asked(api: Api) -> Result<()> {
     let repeated = "/api/v1/usage?ledger=metered&ledger=reported&group_by=day&group_by=integration";
     ensure!(api.get(repeated).await?.expect(200)?.json == both.json);
     usage_is_narrowed_down(&api, &integration).await?;
-    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10001)";
-    api.execute(&format!(
-        "{many} INSERT INTO usage_daily (tenant_id, day, project_id, integration_id, virtual_key_id, provider, model, \
-         requests, failed_requests, unknown_token_requests, unpriced_requests) SELECT {tenant}, '{day}', project_id, {id}, \
-         {id}, 'openai', 'm' || n.i, 1, 0, 0, 0 FROM integrations, n"
-    ))
-    .await?;
-    api.get("/api/v1/usage?group_by=model").await?.expect_error(422, "too_many_groups")?;
-    ensure!(api.get("/api/v1/usage").await?.expect(200)?.at("/items/0/requests") == 10_005);
+    let hours = api.get("/api/v1/usage?group_by=hour").await?.expect(200)?;
+    ensure!(hours.text_at("/items/0/hour").starts_with(&day) && hours.text_at("/items/0/hour").ends_with(":00:00Z"));
+    let whole = api.get("/api/v1/usage").await?.expect(200)?;
+    ensure!(whole.at("/items/0/requests") == 4 && whole.at("/items/0/duration_p50_ms") == 250, "{}", whole.text);
+    usage_has_pages(&api).await
+}
+
+async fn usage_has_pages(api: &Api) -> Result<()> {
+    let path = "/api/v1/usage?group_by=model,integration&limit=1";
+    let first = api.get(path).await?.expect(200)?;
+    let cursor = first.text_at("/next_cursor").to_owned();
+    let second = api.get(&format!("{path}&cursor={cursor}")).await?.expect(200)?;
+    ensure!(second.at("/next_cursor").is_null() && first.at("/items/0/model").is_null(), "{}", first.text);
+    ensure!(second.text_at("/items/0/model") == "gpt-4o-mini", "{}", second.text);
+    api.get("/api/v1/usage?group_by=model&limit=1&ledger=metered,reported")
+        .await?
+        .expect_error(422, "too_many_groups")?;
+    for bad in [
+        format!("group_by=model&cursor={cursor}"),
+        format!("cursor={cursor}"),
+        format!("group_by=model,integration&ledger=metered,reported&cursor={cursor}"),
+        "limit=10001".to_owned(),
+        "group_by=hour&ledger=reported".to_owned(),
+        format!("group_by=hour&from={}", Timestamp::now().before(HOURS_KEPT).day()),
+    ] {
+        api.get(&format!("/api/v1/usage?{bad}")).await?.expect_error(400, "invalid_parameter")?;
+    }
     Ok(())
 }

@@ -14,6 +14,12 @@ export interface Sums {
   unpriced: number;
 }
 
+/** Estimates of the milliseconds within which half of the calls ended, and 99 % of them. */
+export interface Durations {
+  p50Ms: number;
+  p99Ms: number;
+}
+
 /** Adds up the rows of the days from one to before another; days are texts like `2026-11-29`. */
 export function sum(rows: Usage[], from: string, before: string): Sums {
   const within = rows.filter(({ day }) => typeof day === 'string' && day >= from && day < before);
@@ -39,6 +45,13 @@ export function periods(rows: Usage[], now: Date) {
   // A month that is shorter ends where this one began.
   const same = dayAfter(`${before.slice(0, 8)}${today.slice(8)}`, month);
   return { today: sum(rows, today, after), month: sum(rows, month, after), before: sum(rows, before, same) };
+}
+
+/** How long the calls of today took so far; undefined: there was none. */
+export function durationsToday(rows: Usage[], now: Date): Durations | undefined {
+  const today = rows.find(({ day }) => day === now.toISOString().slice(0, 10));
+  const [p50Ms, p99Ms] = [today?.duration_p50_ms, today?.duration_p99_ms];
+  return typeof p50Ms === 'number' && typeof p99Ms === 'number' ? { p50Ms, p99Ms } : undefined;
 }
 
 function dayAfter(day: string, latest = '9999'): string {

@@ -6,6 +6,8 @@ export type CallOutcome = Schemas['CallOutcome'];
 export type Credential = Schemas['Credential'];
 
 const PAGE_ROWS = 100;
+/** Pages without a single call that are asked for in one go, where a filter lets few through. */
+const EMPTY_PAGES = 20;
 
 export interface CallFilter {
   project_id?: string;
@@ -24,10 +26,17 @@ export const calls = (filter: CallFilter, sinceMs: number | undefined, everyMs: 
   infiniteQueryOptions({
     queryKey: ['calls', filter, sinceMs],
     initialPageParam: '',
-    queryFn: ({ pageParam, signal }) => {
+    queryFn: async ({ pageParam, signal }) => {
       const from = sinceMs === undefined ? undefined : new Date(Date.now() - sinceMs).toISOString();
-      const query = given({ ...filter, from, limit: PAGE_ROWS, cursor: pageParam });
-      return data(api.GET('/api/v1/requests', { params: { query }, signal }));
+      const next = (cursor: string) => {
+        const query = given({ ...filter, from, limit: PAGE_ROWS, cursor });
+        return data(api.GET('/api/v1/requests', { params: { query }, signal }));
+      };
+      let page = await next(pageParam);
+      for (let more = EMPTY_PAGES; more > 0 && page.items.length === 0 && page.next_cursor; more -= 1) {
+        page = await next(page.next_cursor);
+      }
+      return page;
     },
     getNextPageParam: (page) => page.next_cursor,
     placeholderData: keepPreviousData,

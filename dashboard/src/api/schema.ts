@@ -635,7 +635,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List operations. */
+        /** List operations, newest first. */
         get: operations["list_operations"];
         put?: never;
         post?: never;
@@ -863,7 +863,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the tenant's proxied calls, newest first. */
+        /**
+         * List the tenant's proxied calls, newest first. A page looks at 10,000 calls at most: where few of them are what was
+         *     asked for it holds fewer items than `limit`, or none, and `next_cursor` goes on behind them.
+         */
         get: operations["list_requests"];
         put?: never;
         post?: never;
@@ -1648,7 +1651,7 @@ export interface components {
          * @description Column that a usage report can be split by.
          * @enum {string}
          */
-        GroupBy: "provider" | "model" | "integration" | "project" | "day" | "virtual_key" | "credential";
+        GroupBy: "provider" | "model" | "integration" | "project" | "day" | "hour" | "virtual_key" | "credential";
         /** @description One verdict of an integration's history. */
         HistoryView: components["schemas"]["VerdictView"] & {
             /** Format: int32 */
@@ -1888,7 +1891,7 @@ export interface components {
         List_AuditView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["AuditView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
@@ -1902,49 +1905,49 @@ export interface components {
         List_DeadLetterView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["DeadLetterView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_DriftView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["DriftView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_InvitationView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["InvitationView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_MailView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["MailView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_MemberView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["MemberView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ModelView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ModelView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_OperationView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["OperationView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
@@ -1958,63 +1961,63 @@ export interface components {
         List_ProjectView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ProjectView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ProviderView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ProviderView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ProviderWithModels: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ProviderWithModels"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_RequestView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["RequestView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_ServiceView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["ServiceView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_SessionView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["SessionView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_TenantView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["TenantView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_UsageView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["UsageView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description One page of a list. */
         List_VirtualKeyView: {
             /** @description Items: newest first, if no other order was asked for. */
             items: components["schemas"]["VirtualKeyView"][];
-            /** @description Value of `cursor` for the next page; null on the last one. */
+            /** @description Value of `cursor` for the next page; null on the last one. A page before it may hold fewer items than asked for. */
             next_cursor?: string | null;
         };
         /** @description Reason why a mail was not sent. */
@@ -2329,7 +2332,7 @@ export interface components {
          * @description Column that an application's report of its own usage can be split by.
          * @enum {string}
          */
-        OwnGroupBy: "provider" | "model" | "day";
+        OwnGroupBy: "provider" | "model" | "day" | "hour";
         /** @description A tenant that the caller acts in, or one of its projects. */
         OwnTenantView: {
             id: components["schemas"]["TenantId"];
@@ -2976,7 +2979,7 @@ export interface components {
             /** Format: date-time */
             confirmed_at: string;
         };
-        /** @description One group of a report. The first eight fields are present if they were asked for. */
+        /** @description One group of a report. The first nine fields are present if they were asked for. */
         UsageView: {
             /**
              * Format: int64
@@ -2996,9 +2999,25 @@ export interface components {
             day?: string | null;
             /**
              * Format: int64
+             * @description Estimate of the milliseconds within which half of the calls ended; metered only. Null where the report is split by
+             *     anything but day, project and provider, or narrowed to anything but project and provider.
+             */
+            duration_p50_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Estimate of the milliseconds within which 99 % of the calls ended.
+             */
+            duration_p99_ms?: number | null;
+            /**
+             * Format: int64
              * @description Failed calls; metered only.
              */
             failed_requests?: number | null;
+            /**
+             * Format: date-time
+             * @description Start of the UTC hour.
+             */
+            hour?: string | null;
             /** Format: int64 */
             input_tokens?: number | null;
             integration_id?: components["schemas"]["IntegrationId"] | null;
@@ -6832,13 +6851,16 @@ export interface operations {
     get_own_usage: {
         parameters: {
             query?: {
-                /** @description First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out. */
+                /**
+                 * @description First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days, or hours if it is split by
+                 *     them. 30 days ago if left out, with hours one.
+                 */
                 from?: string;
-                /** @description End, exclusive; now if left out. A day that has begun counts as a whole. */
+                /** @description End, exclusive; now if left out. A day or hour that has begun counts as a whole. */
                 to?: string;
                 /** @description Provider's name. */
                 provider?: string;
-                /** @description Columns to split by, of `provider`, `model` and `day`: repeated, or several separated by commas. */
+                /** @description Columns to split by, of `provider`, `model`, `day` and `hour`: repeated, or several separated by commas. */
                 group_by?: components["schemas"]["OwnGroupBy"][];
             };
             header?: {
@@ -12200,9 +12222,12 @@ export interface operations {
     get_usage: {
         parameters: {
             query?: {
-                /** @description First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days. 30 days ago if left out. */
+                /**
+                 * @description First day or time (`2026-11-01` or RFC 3339), inclusive; rounded to whole UTC days, or hours if it is split by
+                 *     them. 30 days ago if left out, with hours one.
+                 */
                 from?: string;
-                /** @description End, exclusive; now if left out. A day that has begun counts as a whole. */
+                /** @description End, exclusive; now if left out. A day or hour that has begun counts as a whole. */
                 to?: string;
                 /** @description Provider's name. */
                 provider?: string;
@@ -12212,13 +12237,20 @@ export interface operations {
                 integration_id?: components["schemas"]["IntegrationId"];
                 /** @description Virtual key; for the metered ledger alone, as providers do not know it. */
                 virtual_key_id?: components["schemas"]["VirtualKeyId"];
-                /** @description Columns to split by: repeated, or several separated by commas. */
+                /**
+                 * @description Columns to split by: repeated, or several separated by commas. Hours are kept for 14 days, of the metered ledger
+                 *     alone.
+                 */
                 group_by?: components["schemas"]["GroupBy"][];
                 /**
                  * @description Ledger, `metered` if left out; both: repeated, or separated by a comma. Never add them up: they count the same
                  *     calls.
                  */
                 ledger?: components["schemas"]["Ledger"][];
+                /** @description Page size, 1 to 10000, of the metered ledger alone. Left out, the report is whole: 422 above 10000 groups. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
             };
             header?: {
                 /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */
@@ -12312,6 +12344,12 @@ export interface operations {
                 from?: string;
                 /** @description End, exclusive, a day or time; now if left out. */
                 to?: string;
+                /** @description Integration; all if left out. */
+                integration_id?: components["schemas"]["IntegrationId"];
+                /** @description Page size, 1 to 10000; 10000 if left out. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string;
             };
             header?: {
                 /** @description The tenant to act in, by its id. If left out: the only one that a person is a member of, a service's own, and for the admin key `default`. */

@@ -1,4 +1,4 @@
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, data, given, type Schemas } from './client.ts';
 
 export type Usage = Schemas['UsageView'];
@@ -30,13 +30,19 @@ export const usage = (range: Range, filter: UsageFilter, group_by: GroupBy[], le
     },
   });
 
+const DRIFT_ROWS = 1_000;
+
 /** What providers report for keys beside what was metered. */
-export const drift = (range: Range) =>
-  queryOptions({
-    queryKey: ['usage', 'drift', range],
+export const drift = (range: Range, integration_id: string | undefined) =>
+  infiniteQueryOptions({
+    queryKey: ['usage', 'drift', range, integration_id],
+    initialPageParam: '',
     placeholderData: keepPreviousData,
-    queryFn: async ({ signal }) =>
-      (await data(api.GET('/api/v1/usage/drift', { params: { query: range }, signal }))).items,
+    queryFn: ({ pageParam, signal }) => {
+      const query = given({ ...range, integration_id, limit: DRIFT_ROWS, cursor: pageParam });
+      return data(api.GET('/api/v1/usage/drift', { params: { query }, signal }));
+    },
+    getNextPageParam: (page) => page.next_cursor,
   });
 
 /** Starts a fetch of what providers report of the last days. */

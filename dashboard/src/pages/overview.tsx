@@ -2,7 +2,7 @@ import { Plural, Trans, useLingui } from '@lingui/react/macro';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
-import { periods, spendByDay, troubled, type Sums } from '../api/overview.ts';
+import { durationsToday, periods, spendByDay, troubled, type Durations, type Sums } from '../api/overview.ts';
 import { useMay } from '../frame/me.ts';
 import { Money } from '../parts/money.tsx';
 import { Page } from '../parts/page.tsx';
@@ -32,16 +32,18 @@ function Figures() {
   const { today, month, before } = periods(found.data, now);
   return (
     <dl className="grid gap-3 sm:grid-cols-3">
-      <Figure label={<Trans>Today</Trans>} sums={today} />
+      <Figure label={<Trans>Today</Trans>} sums={today} took={durationsToday(found.data, now)} />
       <Figure label={<Trans>This month</Trans>} sums={month} />
       <Figure label={<Trans>Same days of the month before</Trans>} sums={before} />
     </dl>
   );
 }
 
-function Figure({ label, sums }: { label: ReactNode; sums: Sums }) {
+function Figure({ label, sums, took }: { label: ReactNode; sums: Sums; took?: Durations | undefined }) {
   const { i18n } = useLingui();
-  const failed = new Intl.NumberFormat(i18n.locale).format(sums.failed);
+  const number = new Intl.NumberFormat(i18n.locale);
+  const failed = number.format(sums.failed);
+  const [half, most] = [number.format(took?.p50Ms ?? 0), number.format(took?.p99Ms ?? 0)];
   return (
     <div className="rounded-large border border-line bg-panel px-4 py-3">
       <dt className="text-soft">{label}</dt>
@@ -51,6 +53,13 @@ function Figure({ label, sums }: { label: ReactNode; sums: Sums }) {
       <dd className="text-small text-soft tabular-nums">
         <Plural value={sums.calls} one="# call" other="# calls" /> · <Trans>{failed} failed</Trans>
       </dd>
+      {took && (
+        <dd className="text-small text-soft tabular-nums">
+          <Trans>
+            Half ended within {half} ms, 99 % within {most} ms
+          </Trans>
+        </dd>
+      )}
       {sums.unpriced > 0 && (
         <dd className="text-small text-warn">
           <Plural

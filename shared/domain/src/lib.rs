@@ -8,6 +8,7 @@ mod auth_failure;
 mod code;
 mod command;
 mod dead_reason;
+pub mod durations;
 mod email;
 mod event;
 mod explanation;

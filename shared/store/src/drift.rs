@@ -1,17 +1,21 @@
 //! Drift: usage that a provider reports for a key, compared with the calls metered by the proxy, per integration and
 //! UTC day. Usage that is reported but not metered happened outside Keyway. Days before the key came to Keyway are left
-//! out.
+//! out. A page reads the figures of its own lines and no others, however many keys there are.
+
+use std::collections::HashMap;
 
 use keyway_domain::{IntegrationId, ProjectId, TenantId, Timestamp};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use crate::{
-    StoreError, SystemTx, TenantTx, Tx, only,
+    Page, Paged, StoreError, SystemTx, TenantTx, Tx, only,
+    page::beyond,
+    slices::Slice,
     sql::{Sql, limit},
 };
 
-/// Largest number of lines in one report.
+/// Largest number of lines in one page.
 pub const MAX_LINES: u64 = 10_000;
 /// Fewest tokens used outside Keyway in a day that count as drift.
 const LEAST_TOKENS: i64 = 1_000;
@@ -64,32 +68,58 @@ pub struct Days {
     pub to: String,
 }
 
-#[derive(FromQueryResult)]
-struct Row {
-    tenant_id: Uuid,
-    integration_id: Uuid,
-    day: String,
-    reported_requests: Option<i64>,
-    reported_tokens: Option<i64>,
-    metered_requests: i64,
-    metered_tokens: i64,
-    unknown_token_requests: i64,
+/// Key of a line: its day and integration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LineKey {
+    /// UTC day.
+    pub day: String,
+    /// Integration.
+    pub integration_id: IntegrationId,
 }
 
-/// Returns the drift of the tenant's integrations (of these projects, or of all) whose provider reports usage, by day and integration. [`MAX_LINES`] +
-/// 1 lines mean that the report is truncated.
+#[derive(FromQueryResult)]
+struct Reported {
+    integration_id: Uuid,
+    day: String,
+    requests: Option<i64>,
+    tokens: Option<i64>,
+}
+
+#[derive(FromQueryResult)]
+struct Metered {
+    integration_id: Uuid,
+    start_ms: i64,
+    requests: i64,
+    tokens: i64,
+    unknown: i64,
+}
+
+/// Returns the drift of the tenant's integrations (of this one or of all, of these projects or of all) whose provider
+/// reports usage, by day and integration.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn report(tx: &TenantTx, days: &Days, within: Option<&[ProjectId]>) -> Result<Vec<Drift>, StoreError> {
-    let mut sql = compare(days, tx.tenant_id());
+pub async fn report(
+    tx: &TenantTx,
+    days: &Days,
+    integration_id: Option<IntegrationId>,
+    within: Option<&[ProjectId]>,
+    page: Page<LineKey>,
+) -> Result<Paged<Drift>, StoreError> {
+    let mut sql = reported(days, tx.tenant_id(), page.after.as_ref());
+    if let Some(integration_id) = integration_id {
+        sql.push(" AND integration_id = ").bind(integration_id.uuid());
+    }
     if within.is_some() {
-        sql.push(" WHERE EXISTS (SELECT 1 FROM integrations AS own WHERE own.id = reported.integration_id");
-        only::within(&mut sql, "own.project_id", within);
+        sql.push(" AND EXISTS (SELECT 1 FROM integrations AS owner WHERE owner.id = key_usage.integration_id");
+        only::within(&mut sql, "owner.project_id", within);
         sql.push(")");
     }
-    sql.push(" ORDER BY reported.day, reported.integration_id LIMIT ").bind(limit(MAX_LINES + 1));
-    read(tx, sql).await
+    let lines = page.limit.clamp(1, MAX_LINES);
+    let mut items = compared(tx, tx.tenant_id(), sql, lines + 1).await?;
+    let more = items.len() as u64 > lines;
+    items.truncate(usize::try_from(lines).unwrap_or(usize::MAX));
+    Ok(Paged { items, more })
 }
 
 /// Returns tenants with reported usage in these days, in the order of their ids, starting after `after`.
@@ -111,21 +141,24 @@ pub async fn tenants(
     Ok(sql.ids(tx).await?.into_iter().map(TenantId::from_uuid).collect())
 }
 
-/// Returns the drift of a tenant's existing integrations that the owner was not told of yet; at most [`MAX_LINES`]
-/// lines.
+/// Returns lines of a tenant's existing integrations that the owner was not told of yet, starting after `after`.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn untold(tx: &SystemTx, tenant_id: TenantId, days: &Days) -> Result<Vec<Drift>, StoreError> {
-    let mut sql = compare(days, tenant_id);
+pub async fn untold(
+    tx: &SystemTx,
+    tenant_id: TenantId,
+    days: &Days,
+    after: Option<&LineKey>,
+    lines: u64,
+) -> Result<Vec<Drift>, StoreError> {
+    let mut sql = reported(days, tenant_id, after);
     sql.push(
-        " WHERE NOT EXISTS (SELECT 1 FROM drift_alarms AS told WHERE told.tenant_id = reported.tenant_id \
-         AND told.integration_id = reported.integration_id AND told.day = reported.day) \
-         AND EXISTS (SELECT 1 FROM integrations WHERE id = reported.integration_id) \
-         AND COALESCE(reported.tokens, 0) > COALESCE(metered.tokens, 0) ORDER BY reported.day, reported.integration_id LIMIT ",
+        " AND NOT EXISTS (SELECT 1 FROM drift_alarms AS told WHERE told.tenant_id = key_usage.tenant_id \
+         AND told.integration_id = key_usage.integration_id AND told.day = key_usage.day) \
+         AND EXISTS (SELECT 1 FROM integrations AS owner WHERE owner.id = key_usage.integration_id)",
     );
-    sql.bind(limit(MAX_LINES));
-    read(tx, sql).await
+    compared(tx, tenant_id, sql, lines.clamp(1, MAX_LINES)).await
 }
 
 /// Notes that the owner is told of the drift; returns `false` if that was noted before.
@@ -149,48 +182,73 @@ pub async fn count_told(tx: &SystemTx, since: Timestamp) -> Result<i64, StoreErr
     Sql::with(text, [since.ms().into()]).number(tx).await
 }
 
-fn compare(days: &Days, tenant: TenantId) -> Sql {
-    let tokens = "CAST(sum(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) AS BIGINT)";
-    let mut sql = Sql::new("WITH reported AS (SELECT tenant_id, integration_id, day, ");
-    sql.push("CAST(sum(requests) AS BIGINT) AS requests, CASE WHEN count(input_tokens) = 0 THEN NULL ELSE ");
-    sql.push(tokens).push(" END AS tokens FROM key_usage");
-    let came = " AND NOT EXISTS (SELECT 1 FROM integrations AS own WHERE own.id = key_usage.integration_id \
-                AND own.created_at_ms > key_usage.bucket_start_ms)";
-    within(&mut sql, days, tenant, came);
-    sql.push("), metered AS (SELECT tenant_id, integration_id, day, CAST(sum(requests) AS BIGINT) AS requests, ");
-    sql.push(tokens).push(
-        " AS tokens, CAST(sum(CASE WHEN unknown_token_requests > failed_requests \
-         THEN unknown_token_requests - failed_requests ELSE 0 END) AS BIGINT) AS unknown FROM usage_daily",
+/// Begins the statement that reads what is reported.
+fn reported(days: &Days, tenant_id: TenantId, after: Option<&LineKey>) -> Sql {
+    let mut sql = Sql::new(
+        "SELECT integration_id, day, CAST(sum(requests) AS BIGINT) AS requests, CASE WHEN count(input_tokens) = 0 \
+         THEN NULL ELSE CAST(sum(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) AS BIGINT) END AS tokens \
+         FROM key_usage WHERE tenant_id = ",
     );
-    within(&mut sql, days, tenant, "");
+    sql.bind(tenant_id.uuid()).push(" AND day >= ").bind(days.from.clone());
+    sql.push(" AND day <= ").bind(days.to.clone());
+    if let Some(after) = after {
+        beyond(&mut sql, &["day", "integration_id"], false);
+        sql.bind(after.day.clone()).push(", ").bind(after.integration_id.uuid()).push(")");
+    }
     sql.push(
-        ") SELECT reported.tenant_id, reported.integration_id, reported.day, reported.requests AS reported_requests, \
-         reported.tokens AS reported_tokens, COALESCE(metered.requests, 0) AS metered_requests, \
-         COALESCE(metered.tokens, 0) AS metered_tokens, COALESCE(metered.unknown, 0) AS unknown_token_requests \
-         FROM reported LEFT JOIN metered ON metered.tenant_id = reported.tenant_id \
-         AND metered.integration_id = reported.integration_id AND metered.day = reported.day",
+        " AND NOT EXISTS (SELECT 1 FROM integrations AS own WHERE own.id = key_usage.integration_id \
+         AND own.created_at_ms > key_usage.bucket_start_ms)",
     );
     sql
 }
 
-fn within(sql: &mut Sql, days: &Days, tenant: TenantId, and: &str) {
-    sql.push(" WHERE day >= ").bind(days.from.clone()).push(" AND day <= ").bind(days.to.clone());
-    sql.push(" AND tenant_id = ").bind(tenant.uuid()).push(and);
-    sql.push(" GROUP BY tenant_id, integration_id, day");
+/// Reads lines of what is reported and sets what is metered beside them.
+async fn compared(tx: &impl Tx, tenant_id: TenantId, mut sql: Sql, lines: u64) -> Result<Vec<Drift>, StoreError> {
+    sql.push(" GROUP BY day, integration_id ORDER BY day, integration_id LIMIT ").bind(limit(lines));
+    let reported = sql.rows::<Reported>(tx).await?;
+    let mut metered = HashMap::new();
+    for reported in reported.chunk_by(|one, other| one.day == other.day) {
+        let ids = reported.iter().map(|line| line.integration_id);
+        let day_ms = start_of(&reported[0].day).ms();
+        for row in metered_on(tx, tenant_id, day_ms, ids).await? {
+            metered.insert((row.start_ms, row.integration_id), row);
+        }
+    }
+    let drift = |line: Reported| {
+        let found = metered.get(&(start_of(&line.day).ms(), line.integration_id));
+        Drift {
+            tenant_id,
+            integration_id: IntegrationId::from_uuid(line.integration_id),
+            day: line.day,
+            reported_requests: line.requests,
+            reported_tokens: line.tokens,
+            metered_requests: found.map_or(0, |row| row.requests),
+            metered_tokens: found.map_or(0, |row| row.tokens),
+            unknown_token_requests: found.map_or(0, |row| row.unknown),
+        }
+    };
+    Ok(reported.into_iter().map(drift).collect())
 }
 
-async fn read(tx: &impl Tx, sql: Sql) -> Result<Vec<Drift>, StoreError> {
-    let drift = |row: Row| Drift {
-        tenant_id: TenantId::from_uuid(row.tenant_id),
-        integration_id: IntegrationId::from_uuid(row.integration_id),
-        day: row.day,
-        reported_requests: row.reported_requests,
-        reported_tokens: row.reported_tokens,
-        metered_requests: row.metered_requests,
-        metered_tokens: row.metered_tokens,
-        unknown_token_requests: row.unknown_token_requests,
-    };
-    Ok(sql.rows::<Row>(tx).await?.into_iter().map(drift).collect())
+async fn metered_on(
+    tx: &impl Tx,
+    tenant_id: TenantId,
+    day_ms: i64,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<Vec<Metered>, StoreError> {
+    let mut sql = Sql::new(
+        "SELECT integration_id, start_ms, CAST(sum(requests) AS BIGINT) AS requests, \
+         CAST(sum(COALESCE(input_tokens, 0) + COALESCE(output_tokens, 0)) AS BIGINT) AS tokens, \
+         CAST(sum(unknown_answered_requests) AS BIGINT) AS unknown FROM usage_rollups WHERE tenant_id = ",
+    );
+    sql.bind(tenant_id.uuid()).push(" AND slice = ").bind(Slice::DayIntegration.name());
+    sql.push(" AND start_ms = ").bind(day_ms).push(" AND integration_id IN (").list(ids);
+    sql.push(") GROUP BY integration_id, start_ms");
+    sql.rows(tx).await
+}
+
+fn start_of(day: &str) -> Timestamp {
+    Timestamp::parse(&format!("{day}T00:00:00Z")).unwrap_or(Timestamp::from_ms(0))
 }
 
 #[cfg(test)]

@@ -1,13 +1,15 @@
 //! Projects of a tenant.
 
-use keyway_domain::{Limits, NanoUsd, ProjectId, ServedBy, TenantId, Timestamp};
+use keyway_domain::{Limits, NanoUsd, ProjectId, TenantId, Timestamp};
 use sea_orm::FromQueryResult;
 
 use crate::{
     Page, Paged, Place, PlaceValue, Sort, SortBy, StoreError, SystemTx, TenantTx, Tx,
     entity::projects as table,
     limits::{assign, columns, stored_limits},
-    only, sort,
+    only,
+    slices::Slice,
+    sort,
     sql::Sql,
 };
 
@@ -163,10 +165,10 @@ pub async fn delete(tx: &TenantTx, id: ProjectId, expected: Option<i32>) -> Resu
 pub async fn fallback_use(tx: &TenantTx, id: ProjectId, now: Timestamp) -> Result<FallbackUse, StoreError> {
     let text = "SELECT CAST(COALESCE(sum(requests), 0) AS BIGINT) AS requests, \
                 CAST(COALESCE(sum(unpriced_requests), 0) AS BIGINT) AS unpriced_requests, \
-                CAST(COALESCE(sum(cost_nano_usd), 0) AS BIGINT) AS cost_nano_usd FROM usage_daily \
-                WHERE tenant_id = $1 AND day >= $2 AND project_id = $3 AND integration_id = $4";
-    let (tenant_id, since) = (tx.tenant_id().uuid().into(), now.month_start().day().into());
-    let values = [tenant_id, since, id.uuid().into(), ServedBy::NoIntegration.uuid().into()];
+                CAST(COALESCE(sum(cost_nano_usd), 0) AS BIGINT) AS cost_nano_usd FROM usage_rollups \
+                WHERE tenant_id = $1 AND slice = $2 AND start_ms >= $3 AND project_id = $4 AND credential = 'fallback'";
+    let (tenant_id, since) = (tx.tenant_id().uuid().into(), now.month_start().ms().into());
+    let values = [tenant_id, Slice::DayTotal.name().into(), since, id.uuid().into()];
     Ok(Sql::with(text, values).rows(tx).await?.pop().unwrap_or_default())
 }
 

@@ -60,6 +60,19 @@ pub async fn delete_metered_calls(tx: &SystemTx, before: Timestamp, rows: u64) -
     slice(tx, text, before, rows).await
 }
 
+/// Deletes the sums of hours that began before `before`; those of their days stay.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn delete_usage_hours(tx: &SystemTx, before: Timestamp, rows: u64) -> Result<u64, StoreError> {
+    let key = "tenant_id, slice, start_ms, project_id, integration_id, virtual_key_id, provider, model, credential";
+    let text = format!(
+        "DELETE FROM usage_rollups WHERE ({key}) IN (SELECT {key} FROM usage_rollups \
+         WHERE slice IN ('hour', 'hour_total') AND start_ms < $1 ORDER BY start_ms LIMIT $2)"
+    );
+    slice(tx, &text, before, rows).await
+}
+
 /// Deletes records of answers that were counted before `before`, in step with the calls that counted them.
 ///
 /// # Errors

@@ -54,6 +54,11 @@ impl Sql {
 
     /// Appends `($1, $2), ($3, $4)`.
     pub(crate) fn tuples<const N: usize>(&mut self, rows: impl IntoIterator<Item = [Value; N]>) -> &mut Self {
+        self.rows_of(rows)
+    }
+
+    /// Works like [`Self::tuples`], for rows whose length is known only when it runs.
+    pub(crate) fn rows_of<R: IntoIterator<Item = Value>>(&mut self, rows: impl IntoIterator<Item = R>) -> &mut Self {
         for (index, row) in rows.into_iter().enumerate() {
             self.push(if index > 0 { "), (" } else { "(" }).list(row);
         }

@@ -1,6 +1,8 @@
 //! Reports over both ledgers, grouped as asked.
 
 mod assigned;
+mod durations;
+mod metered;
 
 use keyway_domain::{
     CredentialSource, IntegrationId, Ledger, NanoUsd, ProjectId, ServedBy, Timestamp, TokenCounts, VirtualKeyId,
@@ -9,9 +11,11 @@ use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use crate::{
-    Only, StoreError, TenantTx,
+    Only, Paged, StoreError, TenantTx,
     sql::{Sql, limit},
 };
+
+pub use metered::{is_key_of, key_of};
 
 /// Largest number of groups in one report.
 pub const MAX_GROUPS: u64 = 10_000;
@@ -29,35 +33,20 @@ pub enum GroupBy {
     Project,
     /// The UTC day.
     Day,
+    /// The UTC hour; of the metered ledger alone, and only as long as hours are kept.
+    Hour,
     /// The virtual key; not in the reported ledger, as providers do not know it.
     VirtualKey,
     /// Source of the secret: the project's own or the operator's.
     Credential,
 }
 
-impl GroupBy {
-    const ALL: [Self; 7] =
-        [Self::Day, Self::Project, Self::Integration, Self::VirtualKey, Self::Credential, Self::Provider, Self::Model];
-
-    const fn column(self) -> &'static str {
-        match self {
-            Self::Provider => "provider",
-            Self::Model => "model",
-            Self::Integration => "integration_id",
-            Self::Project => "project_id",
-            Self::Day => "day",
-            Self::VirtualKey => "virtual_key_id",
-            Self::Credential => "credential",
-        }
-    }
-}
-
 /// Parameters of a report.
 #[derive(Clone, Debug)]
 pub struct ReportQuery {
-    /// Start, inclusive; rounded to whole UTC days.
+    /// Start, inclusive; rounded to whole UTC days, or to whole hours if it is split by them.
     pub from: Timestamp,
-    /// End, exclusive; a day that has begun counts as a whole.
+    /// End, exclusive; a day or hour that has begun counts as a whole.
     pub to: Timestamp,
     /// Columns to split by, in any order.
     pub group_by: Vec<GroupBy>,
@@ -65,6 +54,25 @@ pub struct ReportQuery {
     pub ledger: Ledger,
     /// Narrowing of the report.
     pub only: Only,
+    /// Key of the last group of the page before; `None` for the first page. Of the metered ledger alone.
+    pub after: Option<GroupKey>,
+    /// Largest number of groups to return, at most [`MAX_GROUPS`].
+    pub groups: u64,
+}
+
+/// Values of a group in the columns that a metered report is split by, in their order: see [`key_of`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupKey(pub Vec<GroupValue>);
+
+/// A group's value in one column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupValue {
+    /// Start of a day or hour.
+    Start(Timestamp),
+    /// An id.
+    Id(Uuid),
+    /// A name; empty if there is none.
+    Name(String),
 }
 
 /// One group of a report. Columns that were not asked for are `None`.
@@ -72,6 +80,8 @@ pub struct ReportQuery {
 pub struct UsageGroup {
     /// The UTC day.
     pub day: Option<String>,
+    /// Start of the UTC hour.
+    pub hour: Option<Timestamp>,
     /// The project.
     pub project_id: Option<ProjectId>,
     /// The integration; `None` also for calls with the operator's key.
@@ -98,11 +108,17 @@ pub struct UsageGroup {
     pub tokens: TokenCounts,
     /// Cost in nano-USD, as far as known.
     pub cost_nano_usd: Option<NanoUsd>,
+    /// Metered only: estimate of the time in which half of the calls ended, where it is split by day, project and
+    /// provider alone.
+    pub duration_p50_ms: Option<i64>,
+    /// Estimate of the time in which 99 % of them ended.
+    pub duration_p99_ms: Option<i64>,
 }
 
 #[derive(FromQueryResult)]
 struct Row {
     day: Option<String>,
+    start_ms: Option<i64>,
     project_id: Option<Uuid>,
     integration_id: Option<Uuid>,
     virtual_key_id: Option<Uuid>,
@@ -123,77 +139,99 @@ struct Row {
     cost_nano_usd: Option<i64>,
 }
 
-/// Sums a ledger of the tenant. Where the reported ledger is split by integration or project, each figure that a
-/// provider reports by key belongs to the integration with that key. [`MAX_GROUPS`] + 1 groups mean that the report is
-/// truncated.
+/// Sums a ledger of the tenant, ordered by the columns that it is split by. Where the reported ledger is split by
+/// integration or project, each figure that a provider reports by key belongs to the integration with that key; it has no
+/// pages but the first.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Vec<UsageGroup>, StoreError> {
-    let metered = query.ledger == Ledger::Metered;
-    let columns: Vec<&str> = GroupBy::ALL
-        .into_iter()
-        .filter(|by| query.group_by.contains(by) && (metered || *by != GroupBy::VirtualKey))
-        .map(GroupBy::column)
-        .collect();
-    let splits = query.group_by.iter().any(|by| matches!(by, GroupBy::Integration | GroupBy::Project))
+pub async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Paged<UsageGroup>, StoreError> {
+    match query.ledger {
+        Ledger::Metered => {
+            let mut found = metered::report(tx, query).await?;
+            durations::add(tx, query, &mut found.items).await?;
+            Ok(found)
+        }
+        Ledger::Reported => reported(tx, query).await,
+    }
+}
+
+/// Columns that the reported ledger can be split by, in the order of its groups.
+const COLUMNS: [(GroupBy, &str); 6] = [
+    (GroupBy::Day, "day"),
+    (GroupBy::Project, "project_id"),
+    (GroupBy::Integration, "integration_id"),
+    (GroupBy::Credential, "credential"),
+    (GroupBy::Provider, "provider"),
+    (GroupBy::Model, "model"),
+];
+
+async fn reported(tx: &TenantTx, query: &ReportQuery) -> Result<Paged<UsageGroup>, StoreError> {
+    let columns: Vec<&str> =
+        COLUMNS.into_iter().filter(|(by, _)| query.group_by.contains(by)).map(|(_, column)| column).collect();
+    let assigns = query.group_by.iter().any(|by| matches!(by, GroupBy::Integration | GroupBy::Project))
         || query.only.integration_id.is_some()
         || query.only.project_id.is_some()
         || query.only.within.is_some();
-    let assigns = splits && !metered;
     let mut sql = if assigns { assigned::begin(tx, query) } else { Sql::new("") };
     sql.push("SELECT ");
-    for by in GroupBy::ALL.map(GroupBy::column) {
-        let kind = if by.ends_with("_id") && tx_is_postgres(tx) { "UUID" } else { "TEXT" };
-        match (columns.contains(&by), by) {
+    for (_, column) in COLUMNS {
+        match (columns.contains(&column), column) {
             // Only providers' own keys are reported on.
-            (true, "credential") if !metered => sql.push("'own' AS credential"),
-            (true, "credential") => {
-                sql.push("CASE WHEN integration_id <> ").bind(ServedBy::NoIntegration.uuid());
-                sql.push(" THEN 'own' WHEN requests > 0 THEN 'fallback' END AS credential")
-            }
-            (true, _) => sql.push(by),
-            (false, by) => sql.push(&format!("CAST(NULL AS {kind}) AS {by}")),
+            (true, "credential") => sql.push("'own' AS credential, "),
+            (true, _) => sql.push(column).push(", "),
+            (false, _) => sql.push(&nothing(tx, column)).push(", "),
         };
-        sql.push(", ");
     }
-    for (column, in_metered_only) in SUMS {
-        let sum = if metered || !in_metered_only { column } else { "CAST(NULL AS BIGINT)" };
-        sql.push(&format!("CAST(sum({sum}) AS BIGINT) AS {column}, "));
-    }
-    sql.push("CAST(sum(cost_nano_usd) AS BIGINT) AS cost_nano_usd FROM ");
+    let unknown = ["failed", "unknown_token", "unpriced", "refused"];
+    sql.push(&unknown.map(|count| format!("CAST(NULL AS BIGINT) AS {count}_requests, ")).concat());
+    sql.push("CAST(sum(requests) AS BIGINT) AS requests, ").push(&nothing(tx, "virtual_key_id"));
+    sql.push(", CAST(NULL AS BIGINT) AS start_ms, ").push(&FIGURES.map(summed).join(", ")).push(" FROM ");
     if assigns {
         sql.push(assigned::TABLE).push(" WHERE 1 = 1");
     } else {
-        sql.push(if metered { "usage_daily" } else { "reported_usage" });
+        sql.push("reported_usage");
         within(&mut sql, tx, query);
     }
     // Providers know nothing of virtual keys.
-    let virtual_key_id = query.only.virtual_key_id.filter(|_| metered);
-    Only { virtual_key_id, ..query.only.clone() }.narrow(&mut sql);
+    Only { virtual_key_id: None, ..query.only.clone() }.narrow(&mut sql);
     if columns.is_empty() {
         sql.push(" HAVING count(*) > 0");
     } else {
         let columns = columns.join(", ");
         sql.push(" GROUP BY ").push(&columns).push(" ORDER BY ").push(&columns);
     }
-    sql.push(" LIMIT ").bind(limit(MAX_GROUPS + 1));
-    Ok(sql.rows::<Row>(tx).await?.into_iter().map(group).collect())
+    sql.push(" LIMIT ").bind(limit(query.groups.min(MAX_GROUPS) + 1));
+    let rows = sql.rows::<Row>(tx).await?;
+    Ok(paged(rows, query))
 }
 
-const SUMS: [(&str, bool); 11] = [
-    ("requests", false),
-    ("failed_requests", true),
-    ("unknown_token_requests", true),
-    ("unpriced_requests", true),
-    ("refused_requests", true),
-    ("input_tokens", false),
-    ("cached_input_tokens", false),
-    ("cache_write_tokens", false),
-    ("cache_write_1h_tokens", false),
-    ("output_tokens", false),
-    ("reasoning_tokens", false),
+const FIGURES: [&str; 7] = [
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "output_tokens",
+    "reasoning_tokens",
+    "cost_nano_usd",
 ];
+
+fn summed(column: &str) -> String {
+    format!("CAST(sum({column}) AS BIGINT) AS {column}")
+}
+
+/// Returns a column without a value.
+fn nothing(tx: &TenantTx, column: &str) -> String {
+    let kind = if column.ends_with("_id") && tx_is_postgres(tx) { "UUID" } else { "TEXT" };
+    format!("CAST(NULL AS {kind}) AS {column}")
+}
+
+fn paged(mut rows: Vec<Row>, query: &ReportQuery) -> Paged<UsageGroup> {
+    let size = usize::try_from(query.groups.min(MAX_GROUPS)).unwrap_or(usize::MAX);
+    let more = rows.len() > size;
+    rows.truncate(size);
+    Paged { items: rows.into_iter().map(|row| group(row, query)).collect(), more }
+}
 
 /// Narrows a statement to the report's tenant, time and filter.
 fn within(sql: &mut Sql, tx: &TenantTx, query: &ReportQuery) {
@@ -205,9 +243,11 @@ fn tx_is_postgres(tx: &TenantTx) -> bool {
     crate::transaction::sealed::Inner::is_postgres(tx)
 }
 
-fn group(row: Row) -> UsageGroup {
+fn group(row: Row, query: &ReportQuery) -> UsageGroup {
+    let start = row.start_ms.map(Timestamp::from_ms);
     UsageGroup {
-        day: row.day,
+        day: row.day.or_else(|| start.filter(|_| query.group_by.contains(&GroupBy::Day)).map(Timestamp::day)),
+        hour: start.filter(|_| query.group_by.contains(&GroupBy::Hour)),
         project_id: row.project_id.map(ProjectId::from_uuid),
         integration_id: row.integration_id.and_then(|id| ServedBy::from_uuid(id).integration()),
         virtual_key_id: row.virtual_key_id.map(VirtualKeyId::from_uuid),
@@ -229,5 +269,7 @@ fn group(row: Row) -> UsageGroup {
             ..TokenCounts::default()
         },
         cost_nano_usd: row.cost_nano_usd,
+        duration_p50_ms: None,
+        duration_p99_ms: None,
     }
 }

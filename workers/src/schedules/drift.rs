@@ -6,7 +6,7 @@ use std::time::Duration;
 use keyway_domain::{AuditEvent, Body, Event, MailContent, Message, MessageId, TenantId, Timestamp, UsedOutsideMail};
 use keyway_store::{
     StoreError,
-    drift::{self, Days, Drift},
+    drift::{self, Days, Drift, LineKey},
     mails::Subject,
     outbox,
 };
@@ -55,20 +55,28 @@ pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), Store
     }
 }
 
-/// Notes and audits one tenant's drift, in one transaction.
+/// Notes and audits one tenant's drift, each page of it in one transaction.
 async fn tell(ctx: &Ctx, tenant_id: TenantId, days: &Days, now: Timestamp) -> Result<(), StoreError> {
-    let tx = ctx.store.system().await?;
-    let mut messages = Vec::new();
-    for line in drift::untold(&tx, tenant_id, days).await? {
-        if line.is_outside(ctx.settings.drift_percent) && drift::tell(&tx, &line, now).await? {
-            messages.push(used_outside(&line, now));
-            let about = About { tenant_id, integration_id: line.integration_id };
-            let content = |subject: &Subject| mail(&line, subject);
-            messages.extend(notices::write(&tx, &ctx.outgoing, about, content, now).await?);
+    let mut after: Option<LineKey> = None;
+    loop {
+        let tx = ctx.store.system().await?;
+        let mut messages = Vec::new();
+        let lines = drift::untold(&tx, tenant_id, days, after.as_ref(), SLICE).await?;
+        for line in &lines {
+            if line.is_outside(ctx.settings.drift_percent) && drift::tell(&tx, line, now).await? {
+                messages.push(used_outside(line, now));
+                let about = About { tenant_id, integration_id: line.integration_id };
+                let content = |subject: &Subject| mail(line, subject);
+                messages.extend(notices::write(&tx, &ctx.outgoing, about, content, now).await?);
+            }
+        }
+        outbox::insert(&tx, &messages, Timestamp::now()).await?;
+        tx.commit().await?;
+        match lines.last().filter(|_| lines.len() as u64 == SLICE) {
+            Some(last) => after = Some(LineKey { day: last.day.clone(), integration_id: last.integration_id }),
+            None => return Ok(()),
         }
     }
-    outbox::insert(&tx, &messages, Timestamp::now()).await?;
-    tx.commit().await
 }
 
 fn used_outside(line: &Drift, now: Timestamp) -> Message {

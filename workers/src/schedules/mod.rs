@@ -11,6 +11,7 @@ mod expiry;
 mod fire;
 mod retention;
 mod revocations;
+mod rollups;
 mod round;
 mod usage;
 mod verify;
@@ -42,7 +43,7 @@ struct Schedule {
     run: for<'c> fn(&'c Ctx, Round) -> BoxFuture<'c, Result<(), StoreError>>,
 }
 
-static SCHEDULES: [Schedule; 10] = [
+static SCHEDULES: [Schedule; 11] = [
     Schedule {
         name: Some(usage::NAME),
         every: |settings| settings.usage_interval,
@@ -59,6 +60,7 @@ static SCHEDULES: [Schedule; 10] = [
     Schedule { name: None, every: |_| MINUTE, run: |ctx, round| Box::pin(budgets::run(ctx, round)) },
     Schedule { name: None, every: |_| replicas::BEAT, run: |ctx, round| Box::pin(checkpoints::run(ctx, round)) },
     Schedule { name: None, every: |_| HOUR, run: |ctx, round| Box::pin(adoption::run(ctx, round)) },
+    Schedule { name: None, every: |_| MINUTE, run: |ctx, round| Box::pin(rollups::run(ctx, round)) },
     Schedule { name: Some(drift::NAME), every: |_| HOUR, run: |ctx, round| Box::pin(drift::run(ctx, round)) },
     Schedule { name: Some(retention::NAME), every: |_| HOUR, run: |ctx, round| Box::pin(retention::run(ctx, round)) },
 ];

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyway_store::{StoreError, mails, retention, sign_in_attempts::FORGOTTEN_AFTER};
+use keyway_store::{HOURS_KEPT, StoreError, mails, retention, sign_in_attempts::FORGOTTEN_AFTER};
 
 use super::{
     fire::fire_alone,
@@ -38,6 +38,7 @@ pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), Store
             retention::delete_idempotency_keys(&tx, now.before(DAY), SLICE).await?,
             retention::delete_schedule_fires(&tx, fires_before, SLICE).await?,
             retention::delete_metered_calls(&tx, ledger_before, SLICE).await?,
+            retention::delete_usage_hours(&tx, now.before(HOURS_KEPT), SLICE).await?,
             retention::delete_counted_answers(&tx, ledger_before, SLICE).await?,
             retention::delete_key_usage(&tx, ledger_before, SLICE).await?,
             retention::delete_drift_alarms(&tx, ledger_before, SLICE).await?,

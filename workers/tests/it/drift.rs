@@ -8,9 +8,10 @@ use keyway_domain::{
     Command, Ledger, MeteredCall, OperationState, RequestId, ServedBy, Timestamp, TokenCounts, UsageWindow,
 };
 use keyway_store::{
+    Page,
     drift::{self, Days, Drift},
     usage::{self, MeteredRow},
-    usage_report::{self, GroupBy, ReportQuery, UsageGroup},
+    usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery, UsageGroup},
 };
 
 use crate::{
@@ -112,8 +113,9 @@ async fn figures_of_keys_are_part_of_the_whole(world: &World, from: Timestamp) -
 /// Sums the calls and input tokens reported for a day, over the groups.
 async fn reported(world: &World, from: Timestamp, group_by: Vec<GroupBy>) -> Result<(i64, i64)> {
     let tx = world.store.tenant_read(world.tenant.id).await?;
-    let query = ReportQuery { from, to: from.after(DAY), group_by, ledger: Ledger::Reported, only: Default::default() };
-    let groups = usage_report::report(&tx, &query).await?;
+    let (to, ledger, groups) = (from.after(DAY), Ledger::Reported, MAX_GROUPS);
+    let query = ReportQuery { from, to, group_by, ledger, only: Default::default(), after: None, groups };
+    let groups = usage_report::report(&tx, &query).await?.items;
     let sum = |figure: fn(&UsageGroup) -> Option<i64>| groups.iter().filter_map(figure).sum::<i64>();
     let sums = (sum(|group| group.requests), sum(|group| group.tokens.input));
     ensure!(sums.0 > 0 && sums.1 > 0, "{groups:?}");
@@ -122,5 +124,6 @@ async fn reported(world: &World, from: Timestamp, group_by: Vec<GroupBy>) -> Res
 
 async fn report(world: &World, day: Timestamp) -> Result<Vec<Drift>> {
     let tx = world.store.tenant_read(world.tenant.id).await?;
-    Ok(drift::report(&tx, &Days { from: day.day(), to: day.day() }, None).await?)
+    let days = Days { from: day.day(), to: day.day() };
+    Ok(drift::report(&tx, &days, None, None, Page::first(100)).await?.items)
 }

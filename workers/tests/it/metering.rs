@@ -8,7 +8,7 @@ use keyway_domain::{
     Timestamp, TokenCounts, VirtualKeyId,
 };
 use keyway_providers::Catalog;
-use keyway_store::usage_report::{self, GroupBy, ReportQuery, UsageGroup};
+use keyway_store::usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery, UsageGroup};
 
 use crate::{
     observe::until,
@@ -200,7 +200,7 @@ async fn report(world: &World) -> Result<Vec<UsageGroup>> {
     let tx = world.store.tenant_read(world.tenant.id).await?;
     let day = std::time::Duration::from_secs(86_400);
     let (from, to) = (Timestamp::now().before(day), Timestamp::now().after(day));
-    let query =
-        ReportQuery { from, to, group_by: vec![GroupBy::Model], ledger: Ledger::Metered, only: Default::default() };
-    Ok(usage_report::report(&tx, &query).await?)
+    let (group_by, ledger, groups) = (vec![GroupBy::Model], Ledger::Metered, MAX_GROUPS);
+    let query = ReportQuery { from, to, group_by, ledger, only: Default::default(), after: None, groups };
+    Ok(usage_report::report(&tx, &query).await?.items)
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use keyway_domain::{Message, OperationId, OperationState};
+use keyway_domain::{Message, OperationState};
 use keyway_store::{
     Page,
     audit::{self, AuditRecord},
@@ -78,7 +78,7 @@ impl World {
     pub(crate) async fn children(&self, plan: &Message) -> Result<Vec<OperationRow>> {
         let tx = self.store.tenant_read(plan.tenant_id).await?;
         let filter = operations::Filter { parent_id: plan.operation_id, ..operations::Filter::default() };
-        Ok(operations::list(&tx, &filter, Page::<OperationId>::first(1000)).await?.items)
+        Ok(operations::list(&tx, &filter, Page::first(1000)).await?.items)
     }
 
     pub(crate) async fn integration(&self, submitted: &Submitted) -> Result<IntegrationRow> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use keyway_domain::{IntegrationId, MeteredCall, OperationId, OperationKind, OperationState, Timestamp, TokenCounts};
+use keyway_domain::{IntegrationId, MeteredCall, OperationKind, OperationState, Timestamp, TokenCounts};
 use keyway_store::{
     Page, expiry, integrations,
     operations::{self, OperationRow, Origin},
@@ -55,7 +55,7 @@ async fn an_expiry_is_announced_once_at_each_of_its_days(world: &mut World) -> R
 async fn scheduled(world: &World, tenant: Tenant, kind: OperationKind) -> Result<Vec<OperationRow>> {
     let tx = world.store.tenant_read(tenant.id).await?;
     let filter = operations::Filter { kind: Some(kind), ..operations::Filter::default() };
-    let mut found = operations::list(&tx, &filter, Page::<OperationId>::first(100)).await?.items;
+    let mut found = operations::list(&tx, &filter, Page::first(100)).await?.items;
     found.retain(|operation| operation.origin == Origin::Schedule);
     Ok(found)
 }
@@ -130,7 +130,7 @@ async fn planned(world: &World, fetches: &[i64]) -> Result<()> {
 async fn scheduled_fetches(world: &World, id: IntegrationId) -> Result<usize> {
     let tx = world.store.tenant_read(world.tenant.id).await?;
     let filter = operations::Filter { integration_id: Some(id), ..operations::Filter::default() };
-    let found = operations::list(&tx, &filter, Page::<OperationId>::first(100)).await?.items;
+    let found = operations::list(&tx, &filter, Page::first(100)).await?.items;
     Ok(found.iter().filter(|operation| operation.kind == OperationKind::FetchUsage).count())
 }
 

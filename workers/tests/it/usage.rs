@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 use http::{HeaderMap, HeaderValue, header};
 use keyway_domain::{Code, Command, Ledger, OperationState, Timestamp, UsageWindow};
 use keyway_providers::{GuardedClient, guard::Question};
-use keyway_store::usage_report::{self, GroupBy, ReportQuery};
+use keyway_store::usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery};
 use keyway_testkit::{
     replay::{Fixture, Replay},
     simulator::{Fault, Script},
@@ -62,10 +62,10 @@ async fn invariant_6_an_ordinary_key_reports_a_reason_and_never_a_zero(world: &m
     let tx = world.store.tenant_read(world.tenant.id).await?;
     let window = two_days();
     let group_by = vec![GroupBy::Integration];
-    let query =
-        ReportQuery { from: window.from, to: window.to, group_by, ledger: Ledger::Reported, only: Default::default() };
+    let (from, to, ledger, groups) = (window.from, window.to, Ledger::Reported, MAX_GROUPS);
+    let query = ReportQuery { from, to, group_by, ledger, only: Default::default(), after: None, groups };
     let report = usage_report::report(&tx, &query).await?;
-    ensure!(report.is_empty(), "unknown became a figure: {report:?}");
+    ensure!(report.items.is_empty(), "unknown became a figure: {report:?}");
     ensure!(world.simulator.all_calls().is_empty(), "the provider was asked in vain");
     Ok(())
 }

@@ -1,8 +1,9 @@
 import { Plural, Trans, useLingui } from '@lingui/react/macro';
-import { useQuery } from '@tanstack/react-query';
+import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useNames } from '../../api/names.ts';
 import { drift, type Drift, type Range } from '../../api/usage.ts';
+import { Button } from '../../parts/button.tsx';
 import { Failure, Loading } from '../../parts/states.tsx';
 import { StatusBadge } from '../../parts/status.tsx';
 import { Table, type Column } from '../../parts/table.tsx';
@@ -11,10 +12,8 @@ import { writeDay } from './words.ts';
 /** What providers report for keys beside what went through Keyway: the difference was used outside. */
 export function DriftSection({ range, integrationId }: { range: Range; integrationId: string | undefined }) {
   const { t, i18n } = useLingui();
-  const found = useQuery(drift(range));
-  const rows = (found.data ?? []).filter(
-    ({ integration_id }) => integrationId === undefined || integration_id === integrationId,
-  );
+  const found = useInfiniteQuery(drift(range, integrationId));
+  const rows = found.data?.pages.flatMap((page) => page.items) ?? [];
   const nameOf = useNames(
     'integration',
     rows.map(({ integration_id }) => integration_id),
@@ -86,8 +85,8 @@ export function DriftSection({ range, integrationId }: { range: Range; integrati
         {outside > 0 ? (
           <Plural
             value={outside}
-            one="# time in these days a key was used past Keyway."
-            other="# times in these days a key was used past Keyway."
+            one="# time in the days shown a key was used past Keyway."
+            other="# times in the days shown a key was used past Keyway."
           />
         ) : (
           <Trans>Compares what providers report for single keys with what went through Keyway.</Trans>
@@ -114,6 +113,11 @@ export function DriftSection({ range, integrationId }: { range: Range; integrati
           rows={rows}
           idOf={(row) => `${row.day} ${row.integration_id}`}
         />
+      )}
+      {found.hasNextPage && (
+        <Button className="self-center" isBusy={found.isFetchingNextPage} onClick={() => void found.fetchNextPage()}>
+          <Trans>Further lines</Trans>
+        </Button>
       )}
     </section>
   );

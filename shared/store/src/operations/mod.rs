@@ -36,6 +36,15 @@ pub struct Filter {
     pub integration_id: Option<IntegrationId>,
 }
 
+/// Key of an operation in a list. The id of a child tells nothing of its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperationKey {
+    /// Time of creation.
+    pub created_at: Timestamp,
+    /// Id that orders operations of the same time.
+    pub id: OperationId,
+}
+
 /// Adds an operation in state `queued`, attempt 1.
 ///
 /// # Errors
@@ -95,7 +104,7 @@ pub async fn find(tx: &TenantTx, id: OperationId) -> Result<Option<OperationRow>
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<OperationId>) -> Result<Paged<OperationRow>, StoreError> {
+pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<OperationKey>) -> Result<Paged<OperationRow>, StoreError> {
     let mut sql = Sql::new("SELECT * FROM operations WHERE tenant_id = ");
     sql.bind(tx.tenant_id().uuid());
     if let Some(kind) = filter.kind {
@@ -110,7 +119,9 @@ pub async fn list(tx: &TenantTx, filter: &Filter, page: Page<OperationId>) -> Re
     if let Some(integration_id) = filter.integration_id {
         sql.push(" AND integration_id = ").bind(integration_id.uuid());
     }
-    page.newest_first(&mut sql, ["id"], |after| [after.uuid().into()]);
+    page.newest_first(&mut sql, ["created_at_ms", "id"], |after| {
+        [after.created_at.ms().into(), after.id.uuid().into()]
+    });
     let found = sql.models::<table::Entity>(tx).await?;
     Ok(Paged::of(&page, with_progress(tx, found).await?))
 }

@@ -23,7 +23,7 @@ pub(crate) struct Fixture {
     pub(crate) tenant: TenantId,
     pub(crate) project: ProjectId,
     pub(crate) data_key: DataKeyId,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 /// Runs a test on both databases.
@@ -58,7 +58,11 @@ impl Fixture {
         let limits = DatabaseLimits { connections: 4, ..DatabaseLimits::default() };
         let store = Store::connect(&database.url, limits).await?;
         let (tenant, project, data_key) = add_tenant(&store, "first").await?;
-        Ok(Self { store, tenant, project, data_key, _database: database })
+        Ok(Self { store, tenant, project, data_key, database })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.database.url
     }
 
     /// A secret whose fingerprint is made of `seed`.

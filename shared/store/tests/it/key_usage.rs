@@ -7,7 +7,7 @@ use keyway_store::{
     key_usage::{self, KeyFigures, ReportedKey},
     raw,
     reported::{self, Fetched},
-    usage_report::{self, GroupBy, ReportQuery, UsageGroup},
+    usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery, UsageGroup},
 };
 
 use crate::{
@@ -125,9 +125,10 @@ async fn sums_are_those_of_the_whole(fixture: &Fixture) -> Result<()> {
         for group in groups {
             let only = Only { integration_id: group.integration_id, project_id: group.project_id, ..Only::default() };
             let (to, ledger) = (Timestamp::from_ms(NOW.ms() + 86_400_000), Ledger::Reported);
-            let query = ReportQuery { from: NOW, to, group_by: vec![by], ledger, only };
+            let (group_by, groups) = (vec![by], MAX_GROUPS);
+            let query = ReportQuery { from: NOW, to, group_by, ledger, only, after: None, groups };
             let tx = fixture.store.tenant_read(fixture.tenant).await?;
-            assert_eq!(usage_report::report(&tx, &query).await?, [group], "{by:?}");
+            assert_eq!(usage_report::report(&tx, &query).await?.items, [group], "{by:?}");
         }
     }
     Ok(())

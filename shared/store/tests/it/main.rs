@@ -2,6 +2,7 @@
 
 mod audit_and_rest;
 mod audit_chain;
+mod before_reads;
 mod budgets;
 mod dead_letters;
 mod fixture;
@@ -21,6 +22,7 @@ mod provider_limits;
 mod refused_calls;
 mod replicas;
 mod request_log;
+mod rollups;
 mod row_level_security;
 mod sign_in;
 mod states;

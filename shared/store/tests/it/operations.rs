@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use keyway_domain::{Code, Command, IntegrationId, Message, OperationId, OperationState, Route, Timestamp};
 use keyway_store::{
     Page, StoreError,
-    operations::{self, Filter, Progress},
+    operations::{self, Filter, NewOperation, OperationKey, Progress},
     outbox, retention,
     transitions::{self, Deferral, Failure, Step},
 };
@@ -168,10 +168,24 @@ async fn lists_filter_and_page(fixture: Fixture) -> Result<()> {
     let page = operations::list(&tx, &filter, Page::first(2)).await?;
     assert_eq!(page.items.iter().map(|it| it.id).collect::<Vec<_>>(), [second, first]);
     assert!(page.more);
-    let rest = operations::list(&tx, &filter, Page { after: Some(first), limit: 2 }).await?;
+    let after = Some(OperationKey { created_at: NOW, id: first });
+    let rest = operations::list(&tx, &filter, Page { after, limit: 2 }).await?;
     assert_eq!(rest.items.iter().map(|it| it.id).collect::<Vec<_>>(), [verifying]);
     let running = Filter { state: Some(OperationState::Running), ..Filter::default() };
     assert!(operations::list(&tx, &running, Page::first(9)).await?.items.is_empty());
+    drop(tx);
+
+    // A child's id is derived, and says nothing of its time.
+    let tx = fixture.store.tenant(fixture.tenant).await?;
+    let newest = NewOperation {
+        id: OperationId::from_uuid(uuid::Uuid::from_u128(1)),
+        ..operation(fixture.tenant, fetch(integration), None)
+    };
+    let newest = operations::insert(&tx, newest, Timestamp::from_ms(NOW.ms() + 1)).await?.id;
+    tx.commit().await?;
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    let found = operations::list(&tx, &filter, Page::first(9)).await?.items;
+    assert_eq!(found.iter().map(|it| it.id).collect::<Vec<_>>(), [newest, second, first, verifying]);
     Ok(())
 }
 

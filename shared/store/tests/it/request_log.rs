@@ -5,8 +5,8 @@ use keyway_domain::{
     CallOutcome, CredentialSource, IntegrationId, MeteredCall, RequestId, ServedBy, Timestamp, VirtualKeyId,
 };
 use keyway_store::{
-    Only, Page,
-    request_log::{self, Filter, RequestKey},
+    Only, Page, raw,
+    request_log::{self, Filter, MAX_SCANNED, RequestKey},
     usage::MeteredRow,
 };
 
@@ -18,12 +18,13 @@ use crate::{
 on_both! {
     a_filter_lets_through_what_it_names_and_pages_follow_each_other
     a_call_is_shown_as_it_was_kept_and_only_to_its_tenant
+    a_page_looks_at_so_many_calls_and_the_next_goes_on
 }
 
 async fn listed(fixture: &Fixture, filter: &Filter, page: Page<RequestKey>) -> Result<(Vec<RequestId>, bool)> {
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
     let found = request_log::list(&tx, filter, page).await?;
-    Ok((found.items.iter().map(|row| row.call.request_id).collect(), found.more))
+    Ok((found.items.iter().map(|row| row.call.request_id).collect(), found.next.is_some()))
 }
 
 /// Calls a second apart, the newest first.
@@ -106,5 +107,43 @@ async fn a_call_is_shown_as_it_was_kept_and_only_to_its_tenant(fixture: Fixture)
     let tx = fixture.store.tenant_read(other).await?;
     assert!(request_log::find(&tx, id).await?.is_none());
     assert!(request_log::list(&tx, &Filter::default(), Page::first(10)).await?.items.is_empty());
+    Ok(())
+}
+
+async fn a_page_looks_at_so_many_calls_and_the_next_goes_on(fixture: Fixture) -> Result<()> {
+    let rare = row(fixture.project, IntegrationId::new(), Some("rare"), Some(5));
+    append(&fixture, std::slice::from_ref(&rare)).await?;
+    let new_id = if fixture.url().starts_with("postgres") { "gen_random_uuid()" } else { "randomblob(16)" };
+    let tx = fixture.store.system().await?;
+    // The last of the calls at which the second page looks is the rare one.
+    let newer = 2 * MAX_SCANNED - 1;
+    let text = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {newer}) INSERT INTO metered_calls \
+         (request_id, tenant_id, project_id, virtual_key_id, integration_id, provider, model, path, started_at_ms, \
+         duration_ms, streamed, complete) SELECT {new_id}, tenant_id, project_id, virtual_key_id, integration_id, \
+         provider, 'common', path, started_at_ms + i, duration_ms, streamed, complete FROM metered_calls, n"
+    );
+    raw::execute(&tx, &text).await?;
+    tx.commit().await?;
+
+    let tx = fixture.store.tenant_read(fixture.tenant).await?;
+    let filter = Filter { model: Some("rare".to_owned()), ..Filter::default() };
+    let first = request_log::list(&tx, &filter, Page::first(2)).await?;
+    assert!(first.items.is_empty());
+    let last = first.next.context("the next page")?;
+    assert_eq!(last.started_at, Timestamp::from_ms(NOW.ms() + 10_000));
+    let second = request_log::list(&tx, &filter, Page { after: Some(last), limit: 2 }).await?;
+    assert_eq!(second.items.iter().map(|row| row.call.request_id).collect::<Vec<_>>(), [rare.call.request_id]);
+    let end = request_log::list(&tx, &filter, Page { after: second.next, limit: 2 }).await?;
+    assert!(second.next.is_some() && end.items.is_empty() && end.next.is_none());
+
+    let filter = Filter { model: Some("common".to_owned()), ..Filter::default() };
+    let full = request_log::list(&tx, &filter, Page::first(2)).await?;
+    let after = full.items.last().map(|row| row.call.request_id);
+    assert_eq!((full.items.len(), full.next.map(|key| key.request_id)), (2, after), "a full page ends with its last");
+    let served_by = Only { integration_id: rare.call.served_by.integration(), ..Only::default() };
+    let filter = Filter { only: served_by, from: Some(NOW), to: Some(last.started_at), ..Filter::default() };
+    let indexed = request_log::list(&tx, &filter, Page { after: None, limit: 1 }).await?;
+    assert_eq!(indexed.next.map(|key| key.started_at), Some(Timestamp::from_ms(NOW.ms() + 9_999)));
     Ok(())
 }

@@ -7,7 +7,7 @@ use keyway_store::{outbox, raw};
 use crate::fixture::{Fixture, NOW, add_tenant, fetch, integration, operation};
 
 /// Every table of tenants, with the column that names the tenant and the statement that adds a row of a tenant.
-const TABLES: [(&str, &str, &str); 35] = [
+const TABLES: [(&str, &str, &str); 37] = [
     ("tenants", "id", "INSERT INTO tenants VALUES ('{new}', 'x', 1)"),
     ("projects", "tenant_id", "INSERT INTO projects VALUES ('{new}', '{t}', 'x', 1, 1)"),
     (
@@ -73,6 +73,12 @@ const TABLES: [(&str, &str, &str); 35] = [
         "tenant_id",
         "INSERT INTO usage_daily VALUES ('{t}', '2026-01-01', '{new}', '{new}', '{new}', 'x', '', 1, 0, 0, 0)",
     ),
+    (
+        "usage_rollups",
+        "tenant_id",
+        "INSERT INTO usage_rollups VALUES ('{t}', 'day_total', 1, '{new}', '{new}', '{new}', 'x', '', 'own', 1, 0, 0, 0, 0, 0)",
+    ),
+    ("call_durations", "tenant_id", "INSERT INTO call_durations VALUES ('{t}', 1, '{new}', 'x', 5, 1)"),
     (
         "reported_usage",
         "tenant_id",

@@ -9,7 +9,7 @@ use keyway_store::{
     reported::{self, Fetched},
     retention,
     usage::{self, MeteredRow},
-    usage_report::{self, GroupBy, ReportQuery, UsageGroup},
+    usage_report::{self, GroupBy, MAX_GROUPS, ReportQuery, UsageGroup},
 };
 
 use crate::fixture::{Fixture, NOW, on_both};
@@ -53,9 +53,10 @@ pub(crate) async fn append(fixture: &Fixture, rows: &[MeteredRow]) -> Result<usi
 
 pub(crate) async fn report(fixture: &Fixture, ledger: Ledger, group_by: &[GroupBy]) -> Result<Vec<UsageGroup>> {
     let to = Timestamp::from_ms(NOW.ms() + DAY_MS);
-    let query = ReportQuery { from: NOW, to, group_by: group_by.to_vec(), ledger, only: Only::default() };
+    let (group_by, groups) = (group_by.to_vec(), MAX_GROUPS);
+    let query = ReportQuery { from: NOW, to, group_by, ledger, only: Only::default(), after: None, groups };
     let tx = fixture.store.tenant_read(fixture.tenant).await?;
-    Ok(usage_report::report(&tx, &query).await?)
+    Ok(usage_report::report(&tx, &query).await?.items)
 }
 
 async fn a_call_counts_once_however_often_it_is_delivered(fixture: Fixture) -> Result<()> {
