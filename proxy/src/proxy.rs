@@ -38,7 +38,7 @@ use crate::{
     request::{
         caller::{KeyHash, KeyHolder},
         cors::CorsOrigins,
-        intake::Room,
+        room::Room,
     },
     route::{
         cooling::Cooling, fallback, owners::Owners, project::Project, sources::Sources, stand_ins::StandIns, upstream,
@@ -55,8 +55,6 @@ const PROJECTS: usize = 10_000;
 const LOOK_UPS: usize = 16;
 /// Time for which a look-up waits for its turn.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
-/// Memory limit in bytes of all bodies that were read, until they are sent on.
-const BODIES_BYTES: usize = 512 << 20;
 /// Number of virtual keys loaded at start.
 const WARMED: u64 = 5_000;
 /// Interval at which the drainer polls for segments.
@@ -80,6 +78,8 @@ pub struct ProxyParts {
     pub data_dir: PathBuf,
     /// Largest body that is read before it is forwarded, in bytes.
     pub body_bytes: usize,
+    /// Memory limit in bytes of all bodies that were read, until they are sent on.
+    pub bodies_bytes: usize,
     /// Time that providers have to begin an answer, for all attempts together.
     pub first_byte_timeout: Duration,
     /// Origins of web pages that may call.
@@ -186,7 +186,7 @@ impl Proxy {
             replica,
             spool,
             drainer,
-            room: Room::new(parts.body_bytes, BODIES_BYTES),
+            room: Room::new(parts.body_bytes, parts.bodies_bytes),
             sessions: TaskTracker::new(),
             end_sessions: CancellationToken::new(),
             _stop: stop.drop_guard(),

@@ -157,6 +157,7 @@ impl Api {
             bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
             data_dir: data_dir.clone(),
             body_bytes: 1 << 20,
+            bodies_bytes: 64 << 20,
             first_byte_timeout: Duration::from_secs(60),
             cors: CorsOrigins::Any,
             fallback_key: options.fallback_key,

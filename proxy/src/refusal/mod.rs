@@ -51,6 +51,8 @@ keyway_http::codes! {
     BodyTimeout, "request_timeout", REQUEST_TIMEOUT, "invalid_request_error";
     /// The bodies under way use all the memory they may.
     BodiesFull, "bodies_full", SERVICE_UNAVAILABLE, "api_error";
+    /// Every connection is in use but those that are kept for management.
+    ConnectionsFull, "connections_full", SERVICE_UNAVAILABLE, "api_error";
     /// No provider has this name.
     UnknownProvider, "unknown_provider", NOT_FOUND, "invalid_request_error";
     /// The project has no integration of this provider.

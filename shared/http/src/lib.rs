@@ -5,6 +5,7 @@
 
 mod caller_stream;
 mod codes;
+mod crowd;
 mod door;
 mod event_loop;
 mod server;
