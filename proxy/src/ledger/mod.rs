@@ -2,6 +2,7 @@
 
 pub(crate) mod arrival;
 pub(crate) mod drain;
+mod model_name;
 pub(crate) mod record;
 pub(crate) mod refused_calls;
 pub(crate) mod spool;

@@ -98,7 +98,7 @@ impl UnderWay {
         let stale = std::mem::take(&mut self.places.lock().unwrap_or_else(PoisonError::into_inner).stale);
         let (mut emptied, mut left) = (Vec::new(), Vec::new());
         for index in stale {
-            match self.file.write_all_at(&[0], offset(index)) {
+            match self.file.write_all_at(&[0; PLACE_BYTES], offset(index)) {
                 Ok(()) => emptied.push(index),
                 Err(error) => {
                     tracing::warn!(%error, "the place of a call cannot be emptied; trying again");

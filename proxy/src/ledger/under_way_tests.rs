@@ -70,6 +70,7 @@ fn a_place_that_was_written_is_taken_again_before_it_is_emptied() {
     drop(held);
     calls.clear();
     assert!(left(&calls).is_empty());
+    assert!(fs::read(&calls.path).unwrap().iter().all(|byte| *byte == 0), "nothing of a call is left behind it");
 }
 
 #[test]

@@ -89,7 +89,9 @@ async fn a_call_under_way_of_a_process_that_died_is_settled() {
     let slow = Script { key: SECRET.to_owned(), fault: Fault::None, times: Some(1), latency_ms: 500 };
     harness.simulator.script(slow);
     let asked = harness.simulator.calls(SECRET, "/v1/chat/completions");
-    let request = harness.post("/proxy/openai/v1/chat/completions", &key, &chat(true)).send();
+    let mut body = chat(true);
+    body["model"] = "newer-than-the-list".into();
+    let request = harness.post("/proxy/openai/v1/chat/completions", &key, &body).send();
     let dies = async {
         let arrived = async || harness.simulator.calls(SECRET, "/v1/chat/completions") > asked;
         until("the provider is called", arrived).await;
@@ -109,7 +111,7 @@ async fn a_call_under_way_of_a_process_that_died_is_settled() {
     assert!(!died.exists());
     assert!(settled.settled && !settled.complete && settled.http_status.is_none(), "{settled:?}");
     assert_eq!(settled.path, "/v1/chat/completions");
-    assert_eq!(settled.model.as_deref(), Some("gpt-4o-mini"));
+    assert_eq!(settled.model.as_deref(), Some("newer-than-the-list"));
     assert_eq!((settled.virtual_key_id, settled.project_id), (key.id, harness.project));
     assert!(record.complete && record.request_id == settled.request_id, "{record:?}");
 }

@@ -14,6 +14,7 @@ mod explanation;
 mod id;
 mod integration;
 mod invalidation;
+mod invisible;
 mod key_family;
 mod lane;
 mod limit;
@@ -47,6 +48,7 @@ pub use id::{
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use invalidation::Invalidation;
+pub use invisible::is_invisible;
 pub use key_family::KeyFamily;
 pub use lane::{Lane, Route};
 pub use limit::{LimitScope, LimitWindow, Limits, Measure};

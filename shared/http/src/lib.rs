@@ -3,6 +3,7 @@
 //!
 //! It knows no path and no key, and asks no database. What both doors need to write their errors down is here, too.
 
+mod browser;
 mod caller_stream;
 mod codes;
 mod crowd;

@@ -28,6 +28,7 @@ use tokio_util::{
 };
 
 use crate::{
+    browser,
     caller_stream::{CallerStream, HEADER_TIMEOUT, Patience},
     crowd::{Crowd, Place},
     door::{Connection, Door},
@@ -168,7 +169,8 @@ impl<D: Door> Server<D> {
             let (server, connection) = (Arc::clone(&server), connection.clone());
             async move {
                 let under_way = connection.traffic.begin(request.version() == Version::HTTP_2);
-                let response = server.door.answer(request, &connection).await;
+                let mut response = server.door.answer(request, &connection).await;
+                browser::protect(response.headers_mut());
                 Ok::<_, Infallible>(response.map(|body| Tracked::new(body, under_way)))
             }
         });
