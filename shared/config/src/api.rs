@@ -13,7 +13,7 @@ use crate::{
 };
 
 const LISTEN: Setting = setting("KEYWAY_LISTEN", "127.0.0.1:8080", "address of the API and the proxy");
-const ADMIN_KEY: Setting = setting(
+pub(crate) const ADMIN_KEY: Setting = setting(
     "KEYWAY_ADMIN_KEY",
     "",
     "the admin key, at least 32 characters; unset: made at the first start and printed once",
@@ -141,10 +141,10 @@ fn public_url(values: &mut Values) -> Result<Option<String>, ConfigError> {
 }
 
 fn admin_key(values: &mut Values) -> Result<Option<SecretString>, ConfigError> {
-    match values.set(&ADMIN_KEY) {
-        Some(key) if key.len() < 32 => {
+    match values.secret(&ADMIN_KEY) {
+        Some(key) if key.plain().len() < 32 => {
             Err(invalid(&ADMIN_KEY, "it must have at least 32 characters; one way to make it: openssl rand -hex 32"))
         }
-        key => Ok(key.map(SecretString::from)),
+        key => Ok(key),
     }
 }

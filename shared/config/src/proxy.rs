@@ -12,7 +12,7 @@ use crate::{
     values::{Values, invalid},
 };
 
-const FALLBACK_KEY: Setting = setting(
+pub(crate) const FALLBACK_KEY: Setting = setting(
     "KEYWAY_FALLBACK_OPENROUTER_KEY",
     "",
     "OpenRouter key of the operator, for projects that consent to it and calls that no integration serves",
@@ -89,10 +89,10 @@ fn cors_origins(values: &mut Values) -> Result<Option<Vec<String>>, ConfigError>
 }
 
 fn fallback_key(values: &mut Values) -> Result<Option<ProviderSecret>, ConfigError> {
-    match values.set(&FALLBACK_KEY) {
-        Some(key) if !key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+    match values.secret(&FALLBACK_KEY) {
+        Some(key) if !key.plain().bytes().all(|byte| byte.is_ascii_graphic()) => {
             Err(invalid(&FALLBACK_KEY, "a key has no spaces and no signs beyond ASCII"))
         }
-        key => Ok(key.map(ProviderSecret::new)),
+        key => Ok(key.map(ProviderSecret::from)),
     }
 }
