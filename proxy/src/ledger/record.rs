@@ -11,7 +11,7 @@ use std::{
 use http::StatusCode;
 use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RefusedAttempt, TenantId, TokenCounts, VirtualKeyId};
 use keyway_providers::Metered;
-use keyway_telemetry::metrics;
+use keyway_telemetry::{OnceAMinute, metrics};
 
 use super::{
     arrival::{Arrival, bounded, millis},
@@ -116,7 +116,10 @@ impl Record {
             attempts,
         };
         if let Some(Err(error)) = self.slot.as_ref().map(|slot| slot.admit(&admission)) {
-            tracing::error!(%error, "a call cannot be written down and is not made");
+            static TOLD: OnceAMinute = OnceAMinute::new();
+            if let Some(held_back) = TOLD.passes() {
+                tracing::error!(%error, held_back, "a call cannot be written down and is not made");
+            }
             return Err(Refusal::spool_full());
         }
         if self.attempts == 0 {
@@ -159,7 +162,8 @@ impl Record {
     /// Ends the record with Keyway's own refusal of the call, meant for this path. If no provider was asked, the
     /// refused call is kept, if there is room.
     pub(crate) fn refuse(mut self, refusal: Refusal, path: &PathThere, calls: &RefusedCalls) -> Refusal {
-        if self.attempts == 0 && calls.may_keep() {
+        // What cannot be written down is not kept, either.
+        if self.attempts == 0 && refusal.code() != Code::SpoolFull && calls.may_keep() {
             self.path = path.at(&self.upstream);
             self.refused_code = Some(refusal.code().text());
             self.status = Some(refusal.code().status());

@@ -26,7 +26,7 @@ fn admission<'a>(path: &'a str, model: Option<&'a str>) -> Admission<'a> {
 }
 
 fn left(calls: &UnderWay) -> Vec<MeteredCall> {
-    settle(&calls.path, &fs::read(&calls.path).unwrap()).into_values().flatten().collect()
+    settle(&fs::read(&calls.path).unwrap()).calls.into_values().flatten().collect()
 }
 
 #[test]

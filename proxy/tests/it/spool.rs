@@ -65,6 +65,33 @@ async fn records_of_a_process_that_died_are_moved_once_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_damaged_record_is_set_aside_and_the_others_arrive() {
+    let (harness, key) = Harness::ready().await;
+    call(&harness, &key).await;
+    harness.records(1).await;
+    harness.store.clone().close().await;
+    for _ in 0..2 {
+        call(&harness, &key).await;
+    }
+    harness.proxy.drain().await;
+    let written: String = segments(&harness).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let lines: Vec<_> = written.lines().collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(r#","crc32":""#)), "{written}");
+    // It would still be a call, of another duration, but for its checksum.
+    let damaged = lines[0].replacen(r#""duration_ms":"#, r#""duration_ms":1"#, 1);
+    let (mut harness, key) = Harness::ready().await;
+    call(&harness, &key).await;
+    let own = harness.records(1).await.remove(0);
+    let of_older_build = serde_json::json!({ "tenant_id": harness.tenant, "call": own });
+    let left = harness.directory.join("spool").join("0198left.spool");
+    fs::write(&left, format!("{damaged}\n{of_older_build}\nno call\n")).unwrap();
+    harness.restart().await;
+    assert_eq!(harness.records(1).await[0].request_id, own.request_id);
+    let kept = fs::read_to_string(left.with_added_extension("unreadable")).unwrap();
+    assert_eq!((kept, left.exists()), (format!("{damaged}\nno call\n"), false));
+}
+
+#[tokio::test]
 async fn a_dropped_proxy_leaves_its_records_for_the_next() {
     let (mut harness, key) = Harness::ready().await;
     for _ in 0..5 {
