@@ -65,7 +65,8 @@ async fn the_slowest_gives_way_and_a_fast_one_never() {
         send.unbounded_send(Ok(Frame::data(vec![b'x'; bytes].into()))).unwrap();
         let mut source: Source<Slow> = Source::new(StreamBody::new(receive), payer);
         let room = room.clone();
-        let reading = tokio::task::spawn(async move { room.read(&mut source).await.map(|body| body.len()) });
+        let read = async move { room.read(&mut source).await.map(|body| body.len()) };
+        let reading = keyway_telemetry::spawn("body under test", read);
         (send, reading)
     };
     let (_open, slowest) = begin(slow, 1 << 10);
