@@ -54,6 +54,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
         bus: parts.bus.clone(),
         data_dir: config.process.data_dir.clone(),
         body_bytes: config.proxy.proxy_body_bytes,
+        bodies_bytes: config.proxy.proxy_bodies_bytes,
         first_byte_timeout: config.proxy.first_byte,
         cors: config.proxy.cors_origins.clone().map_or(CorsOrigins::Any, CorsOrigins::Listed),
         fallback_key: config.proxy.fallback_key.as_ref().map(ProviderSecret::copy),
@@ -86,6 +87,7 @@ pub(crate) async fn serve(parts: &Parts) -> anyhow::Result<()> {
     offer_setup(parts).await?;
     let limits = ServerLimits {
         max_connections: config.api.max_connections,
+        max_connections_of_address: config.api.max_connections_of_address,
         idle_timeout: config.api.idle,
         drain: config.process.drain,
         ..ServerLimits::default()

@@ -13,7 +13,11 @@ use keyway_providers::{EnvCredential, EnvPlace, LiveCatalog, for_spec, pasted};
 use keyway_store::{Store, TenantKeyCache, data_keys, integrations, projects, tenants};
 use keyway_vault::{Keyring, ProviderSecret, SecretString, TenantKeys, Vault};
 
-use crate::{console, keyring, parts, places, say};
+use crate::{
+    console,
+    keyring::{self, Opened},
+    parts, places, say,
+};
 
 /// Source and destination of an import.
 #[derive(Args)]
@@ -128,7 +132,10 @@ async fn import(into: &Into, from: &ImportEnv, one: EnvCredential<'_>) -> anyhow
 
 async fn open(config: &Config, catalog: LiveCatalog) -> anyhow::Result<Into> {
     let store = parts::connect(config).await?;
-    let vault = keyring::open(config, &store).await?;
+    let vault = match keyring::open(config, &store).await? {
+        Opened::Vault(vault) => vault,
+        Opened::Lost(why) => bail!(why),
+    };
     Ok(Into::Database(console::open(config, store, vault, catalog).await?))
 }
 

@@ -12,10 +12,13 @@ mod healthcheck;
 mod import_env;
 mod keyring;
 mod keys;
+mod lost;
+mod mark;
 mod migrate;
 mod models_file;
 mod parts;
 mod places;
+mod readiness;
 mod say;
 mod serve;
 mod signals;
@@ -73,10 +76,9 @@ enum Command {
     Healthcheck,
 }
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
+fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
-    match run(arguments.command).await {
+    match start(arguments.command) {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             say::error(&format!("keyway: {error:#}"));
@@ -85,8 +87,14 @@ async fn main() -> std::process::ExitCode {
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<()> {
+/// Reads the settings and protects the process while it has no other threads, and then runs the command.
+fn start(command: Command) -> anyhow::Result<()> {
     let config = Config::load()?;
+    let unprotected = harden::protect();
+    tokio::runtime::Runtime::new()?.block_on(run(command, config, unprotected))
+}
+
+async fn run(command: Command, config: Config, unprotected: Vec<String>) -> anyhow::Result<()> {
     if matches!(command, Command::Healthcheck) {
         return healthcheck::run(&config).await;
     }
@@ -98,7 +106,9 @@ async fn run(command: Command) -> anyhow::Result<()> {
     for (name, meant) in &config.misspelt {
         tracing::warn!("{name} is not a setting of Keyway and changes nothing; did you mean {meant}?");
     }
-    harden::forbid_core_dumps();
+    for why in unprotected {
+        tracing::warn!(why, "the secrets in this process's memory are not protected as they should be");
+    }
     match command {
         Command::Serve => serve::run(config).await,
         Command::Api => api::run(config).await,

@@ -2,16 +2,19 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use keyway_config::Config;
 
-use crate::places;
+use crate::{keyring, places};
 
 /// Runs every missing migration.
 ///
 /// # Errors
 /// The database is away or refuses a statement.
 pub(crate) async fn run(config: &Config) -> anyhow::Result<()> {
+    if let Some(why) = keyring::lost_database(config) {
+        bail!(why);
+    }
     if let Some(directory) = places::database_file(config).as_deref().and_then(Path::parent)
         && !directory.as_os_str().is_empty()
     {

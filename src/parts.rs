@@ -1,21 +1,25 @@
 //! The parts that the roles share: settings, database, vault, catalog, bus and listeners.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, bail};
 use keyway_bus::{Bus, EmbeddedBus, RabbitBus, RabbitSettings};
 use keyway_config::Config;
 use keyway_providers::{GuardSettings, GuardedClient, LiveCatalog};
 use keyway_store::{DatabaseLimits, Store, TenantKeyCache, mails::Outgoing};
-use keyway_telemetry::{Readiness, metrics};
+use keyway_telemetry::metrics;
 use keyway_vault::PostgresUrl;
 use keyway_workers::{OutboxJournal, hand_over_again};
 use tokio_util::sync::CancellationToken;
 
-use crate::{keyring, models_file::ModelsFile, places, say};
+use crate::{
+    keyring::{self, Opened},
+    lost,
+    models_file::ModelsFile,
+    places,
+    readiness::{Needs, Ready},
+    say,
+};
 
 /// Messages per lane that the embedded bus holds in memory; further ones wait in the outbox.
 const EMBEDDED_LANE_CAPACITY: usize = 256;
@@ -37,32 +41,24 @@ pub(crate) struct Parts {
     pub(crate) bus: Arc<dyn Bus>,
     /// Token that SIGTERM cancels.
     pub(crate) stop: CancellationToken,
-    /// Dependencies that `/readyz` checks, once the role has set them.
-    ready: Arc<OnceLock<Needs>>,
-}
-
-/// Dependencies without which a process cannot work.
-struct Needs {
-    store: Store,
-    keys: TenantKeyCache,
-    /// The bus, if all work comes from it.
-    bus: Option<Arc<dyn Bus>>,
+    /// Dependencies that `/readyz` checks, once the role has told them.
+    ready: Ready,
 }
 
 impl Parts {
-    /// Marks the process as ready once its database is: the API accepts work with the database alone.
+    /// Marks the process as ready once its database and its disks are: the API accepts work with them alone.
     pub(crate) fn say_ready(&self) {
-        self.say_ready_with(None);
+        let spool = self.config.process.data_dir.join(keyway_proxy::SPOOL);
+        let database = places::database_file(&self.config);
+        let database = database.as_deref().and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
+        let directories = database.map(Path::to_owned).into_iter().chain([spool]).collect();
+        self.ready.needs(Needs { store: self.store.clone(), keys: self.keys.clone(), bus: None, directories });
     }
 
     /// Marks the process as ready once database and bus are: workers get their work from the bus.
     pub(crate) fn say_working(&self) {
-        self.say_ready_with(Some(Arc::clone(&self.bus)));
-    }
-
-    fn say_ready_with(&self, bus: Option<Arc<dyn Bus>>) {
-        // Once: a second call would be a defect that changes nothing.
-        let _ = self.ready.set(Needs { store: self.store.clone(), keys: self.keys.clone(), bus });
+        let (store, keys, bus) = (self.store.clone(), self.keys.clone(), Some(Arc::clone(&self.bus)));
+        self.ready.needs(Needs { store, keys, bus, directories: Vec::new() });
     }
 }
 
@@ -74,9 +70,9 @@ impl Parts {
 pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<Parts> {
     let stop = crate::signals::stop_token()?;
     metrics().build_info.with_label_values(&[env!("CARGO_PKG_VERSION"), role]).set(1);
-    let ready = Arc::new(OnceLock::new());
+    let ready = Ready::default();
     let ops = places::listen(places::OPS_LISTEN, config.process.ops_listen).await?;
-    keyway_telemetry::spawn("ops", keyway_telemetry::serve(ops, readiness(Arc::clone(&ready)), stop.clone()));
+    keyway_telemetry::spawn("ops", keyway_telemetry::serve(ops, ready.check(), stop.clone()));
     let catalog = catalog(&config, &stop)?;
     let http = GuardedClient::new(&GuardSettings {
         trusted: config.process.trusted_upstreams.clone(),
@@ -87,7 +83,13 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
         store = connect_when_ready(&config) => store?,
         () = stop.cancelled() => bail!("stopped before the database was there"),
     };
-    let vault = Arc::new(keyring::open(&config, &store).await?);
+    let vault = match keyring::open(&config, &store).await? {
+        Opened::Vault(vault) => Arc::new(vault),
+        Opened::Lost(why) => {
+            lost::stay(&config, (&ready, why), role != "workers", stop).await?;
+            bail!("stopped without the database that belongs to its keyring");
+        }
+    };
     metrics().sealed.set(i64::from(vault.sealed_reason().is_some()));
     let keys = TenantKeyCache::new(vault);
     let bus: Arc<dyn Bus> = if config.process.amqp_urls.is_empty() {
@@ -105,6 +107,9 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
 /// # Errors
 /// The database does not exist, is away, or its URL is not usable.
 pub(crate) async fn connect(config: &Config) -> anyhow::Result<Store> {
+    if let Some(why) = keyring::lost_database(config) {
+        bail!(why);
+    }
     if places::is_database_missing(config) {
         bail!(
             "{} is not there yet: start Keyway first, or name another one with KEYWAY_DATA_DIR or KEYWAY_DATABASE_URL",
@@ -196,24 +201,4 @@ fn warn_of_plain_text(config: &Config) {
             "the connection to the database may go over the network as plain text; add ?sslmode=verify-full to its URL"
         );
     }
-}
-
-fn readiness(needs: Arc<OnceLock<Needs>>) -> Readiness {
-    Arc::new(move || {
-        let needs = Arc::clone(&needs);
-        Box::pin(async move {
-            let Needs { store, keys, bus } = needs.get().ok_or("it is starting; the database may not be there yet")?;
-            if keys.vault().sealed_reason().is_some() {
-                return Err("the vault is sealed; the log says why".to_owned());
-            }
-            if let Some(health) = bus.as_ref().map(|bus| bus.health())
-                && !(health.connected && health.lanes.iter().any(|lane| lane.consuming))
-            {
-                let why =
-                    health.errors.first().map_or_else(|| "no lane is consumed yet".to_owned(), ToString::to_string);
-                return Err(format!("the broker brings no work: {why}"));
-            }
-            store.ping().await.map_err(|error| error.to_string())
-        })
-    })
 }

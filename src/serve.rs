@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context as _, bail};
 use keyway_config::Config;
 
-use crate::{api, parts, places, workers};
+use crate::{api, keyring, lost, parts, places, workers};
 
 /// Runs until a signal, then drains: first the listener, then the jobs it started.
 ///
@@ -26,6 +26,9 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     places::make_directory(places::DATA_DIR, &config.process.data_dir)?;
     let held = fs::File::create(&path).with_context(|| format!("creating {}", path.display()))?;
     lock(&held, &config)?;
+    if let Some(why) = keyring::lost_database(&config) {
+        return lost::serve(&config, why).await;
+    }
     crate::migrate::run(&config).await?;
     let parts = parts::open(config, "serve").await?;
     let jobs_stop = tokio_util::sync::CancellationToken::new();

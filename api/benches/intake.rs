@@ -88,6 +88,7 @@ async fn start(url: &str) -> Result<(SocketAddr, TenantId, ProjectId)> {
         bus,
         data_dir,
         body_bytes: 1 << 20,
+        bodies_bytes: 512 << 20,
         first_byte_timeout: std::time::Duration::from_secs(60),
         cors: CorsOrigins::Any,
         fallback_key: None,

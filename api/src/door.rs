@@ -60,7 +60,7 @@ where
     }
 
     async fn answer(&self, mut request: Request<Incoming>, connection: &Connection) -> Response<ApiBody> {
-        request.extensions_mut().insert(service::Peer(connection.peer));
+        request.extensions_mut().insert(service::CameOn(connection.clone()));
         let mut routes = warp::service(self.routes.clone());
         let answered = self.home.run("management request", async move { routes.call(request).await }).await;
         match answered {

@@ -1,6 +1,6 @@
 //! Checks of single fields that several routes share. Each message names the field and the rule.
 
-use keyway_domain::{Routing, Timestamp};
+use keyway_domain::{Routing, Timestamp, is_invisible};
 use keyway_providers::pasted;
 use keyway_store::provider_models::NewModel;
 use keyway_vault::{ProviderSecret, SecretString};
@@ -15,21 +15,24 @@ const MAX_SLUG_CHARS: usize = 64;
 const MAX_MODEL_CHARS: usize = 200;
 const MAX_MODELS: usize = 500;
 
-/// Returns a trimmed display name: 1 to 100 characters, without control characters.
+/// Segments of paths beside which the name of a provider stands.
+const WORDS_OF_ROUTES: [&str; 8] = ["api", "models", "new", "proxy", "stream", "v1", "v1beta", "with-keys"];
+
+/// Returns a trimmed display name: 1 to 100 characters that are all seen.
 pub(crate) fn name(field: &'static str, text: &str) -> Result<String, ApiError> {
     let text = text.trim();
     let chars = text.chars().count();
-    if chars == 0 || chars > MAX_NAME_CHARS || text.chars().any(char::is_control) {
+    if chars == 0 || chars > MAX_NAME_CHARS || !text.chars().all(is_seen) {
         return Err(ApiError::field(format!("`{field}` must have 1 to {MAX_NAME_CHARS} characters, all printable")));
     }
     Ok(text.to_owned())
 }
 
-/// Returns a trimmed reason for the audit log: 1 to 200 characters, without control characters.
+/// Returns a trimmed reason for the audit log: 1 to 200 characters that are all seen.
 pub(crate) fn reason(text: &str) -> Result<String, ApiError> {
     let text = text.trim();
     let chars = text.chars().count();
-    if chars == 0 || chars > MAX_REASON_CHARS || text.chars().any(char::is_control) {
+    if chars == 0 || chars > MAX_REASON_CHARS || !text.chars().all(is_seen) {
         return Err(ApiError::field(format!("`reason` must have 1 to {MAX_REASON_CHARS} characters, all printable")));
     }
     Ok(text.to_owned())
@@ -46,6 +49,14 @@ pub(crate) fn slug(field: &'static str, text: &str) -> Result<String, ApiError> 
         )));
     }
     Ok(text.to_owned())
+}
+
+/// Returns the name of a new provider, which is no word of a route that its name stands beside.
+pub(crate) fn new_slug(field: &'static str, text: &str) -> Result<String, ApiError> {
+    if WORDS_OF_ROUTES.contains(&text) {
+        return Err(ApiError::field(format!("`{field}` must not be a word of Keyway's own paths, as {text} is")));
+    }
+    slug(field, text)
 }
 
 /// A model to add: its name, or an object with a display name.
@@ -75,7 +86,7 @@ pub(crate) fn models(models: Vec<ModelInput>) -> Result<Vec<NewModel>, ApiError>
     let bad = |model: &NewModel| {
         model.name.is_empty()
             || model.name.len() > MAX_MODEL_CHARS
-            || model.name.chars().any(|it| it.is_control() || it.is_whitespace())
+            || model.name.chars().any(|it| !is_seen(it) || it.is_whitespace())
     };
     if models.len() > MAX_MODELS {
         return Err(ApiError::field(format!("`models` may name at most {MAX_MODELS} models at once")));
@@ -133,6 +144,10 @@ pub(crate) fn priority(priority: Option<i32>) -> Result<Option<i32>, ApiError> {
 /// Returns an integration's share of the calls among those of its priority.
 pub(crate) fn weight(weight: Option<i32>) -> Result<Option<i32>, ApiError> {
     within("weight", weight, 1, Routing::MAX_WEIGHT)
+}
+
+fn is_seen(sign: char) -> bool {
+    !sign.is_control() && !is_invisible(sign)
 }
 
 fn within(field: &'static str, number: Option<i32>, least: i32, most: i32) -> Result<Option<i32>, ApiError> {
@@ -211,13 +226,16 @@ impl<'de> Deserialize<'de> for Credentials {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::routes;
 
     #[test]
     fn names_and_slugs_have_their_rules() {
         assert_eq!(name("name", "  shop ").unwrap(), "shop");
-        for bad in ["", "   ", "a\nb", &"x".repeat(101)] {
-            assert!(name("name", bad).is_err(), "{bad:?}");
+        for bad in ["", "   ", "a\nb", "pay\u{202e}lla", "sh\u{200b}op", "\u{3164}", &"x".repeat(101)] {
+            assert!(name("name", bad).is_err() && reason(&format!("{bad}\0")).is_err(), "{bad:?}");
         }
+        assert!(reason("why\u{2066}").is_err());
+        assert!(models(vec![ModelInput::Name("gpt\u{200b}".to_owned())]).is_err());
         for good in ["acme", "acme-2", "a.b_c", "9x"] {
             assert!(slug("name", good).is_ok(), "{good}");
         }
@@ -225,6 +243,20 @@ mod tests {
             assert!(slug("name", bad).is_err(), "{bad:?}");
         }
         assert!(expiry(Some(Timestamp::from_ms(5)), Timestamp::from_ms(5)).is_err());
+    }
+
+    #[test]
+    fn a_new_provider_is_called_by_no_word_of_a_route() {
+        let beside = |template: &str| {
+            let rest = template.strip_prefix("/api/v1/providers/")?;
+            rest.split('/').find(|segment| !segment.starts_with('{')).map(str::to_owned)
+        };
+        let words: Vec<_> = routes::all().iter().filter_map(|row| beside(row.template)).collect();
+        assert!(words.len() > 2, "{words:?}");
+        for word in words.iter().map(String::as_str).chain(["proxy", "v1"]) {
+            assert!(new_slug("name", word).is_err() && slug("name", word).is_ok(), "{word}");
+        }
+        assert!(new_slug("name", "acme").is_ok() && new_slug("name", "Acme").is_err());
     }
 
     #[test]

@@ -3,12 +3,13 @@
 //! The routes and their required access are one table, [`crate::routes`]; authorisation is decided on the row that
 //! matched. Nothing of a request's body is read before that.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Instant};
+use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use bytes::Buf;
 use futures::Stream;
 use http::{HeaderMap, HeaderValue, Method, header};
 use keyway_domain::RequestId;
+use keyway_http::Connection;
 use keyway_telemetry::metrics;
 use keyway_vault::SecretBytes;
 use tracing::{
@@ -27,6 +28,7 @@ use crate::{
     code::Code,
     error::ApiError,
     openapi,
+    principal::Principal,
     routes::{self, Endpoint, Found},
     trace,
 };
@@ -43,8 +45,8 @@ pub(crate) fn routes(app: Arc<App>) -> impl Filter<Extract = (Response,), Error 
         .and(warp::header::headers_cloned())
         .and(warp::ext::optional())
         .and(warp::body::stream())
-        .then(move |found, path, query, headers, peer: Option<Peer>, stream| {
-            let request = Request { found, path, query, headers, peer: peer.map(|Peer(peer)| peer) };
+        .then(move |found, path, query, headers, came: Option<CameOn>, stream| {
+            let request = Request { found, path, query, headers, came: came.map(|CameOn(connection)| connection) };
             handle(Arc::clone(&app), request, stream)
         });
     openapi::routes(document).or(management).unify().recover(refuse).unify()
@@ -55,12 +57,12 @@ struct Request {
     path: FullPath,
     query: String,
     headers: HeaderMap,
-    peer: Option<SocketAddr>,
+    came: Option<Connection>,
 }
 
-/// Address of the peer of a request's connection.
-#[derive(Clone, Copy)]
-pub(crate) struct Peer(pub(crate) SocketAddr);
+/// Connection that a request came on.
+#[derive(Clone)]
+pub(crate) struct CameOn(pub(crate) Connection);
 
 struct Matched {
     endpoint: &'static Endpoint,
@@ -102,7 +104,7 @@ async fn handle<B: Buf>(
     let span = tracing::error_span!(
         "request", %request_id, method = %endpoint.method, route = endpoint.template, subject, traceparent, tenant_id = Empty
     );
-    let (peer, proxy) = (request.peer, app.proxy.clone());
+    let (peer, proxy) = (request.came.as_ref().map(|came| came.peer), app.proxy.clone());
     let mut result = run(app, request, stream, (request_id, traceparent)).instrument(span.clone()).await;
     let failure = result.as_mut().err().and_then(ApiError::take_failure);
     if let (Some(failure), Some(peer), Some(proxy)) = (failure, peer, proxy) {
@@ -128,11 +130,15 @@ async fn run<B: Buf>(
     stream: impl Stream<Item = Result<B, warp::Error>> + Send,
     (request_id, traceparent): (RequestId, String),
 ) -> Result<Answer, ApiError> {
-    let Request { found: Matched { endpoint, params }, path, query, headers, peer } = request;
+    let Request { found: Matched { endpoint, params }, path, query, headers, came } = request;
+    let peer = came.as_ref().map(|came| came.peer);
     let (method, access) = (&endpoint.method, endpoint.access);
     let asked = Asked { method, access, params: &params, headers: &headers, peer };
     let by = auth::caller(&app, asked, (request_id, traceparent)).await?;
     Span::current().record("tenant_id", display(by.tenant_id));
+    if let Some(came) = came.filter(|_| !matches!(*by.principal, Principal::Nobody)) {
+        came.traffic.note_key();
+    }
     let body = if matches!(endpoint.method, Method::GET | Method::DELETE) {
         SecretBytes::new(Vec::new())
     } else {

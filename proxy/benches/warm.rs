@@ -11,6 +11,10 @@
 mod warm;
 
 #[expect(dead_code, reason = "the proxy and its tests use all of it")]
+#[path = "../src/ledger/found.rs"]
+mod found;
+
+#[expect(dead_code, reason = "the proxy and its tests use all of it")]
 #[path = "../src/ledger/under_way.rs"]
 mod under_way;
 

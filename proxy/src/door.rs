@@ -30,6 +30,9 @@ impl Door for ProxyDoor {
     }
 
     async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response<ProxyBody> {
+        if connection.is_kept() {
+            return self.proxy.turn_away(&request);
+        }
         self.proxy.handle(request, connection.peer, &self.client, &connection.traffic).await
     }
 

@@ -3,7 +3,9 @@
 
 use std::{borrow::Cow, mem, net::SocketAddr, sync::Arc};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, request::Parts,
+};
 use hyper::{
     body::{Body as _, Incoming},
     upgrade::OnUpgrade,
@@ -31,6 +33,7 @@ use crate::{
         headers,
         intake::Source,
         path::{self, Route},
+        room::Payer,
     },
     route::{
         choice::Choice,
@@ -81,6 +84,17 @@ impl Proxy {
         response
     }
 
+    /// Answers a request for which no connection is left but those that are kept for management.
+    pub(crate) fn turn_away<B>(&self, request: &Request<B>) -> Response<ProxyBody> {
+        let refusal = Refusal::new(Code::ConnectionsFull, "every connection is in use; try again");
+        metrics().proxy_refused.with_label_values(&[refusal.code().text()]).inc();
+        let mut response = refusal.into_response(Shape::of(request.uri().path())).map(ProxyBody::whole);
+        if request.version() != Version::HTTP_2 {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+
     async fn serve(
         &self,
         (mut parts, body): (Parts, Incoming),
@@ -91,6 +105,7 @@ impl Proxy {
         let route = Route::of(&parts.method, uri.path())?;
         let found = caller::key_hash(&parts.headers, key_in_query(&route, uri).as_deref());
         let (hash, caller) = self.holder(found, arrival, peer).await?;
+        traffic.note_key();
         let principal = caller.usable(arrival.at)?;
         let project = self.project(principal.tenant_id, principal.project_id, arrival.clock).await?;
         if !project.fallback.exists() {
@@ -198,7 +213,7 @@ impl Proxy {
             room: &self.room,
             reads_bodies: self.limiter.counts_use(principal, project) || wish.is_some(),
         };
-        let plan = planner.plan(route, parts, Source::new(body)).await?;
+        let plan = planner.plan(route, parts, Source::new(body, Payer::of(principal))).await?;
         let Some(first) = plan.first() else { return Err(Refusal::nobody()) };
         let record = Record::new(slot, principal, Arc::clone(first), arrival, plan.model.clone());
         let place = wish.and_then(|wish| wish.place(parts, uri, &plan));

@@ -47,5 +47,5 @@ pub use answer::relay::ProxyBody;
 pub use client::ProviderClient;
 pub use document::describe;
 pub use door::{ProxyDoor, is_proxied};
-pub use proxy::{Proxy, ProxyError, ProxyParts};
+pub use proxy::{Proxy, ProxyError, ProxyParts, SPOOL};
 pub use request::cors::CorsOrigins;

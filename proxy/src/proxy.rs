@@ -12,7 +12,7 @@ use keyway_bus::Bus;
 use keyway_domain::{AuthFailure, Invalidation, ProjectId, TenantId};
 use keyway_providers::{LiveCatalog, guard::Guard};
 use keyway_store::{Store, StoreError, TenantKeyCache, virtual_keys};
-use keyway_telemetry::{Home, metrics, spawn};
+use keyway_telemetry::{Home, OnceAMinute, metrics, spawn};
 use keyway_vault::ProviderSecret;
 use tokio::sync::{Mutex, Notify, Semaphore};
 use tokio_util::{
@@ -38,7 +38,7 @@ use crate::{
     request::{
         caller::{KeyHash, KeyHolder},
         cors::CorsOrigins,
-        intake::Room,
+        room::Room,
     },
     route::{
         cooling::Cooling, fallback, owners::Owners, project::Project, sources::Sources, stand_ins::StandIns, upstream,
@@ -55,8 +55,8 @@ const PROJECTS: usize = 10_000;
 const LOOK_UPS: usize = 16;
 /// Time for which a look-up waits for its turn.
 const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(1);
-/// Memory limit in bytes of all bodies that were read, until they are sent on.
-const BODIES_BYTES: usize = 512 << 20;
+/// Directory of the spool, below the data directory.
+pub const SPOOL: &str = "spool";
 /// Number of virtual keys loaded at start.
 const WARMED: u64 = 5_000;
 /// Interval at which the drainer polls for segments.
@@ -80,6 +80,8 @@ pub struct ProxyParts {
     pub data_dir: PathBuf,
     /// Largest body that is read before it is forwarded, in bytes.
     pub body_bytes: usize,
+    /// Memory limit in bytes of all bodies that were read, until they are sent on.
+    pub bodies_bytes: usize,
     /// Time that providers have to begin an answer, for all attempts together.
     pub first_byte_timeout: Duration,
     /// Origins of web pages that may call.
@@ -139,7 +141,7 @@ impl Proxy {
         upstream::show_counters();
         let (home, stop) = (Home::here(), CancellationToken::new());
         let (sealed, bytes) = (Arc::new(Notify::new()), Arc::new(AtomicU64::new(0)));
-        let directory = parts.data_dir.join("spool");
+        let directory = parts.data_dir.join(SPOOL);
         let (spool, writer) =
             Spool::new(&directory, Arc::clone(&sealed), Arc::clone(&bytes)).map_err(ProxyError::Spool)?;
         drop(spawn("spool writer", writer.run()));
@@ -186,7 +188,7 @@ impl Proxy {
             replica,
             spool,
             drainer,
-            room: Room::new(parts.body_bytes, BODIES_BYTES),
+            room: Room::new(parts.body_bytes, parts.bodies_bytes),
             sessions: TaskTracker::new(),
             end_sessions: CancellationToken::new(),
             _stop: stop.drop_guard(),
@@ -292,7 +294,10 @@ async fn keep_auditing(audit: Arc<GroupedAudit>, stop: CancellationToken) {
 async fn keep_draining(drainer: Arc<Mutex<Drainer>>, sealed: Arc<Notify>, stop: CancellationToken) {
     loop {
         if let Err(error) = drainer.lock().await.round().await {
-            tracing::warn!(%error, "records stay on the spool for now");
+            static TOLD: OnceAMinute = OnceAMinute::new();
+            if let Some(held_back) = TOLD.passes() {
+                tracing::warn!(%error, held_back, "records stay on the spool for now");
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -5,7 +5,7 @@
 mod reveal;
 mod search;
 
-use std::{fs, path::PathBuf};
+use std::{fs, io, path::PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use keyway_testkit::smtp::SmtpServer;
@@ -57,6 +57,7 @@ async fn search_everything(services: Services, roles: &[&'static str]) -> Result
     collected.keep("headers of echoes", &echo.seen().heads)?;
     for (at, role) in roles.iter().enumerate() {
         collected.keep(&format!("metrics of {role}"), keyway.ops(at, "/metrics").await?.text.as_bytes())?;
+        collected.keep(&format!("environment of {role}"), &environment(&keyway, at)?)?;
     }
     if let Services::Private(database, broker) = &keyway.services {
         collected.keep("dump", &database.dump().await?)?;
@@ -78,6 +79,18 @@ async fn search_everything(services: Services, roles: &[&'static str]) -> Result
         keyway.ready(at).await?;
     }
     keyway.finish().await
+}
+
+/// Returns what the system shows of a process's environment; its memory is never dumped.
+fn environment(keyway: &Keyway, at: usize) -> Result<Vec<u8>> {
+    let process = keyway.members()[at].process.id()?;
+    let limits = fs::read_to_string(format!("/proc/{process}/limits"))?;
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).context("no limit of cores")?;
+    ensure!(cores.split_whitespace().filter(|word| *word == "0").count() == 2, "{cores}");
+    match fs::read(format!("/proc/{process}/environ")) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(b"shown to nobody".to_vec()),
+        shown => Ok(shown?),
+    }
 }
 
 /// Collected files to search, in a directory that is removed on drop.

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use crate::harness::{Keyway, http_client};
 
-const POLICY: [(&str, &str); 4] = [
+const POLICY: [(&str, &str); 5] = [
+    ("x-frame-options", "DENY"),
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("cross-origin-opener-policy", "same-origin"),
@@ -122,12 +123,25 @@ async fn others(root: &str) -> Result<()> {
     ] {
         let answer = ask(method.clone(), &format!("{root}{path}"), &[]).await?;
         let found = answer.status().as_u16();
+        // Whatever it is, a browser that opens it runs and frames nothing.
+        for (name, value) in [
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'; sandbox"),
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+        ] {
+            is_header(&answer, name, value)?;
+        }
         let text = answer.text().await?;
         let is_json = serde_json::from_str::<Value>(&text).is_ok_and(|body| body["error"].is_object());
         ensure!(found == status && is_json, "{method} {path}: {found} {text}");
     }
     let document = ask(Method::GET, &format!("{root}/api/docs/"), &[]).await?;
     ensure!(document.status() == 200, "the page of the document stays: {document:?}");
+    let policy = document.headers().get("content-security-policy").context("no policy")?.to_str()?.to_owned();
+    ensure!(policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    let page = document.text().await?;
+    ensure!(page.matches("<script").count() == page.matches("<script src=\"./").count(), "no inline script: {page}");
     Ok(())
 }
 

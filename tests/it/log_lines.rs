@@ -1,6 +1,8 @@
 //! A process' log of requests at the default level: one line for each of the management API and for each proxied call
 //! that failed, with ids, and no text of a caller.
 
+use std::fs;
+
 use anyhow::{Context as _, Result, ensure};
 use keyway_testkit::simulator::{Fault, Script};
 use reqwest::Method;
@@ -43,6 +45,42 @@ async fn each_request_of_the_api_and_each_failed_call_is_one_line_without_conten
     }
     calls(&keyway, &api, &integration).await?;
     ensure!(!keyway.members()[0].process.log()?.contains("canary"), "something that a caller wrote was logged");
+    keyway.finish().await
+}
+
+#[tokio::test]
+async fn a_full_disk_is_one_line_and_a_process_that_is_not_ready() -> Result<()> {
+    let mut keyway = Keyway::embedded().await?;
+    let api = keyway.api()?.clone();
+    let accepted = api.post("/integrations", keyway.openai("full", "sk-sim-good-full"), 202).await?;
+    ended(&api, &text(&accepted, "/operation/id")?).await?;
+    let app = api.with_key(&text(&api.post("/virtual-keys", json!({ "name": "app" }), 201).await?, "/key")?);
+    let chat = json!({ "model": "gpt-4o-mini", "messages": [{ "role": "user", "content": "hi" }] });
+    let call = async || app.send(Method::POST, "/v1/chat/completions", Some(chat.clone()), &[]).await;
+
+    let spool = keyway.dir.join("serve-0/spool");
+    fs::rename(&spool, spool.with_extension("away"))?;
+    let asked = keyway.ops(0, "/readyz").await?;
+    ensure!(asked.status == 503 && asked.text.contains("spool cannot be written to: "), "{}", asked.text);
+    fs::rename(spool.with_extension("away"), &spool)?;
+    ensure!(keyway.ops(0, "/readyz").await?.status == 200);
+
+    keyway.stop().await?;
+    keyway.member(0).settings.push(("FAILPOINTS".to_owned(), "spool.admit=return".to_owned()));
+    keyway.respawn(0)?;
+    keyway.ready(0).await?;
+    for _ in 0..20 {
+        let refused = call().await?.expect(503)?;
+        ensure!(refused["error"]["code"] == "spool_full", "{refused}");
+    }
+    let log = keyway.members()[0].process.log()?;
+    ensure!(log.matches("a call cannot be written down and is not made").count() == 1, "{log}");
+    ensure!(!log.contains("a proxied call"), "{log}");
+    keyway.stop().await?;
+    keyway.member(0).settings.pop();
+    keyway.respawn(0)?;
+    keyway.ready(0).await?;
+    call().await?.expect(200)?;
     keyway.finish().await
 }
 

@@ -189,3 +189,47 @@ async fn a_keyring_is_never_overwritten_and_a_verification_waits_while_sealed() 
     ensure!(row["state"] == "succeeded" && row["attempt"] == 1, "no attempt is burned while sealed: {row}");
     keyway.finish().await
 }
+
+/// Checks that a database that is gone or empty is not made anew beside a keyring that has sealed something.
+#[tokio::test]
+async fn a_lost_database_seals_and_is_not_made_anew() -> Result<()> {
+    let mut keyway = Keyway::embedded().await?;
+    let file = keyway.dir.join("serve-0/keyway.db");
+    let kept = keyway.dir.join("kept.db");
+    // Nothing is sealed yet: whoever begins anew is not held up.
+    keyway.stop().await?;
+    fs::remove_file(&file)?;
+    keyway.respawn(0)?;
+    keyway.ready(0).await?;
+    let api = keyway.api()?.clone();
+    let accepted = api.post("/integrations", keyway.openai("kept", "sk-sim-good-kept"), 202).await?;
+    ended(&api, &text(&accepted, "/operation/id")?).await?;
+    keyway.stop().await?;
+    fs::rename(&file, &kept)?;
+    for is_empty in [false, true] {
+        if is_empty {
+            fs::write(&file, "")?;
+        }
+        let refused = keyway.run_any(&["migrate"])?;
+        ensure!(
+            !refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("put the database back")
+        );
+        keyway.respawn(0)?;
+        until("it is alive", async || Ok(keyway.ops(0, "/healthz").await?.status == 200)).await?;
+        until("it says why", async || Ok(keyway.ops(0, "/readyz").await?.text.contains("the vault is sealed"))).await?;
+        let why = keyway.ops(0, "/readyz").await?;
+        ensure!(why.status == 503 && why.text.contains("put the database back"), "{}", why.text);
+        for path in ["/api/v1/me", "/v1/models", "/"] {
+            let answer = api.send(Method::GET, path, None, &[]).await?;
+            ensure!(answer.status == 503 && answer.text.contains(r#""code":"sealed""#), "{path}: {}", answer.text);
+        }
+        keyway.stop().await?;
+        ensure!(fs::metadata(&file).map_or(!is_empty, |found| is_empty && found.len() == 0), "a database was made");
+    }
+    let offers = keyway.members()[0].process.log()?.matches("Nobody can sign in yet").count();
+    ensure!(offers == 2, "a new installation was offered");
+    fs::rename(&kept, &file)?;
+    keyway.respawn(0)?;
+    keyway.ready(0).await?;
+    keyway.finish().await
+}

@@ -11,6 +11,7 @@ use keyway_domain::Timestamp;
 use keyway_providers::{
     GuardedClient,
     guard::{Answer, Question},
+    secret_header,
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
@@ -144,7 +145,7 @@ impl Oidc {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let methods = metadata.token_endpoint_auth_methods_supported.as_deref();
         if methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic")) {
-            headers.insert(header::AUTHORIZATION, sensitive(&basic(id, secret))?);
+            headers.insert(header::AUTHORIZATION, sensitive(basic(id, secret))?);
         } else {
             form.append_pair("client_id", id).append_pair("client_secret", secret);
         }
@@ -190,7 +191,7 @@ impl Oidc {
             return Ok(());
         }
         let mut headers = accepting_json();
-        headers.insert(header::AUTHORIZATION, sensitive(&format!("Bearer {access_token}"))?);
+        headers.insert(header::AUTHORIZATION, sensitive(format!("Bearer {access_token}"))?);
         let told: Map<String, Value> = read(&self.ask(Question::get(url, headers)).await?)?;
         // Who it is about is in the signed token (Core 5.3.2).
         if told.get("sub") != claims.get("sub") {
@@ -263,8 +264,6 @@ fn basic(id: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(id), encoded(secret))))
 }
 
-fn sensitive(text: &str) -> Result<HeaderValue, OidcError> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| OidcError::Provider)?;
-    value.set_sensitive(true);
-    Ok(value)
+fn sensitive(text: String) -> Result<HeaderValue, OidcError> {
+    secret_header(text.into()).map_err(|_| OidcError::Provider)
 }

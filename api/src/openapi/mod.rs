@@ -125,11 +125,18 @@ fn json(app: &App) -> Bytes {
 fn page(file: &str, config: Arc<Config<'static>>) -> Option<Response<Bytes>> {
     let file = utoipa_swagger_ui::serve(file, config).ok()??;
     let mut response = with_type(&file.content_type, Bytes::from(file.bytes.into_owned()));
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, POLICY);
     if file.gzpipped {
         response.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     Some(response)
 }
+
+/// Policy of the page: its own files, and styles that its script writes into it.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+     form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+);
 
 fn moved(to: &'static str) -> Response<Bytes> {
     let mut response = with_type("text/plain", Bytes::new());

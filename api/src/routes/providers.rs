@@ -97,7 +97,7 @@ pub(crate) async fn with_keys(call: Call) -> Result<Answer, ApiError> {
     responses((status = 201, body = ProviderAccepted), (status = 409, description = "`name_taken`, also by a predefined provider")))]
 pub(crate) async fn create(call: Call) -> Result<Answer, ApiError> {
     let ProviderInput { name, display_name, base_url, auth, api_key, models, limits } = call.json()?;
-    let name = input::slug("name", &name)?;
+    let name = input::new_slug("name", &name)?;
     let display_name = input::name("display_name", display_name.as_deref().unwrap_or(&name))?;
     let (auth, models) = (auth_style(auth.as_deref())?.unwrap_or_default(), input::models(models)?);
     let limits = limits.checked()?;

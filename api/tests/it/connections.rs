@@ -33,6 +33,8 @@ async fn until_closed(stream: &mut TcpStream) -> Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+const NEW_PROJECT: &str = r#"{"name":"shop"}"#;
+
 #[tokio::test]
 async fn headers_that_trickle_in_are_cut_off() -> Result<()> {
     let api = api(ServerLimits { header_timeout: Duration::from_millis(200), ..ServerLimits::default() }).await?;
@@ -61,11 +63,37 @@ async fn too_large_headers_are_an_error_of_the_one_shape() -> Result<()> {
 }
 
 #[tokio::test]
-async fn connections_beyond_the_limit_are_turned_away() -> Result<()> {
+async fn connections_beyond_the_limit_are_turned_away_while_those_before_have_requests() -> Result<()> {
     let api = api(ServerLimits { max_connections: 2, ..ServerLimits::default() }).await?;
-    let held = [exchange(&api).await?, exchange(&api).await?];
+    let _held = [begun(&api).await?, begun(&api).await?];
     let mut third = connect(&api).await?;
     let text = until_closed(&mut third).await?;
+    ensure!(text.is_empty() || text.starts_with("HTTP/1.1 503"), "{text}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_shows_no_key_gives_way() -> Result<()> {
+    let api = api(ServerLimits { max_connections: 2, ..ServerLimits::default() }).await?;
+    let _busy = begun(&api).await?;
+    for _ in 0..3 {
+        // Silent, half a head, and one that was answered.
+        let mut silent = connect(&api).await?;
+        let mut half = connect(&api).await?;
+        half.write_all(b"GET /api/v1/me HTTP/1.1\r\nHos").await?;
+        ensure!(until_closed(&mut silent).await?.is_empty());
+        drop(exchange(&api).await?);
+        ensure!(until_closed(&mut half).await?.is_empty());
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_has_no_more_connections_than_it_may() -> Result<()> {
+    let limits = ServerLimits { max_connections_of_address: Some(2), ..ServerLimits::default() };
+    let api = api(limits).await?;
+    let held = [exchange(&api).await?, exchange(&api).await?];
+    let text = until_closed(&mut connect(&api).await?).await?;
     ensure!(text.is_empty() || text.starts_with("HTTP/1.1 503"), "{text}");
     drop(held);
     timeout(DEADLINE, async { while exchange(&api).await.is_err() {} }).await.context("no place became free")?;
@@ -93,23 +121,28 @@ async fn exchange(api: &Api) -> Result<TcpStream> {
     Ok(stream)
 }
 
-#[tokio::test]
-async fn a_stop_lets_a_running_request_end_and_takes_no_new_one() -> Result<()> {
-    let mut api = api(ServerLimits::default()).await?;
-    let mut running = connect(&api).await?;
-    let body = r#"{"name":"shop"}"#;
+/// Opens a connection with a request under way, whose body the server waits for.
+async fn begun(api: &Api) -> Result<TcpStream> {
+    let mut stream = connect(api).await?;
     let head = format!(
         "POST /api/v1/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n\
          Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
         api.admin_key,
-        body.len()
+        NEW_PROJECT.len()
     );
-    running.write_all(head.as_bytes()).await?;
+    stream.write_all(head.as_bytes()).await?;
     let mut go_on = [0; 25];
-    timeout(DEADLINE, running.read_exact(&mut go_on)).await.context("the server does not read the body")??;
+    timeout(DEADLINE, stream.read_exact(&mut go_on)).await.context("the server does not read the body")??;
     ensure!(go_on.starts_with(b"HTTP/1.1 100"));
+    Ok(stream)
+}
+
+#[tokio::test]
+async fn a_stop_lets_a_running_request_end_and_takes_no_new_one() -> Result<()> {
+    let mut api = api(ServerLimits::default()).await?;
+    let mut running = begun(&api).await?;
     api.stop.cancel();
-    running.write_all(body.as_bytes()).await?;
+    running.write_all(NEW_PROJECT.as_bytes()).await?;
     let text = until_closed(&mut running).await?;
     ensure!(text.starts_with("HTTP/1.1 201"), "{text}");
     let served = api.served.take().context("the server's task")?;

@@ -142,12 +142,11 @@ impl Api {
         keyway_migrations::migrate(&database.url).await?;
         let limits = DatabaseLimits { connections: 4, ..DatabaseLimits::default() };
         let store = Store::connect(&database.url, limits).await?;
-        let tenant = default_tenant(&store).await?;
+        let (tenant, is_postgres) = (default_tenant(&store).await?, database.url.starts_with("postgres"));
         let oidc = options.oidc.map(|of| trusting(of(tenant)?)).transpose()?;
         let keys = TenantKeyCache::new(Arc::new(options.vault));
         let (catalog, guard) = (LiveCatalog::load(None)?, Guard::new(&[TRUSTED.to_owned()])?);
-        let made = new_admin_key().context("no random bytes")?.plain().clone();
-        let admin_key = options.admin_key.unwrap_or(made);
+        let admin_key = options.admin_key.unwrap_or(new_admin_key().context("no random bytes")?.plain().clone());
         let data_dir = std::env::temp_dir().join(format!("keyway-api-{}", MessageId::new()));
         let proxy = Proxy::new(ProxyParts {
             store: store.clone(),
@@ -157,6 +156,7 @@ impl Api {
             bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
             data_dir: data_dir.clone(),
             body_bytes: 1 << 20,
+            bodies_bytes: 64 << 20,
             first_byte_timeout: Duration::from_secs(60),
             cors: CorsOrigins::Any,
             fallback_key: options.fallback_key,
@@ -189,7 +189,7 @@ impl Api {
             store,
             tenant,
             app,
-            is_postgres: database.url.starts_with("postgres"),
+            is_postgres,
             stop,
             served: Some(keyway_telemetry::spawn("api under test", serving)),
             acting_in: None,

@@ -62,6 +62,7 @@ pub(crate) async fn serve(listener: TcpListener, provider: &str) -> Result<()> {
         bus: Arc::new(EmbeddedBus::new(Arc::new(NoJournal), 16)),
         data_dir,
         body_bytes: 32 << 20,
+        bodies_bytes: 512 << 20,
         first_byte_timeout: std::time::Duration::from_secs(60),
         cors: CorsOrigins::Any,
         fallback_key: None,

@@ -41,18 +41,6 @@ const NAME: &str = "answers";
 /// In a request: `on`, `off` or `refresh`. In an answer: `hit` or `miss`.
 pub(crate) const CACHE: HeaderName = HeaderName::from_static("x-keyway-cache");
 
-/// Headers that, beside method, path and body, select the answer.
-const TELLING_HEADERS: [HeaderName; 8] = [
-    header::ACCEPT,
-    header::CONTENT_TYPE,
-    headers::INTEGRATION,
-    HeaderName::from_static("anthropic-beta"),
-    HeaderName::from_static("anthropic-version"),
-    HeaderName::from_static("openai-beta"),
-    HeaderName::from_static("openai-organization"),
-    HeaderName::from_static("openai-project"),
-];
-
 /// The cached answers.
 pub(crate) struct AnswerCache {
     answers: Cache<Key, Arc<Answer>, ByBytes>,
@@ -198,9 +186,9 @@ impl Wish {
         part(&self.project);
         part(uri.path().as_bytes());
         part(uri.query().unwrap_or_default().as_bytes());
-        for name in &TELLING_HEADERS {
-            let values = parts.headers.get_all(name);
-            part(&values.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b'\n'));
+        for (name, value) in headers::telling(&parts.headers) {
+            part(name.as_bytes());
+            part(&value);
         }
         part(body);
         Some(Place { key: hash.finalize().into(), wish: self })

@@ -19,13 +19,10 @@ use std::{
 
 use keyway_domain::{Body, Command, IntegrationId, Message, MessageId, MeteredCall, TenantId, Timestamp, VirtualKeyId};
 use keyway_store::{Store, StoreError, integrations, outbox, virtual_keys};
-use keyway_telemetry::metrics;
+use keyway_telemetry::{OnceAMinute, metrics};
 use uuid::Uuid;
 
-use super::{
-    spool::{self, Line},
-    under_way,
-};
+use super::{found::Found, line::Line, spool, under_way};
 
 /// Largest number of calls in one message.
 const CALLS_PER_MESSAGE: usize = 200;
@@ -43,8 +40,8 @@ pub(crate) enum DrainError {
     Store(#[from] StoreError),
 }
 
-/// Parses a whole file of the spool into its calls, by tenant.
-type Decode = fn(&Path, &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>>;
+/// Reads a whole file of the spool.
+type Decode = fn(&[u8]) -> Found;
 
 /// Moves records. One per process; others on the same directory do no harm.
 pub(crate) struct Drainer {
@@ -80,7 +77,11 @@ impl Drainer {
                     // The others would have to wait for the database too.
                     Err(DrainError::Store(error)) if error.is_retryable() => return Err(error.into()),
                     Err(error) => {
-                        tracing::error!(%error, file = %path.display(), "a file of the spool cannot be moved");
+                        static TOLD: OnceAMinute = OnceAMinute::new();
+                        if let Some(held_back) = TOLD.passes() {
+                            let file = path.display();
+                            tracing::error!(%error, %file, held_back, "a file of the spool cannot be moved");
+                        }
                         first = first.and(Err(error));
                     }
                 }
@@ -130,7 +131,9 @@ impl Drainer {
         // A long file takes milliseconds to read, for which requests should not wait.
         let reading = tokio::task::spawn_blocking(move || {
             let Some((lock, text)) = read_sealed(&place)? else { return Ok(None) };
-            io::Result::Ok(Some((lock, decode(&place, &text))))
+            let found = decode(&text);
+            found.keep_unreadable(&place)?;
+            io::Result::Ok(Some((lock, found.calls)))
         });
         // The lock is held until the file is gone, so that nobody else moves it meanwhile.
         let Some((_lock, calls)) = reading.await.map_err(io::Error::other)?? else { return Ok(()) };
@@ -176,18 +179,18 @@ fn read_sealed(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
     Ok(Some((file, text)))
 }
 
-/// Returns the calls of a segment by tenant. An incomplete last line is a write that was cut off and is ignored; any
-/// other unreadable line is a defect, and logged.
-fn decode(path: &Path, text: &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>> {
-    let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
+/// Returns the contents of a segment. An incomplete last line is a write that was cut off and is ignored.
+fn decode(text: &[u8]) -> Found {
+    let mut found = Found::default();
     let whole = memchr::memrchr(b'\n', text).map_or(0, |end| end + 1);
-    for line in text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-        match serde_json::from_slice::<Line>(line) {
-            Ok(Line { tenant_id, call }) => calls.entry(tenant_id).or_default().push(call),
-            Err(error) => tracing::error!(%error, segment = %path.display(), "a record on the spool cannot be read"),
+    let lines = text[..whole].split(|byte| *byte == b'\n').enumerate();
+    for (at, line) in lines.filter(|(_, line)| !line.is_empty()) {
+        match Line::read(line) {
+            Ok(Line { tenant_id, call }) => found.add(tenant_id, call),
+            Err(why) => found.set_aside(at + 1, line, why),
         }
     }
-    calls
+    found
 }
 
 fn messages(path: &Path, calls: BTreeMap<TenantId, Vec<MeteredCall>>) -> Vec<Message> {
@@ -237,11 +240,11 @@ mod tests {
         let first = text.find('\n').unwrap() + 1;
         for cut in [text.len(), text.len() - 1, text.len() - 20, first, first + 1] {
             let whole = text[..cut].matches('\n').count();
-            let calls = decode(Path::new("x"), &text.as_bytes()[..cut]);
+            let calls = decode(&text.as_bytes()[..cut]).calls;
             assert_eq!(calls.values().map(Vec::len).sum::<usize>(), whole, "cut {cut}");
         }
         let damaged = text.replacen("\"call\"", "\"coll\"", 1);
-        assert_eq!(decode(Path::new("x"), damaged.as_bytes()).len(), 2);
+        assert_eq!(decode(damaged.as_bytes()).calls.len(), 2);
     }
 
     #[test]

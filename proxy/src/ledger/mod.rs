@@ -2,6 +2,9 @@
 
 pub(crate) mod arrival;
 pub(crate) mod drain;
+mod found;
+mod line;
+mod model_name;
 pub(crate) mod record;
 pub(crate) mod refused_calls;
 pub(crate) mod spool;

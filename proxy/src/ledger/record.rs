@@ -11,10 +11,11 @@ use std::{
 use http::StatusCode;
 use keyway_domain::{IntegrationId, MeteredCall, ProjectId, RefusedAttempt, TenantId, TokenCounts, VirtualKeyId};
 use keyway_providers::Metered;
-use keyway_telemetry::metrics;
+use keyway_telemetry::{OnceAMinute, metrics};
 
 use super::{
     arrival::{Arrival, bounded, millis},
+    model_name,
     refused_calls::RefusedCalls,
     spool::Slot,
     under_way::Admission,
@@ -100,7 +101,7 @@ impl Record {
     /// It cannot be written down, so it must not be made.
     pub(crate) fn asks(&mut self, upstream: &Arc<Upstream>, path: String) -> Result<(), Refusal> {
         let attempts = self.attempts.saturating_add(1);
-        let listed = self.asked_model.as_deref().filter(|asked| upstream.spec.model(asked).is_some());
+        let named = |asked: &&str| upstream.spec.model(asked).is_some() || model_name::is_likely(asked);
         let admission = Admission {
             tenant_id: self.tenant_id,
             request_id: self.arrival.id,
@@ -109,13 +110,16 @@ impl Record {
             served_by: upstream.served_by(),
             credential: upstream.credential,
             provider: upstream.spec.name.as_str().into(),
-            model: listed.map(Cow::Borrowed),
+            model: self.asked_model.as_deref().filter(named).map(Cow::Borrowed),
             path: path.as_str().into(),
             started_at: self.arrival.at,
             attempts,
         };
         if let Some(Err(error)) = self.slot.as_ref().map(|slot| slot.admit(&admission)) {
-            tracing::error!(%error, "a call cannot be written down and is not made");
+            static TOLD: OnceAMinute = OnceAMinute::new();
+            if let Some(held_back) = TOLD.passes() {
+                tracing::error!(%error, held_back, "a call cannot be written down and is not made");
+            }
             return Err(Refusal::spool_full());
         }
         if self.attempts == 0 {
@@ -158,7 +162,8 @@ impl Record {
     /// Ends the record with Keyway's own refusal of the call, meant for this path. If no provider was asked, the
     /// refused call is kept, if there is room.
     pub(crate) fn refuse(mut self, refusal: Refusal, path: &PathThere, calls: &RefusedCalls) -> Refusal {
-        if self.attempts == 0 && calls.may_keep() {
+        // What cannot be written down is not kept, either.
+        if self.attempts == 0 && refusal.code() != Code::SpoolFull && calls.may_keep() {
             self.path = path.at(&self.upstream);
             self.refused_code = Some(refusal.code().text());
             self.status = Some(refusal.code().status());
@@ -263,11 +268,12 @@ impl Record {
         );
     }
 
-    /// Returns `true` if the caller's model name is real: listed, or served. Any other may be any text, and must not be
-    /// stored or counted by.
-    fn is_model(&self, asked: &str) -> bool {
+    /// Returns `true` if the caller's model name may be stored: it is real, as it is listed or was served; or the call
+    /// failed over something else, and it looks like a name. Any other may be any text.
+    fn may_name(&self, asked: &str) -> bool {
         let is_served = |status: StatusCode| status.is_success() || status == StatusCode::SWITCHING_PROTOCOLS;
-        self.status.is_some_and(is_served) || self.upstream.spec.model(asked).is_some()
+        let is_real = self.status.is_some_and(is_served) || self.upstream.spec.model(asked).is_some();
+        is_real || self.status != Some(StatusCode::NOT_FOUND) && model_name::is_likely(asked)
     }
 
     /// Keeps the record of an answer that came to its own end.
@@ -287,8 +293,8 @@ impl Drop for Record {
             return;
         }
         let Some(slot) = self.slot.take() else { return };
-        let is_name = |model: &String| is_text(model);
-        let asked = self.asked_model.take().filter(|asked| self.is_model(asked)).filter(is_name);
+        let is_name = |model: &String| model_name::is_text(model);
+        let asked = self.asked_model.take().filter(|asked| self.may_name(asked)).filter(is_name);
         let model = self.metered.model.take().filter(is_name).or_else(|| asked.clone());
         let asked = asked.filter(|asked| model.as_ref() != Some(asked));
         let upstream = &self.upstream;
@@ -326,23 +332,5 @@ impl Drop for Record {
         };
         self.tell(&call);
         slot.keep(self.tenant_id, call);
-    }
-}
-
-/// Returns `true` if the name can be stored as text: PostgreSQL accepts no NUL, and no name has control characters.
-fn is_text(model: &str) -> bool {
-    !model.chars().any(char::is_control)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_model_with_a_control_character_is_unknown() {
-        assert!(is_text("gpt-4o-mini") && is_text("modèle"));
-        for bad in ["gpt\0", "\u{1}", "a\nb", "\u{7f}", "\u{85}"] {
-            assert!(!is_text(bad), "{bad:?}");
-        }
     }
 }

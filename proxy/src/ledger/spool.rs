@@ -1,4 +1,4 @@
-//! The spool: records of calls in append-only files, one JSON line each, until they are in the outbox.
+//! The spool: records of calls in append-only files, a line each, until they are in the outbox.
 //!
 //! A call is admitted only with a slot for its record, so no record is ever dropped: a full spool refuses calls. The
 //! slot's place among the calls under way is written before the provider is called and stays until the record is in a
@@ -16,15 +16,17 @@ use std::{
 };
 
 use keyway_domain::{MeteredCall, TenantId};
-use keyway_telemetry::metrics;
-use serde::{Deserialize, Serialize};
+use keyway_telemetry::{OnceAMinute, metrics};
 use tokio::{
     io::AsyncWriteExt,
     sync::{Notify, mpsc, oneshot},
     time::Instant,
 };
 
-use super::under_way::{self, Admission, Place, UnderWay};
+use super::{
+    line::Line,
+    under_way::{self, Admission, Place, UnderWay},
+};
 
 /// Extension of segments.
 pub(crate) const EXTENSION: &str = "spool";
@@ -52,13 +54,6 @@ pub(crate) struct Spool {
 pub(crate) struct Slot {
     entries: mpsc::UnboundedSender<Entry>,
     place: Place,
-}
-
-/// One line of a segment.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Line {
-    pub(crate) tenant_id: TenantId,
-    pub(crate) call: MeteredCall,
 }
 
 /// Writes the records of one process.
@@ -173,18 +168,19 @@ impl Writer {
         for entry in batch.drain(..) {
             match entry {
                 Entry::Flush(done) => flushes.push(done),
-                Entry::Record(line, place) => match serde_json::to_writer(&mut *text, &line) {
-                    Ok(()) => {
-                        text.push(b'\n');
-                        written.push(place);
-                    }
+                Entry::Record(line, place) => match line.write(text) {
+                    Ok(()) => written.push(place),
                     Err(error) => tracing::error!(%error, "a record could not be encoded"),
                 },
             }
         }
         // Nothing is given up here: slots run out meanwhile, and calls are refused.
         while let Err(error) = self.append(text).await {
-            tracing::error!(%error, directory = %self.directory.display(), "the spool cannot be written; trying again");
+            static TOLD: OnceAMinute = OnceAMinute::new();
+            if let Some(held_back) = TOLD.passes() {
+                let directory = self.directory.display();
+                tracing::error!(%error, %directory, held_back, "the spool cannot be written; trying again");
+            }
             // The broken segment is left to the drainer, which ignores a torn last line.
             self.seal();
             tokio::time::sleep(RETRY).await;

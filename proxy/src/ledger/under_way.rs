@@ -7,7 +7,6 @@
 
 use std::{
     borrow::Cow,
-    collections::BTreeMap,
     fs::{self, File},
     io::{self, Write},
     os::unix::fs::FileExt,
@@ -16,8 +15,11 @@ use std::{
 };
 
 use keyway_domain::{CredentialSource, MeteredCall, ProjectId, RequestId, ServedBy, TenantId, Timestamp, VirtualKeyId};
+use keyway_telemetry::{OnceAMinute, fails};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use super::found::Found;
 
 /// Extension of these files.
 pub(crate) const EXTENSION: &str = "calls";
@@ -98,10 +100,13 @@ impl UnderWay {
         let stale = std::mem::take(&mut self.places.lock().unwrap_or_else(PoisonError::into_inner).stale);
         let (mut emptied, mut left) = (Vec::new(), Vec::new());
         for index in stale {
-            match self.file.write_all_at(&[0], offset(index)) {
+            match self.file.write_all_at(&[0; PLACE_BYTES], offset(index)) {
                 Ok(()) => emptied.push(index),
                 Err(error) => {
-                    tracing::warn!(%error, "the place of a call cannot be emptied; trying again");
+                    static TOLD: OnceAMinute = OnceAMinute::new();
+                    if let Some(held_back) = TOLD.passes() {
+                        tracing::warn!(%error, held_back, "the place of a call cannot be emptied; trying again");
+                    }
                     left.push(index);
                 }
             }
@@ -130,6 +135,9 @@ impl Place {
             Ok(length) => length,
             Err(_) => encode(&mut line, &admission.cut())?,
         };
+        if fails("spool.admit") {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         self.calls.file.write_all_at(&line[..length], offset(self.index))
     }
 }
@@ -161,17 +169,17 @@ impl Admission<'_> {
     }
 }
 
-/// Returns the calls that a process had under way when it died, by tenant; `text` is its whole file.
-pub(crate) fn settle(path: &Path, text: &[u8]) -> BTreeMap<TenantId, Vec<MeteredCall>> {
-    let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for place in text.chunks(PLACE_BYTES).filter(|place| place[0] != 0) {
+/// Returns the calls that a process had under way when it died; `text` is its whole file.
+pub(crate) fn settle(text: &[u8]) -> Found {
+    let mut found = Found::default();
+    for (at, place) in text.chunks(PLACE_BYTES).enumerate().filter(|(_, place)| place[0] != 0) {
         let line = place.split(|byte| *byte == b'\n').next().unwrap_or_default();
         match serde_json::from_slice::<Admission<'_>>(line) {
-            Ok(admission) => calls.entry(admission.tenant_id).or_default().push(admission.settled()),
-            Err(error) => tracing::error!(%error, file = %path.display(), "a call under way cannot be read"),
+            Ok(admission) => found.add(admission.tenant_id, admission.settled()),
+            Err(error) => found.set_aside(at + 1, line, format!("it is no call ({:?} error)", error.classify())),
         }
     }
-    calls
+    found
 }
 
 /// Creates a file that only this process uses as long as it is open. It is named after it is locked: otherwise another

@@ -26,7 +26,7 @@ fn admission<'a>(path: &'a str, model: Option<&'a str>) -> Admission<'a> {
 }
 
 fn left(calls: &UnderWay) -> Vec<MeteredCall> {
-    settle(&calls.path, &fs::read(&calls.path).unwrap()).into_values().flatten().collect()
+    settle(&fs::read(&calls.path).unwrap()).calls.into_values().flatten().collect()
 }
 
 #[test]
@@ -70,6 +70,7 @@ fn a_place_that_was_written_is_taken_again_before_it_is_emptied() {
     drop(held);
     calls.clear();
     assert!(left(&calls).is_empty());
+    assert!(fs::read(&calls.path).unwrap().iter().all(|byte| *byte == 0), "nothing of a call is left behind it");
 }
 
 #[test]

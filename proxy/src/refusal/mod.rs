@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use keyway_domain::IntegrationStatus;
 use keyway_store::{KeyError, StoreError};
+use keyway_telemetry::OnceAMinute;
 use keyway_vault::VaultError;
 use serde_json::json;
 
@@ -51,6 +52,8 @@ keyway_http::codes! {
     BodyTimeout, "request_timeout", REQUEST_TIMEOUT, "invalid_request_error";
     /// The bodies under way use all the memory they may.
     BodiesFull, "bodies_full", SERVICE_UNAVAILABLE, "api_error";
+    /// Every connection is in use but those that are kept for management.
+    ConnectionsFull, "connections_full", SERVICE_UNAVAILABLE, "api_error";
     /// No provider has this name.
     UnknownProvider, "unknown_provider", NOT_FOUND, "invalid_request_error";
     /// The project has no integration of this provider.
@@ -259,7 +262,10 @@ impl From<tokio::task::JoinError> for Refusal {
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         if error.is_retryable() {
-            tracing::warn!(%error, "the database is away and a request's key or integration is not in memory");
+            static TOLD: OnceAMinute = OnceAMinute::new();
+            if let Some(held_back) = TOLD.passes() {
+                tracing::warn!(%error, held_back, "the database is away and a request's key or integration is not in memory");
+            }
             return Self::new(Code::Unavailable, "the database is not available at the moment; try again");
         }
         tracing::error!(%error, "a proxied request could not be served");

@@ -1,6 +1,8 @@
 //! Headers that pass, in both directions. Hop-by-hop headers end here, the caller's key and cookies never reach a
 //! provider, and the provider's key never reaches the caller.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use keyway_domain::IntegrationId;
 use keyway_providers::is_secret;
@@ -73,6 +75,18 @@ pub(crate) fn clean_request(headers: &mut HeaderMap) {
     drop_matching(headers, |name, _| is_private_request_header(name.as_str()));
 }
 
+/// Returns the headers of a request that its answer may depend on, by name: each that passes to the provider, and the
+/// choice of the integration. The values of one are joined as RFC 9110 5.3 has it.
+pub(crate) fn telling(headers: &HeaderMap) -> BTreeMap<String, Vec<u8>> {
+    let mut passing = headers.clone();
+    clean_request(&mut passing);
+    if let Some(pinned) = headers.get(INTEGRATION) {
+        passing.insert(INTEGRATION, pinned.clone());
+    }
+    let joined = |name| passing.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
+    passing.keys().map(|name| (name.to_string(), joined(name))).collect()
+}
+
 /// Drops headers that are not for the caller from a response, and every header whose value contains the secret.
 pub(crate) fn clean_response(headers: &mut HeaderMap, secret: &ProviderSecret) {
     // Searched for in the headers, so that it does not leave in one.
@@ -84,7 +98,13 @@ pub(crate) fn clean_response(headers: &mut HeaderMap, secret: &ProviderSecret) {
         cors::is_providers_own(header)
             || matches!(
                 name,
-                "set-cookie" | "set-cookie2" | "alt-svc" | "strict-transport-security" | "clear-site-data"
+                "set-cookie"
+                    | "set-cookie2"
+                    | "alt-svc"
+                    | "strict-transport-security"
+                    | "clear-site-data"
+                    | "content-security-policy"
+                    | "content-security-policy-report-only"
             )
             || name.starts_with("x-keyway-")
             || (is_secret(secret) && finder.find(value.as_bytes()).is_some())
@@ -216,6 +236,7 @@ mod tests {
             ("retry-after-ms", "20"),
             ("x-ratelimit-remaining-requests", "9"),
             ("set-cookie", "__cf=1"),
+            ("content-security-policy", "script-src *"),
             ("connection", "keep-alive, x-hop"),
             ("x-hop", "1"),
             ("authorization", "Bearer sk-secret"),

@@ -1,7 +1,7 @@
 //! Request bodies that must be read before they are forwarded: those whose model routes them and those whose stream is
 //! metered. Everything else passes unread.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, header};
@@ -9,87 +9,104 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::room::{Arrives, Payer, Room, Taken};
 use crate::refusal::{Code, Refusal};
 
 /// Time limit for the arrival of a body that must be read.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Memory limits of bodies: of each one, and of all in this process.
-pub(crate) struct Room {
-    body_bytes: usize,
-    left: Arc<Semaphore>,
-}
-
 /// Source of a body, with its share of memory until it has been sent on.
 pub(crate) struct Source<B = Incoming> {
     pub(crate) body: B,
-    taken: Option<OwnedSemaphorePermit>,
+    payer: Payer,
+    taken: Option<Taken>,
 }
 
 impl Room {
-    /// Builds limits of `body_bytes` per body and `total_bytes` together.
-    pub(crate) fn new(body_bytes: usize, total_bytes: usize) -> Self {
-        let total_bytes = total_bytes.max(body_bytes).min(Semaphore::MAX_PERMITS);
-        Self { body_bytes, left: Arc::new(Semaphore::new(total_bytes)) }
-    }
-
     /// Returns `true` if a body declares a length within the limit.
     pub(crate) fn has<B: Body>(&self, from: &Source<B>) -> bool {
-        from.body.size_hint().exact().is_some_and(|bytes| bytes <= self.body_bytes as u64)
+        from.body.size_hint().exact().is_some_and(|bytes| bytes <= self.body_bytes() as u64)
     }
 
     /// Reads a body to its end.
     pub(crate) async fn read<B: Body<Data = Bytes> + Unpin>(&self, from: &mut Source<B>) -> Result<Bytes, Refusal> {
-        if from.body.size_hint().lower() > self.body_bytes as u64 {
+        if from.body.size_hint().lower() > self.body_bytes() as u64 {
             return Err(too_large());
         }
-        match tokio::time::timeout(BODY_TIMEOUT, self.collect(from)).await {
+        let read = match tokio::time::timeout(BODY_TIMEOUT, self.collect(from)).await {
             Ok(read) => read,
             Err(_) => Err(Refusal::new(Code::BodyTimeout, "the body did not arrive in time")),
+        };
+        if read.is_err() {
+            from.taken = None;
         }
+        read
     }
 
     async fn collect<B: Body<Data = Bytes> + Unpin>(&self, from: &mut Source<B>) -> Result<Bytes, Refusal> {
-        let mut first = Bytes::new();
-        let mut rest = BytesMut::new();
-        while let Some(frame) = from.body.frame().await {
-            let frame = frame.map_err(|_| Refusal::new(Code::BadBody, "the body broke off before its end"))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if first.len() + rest.len() + data.len() > self.body_bytes {
-                return Err(too_large());
-            }
-            from.take(&self.left, data.len())?;
-            if first.is_empty() && rest.is_empty() {
-                // Most bodies arrive in one piece and are not copied.
-                first = data;
-            } else {
-                if rest.is_empty() {
-                    rest.extend_from_slice(&std::mem::take(&mut first));
-                }
-                rest.extend_from_slice(&data);
-            }
+        let Some(first) = next(&mut from.body, None).await? else { return Ok(Bytes::new()) };
+        self.take_for(from, 0, first.len(), None).await?;
+        if from.body.is_end_stream() {
+            // Most bodies arrive in one piece and are not copied.
+            return Ok(first);
         }
-        Ok(if rest.is_empty() { first } else { rest.freeze() })
+        let arrives = self.arrives(from.payer);
+        arrives.has(first.len());
+        let Some(second) = next(&mut from.body, Some(&arrives)).await? else { return Ok(first) };
+        let mut whole = BytesMut::from(first);
+        let mut more = Some(second);
+        while let Some(data) = more {
+            self.take_for(from, whole.len(), data.len(), Some(&arrives)).await?;
+            whole.extend_from_slice(&data);
+            arrives.has(whole.len());
+            more = next(&mut from.body, Some(&arrives)).await?;
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Takes room for `more` bytes of a body of which there are some already.
+    async fn take_for<B>(
+        &self,
+        from: &mut Source<B>,
+        there: usize,
+        more: usize,
+        arrives: Option<&Arrives>,
+    ) -> Result<(), Refusal> {
+        if there + more > self.body_bytes() {
+            return Err(too_large());
+        }
+        self.take(&mut from.taken, from.payer, more, arrives).await
     }
 }
 
 impl<B> Source<B> {
     /// A body of which nothing was read.
-    pub(crate) const fn new(body: B) -> Self {
-        Self { body, taken: None }
+    pub(crate) const fn new(body: B, payer: Payer) -> Self {
+        Self { body, payer, taken: None }
     }
+}
 
-    fn take(&mut self, left: &Arc<Semaphore>, bytes: usize) -> Result<(), Refusal> {
-        let full = || Refusal::new(Code::BodiesFull, "the bodies under way take all the memory they may; try again");
-        let bytes = u32::try_from(bytes).map_err(|_| full())?;
-        let more = Arc::clone(left).try_acquire_many_owned(bytes).map_err(|_| full())?;
-        match &mut self.taken {
-            Some(taken) => taken.merge(more),
-            none => *none = Some(more),
+/// Returns the next bytes of a body; `None` at its end. One in the list of those that arrive may have to give way.
+async fn next<B: Body<Data = Bytes> + Unpin>(
+    body: &mut B,
+    arrives: Option<&Arrives>,
+) -> Result<Option<Bytes>, Refusal> {
+    loop {
+        let frame = match arrives {
+            None => body.frame().await,
+            Some(arrives) => tokio::select! {
+                biased;
+                refusal = arrives.gives_way() => return Err(refusal),
+                frame = body.frame() => frame,
+            },
+        };
+        let Some(frame) = frame else { return Ok(None) };
+        let frame = frame.map_err(|_| Refusal::new(Code::BadBody, "the body broke off before its end"))?;
+        match frame.into_data() {
+            Ok(data) if !data.is_empty() => return Ok(Some(data)),
+            _ => {}
         }
-        Ok(())
     }
 }
 
@@ -140,19 +157,6 @@ mod tests {
         for wrong in [&b"{}"[..], b"", b"[]", br#"{"payload":{},"stream":true}"#, br#"{"payload":{}"#] {
             assert_eq!(payload(&Bytes::from_static(wrong)).unwrap_err().code(), Code::BadBody);
         }
-    }
-
-    #[tokio::test]
-    async fn bodies_share_the_room_until_they_are_sent() {
-        let room = Room::new(8, 10);
-        let source = |text: &'static str| Source::new(http_body_util::Full::new(Bytes::from_static(text.as_bytes())));
-        let mut first = source("123456");
-        assert_eq!(room.read(&mut first).await.unwrap(), "123456");
-        assert_eq!(room.read(&mut source("123456")).await.unwrap_err().code(), Code::BodiesFull);
-        assert_eq!(room.read(&mut source("1234")).await.unwrap(), "1234");
-        drop(first);
-        assert_eq!(room.read(&mut source("12345678")).await.unwrap(), "12345678");
-        assert_eq!(room.read(&mut source("123456789")).await.unwrap_err().code(), Code::BodyTooLarge);
     }
 
     #[test]

@@ -10,3 +10,4 @@ pub(crate) mod hint;
 pub(crate) mod intake;
 pub(crate) mod multipart;
 pub(crate) mod path;
+pub(crate) mod room;

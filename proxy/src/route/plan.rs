@@ -22,9 +22,10 @@ use crate::{
     request::{
         affinity::Ties,
         document::Document,
-        intake::{self, Room, Source},
+        intake::{self, Source},
         multipart,
         path::{self, Route},
+        room::Room,
     },
 };
 

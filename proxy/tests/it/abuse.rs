@@ -8,11 +8,11 @@ use keyway_domain::Timestamp;
 use keyway_store::{projects, tenants};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
 };
 
 use super::{
-    harness::{Harness, PATIENCE, SECRET, chat},
+    harness::{Harness, Key, PATIENCE, SECRET, chat, until},
     hostile::ANSWER,
     scripted::{Scripted, behind, raw},
 };
@@ -143,4 +143,43 @@ fn resident_bytes() -> usize {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: usize = text.split(' ').nth(1).unwrap().parse().unwrap();
     pages * 4096
+}
+
+/// Begins a call whose body declares 60,000 bytes, and sends 50,000 of them.
+async fn half_sent(url: &str, key: &Key) -> TcpStream {
+    let mut stream = TcpStream::connect(url.trim_start_matches("http://")).await.unwrap();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\n\
+         content-type: application/json\r\ncontent-length: 60000\r\n\r\n",
+        key.text
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&[b' '; 50_000]).await.unwrap();
+    stream
+}
+
+#[tokio::test]
+async fn half_sent_bodies_of_one_key_leave_room_for_every_other_and_give_way_to_its_own() {
+    let (mut harness, key) = Harness::ready().await;
+    // Room for five such bodies; a key may have two of them, a tenant three.
+    harness.settings.bodies_bytes = 256 << 10;
+    harness.restart().await;
+    let beside = harness.virtual_key(None).await;
+    let mut body = chat(false);
+    body["messages"][0]["content"] = "x".repeat(40_000).into();
+    let served = async |key: &Key| {
+        let answer = harness.post("/v1/chat/completions", key, &body).send().await.unwrap();
+        answer.status().as_u16()
+    };
+    let dropped = || keyway_telemetry::metrics().bodies_dropped.get();
+    let before = dropped();
+    let mut half = Vec::new();
+    for _ in 0..16 {
+        half.push(half_sent(&harness.url, &key).await);
+    }
+    assert_eq!(served(&beside).await, 200, "another key of the same project");
+    // Those that were refused were told so; two are there.
+    until("the key to be served when its slowest body has given way", async || served(&key).await == 200).await;
+    assert!(dropped() > before);
+    assert_eq!(served(&beside).await, 200);
 }

@@ -61,9 +61,17 @@ async fn another_call_or_another_project_gets_an_answer_of_its_own() {
     let stranger = key_of_another_project(&harness).await;
     let sent = harness.post(CHAT, &stranger, &chat(false)).header("x-keyway-cache", "on").send().await.unwrap();
     assert_eq!(sent.status(), 404, "it has no integration, and sees no answer of the other's");
-    let versioned = harness.post(CHAT, &key, &chat(false)).header("x-keyway-cache", "on");
-    let versioned = versioned.header("openai-beta", "assistants=v2").send().await.unwrap();
-    assert_eq!(versioned.headers()["x-keyway-cache"], "miss");
+    for (name, value, expected) in [
+        ("openai-beta", "assistants=v2", "miss"),
+        ("x-of-the-provider", "1", "miss"),
+        ("x-of-the-provider", "2", "miss"),
+        ("x-of-the-provider", "1", "hit"),
+        ("cookie", "passes=not", "hit"),
+        ("x-forwarded-for", "192.0.2.1", "hit"),
+    ] {
+        let asked = harness.post(CHAT, &key, &chat(false)).header("x-keyway-cache", "on").header(name, value);
+        assert_eq!(asked.send().await.unwrap().headers()["x-keyway-cache"], expected, "{name}: {value}");
+    }
     let colleague = harness.virtual_key(None).await;
     assert_eq!(ask(&harness, &colleague, &chat(false), "on").await.0, "hit", "of the same project");
 }

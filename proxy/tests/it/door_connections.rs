@@ -13,8 +13,8 @@ use tokio::{
 use super::{
     failover::place,
     front::Front,
-    harness::{Harness, Key, PATIENCE, chat},
-    scripted::{Reply, Scripted, behind},
+    harness::{Harness, Key, PATIENCE, chat, until},
+    scripted::{Reply, Scripted, behind, raw},
 };
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -143,4 +143,31 @@ async fn calls_share_a_connection_of_http2_without_tls() {
     assert_eq!((refused.status().as_u16(), refused.version()), (401, http::Version::HTTP_2));
     let page = http.get(format!("{}/api/openapi.json", front.url)).send().await.unwrap();
     assert_eq!((page.status().as_u16(), page.version()), (200, http::Version::HTTP_2));
+}
+
+#[tokio::test]
+async fn management_has_connections_that_proxied_calls_cannot_take() {
+    let silent = Scripted::start(|mut stream| async move {
+        drop(stream.read_to_end(&mut Vec::new()).await);
+    });
+    let (mut silent, harness, key) = behind(silent.await).await;
+    let front = Front::of(&harness, ServerLimits { max_connections: 20, ..ServerLimits::default() }).await;
+    let asked = |path: &str| {
+        format!("GET {path} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {}\r\nconnection: close\r\n\r\n", key.text)
+    };
+    let mut busy = Vec::new();
+    for _ in 0..20 {
+        let mut stream = connect(&front).await;
+        stream.write_all(asked("/proxy/openai/v1/models").as_bytes()).await.unwrap();
+        silent.requests.recv().await.unwrap();
+        busy.push(stream);
+    }
+    for (path, status) in [("/proxy/openai/v1/models", 503), ("/api/openapi.json", 200), ("/v1/models", 503)] {
+        let answer = raw(&front.url, &asked(path)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+        assert_eq!(answer.contains("x-keyway-error: connections_full"), status == 503, "{path}");
+    }
+    assert!(silent.requests.try_recv().is_err());
+    busy.pop();
+    until("a place is free again", async || raw(&front.url, &asked("/v1/models")).await.contains(" 200 ")).await;
 }

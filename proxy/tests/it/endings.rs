@@ -100,3 +100,25 @@ async fn what_a_broken_or_a_left_answer_used_stays_reserved() {
         assert!(spent[0].1 - budget >= 9_900 * 25_000, "{spent:?}");
     }
 }
+
+#[tokio::test]
+async fn the_asked_model_stays_with_a_call_that_fails_if_it_can_be_a_name() {
+    let host = Host::start().await;
+    let key = format!("sk-proj-{}", "a1B2c3D4".repeat(3));
+    for (status, model, stays) in [
+        (400, "newer-than-the-list", true),
+        (404, "nobody-has-it", false),
+        (404, "gpt-4o-mini", true),
+        (400, "tell me a story", false),
+        (400, &key, false),
+        (500, "newer-than-the-list", true),
+    ] {
+        let path = "/proxy/openai/v1/chat/completions";
+        *host.says.lock().unwrap() = Reply::json(status, "{}");
+        let mut body = asked(path);
+        body["model"] = model.into();
+        host.harness.post(path, &host.key, &body).send().await.unwrap();
+        let record = host.harness.records(1).await.remove(0);
+        assert_eq!((record.http_status, record.model.as_deref()), (Some(status), stays.then_some(model)));
+    }
+}

@@ -60,11 +60,13 @@ pub(super) struct Key {
 pub(super) struct Settings {
     pub(super) first_byte_timeout: Duration,
     pub(super) cors: CorsOrigins,
+    /// Memory limit of all bodies; that of one is 64 KiB.
+    pub(super) bodies_bytes: usize,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { first_byte_timeout: Duration::from_secs(60), cors: CorsOrigins::Any }
+        Self { first_byte_timeout: Duration::from_secs(60), cors: CorsOrigins::Any, bodies_bytes: 512 << 20 }
     }
 }
 
@@ -341,6 +343,7 @@ fn proxy(
         bus,
         data_dir,
         body_bytes: 64 << 10,
+        bodies_bytes: settings.bodies_bytes,
         first_byte_timeout: settings.first_byte_timeout,
         cors: settings.cors.clone(),
         fallback_key: helped.then(|| ProviderSecret::new(OPERATORS.to_owned())),

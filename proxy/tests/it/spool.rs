@@ -65,6 +65,33 @@ async fn records_of_a_process_that_died_are_moved_once_by_the_next() {
 }
 
 #[tokio::test]
+async fn a_damaged_record_is_set_aside_and_the_others_arrive() {
+    let (harness, key) = Harness::ready().await;
+    call(&harness, &key).await;
+    harness.records(1).await;
+    harness.store.clone().close().await;
+    for _ in 0..2 {
+        call(&harness, &key).await;
+    }
+    harness.proxy.drain().await;
+    let written: String = segments(&harness).iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let lines: Vec<_> = written.lines().collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(r#","crc32":""#)), "{written}");
+    // It would still be a call, of another duration, but for its checksum.
+    let damaged = lines[0].replacen(r#""duration_ms":"#, r#""duration_ms":1"#, 1);
+    let (mut harness, key) = Harness::ready().await;
+    call(&harness, &key).await;
+    let own = harness.records(1).await.remove(0);
+    let of_older_build = serde_json::json!({ "tenant_id": harness.tenant, "call": own });
+    let left = harness.directory.join("spool").join("0198left.spool");
+    fs::write(&left, format!("{damaged}\n{of_older_build}\nno call\n")).unwrap();
+    harness.restart().await;
+    assert_eq!(harness.records(1).await[0].request_id, own.request_id);
+    let kept = fs::read_to_string(left.with_added_extension("unreadable")).unwrap();
+    assert_eq!((kept, left.exists()), (format!("{damaged}\nno call\n"), false));
+}
+
+#[tokio::test]
 async fn a_dropped_proxy_leaves_its_records_for_the_next() {
     let (mut harness, key) = Harness::ready().await;
     for _ in 0..5 {
@@ -89,7 +116,9 @@ async fn a_call_under_way_of_a_process_that_died_is_settled() {
     let slow = Script { key: SECRET.to_owned(), fault: Fault::None, times: Some(1), latency_ms: 500 };
     harness.simulator.script(slow);
     let asked = harness.simulator.calls(SECRET, "/v1/chat/completions");
-    let request = harness.post("/proxy/openai/v1/chat/completions", &key, &chat(true)).send();
+    let mut body = chat(true);
+    body["model"] = "newer-than-the-list".into();
+    let request = harness.post("/proxy/openai/v1/chat/completions", &key, &body).send();
     let dies = async {
         let arrived = async || harness.simulator.calls(SECRET, "/v1/chat/completions") > asked;
         until("the provider is called", arrived).await;
@@ -109,7 +138,7 @@ async fn a_call_under_way_of_a_process_that_died_is_settled() {
     assert!(!died.exists());
     assert!(settled.settled && !settled.complete && settled.http_status.is_none(), "{settled:?}");
     assert_eq!(settled.path, "/v1/chat/completions");
-    assert_eq!(settled.model.as_deref(), Some("gpt-4o-mini"));
+    assert_eq!(settled.model.as_deref(), Some("newer-than-the-list"));
     assert_eq!((settled.virtual_key_id, settled.project_id), (key.id, harness.project));
     assert!(record.complete && record.request_id == settled.request_id, "{record:?}");
 }

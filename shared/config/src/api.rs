@@ -13,7 +13,7 @@ use crate::{
 };
 
 const LISTEN: Setting = setting("KEYWAY_LISTEN", "127.0.0.1:8080", "address of the API and the proxy");
-const ADMIN_KEY: Setting = setting(
+pub(crate) const ADMIN_KEY: Setting = setting(
     "KEYWAY_ADMIN_KEY",
     "",
     "the admin key, at least 32 characters; unset: made at the first start and printed once",
@@ -30,7 +30,16 @@ const OUTBOX_MAX_AGE: Setting = setting(
     "600",
     "how long the oldest due row may wait in the outbox before new work is refused with 503",
 );
-const MAX_CONNECTIONS: Setting = setting("KEYWAY_MAX_CONNECTIONS", "10000", "open client connections");
+const MAX_CONNECTIONS: Setting = setting(
+    "KEYWAY_MAX_CONNECTIONS",
+    "10000",
+    "open client connections; a twentieth more is kept for management, beside proxied calls",
+);
+const MAX_CONNECTIONS_PER_ADDRESS: Setting = setting(
+    "KEYWAY_MAX_CONNECTIONS_PER_ADDRESS",
+    "",
+    "open client connections of one address; unset: half of KEYWAY_MAX_CONNECTIONS, and no cap for this machine's own",
+);
 const IDLE: Setting = setting(
     "KEYWAY_IDLE_SECONDS",
     "75",
@@ -56,6 +65,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     OUTBOX_MAX_ROWS,
     OUTBOX_MAX_AGE,
     MAX_CONNECTIONS,
+    MAX_CONNECTIONS_PER_ADDRESS,
     IDLE,
     SESSION_IDLE,
     SESSION,
@@ -77,6 +87,8 @@ pub struct ApiConfig {
     pub outbox_max_age: Duration,
     /// Largest number of open client connections.
     pub max_connections: usize,
+    /// Largest number of those of one address; `None`: half of all, and no cap for this machine.
+    pub max_connections_of_address: Option<usize>,
     /// Time that a client's connection may idle between two requests.
     pub idle: Duration,
     /// Time without use after which a session ends.
@@ -100,6 +112,11 @@ impl ApiConfig {
             outbox_max_rows: values.number(&OUTBOX_MAX_ROWS, 1..=1_000_000_000)?,
             outbox_max_age: values.seconds(&OUTBOX_MAX_AGE, 1..=604_800)?,
             max_connections: values.size(&MAX_CONNECTIONS, 1..=1_000_000)?,
+            max_connections_of_address: if values.is_set(&MAX_CONNECTIONS_PER_ADDRESS) {
+                Some(values.size(&MAX_CONNECTIONS_PER_ADDRESS, 1..=1_000_000)?)
+            } else {
+                None
+            },
             idle: values.seconds(&IDLE, 1..=86_400)?,
             session_idle: values.seconds(&SESSION_IDLE, 300..=2_592_000)?,
             session: values.seconds(&SESSION, 300..=2_592_000)?,
@@ -124,10 +141,10 @@ fn public_url(values: &mut Values) -> Result<Option<String>, ConfigError> {
 }
 
 fn admin_key(values: &mut Values) -> Result<Option<SecretString>, ConfigError> {
-    match values.set(&ADMIN_KEY) {
-        Some(key) if key.len() < 32 => {
+    match values.secret(&ADMIN_KEY) {
+        Some(key) if key.plain().len() < 32 => {
             Err(invalid(&ADMIN_KEY, "it must have at least 32 characters; one way to make it: openssl rand -hex 32"))
         }
-        key => Ok(key.map(SecretString::from)),
+        key => Ok(key),
     }
 }

@@ -6,14 +6,18 @@
 
 use std::{fs::File, io::Read, path::Path};
 
+use keyway_vault::{SecretBytes, SecretString};
+
 /// Largest accepted file in bytes.
 const MAX_BYTES: u64 = 1 << 20;
+/// Room for a quoted value, which would leave copies behind if it grew.
+const MOST_QUOTED_BYTES: usize = 4096;
 
 /// Content of a file.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct EnvFile {
     /// Names with their values, in the order of the file.
-    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) variables: Vec<(String, SecretString)>,
     /// Lines that could not be read.
     pub(crate) unread: Vec<UnreadLine>,
 }
@@ -32,13 +36,17 @@ pub struct UnreadLine {
 /// # Errors
 /// A sentence without the file's content: the file does not exist, is not readable, or is too large.
 pub(crate) fn read(file: &Path) -> Result<EnvFile, String> {
-    let mut bytes = Vec::new();
     let opened = File::open(file).map_err(|error| error.to_string())?;
-    opened.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MAX_BYTES {
+    // Room for all of it: a text that grows leaves copies behind that nobody wipes.
+    let length = opened.metadata().map_or(0, |it| it.len().min(MAX_BYTES));
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1);
+    let read = opened.take(MAX_BYTES + 1).read_to_end(&mut bytes);
+    let bytes = SecretBytes::new(bytes);
+    read.map_err(|error| error.to_string())?;
+    if bytes.plain().len() as u64 > MAX_BYTES {
         return Err(format!("it is larger than {MAX_BYTES} bytes; is it a file of lines NAME=value?"));
     }
-    Ok(parse(&text(&bytes)))
+    Ok(parse(SecretString::new(text(bytes.plain())).plain()))
 }
 
 /// Returns the text of a file: UTF-8, or the UTF-16 that some Windows tools write; either with or without a byte order
@@ -64,7 +72,7 @@ fn parse(text: &str) -> EnvFile {
         let consumed = match read_line(rest) {
             Line::Nothing => line_end,
             Line::Variable { name, value, consumed } => {
-                file.variables.push((name, value));
+                file.variables.push((name, value.into()));
                 consumed
             }
             Line::Unreadable { name } => {
@@ -140,7 +148,7 @@ const QUOTES: [char; 3] = ['"', '\'', '`'];
 /// Returns a value that begins with a quote, as a shell reads it: quoted and unquoted pieces, up to a space. A quoted
 /// piece may span several lines.
 fn quoted(text: &str, begins: usize) -> Option<(String, usize)> {
-    let mut value = String::new();
+    let mut value = String::with_capacity(text.len().min(MOST_QUOTED_BYTES));
     let mut at = begins;
     loop {
         let rest = &text[at..];

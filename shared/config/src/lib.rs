@@ -29,6 +29,6 @@ pub use process::ProcessConfig;
 pub use proxy::ProxyConfig;
 pub use read::Variables;
 pub use setting::Setting;
-pub use settings::settings;
+pub use settings::{SECRETS, settings};
 pub use store::StoreConfig;
 pub use workers::WorkersConfig;

@@ -10,7 +10,7 @@ use crate::{
     values::{Values, invalid},
 };
 
-const SMTP_URL: Setting = setting(
+pub(crate) const SMTP_URL: Setting = setting(
     "KEYWAY_SMTP_URL",
     "",
     "smtp://user:password@host:587 (STARTTLS, required except on this machine) or smtps://...; unset: no mail is sent",

@@ -14,7 +14,7 @@ const ISSUER: Setting = setting(
     "OpenID provider that people sign in at, as it spells itself: https://id.example.com; unset: none",
 );
 const CLIENT_ID: Setting = setting("KEYWAY_OIDC_CLIENT_ID", "", "client id that the OpenID provider gave Keyway");
-const CLIENT_SECRET: Setting = setting("KEYWAY_OIDC_CLIENT_SECRET", "", "client secret that belongs to it");
+pub(crate) const CLIENT_SECRET: Setting = setting("KEYWAY_OIDC_CLIENT_SECRET", "", "client secret that belongs to it");
 const DOMAINS: Setting =
     setting("KEYWAY_OIDC_DOMAINS", "", "e-mail domains that may sign in there, comma separated: example.com");
 const ROLE_CLAIM: Setting = setting("KEYWAY_OIDC_ROLE_CLAIM", "groups", "claim that a new member's role is read from");
@@ -64,7 +64,7 @@ impl OidcConfig {
         Ok(Some(Self {
             issuer,
             client_id: values.text(&CLIENT_ID),
-            client_secret: SecretString::from(values.text(&CLIENT_SECRET)),
+            client_secret: values.secret(&CLIENT_SECRET).unwrap_or_else(|| SecretString::new(String::new())),
             domains: values.text(&DOMAINS),
             role_claim: values.text(&ROLE_CLAIM),
             roles: values.text(&ROLES),

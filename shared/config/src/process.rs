@@ -15,7 +15,7 @@ use crate::{
 const OPS_LISTEN: Setting = setting("KEYWAY_OPS_LISTEN", "127.0.0.1:9464", "address of /healthz, /readyz and /metrics");
 const DATA_DIR: Setting =
     setting("KEYWAY_DATA_DIR", "./data", "directory of the embedded database, the keyring and the spool");
-const AMQP_URL: Setting = setting(
+pub(crate) const AMQP_URL: Setting = setting(
     "KEYWAY_AMQP_URL",
     "",
     "amqp://... of RabbitMQ, several nodes with commas between; unset: the embedded bus",

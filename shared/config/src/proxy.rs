@@ -12,7 +12,7 @@ use crate::{
     values::{Values, invalid},
 };
 
-const FALLBACK_KEY: Setting = setting(
+pub(crate) const FALLBACK_KEY: Setting = setting(
     "KEYWAY_FALLBACK_OPENROUTER_KEY",
     "",
     "OpenRouter key of the operator, for projects that consent to it and calls that no integration serves",
@@ -29,9 +29,14 @@ const CORS_ORIGINS: Setting = setting(
 );
 const PROXY_BODY_BYTES: Setting =
     setting("KEYWAY_PROXY_BODY_BYTES", "33554432", "largest proxied body that has to be read before it is forwarded");
+const PROXY_BODIES_BYTES: Setting = setting(
+    "KEYWAY_PROXY_BODIES_BYTES",
+    "536870912",
+    "memory of all such bodies together; a virtual key may take half of it, and a tenant three quarters",
+);
 
 /// Every one of them.
-pub(crate) const SETTINGS: &[Setting] = &[FALLBACK_KEY, FIRST_BYTE, CORS_ORIGINS, PROXY_BODY_BYTES];
+pub(crate) const SETTINGS: &[Setting] = &[FALLBACK_KEY, FIRST_BYTE, CORS_ORIGINS, PROXY_BODY_BYTES, PROXY_BODIES_BYTES];
 
 /// Settings of what serves applications.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub struct ProxyConfig {
     pub cors_origins: Option<Vec<String>>,
     /// Largest body of a proxied request that must be buffered before it is forwarded, in bytes.
     pub proxy_body_bytes: usize,
+    /// Memory limit in bytes of all such bodies.
+    pub proxy_bodies_bytes: usize,
 }
 
 impl ProxyConfig {
@@ -57,6 +64,7 @@ impl ProxyConfig {
             first_byte: values.seconds(&FIRST_BYTE, 1..=86_400)?,
             cors_origins: cors_origins(values)?,
             proxy_body_bytes: values.size(&PROXY_BODY_BYTES, 1024..=1_073_741_824)?,
+            proxy_bodies_bytes: values.size(&PROXY_BODIES_BYTES, 4096..=1_099_511_627_776)?,
         })
     }
 }
@@ -81,10 +89,10 @@ fn cors_origins(values: &mut Values) -> Result<Option<Vec<String>>, ConfigError>
 }
 
 fn fallback_key(values: &mut Values) -> Result<Option<ProviderSecret>, ConfigError> {
-    match values.set(&FALLBACK_KEY) {
-        Some(key) if !key.bytes().all(|byte| byte.is_ascii_graphic()) => {
+    match values.secret(&FALLBACK_KEY) {
+        Some(key) if !key.plain().bytes().all(|byte| byte.is_ascii_graphic()) => {
             Err(invalid(&FALLBACK_KEY, "a key has no spaces and no signs beyond ASCII"))
         }
-        key => Ok(key.map(ProviderSecret::new)),
+        key => Ok(key.map(ProviderSecret::from)),
     }
 }

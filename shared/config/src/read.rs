@@ -44,10 +44,10 @@ impl Config {
     pub fn variables(file: Option<&Path>) -> Result<Variables, ConfigError> {
         let EnvFile { variables, unread } = match file {
             Some(file) => read(file)?,
-            None => EnvFile { variables: environment().collect(), unread: Vec::new() },
+            None => EnvFile { variables: environment().map(secret).collect(), unread: Vec::new() },
         };
-        let set = variables.into_iter().filter(|(_, value)| !value.is_empty());
-        Ok(Variables { set: set.map(|(name, value)| (name, SecretString::new(value))).collect(), unread })
+        let set = variables.into_iter().filter(|(_, value)| !value.plain().is_empty());
+        Ok(Variables { set: set.collect(), unread })
     }
 
     /// Works like [`Config::load`], with a given `.env` file and given variables.
@@ -67,7 +67,7 @@ impl Config {
             return Err(ConfigError::EnvFile { file: env_file.to_owned(), problem });
         }
         let mut values: BTreeMap<_, _> = own.into_iter().collect();
-        values.extend(variables);
+        values.extend(variables.map(secret));
         let others = values.keys().filter(|name| !is_setting(name));
         let misspelt = others.filter_map(|name| Some((name.clone(), nearest(name, MAX_SLIPS_OF_OTHERS)?))).collect();
         values.retain(|name, _| is_setting(name));
@@ -81,6 +81,10 @@ impl Config {
 #[expect(clippy::disallowed_methods, reason = "the only reader of the environment")]
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn secret((name, value): (String, String)) -> (String, SecretString) {
+    (name, value.into())
 }
 
 fn read(file: &Path) -> Result<EnvFile, ConfigError> {

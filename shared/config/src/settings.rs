@@ -2,6 +2,16 @@
 
 use crate::{Setting, api, mail, oidc, process, proxy, store, workers};
 
+/// Names of the settings that are secrets, or hold a password.
+pub const SECRETS: [&str; 6] = [
+    api::ADMIN_KEY.name,
+    proxy::FALLBACK_KEY.name,
+    store::DATABASE_URL.name,
+    process::AMQP_URL.name,
+    mail::SMTP_URL.name,
+    oidc::CLIENT_SECRET.name,
+];
+
 /// Every setting, role after role.
 pub fn settings() -> impl Iterator<Item = &'static Setting> {
     [

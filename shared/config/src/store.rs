@@ -12,7 +12,7 @@ use crate::{
     values::{Values, invalid},
 };
 
-const DATABASE_URL: Setting = setting(
+pub(crate) const DATABASE_URL: Setting = setting(
     "KEYWAY_DATABASE_URL",
     "",
     "postgres://user:password@host:5432/name?sslmode=verify-full, all in docs/databases.md, or sqlite://...; unset: SQLite in the data directory",

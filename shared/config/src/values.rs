@@ -14,16 +14,21 @@ use keyway_vault::SecretString;
 use crate::{ConfigError, Setting};
 
 /// Texts of the settings that are not parsed yet.
-pub(crate) struct Values(BTreeMap<String, String>);
+pub(crate) struct Values(BTreeMap<String, SecretString>);
 
 impl Values {
-    pub(crate) const fn new(texts: BTreeMap<String, String>) -> Self {
+    pub(crate) const fn new(texts: BTreeMap<String, SecretString>) -> Self {
         Self(texts)
     }
 
     /// Returns the value, or the default; a variable that is set but empty counts as not set.
     pub(crate) fn text(&mut self, setting: &Setting) -> String {
-        self.0.remove(setting.name).filter(|value| !value.is_empty()).unwrap_or_else(|| setting.default.to_owned())
+        self.secret(setting).map_or_else(|| setting.default.to_owned(), |value| value.plain().clone())
+    }
+
+    /// Returns the value without a copy that would not be wiped, if it is set.
+    pub(crate) fn secret(&mut self, setting: &Setting) -> Option<SecretString> {
+        self.0.remove(setting.name).filter(|value| !value.plain().is_empty())
     }
 
     pub(crate) fn set(&mut self, setting: &Setting) -> Option<String> {
@@ -70,7 +75,7 @@ impl Values {
 
     /// Whether it is set, and not to nothing.
     pub(crate) fn is_set(&self, setting: &Setting) -> bool {
-        self.0.get(setting.name).is_some_and(|value| !value.is_empty())
+        self.0.get(setting.name).is_some_and(|value| !value.plain().is_empty())
     }
 
     pub(crate) fn path(&mut self, setting: &Setting) -> Option<PathBuf> {
@@ -79,13 +84,13 @@ impl Values {
 
     /// A URL with one of these schemes.
     pub(crate) fn url(&mut self, setting: &Setting, schemes: &[&str]) -> Result<Option<SecretString>, ConfigError> {
-        let Some(text) = self.set(setting) else { return Ok(None) };
+        let Some(text) = self.secret(setting) else { return Ok(None) };
         // A password may be in the URL: the message never quotes it.
-        let scheme = text.split_once(':').map(|(scheme, _)| scheme);
+        let scheme = text.plain().split_once(':').map(|(scheme, _)| scheme);
         if !scheme.is_some_and(|scheme| schemes.contains(&scheme)) {
             return Err(invalid(setting, format!("it must be a URL that starts with {}://", schemes.join(":// or "))));
         }
-        Ok(Some(text.into()))
+        Ok(Some(text))
     }
 }
 

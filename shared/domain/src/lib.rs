@@ -15,6 +15,7 @@ mod explanation;
 mod id;
 mod integration;
 mod invalidation;
+mod invisible;
 mod key_family;
 mod lane;
 mod limit;
@@ -49,6 +50,7 @@ pub use id::{
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use invalidation::Invalidation;
+pub use invisible::is_invisible;
 pub use key_family::KeyFamily;
 pub use lane::{Lane, Route};
 pub use limit::{LimitScope, LimitWindow, Limits, Measure};

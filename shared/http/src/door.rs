@@ -4,6 +4,7 @@ use std::{error::Error, future::Future, net::SocketAddr, sync::Arc};
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
+use tokio::sync::Semaphore;
 
 use crate::traffic::Traffic;
 
@@ -36,6 +37,16 @@ pub struct Connection {
     pub peer: SocketAddr,
     /// Its traffic.
     pub traffic: Arc<Traffic>,
+    /// Places for all, where the connection has one that is kept from proxied calls.
+    pub(crate) ordinary: Option<Arc<Semaphore>>,
+}
+
+impl Connection {
+    /// Returns `true` if nothing but management may be asked for on it: all other places are taken.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.ordinary.as_ref().is_some_and(|ordinary| ordinary.available_permits() == 0)
+    }
 }
 
 /// Counts the bytes of a request's head.

@@ -3,12 +3,18 @@
 //!
 //! A loop must never wait for anything but connections: whatever asks the database runs at [`keyway_telemetry::Home`].
 
-use std::{future::Future, io, sync::Arc, thread};
+use std::{
+    future::Future,
+    io,
+    sync::{Arc, OnceLock},
+    thread,
+};
 
 use keyway_telemetry::spawn;
 use tokio::{
     runtime::Builder,
     sync::{mpsc, oneshot},
+    task::AbortHandle,
 };
 
 /// The loops of one server, which serve accepted connections of type `C`.
@@ -21,7 +27,10 @@ struct EventLoop<C> {
 }
 
 /// A connection on its way to its loop, counted until it has ended.
-struct Given<C>(C, Load);
+struct Given<C>(C, Load, Task);
+
+/// Where the task of a connection is told.
+type Task = Arc<OnceLock<AbortHandle>>;
 
 /// Reference count of a loop's connections: one more than there are.
 type Load = Arc<()>;
@@ -50,11 +59,11 @@ impl<C: Send + 'static> EventLoops<C> {
         (0..count).map(|at| EventLoop::start(at, server())).collect::<io::Result<_>>().map(Self)
     }
 
-    /// Gives a connection to the loop with the fewest.
-    pub(crate) fn give(&self, connection: C) {
+    /// Gives a connection to the loop with the fewest, which sets `task` to the one that serves it.
+    pub(crate) fn give(&self, connection: C, task: Task) {
         if let Some(least) = self.0.iter().min_by_key(|it| Arc::strong_count(&it.load)) {
             // A loop that ended dropped what it had, and drops this.
-            let _ = least.given.send(Given(connection, Arc::clone(&least.load)));
+            let _ = least.given.send(Given(connection, Arc::clone(&least.load), task));
         }
     }
 
@@ -79,12 +88,14 @@ impl<C: Send + 'static> EventLoop<C> {
         let (end, ended) = oneshot::channel();
         thread::Builder::new().name(format!("event-loop-{at}")).spawn(move || {
             runtime.block_on(async {
-                while let Some(Given(connection, load)) = connections.recv().await {
+                while let Some(Given(connection, load, task)) = connections.recv().await {
                     let serving = serve(connection);
-                    drop(spawn("connection", async move {
+                    let spawned = spawn("connection", async move {
                         let _load = load;
                         serving.await;
-                    }));
+                    });
+                    // Set once: a connection has one task.
+                    let _ = task.set(spawned.abort_handle());
                 }
             });
             // Drops the connections, and does not wait for a name that is being resolved.

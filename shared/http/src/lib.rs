@@ -3,8 +3,10 @@
 //!
 //! It knows no path and no key, and asks no database. What both doors need to write their errors down is here, too.
 
+mod browser;
 mod caller_stream;
 mod codes;
+mod crowd;
 mod door;
 mod event_loop;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -21,28 +21,25 @@ use hyper::{
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
 use keyway_telemetry::metrics;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 
 use crate::{
+    browser,
     caller_stream::{CallerStream, HEADER_TIMEOUT, Patience},
+    crowd::{Crowd, Place},
     door::{Connection, Door},
     event_loop::{EventLoops, Spawner},
-    traffic::{Tracked, Traffic},
+    traffic::Tracked,
 };
 
 /// Head size above which hyper itself answers 431, without a body, and closes.
 const HARD_HEADER_BYTES: usize = 64 * 1024;
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-/// Reason of a refused connection, in metrics.
-const LIMIT: &str = "limit";
 /// Largest number of concurrent streams on one HTTP/2 connection.
 const STREAMS: u32 = 250;
 const HTTP2_BEGINNING: &[u8] = b"PRI * HTTP/2.0";
@@ -52,8 +49,11 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Limits of client connections.
 #[derive(Clone, Copy, Debug)]
 pub struct ServerLimits {
-    /// Largest number of open connections.
+    /// Largest number of open connections; a twentieth more may be open that carry no proxied call.
     pub max_connections: usize,
+    /// Largest number of those of one address, where one of IPv6 stands for its /64; `None`: half of all, and no cap for
+    /// this machine.
+    pub max_connections_of_address: Option<usize>,
     /// Time limit of a request's head, and of the silence of a new connection.
     pub header_timeout: Duration,
     /// Time that a connection may idle between two requests.
@@ -70,6 +70,7 @@ impl Default for ServerLimits {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            max_connections_of_address: None,
             header_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             max_header_bytes: 32 * 1024,
@@ -90,10 +91,8 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> io::Result<()> {
     // A counter that appears with its first event has no increase that an alert could see.
-    for reason in [LIMIT, HEADER_TIMEOUT] {
-        metrics().connections_refused.with_label_values(&[reason]);
-    }
-    let permits = Arc::new(Semaphore::new(limits.max_connections));
+    metrics().connections_refused.with_label_values(&[HEADER_TIMEOUT]);
+    let mut crowd = Crowd::new(limits.max_connections, limits.max_connections_of_address);
     let (open_connections, stopping, kill) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
     let loops = EventLoops::start(|| {
         let server = Arc::new(Server {
@@ -107,15 +106,18 @@ pub async fn serve(
         move |connection| Arc::clone(&server).connection(connection)
     })?;
     while let Some((stream, peer)) = accept(&listener, &stop).await {
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-            refuse(&stream);
-            continue;
+        let place = match crowd.admit(peer.ip()).await {
+            Ok(place) => place,
+            Err(reason) => {
+                refuse(&stream, reason);
+                continue;
+            }
         };
-        let open = OpenConnection::new(permit, open_connections.token());
+        let (task, open) = (Arc::clone(&place.task), OpenConnection::new(place, open_connections.token()));
         // A connection without this works, only slower.
         let _ = stream.set_nodelay(true);
         match stream.into_std() {
-            Ok(stream) => loops.give(Accepted { stream, peer, open }),
+            Ok(stream) => loops.give(Accepted { stream, peer, open }, task),
             Err(error) => tracing::warn!(%error, "a connection could not be given to its thread"),
         }
     }
@@ -150,8 +152,8 @@ struct Accepted {
 
 impl<D: Door> Server<D> {
     async fn connection(self: Arc<Self>, accepted: Accepted) {
-        let Accepted { stream, peer, open: _open } = accepted;
-        let traffic = Arc::new(Traffic::default());
+        let Accepted { stream, peer, open } = accepted;
+        let (traffic, ordinary) = (Arc::clone(&open.place.traffic), open.place.ordinary.clone());
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => return tracing::warn!(%error, "a connection cannot be served"),
@@ -162,12 +164,13 @@ impl<D: Door> Server<D> {
         };
         let stream = TokioIo::new(CallerStream::new(stream, self.limits.patience(), Arc::clone(&traffic)));
         let server = Arc::clone(&self);
-        let connection = Connection { peer, traffic };
+        let connection = Connection { peer, traffic, ordinary };
         let answer = service_fn(move |request: Request<Incoming>| {
             let (server, connection) = (Arc::clone(&server), connection.clone());
             async move {
                 let under_way = connection.traffic.begin(request.version() == Version::HTTP_2);
-                let response = server.door.answer(request, &connection).await;
+                let mut response = server.door.answer(request, &connection).await;
+                browser::protect(response.headers_mut());
                 Ok::<_, Infallible>(response.map(|body| Tracked::new(body, under_way)))
             }
         });
@@ -241,8 +244,8 @@ async fn accept(listener: &TcpListener, stop: &CancellationToken) -> Option<(Tcp
     }
 }
 
-fn refuse(stream: &TcpStream) {
-    metrics().connections_refused.with_label_values(&[LIMIT]).inc();
+fn refuse(stream: &TcpStream, reason: &'static str) {
+    metrics().connections_refused.with_label_values(&[reason]).inc();
     // Best effort: the socket is closed either way.
     let _ = stream.try_write(TOO_MANY);
 }
@@ -253,13 +256,17 @@ fn note(ended: hyper::Result<()>) {
     }
 }
 
-/// Permit of an open connection, counted until dropped.
-struct OpenConnection(#[expect(dead_code, reason = "held for its drop")] (OwnedSemaphorePermit, TaskTrackerToken));
+/// Place of an open connection, counted until dropped.
+struct OpenConnection {
+    place: Place,
+    #[expect(dead_code, reason = "held for its drop")]
+    tracked: TaskTrackerToken,
+}
 
 impl OpenConnection {
-    fn new(permit: OwnedSemaphorePermit, tracked: TaskTrackerToken) -> Self {
+    fn new(place: Place, tracked: TaskTrackerToken) -> Self {
         metrics().connections.inc();
-        Self((permit, tracked))
+        Self { place, tracked }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Traffic {
     /// `true` if requests share the connection, or it has become a WebSocket: then bytes are no sign of a request.
     is_shared: AtomicBool,
     is_upgraded: AtomicBool,
+    /// `true` once a request has shown a key, session or token that is good.
+    is_known: AtomicBool,
     flushes: AtomicU64,
     waits: AtomicWaker,
 }
@@ -53,6 +55,19 @@ impl Traffic {
     /// Notes that the connection has become a WebSocket.
     pub fn upgrade(&self) {
         self.is_upgraded.store(true, Relaxed);
+    }
+
+    /// Notes that a request has shown a key, session or token that is good.
+    pub fn note_key(&self) {
+        // Read first: the flag is set once, and asked for at each request.
+        if !self.is_known.load(Relaxed) {
+            self.is_known.store(true, Relaxed);
+        }
+    }
+
+    /// Returns `true` if a request has shown who sends it.
+    pub(crate) fn is_known(&self) -> bool {
+        self.is_known.load(Relaxed)
     }
 
     /// Returns the number of requests begun so far.

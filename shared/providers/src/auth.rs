@@ -8,6 +8,7 @@ use url::Url;
 use crate::{
     AuthStyle, BadSecret, GuardError, GuardedClient,
     guard::{Answer, Question},
+    secret_header::secret_header,
 };
 
 /// Adds the key in the provider's style, replacing an earlier one. The key may be empty for a host that checks no keys.
@@ -51,9 +52,6 @@ pub(crate) const fn unsendable() -> GuardError {
 
 fn set(headers: &mut HeaderMap, name: HeaderName, scheme: &str, secret: &ProviderSecret) -> Result<(), BadSecret> {
     // A provider is told its own secret, in the header of a call to it: what the secret is for.
-    let text = SecretString::new([scheme, secret.expose()].concat());
-    let mut value = HeaderValue::from_str(text.plain()).map_err(|_| BadSecret)?;
-    value.set_sensitive(true);
-    headers.insert(name, value);
+    headers.insert(name, secret_header(SecretString::new([scheme, secret.expose()].concat()))?);
     Ok(())
 }

@@ -19,6 +19,7 @@ mod metering;
 mod provider;
 mod retry_after;
 pub mod scan;
+mod secret_header;
 mod usage_page;
 
 pub use catalog::{
@@ -35,4 +36,5 @@ pub use kinds::for_spec;
 pub use metering::{Document, Ending, Figures, JsonBody, Metered, failed_with, session_model};
 pub use provider::{BadSecret, Provider, Target, UsageCall};
 pub use retry_after::parse as retry_after;
+pub use secret_header::secret_header;
 pub use usage_page::{FetchError, MAX_USAGE_PAGES, PageTrail, UsagePage, UsageQuery};

@@ -16,16 +16,28 @@ pub async fn fire(tx: &SystemTx, schedule: &str, fire_at: Timestamp, now: Timest
     Ok(Sql::with(text, [schedule.into(), fire_at.ms().into(), now.ms().into()]).run(tx).await? == 1)
 }
 
+/// Returns the time of the latest firing of a schedule before another.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn before(tx: &SystemTx, schedule: &str, at: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+    let text = "SELECT fire_at_ms FROM schedule_fires WHERE schedule = $1 AND fire_at_ms < $2 \
+                ORDER BY fire_at_ms DESC LIMIT 1";
+    let row = Sql::with(text, [schedule.into(), at.ms().into()]).rows::<Row>(tx).await?.pop();
+    Ok(row.map(|row| Timestamp::from_ms(row.fire_at_ms)))
+}
+
 /// Returns the time of the latest firing of a schedule.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub async fn last(tx: &SystemTx, schedule: &str) -> Result<Option<Timestamp>, StoreError> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        fire_at_ms: i64,
-    }
     let text = "SELECT fire_at_ms FROM schedule_fires WHERE schedule = $1 ORDER BY fire_at_ms DESC LIMIT 1";
     let row = Sql::with(text, [schedule.into()]).rows::<Row>(tx).await?.pop();
     Ok(row.map(|row| Timestamp::from_ms(row.fire_at_ms)))
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    fire_at_ms: i64,
 }

@@ -23,3 +23,17 @@ pub fn failpoint(name: &'static str) {
 #[cfg(not(feature = "failpoints"))]
 #[inline(always)]
 pub const fn failpoint(_name: &'static str) {}
+
+/// Returns `true` where a step has to fail: its action is `return`.
+#[cfg(feature = "failpoints")]
+pub fn fails(name: &'static str) -> bool {
+    fail::eval(name, |_| ()).is_some()
+}
+
+/// Returns `false` in this build.
+#[cfg(not(feature = "failpoints"))]
+#[inline(always)]
+#[must_use]
+pub const fn fails(_name: &'static str) -> bool {
+    false
+}

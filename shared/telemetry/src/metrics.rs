@@ -172,6 +172,8 @@ metrics! {
     proxy_fallbacks: Counters("keyway_proxy_fallbacks_total", "Proxied requests for which the operator's key was asked", ["outcome"]);
     /// Times that an integration's secret did not open, by reason: the vault is sealed, or only this secret fails.
     secrets_unopened: Counters("keyway_secrets_unopened_total", "Times an integration was read for calls whose secret does not open", ["reason"]);
+    /// Bodies that gave way because they arrived slowly while others waited for their memory.
+    bodies_dropped: Counter("keyway_proxy_bodies_dropped_total", "Bodies that arrived slowly and gave way to others that waited for their memory");
     /// Proxied requests open now.
     proxy_in_flight: Gauge("keyway_proxy_in_flight", "Proxied requests open now");
     /// Time from a proxied request's arrival to the last byte of its answer.

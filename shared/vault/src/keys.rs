@@ -12,7 +12,11 @@ use crate::{
 };
 
 /// Opens and makes tenant keys, or holds the reason why it is sealed.
-pub struct Vault(Result<Keyring, String>);
+pub struct Vault {
+    keyring: Result<Keyring, String>,
+    /// Called before the keyring wraps a new data key.
+    told: Option<Box<dyn Fn() + Send + Sync>>,
+}
 
 /// A tenant's data keys, wrapped, as the store keeps them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,19 +53,25 @@ impl Vault {
     /// Builds a vault that opens with this keyring.
     #[must_use]
     pub const fn open(keyring: Keyring) -> Self {
-        Self(Ok(keyring))
+        Self { keyring: Ok(keyring), told: None }
+    }
+
+    /// Has a function called before the keyring wraps a new data key, under which secrets will be sealed.
+    #[must_use]
+    pub fn tells(self, told: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { told: Some(Box::new(told)), ..self }
     }
 
     /// Builds a sealed vault, which opens nothing, with the reason.
     #[must_use]
     pub const fn sealed(reason: String) -> Self {
-        Self(Err(reason))
+        Self { keyring: Err(reason), told: None }
     }
 
     /// Returns the reason why the vault is sealed; `None` if it is open.
     #[must_use]
     pub fn sealed_reason(&self) -> Option<&str> {
-        self.0.as_ref().err().map(String::as_str)
+        self.keyring.as_ref().err().map(String::as_str)
     }
 
     /// Returns one check value per root key of this vault, to compare without revealing the keys.
@@ -86,6 +96,9 @@ impl Vault {
     /// [`VaultError::Sealed`], or [`VaultError::Keyring`] when the system has no randomness.
     pub fn new_data_key(&self, tenant_id: TenantId) -> Result<NewDataKey, VaultError> {
         let keyring = self.keyring()?;
+        if let Some(told) = &self.told {
+            told();
+        }
         let id = DataKeyId::new();
         let keys = TenantKeys { id, tenant_id, enc: Secret::new(random()?), fp: Secret::new(random()?) };
         let root_version = keyring.active_version();
@@ -128,7 +141,7 @@ impl Vault {
     }
 
     fn keyring(&self) -> Result<&Keyring, VaultError> {
-        self.0.as_ref().map_err(|reason| VaultError::Sealed(reason.clone()))
+        self.keyring.as_ref().map_err(|reason| VaultError::Sealed(reason.clone()))
     }
 }
 

@@ -56,6 +56,11 @@ impl Process {
         self.child.is_some()
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> Result<u32> {
+        Ok(self.child.as_ref().context("it was ended before")?.id())
+    }
+
     /// kill -9.
     pub(crate) fn kill(&mut self) -> Result<()> {
         let mut child = self.child.take().context("it was ended before")?;
@@ -71,8 +76,7 @@ impl Process {
 
     /// Sends it a signal.
     pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
-        let child = self.child.as_ref().context("it was ended before")?;
-        let pid = Pid::from_raw(i32::try_from(child.id())?).context("a process has an id")?;
+        let pid = Pid::from_raw(i32::try_from(self.id()?)?).context("a process has an id")?;
         Ok(kill_process(pid, signal)?)
     }
 

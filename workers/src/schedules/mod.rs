@@ -22,6 +22,7 @@ use std::{sync::Arc, time::Duration};
 use futures::future::BoxFuture;
 use keyway_domain::Timestamp;
 use keyway_store::{StoreError, replicas};
+use keyway_telemetry::OnceAMinute;
 use tokio_util::sync::CancellationToken;
 
 use self::round::{HOUR, Round};
@@ -80,7 +81,10 @@ pub(crate) async fn run(ctx: Arc<Ctx>, stop: CancellationToken) {
             Err(error) => Err(error),
         };
         if let Err(error) = result {
-            tracing::warn!(%error, "a schedule could not fire, it tries again");
+            static TOLD: OnceAMinute = OnceAMinute::new();
+            if let Some(held_back) = TOLD.passes() {
+                tracing::warn!(%error, held_back, "a schedule could not fire, it tries again");
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use keyway_store::{HOURS_KEPT, StoreError, mails, retention, sign_in_attempts::FORGOTTEN_AFTER};
+use keyway_domain::Timestamp;
+use keyway_store::{HOURS_KEPT, StoreError, mails, retention, schedules, sign_in_attempts::FORGOTTEN_AFTER};
 
 use super::{
     fire::fire_alone,
@@ -19,11 +20,32 @@ const LONGEST_LIMIT: Duration = Duration::from_secs(62 * 86_400);
 /// Time after which a place that nobody signed in from is new again.
 const LONGEST_ABSENCE: Duration = Duration::from_secs(180 * 86_400);
 
-/// Deletes old rows in slices, so that no delete holds other transactions up.
+/// Deletes old rows in slices, so that no delete holds other transactions up. Deletes nothing in a round whose clock may
+/// be wrong: what a clock of the future deletes never comes back, and what stays goes with the next round.
 pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), StoreError> {
     if !fire_alone(ctx, NAME, Round { at, now }).await? {
         return Ok(());
     }
+    let before = schedules::before(&ctx.store.system_read().await?, NAME, at).await?;
+    if let Err(why) = trusted(before, Round { at, now }, Timestamp::now()) {
+        tracing::warn!(database_now = %now, before = before.map(tracing::field::display), why, "nothing is deleted yet");
+        return Ok(());
+    }
+    delete(ctx, now).await
+}
+
+/// Judges the database's clock by the round before, and by the clock of this process.
+fn trusted(before: Option<Timestamp>, Round { at, now }: Round, here: Timestamp) -> Result<(), &'static str> {
+    if now.before(DAY) > here || here.before(DAY) > now {
+        return Err("the clocks of the database and of this process are more than a day apart");
+    }
+    match before {
+        Some(before) if at.before(DAY) > before => Err("the last round is more than a day ago; the next one deletes"),
+        _ => Ok(()),
+    }
+}
+
+async fn delete(ctx: &Ctx, now: Timestamp) -> Result<(), StoreError> {
     let before = now.before(ctx.settings.retention);
     let ledger_before = now.before(ctx.settings.ledger_retention);
     // The fire of a round that still runs must stay, or the round is fired again.
@@ -55,4 +77,29 @@ pub(super) async fn run(ctx: &Ctx, Round { at, now }: Round) -> Result<(), Store
         left = deleted.contains(&SLICE);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_leaps_is_not_believed_at_once() {
+        let (hour, year) = (HOUR, 365 * DAY);
+        let now = Timestamp::from_ms(2_000_000_000_000);
+        let later = |by: Duration| Timestamp::from_ms(now.ms() + i64::try_from(by.as_millis()).unwrap());
+        let round = |now: Timestamp| Round { at: now, now };
+        for (before, at, here, expected) in [
+            (None, now, now, true),
+            (Some(now.before(hour)), now, now, true),
+            (Some(now.before(DAY)), now, now, true),
+            (Some(now.before(DAY + hour)), now, now, false),
+            (Some(now.before(hour)), later(year), later(year), false),
+            (Some(now.before(hour)), later(hour), now, true),
+            (Some(now.before(hour)), later(DAY + hour), now, false),
+            (Some(now.before(hour)), now, later(DAY + hour), false),
+        ] {
+            assert_eq!(trusted(before, round(at), here).is_ok(), expected, "{before:?} {at:?} {here:?}");
+        }
+    }
 }

@@ -176,8 +176,20 @@ async fn old_calls_go_and_the_sums_of_their_days_stay(world: &mut World) -> Resu
     let tx = world.store.system().await?;
     usage::append_metered(&tx, world.tenant.id, rows.to_vec()).await?;
     tx.commit().await?;
+    // The last round was days ago: the clock may be wrong, so the first round deletes nothing, and the next one does.
+    let leap = Timestamp::now().before(3 * day).ms();
+    let row =
+        format!("INSERT INTO schedule_fires (schedule, fire_at_ms, created_at_ms) VALUES ('retention', {leap}, 0)");
+    world.execute(&row).await?;
     world.start()?;
     let left = "SELECT count(*) AS n FROM metered_calls";
+    let since = format!("schedule = 'retention' AND fire_at_ms > {leap}");
+    let fired = format!("SELECT count(*) AS n FROM schedule_fires WHERE {since}");
+    until("a round is fired", async || Ok(world.number(&fired).await? == 1)).await?;
+    world.settle().await?;
+    ensure!(world.number(left).await? == 2, "a clock that leapt was believed at once");
+    world.execute(&format!("UPDATE schedule_fires SET fire_at_ms = fire_at_ms - 3600000 WHERE {since}")).await?;
+    world.start()?;
     until("the older call is gone", async || Ok(world.number(left).await? < 2)).await?;
     world.settle().await?;
     ensure!(world.number(left).await? == 1);

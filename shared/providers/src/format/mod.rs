@@ -5,7 +5,7 @@ mod error;
 mod example;
 mod foreign;
 
-use keyway_domain::KeyFamily;
+use keyway_domain::{KeyFamily, is_invisible};
 use keyway_vault::{ProviderSecret, SecretString};
 
 use crate::ProviderSpec;
@@ -37,10 +37,6 @@ pub fn pasted(text: SecretString) -> ProviderSecret {
 }
 
 fn trimmed(text: &str) -> &str {
-    let is_invisible = |it: char| {
-        let is_zero_width = matches!(it, '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{feff}');
-        is_zero_width || matches!(it, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}')
-    };
     text.trim_matches(|it: char| it.is_whitespace() || is_invisible(it))
 }
 

@@ -8,7 +8,7 @@ use keyway_vault::{SecretBytes, SecretString, to_hex};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-use crate::{BadSecret, guard::Question};
+use crate::{BadSecret, guard::Question, secret_header::secret_header};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const AMZ_DATE: HeaderName = HeaderName::from_static("x-amz-date");
@@ -29,7 +29,7 @@ impl Signer<'_> {
         let date = amz_date(now);
         question.headers.insert(AMZ_DATE, HeaderValue::from_str(&date).map_err(|_| BadSecret)?);
         if let Some(token) = self.session_token {
-            question.headers.insert(SECURITY_TOKEN, sensitive(token.plain())?);
+            question.headers.insert(SECURITY_TOKEN, secret_header(SecretString::new(token.plain().clone()))?);
         }
         let (canonical, signed_headers) = canonical_request(question);
         let scope = self.scope(&date);
@@ -38,7 +38,7 @@ impl Signer<'_> {
             "{ALGORITHM} Credential={}/{scope}, SignedHeaders={signed_headers}, Signature={signature}",
             self.access_key_id
         );
-        question.headers.insert(header::AUTHORIZATION, sensitive(&value)?);
+        question.headers.insert(header::AUTHORIZATION, secret_header(value.into())?);
         Ok(())
     }
 
@@ -59,12 +59,6 @@ impl Signer<'_> {
 /// Formats a time as `20261101T000000Z`.
 fn amz_date(now: Timestamp) -> String {
     Timestamp::from_seconds(now.seconds()).to_string().replace(['-', ':'], "")
-}
-
-fn sensitive(text: &str) -> Result<HeaderValue, BadSecret> {
-    let mut value = HeaderValue::from_str(text).map_err(|_| BadSecret)?;
-    value.set_sensitive(true);
-    Ok(value)
 }
 
 /// Returns the canonical request, and the names of the headers it signs: content type, host and all of AWS's own.
