@@ -46,7 +46,8 @@ async fn a_log_is_proved_and_what_was_changed_in_it_is_named() -> Result<()> {
     // SQLite grants everything to whoever has the file.
     let forged = "UPDATE audit_events SET action = 'nothing.happened' WHERE event_id = \
                   (SELECT event_id FROM audit_entries WHERE sequence = 1)";
-    keyway.database().await?.0.execute_unprepared(forged).await?;
+    let database = keyway.dir.join(&keyway.members()[0].process.name).join("keyway.db");
+    sea_orm::Database::connect(format!("sqlite://{}", database.display())).await?.execute_unprepared(forged).await?;
     let refused = refusal(&keyway, &["audit", "verify"])?;
     ensure!(refused.contains("entry 1: the event msg_") && refused.contains("was changed"), "{refused}");
     keyway.finish().await
