@@ -76,6 +76,7 @@ pub(crate) async fn open(config: Config, role: &'static str) -> anyhow::Result<P
     let catalog = catalog(&config, &stop)?;
     let http = GuardedClient::new(&GuardSettings {
         trusted: config.process.trusted_upstreams.clone(),
+        named: catalog.now().hosts(),
         ..GuardSettings::default()
     })?;
     warn_of_plain_text(&config);

@@ -1,6 +1,9 @@
 //! The predefined providers, as one file of them says. Never changed: another one takes its place whole.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
 
 use keyway_domain::{NanoUsd, PriceTerms, Timestamp, TokenCounts};
 use sha2::{Digest, Sha256};
@@ -42,6 +45,13 @@ impl Catalog {
         let by_name = providers.iter().enumerate().map(|(index, spec)| (spec.name.clone(), index)).collect();
         let price_version = price_version(&providers);
         Ok(Self { providers, by_name, price_version })
+    }
+
+    /// Returns the hosts that providers are called at, without those that only a credential names.
+    #[must_use]
+    pub fn hosts(&self) -> HashSet<String> {
+        let named = self.providers.iter().filter(|spec| !spec.needs_base_url);
+        named.filter_map(|spec| spec.base_url.host_str().map(str::to_owned)).collect()
     }
 
     /// Returns every provider, in the file's order.

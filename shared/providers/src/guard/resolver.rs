@@ -29,7 +29,7 @@ impl Resolver {
     }
 
     /// Finds the addresses of a name, as far as the rule allows them.
-    async fn addresses(self, name: String) -> Result<Resolved, GuardError> {
+    pub(super) async fn addresses(self, name: String) -> Result<Resolved, GuardError> {
         let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| GuardError::Unresolved)?;
         let sockets: Vec<SocketAddr> = found.collect();
         let addresses: Vec<IpAddr> = sockets.iter().map(SocketAddr::ip).collect();

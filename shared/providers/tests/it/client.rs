@@ -15,7 +15,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use crate::world::client;
+use crate::world::{client, clients};
 
 async fn get(http: &GuardedClient, url: &str, key: &str) -> anyhow::Result<Result<Answer, GuardError>> {
     let mut headers = HeaderMap::new();
@@ -47,22 +47,24 @@ async fn a_host_that_is_not_trusted_is_never_connected_to() -> anyhow::Result<()
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() -> anyhow::Result<()> {
     let simulator = Simulator::start().await?;
-    let http = client(&simulator.host())?;
-    let answer = get(&http, &format!("{}/models", simulator.base_url), "sk-sim-redirect-1").await??;
-    assert_eq!(answer.status.as_u16(), 307);
-    assert_eq!(simulator.calls("sk-sim-redirect-1", "/v1/models"), 1);
+    for (calls, http) in (1..).zip(clients(&simulator.host())?) {
+        let answer = get(&http, &format!("{}/models", simulator.base_url), "sk-sim-redirect-1").await??;
+        assert_eq!(answer.status.as_u16(), 307);
+        assert_eq!(simulator.calls("sk-sim-redirect-1", "/v1/models"), calls);
+    }
     Ok(())
 }
 
 #[tokio::test]
 async fn a_host_that_hangs_or_breaks_off_ends_in_an_error_without_its_url() -> anyhow::Result<()> {
     let simulator = Simulator::start().await?;
-    let http = client(&simulator.host())?;
     let url = format!("{}/models", simulator.base_url);
-    for (key, expected) in [("sk-sim-hang-1", GuardError::TimedOut), ("sk-sim-cut-1", GuardError::Broken)] {
-        let error = get(&http, &url, key).await?.err();
-        assert_eq!(error, Some(expected), "{key}");
-        assert!(!format!("{error:?}").contains("127.0.0.1"));
+    for http in clients(&simulator.host())? {
+        for (key, expected) in [("sk-sim-hang-1", GuardError::TimedOut), ("sk-sim-cut-1", GuardError::Broken)] {
+            let error = get(&http, &url, key).await?.err();
+            assert_eq!(error, Some(expected), "{key}");
+            assert!(!format!("{error:?}").contains("127.0.0.1"));
+        }
     }
     Ok(())
 }
@@ -72,8 +74,10 @@ async fn a_body_that_is_too_long_is_not_read_to_its_end() -> anyhow::Result<()> 
     let mut long = Fixture::load("openai/verify_ok")?;
     long.body = vec![b' '; (1 << 20) + 1];
     let server = Replay::start(vec![long]).await?;
-    let result = get(&client(&server.host)?, &format!("{}/v1/models", server.root), "k").await?;
-    assert_eq!(result.err(), Some(GuardError::TooLarge));
+    for http in clients(&server.host)? {
+        let result = get(&http, &format!("{}/v1/models", server.root), "k").await?;
+        assert_eq!(result.err(), Some(GuardError::TooLarge));
+    }
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Tools of every test here: a client that trusts one host, and a secret.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use keyway_domain::{ReportedUsage, Timestamp, UsageWindow};
 use keyway_providers::{
@@ -15,8 +15,18 @@ pub(crate) const CANARY: &str = "sk-canary-7h1s-mu5t-n3v3r-l34k-0123456789";
 
 /// A client that trusts `host` and waits briefly.
 pub(crate) fn client(host: &str) -> anyhow::Result<GuardedClient> {
+    client_that_names(host, HashSet::new())
+}
+
+/// Works like [`client`]; hosts of this machine are a stranger's, and those of a provider that the catalog names.
+pub(crate) fn clients(host: &str) -> anyhow::Result<[GuardedClient; 2]> {
+    Ok([client(host)?, client_that_names(host, HashSet::from(["127.0.0.1".to_owned()]))?])
+}
+
+fn client_that_names(host: &str, named: HashSet<String>) -> anyhow::Result<GuardedClient> {
     Ok(GuardedClient::new(&GuardSettings {
         trusted: vec![host.to_owned()],
+        named,
         connect_timeout: Duration::from_secs(5),
         read_timeout: Duration::from_secs(2),
         total_timeout: Duration::from_secs(10),

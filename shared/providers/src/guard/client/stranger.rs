@@ -1,4 +1,5 @@
-//! The way out over HTTP and TLS. It connects to addresses that the rule allows, and to no others.
+//! The way to hosts that anybody may have named: over connections that count what comes beside answers. It connects to
+//! addresses that the rule allows, and to no others.
 
 use std::{
     error::Error,
@@ -23,10 +24,9 @@ use tower_service::Service;
 
 use super::{
     super::{Bounded, Guard, GuardError, Resolver, is_flood},
-    Answer, GuardSettings, GuardedClient, Question, Way,
+    Answer, GuardSettings, NO_TLS, Question, USER_AGENT, Way,
 };
 
-const USER_AGENT: &str = concat!("keyway/", env!("CARGO_PKG_VERSION"));
 /// Time after which idle connections are closed.
 const IDLE: Duration = Duration::from_secs(90);
 const TCP_KEEPALIVE: Duration = Duration::from_secs(15);
@@ -36,7 +36,7 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 /// Sends requests, over connections that it keeps.
 #[derive(Debug)]
-struct Https {
+pub(super) struct Stranger {
     http: Client<Connector, Full<Bytes>>,
     read_timeout: Duration,
     total_timeout: Duration,
@@ -50,25 +50,15 @@ struct Connector {
     timeout: Duration,
 }
 
-impl GuardedClient {
-    /// Builds a client with these limits. Installs the process's TLS provider (ring) if there is none yet.
-    ///
-    /// # Errors
-    /// [`GuardError::Setup`].
-    pub fn new(settings: &GuardSettings) -> Result<Self, GuardError> {
-        if rustls::crypto::CryptoProvider::get_default().is_none() {
-            // Losing the race means that somebody else has installed one.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
-        let guard = Guard::new(&settings.trusted)?;
+impl Stranger {
+    /// Builds the way with these limits; the process has a TLS provider.
+    pub(super) fn new(settings: &GuardSettings, guard: &Guard) -> Result<Self, GuardError> {
         let mut tcp = HttpConnector::new_with_resolver(Resolver::new(guard.clone()));
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(TCP_KEEPALIVE));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = HttpsConnectorBuilder::new()
-            .with_provider_and_platform_verifier(provider)
-            .map_err(|_| GuardError::Setup("TLS is not usable; check the machine's certificates"))?;
+        let tls = HttpsConnectorBuilder::new().with_provider_and_platform_verifier(provider).map_err(|_| NO_TLS)?;
         // Plain http is possible for hosts that the operator trusts; the guard judges every URL.
         let tls = tls.https_or_http().enable_all_versions().wrap_connector(tcp);
         #[expect(clippy::disallowed_methods, reason = "this is the guarded client")]
@@ -78,12 +68,12 @@ impl GuardedClient {
             .pool_idle_timeout(IDLE)
             .build(Connector { tls, timeout: settings.connect_timeout });
         let GuardSettings { read_timeout, total_timeout, max_body_bytes, .. } = *settings;
-        Ok(Self { guard, way: Arc::new(Https { http, read_timeout, total_timeout, max_body_bytes }) })
+        Ok(Self { http, read_timeout, total_timeout, max_body_bytes })
     }
 }
 
 #[async_trait]
-impl Way for Https {
+impl Way for Stranger {
     async fn send(&self, question: Question) -> Result<Answer, GuardError> {
         let request = request(question)?;
         let answer = async { self.whole(self.in_time(self.http.request(request)).await?).await };
@@ -91,7 +81,7 @@ impl Way for Https {
     }
 }
 
-impl Https {
+impl Stranger {
     async fn whole(&self, response: Response<Incoming>) -> Result<Answer, GuardError> {
         let (head, mut from) = response.into_parts();
         let mut body = BytesMut::new();
