@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 benches=("$@")
-[ $# -gt 0 ] || benches=(lane writers fan_out intake proxy warm)
+[ $# -gt 0 ] || benches=(lane writers fan_out intake proxy warm reads)
 read -ra sizes <<<"${SIZES:-}"
 mkdir -p target/bench
 
@@ -33,6 +33,7 @@ for bench in "${benches[@]}"; do
     case $bench in
     lane) if [ -x "$celery/bin/celery" ]; then arguments=(100000 "$celery/bin/python"); fi ;;
     fan_out) arguments=("${sizes[@]}") ;;
+    reads) if [ ${#sizes[@]} -gt 0 ]; then arguments=(10000000); fi ;;
     soak) arguments=(soak) ;;
     esac
     printf '\n== %s ==\n' "$bench" | tee -a "$log"
