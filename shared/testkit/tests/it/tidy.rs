@@ -16,6 +16,7 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("shared/bus", &["domain"]),
     ("shared/providers", &["domain", "vault"]),
     ("shared/config", &["vault"]),
+    ("shared/content", &[]),
     ("shared/telemetry", &[]),
     ("shared/http", &["telemetry"]),
     ("shared/testkit", &[]),
