@@ -1,8 +1,8 @@
 //! Keyset cursors: opaque to the caller; for Keyway the key of the last item.
 
 use keyway_domain::{
-    IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, ProjectId, ProviderId, RequestId,
-    ServiceId, TenantId, Timestamp, VirtualKeyId,
+    ContentTypeId, IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, ProjectId, ProviderId,
+    RequestId, ServiceId, TenantId, Timestamp, VirtualKeyId,
 };
 use keyway_store::{Page, Paged, audit::AuditKey, request_log::RequestKey};
 use serde::Serialize;
@@ -76,6 +76,7 @@ macro_rules! id_keys {
 }
 
 id_keys!(
+    ContentTypeId,
     IntegrationId,
     MailId,
     MessageId,
@@ -88,6 +89,16 @@ id_keys!(
     InvitationId,
     ServiceId
 );
+
+impl Key for i32 {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
 
 macro_rules! time_keys {
     ($($key:ident { $at:ident, $id:ident: $kind:ident })*) => {$(

@@ -26,7 +26,7 @@ use crate::{
     call::Call,
     code::Code,
     error::ApiError,
-    openapi,
+    modules, openapi,
     routes::{self, Endpoint, Found},
     trace,
 };
@@ -133,10 +133,14 @@ async fn run<B: Buf>(
     let asked = Asked { method, access, params: &params, headers: &headers, peer };
     let by = auth::caller(&app, asked, (request_id, traceparent)).await?;
     Span::current().record("tenant_id", display(by.tenant_id));
+    let module = modules::of(endpoint.template);
+    if let Some(module) = module {
+        modules::check(&app, by.tenant_id, module).await?;
+    }
     let body = if matches!(endpoint.method, Method::GET | Method::DELETE) {
         SecretBytes::new(Vec::new())
     } else {
-        body::read(stream, &headers, app.body_bytes, app.body_timeout).await?
+        body::read(stream, &headers, modules::body_bytes(&app, module), app.body_timeout).await?
     };
     let path = path.as_str().to_owned();
     let known = if endpoint.method == Method::GET { Some(headers.clone()) } else { None };

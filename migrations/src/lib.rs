@@ -39,6 +39,7 @@ mod m0028_reveals;
 mod m0030_identities;
 mod m0032_mails;
 mod m0033_budget_warnings;
+mod m0040_content;
 mod migrate;
 mod migrator;
 mod protect;

@@ -8,7 +8,7 @@ use crate::{
     m0013_key_shares, m0014_routing, m0015_replicas, m0016_answer_cache, m0017_fallback, m0018_refused_calls,
     m0019_provider_limits, m0020_counted_answers, m0021_list_orders, m0022_replacements, m0023_keys_in_projects,
     m0024_rounds, m0025_people, m0026_members, m0027_sign_in_attempts, m0028_reveals, m0030_identities, m0032_mails,
-    m0033_budget_warnings,
+    m0033_budget_warnings, m0040_content,
 };
 
 /// All migrations, in order.
@@ -48,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0030_identities::Migration),
             Box::new(m0032_mails::Migration),
             Box::new(m0033_budget_warnings::Migration),
+            Box::new(m0040_content::Migration),
         ]
     }
 }

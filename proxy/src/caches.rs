@@ -32,8 +32,8 @@ impl Caches {
                 self.projects.forget(tenant_id.uuid());
                 tenant_id.uuid()
             }
-            // Neither people nor services call providers.
-            Invalidation::User { .. } | Invalidation::Service { .. } => return,
+            // Neither people nor services call providers, and nothing published is called.
+            Invalidation::User { .. } | Invalidation::Service { .. } | Invalidation::Published => return,
         };
         self.answers.forget(scope);
     }

@@ -6,8 +6,10 @@ mod authenticator;
 mod backpressure;
 mod bad_input;
 mod connections;
+mod content;
 mod database_away;
 mod document;
+mod document_answers;
 #[path = "../../../src/front.rs"]
 mod doors;
 mod drift;
@@ -32,6 +34,7 @@ mod own_usage;
 mod pasted_keys;
 mod people;
 mod providers;
+mod published;
 mod replacements;
 mod requests;
 mod resources;

@@ -7,11 +7,13 @@
 pub mod audit;
 pub mod budgets;
 mod connect;
+pub mod content_types;
 pub mod credentials;
 pub mod data_keys;
 mod database_limits;
 pub mod dead_letters;
 mod distrust;
+pub mod documents;
 pub mod drift;
 #[expect(unreachable_pub, reason = "the derive macros need the items of an entity to be public")]
 mod entity;
@@ -28,6 +30,8 @@ pub mod limits;
 pub mod link_tokens;
 pub mod mails;
 pub mod memberships;
+pub mod modules;
+pub mod node_types;
 mod only;
 pub mod operations;
 pub mod outbox;

@@ -7,6 +7,7 @@ mod budgets;
 mod drift;
 mod expiry;
 mod fire;
+mod publications;
 mod retention;
 mod revocations;
 mod round;
@@ -40,7 +41,7 @@ struct Schedule {
     run: for<'c> fn(&'c Ctx, Round) -> BoxFuture<'c, Result<(), StoreError>>,
 }
 
-static SCHEDULES: [Schedule; 8] = [
+static SCHEDULES: [Schedule; 9] = [
     Schedule {
         name: Some(usage::NAME),
         every: |settings| settings.usage_interval,
@@ -55,6 +56,7 @@ static SCHEDULES: [Schedule; 8] = [
     Schedule { name: None, every: |_| replicas::BEAT, run: |ctx, round| Box::pin(revocations::run(ctx, round)) },
     Schedule { name: None, every: |_| MINUTE, run: |ctx, round| Box::pin(expiry::run(ctx, round)) },
     Schedule { name: None, every: |_| MINUTE, run: |ctx, round| Box::pin(budgets::run(ctx, round)) },
+    Schedule { name: None, every: |_| ALWAYS, run: |ctx, round| Box::pin(publications::run(ctx, round)) },
     Schedule { name: Some(drift::NAME), every: |_| HOUR, run: |ctx, round| Box::pin(drift::run(ctx, round)) },
     Schedule { name: Some(retention::NAME), every: |_| HOUR, run: |ctx, round| Box::pin(retention::run(ctx, round)) },
 ];

@@ -3,6 +3,7 @@
 mod audit_and_rest;
 mod budgets;
 mod dead_letters;
+mod documents;
 mod fixture;
 mod full_disk;
 mod integrations;

@@ -21,9 +21,9 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("shared/http", &["telemetry"]),
     ("shared/testkit", &[]),
     ("migrations", &["vault"]),
-    ("api", &["domain", "http", "providers", "store", "telemetry", "vault"]),
+    ("api", &["content", "domain", "http", "providers", "store", "telemetry", "vault"]),
     ("proxy", &["bus", "domain", "http", "providers", "store", "telemetry", "vault"]),
-    ("workers", &["bus", "domain", "providers", "store", "telemetry", "vault"]),
+    ("workers", &["bus", "content", "domain", "providers", "store", "telemetry", "vault"]),
     (
         ".",
         &[
