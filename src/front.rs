@@ -54,7 +54,7 @@ impl<A: Door<Body = ApiBody>> Door for Front<A> {
     }
 
     async fn answer(&self, request: Request<Incoming>, connection: &Connection) -> Response<Self::Body> {
-        let request = folded(request);
+        let request = keyway_api::aliased(folded(request));
         if head_bytes(&request) > self.max_header_bytes {
             return keyway_api::refuse_head(self.max_header_bytes).map(Either::Left).map(Either::Right);
         }

@@ -5,6 +5,7 @@
 
 mod access;
 mod admission;
+mod aliases;
 mod answer;
 mod app;
 mod auth;
@@ -48,6 +49,7 @@ mod view;
 mod work;
 
 pub use admission::OutboxLimits;
+pub use aliases::aliased;
 pub use app::{App, AppParts, SessionTimes};
 pub use beside::{OpenApi, ProxyBeside};
 pub use console::{Console, ConsoleError, Submission};

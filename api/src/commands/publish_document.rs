@@ -14,8 +14,8 @@ use crate::{
     work::{Command, Work},
 };
 
-/// Characters that the publications of one collection may have together: replicas have them in memory.
-const MOST_CHARS: i64 = 64 << 20;
+/// Bytes that the publications of one collection may have together: replicas have them in memory, several times.
+const MOST_BYTES: i64 = 32 << 20;
 
 /// Change of what readers get.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +48,9 @@ impl Command for ChangePublication {
         etag::check(expected, before.version)?;
         if !matches!(to, Publication::Unpublish) {
             let own = before.content.body.len() + before.content.metadata.len();
-            let others = documents::published_chars(&work.tx, &before).await?;
-            if others.saturating_add(i64::try_from(own).unwrap_or(i64::MAX)) > MOST_CHARS {
-                let message = format!("publications of one kind may have {MOST_CHARS} characters together");
+            let others = documents::published_bytes(&work.tx, &before).await?;
+            if others.saturating_add(i64::try_from(own).unwrap_or(i64::MAX)) > MOST_BYTES {
+                let message = format!("the publications of one collection may have {MOST_BYTES} bytes together");
                 return Err(ApiError::new(Code::LimitReached, message));
             }
         }

@@ -20,8 +20,8 @@ use super::{load, shelf::Shelf};
 
 /// Memory of all collections together, in bytes.
 const MOST_BYTES: u64 = 256 << 20;
-/// Collections that are expected at once.
-const EXPECTED: usize = 256;
+/// Collections that are expected at once: so few that the cache is one piece, and a collection may take most of it.
+const EXPECTED: usize = 32;
 /// Loads at once: whoever asks for much that is not there takes no connections from others.
 const LOADS: usize = 4;
 /// Time to live of a collection, should a change of it never be told.
@@ -46,7 +46,7 @@ struct ByBytes;
 
 impl Weighter<String, Kept> for ByBytes {
     fn weight(&self, _: &String, kept: &Kept) -> u64 {
-        kept.shelf.bytes().max(1)
+        kept.shelf.bytes()
     }
 }
 
@@ -103,5 +103,39 @@ impl PublishedCache {
     pub(crate) fn forget_all(&self) {
         self.changes.fetch_add(1, Ordering::SeqCst);
         self.shelves.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_bounded_and_a_large_collection_is_kept() {
+        let cache = PublishedCache::default();
+        let put = |name: String, bytes: u64| {
+            let shelf = Arc::new(Shelf::weighing(TenantId::new(), bytes));
+            cache.shelves.insert(name, Kept { shelf, until: Instant::now() + TTL });
+        };
+        for number in 0..5_000 {
+            put(number.to_string(), 1 << 20);
+        }
+        assert!(cache.shelves.len() > 200 && cache.shelves.weight() <= MOST_BYTES, "{}", cache.shelves.len());
+        put("large".to_owned(), MOST_BYTES / 4 * 3);
+        assert!(cache.warm("large").is_some() && cache.shelves.weight() <= MOST_BYTES);
+    }
+
+    #[test]
+    fn what_a_tenant_changed_goes_and_that_of_others_stays() {
+        let cache = PublishedCache::default();
+        let (own, other) = (TenantId::new(), TenantId::new());
+        for (name, tenant_id) in [("own", own), ("other", other)] {
+            let shelf = Arc::new(Shelf::weighing(tenant_id, 1));
+            cache.shelves.insert(name.to_owned(), Kept { shelf, until: Instant::now() + TTL });
+        }
+        cache.forget(own);
+        assert!(cache.warm("own").is_none() && cache.warm("other").is_some());
+        cache.forget_all();
+        assert!(cache.warm("other").is_none());
     }
 }

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use keyway_content::{Query, projected};
 use keyway_domain::{DocumentAccess, DocumentKind, TenantId};
 use keyway_store::{Page, Paged, documents::PublishedRow};
-use quick_cache::sync::Cache;
+use quick_cache::{Weighter, sync::Cache};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -17,8 +17,9 @@ use crate::{
     listing::{hex_of, text_of},
 };
 
-/// Lists of a collection that are kept ready.
-const LISTS: usize = 100;
+/// Lists of a collection that are expected to be kept ready, and their memory in bytes.
+const LISTS: usize = 32;
+const LISTS_BYTES: u64 = 512 << 10;
 /// Largest list that is kept ready, in bytes.
 const MOST_LIST_BYTES: usize = 64 << 10;
 /// Memory of a value in relation to its text.
@@ -31,7 +32,7 @@ pub(crate) struct Shelf {
     tenant_id: TenantId,
     items: Vec<Item>,
     by_slug: HashMap<String, Vec<usize>>,
-    lists: Cache<String, Leaf>,
+    lists: Cache<String, Leaf, ByBytes>,
     bytes: u64,
 }
 
@@ -53,6 +54,15 @@ pub(crate) struct Leaf {
     pub(crate) content_type: &'static str,
     /// `true` if anybody may read it; else those who may read content in the tenant.
     pub(crate) is_open: bool,
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<String, Leaf> for ByBytes {
+    fn weight(&self, key: &String, leaf: &Leaf) -> u64 {
+        (key.len() + leaf.body.len()) as u64 + 128
+    }
 }
 
 /// A list that is asked for.
@@ -90,8 +100,8 @@ impl Shelf {
             tenant_id,
             items: Vec::new(),
             by_slug: HashMap::new(),
-            lists: Cache::new(LISTS),
-            bytes: (LISTS * MOST_LIST_BYTES) as u64,
+            lists: Cache::with_weighter(LISTS, LISTS_BYTES, ByBytes),
+            bytes: LISTS_BYTES,
         };
         for row in rows {
             let access = row.content.access.unwrap_or(access);
@@ -213,4 +223,12 @@ fn item(name: &str, row: &PublishedRow, is_open: bool) -> Item {
     };
     let parent_id = row.position.parent_id.map(|id| id.to_string());
     Item { id: row.id.uuid(), locale: row.position.locale.clone(), parent_id, entry, text_bytes, leaf }
+}
+
+#[cfg(test)]
+impl Shelf {
+    /// Returns an empty one that takes this much memory.
+    pub(super) fn weighing(tenant_id: TenantId, bytes: u64) -> Self {
+        Self { bytes, ..Self::new(tenant_id, "x", DocumentAccess::Public, Vec::new()) }
+    }
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     fixture::{Api, Reply, on_both, send},
-    members::{member, session, with},
+    members::{member, service, session, with},
 };
 
 on_both! {
@@ -291,5 +291,30 @@ async fn each_role_writes_publishes_and_reads_as_it_may() -> Result<()> {
     ensure!(listed.text_at("/items/0/slug") == "a", "{}", listed.text);
     api.patch("/api/v1/content-types/article", json!({ "access": "private" })).await?.expect(200)?;
     send(with(&api, &developer, Method::GET, public)).await?.expect_error(404, "not_found")?;
+    Ok(())
+}
+
+/// The paths of openagent, with a service token as `x-api-key`.
+#[tokio::test]
+async fn paths_of_openagent_lead_to_the_same() -> Result<()> {
+    let api = Api::sqlite().await?;
+    switch_on(&api).await?;
+    let permissions = ["content_types.create", "content.create", "content.read", "content.update"];
+    let permissions = permissions.iter().filter_map(|it| it.parse().ok()).collect();
+    let token = service(&api, api.tenant, permissions, None).await?;
+    let ask = |method, path: &str| api.anonymous(method, path).header("x-api-key", &token);
+    let kind = json!({ "name": "article", "schema": {}, "access": "public" });
+    send(ask(Method::POST, "/content-types").json(&kind)).await?.expect(201)?;
+    let entry = json!({ "data": {}, "slug": "a" });
+    let entry = send(ask(Method::POST, "/content/article").json(&entry)).await?.expect(201)?;
+    send(ask(Method::GET, &format!("/content/article/{}", entry.text_at("/id")))).await?.expect(200)?;
+    let made = json!({ "name": "f", "document": flow(0.0) });
+    let made = send(ask(Method::POST, "/flows").json(&made)).await?.expect(201)?;
+    let remove = json!([{ "type": "remove", "collection": "edges", "key": "e" }]);
+    let named = json!({ "flow_id": made.text_at("/id"), "base_version": 1, "operations": remove });
+    let changed = send(ask(Method::POST, "/flows/mutations").json(&named)).await?.expect(200)?;
+    ensure!(changed.at("/document/edges") == &json!([]), "{}", changed.text);
+    ensure!(send(ask(Method::GET, "/flows")).await?.expect(200)?.text_at("/items/0/slug") == "f");
+    send(api.anonymous(Method::GET, "/flows")).await?.expect_error(404, "not_found")?;
     Ok(())
 }

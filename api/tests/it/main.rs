@@ -35,6 +35,7 @@ mod pasted_keys;
 mod people;
 mod providers;
 mod published;
+mod real_documents;
 mod replacements;
 mod requests;
 mod resources;

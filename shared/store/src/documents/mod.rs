@@ -4,7 +4,7 @@ mod publish;
 mod row;
 mod versions;
 
-pub use publish::{Due, is_due, publish, publish_due, published, published_chars, schedule, unpublish};
+pub use publish::{Due, is_due, publish, publish_due, published, published_bytes, schedule, unpublish};
 pub use row::{Collection, Content, DocumentRow, Position, PublishedRow, VersionRow};
 pub use versions::{VERSIONS_KEPT, find_version, versions};
 

@@ -106,12 +106,13 @@ pub async fn published(tx: &TenantTx, collection: Collection) -> Result<Vec<Publ
     rows.into_iter().map(|model| row::published(collection.kind, model)).collect()
 }
 
-/// Returns the characters of all published copies of a collection but of this document's.
+/// Returns the bytes of all published copies of a collection but of this document's.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn published_chars(tx: &TenantTx, but: &DocumentRow) -> Result<i64, StoreError> {
-    let mut sql = Sql::new("SELECT CAST(COALESCE(SUM(LENGTH(v.body) + LENGTH(v.metadata)), 0) AS BIGINT) AS n");
+pub async fn published_bytes(tx: &TenantTx, but: &DocumentRow) -> Result<i64, StoreError> {
+    let mut sql =
+        Sql::new("SELECT CAST(COALESCE(SUM(OCTET_LENGTH(v.body) + OCTET_LENGTH(v.metadata)), 0) AS BIGINT) AS n");
     of_published(&mut sql, tx, but.collection());
     sql.push(" AND d.id <> ").bind(but.id.uuid());
     sql.number(tx).await

@@ -120,7 +120,11 @@ async fn fifty_versions_are_kept_and_the_published_one(fixture: Fixture) -> Resu
     ensure!(kept == expected, "{kept:?}");
     let published = documents::published(&tx, FLOWS).await?;
     ensure!(published.len() == 1 && published[0].version == 1 && published[0].content.body == "{}");
-    ensure!(documents::published_chars(&tx, &row).await? == 0);
+    ensure!(documents::published_bytes(&tx, &row).await? == 0);
+    let other = documents::insert(&tx, FLOWS, (&at("b", "en"), None), &content("\"ñ\""), NOW).await?;
+    documents::publish(&tx, &other, NOW).await?;
+    ensure!(documents::published_bytes(&tx, &row).await? == 4 + 2);
+    documents::unpublish(&tx, &other).await?;
     let stale = DocumentRow { version: 1, ..row.clone() };
     ensure!(matches!(
         documents::touch(&tx, &stale, (&at("a", "en"), &content("x")), NOW).await,
