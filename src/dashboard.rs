@@ -53,11 +53,11 @@ pub(crate) fn answer<B>(request: &Request<B>) -> Option<Response<Full<Bytes>>> {
     Some(response)
 }
 
-/// Returns `true` if a request that the proxy does not take is for the dashboard. Everything below `/api`, `/proxy` and
-/// `/v1` is not, nor is anything that would change something.
+/// Returns `true` if a request that the proxy does not take is for the dashboard. Everything below `/api`, `/content`, `/proxy`
+/// and `/v1` is not, nor is anything that would change something.
 fn is_page(method: &Method, path: &str) -> bool {
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    matches!(*method, Method::GET | Method::HEAD) && !matches!(first, "api" | "proxy" | "v1")
+    matches!(*method, Method::GET | Method::HEAD) && !matches!(first, "api" | "content" | "proxy" | "v1")
 }
 
 /// Returns `true` for an address in the application: its last part is no file's name.

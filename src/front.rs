@@ -57,7 +57,7 @@ impl<A: Door<Body = ApiBody>> Door for Front<A> {
         if let Err(why) = check_target(&request) {
             return keyway_api::refuse_target(why).map(Either::Left).map(Either::Right);
         }
-        let request = folded(request);
+        let request = keyway_api::aliased(folded(request));
         if head_bytes(&request) > self.max_header_bytes {
             return keyway_api::refuse_head(self.max_header_bytes).map(Either::Left).map(Either::Right);
         }

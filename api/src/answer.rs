@@ -65,6 +65,11 @@ impl Answer {
         Self { status: StatusCode::OK, body: wiped(body), is_secret: true, ..Self::no_content() }
     }
 
+    /// Builds a 200 with bytes and all headers that it has.
+    pub(crate) fn of_bytes(body: Bytes, headers: Vec<(HeaderName, HeaderValue)>) -> Self {
+        Self { status: StatusCode::OK, body, headers, ..Self::no_content() }
+    }
+
     /// Builds a 204.
     pub(crate) const fn no_content() -> Self {
         Self { status: StatusCode::NO_CONTENT, body: Bytes::new(), headers: Vec::new(), is_secret: false, events: None }
@@ -154,6 +159,10 @@ impl Answer {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // The answer's own ones stand in the place of the usual ones.
+        for (name, _) in &self.headers {
+            headers.remove(name);
+        }
         headers.extend(self.headers);
         error::stamp(&mut response, request_id);
         response

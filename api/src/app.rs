@@ -15,6 +15,7 @@ use crate::{
     live::Live,
     oidc::{Oidc, OidcSettings},
     principals::Principals,
+    published::PublishedCache,
 };
 
 /// How long sessions hold.
@@ -88,6 +89,7 @@ pub struct App {
     pub(crate) principals: Principals,
     pub(crate) hashing: Hashing,
     pub(crate) live: Live,
+    pub(crate) published: PublishedCache,
     pub(crate) oidc: Option<Oidc>,
     pub(crate) proxy: Option<Arc<dyn ProxyBeside>>,
 }
@@ -115,6 +117,7 @@ impl App {
             principals: Principals::default(),
             hashing: Hashing::new(),
             live: Live::new(Timestamp::now()),
+            published: PublishedCache::default(),
             oidc: parts.oidc.map(|(settings, http)| Oidc::new(settings, http)),
             proxy: parts.proxy,
         })
@@ -135,6 +138,7 @@ impl App {
                 self.live.tell([Notice::new(tenant_id, Noticed::Status(None), Timestamp::now())]);
             }
             Invalidation::User { .. } | Invalidation::Service { .. } => self.live.forget(what),
+            Invalidation::Published => self.published.forget(tenant_id),
             Invalidation::VirtualKey { .. } | Invalidation::Providers => {}
         }
     }
@@ -154,16 +158,20 @@ impl App {
         self.live.end();
     }
 
-    /// Drops all that this API has in memory of people and services, when changes may have been missed. Streams end, too:
+    /// Drops all that this API has in memory of people, services and publications, when changes may have been missed. Streams end, too:
     /// the rights of anybody who listens may be among them.
     pub fn forget_principals(&self) {
         self.principals.forget_all();
+        self.published.forget_all();
         self.live.end();
     }
 
     /// Drops cache entries of this process that a committed change affects.
     pub(crate) fn forget(&self, tenant_id: TenantId, what: Invalidation) {
         self.principals.forget(what);
+        if what == Invalidation::Published {
+            self.published.forget(tenant_id);
+        }
         if let Some(proxy) = &self.proxy {
             proxy.forget(tenant_id, what);
         }

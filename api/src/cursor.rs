@@ -1,8 +1,8 @@
 //! Keyset cursors: opaque to the caller; for Keyway the key of the last item.
 
 use keyway_domain::{
-    IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, ProjectId, ProviderId, RequestId,
-    ServiceId, TenantId, Timestamp, VirtualKeyId,
+    ContentTypeId, IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, ProjectId, ProviderId,
+    RequestId, ServiceId, TenantId, Timestamp, VirtualKeyId,
 };
 use keyway_store::{
     Page, Paged,
@@ -95,6 +95,7 @@ macro_rules! id_keys {
 }
 
 id_keys!(
+    ContentTypeId,
     IntegrationId,
     MailId,
     MessageId,
@@ -114,6 +115,16 @@ impl Key for u64 {
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok().filter(|number| i64::try_from(*number).is_ok())
+    }
+}
+
+impl Key for i32 {
+    fn write(&self) -> String {
+        self.to_string()
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
     }
 }
 

@@ -11,14 +11,14 @@ use keyway_telemetry::Home;
 use tower_service::Service;
 use warp::{Filter, Reply};
 
-use crate::{app::App, code::Code, error::ApiError, service};
+use crate::{app::App, code::Code, error::ApiError, published, service};
 
 /// The body of the API's answers.
 pub type ApiBody = <warp::reply::Response as IntoBody>::Body;
 
 /// Opens a door of this API, which answers in the runtime that this is called in: its requests ask the database.
 pub fn door(app: Arc<App>) -> impl Door<Body = ApiBody> {
-    ApiDoor { routes: service::routes(app), home: Home::here() }
+    ApiDoor { routes: service::routes(Arc::clone(&app)), app, home: Home::here() }
 }
 
 /// Refuses a request whose head is larger than so many bytes.
@@ -46,6 +46,7 @@ pub fn refuse_target(why: Misdirected) -> Response<ApiBody> {
 /// Hands requests to the routes.
 struct ApiDoor<F> {
     routes: F,
+    app: Arc<App>,
     home: Home,
 }
 
@@ -56,10 +57,13 @@ where
     type Body = ApiBody;
 
     fn of_loop(&self) -> Self {
-        Self { routes: self.routes.clone(), home: self.home.clone() }
+        Self { routes: self.routes.clone(), app: Arc::clone(&self.app), home: self.home.clone() }
     }
 
     async fn answer(&self, mut request: Request<Incoming>, connection: &Connection) -> Response<ApiBody> {
+        if let Some(response) = published::warm(&self.app.published, &request) {
+            return response;
+        }
         request.extensions_mut().insert(service::CameOn(connection.clone()));
         let mut routes = warp::service(self.routes.clone());
         let answered = self.home.run("management request", async move { routes.call(request).await }).await;

@@ -6,6 +6,7 @@ use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, header};
+use keyway_content::ContentError;
 use keyway_domain::{AuthFailure, RequestId};
 use keyway_providers::GuardError;
 use keyway_store::{KeyError, StoreError};
@@ -224,6 +225,15 @@ impl From<KeyError> for ApiError {
         match error {
             KeyError::Vault(error) => error.into(),
             KeyError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ContentError> for ApiError {
+    fn from(error: ContentError) -> Self {
+        match error {
+            ContentError::Query(message) => Self::parameter(message),
+            ContentError::TooLarge { .. } | ContentError::Invalid { .. } => Self::field(error.to_string()),
         }
     }
 }

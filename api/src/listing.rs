@@ -85,7 +85,7 @@ impl Key for Place {
         match &self.value {
             PlaceValue::Id => id.to_string(),
             PlaceValue::Number(number) => format!("{id}{sign}{number}"),
-            PlaceValue::Text(text) => format!("{id}{sign}{}", to_hex(text.as_bytes())),
+            PlaceValue::Text(text) => format!("{id}{sign}{}", hex_of(text)),
         }
     }
 
@@ -103,7 +103,12 @@ impl Key for Place {
     }
 }
 
-/// Decodes the hexadecimal digits of a text.
+/// Returns a text as hexadecimal digits.
+pub(crate) fn hex_of(text: &str) -> String {
+    to_hex(text.as_bytes())
+}
+
+/// Reads [`hex_of`].
 pub(crate) fn text_of(digits: &str) -> Option<String> {
     if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
         return None;

@@ -27,7 +27,7 @@ use crate::{
     call::Call,
     code::Code,
     error::ApiError,
-    openapi,
+    modules, openapi,
     principal::Principal,
     routes::{self, Endpoint, Found},
     trace,
@@ -139,10 +139,14 @@ async fn run<B: Buf>(
     if let Some(came) = came.filter(|_| !matches!(*by.principal, Principal::Nobody)) {
         came.traffic.note_key();
     }
+    let module = modules::of(endpoint.template);
+    if let Some(module) = module {
+        modules::check(&app, by.tenant_id, module).await?;
+    }
     let body = if matches!(endpoint.method, Method::GET | Method::DELETE) {
         SecretBytes::new(Vec::new())
     } else {
-        body::read(stream, &headers, app.body_bytes, app.body_timeout).await?
+        body::read(stream, &headers, modules::body_bytes(&app, module), app.body_timeout).await?
     };
     let path = path.as_str().to_owned();
     let known = if endpoint.method == Method::GET { Some(headers.clone()) } else { None };

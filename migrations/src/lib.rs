@@ -44,6 +44,7 @@ mod m0034_service_keys;
 mod m0035_reads;
 mod m0036_reported_keys;
 mod m0038_audit_chain;
+mod m0040_content;
 mod migrate;
 mod migrator;
 mod protect;

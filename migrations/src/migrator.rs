@@ -9,6 +9,7 @@ use crate::{
     m0019_provider_limits, m0020_counted_answers, m0021_list_orders, m0022_replacements, m0023_keys_in_projects,
     m0024_rounds, m0025_people, m0026_members, m0027_sign_in_attempts, m0028_reveals, m0030_identities, m0031_passkeys,
     m0032_mails, m0033_budget_warnings, m0034_service_keys, m0035_reads, m0036_reported_keys, m0038_audit_chain,
+    m0040_content,
 };
 
 /// All migrations, in order.
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0035_reads::Migration),
             Box::new(m0036_reported_keys::Migration),
             Box::new(m0038_audit_chain::Migration),
+            Box::new(m0040_content::Migration),
         ]
     }
 }

@@ -35,6 +35,8 @@ impl Caches {
                 self.projects.forget(tenant_id.uuid());
                 tenant_id.uuid()
             }
+            // Nothing that is published is called.
+            Invalidation::Published => return,
         };
         self.answers.forget(scope);
     }

@@ -1,6 +1,6 @@
 //! Deletes a tenant with everything it has, except its audit log.
 
-use keyway_domain::{TenantId, Timestamp};
+use keyway_domain::{Invalidation, TenantId, Timestamp};
 use keyway_store::tenants;
 use serde_json::json;
 
@@ -24,8 +24,12 @@ pub(crate) async fn run(call: &Call, id: TenantId) -> Result<Answer, ApiError> {
         let by = Caller { tenant_id, ..call.by.clone() };
         let mut journal = Journal::new(&by, now);
         journal.audit("tenant.deleted", id, json!({ "name": tenant.name }));
+        if tenant_id == id {
+            journal.invalidate(id, Invalidation::Published);
+        }
         journal.write(&tx).await?;
     }
     tx.commit().await?;
+    call.app.forget(id, Invalidation::Published);
     Ok(Answer::no_content())
 }

@@ -1,6 +1,6 @@
 //! Renames a tenant.
 
-use keyway_domain::{TenantId, Timestamp};
+use keyway_domain::{Invalidation, TenantId, Timestamp};
 use keyway_store::tenants;
 use serde_json::json;
 
@@ -17,7 +17,10 @@ pub(crate) async fn run(call: &Call, id: TenantId, name: &str) -> Result<Answer,
     tenants::rename(&tx, id, name).await?;
     let mut journal = Journal::new(&call.by, now);
     journal.audit("tenant.renamed", id, json!({ "name": name }));
+    // Its name is in the addresses of its publications.
+    journal.invalidate(id, Invalidation::Published);
     journal.write(&tx).await?;
     tx.commit().await?;
+    journal.committed(&call.app);
     Ok(Answer::ok(&TenantView::from(tenants::TenantRow { name: name.to_owned(), ..before })))
 }

@@ -4,17 +4,22 @@
 //! OpenAPI document is made from the same rows.
 
 mod audit;
+mod content_types;
 mod credentials;
 mod dead_letters;
+mod documents;
 mod drift;
+mod entries;
 mod events;
 mod factors;
+mod flows;
 mod integrations;
 mod invitations;
 mod mails;
 mod me;
 mod members;
 mod models;
+mod modules;
 mod notifications;
 mod oidc;
 mod operations;
@@ -22,9 +27,11 @@ mod passkeys;
 mod password_resets;
 mod projects;
 mod providers;
+mod published;
 mod requests;
 mod reveals;
 mod routing;
+mod scenes;
 mod services;
 mod sessions;
 mod setup;
@@ -211,6 +218,62 @@ table! {
     GET    "/api/v1/dead-letters"                    TenantAndBeyond(DeadLetters Read) dead_letters::list;
     POST   "/api/v1/dead-letters/{id}/replay"        TenantAndBeyond(DeadLetters Update) dead_letters::replay;
     POST   "/api/v1/dead-letters/{id}/discard"       TenantAndBeyond(DeadLetters Delete) dead_letters::discard;
+
+    GET    "/api/v1/modules"                         Tenant(Tenants Read)              modules::detail;
+    PUT    "/api/v1/modules"                         Tenant(Tenants Update)            modules::update;
+    POST   "/api/v1/content-types"                   Tenant(ContentTypes Create)       content_types::create;
+    GET    "/api/v1/content-types"                   Tenant(ContentTypes Read)         content_types::list;
+    GET    "/api/v1/content-types/{id}"              Tenant(ContentTypes Read)         content_types::detail;
+    PATCH  "/api/v1/content-types/{id}"              Tenant(ContentTypes Update)       content_types::update;
+    PUT    "/api/v1/content-types/{id}/schema"       Tenant(ContentTypes Update)       content_types::change_schema;
+    DELETE "/api/v1/content-types/{id}"              Tenant(ContentTypes Delete)       content_types::delete;
+    GET    "/api/v1/node-types"                      Tenant(ContentTypes Read)         modules::list_node_types;
+    PUT    "/api/v1/node-types/{id}"                 Tenant(ContentTypes Update)       modules::put_node_type;
+    DELETE "/api/v1/node-types/{id}"                 Tenant(ContentTypes Delete)       modules::delete_node_type;
+
+    POST   "/api/v1/content/{type}"                  Tenant(Content Create)            entries::create;
+    GET    "/api/v1/content/{type}"                  Tenant(Content Read)              entries::list;
+    GET    "/api/v1/content/{type}/{id}"             Tenant(Content Read)              entries::detail;
+    PUT    "/api/v1/content/{type}/{id}"             Tenant(Content Update)            entries::update;
+    DELETE "/api/v1/content/{type}/{id}"             Tenant(Content Delete)            entries::delete;
+    POST   "/api/v1/content/{type}/{id}/publish"     Tenant(Publications Create)       entries::publish;
+    POST   "/api/v1/content/{type}/{id}/unpublish"   Tenant(Publications Delete)       entries::unpublish;
+    POST   "/api/v1/content/{type}/{id}/schedule"    Tenant(Publications Create)       entries::schedule;
+    GET    "/api/v1/content/{type}/{id}/versions"    Tenant(Content Read)              entries::versions;
+    GET    "/api/v1/content/{type}/{id}/versions/{version}" Tenant(Content Read)              entries::version;
+    GET    "/api/v1/content/{type}/{id}/diff"        Tenant(Content Read)              entries::compare;
+    POST   "/api/v1/content/{type}/{id}/restore"     Tenant(Content Update)            entries::restore;
+
+    POST   "/api/v1/flows"                           Tenant(Content Create)            flows::create;
+    GET    "/api/v1/flows"                           Tenant(Content Read)              flows::list;
+    POST   "/api/v1/flows/mutations"                 Tenant(Content Update)            flows::mutate_named;
+    POST   "/api/v1/flows/{id}/mutations"            Tenant(Content Update)            flows::mutate;
+    GET    "/api/v1/flows/{id}"                      Tenant(Content Read)              flows::detail;
+    PUT    "/api/v1/flows/{id}"                      Tenant(Content Update)            flows::update;
+    DELETE "/api/v1/flows/{id}"                      Tenant(Content Delete)            flows::delete;
+    POST   "/api/v1/flows/{id}/publish"              Tenant(Publications Create)       flows::publish;
+    POST   "/api/v1/flows/{id}/unpublish"            Tenant(Publications Delete)       flows::unpublish;
+    POST   "/api/v1/flows/{id}/schedule"             Tenant(Publications Create)       flows::schedule;
+    GET    "/api/v1/flows/{id}/versions"             Tenant(Content Read)              flows::versions;
+    GET    "/api/v1/flows/{id}/versions/{version}"   Tenant(Content Read)              flows::version;
+    GET    "/api/v1/flows/{id}/diff"                 Tenant(Content Read)              flows::compare;
+    POST   "/api/v1/flows/{id}/restore"              Tenant(Content Update)            flows::restore;
+
+    POST   "/api/v1/scenes"                          Tenant(Content Create)            scenes::create;
+    GET    "/api/v1/scenes"                          Tenant(Content Read)              scenes::list;
+    GET    "/api/v1/scenes/{id}"                     Tenant(Content Read)              scenes::detail;
+    PUT    "/api/v1/scenes/{id}"                     Tenant(Content Update)            scenes::update;
+    DELETE "/api/v1/scenes/{id}"                     Tenant(Content Delete)            scenes::delete;
+    POST   "/api/v1/scenes/{id}/publish"             Tenant(Publications Create)       scenes::publish;
+    POST   "/api/v1/scenes/{id}/unpublish"           Tenant(Publications Delete)       scenes::unpublish;
+    POST   "/api/v1/scenes/{id}/schedule"            Tenant(Publications Create)       scenes::schedule;
+    GET    "/api/v1/scenes/{id}/versions"            Tenant(Content Read)              scenes::versions;
+    GET    "/api/v1/scenes/{id}/versions/{version}"  Tenant(Content Read)              scenes::version;
+    GET    "/api/v1/scenes/{id}/diff"                Tenant(Content Read)              scenes::compare;
+    POST   "/api/v1/scenes/{id}/restore"             Tenant(Content Update)            scenes::restore;
+
+    GET    "/content/{tenant}/{type}"                Anybody()                         published::list;
+    GET    "/content/{tenant}/{type}/{slug}"         Anybody()                         published::detail;
 }
 
 /// Returns the row for a request; of several templates that match, the first one.

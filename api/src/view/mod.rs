@@ -2,7 +2,9 @@
 //! no type here but that of `reveal` can hold a stored secret.
 
 mod audit;
+mod content_type;
 mod dead_letter;
+mod document;
 mod drift;
 mod integration;
 mod mail;
@@ -21,7 +23,9 @@ mod verdict;
 mod virtual_key;
 
 pub(crate) use audit::{AuditKeyView, AuditView, CheckpointView};
+pub(crate) use content_type::{ContentTypeView, ModulesView, NodeTypeView, SchemaAccepted};
 pub(crate) use dead_letter::DeadLetterView;
+pub(crate) use document::{DiffView, DocumentVersionView, DocumentView};
 pub(crate) use drift::DriftView;
 pub(crate) use integration::{IntegrationDetail, IntegrationView, ReplacementView, Submitted};
 pub(crate) use mail::MailView;

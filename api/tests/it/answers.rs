@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     authenticator::Authenticator,
-    document, drift,
+    document, document_answers, drift,
     fixture::{Api, KEY, Reply, on_both, send},
     mails, members,
     passkey_device::{Device, Words},
@@ -26,8 +26,8 @@ const ORIGIN: &str = "http://localhost";
 on_both! { every_route_answers_as_its_snapshot_says }
 
 /// Answers so far, by the route's method and template.
-struct Answers {
-    api: Api,
+pub(crate) struct Answers {
+    pub(crate) api: Api,
     /// Token of the session that calls; `None`: the admin key does.
     token: Option<String>,
     seen: BTreeMap<&'static str, Value>,
@@ -46,6 +46,9 @@ async fn every_route_answers_as_its_snapshot_says(api: Api) -> Result<()> {
     answers.get("GET /api/v1/audit", "", "?action=project.created&limit=1").await?;
     answers.get("GET /api/v1/audit/checkpoints", "", "").await?;
     answers.get("GET /api/v1/audit/key", "", "").await?;
+
+    document_answers::content(&mut answers).await?;
+    document_answers::flows_and_scenes(&mut answers).await?;
 
     answers.get("GET /api/v1/events", "", "").await?;
     people(&mut answers, &integration).await?;
@@ -299,22 +302,23 @@ async fn dead_letters(answers: &mut Answers) -> Result<()> {
 }
 
 impl Answers {
-    async fn get(&mut self, route: &'static str, id: &str, query: &str) -> Result<Reply> {
+    pub(crate) async fn get(&mut self, route: &'static str, id: &str, query: &str) -> Result<Reply> {
         self.call(route, id, query, None).await
     }
 
-    async fn act(&mut self, route: &'static str, id: &str) -> Result<()> {
+    pub(crate) async fn act(&mut self, route: &'static str, id: &str) -> Result<()> {
         self.call(route, id, "", None).await.map(drop)
     }
 
-    async fn send(&mut self, route: &'static str, id: &str, body: Value) -> Result<Reply> {
+    pub(crate) async fn send(&mut self, route: &'static str, id: &str, body: Value) -> Result<Reply> {
         self.call(route, id, "", Some(body)).await
     }
 
     /// Calls a route of the table, with the text of its placeholder, and keeps its answer.
     async fn call(&mut self, route: &'static str, id: &str, query: &str, body: Option<Value>) -> Result<Reply> {
         let (method, template) = route.split_once(' ').context("a method")?;
-        let path = format!("{}{query}", template.replace("{id}", id));
+        let path =
+            format!("{}{query}", template.replace("{id}", id).replace("{type}", "article").replace("{version}", "1"));
         let method = Method::from_bytes(method.as_bytes())?;
         let request = match &self.token {
             Some(token) => members::with(&self.api, token, method, &path),

@@ -169,7 +169,7 @@ fn words_have_all_their_values_and_fields_their_bounds() -> Result<()> {
     for (name, values) in [
         ("IntegrationStatus", &["verifying", "connected", "error", "disabled"][..]),
         ("OperationState", &["queued", "running", "succeeded", "failed", "cancelled"]),
-        ("OperationKind", &["verify_key", "plan_usage", "fetch_usage", "revoke", "send_mail"]),
+        ("OperationKind", &["verify_key", "plan_usage", "fetch_usage", "revoke", "send_mail", "check_schema"]),
         ("OperationOrigin", &["request", "schedule", "parent"]),
         ("CallOutcome", &["completed", "broken_off", "settled", "refused"]),
         ("GroupBy", &["provider", "model", "integration", "project", "day", "hour", "virtual_key", "credential"]),

@@ -10,6 +10,7 @@ use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use crate::{
+    content,
     document::document,
     fixture::{Api, KEY, Reply, on_both, send},
     members::{member, service, session, with},
@@ -80,6 +81,11 @@ async fn ids(api: &mut Api, tenant: TenantId) -> Result<Vec<(&'static str, Strin
     let expires_at = Timestamp::now().after(Duration::from_secs(3600));
     let service = json!({ "name": "billing", "permissions": ["usage.read"], "expires_at": expires_at });
     let service = api.post("/api/v1/services", service).await?.expect(201)?.text_at("/id").to_owned();
+    content::switch_on(api).await?;
+    content::articles(api, "public").await?;
+    let entry = content::entry(api, json!({ "slug": "a" })).await?.rsplit('/').next().unwrap_or_default().to_owned();
+    let flow = api.post("/api/v1/flows", json!({ "name": "f", "document": content::flow(0.0) })).await?.expect(201)?;
+    let flow = flow.text_at("/id").to_owned();
     api.acting_in = None;
     Ok(vec![
         ("tenants", tenant.to_string()),
@@ -97,15 +103,21 @@ async fn ids(api: &mut Api, tenant: TenantId) -> Result<Vec<(&'static str, Strin
         ("services", service),
         ("passkeys", "psk_00000000000000000000000000000000".to_owned()),
         ("sessions", "ses_00000000000000000000000000000000".to_owned()),
+        ("content-types", "article".to_owned()),
+        ("node-types", "step".to_owned()),
+        ("{type}", entry),
+        ("flows", flow),
+        ("scenes", "scn_00000000000000000000000000000000".to_owned()),
     ])
 }
 
 /// Returns the path with the id that belongs in it.
 fn filled(path: &str, ids: &[(&str, String)]) -> Result<String> {
-    let Some((before, _)) = path.split_once("/{id}") else { return Ok(path.to_owned()) };
+    let whole = |path: &str| path.replace("{type}", "article").replace("{version}", "1");
+    let Some((before, _)) = path.split_once("/{id}") else { return Ok(whole(path)) };
     let of = before.rsplit('/').next().unwrap_or_default();
     let (_, id) = ids.iter().find(|(name, _)| *name == of).with_context(|| format!("no id for {path}"))?;
-    Ok(path.replace("{id}", id))
+    Ok(whole(&path.replace("{id}", id)))
 }
 
 /// Adds a body that the route can read, so that it looks for what is named.

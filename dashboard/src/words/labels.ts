@@ -55,6 +55,7 @@ export const OPERATION_KIND: Words<Schemas['OperationKind']> = {
   fetch_usage: msg`Fetch usage`,
   revoke: msg`Revoke everywhere`,
   send_mail: msg`Send a mail`,
+  check_schema: msg`Check entries`,
 };
 
 export const OPERATION_ORIGIN: Words<Schemas['OperationOrigin']> = {

@@ -43,11 +43,13 @@ pub enum Code {
     MailUnset,
     /// The link in the mail ended before it could be sent.
     MailTooLate,
+    /// Stored entries do not fit the schema that their type was to have.
+    EntriesMisfit,
 }
 
 impl Code {
     /// Every code, for documents.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::ConfirmationDue,
         Self::RateLimited,
         Self::Unreachable,
@@ -66,6 +68,7 @@ impl Code {
         Self::MailBounced,
         Self::MailUnset,
         Self::MailTooLate,
+        Self::EntriesMisfit,
     ];
 
     /// Returns the text in tables, JSON and metrics.
@@ -90,6 +93,7 @@ impl Code {
             Self::MailBounced => "mail_bounced",
             Self::MailUnset => "mail_unset",
             Self::MailTooLate => "mail_too_late",
+            Self::EntriesMisfit => "entries_misfit",
         }
     }
 
@@ -135,6 +139,10 @@ impl Code {
             Self::MailBounced => "the mail server does not take mail for this address; check how it is written",
             Self::MailUnset => "no mail server is set; set `KEYWAY_SMTP_URL` and send the mail again",
             Self::MailTooLate => "the link in the mail ended before it could be sent; ask for another one",
+            Self::EntriesMisfit => {
+                "stored entries do not fit the new schema, which is not in use; the content type's `last_check` names \
+                 them: correct them, or change the schema with `force`"
+            }
         }
     }
 }

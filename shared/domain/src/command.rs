@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{IntegrationId, Invalidation, Lane, MailId, MeteredCall, OperationKind, UsageProgress, UsageWindow};
+use crate::{
+    ContentTypeId, IntegrationId, Invalidation, Lane, MailId, MeteredCall, OperationKind, UsageProgress, UsageWindow,
+};
 
 /// Work for a lane, in the imperative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,12 +57,17 @@ pub enum Command {
         /// Mail to send; its words and its link stay in its row.
         mail_id: MailId,
     },
+    /// Check stored entries against the schema that waits at their type, and switch to it or report why not.
+    CheckSchema {
+        /// Content type whose schema is to change.
+        content_type_id: ContentTypeId,
+    },
 }
 
 impl Command {
     /// Wire names of all kinds of commands.
-    pub const NAMES: [&'static str; 6] =
-        ["verify_key", "plan_usage", "fetch_usage", "revoke", "meter_calls", "send_mail"];
+    pub const NAMES: [&'static str; 7] =
+        ["verify_key", "plan_usage", "fetch_usage", "revoke", "meter_calls", "send_mail", "check_schema"];
 
     /// Returns the wire name of this command's kind.
     #[must_use]
@@ -72,6 +79,7 @@ impl Command {
             Self::Revoke { .. } => "revoke",
             Self::MeterCalls { .. } => "meter_calls",
             Self::SendMail { .. } => "send_mail",
+            Self::CheckSchema { .. } => "check_schema",
         }
     }
 
@@ -80,8 +88,8 @@ impl Command {
     pub const fn lane(&self) -> Lane {
         match self {
             Self::VerifyKey { .. } => Lane::Verify,
-            // Neither is more than a few writes, and neither is frequent.
-            Self::PlanUsage { .. } | Self::Revoke { .. } => Lane::UsagePlan,
+            // None calls a provider, and none is frequent.
+            Self::PlanUsage { .. } | Self::Revoke { .. } | Self::CheckSchema { .. } => Lane::UsagePlan,
             Self::FetchUsage { .. } => Lane::UsageFetch,
             Self::MeterCalls { .. } => Lane::Meter,
             Self::SendMail { .. } => Lane::Mail,
@@ -97,6 +105,7 @@ impl Command {
             Self::FetchUsage { .. } => Some(OperationKind::FetchUsage),
             Self::Revoke { .. } => Some(OperationKind::Revoke),
             Self::SendMail { .. } => Some(OperationKind::SendMail),
+            Self::CheckSchema { .. } => Some(OperationKind::CheckSchema),
             Self::MeterCalls { .. } => None,
         }
     }
@@ -106,7 +115,11 @@ impl Command {
     pub const fn integration_id(&self) -> Option<IntegrationId> {
         match self {
             Self::VerifyKey { integration_id, .. } | Self::FetchUsage { integration_id, .. } => Some(*integration_id),
-            Self::PlanUsage { .. } | Self::Revoke { .. } | Self::MeterCalls { .. } | Self::SendMail { .. } => None,
+            Self::PlanUsage { .. }
+            | Self::Revoke { .. }
+            | Self::MeterCalls { .. }
+            | Self::SendMail { .. }
+            | Self::CheckSchema { .. } => None,
         }
     }
 }

@@ -172,6 +172,7 @@ mod tests {
         let (key, user, service) = (VirtualKeyId::new(), UserId::new(), ServiceId::new());
         for (what, json) in [
             (Invalidation::Integrations, r#"{"of":"integrations"}"#.to_owned()),
+            (Invalidation::Published, r#"{"of":"published"}"#.to_owned()),
             (Invalidation::VirtualKey { id: key }, format!(r#"{{"of":"virtual_key","id":"{key}"}}"#)),
             (Invalidation::User { id: user }, format!(r#"{{"of":"user","id":"{user}"}}"#)),
             (Invalidation::Service { id: service }, format!(r#"{{"of":"service","id":"{service}"}}"#)),

@@ -122,6 +122,14 @@ ids! {
     MailId, "mai";
     /// A tenant's own form of an integration, without a secret.
     TemplateId, "tpl";
+    /// A content type of a tenant.
+    ContentTypeId, "cty";
+    /// An entry of a content type.
+    EntryId, "ent";
+    /// A flow.
+    FlowId, "flw";
+    /// A scene.
+    SceneId, "scn";
 }
 
 impl IntegrationId {

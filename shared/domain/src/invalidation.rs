@@ -27,4 +27,6 @@ pub enum Invalidation {
         /// Id of the service.
         id: ServiceId,
     },
+    /// Something that the tenant has published changed, or what may be read of it.
+    Published,
 }

@@ -8,6 +8,7 @@ mod auth_failure;
 mod code;
 mod command;
 mod dead_reason;
+mod document;
 pub mod durations;
 mod email;
 mod event;
@@ -22,6 +23,7 @@ mod limit;
 mod mail;
 mod mail_content;
 mod message;
+mod module;
 mod notice;
 mod operation;
 mod outcome;
@@ -40,13 +42,14 @@ pub use auth_failure::{AuthFailure, AuthFailureKind};
 pub use code::Code;
 pub use command::Command;
 pub use dead_reason::DeadReason;
+pub use document::{DocumentAccess, DocumentId, DocumentKind};
 pub use email::{Email, EmailError};
 pub use event::Event;
 pub use explanation::{Candidate, Explanation, Wanted};
 pub use id::{
-    DataKeyId, IdError, IntegrationId, InvitationId, MailId, MembershipId, MessageId, OperationId, PasskeyId,
-    ProjectId, ProviderId, ReplicaId, RequestId, SecretId, ServiceId, SessionId, TemplateId, TenantId, UserId,
-    VirtualKeyId,
+    ContentTypeId, DataKeyId, EntryId, FlowId, IdError, IntegrationId, InvitationId, MailId, MembershipId, MessageId,
+    OperationId, PasskeyId, ProjectId, ProviderId, ReplicaId, RequestId, SceneId, SecretId, ServiceId, SessionId,
+    TemplateId, TenantId, UserId, VirtualKeyId,
 };
 pub use integration::{Evidence, IntegrationStatus, Verdict, VerdictKind};
 pub use invalidation::Invalidation;
@@ -60,6 +63,7 @@ pub use mail_content::{
     PasswordResetMail, UsedOutsideMail,
 };
 pub use message::{Body, DecodeError, Label, MESSAGE_VERSION, Message};
+pub use module::Module;
 pub use notice::{Notice, Noticed};
 pub use operation::{OperationKind, OperationState};
 pub use outcome::Outcome;

@@ -16,11 +16,14 @@ pub enum OperationKind {
     Revoke,
     /// Send one mail to one recipient.
     SendMail,
+    /// Check stored entries against another schema of their type.
+    CheckSchema,
 }
 
 impl OperationKind {
     /// Every kind, for documents and metrics.
-    pub const ALL: [Self; 5] = [Self::VerifyKey, Self::PlanUsage, Self::FetchUsage, Self::Revoke, Self::SendMail];
+    pub const ALL: [Self; 6] =
+        [Self::VerifyKey, Self::PlanUsage, Self::FetchUsage, Self::Revoke, Self::SendMail, Self::CheckSchema];
 
     /// Returns the text in tables, JSON and metrics.
     #[must_use]
@@ -31,6 +34,7 @@ impl OperationKind {
             Self::FetchUsage => "fetch_usage",
             Self::Revoke => "revoke",
             Self::SendMail => "send_mail",
+            Self::CheckSchema => "check_schema",
         }
     }
 

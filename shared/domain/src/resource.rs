@@ -101,6 +101,12 @@ resources! {
     Reveals "reveals" Tenant [Read Manage];
     /// Mails of the tenant; `update` has one sent again.
     Mails "mails" Tenant [Read Update Manage];
+    /// Types of content and of nodes.
+    ContentTypes "content_types" Tenant [Read Create Update Delete Manage];
+    /// Entries, flows and scenes, as drafts.
+    Content "content" Tenant [Read Create Update Delete Manage];
+    /// Entries, flows and scenes as readers get them; `create` publishes, `delete` withdraws.
+    Publications "publications" Tenant [Create Delete Manage];
     /// People of every tenant.
     Users "users" Installation [Read Create Update Delete Manage];
     /// The root keys.

@@ -28,7 +28,7 @@ impl RetryPolicy {
                 Self { attempts: 8, base: Duration::from_secs(2), longest, cap: Duration::from_secs(600) }
             }
             OperationKind::PlanUsage => Self::doubling(5, 1, 60),
-            OperationKind::Revoke => Self::doubling(5, 1, 60),
+            OperationKind::Revoke | OperationKind::CheckSchema => Self::doubling(5, 1, 60),
             OperationKind::FetchUsage => Self::doubling(6, 5, 900),
             // A little more than a day: a mail server may be away for a night.
             OperationKind::SendMail => Self::doubling(60, 30, 1800),

@@ -1,6 +1,7 @@
 //! The handlers, one file per command. A queue `keyway.<lane>` carries the commands whose `Command::lane` names it; the
 //! one `match` below leads to the handler's file.
 
+mod check_schema;
 mod fetch_usage;
 mod meter_calls;
 mod plan_usage;
@@ -31,5 +32,6 @@ pub(crate) async fn dispatch(command: &Command, message: &Message, ctx: &Ctx) ->
         Command::Revoke { what } => Ok(revoke::run(*what)),
         Command::MeterCalls { calls } => meter_calls::run(ctx, message, calls).await,
         Command::SendMail { mail_id } => send_mail::run(ctx, message, *mail_id).await,
+        Command::CheckSchema { content_type_id } => check_schema::run(ctx, message, *content_type_id).await,
     }
 }

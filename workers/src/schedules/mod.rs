@@ -9,6 +9,7 @@ mod checkpoints;
 mod drift;
 mod expiry;
 mod fire;
+mod publications;
 mod retention;
 mod revocations;
 mod rollups;
@@ -44,7 +45,7 @@ struct Schedule {
     run: for<'c> fn(&'c Ctx, Round) -> BoxFuture<'c, Result<(), StoreError>>,
 }
 
-static SCHEDULES: [Schedule; 11] = [
+static SCHEDULES: [Schedule; 12] = [
     Schedule {
         name: Some(usage::NAME),
         every: |settings| settings.usage_interval,
@@ -62,6 +63,7 @@ static SCHEDULES: [Schedule; 11] = [
     Schedule { name: None, every: |_| replicas::BEAT, run: |ctx, round| Box::pin(checkpoints::run(ctx, round)) },
     Schedule { name: None, every: |_| HOUR, run: |ctx, round| Box::pin(adoption::run(ctx, round)) },
     Schedule { name: None, every: |_| MINUTE, run: |ctx, round| Box::pin(rollups::run(ctx, round)) },
+    Schedule { name: None, every: |_| ALWAYS, run: |ctx, round| Box::pin(publications::run(ctx, round)) },
     Schedule { name: Some(drift::NAME), every: |_| HOUR, run: |ctx, round| Box::pin(drift::run(ctx, round)) },
     Schedule { name: Some(retention::NAME), every: |_| HOUR, run: |ctx, round| Box::pin(retention::run(ctx, round)) },
 ];

@@ -2,6 +2,7 @@
 //! scenario runs in each, against the provider simulator; a test named `invariant_<n>_...` proves one
 //! of the promises the design numbers.
 
+mod content;
 mod crowded;
 mod dead_letters;
 mod deliveries;

@@ -2,14 +2,19 @@
 //! they are only summed and upserted.
 
 pub(crate) mod audit_events;
+pub(crate) mod content_types;
 pub(crate) mod data_keys;
 pub(crate) mod dead_letters;
+pub(crate) mod document_versions;
+pub(crate) mod documents;
 pub(crate) mod idempotency_keys;
 pub(crate) mod integrations;
 pub(crate) mod invitations;
 pub(crate) mod link_tokens;
 pub(crate) mod mails;
 pub(crate) mod memberships;
+pub(crate) mod modules;
+pub(crate) mod node_types;
 pub(crate) mod operations;
 pub(crate) mod outbox;
 pub(crate) mod passkeys;

@@ -5,6 +5,7 @@ mod audit_chain;
 mod before_reads;
 mod budgets;
 mod dead_letters;
+mod documents;
 mod fixture;
 mod full_disk;
 mod integrations;

@@ -136,6 +136,25 @@ const TABLES: [(&str, &str, &str); 37] = [
     ("budget_warnings", "tenant_id", "INSERT INTO budget_warnings VALUES ('{t}', '{new}', 'daily_budget', 1, 80, 1)"),
     ("reveal_allowances", "tenant_id", "INSERT INTO reveal_allowances VALUES ('{t}', NULL, 1)"),
     ("reveals", "tenant_id", "INSERT INTO reveals VALUES ('{new}', '{t}', 'usr_1', 1)"),
+    ("modules", "tenant_id", "INSERT INTO modules VALUES ('{t}', '[]', '[]', 1)"),
+    (
+        "content_types",
+        "tenant_id",
+        "INSERT INTO content_types VALUES ('{new}', '{t}', '{new}', 'x', '{}', 'public', NULL, NULL, false, NULL, 1, 1, 1)",
+    ),
+    ("node_types", "tenant_id", "INSERT INTO node_types VALUES ('{t}', '{new}', '{}', false, 1, 1)"),
+    (
+        "documents",
+        "tenant_id",
+        "INSERT INTO documents (id, tenant_id, kind, slug, title, locale, author, body, metadata, version, created_at_ms, \
+         updated_at_ms) VALUES ('{new}', '{t}', 'flow', '{new}', 'x', 'en', 'x', '{}', '{}', 1, 1, 1)",
+    ),
+    (
+        "document_versions",
+        "tenant_id",
+        "INSERT INTO document_versions SELECT '{t}', d.id, 1, 'x', NULL, 'x', '{}', '{}', 1 FROM documents d \
+         WHERE d.tenant_id = '{t}' AND NOT EXISTS (SELECT 1 FROM document_versions v WHERE v.document_id = d.id) LIMIT 1",
+    ),
     (
         "audit_events",
         "tenant_id",

@@ -17,13 +17,14 @@ const GRAPH: &[(&str, &[&str])] = &[
     ("shared/bus", &["domain"]),
     ("shared/providers", &["domain", "vault"]),
     ("shared/config", &["vault"]),
+    ("shared/content", &[]),
     ("shared/telemetry", &[]),
     ("shared/http", &["telemetry"]),
     ("shared/testkit", &[]),
     ("migrations", &["vault"]),
-    ("api", &["audit", "domain", "http", "providers", "store", "telemetry", "vault"]),
+    ("api", &["audit", "content", "domain", "http", "providers", "store", "telemetry", "vault"]),
     ("proxy", &["bus", "domain", "http", "providers", "store", "telemetry", "vault"]),
-    ("workers", &["audit", "bus", "domain", "providers", "store", "telemetry", "vault"]),
+    ("workers", &["audit", "bus", "content", "domain", "providers", "store", "telemetry", "vault"]),
     (
         ".",
         &[
