@@ -75,8 +75,11 @@ pub(crate) fn clean_request(headers: &mut HeaderMap) {
     drop_matching(headers, |name, _| is_private_request_header(name.as_str()));
 }
 
-/// Returns the headers of a request that its answer may depend on, by name: each that passes to the provider, and the
-/// choice of the integration. The values of one are joined as RFC 9110 5.3 has it.
+/// Headers that tell of a trace, and of nothing that an answer depends on (W3C Trace Context). Each call has others.
+const TRACE: [&str; 2] = ["traceparent", "tracestate"];
+
+/// Returns the headers of a request that its answer may depend on, by name: each that passes to the provider but those of
+/// a trace, and the choice of the integration. The values of one are joined as RFC 9110 5.3 has it.
 pub(crate) fn telling(headers: &HeaderMap) -> BTreeMap<String, Vec<u8>> {
     let mut passing = headers.clone();
     clean_request(&mut passing);
@@ -84,7 +87,8 @@ pub(crate) fn telling(headers: &HeaderMap) -> BTreeMap<String, Vec<u8>> {
         passing.insert(INTEGRATION, pinned.clone());
     }
     let joined = |name| passing.get_all(name).iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
-    passing.keys().map(|name| (name.to_string(), joined(name))).collect()
+    let telling = passing.keys().filter(|name| !TRACE.contains(&name.as_str()));
+    telling.map(|name| (name.to_string(), joined(name))).collect()
 }
 
 /// Drops headers that are not for the caller from a response, and every header whose value contains the secret.

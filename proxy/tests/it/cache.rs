@@ -68,6 +68,7 @@ async fn another_call_or_another_project_gets_an_answer_of_its_own() {
         ("x-of-the-provider", "1", "hit"),
         ("cookie", "passes=not", "hit"),
         ("x-forwarded-for", "192.0.2.1", "hit"),
+        ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "hit"),
     ] {
         let asked = harness.post(CHAT, &key, &chat(false)).header("x-keyway-cache", "on").header(name, value);
         assert_eq!(asked.send().await.unwrap().headers()["x-keyway-cache"], expected, "{name}: {value}");
