@@ -17,7 +17,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{error::ApiError, listing::text_of};
+use crate::error::ApiError;
 
 const DEFAULT_LIMIT: u64 = 50;
 const MAX_LIMIT: u64 = 200;
@@ -168,7 +168,7 @@ impl Key for GroupKey {
         let value = |value: &GroupValue| match value {
             GroupValue::Start(start) => format!("s{}", start.ms()),
             GroupValue::Id(id) => format!("i{}", id.simple()),
-            GroupValue::Name(name) => format!("n{}", to_hex(name.as_bytes())),
+            GroupValue::Name(name) => format!("n{}", hex_of(name)),
         };
         self.0.iter().map(value).collect::<Vec<_>>().join(".")
     }
@@ -187,6 +187,21 @@ impl Key for GroupKey {
 
 fn uuid(text: &str) -> Option<Uuid> {
     Some(text).filter(|text| text.len() == 32).and_then(|text| Uuid::try_parse(text).ok())
+}
+
+/// Returns a text as hexadecimal digits.
+pub(crate) fn hex_of(text: &str) -> String {
+    to_hex(text.as_bytes())
+}
+
+/// Reads [`hex_of`].
+pub(crate) fn text_of(digits: &str) -> Option<String> {
+    if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
+        return None;
+    }
+    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
+    String::from_utf8(bytes?).ok()
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! The query parameters `scope`, `search` and `sort`, which several lists share, and the cursor of a sorted list.
 
 use keyway_store::{Page, Place, PlaceValue, Sort, SortBy};
-use keyway_vault::to_hex;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
-    cursor::{self, Key},
+    cursor::{self, Key, hex_of, text_of},
     error::ApiError,
 };
 
@@ -101,21 +100,6 @@ impl Key for Place {
         };
         Some(Self { by, value, id })
     }
-}
-
-/// Returns a text as hexadecimal digits.
-pub(crate) fn hex_of(text: &str) -> String {
-    to_hex(text.as_bytes())
-}
-
-/// Reads [`hex_of`].
-pub(crate) fn text_of(digits: &str) -> Option<String> {
-    if !digits.len().is_multiple_of(2) || !digits.is_ascii() {
-        return None;
-    }
-    let byte = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
-    let bytes: Option<Vec<u8>> = (0..digits.len()).step_by(2).map(byte).collect();
-    String::from_utf8(bytes?).ok()
 }
 
 #[cfg(test)]

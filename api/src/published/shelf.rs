@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use crate::{
     cursor::{Key, List},
+    cursor::{hex_of, text_of},
     etag,
-    listing::{hex_of, text_of},
 };
 
 /// Lists of a collection that are expected to be kept ready, and their memory in bytes.

@@ -88,10 +88,12 @@ async fn gemini_is_called_and_metered_in_both_its_shapes() {
 }
 
 #[tokio::test]
-async fn a_model_that_gemini_does_not_know_is_no_name_to_keep() {
-    let path = "/proxy/gemini/v1beta/models/anything-at-all:generateContent";
-    let (record, _) = called(GEMINI, "gemini/location_unsupported_400", path, MODEL).await;
-    assert_eq!((record.model, record.http_status), (None, Some(400)));
+async fn the_model_of_a_call_that_gemini_refused_is_kept_if_it_looks_like_one() {
+    for (asked, kept) in [("gemini-9-flash", Some("gemini-9-flash")), ("say,%20what%20is%20it", None)] {
+        let path = format!("/proxy/gemini/v1beta/models/{asked}:generateContent");
+        let (record, _) = called(GEMINI, "gemini/location_unsupported_400", &path, MODEL).await;
+        assert_eq!((record.model.as_deref(), record.http_status), (kept, Some(400)));
+    }
 }
 
 #[tokio::test]

@@ -106,6 +106,8 @@ impl Ask {
     }
 }
 
+/// Locks the rows of the asked measures if all are there, and none if one is missing: whoever inserts it may hold it while
+/// waiting for another one.
 async fn locked(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<Vec<Row>, StoreError> {
     let mut sql = Sql::new("SELECT measure, window_start_ms, granted, used, changed_at_ms, ");
     if tx.is_postgres() {
@@ -113,10 +115,17 @@ async fn locked(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<Vec<Row>,
     } else {
         sql.bind(Timestamp::now().ms());
     }
-    sql.push(" AS now_ms FROM limit_windows WHERE tenant_id = ").bind(tx.tenant_id().uuid());
-    sql.push(" AND scope_id = ").bind(scope_id).push(" AND measure IN (");
-    sql.list(asks.iter().map(|ask| ask.measure.name())).push(") ORDER BY measure").push(for_update(tx));
+    sql.push(" AS now_ms FROM limit_windows WHERE ");
+    of_asks(&mut sql, tx, scope_id, asks);
+    sql.push(" AND (SELECT count(*) FROM limit_windows WHERE ");
+    of_asks(&mut sql, tx, scope_id, asks);
+    sql.push(") = ").bind(asks.len() as i64).push(" ORDER BY measure").push(for_update(tx));
     sql.rows(tx).await
+}
+
+fn of_asks(sql: &mut Sql, tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) {
+    sql.push("tenant_id = ").bind(tx.tenant_id().uuid()).push(" AND scope_id = ").bind(scope_id);
+    sql.push(" AND measure IN (").list(asks.iter().map(|ask| ask.measure.name())).push(")");
 }
 
 async fn insert(tx: &TenantTx, scope_id: Uuid, asks: &[Ask]) -> Result<(), StoreError> {

@@ -51,6 +51,32 @@ async fn processes_that_lease_at_once_never_get_more_than_the_limit(fixture: Fix
     Ok(())
 }
 
+#[tokio::test]
+async fn who_waits_for_a_row_that_is_being_added_holds_no_other() -> Result<()> {
+    let fixture = Fixture::postgres().await?;
+    let scope = Uuid::now_v7();
+    let daily = Ask { measure: Measure::DailyBudget, ..ask(500, 7) };
+    one(&fixture, scope, daily).await?;
+    let adding = fixture.store.tenant(fixture.tenant).await?;
+    lease(&adding, scope, &[ask(1000, 3)]).await?;
+    let both = [daily, ask(1000, 3)];
+    let waiting = leased(&fixture.store, &fixture, scope, &both);
+    let meanwhile = async {
+        let waits = "SELECT count(*) AS n FROM pg_locks JOIN pg_stat_activity AS a USING (pid) WHERE NOT granted \
+                     AND a.datname = current_database()";
+        let tx = fixture.store.system_read().await?;
+        while raw::number(&tx, waits).await? == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(tx);
+        // It would wait for the one that waits for it.
+        lease(&adding, scope, &[daily]).await?;
+        Ok(adding.commit().await?)
+    };
+    let (waited, done) = tokio::join!(waiting, meanwhile);
+    done.and(waited.map(drop))
+}
+
 async fn what_is_handed_back_is_there_for_others_and_what_is_owed_is_not(fixture: Fixture) -> Result<()> {
     let scope = Uuid::now_v7();
     let first = one(&fixture, scope, ask(160, 1)).await?;
