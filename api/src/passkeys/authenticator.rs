@@ -2,7 +2,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{PasskeyError, cbor::Cbor, ceremony::Place, key};
+use super::{cbor::Cbor, error::PasskeyError, key, place::Place};
 
 const USER_PRESENT: u8 = 0x01;
 const USER_VERIFIED: u8 = 0x04;

@@ -3,21 +3,11 @@
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
-use url::Url;
 
-use super::{PasskeyError, authenticator, cbor::Cbor, key};
+use super::{authenticator, cbor::Cbor, error::PasskeyError, key, place::Place};
 use crate::signature::is_signed;
 
 const MAX_PART_BYTES: usize = 16 * 1024;
-
-/// Place that passkeys are for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// Address that the browser shows, without a path.
-    pub(crate) origin: String,
-    /// Name of its host.
-    pub(crate) rp_id: String,
-}
 
 /// Answer of a browser, as its `toJSON()` writes it. Fields that decide nothing here are passed over.
 #[derive(Deserialize)]
@@ -69,14 +59,6 @@ pub(crate) struct Assertion {
     pub(crate) is_backed_up: bool,
     signed: Vec<u8>,
     signature: Vec<u8>,
-}
-
-impl Place {
-    /// Returns the place of an address; `None` where passkeys cannot be used there: a host needs a name.
-    pub(crate) fn of(origin: &str) -> Option<Self> {
-        let rp_id = Url::parse(origin).ok()?.domain()?.to_owned();
-        Some(Self { origin: origin.to_owned(), rp_id })
-    }
 }
 
 /// Reads a new passkey.

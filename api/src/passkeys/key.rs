@@ -1,6 +1,6 @@
 //! Public keys as COSE writes them (RFC 9052, 9053): those of the three algorithms that authenticators are asked for.
 
-use super::{PasskeyError, cbor::Cbor};
+use super::{cbor::Cbor, error::PasskeyError};
 use crate::signature::{Algorithm, PublicKey};
 
 /// Algorithms that authenticators are asked for, by their COSE numbers, the wanted ones first: ES256, EdDSA, RS256.
