@@ -7,7 +7,7 @@ use crate::{
     hosts::AllowedHosts,
     object::Faults,
     pointer,
-    scene::{MOST_NODES, address},
+    scene_parts::{MOST_NODES, address},
 };
 
 /// Lists that members of others refer to by number: list, member, list that is referred to.

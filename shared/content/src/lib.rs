@@ -17,6 +17,7 @@ mod object;
 mod pointer;
 mod query;
 mod scene;
+mod scene_parts;
 mod schema;
 mod schema_shape;
 mod slug;

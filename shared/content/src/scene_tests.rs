@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::scene_parts::MOST_NODES;
 
 const UNIT: [f64; 16] = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0];
 

@@ -8,7 +8,7 @@ use crate::{
     hosts::AllowedHosts,
     object::Faults,
     pointer,
-    scene::{MOST_NODES, address},
+    scene_parts::{MOST_NODES, address},
 };
 
 /// Lists of numbers that an object may have.

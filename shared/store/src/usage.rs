@@ -9,32 +9,25 @@
 mod counted;
 mod left;
 mod rollups;
+mod row;
 mod stored;
 
 use std::collections::HashSet;
 
-use keyway_domain::{MeteredCall, NanoUsd, RequestId, TenantId};
+use keyway_domain::{RequestId, TenantId};
 use sea_orm::Value;
 
-use self::rollups::{Changes, Origin};
+use self::{
+    rollups::{Changes, Origin},
+    row::model,
+};
 use crate::{
     StoreError, SystemTx,
     sql::{Sql, chunk},
 };
 
-pub use self::left::roll_up_left;
 pub(crate) use self::stored::CallRow;
-
-/// A proxied call with its price.
-#[derive(Clone, Debug)]
-pub struct MeteredRow {
-    /// The call.
-    pub call: MeteredCall,
-    /// Cost in nano-USD; `None` if price or tokens are unknown.
-    pub cost_nano_usd: Option<NanoUsd>,
-    /// Version of the price list that was used.
-    pub price_version: Option<String>,
-}
+pub use self::{left::roll_up_left, row::MeteredRow};
 
 /// Number of bound columns of a call.
 const CALL_COLUMNS: usize = 29;
@@ -93,12 +86,6 @@ async fn take_settled(
         changes.take_settled(Origin::of(&row.metered().call), is_rolled_up);
     }
     Ok(count)
-}
-
-/// Returns the model, or `None` if it has control characters: a database refuses some of them, which would cost the
-/// whole batch.
-fn model(call: &MeteredCall) -> Option<&str> {
-    call.model.as_deref().filter(|model| !model.contains(char::is_control))
 }
 
 async fn insert_calls(

@@ -7,7 +7,7 @@ use keyway_domain::{PriceTerms, RequestId, ServedBy, TenantId, TokenCounts};
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use super::MeteredRow;
+use super::row::MeteredRow;
 use crate::{
     StoreError, SystemTx,
     sql::{Sql, chunk},

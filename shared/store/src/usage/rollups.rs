@@ -9,7 +9,7 @@ use keyway_domain::{MeteredCall, NanoUsd, ServedBy, TenantId, Timestamp, TokenCo
 use sea_orm::Value;
 use uuid::Uuid;
 
-use super::{MeteredRow, model};
+use super::row::{MeteredRow, model};
 use crate::{
     StoreError, SystemTx,
     slices::{HOUR, Slice},

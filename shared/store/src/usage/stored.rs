@@ -6,7 +6,7 @@ use keyway_domain::{
 use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
-use super::MeteredRow;
+use super::row::MeteredRow;
 
 /// A row of the ledger.
 #[derive(FromQueryResult)]

@@ -16,6 +16,8 @@ const CRATES: &[&str] = &[
     "workers/src",
     "migrations/src",
     "shared/domain/src",
+    "shared/audit/src",
+    "shared/content/src",
     "shared/vault/src",
     "shared/store/src",
     "shared/bus/src",
