@@ -6,17 +6,13 @@ use serde_json::Value;
 
 use crate::{
     error::{ContentError, Fault, Subject, none_of},
-    schema_shape,
+    schema_shape::{self, DATA_DEPTH},
 };
 
 /// Largest schema in bytes, as compact JSON.
 pub const SCHEMA_BYTES: usize = 64 << 10;
 /// Largest data of an entry in bytes, as compact JSON.
 pub const DATA_BYTES: usize = 256 << 10;
-/// Levels of objects and lists in data.
-pub(crate) const DATA_DEPTH: usize = 64;
-/// The only draft that is read.
-pub(crate) const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Memory of one compiled pattern.
 const PATTERN_BYTES: usize = 256 << 10;
 

@@ -7,12 +7,12 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::{
-    error::Fault,
-    graph, pointer,
-    schema::{DATA_DEPTH, DRAFT},
-};
+use crate::{error::Fault, graph, pointer};
 
+/// Levels of objects and lists in data.
+pub(crate) const DATA_DEPTH: usize = 64;
+/// The only draft that is read.
+pub(crate) const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Most subschemas of a schema.
 const MOST_SUBSCHEMAS: usize = 4_000;
 /// Most patterns of a schema: each may take memory when it is compiled.

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::schema_shape::DRAFT;
 
 fn article() -> Value {
     json!({"$schema": DRAFT, "type": "object", "required": ["title"], "additionalProperties": false,
