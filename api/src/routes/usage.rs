@@ -196,7 +196,7 @@ fn grouped(text: Option<&str>, known: &[(&str, GroupBy)]) -> Result<Vec<GroupBy>
 
 /// Sums one ledger; more groups than a page holds are an error where no page can follow.
 async fn summed(tx: &TenantTx, query: &ReportQuery, has_pages: bool) -> Result<List<UsageView>, ApiError> {
-    if query.after.as_ref().is_some_and(|after| !has_pages || !usage_report::is_key_of(query, after)) {
+    if query.after.as_ref().is_some_and(|after| !has_pages || !query.has_key(after)) {
         return Err(ApiError::parameter("`cursor` is of another report; begin again without it"));
     }
     let found = usage_report::report(tx, query).await?;
@@ -204,8 +204,7 @@ async fn summed(tx: &TenantTx, query: &ReportQuery, has_pages: bool) -> Result<L
         let message = format!("there are more than {} groups; ask for a shorter time or fewer groupings", query.groups);
         return Err(ApiError::new(Code::TooManyGroups, message));
     }
-    let next: Option<GroupKey> =
-        found.items.last().filter(|_| found.more).map(|group| usage_report::key_of(query, group));
+    let next: Option<GroupKey> = found.items.last().filter(|_| found.more).map(|group| query.key_of(group));
     let show = |group| UsageView::of(query.ledger, group, &query.group_by);
     Ok(List::going_on(found.items.into_iter().map(show).collect(), next))
 }

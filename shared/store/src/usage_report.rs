@@ -15,8 +15,6 @@ use crate::{
     sql::{Sql, limit},
 };
 
-pub use metered::{is_key_of, key_of};
-
 /// Largest number of groups in one report.
 pub const MAX_GROUPS: u64 = 10_000;
 
@@ -60,7 +58,7 @@ pub struct ReportQuery {
     pub groups: u64,
 }
 
-/// Values of a group in the columns that a metered report is split by, in their order: see [`key_of`].
+/// Values of a group in the columns that a metered report is split by, in their order: see [`ReportQuery::key_of`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupKey(pub Vec<GroupValue>);
 

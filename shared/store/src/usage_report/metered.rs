@@ -56,7 +56,7 @@ pub(super) async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Paged<U
     if columns.is_empty() {
         sql.push(" HAVING count(*) > 0");
     } else {
-        if let Some(GroupKey(after)) = query.after.as_ref().filter(|after| is_key_of(query, after)) {
+        if let Some(GroupKey(after)) = query.after.as_ref().filter(|after| query.has_key(after)) {
             beyond(&mut sql, &columns, false);
             sql.list(after.iter().zip(&columns).map(|(value, column)| bound(value, column))).push(")");
         }
@@ -68,35 +68,37 @@ pub(super) async fn report(tx: &TenantTx, query: &ReportQuery) -> Result<Paged<U
     Ok(paged(rows, query))
 }
 
-/// Returns the place of a group in the report that it is of.
-#[must_use]
-pub fn key_of(query: &ReportQuery, group: &UsageGroup) -> GroupKey {
-    let name = |name: Option<&str>| GroupValue::Name(name.unwrap_or_default().to_owned());
-    let value = |column| match column {
-        "start_ms" | "day" => {
-            let day = || Timestamp::parse(&format!("{}T00:00:00Z", group.day.as_deref().unwrap_or_default()));
-            GroupValue::Start(group.hour.or_else(day).unwrap_or(Timestamp::from_ms(0)))
-        }
-        "project_id" => GroupValue::Id(group.project_id.map_or(Uuid::nil(), ProjectId::uuid)),
-        "integration_id" => GroupValue::Id(group.integration_id.map_or(Uuid::nil(), IntegrationId::uuid)),
-        "virtual_key_id" => GroupValue::Id(group.virtual_key_id.map_or(Uuid::nil(), VirtualKeyId::uuid)),
-        "credential" => name(group.credential.map(CredentialSource::name)),
-        "provider" => name(group.provider.as_deref()),
-        _ => name(group.model.as_deref()),
-    };
-    GroupKey(columns(query, slice(query)).into_iter().map(value).collect())
-}
+impl ReportQuery {
+    /// Returns the place of a group in the report that it is of.
+    #[must_use]
+    pub fn key_of(&self, group: &UsageGroup) -> GroupKey {
+        let name = |name: Option<&str>| GroupValue::Name(name.unwrap_or_default().to_owned());
+        let value = |column| match column {
+            "start_ms" | "day" => {
+                let day = || Timestamp::parse(&format!("{}T00:00:00Z", group.day.as_deref().unwrap_or_default()));
+                GroupValue::Start(group.hour.or_else(day).unwrap_or(Timestamp::from_ms(0)))
+            }
+            "project_id" => GroupValue::Id(group.project_id.map_or(Uuid::nil(), ProjectId::uuid)),
+            "integration_id" => GroupValue::Id(group.integration_id.map_or(Uuid::nil(), IntegrationId::uuid)),
+            "virtual_key_id" => GroupValue::Id(group.virtual_key_id.map_or(Uuid::nil(), VirtualKeyId::uuid)),
+            "credential" => name(group.credential.map(CredentialSource::name)),
+            "provider" => name(group.provider.as_deref()),
+            _ => name(group.model.as_deref()),
+        };
+        GroupKey(columns(self, slice(self)).into_iter().map(value).collect())
+    }
 
-/// Returns `true` if this is the place of a group in the report.
-#[must_use]
-pub fn is_key_of(query: &ReportQuery, GroupKey(values): &GroupKey) -> bool {
-    let columns = columns(query, slice(query));
-    let fits = |(value, column): (&GroupValue, &&str)| match value {
-        GroupValue::Start(_) => matches!(*column, "start_ms" | "day"),
-        GroupValue::Id(_) => column.ends_with("_id"),
-        GroupValue::Name(_) => matches!(*column, "credential" | "provider" | "model"),
-    };
-    !columns.is_empty() && values.len() == columns.len() && values.iter().zip(&columns).all(fits)
+    /// Returns `true` if this is the place of a group in the report.
+    #[must_use]
+    pub fn has_key(&self, GroupKey(values): &GroupKey) -> bool {
+        let columns = columns(self, slice(self));
+        let fits = |(value, column): (&GroupValue, &&str)| match value {
+            GroupValue::Start(_) => matches!(*column, "start_ms" | "day"),
+            GroupValue::Id(_) => column.ends_with("_id"),
+            GroupValue::Name(_) => matches!(*column, "credential" | "provider" | "model"),
+        };
+        !columns.is_empty() && values.len() == columns.len() && values.iter().zip(&columns).all(fits)
+    }
 }
 
 /// Returns the slice that is read; `None` for the daily sums, which alone have every column by day.

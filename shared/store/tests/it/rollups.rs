@@ -250,7 +250,7 @@ async fn compare(fixture: &Fixture, calls: &mut Calls) -> Result<()> {
         let mut paged = Vec::new();
         loop {
             let found = usage_report::report(&tx, &query).await?;
-            query.after = found.items.last().map(|group| usage_report::key_of(&query, group));
+            query.after = found.items.last().map(|group| query.key_of(group));
             paged.extend(found.items);
             if !found.more {
                 break;
