@@ -1,7 +1,7 @@
 //! The beginning of an answer over HTTP/1.1: blank lines and interim heads, until a status line says that the head is
 //! final. Whatever else it may be is left to the HTTP library, which reads no further then.
 
-use super::{Flood, MAX_INTERIM_HEADS, Piece};
+use super::piece::{Flood, MAX_INTERIM_HEADS, Piece};
 
 /// Largest number of bytes of interim heads and blank lines before one answer.
 const MAX_BYTES: usize = 64 << 10;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Flood, MAX_INTERIM_HEADS, Piece};
+use super::piece::{Flood, MAX_INTERIM_HEADS, Piece};
 
 /// Bytes that a client sends before its first frame (RFC 9113, section 3.4).
 const PREFACE_BYTES: usize = 24;

@@ -6,6 +6,7 @@
 
 mod http1;
 mod http2;
+mod piece;
 
 use std::{
     error::Error,
@@ -17,10 +18,11 @@ use std::{
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use self::{http1::Http1, http2::Http2};
-
-/// Largest number of interim heads before one answer.
-const MAX_INTERIM_HEADS: u32 = 16;
+use self::{
+    http1::Http1,
+    http2::Http2,
+    piece::{Flood, Piece},
+};
 
 /// A connection under these bounds.
 pub struct Bounded<S> {
@@ -33,19 +35,6 @@ pub struct Bounded<S> {
 enum Protocol {
     Http1(Http1),
     Http2(Box<Http2>),
-}
-
-/// Sign that a host has sent too much.
-#[derive(Debug)]
-struct Flood;
-
-/// Content of a piece that was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Piece {
-    /// Parts of answers, or nothing to wonder at.
-    Ordinary,
-    /// Something that is allowed, but not for long.
-    Idle,
 }
 
 impl<S: Connection> Bounded<S> {
