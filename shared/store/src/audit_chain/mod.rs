@@ -1,5 +1,5 @@
 //! The audit chain of each tenant: its entries, the checkpoints that sign it, and older events that it takes in. The log
-//! itself is [`audit`](crate::audit), whose appending is the chain's.
+//! itself is [`audit`], whose appending is the chain's.
 
 mod adopt;
 mod extend;
