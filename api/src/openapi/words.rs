@@ -133,12 +133,6 @@ schemas! {
     PasskeyId(id, "psk");
     /// The id of a content type, which paths name otherwise.
     ContentTypeId(id, "cty");
-    /// The id of an entry.
-    EntryId(id, "ent");
-    /// The id of a flow.
-    FlowId(id, "flw");
-    /// The id of a scene.
-    SceneId(id, "scn");
     /// The id of a process that serves.
     ReplicaId(id, "rep");
 }

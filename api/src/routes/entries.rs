@@ -17,7 +17,6 @@ use crate::{
     documents::{Draft, Target, type_name},
     error::ApiError,
     input,
-    openapi::words,
     view::{DiffView, DocumentVersionView, DocumentView},
 };
 
@@ -103,7 +102,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Write the draft of an entry anew. Readers get it once it is published.
-#[utoipa::path(put, path = "/api/v1/content/{type}/{id}", operation_id = "update_entry", tag = "content", params(("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path)), request_body = EntryChange,
+#[utoipa::path(put, path = "/api/v1/content/{type}/{id}", operation_id = "update_entry", tag = "content", params(("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_...")), request_body = EntryChange,
     responses((status = 200, body = DocumentView), (status = 409, description = "`name_taken`: the slug is; or it is published, and its slug and locale stay")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (target, expected) = (Target::of(&call, DocumentKind::Entry)?, call.expected_version()?);
@@ -113,39 +112,39 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
 
 handlers! { Entry "content"
     /// Show an entry: its draft, and where it stands.
-    detail get "/api/v1/content/{type}/{id}" "get_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path))
+    detail get "/api/v1/content/{type}/{id}" "get_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Delete an entry that is not published.
-    delete delete "/api/v1/content/{type}/{id}" "delete_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path))
+    delete delete "/api/v1/content/{type}/{id}" "delete_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."))
         [responses((status = 204), (status = 409, description = "it is published, or others lie below it"))];
 
     /// Publish the draft of an entry: readers get it as it is now.
-    publish post "/api/v1/content/{type}/{id}/publish" "publish_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path))
+    publish post "/api/v1/content/{type}/{id}/publish" "publish_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Withdraw an entry: readers get it no more.
-    unpublish post "/api/v1/content/{type}/{id}/unpublish" "unpublish_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path))
+    unpublish post "/api/v1/content/{type}/{id}/unpublish" "unpublish_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Have the draft of an entry published at a time, as it is now.
-    schedule post "/api/v1/content/{type}/{id}/schedule" "schedule_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path))
+    schedule post "/api/v1/content/{type}/{id}/schedule" "schedule_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."))
         [request_body = ScheduleInput, responses((status = 200, body = DocumentView))];
 
     /// List the versions of an entry, newest first: the last 50, and the one that readers have.
-    versions get "/api/v1/content/{type}/{id}/versions" "list_entry_versions" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path), VersionQuery)
+    versions get "/api/v1/content/{type}/{id}/versions" "list_entry_versions" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."), VersionQuery)
         [responses((status = 200, body = List<DocumentVersionView>))];
 
     /// Show a version of an entry.
-    version get "/api/v1/content/{type}/{id}/versions/{version}" "get_entry_version" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path), ("version" = i32, Path))
+    version get "/api/v1/content/{type}/{id}/versions/{version}" "get_entry_version" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."), ("version" = i32, Path))
         [responses((status = 200, body = DocumentVersionView))];
 
     /// Compare two versions of an entry.
-    compare get "/api/v1/content/{type}/{id}/diff" "compare_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path), DiffQuery)
+    compare get "/api/v1/content/{type}/{id}/diff" "compare_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."), DiffQuery)
         [responses((status = 200, body = DiffView))];
 
     /// Make an earlier version of an entry the draft again, as a new version.
-    restore post "/api/v1/content/{type}/{id}/restore" "restore_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = inline(words::EntryId), Path))
+    restore post "/api/v1/content/{type}/{id}/restore" "restore_entry" (("type" = String, Path, description = "The name of the content type"), ("id" = String, Path, description = "Id: ent_..."))
         [request_body = RestoreInput, responses((status = 200, body = DocumentView))];
 }
 

@@ -21,7 +21,6 @@ use crate::{
     documents::{Draft, Target},
     error::ApiError,
     input,
-    openapi::words,
     view::{DiffView, DocumentVersionView, DocumentView},
 };
 
@@ -121,7 +120,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Write the draft of a flow anew. Readers get it once it is published.
-#[utoipa::path(put, path = "/api/v1/flows/{id}", operation_id = "update_flow", tag = "flows", params(("id" = inline(words::FlowId), Path)), request_body = FlowChange,
+#[utoipa::path(put, path = "/api/v1/flows/{id}", operation_id = "update_flow", tag = "flows", params(("id" = String, Path, description = "Id: flw_...")), request_body = FlowChange,
     responses((status = 200, body = DocumentView), (status = 409, description = "`name_taken`: the slug is; or it is published, and its slug and locale stay")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (target, expected) = (Target::of(&call, DocumentKind::Flow)?, call.expected_version()?);
@@ -130,7 +129,7 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Change nodes, edges and the viewport of a flow: all changes are made, or none.
-#[utoipa::path(post, path = "/api/v1/flows/{id}/mutations", operation_id = "mutate_flow", tag = "flows", params(("id" = inline(words::FlowId), Path)), request_body = MutationsInput,
+#[utoipa::path(post, path = "/api/v1/flows/{id}/mutations", operation_id = "mutate_flow", tag = "flows", params(("id" = String, Path, description = "Id: flw_...")), request_body = MutationsInput,
     responses((status = 200, body = DocumentView), (status = 409, description = "it has a newer version, which `ETag` says")))]
 pub(crate) async fn mutate(call: Call) -> Result<Answer, ApiError> {
     let target = Target::of(&call, DocumentKind::Flow)?;
@@ -155,39 +154,39 @@ async fn mutate_one(call: Call, target: Target) -> Result<Answer, ApiError> {
 
 handlers! { Flow "flows"
     /// Show a flow: its draft, and where it stands.
-    detail get "/api/v1/flows/{id}" "get_flow" (("id" = inline(words::FlowId), Path))
+    detail get "/api/v1/flows/{id}" "get_flow" (("id" = String, Path, description = "Id: flw_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Delete a flow that is not published.
-    delete delete "/api/v1/flows/{id}" "delete_flow" (("id" = inline(words::FlowId), Path))
+    delete delete "/api/v1/flows/{id}" "delete_flow" (("id" = String, Path, description = "Id: flw_..."))
         [responses((status = 204), (status = 409, description = "it is published, or others lie below it"))];
 
     /// Publish the draft of a flow: readers get it as it is now.
-    publish post "/api/v1/flows/{id}/publish" "publish_flow" (("id" = inline(words::FlowId), Path))
+    publish post "/api/v1/flows/{id}/publish" "publish_flow" (("id" = String, Path, description = "Id: flw_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Withdraw a flow: readers get it no more.
-    unpublish post "/api/v1/flows/{id}/unpublish" "unpublish_flow" (("id" = inline(words::FlowId), Path))
+    unpublish post "/api/v1/flows/{id}/unpublish" "unpublish_flow" (("id" = String, Path, description = "Id: flw_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Have the draft of a flow published at a time, as it is now.
-    schedule post "/api/v1/flows/{id}/schedule" "schedule_flow" (("id" = inline(words::FlowId), Path))
+    schedule post "/api/v1/flows/{id}/schedule" "schedule_flow" (("id" = String, Path, description = "Id: flw_..."))
         [request_body = ScheduleInput, responses((status = 200, body = DocumentView))];
 
     /// List the versions of a flow, newest first: the last 50, and the one that readers have.
-    versions get "/api/v1/flows/{id}/versions" "list_flow_versions" (("id" = inline(words::FlowId), Path), VersionQuery)
+    versions get "/api/v1/flows/{id}/versions" "list_flow_versions" (("id" = String, Path, description = "Id: flw_..."), VersionQuery)
         [responses((status = 200, body = List<DocumentVersionView>))];
 
     /// Show a version of a flow.
-    version get "/api/v1/flows/{id}/versions/{version}" "get_flow_version" (("id" = inline(words::FlowId), Path), ("version" = i32, Path))
+    version get "/api/v1/flows/{id}/versions/{version}" "get_flow_version" (("id" = String, Path, description = "Id: flw_..."), ("version" = i32, Path))
         [responses((status = 200, body = DocumentVersionView))];
 
     /// Compare two versions of a flow.
-    compare get "/api/v1/flows/{id}/diff" "compare_flow" (("id" = inline(words::FlowId), Path), DiffQuery)
+    compare get "/api/v1/flows/{id}/diff" "compare_flow" (("id" = String, Path, description = "Id: flw_..."), DiffQuery)
         [responses((status = 200, body = DiffView))];
 
     /// Make an earlier version of a flow the draft again, as a new version.
-    restore post "/api/v1/flows/{id}/restore" "restore_flow" (("id" = inline(words::FlowId), Path))
+    restore post "/api/v1/flows/{id}/restore" "restore_flow" (("id" = String, Path, description = "Id: flw_..."))
         [request_body = RestoreInput, responses((status = 200, body = DocumentView))];
 }
 

@@ -18,7 +18,6 @@ use crate::{
     documents::{Draft, Target},
     error::ApiError,
     input,
-    openapi::words,
     view::{DiffView, DocumentVersionView, DocumentView},
 };
 
@@ -109,7 +108,7 @@ pub(crate) async fn list(call: Call) -> Result<Answer, ApiError> {
 }
 
 /// Write the draft of a scene anew. Readers get it once it is published.
-#[utoipa::path(put, path = "/api/v1/scenes/{id}", operation_id = "update_scene", tag = "scenes", params(("id" = inline(words::SceneId), Path)), request_body = SceneChange,
+#[utoipa::path(put, path = "/api/v1/scenes/{id}", operation_id = "update_scene", tag = "scenes", params(("id" = String, Path, description = "Id: scn_...")), request_body = SceneChange,
     responses((status = 200, body = DocumentView), (status = 409, description = "`name_taken`: the slug is; or it is published, and its slug and locale stay")))]
 pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
     let (target, expected) = (Target::of(&call, DocumentKind::Scene)?, call.expected_version()?);
@@ -119,39 +118,39 @@ pub(crate) async fn update(call: Call) -> Result<Answer, ApiError> {
 
 handlers! { Scene "scenes"
     /// Show a scene: its draft, and where it stands.
-    detail get "/api/v1/scenes/{id}" "get_scene" (("id" = inline(words::SceneId), Path))
+    detail get "/api/v1/scenes/{id}" "get_scene" (("id" = String, Path, description = "Id: scn_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Delete a scene that is not published.
-    delete delete "/api/v1/scenes/{id}" "delete_scene" (("id" = inline(words::SceneId), Path))
+    delete delete "/api/v1/scenes/{id}" "delete_scene" (("id" = String, Path, description = "Id: scn_..."))
         [responses((status = 204), (status = 409, description = "it is published, or others lie below it"))];
 
     /// Publish the draft of a scene: readers get it as it is now.
-    publish post "/api/v1/scenes/{id}/publish" "publish_scene" (("id" = inline(words::SceneId), Path))
+    publish post "/api/v1/scenes/{id}/publish" "publish_scene" (("id" = String, Path, description = "Id: scn_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Withdraw a scene: readers get it no more.
-    unpublish post "/api/v1/scenes/{id}/unpublish" "unpublish_scene" (("id" = inline(words::SceneId), Path))
+    unpublish post "/api/v1/scenes/{id}/unpublish" "unpublish_scene" (("id" = String, Path, description = "Id: scn_..."))
         [responses((status = 200, body = DocumentView))];
 
     /// Have the draft of a scene published at a time, as it is now.
-    schedule post "/api/v1/scenes/{id}/schedule" "schedule_scene" (("id" = inline(words::SceneId), Path))
+    schedule post "/api/v1/scenes/{id}/schedule" "schedule_scene" (("id" = String, Path, description = "Id: scn_..."))
         [request_body = ScheduleInput, responses((status = 200, body = DocumentView))];
 
     /// List the versions of a scene, newest first: the last 50, and the one that readers have.
-    versions get "/api/v1/scenes/{id}/versions" "list_scene_versions" (("id" = inline(words::SceneId), Path), VersionQuery)
+    versions get "/api/v1/scenes/{id}/versions" "list_scene_versions" (("id" = String, Path, description = "Id: scn_..."), VersionQuery)
         [responses((status = 200, body = List<DocumentVersionView>))];
 
     /// Show a version of a scene.
-    version get "/api/v1/scenes/{id}/versions/{version}" "get_scene_version" (("id" = inline(words::SceneId), Path), ("version" = i32, Path))
+    version get "/api/v1/scenes/{id}/versions/{version}" "get_scene_version" (("id" = String, Path, description = "Id: scn_..."), ("version" = i32, Path))
         [responses((status = 200, body = DocumentVersionView))];
 
     /// Compare two versions of a scene.
-    compare get "/api/v1/scenes/{id}/diff" "compare_scene" (("id" = inline(words::SceneId), Path), DiffQuery)
+    compare get "/api/v1/scenes/{id}/diff" "compare_scene" (("id" = String, Path, description = "Id: scn_..."), DiffQuery)
         [responses((status = 200, body = DiffView))];
 
     /// Make an earlier version of a scene the draft again, as a new version.
-    restore post "/api/v1/scenes/{id}/restore" "restore_scene" (("id" = inline(words::SceneId), Path))
+    restore post "/api/v1/scenes/{id}/restore" "restore_scene" (("id" = String, Path, description = "Id: scn_..."))
         [request_body = RestoreInput, responses((status = 200, body = DocumentView))];
 }
 

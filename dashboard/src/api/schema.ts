@@ -2313,11 +2313,6 @@ export interface components {
             /** @description Title, 1 to 100 characters. */
             title?: string | null;
         };
-        /**
-         * @description The id of an entry.
-         * @example ent_0198c0de0198c0de0198c0de0198c0de
-         */
-        EntryId: string;
         /** @description An entry to create. */
         EntryInput: {
             /** @description Readers once it is published: `public`, `members` or `private`; null: those of the type. */
@@ -2455,11 +2450,6 @@ export interface components {
             /** @description Last part of its public address; it stays while it is published. */
             slug?: string | null;
         };
-        /**
-         * @description The id of a flow.
-         * @example flw_0198c0de0198c0de0198c0de0198c0de
-         */
-        FlowId: string;
         /** @description A flow to create. */
         FlowInput: {
             /** @description Readers once it is published: `public`, `members` or `private`; null: `public`. */
@@ -3729,11 +3719,6 @@ export interface components {
             /** @description Last part of its public address; it stays while it is published. */
             slug?: string | null;
         };
-        /**
-         * @description The id of a scene.
-         * @example scn_0198c0de0198c0de0198c0de0198c0de
-         */
-        SceneId: string;
         /** @description A scene to create. */
         SceneInput: {
             /** @description Readers once it is published: `public`, `members` or `private`; null: `public`. */
@@ -5387,6 +5372,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -5479,6 +5465,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -5620,6 +5607,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -5724,6 +5712,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -5816,6 +5805,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -5908,6 +5898,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -6040,6 +6031,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -6172,6 +6164,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -6269,6 +6262,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
             };
             cookie?: never;
@@ -6361,6 +6355,7 @@ export interface operations {
             path: {
                 /** @description The name of the content type */
                 type: string;
+                /** @description Id: ent_... */
                 id: string;
                 version: number;
             };
@@ -7175,6 +7170,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -7265,6 +7261,7 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -7404,6 +7401,7 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -7506,6 +7504,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -7596,6 +7595,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -7726,6 +7726,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -7816,6 +7817,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -7946,6 +7948,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -8076,6 +8079,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -8171,6 +8175,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
             };
             cookie?: never;
@@ -8261,6 +8266,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description Id: flw_... */
                 id: string;
                 version: number;
             };
@@ -15410,6 +15416,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -15500,6 +15507,7 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -15639,6 +15647,7 @@ export interface operations {
                 "If-Match"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -15741,6 +15750,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -15831,6 +15841,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -15921,6 +15932,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -16051,6 +16063,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -16181,6 +16194,7 @@ export interface operations {
                 "Idempotency-Key"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -16276,6 +16290,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
             };
             cookie?: never;
@@ -16366,6 +16381,7 @@ export interface operations {
                 "If-None-Match"?: string;
             };
             path: {
+                /** @description Id: scn_... */
                 id: string;
                 version: number;
             };
