@@ -59,8 +59,11 @@ async def targets(it):
 
 
 async def echoes(it):
-    """A provider that repeats the key it was sent."""
+    """A provider that repeats the key it was sent, to an integration that asks for answers without it."""
     through, secret = [], provider.KEYS["acme"].encode()
+    for item in it.keyway.api("GET", "/integrations")["items"]:
+        config = {"config": {**item["config"], "redact_answers": True}}
+        it.keyway.api("PATCH", f"/integrations/{item['id']}", config)
     for model in ("phrase", "packed"):
         status, head, body = await http1.call(it.port, http1.chat(it.key, model, "/proxy/acme/chat/completions"))
         unpacked = gzip.decompress(body) if b"gzip" in head.lower() else body
